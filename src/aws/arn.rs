@@ -1,0 +1,248 @@
+//! The ARN of an IAM role, and what exactly is wrong with a text that should be one.
+
+use super::partition::Partition;
+
+/// A well-formed role ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleArn {
+    /// The whole ARN.
+    pub text: String,
+    /// The partition, for instance `aws-cn`.
+    pub partition: &'static Partition,
+    /// The account's 12 digits.
+    pub account: String,
+    /// The role's name: the last segment of its path.
+    pub name: String,
+}
+
+/// Lengths that STS accepts for `RoleArn`, in characters. Source: the STS API model.
+pub const LENGTH: std::ops::RangeInclusive<usize> = 20..=2048;
+
+/// What is wrong with a text that should be a role ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArnFault {
+    /// White space before or after it; what kind.
+    Surrounded(&'static str),
+    /// Quotation marks around it.
+    Quoted,
+    /// Not even the start of an ARN.
+    NotAnArn,
+    /// A partition that does not exist.
+    Partition(String),
+    /// Another service's ARN.
+    Service(String),
+    /// A region where an IAM ARN has none.
+    Region(String),
+    /// The account is not 12 digits.
+    Account(String),
+    /// The ARN of something that is no role.
+    Resource(&'static str),
+    /// `:role:` where `:role/` belongs.
+    RoleColon,
+    /// One colon more than an ARN has.
+    ExtraColon,
+    /// The role has no name.
+    NameMissing,
+    /// A character that role names and paths cannot have, and its place, counted from 1.
+    Character(char, usize),
+    /// Too short or too long, in characters.
+    Length(usize),
+}
+
+/// Reads a role ARN.
+///
+/// # Errors
+/// The first fault, in the order in which a person would mend them.
+pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
+    if let Some(space) = text.chars().next().filter(|c| c.is_whitespace()) {
+        return Err(ArnFault::Surrounded(kind_of_space(space)));
+    }
+    if let Some(space) = text.chars().last().filter(|c| c.is_whitespace()) {
+        return Err(ArnFault::Surrounded(kind_of_space(space)));
+    }
+    if text.starts_with(['"', '\'', '`']) || text.ends_with(['"', '\'', '`']) {
+        return Err(ArnFault::Quoted);
+    }
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (arn, partition, service, region, account, resource) =
+        (next(), next(), next(), next(), next(), next());
+    if arn != "arn" || resource.is_empty() && account.is_empty() {
+        return Err(ArnFault::NotAnArn);
+    }
+    let partition =
+        Partition::named(partition).ok_or_else(|| ArnFault::Partition(partition.to_owned()))?;
+    if service == "sts" && resource.starts_with("assumed-role/") {
+        return Err(ArnFault::Resource("an assumed role's session"));
+    }
+    if service != "iam" {
+        return Err(ArnFault::Service(service.to_owned()));
+    }
+    if !region.is_empty() {
+        // `arn:aws:iam:123456789012:role/x` lacks a colon, `arn:aws:iam:eu-west-1:…` has a region.
+        return Err(ArnFault::Region(region.to_owned()));
+    }
+    if account.is_empty() && resource.split(':').next().is_some_and(is_account) {
+        return Err(ArnFault::ExtraColon);
+    }
+    if !is_account(account) {
+        return Err(ArnFault::Account(account.to_owned()));
+    }
+    let Some(path) = resource.strip_prefix("role/") else {
+        return Err(fault_of_resource(resource));
+    };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // A path may hold any printable ASCII character, a name only these (IAM API, `CreateRole`).
+    let in_name =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '=' | '+' | ',');
+    let name_from = text.chars().count() - name.chars().count();
+    let mut places = text.chars().enumerate();
+    if let Some((place, c)) =
+        places.find(|(place, c)| !c.is_ascii_graphic() || *place >= name_from && !in_name(*c))
+    {
+        return Err(if c == ':' {
+            ArnFault::ExtraColon
+        } else {
+            ArnFault::Character(c, place + 1)
+        });
+    }
+    if name.is_empty() {
+        return Err(ArnFault::NameMissing);
+    }
+    let length = text.chars().count();
+    if !LENGTH.contains(&length) {
+        return Err(ArnFault::Length(length));
+    }
+    Ok(RoleArn {
+        text: text.to_owned(),
+        partition,
+        account: account.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn kind_of_space(c: char) -> &'static str {
+    match c {
+        '\n' | '\r' => "a newline",
+        '\t' => "a tab",
+        ' ' => "a space",
+        _ => "invisible white space",
+    }
+}
+
+fn fault_of_resource(resource: &str) -> ArnFault {
+    if resource.starts_with("role:") {
+        return ArnFault::RoleColon;
+    }
+    if resource.starts_with(':') {
+        return ArnFault::ExtraColon;
+    }
+    let kind = resource.split('/').next().unwrap_or_default();
+    ArnFault::Resource(match kind {
+        "policy" => "a policy",
+        "instance-profile" => "an instance profile",
+        "user" => "a user",
+        "group" => "a group",
+        "oidc-provider" => "an OIDC provider",
+        "saml-provider" => "a SAML provider",
+        "root" => "an account's root user",
+        "role" => return ArnFault::NameMissing,
+        _ => "something that is no role",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ArnFault, parse};
+
+    #[test]
+    fn a_role_with_a_path() {
+        let arn = parse("arn:aws-cn:iam::111122223333:role/team/a/payments-checkout").unwrap();
+        assert_eq!(
+            (arn.partition.id, arn.account.as_str(), arn.name.as_str()),
+            ("aws-cn", "111122223333", "payments-checkout")
+        );
+    }
+
+    #[test]
+    fn each_fault_is_told_apart() {
+        let long = format!("arn:aws:iam::111122223333:role/{}", "x".repeat(2100));
+        for (text, fault) in [
+            (
+                " arn:aws:iam::111122223333:role/a",
+                ArnFault::Surrounded("a space"),
+            ),
+            (
+                "arn:aws:iam::111122223333:role/a\n",
+                ArnFault::Surrounded("a newline"),
+            ),
+            (
+                "arn:aws:iam::111122223333:role/a\u{a0}",
+                ArnFault::Surrounded("invisible white space"),
+            ),
+            ("\"arn:aws:iam::111122223333:role/a\"", ArnFault::Quoted),
+            ("payments-checkout", ArnFault::NotAnArn),
+            ("", ArnFault::NotAnArn),
+            (
+                "arn:awz:iam::111122223333:role/a",
+                ArnFault::Partition("awz".to_owned()),
+            ),
+            (
+                "arn:aws:acm:eu-west-1:111122223333:certificate/a",
+                ArnFault::Service("acm".to_owned()),
+            ),
+            (
+                "arn:aws:sts::111122223333:assumed-role/a/s",
+                ArnFault::Resource("an assumed role's session"),
+            ),
+            (
+                "arn:aws:iam:eu-west-1:111122223333:role/a",
+                ArnFault::Region("eu-west-1".to_owned()),
+            ),
+            ("arn:aws:iam:::111122223333:role/a", ArnFault::ExtraColon),
+            ("arn:aws:iam::111122223333::role/a", ArnFault::ExtraColon),
+            ("arn:aws:iam::111122223333:role/a:b", ArnFault::ExtraColon),
+            (
+                "arn:aws:iam::11112222333:role/a",
+                ArnFault::Account("11112222333".to_owned()),
+            ),
+            ("arn:aws:iam::111122223333:role:a", ArnFault::RoleColon),
+            (
+                "arn:aws:iam::111122223333:policy/a",
+                ArnFault::Resource("a policy"),
+            ),
+            (
+                "arn:aws:iam::111122223333:instance-profile/a",
+                ArnFault::Resource("an instance profile"),
+            ),
+            (
+                "arn:aws:iam::111122223333:user/a",
+                ArnFault::Resource("a user"),
+            ),
+            (
+                "arn:aws:iam::111122223333:oidc-provider/oidc.eks",
+                ArnFault::Resource("an OIDC provider"),
+            ),
+            (
+                "arn:aws:iam::111122223333:root",
+                ArnFault::Resource("an account's root user"),
+            ),
+            ("arn:aws:iam::111122223333:role/", ArnFault::NameMissing),
+            (
+                "arn:aws:iam::111122223333:role/a b",
+                ArnFault::Character(' ', 33),
+            ),
+            (
+                "arn:aws:iam::111122223333:role/a\u{200b}b",
+                ArnFault::Character('\u{200b}', 33),
+            ),
+            (&long, ArnFault::Length(2131)),
+        ] {
+            assert_eq!(parse(text), Err(fault), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! AWS's partitions: separate clouds with ARNs, regions and host names of their own.
+
+/// A partition. Source: `partitions.json` and the STS endpoint rules of botocore.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Its name, the second part of an ARN.
+    pub id: &'static str,
+    /// What its regions start with; for the commercial one see [`Partition::of_region`].
+    region_prefixes: &'static [&'static str],
+    /// What its STS host names end with.
+    dns_suffix: &'static str,
+    /// What its dual-stack host names end with.
+    dual_stack_suffix: &'static str,
+    /// A region of it, for commands that need any.
+    pub home_region: &'static str,
+}
+
+static PARTITIONS: [Partition; 8] = [
+    Partition {
+        id: "aws",
+        region_prefixes: &[
+            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+        ],
+        dns_suffix: "amazonaws.com",
+        dual_stack_suffix: "api.aws",
+        home_region: "us-east-1",
+    },
+    Partition {
+        id: "aws-cn",
+        region_prefixes: &["cn-"],
+        dns_suffix: "amazonaws.com.cn",
+        dual_stack_suffix: "api.amazonwebservices.com.cn",
+        home_region: "cn-north-1",
+    },
+    Partition {
+        id: "aws-us-gov",
+        region_prefixes: &["us-gov-"],
+        dns_suffix: "amazonaws.com",
+        dual_stack_suffix: "api.aws",
+        home_region: "us-gov-west-1",
+    },
+    Partition {
+        id: "aws-eusc",
+        region_prefixes: &["eusc-"],
+        dns_suffix: "amazonaws.eu",
+        dual_stack_suffix: "api.amazonwebservices.eu",
+        home_region: "eusc-de-east-1",
+    },
+    Partition {
+        id: "aws-iso",
+        region_prefixes: &["us-iso-"],
+        dns_suffix: "c2s.ic.gov",
+        dual_stack_suffix: "api.aws.ic.gov",
+        home_region: "us-iso-east-1",
+    },
+    Partition {
+        id: "aws-iso-b",
+        region_prefixes: &["us-isob-"],
+        dns_suffix: "sc2s.sgov.gov",
+        dual_stack_suffix: "api.aws.scloud",
+        home_region: "us-isob-east-1",
+    },
+    Partition {
+        id: "aws-iso-e",
+        region_prefixes: &["eu-isoe-"],
+        dns_suffix: "cloud.adc-e.uk",
+        dual_stack_suffix: "api.cloud-aws.adc-e.uk",
+        home_region: "eu-isoe-west-1",
+    },
+    Partition {
+        id: "aws-iso-f",
+        region_prefixes: &["us-isof-"],
+        dns_suffix: "csp.hci.ic.gov",
+        dual_stack_suffix: "api.aws.hci.ic.gov",
+        home_region: "us-isof-south-1",
+    },
+];
+
+impl Partition {
+    /// The partition of this name.
+    #[must_use]
+    pub fn named(id: &str) -> Option<&'static Self> {
+        PARTITIONS.iter().find(|partition| partition.id == id)
+    }
+
+    /// The partition that a region is in, by the longest prefix that fits. `None` for a region
+    /// that starts like no known one.
+    #[must_use]
+    pub fn of_region(region: &str) -> Option<&'static Self> {
+        PARTITIONS
+            .iter()
+            .flat_map(|partition| {
+                partition
+                    .region_prefixes
+                    .iter()
+                    .map(move |prefix| (prefix, partition))
+            })
+            .filter(|(prefix, _)| region.starts_with(**prefix))
+            .max_by_key(|(prefix, _)| prefix.len())
+            .map(|(_, partition)| partition)
+    }
+
+    /// Whether the host name is one of AWS's own, in any partition.
+    #[must_use]
+    pub fn owns_host(host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        PARTITIONS
+            .iter()
+            .flat_map(|partition| [partition.dns_suffix, partition.dual_stack_suffix])
+            .any(|suffix| {
+                host.strip_suffix(suffix)
+                    .is_some_and(|rest| rest.ends_with('.'))
+            })
+    }
+
+    /// All names, as `aws, aws-cn, …`.
+    #[must_use]
+    pub fn names() -> String {
+        PARTITIONS
+            .iter()
+            .map(|partition| partition.id)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// The region in the URL of an EKS cluster's issuer, `https://oidc.eks.REGION.SUFFIX/id/ID`, also
+/// in its dual-stack form `https://oidc-eks.REGION.api.aws/id/ID`.
+#[must_use]
+pub fn region_of_issuer(issuer: &str) -> Option<&str> {
+    let host = issuer.strip_prefix("https://")?.split('/').next()?;
+    let after = host
+        .strip_prefix("oidc.eks.")
+        .or_else(|| host.strip_prefix("oidc-eks."))?;
+    let region = after.split('.').next()?;
+    (Partition::owns_host(host) && Partition::of_region(region).is_some()).then_some(region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Partition, region_of_issuer};
+
+    #[test]
+    fn regions_and_their_partitions() {
+        for (region, partition) in [
+            ("eu-west-1", Some("aws")),
+            ("us-gov-west-1", Some("aws-us-gov")),
+            ("cn-north-1", Some("aws-cn")),
+            ("us-iso-east-1", Some("aws-iso")),
+            ("us-isob-east-1", Some("aws-iso-b")),
+            ("eu-isoe-west-1", Some("aws-iso-e")),
+            ("eusc-de-east-1", Some("aws-eusc")),
+            ("mars-1", None),
+        ] {
+            assert_eq!(
+                Partition::of_region(region).map(|found| found.id),
+                partition,
+                "{region}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_region_in_an_issuer() {
+        for (issuer, region) in [
+            (
+                "https://oidc.eks.eu-west-1.amazonaws.com/id/AB",
+                Some("eu-west-1"),
+            ),
+            (
+                "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/AB",
+                Some("cn-north-1"),
+            ),
+            (
+                "https://oidc-eks.eu-west-1.api.aws/id/AB",
+                Some("eu-west-1"),
+            ),
+            ("https://oidc.eu-west-1.eks.amazonaws.com/id/AB", None),
+            ("https://oidc.eks.eu-west-1.evil.example/id/AB", None),
+            ("https://kubernetes.default.svc", None),
+        ] {
+            assert_eq!(region_of_issuer(issuer), region, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn which_hosts_are_aws() {
+        for (host, is) in [
+            ("sts.eu-west-1.amazonaws.com", true),
+            ("STS.amazonaws.com.", true),
+            ("sts.eu-west-1.api.aws", true),
+            ("evilamazonaws.com", false),
+            ("localhost", false),
+        ] {
+            assert_eq!(Partition::owns_host(host), is, "{host}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Which STS to call.
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown};
+
+/// No region is set anywhere.
+#[derive(Debug, Clone)]
+pub struct RegionMissing {
+    /// The region in the token's issuer, where there is one: the check then goes on with it.
+    pub of_issuer: Option<String>,
+}
+
+fn set_region(region: &str) -> String {
+    format!(
+        "Set both variables in the pod spec, since SDKs differ in which they read:\n\
+         env:\n- {{name: AWS_REGION, value: {region}}}\n- {{name: AWS_DEFAULT_REGION, value: {region}}}"
+    )
+}
+
+impl Entry for RegionMissing {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let then = self.of_issuer.as_ref().map_or_else(
+            || {
+                "The token's issuer names none either, so it is not known which STS to call."
+                    .to_owned()
+            },
+            |region| {
+                format!(
+                    "The checks went on with {}, the region of the token's issuer.",
+                    shown(region)
+                )
+            },
+        );
+        format!(
+            "No region is set: not in AWS_REGION, not in AWS_DEFAULT_REGION, not in a profile. Without one \
+             Go v2 and Ruby stop with an error, Java v1 and C++ silently take the node's role, Rust asks the \
+             node's metadata service, and boto3 and JavaScript v2 use the global STS endpoint. {then}"
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            set_region(&self.of_issuer.as_deref().map_or_else(|| "REGION".to_owned(), sh)),
+            "If the webhook should inject the region, note that it leaves both out when the pod spec sets \
+             either."
+                .to_owned(),
+        ]
+    }
+}
+
+/// The region is no region's name.
+#[derive(Debug, Clone)]
+pub struct RegionMalformed {
+    /// The text.
+    pub region: String,
+    /// Where it was set.
+    pub source: &'static str,
+}
+
+impl Entry for RegionMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "\"{}\", from {}, cannot be the name of a region: those have small letters, digits and hyphens, \
+             such as eu-west-1.",
+            shown(&self.region),
+            self.source
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![set_region("REGION")]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("region", &self.region)
+            .value("region_source", self.source)
+    }
+}
+
+/// The two region variables name different regions.
+#[derive(Debug, Clone)]
+pub struct RegionsDisagree {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_DEFAULT_REGION`.
+    pub default_region: String,
+}
+
+impl Entry for RegionsDisagree {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "AWS_REGION is {} and AWS_DEFAULT_REGION is {}. boto3 reads only the second, most other SDKs the \
+             first, so programs in this pod may call different regions.",
+            shown(&self.region),
+            shown(&self.default_region)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![set_region("REGION")]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("aws_region", &self.region)
+            .text("aws_default_region", &self.default_region)
+    }
+}
+
+/// The role, the region or the issuer are of different partitions.
+#[derive(Debug, Clone)]
+pub struct PartitionMismatch {
+    /// The role's partition.
+    pub role: &'static str,
+    /// The region, and its partition.
+    pub region: (String, &'static str),
+    /// The issuer's region and partition, if the token is known and the issuer an EKS cluster's.
+    pub issuer: Option<(String, &'static str)>,
+}
+
+impl Entry for PartitionMismatch {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let (region, partition) = (shown(&self.region.0), self.region.1);
+        let issuer = self
+            .issuer
+            .as_ref()
+            .map_or_else(String::new, |(region, partition)| {
+                format!(
+                    " The cluster that issued the token is in {} (partition {partition}).",
+                    shown(region)
+                )
+            });
+        if self.role == partition {
+            format!(
+                "The role and the region {region} are in partition {partition}, but the cluster is not.{issuer} \
+                 That can work, if the role's account has an OIDC provider for this cluster, but is rarely meant."
+            )
+        } else {
+            format!(
+                "The role is in partition {}, but the region is {region}, of partition {partition}: its STS \
+                 does not know the role.{issuer}",
+                self.role
+            )
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            format!(
+                "If the role is right, set a region of partition {}:\n{}",
+                self.role,
+                set_region("REGION")
+            ),
+            "If the role is wrong, correct the annotation and delete the pod:\n\
+             kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
+             eks.amazonaws.com/role-arn=arn:PARTITION:iam::ACCOUNT:role/ROLE"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new()
+            .value("role_partition", self.role)
+            .text("region", &self.region.0)
+            .value("region_partition", self.region.1);
+        match &self.issuer {
+            Some((region, partition)) => evidence
+                .text("issuer_region", region)
+                .value("issuer_partition", *partition),
+            None => evidence,
+        }
+    }
+}
+
+/// The configured endpoint is no URL that can be called.
+#[derive(Debug, Clone)]
+pub struct EndpointMalformed {
+    /// The text.
+    pub url: String,
+    /// Where it was set.
+    pub source: String,
+    /// What is wrong with it.
+    pub fault: &'static str,
+}
+
+impl Entry for EndpointMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "{} is \"{}\", and {}.",
+            self.source,
+            shown(&self.url),
+            self.fault
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![format!(
+            "Correct {0}, or remove it to use the region's own endpoint. Where it is set:\n\
+             kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 {0}",
+            self.source
+        )]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("endpoint", &self.url)
+            .text("endpoint_source", &self.source)
+    }
+}
+
+/// Options that exclude each other.
+#[derive(Debug, Clone)]
+pub struct EndpointOptionsConflict {
+    /// What the SDK's endpoint rules said.
+    pub message: String,
+}
+
+impl Entry for EndpointOptionsConflict {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "AWS's rules give no STS endpoint for these settings: {}. Every SDK applies the same rules.",
+            shown(&self.message)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Keep only one of AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL, AWS_USE_FIPS_ENDPOINT and \
+             AWS_USE_DUALSTACK_ENDPOINT, or choose a region that offers the combination."
+                .to_owned(),
+        ]
+    }
+}
+
+/// The token would travel in the clear.
+#[derive(Debug, Clone)]
+pub struct EndpointInsecure {
+    /// The endpoint.
+    pub url: String,
+}
+
+impl Entry for EndpointInsecure {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "The STS endpoint {} is plain HTTP, and not on this host: everyone on the way can read the token \
+             and the role's credentials.",
+            shown(&self.url)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Use an https:// URL, or remove the variable to use the region's own endpoint."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("endpoint", &self.url)
+    }
+}

@@ -1,0 +1,272 @@
+//! What the pod was given: the two variables that make an identity.
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown};
+use crate::token::ServiceAccount;
+
+/// Neither variable is set.
+#[derive(Debug, Clone)]
+pub struct NotInjected {
+    /// The pod's service account, if its API token could be read.
+    pub service_account: Option<ServiceAccount>,
+    /// The pod's name, if known.
+    pub pod: Option<String>,
+}
+
+/// `kubectl -n NAMESPACE` for a service account's namespace, and the account's name.
+fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
+    service_account.map_or_else(
+        || {
+            (
+                "kubectl -n NAMESPACE".to_owned(),
+                "SERVICE_ACCOUNT".to_owned(),
+            )
+        },
+        |account| {
+            (
+                format!("kubectl -n {}", sh(&account.namespace)),
+                sh(&account.name),
+            )
+        },
+    )
+}
+
+/// The command that recreates the pod.
+pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&str>) -> String {
+    let (kubectl, _) = kubectl(service_account);
+    let pod = pod.map_or_else(|| "POD".to_owned(), sh);
+    format!(
+        "Delete the pod, so that a new one is admitted (a pod without a controller has to be \
+         created again by hand):\n{kubectl} delete pod {pod}"
+    )
+}
+
+impl Entry for NotInjected {
+    const CLASS: Class = Class::NotInjected;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let whose = self
+            .service_account
+            .as_ref()
+            .map_or_else(String::new, |account| {
+                format!(
+                    " for service account {}/{}",
+                    shown(&account.namespace),
+                    shown(&account.name)
+                )
+            });
+        format!(
+            "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
+             pod was admitted, no identity was injected{whose}. Either the service account had no \
+             role annotation at that moment, or the webhook did not see the pod. Injection happens \
+             only when a pod is created, so restarting the container never helps."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (kubectl, account) = kubectl(self.service_account.as_ref());
+        let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), sh);
+        vec![
+            format!(
+                "See whether the service account is annotated, and what is older, the annotation or \
+                 the pod:\n\
+                 {kubectl} get serviceaccount {account} -o yaml --show-managed-fields\n\
+                 {kubectl} get pod {pod} -o jsonpath='{{.metadata.creationTimestamp}} {{.spec.serviceAccountName}}{{\"\\n\"}}'"
+            ),
+            format!(
+                "If it is not annotated, annotate it:\n{kubectl} annotate serviceaccount {account} \
+                 eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"
+            ),
+            delete_pod(self.service_account.as_ref(), self.pod.as_deref()),
+            "If this is an ephemeral container of kubectl debug: those are never injected; look at the \
+             pod's own containers instead."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let account = self.service_account.as_ref();
+        Evidence::new()
+            .text_if(
+                "namespace",
+                account.map(|account| account.namespace.as_str()),
+            )
+            .text_if(
+                "service_account",
+                account.map(|account| account.name.as_str()),
+            )
+    }
+}
+
+/// What a half-set pair means, and how it comes about; the same for each half.
+const HALF_SET: &str = "The webhook injects both variables or neither: if the pod spec already sets \
+    one of them, it leaves the other out.";
+
+fn set_neither(preset: &str) -> Vec<String> {
+    vec![
+        format!(
+            "Find where {preset} is set: env, envFrom, a chart's values or the image's ENV.\n\
+             kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
+        ),
+        format!("Remove {preset} there, and let the service account's annotation inject both."),
+        delete_pod(None, None),
+    ]
+}
+
+/// The token file is named, the role is not.
+#[derive(Debug, Clone)]
+pub struct RoleArnVarMissing;
+
+impl Entry for RoleArnVarMissing {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not. {HALF_SET} With this half \
+             boto3, the AWS CLI and the Go SDKs stop with an error; the Java, JavaScript, Rust, Ruby, \
+             C++, .NET, PHP, Kotlin and Swift SDKs silently take the node's role."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        set_neither("AWS_WEB_IDENTITY_TOKEN_FILE")
+    }
+}
+
+/// The role's variable is set to nothing.
+#[derive(Debug, Clone)]
+pub struct RoleArnVarEmpty;
+
+impl Entry for RoleArnVarEmpty {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        "AWS_ROLE_ARN is set, but to an empty text. A variable that the pod spec sets, even to \
+         nothing, keeps the webhook from injecting the pair."
+            .to_owned()
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        set_neither("AWS_ROLE_ARN")
+    }
+}
+
+/// The role is named, the token file is not.
+#[derive(Debug, Clone)]
+pub struct TokenFileVarMissing;
+
+impl Entry for TokenFileVarMissing {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "AWS_ROLE_ARN is set, AWS_WEB_IDENTITY_TOKEN_FILE is not. {HALF_SET} With this half \
+             nearly every SDK, boto3, the AWS CLI, Go, JavaScript, Rust, Ruby and C++ among them, \
+             silently takes the node's role; version 1 of the Java SDK fails."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        set_neither("AWS_ROLE_ARN")
+    }
+}
+
+/// The token file's variable is set to nothing.
+#[derive(Debug, Clone)]
+pub struct TokenFileVarEmpty;
+
+impl Entry for TokenFileVarEmpty {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        "AWS_WEB_IDENTITY_TOKEN_FILE is set, but to an empty text. A variable that the pod spec sets, \
+         even to nothing, keeps the webhook from injecting the pair."
+            .to_owned()
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        set_neither("AWS_WEB_IDENTITY_TOKEN_FILE")
+    }
+}
+
+/// The pod uses EKS Pod Identity, which is not tested.
+#[derive(Debug, Clone)]
+pub struct PodIdentityOnly {
+    /// The credentials URI it was given.
+    pub uri: String,
+}
+
+impl Entry for PodIdentityOnly {
+    const CLASS: Class = Class::NotJudged;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        "Only the container credentials variables are set: this pod gets its role through EKS Pod \
+         Identity or another credentials endpoint, not through IRSA. This version tests IRSA alone, so \
+         nothing was judged."
+            .to_owned()
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "If Pod Identity is meant, leave irsa-probe out of this pod, or run it with \
+             --tolerate not-judged."
+                .to_owned(),
+            "If IRSA is meant, delete the Pod Identity association, which takes precedence over the \
+             annotation, and then the pod:\n\
+             aws eks list-pod-identity-associations --cluster-name CLUSTER"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("credentials_uri", &self.uri)
+    }
+}
+
+/// Another role than the one that `--expect-role-arn` names.
+#[derive(Debug, Clone)]
+pub struct RoleArnUnexpected {
+    /// The role that the pod was given.
+    pub found: String,
+    /// The role that it should have.
+    pub expected: String,
+}
+
+impl Entry for RoleArnUnexpected {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "The pod was given the role {}, and {} was expected. The annotation was either written \
+             with another role, or changed after the pod was created.",
+            shown(&self.found),
+            shown(&self.expected)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            format!(
+                "Annotate the service account with the expected role:\n\
+                 kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
+                 eks.amazonaws.com/role-arn={}",
+                sh(&self.expected)
+            ),
+            delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("role_arn", &self.found)
+            .text("expected_role_arn", &self.expected)
+    }
+}

@@ -1,0 +1,450 @@
+//! What STS answered.
+
+use std::time::SystemTime;
+
+use super::{Class, Entry, Owner};
+use crate::aws::arn::RoleArn;
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown, utc};
+use crate::token::Claims;
+use crate::trust_policy::{USUAL_AUDIENCE, needed};
+
+/// What was asked for: for which role, with which token, under which session name.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The role.
+    pub role: RoleArn,
+    /// What the token says.
+    pub claims: Claims,
+    /// The name of the session, which CloudTrail shows.
+    pub session_name: String,
+    /// The region whose STS was called, if known.
+    pub region: Option<String>,
+}
+
+/// An error as STS answered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error's code, for instance `AccessDenied`.
+    pub code: String,
+    /// STS's own words.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The request's id, to show to AWS.
+    pub request_id: Option<String>,
+    /// When the answer came, by this container's clock.
+    pub at: SystemTime,
+    /// STS's clock then, from the `Date` header.
+    pub server_time: Option<SystemTime>,
+}
+
+impl Refusal {
+    /// The facts of the answer.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("code", &self.code)
+            .text("message", &self.message)
+            .value("http_status", self.status)
+            .text_if("request_id", self.request_id.as_deref())
+            .value("answered_at", utc(self.at))
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "STS answered {} \"{}\"",
+            shown(&self.code),
+            shown(&self.message)
+        )
+    }
+}
+
+/// A refusal of a request: the facts that most entries share.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// What was asked.
+    pub request: Request,
+    /// What STS answered.
+    pub refusal: Refusal,
+}
+
+impl Refused {
+    fn evidence(&self) -> Evidence {
+        self.refusal
+            .evidence()
+            .text("session_name", &self.request.session_name)
+            .text("role_arn", &self.request.role.text)
+            .text("issuer", &self.request.claims.issuer)
+            .text("subject", &self.request.claims.subject)
+            .texts("audience", &self.request.claims.audience)
+    }
+
+    fn audience(&self) -> String {
+        self.request
+            .claims
+            .audience
+            .iter()
+            .take(4)
+            .map(|aud| format!("\"{}\"", shown(aud)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// Entries that are nothing but a refusal.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident: $class:ident, $owner:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Refused);
+
+        impl Entry for $name {
+            const CLASS: Class = Class::$class;
+            const OWNER: Owner = Owner::$owner;
+
+            fn cause(&self) -> String {
+                let $it = &self.0;
+                $cause
+            }
+
+            fn remedy(&self) -> Vec<String> {
+                let $of = &self.0;
+                $remedy
+            }
+
+            fn evidence(&self) -> Evidence {
+                self.0.evidence()
+            }
+        })*
+    };
+}
+
+fn statuspage() -> String {
+    "See whether AWS reports a fault: https://health.aws.amazon.com/health/status".to_owned()
+}
+
+refusals! {
+    /// The role's account has no OIDC provider for the issuer.
+    OidcProviderMissing: Refused, Iam;
+    |it| format!(
+        "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
+         issuer; the provider of the old one does not serve it.",
+        it.refusal.words(), it.request.role.account, shown(&it.request.claims.issuer)
+    );
+    |it| {
+        let needed = needed(&it.request.claims, &it.request.role);
+        vec![
+            format!("In account {}, see whether the provider exists:\n{}", it.request.role.account, needed.show_provider),
+            format!("If it does not, create it:\n{}", needed.create_provider),
+            format!(
+                "If the provider exists in another account, the role belongs there: {} names account {}.",
+                shown(&it.request.role.text), it.request.role.account
+            ),
+        ]
+    };
+
+    /// The provider does not list the token's audience.
+    OidcProviderAudienceMissing: Refused, Iam;
+    |it| format!(
+        "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
+         client id with an invisible character in it looks the same.",
+        it.refusal.words(), it.request.role.account, it.audience()
+    );
+    |it| {
+        let needed = needed(&it.request.claims, &it.request.role);
+        let mut steps = vec![format!("Look at the provider's client ids:\n{}", needed.show_provider)];
+        if !it.request.claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE) {
+            steps.push(
+                "If the token's audience is not meant, remove the annotation eks.amazonaws.com/audience from the \
+                 service account and delete the pod:\n\
+                 kubectl -n NAMESPACE annotate serviceaccount SERVICE_ACCOUNT eks.amazonaws.com/audience-".to_owned(),
+            );
+        }
+        steps.push(format!(
+            "If it is meant, add it:\naws iam add-client-id-to-open-id-connect-provider \
+             --open-id-connect-provider-arn {} --client-id {}",
+            sh(&needed.provider_arn), sh(&needed.client_id)
+        ));
+        steps
+    };
+
+    /// STS could not fetch the issuer's keys.
+    VerificationKeyUnavailable: Unreachable, Cluster;
+    |it| format!(
+        "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
+         the issuer's discovery document or key set is not public, or does not hold that key.",
+        it.refusal.words(),
+        it.request.claims.key_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id)),
+        shown(&it.request.claims.issuer)
+    );
+    |it| vec![
+        format!(
+            "See whether the issuer answers, from anywhere on the internet:\ncurl -sS {}",
+            sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+        ),
+        "On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
+         issuer's jwks_uri again, since its signing key has changed.".to_owned(),
+    ];
+
+    /// The provider's thumbprint does not fit the issuer's certificate.
+    ThumbprintMismatch: Refused, Iam;
+    |it| format!(
+        "{}. The OIDC provider in account {} lists thumbprints, and none fits the certificate of {}.",
+        it.refusal.words(), it.request.role.account, shown(&it.request.claims.issuer)
+    );
+    |it| {
+        let needed = needed(&it.request.claims, &it.request.role);
+        vec![
+            format!("Look at the provider's thumbprints:\n{}", needed.show_provider),
+            format!(
+                "Replace them by that of the top certificate that the issuer's server presents:\n\
+                 aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {} \
+                 --thumbprint-list THUMBPRINT",
+                sh(&needed.provider_arn)
+            ),
+        ]
+    };
+
+    /// STS does not say what is wrong with the token.
+    IdentityTokenRejected: Refused, Iam;
+    |it| {
+        let claims = &it.request.claims;
+        format!(
+            "{}. STS gives this answer for several causes and does not say which. In order: (1) account {} has no \
+             OIDC provider for the token's issuer {}; (2) the provider does not list the token's audience {}; \
+             (3) the provider is stale, or the issuer does not publish the key {} that signed the token. The token \
+             expires at {}.",
+            it.refusal.words(), it.request.role.account, shown(&claims.issuer), it.audience(),
+            claims.key_id.as_ref().map_or_else(|| "(no key id)".to_owned(), |id| shown(id)),
+            utc(claims.expires_at)
+        )
+    };
+    |it| {
+        let needed = needed(&it.request.claims, &it.request.role);
+        vec![
+            format!(
+                "In account {}, see whether the provider exists and lists the audience {}:\n{}",
+                it.request.role.account, shown(&needed.client_id), needed.show_provider
+            ),
+            format!("If it does not exist, create it:\n{}", needed.create_provider),
+            format!(
+                "If it exists without the audience, add it:\naws iam add-client-id-to-open-id-connect-provider \
+                 --open-id-connect-provider-arn {} --client-id {}",
+                sh(&needed.provider_arn), sh(&needed.client_id)
+            ),
+            format!(
+                "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
+                sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+            ),
+        ]
+    };
+
+    /// STS refuses the role, and does not say why.
+    AssumeRoleNotAuthorized: Refused, Iam;
+    |it| {
+        let claims = &it.request.claims;
+        let usual = claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE);
+        let conditions = if usual { "sub or aud" } else { "aud (the token's is unusual) or sub" };
+        format!(
+            "{}. STS says no more, and answers the same for each of these, the likeliest first: (1) a condition of \
+             the role's trust policy, on {conditions}, does not fit this token: a name, a wildcard under \
+             StringEquals, or another issuer in the condition key; (2) the trust policy's Principal is not the OIDC \
+             provider of {}; (3) the role {} does not exist: deleted, another account, or its path left out; (4) the \
+             trust policy does not allow sts:AssumeRoleWithWebIdentity, or has a condition on the session name {} \
+             or something else; (5) a Deny in the trust policy or in a resource control policy of the organisation.",
+            it.refusal.words(), shown(&claims.issuer), shown(&it.request.role.text), shown(&it.request.session_name)
+        )
+    };
+    |it| {
+        let needed = needed(&it.request.claims, &it.request.role);
+        vec![
+            format!(
+                "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
+                 missing) and its trust policy:\n{}",
+                it.request.role.account, needed.show_trust_policy
+            ),
+            format!(
+                "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
+                serde_json::to_string_pretty(&needed.trust_policy["Statement"][0]).unwrap_or_default()
+            ),
+            "If the role was changed within the last minutes, wait: IAM takes time to spread (--wait-for-access \
+             waits for you).".to_owned(),
+        ]
+    };
+
+    /// A VPC endpoint's policy forbids the call.
+    VpcEndpointPolicyDenied: Refused, Network;
+    |it| format!(
+        "{}. The policy of the VPC endpoint for STS does not let this call through. The caller of \
+         AssumeRoleWithWebIdentity is not yet an AWS principal, so a policy that demands one forbids it.",
+        it.refusal.words()
+    );
+    |it| vec![
+        format!(
+            "Look at the endpoint's policy:\naws ec2 describe-vpc-endpoints --region {} \
+             --filters Name=service-name,Values=com.amazonaws.{}.sts --query 'VpcEndpoints[].PolicyDocument'",
+            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh),
+            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
+        ),
+        format!(
+            "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.", shown(&it.request.role.text)
+        ),
+    ];
+
+    /// An organisation's policy forbids the call.
+    OrganizationPolicyDenied: Refused, Organization;
+    |it| format!(
+        "{}. A policy of the AWS organisation forbids the call. Callers with a web identity carry no \
+         aws:PrincipalOrgID, so a data perimeter that demands it forbids them all.",
+        it.refusal.words()
+    );
+    |_it| vec![
+        "Ask those who manage the organisation for an exception for sts:AssumeRoleWithWebIdentity from this \
+         cluster's OIDC provider. They find the policies of the account by:\n\
+         aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id ACCOUNT\n\
+         aws organizations list-policies-for-target --filter SERVICE_CONTROL_POLICY --target-id ACCOUNT".to_owned(),
+    ];
+
+    /// STS is switched off in this region for the account.
+    RegionNotActivated: Refused, Iam;
+    |it| format!(
+        "{}. Account {} has not activated STS in the region {}.",
+        it.refusal.words(), it.request.role.account,
+        it.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| shown(region))
+    );
+    |it| vec![
+        format!(
+            "In account {}, activate the region's STS endpoint in the IAM console under account settings, or, for \
+             an opt-in region, enable the region:\naws account enable-region --region-name {}",
+            it.request.role.account, it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
+        ),
+        "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
+    ];
+
+    /// STS finds fault with the ARN, although its form is right.
+    RoleArnRejected: Misconfigured, Workload;
+    |it| format!(
+        "{}. STS does not accept {} as the ARN of a role.", it.refusal.words(), shown(&it.request.role.text)
+    );
+    |_it| vec![
+        "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text".to_owned(),
+        "Correct the annotation and delete the pod:\n\
+         kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
+         eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE".to_owned(),
+    ];
+
+    /// STS finds fault with the session's name, duration or policy.
+    SessionParametersRejected: Misconfigured, Workload;
+    |it| format!(
+        "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
+        it.refusal.words(), shown(&it.request.session_name)
+    );
+    |_it| vec![
+        "If AWS_ROLE_SESSION_NAME is set, correct it or remove it: 2 to 64 letters, digits and _=,.@-.".to_owned(),
+        "If it is not set, please report this answer as a fault of irsa-probe.".to_owned(),
+    ];
+
+    /// Too many calls.
+    Throttled: Unreachable, Iam;
+    |it| format!(
+        "{}. The account makes more calls to STS than it may in this region; the pod's own SDKs are throttled just \
+         as well.",
+        it.refusal.words()
+    );
+    |_it| vec![
+        "Give it more time with --wait, or let a scale-up go on with --tolerate unreachable.".to_owned(),
+        "Find who calls STS so often (CloudTrail, by sourceIPAddress and userAgent), and ask AWS for a higher limit.".to_owned(),
+    ];
+
+    /// STS could not ask the issuer.
+    IdpUnreachable: Unreachable, Aws;
+    |it| format!(
+        "{}. STS could not reach the issuer {}; it is often back at the next try.",
+        it.refusal.words(), shown(&it.request.claims.issuer)
+    );
+    |it| vec![
+        format!(
+            "See whether the issuer answers:\ncurl -sS {}",
+            sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+        ),
+        statuspage(),
+    ];
+
+    /// STS itself failed.
+    StsFault: Unreachable, Aws;
+    |it| format!(
+        "{} with HTTP status {}: the fault is on AWS's side, or something in between answers in its name.",
+        it.refusal.words(), it.refusal.status
+    );
+    |_it| vec![statuspage(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
+
+    /// STS gave credentials, and then did not know them.
+    CredentialsRejected: Refused, Iam;
+    |it| format!(
+        "STS gave credentials for {}, and then refused them: {}. That happens when the credentials come from \
+         another partition's STS or another service than the one that is asked, when the role was deleted at that \
+         moment, or in an opt-in region that the account has not enabled.",
+        shown(&it.request.role.text), it.refusal.words()
+    );
+    |it| vec![
+        "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.".to_owned(),
+        format!(
+            "See whether the role still exists, and whether the region is enabled:\n{}\n\
+             aws account get-region-opt-status --region-name {}",
+            needed(&it.request.claims, &it.request.role).show_trust_policy,
+            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
+        ),
+    ];
+
+    /// An answer that the catalogue does not know.
+    Unclassified: NotJudged, Aws;
+    |it| format!(
+        "{} with HTTP status {}, request id {}. irsa-probe does not know this answer and does not guess.",
+        it.refusal.words(), it.refusal.status,
+        it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id))
+    );
+    |it| vec![
+        "Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.".to_owned(),
+        "Please report this answer, so that irsa-probe can name it.".to_owned(),
+    ];
+}
+
+/// The credentials are another identity's.
+#[derive(Debug, Clone)]
+pub struct IdentityMismatch {
+    /// The role that was asked for.
+    pub role_arn: String,
+    /// Whom STS says the credentials belong to.
+    pub caller_arn: String,
+    /// What differs.
+    pub differs: &'static str,
+}
+
+impl Entry for IdentityMismatch {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "STS gave credentials for {}, but says that they belong to {}: the {} differs. The endpoint is not \
+             AWS's STS, or something in between answers for it.",
+            shown(&self.role_arn),
+            shown(&self.caller_arn),
+            self.differs
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, see what answers there; an emulator does this.".to_owned(),
+            "Otherwise find out what is between the pod and STS before you trust these credentials.".to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("role_arn", &self.role_arn)
+            .text("caller_arn", &self.caller_arn)
+    }
+}

@@ -1,0 +1,387 @@
+//! The file that holds the token.
+
+use std::path::PathBuf;
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::pod::{FileKind, FileStat, Who};
+use crate::shown::{sh, shown, span};
+use std::time::Duration;
+
+/// The longest token that STS takes, in characters. Source: the STS API model.
+pub const LONGEST_TOKEN: usize = 20_000;
+
+fn path_text(path: &std::path::Path) -> String {
+    shown(&path.to_string_lossy())
+}
+
+/// Owner, group and mode of the file.
+pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> Evidence {
+    let evidence = Evidence::new().text("token_file", &path.to_string_lossy());
+    match stat {
+        Some(stat) => evidence
+            .value("file_owner", stat.uid)
+            .value("file_group", stat.gid)
+            .value("file_mode", stat.octal()),
+        None => evidence,
+    }
+}
+
+/// The variable holds the token itself, where its path belongs.
+#[derive(Debug, Clone)]
+pub struct TokenFileVarHoldsToken;
+
+impl Entry for TokenFileVarHoldsToken {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        "AWS_WEB_IDENTITY_TOKEN_FILE holds a token, and the path of the token's file belongs there. \
+         Whoever may read the pod spec can read that token."
+            .to_owned()
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Remove the variable from the pod spec, and let the service account's annotation inject it."
+                .to_owned(),
+            super::identity::delete_pod(None, None),
+        ]
+    }
+}
+
+/// There is no such file.
+#[derive(Debug, Clone)]
+pub struct TokenFileMissing {
+    /// The path.
+    pub path: PathBuf,
+    /// The longest part of the path that exists.
+    pub exists: Option<PathBuf>,
+    /// Whether the path's symbolic links lead in a circle.
+    pub circular: bool,
+}
+
+impl Entry for TokenFileMissing {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let path = path_text(&self.path);
+        if self.circular {
+            return format!(
+                "The token file {path} does not exist: its symbolic links lead in a circle."
+            );
+        }
+        let seen = match &self.exists {
+            Some(part) if *part == self.path => {
+                " It is a symbolic link that leads to nothing.".to_owned()
+            }
+            Some(part) => format!(" Of its path only {} exists.", path_text(part)),
+            None => String::new(),
+        };
+        format!(
+            "The token file {path} does not exist in this container.{seen} The variable is set, so \
+             either the volume aws-iam-token is not mounted here, or the variable was copied from elsewhere."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See where the volume is mounted in each container:\n\
+             kubectl -n NAMESPACE get pod POD -o jsonpath='{range .spec.containers[*]}{.name} {.volumeMounts}{\"\\n\"}{end}'"
+                .to_owned(),
+            "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE from the pod spec, so that the webhook \
+             injects variables and volume together."
+                .to_owned(),
+            super::identity::delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let exists = self
+            .exists
+            .as_ref()
+            .map(|path| path.to_string_lossy().into_owned());
+        file_evidence(&self.path, None).text_if("existing_part", exists.as_deref())
+    }
+}
+
+/// The permissions forbid reading it.
+#[derive(Debug, Clone)]
+pub struct TokenFileUnreadable {
+    /// The path.
+    pub path: PathBuf,
+    /// The file's owner, group and mode, unless a directory already forbade even that.
+    pub stat: Option<FileStat>,
+    /// Who tried.
+    pub who: Who,
+}
+
+impl Entry for TokenFileUnreadable {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let path = path_text(&self.path);
+        let Who { uid, gid, groups } = &self.who;
+        let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
+        let file = self.stat.map_or_else(
+            || "a directory above it forbids access".to_owned(),
+            |stat| {
+                format!(
+                    "it belongs to user {} and group {} with mode {}",
+                    stat.uid,
+                    stat.gid,
+                    stat.octal()
+                )
+            },
+        );
+        format!(
+            "This container runs as user {uid}, group {gid} (supplementary groups: {}), and may not read \
+             the token file {path}: {file}.",
+            if groups.is_empty() {
+                "none".to_owned()
+            } else {
+                groups.join(", ")
+            }
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Give the pod an fsGroup, so that the kubelet lets its group read the token (any number \
+             does; 65534 is usual):\n\
+             spec:\n  securityContext:\n    fsGroup: 65534"
+                .to_owned(),
+            "If the volume was written by hand with a defaultMode, remove the defaultMode or make it 0644."
+                .to_owned(),
+            "If the containers of the pod run as different users, the kubelet cannot make one the \
+             file's owner: set one runAsUser for the pod, or an fsGroup."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, self.stat.as_ref())
+            .value("uid", self.who.uid)
+            .value("gid", self.who.gid)
+            .value("groups", self.who.groups.clone())
+    }
+}
+
+/// The path leads to something that is no regular file.
+#[derive(Debug, Clone)]
+pub struct TokenFileNotRegular {
+    /// The path.
+    pub path: PathBuf,
+    /// What it leads to.
+    pub kind: FileKind,
+}
+
+impl Entry for TokenFileNotRegular {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let hint = if self.kind == FileKind::Directory {
+            " The path of the file in it belongs in AWS_WEB_IDENTITY_TOKEN_FILE."
+        } else {
+            " It was not opened."
+        };
+        format!(
+            "{} is {}, and not a regular file.{hint}",
+            path_text(&self.path),
+            self.kind.as_str()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![format!(
+            "Point AWS_WEB_IDENTITY_TOKEN_FILE at the token, or remove it from the pod spec and let the \
+             webhook set it. What is there now:\nkubectl -n NAMESPACE exec POD -- ls -lL {}",
+            sh(&self.path.to_string_lossy())
+        )]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, None).value("file_kind", self.kind.as_str())
+    }
+}
+
+/// The file holds nothing.
+#[derive(Debug, Clone)]
+pub struct TokenFileEmpty {
+    /// The path.
+    pub path: PathBuf,
+    /// Owner, group and mode.
+    pub stat: FileStat,
+}
+
+impl Entry for TokenFileEmpty {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "The token file {} is empty. A token that the kubelet projects never is, so the file comes \
+             from elsewhere: a Secret or ConfigMap without content, a subPath mount, or a script.",
+            path_text(&self.path)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See which volume is mounted there; it should be the projected volume aws-iam-token:\n\
+             kubectl -n NAMESPACE get pod POD -o yaml"
+                .to_owned(),
+            super::identity::delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, Some(&self.stat))
+    }
+}
+
+/// The file is longer than any token that STS takes.
+#[derive(Debug, Clone)]
+pub struct TokenFileTooLarge {
+    /// The path.
+    pub path: PathBuf,
+    /// Owner, group, mode and size.
+    pub stat: FileStat,
+}
+
+impl Entry for TokenFileTooLarge {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "The token file {} has {} bytes, and STS takes at most {LONGEST_TOKEN} characters: this is \
+             not a service account token.",
+            path_text(&self.path),
+            self.stat.size
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See which file AWS_WEB_IDENTITY_TOKEN_FILE names and what writes it; remove the variable \
+             from the pod spec to let the webhook set it."
+                .to_owned(),
+            super::identity::delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, Some(&self.stat)).value("file_bytes", self.stat.size)
+    }
+}
+
+/// What spoils a token file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Corruption {
+    /// Bytes that are no text, from this place on, counted from 0.
+    NotText(usize),
+    /// A token, and then something else from this place on, counted from 0.
+    Trailing(usize),
+}
+
+/// The file holds more than a token, or bytes that are no text.
+#[derive(Debug, Clone)]
+pub struct TokenFileCorrupt {
+    /// The path.
+    pub path: PathBuf,
+    /// Owner, group and mode.
+    pub stat: FileStat,
+    /// What spoils it.
+    pub corruption: Corruption,
+}
+
+impl Entry for TokenFileCorrupt {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let what = match self.corruption {
+            Corruption::NotText(at) => format!("byte {at} is not text"),
+            Corruption::Trailing(at) => {
+                format!(
+                    "a token ends at byte {at}, and something else follows it, often a log line"
+                )
+            }
+        };
+        format!(
+            "The token file {} is spoilt: {what}.",
+            path_text(&self.path)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Find what writes the file. The kubelet writes the token and nothing else; a script that \
+             redirects a command's error output into the file adds its log lines."
+                .to_owned(),
+            super::identity::delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, Some(&self.stat)).value("file_bytes", self.stat.size)
+    }
+}
+
+/// Why reading failed although the permissions allow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFault {
+    /// The system's error number.
+    Errno(Option<i32>),
+    /// The file system did not answer in time.
+    Slow(Duration),
+}
+
+/// The system could not read the file.
+#[derive(Debug, Clone)]
+pub struct TokenFileReadFailed {
+    /// The path.
+    pub path: PathBuf,
+    /// Why.
+    pub fault: ReadFault,
+}
+
+impl Entry for TokenFileReadFailed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Node;
+
+    fn cause(&self) -> String {
+        let why = match &self.fault {
+            ReadFault::Errno(Some(number)) => {
+                std::io::Error::from_raw_os_error(*number).to_string()
+            }
+            ReadFault::Errno(None) => "the read did not complete".to_owned(),
+            ReadFault::Slow(after) => {
+                format!("the file system gave no answer within {}", span(*after))
+            }
+        };
+        format!(
+            "The token file {} is there and may be read, but reading it failed: {why}.",
+            path_text(&self.path)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Look at the node: the token lies on a tmpfs that the kubelet mounts.\n\
+             kubectl -n NAMESPACE get pod POD -o wide\nkubectl describe node NODE"
+                .to_owned(),
+            "If AWS_WEB_IDENTITY_TOKEN_FILE was pointed at a network file system, remove it from the pod \
+             spec."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, None)
+    }
+}

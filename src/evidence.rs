@@ -1,0 +1,83 @@
+//! What was seen, as names and values in the order in which they are shown.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::shown::shown;
+
+/// Named facts that a check saw, kept in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence(Vec<(&'static str, Value)>);
+
+impl Evidence {
+    /// No facts.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a fact that comes from outside: it is bounded and cleaned by [`shown`].
+    #[must_use]
+    pub fn text(self, name: &'static str, value: &str) -> Self {
+        self.value(name, shown(value))
+    }
+
+    /// Adds a fact of our own making.
+    #[must_use]
+    pub fn value(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.push((name, value.into()));
+        self
+    }
+
+    /// Adds a fact that comes from outside, if there is one.
+    #[must_use]
+    pub fn text_if(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a list of texts from outside.
+    #[must_use]
+    pub fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
+        let values: Vec<String> = values
+            .iter()
+            .take(16)
+            .map(|value| shown(value.as_ref()))
+            .collect();
+        self.value(name, values)
+    }
+
+    /// These facts and then the others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        for (name, value) in others.0 {
+            if !self.0.iter().any(|(known, _)| *known == name) {
+                self.0.push((name, value));
+            }
+        }
+        self
+    }
+
+    /// The facts in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Whether nothing was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Evidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

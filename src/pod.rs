@@ -1,0 +1,382 @@
+//! The only door to the environment, the file system and the clock.
+//!
+//! Everything the checks know of the machine comes through a [`Pod`], so that what they judge can
+//! be given to them by value, and so that no check can open a device, wait on a pipe, or read
+//! without bound.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that may call them"
+)]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use tokio::time::Instant;
+
+/// Where the kubelet puts the ordinary API token of a pod.
+pub const API_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// The process's world, read once at the start: its variables and its clock.
+#[derive(Clone)]
+pub struct Pod {
+    variables: Arc<BTreeMap<OsString, OsString>>,
+    clock: Clock,
+}
+
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// A clock that stands still, to judge a recorded world.
+    Fixed(SystemTime),
+}
+
+impl Pod {
+    /// The world of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::recorded(std::env::vars_os(), Clock::System)
+    }
+
+    /// A world with these variables and this clock.
+    #[must_use]
+    pub fn recorded<N: Into<OsString>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+        clock: Clock,
+    ) -> Self {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Arc::new(variables.collect()),
+            clock,
+        }
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        match self.clock {
+            Clock::System => SystemTime::now(),
+            Clock::Fixed(time) => time,
+        }
+    }
+
+    /// A variable's value as it is, if the variable is set at all.
+    #[must_use]
+    pub fn raw_variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+    }
+
+    /// A variable's value as text, with U+FFFD for what is not UTF-8, if the variable is set.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.raw_variable(name)
+            .map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Like [`Pod::variable`], where an empty value counts as not set.
+    #[must_use]
+    pub fn filled(&self, name: &str) -> Option<String> {
+        self.variable(name).filter(|value| !value.is_empty())
+    }
+
+    /// All variables that are text, for a library that wants them all.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+    }
+
+    /// Who this process is.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        Who {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            groups: rustix::process::getgroups()
+                .unwrap_or_default()
+                .into_iter()
+                .map(rustix::process::Gid::as_raw)
+                .collect(),
+        }
+    }
+
+    /// Reads a regular file of at most `limit` bytes, by `until` at the latest.
+    ///
+    /// Nothing but a regular file is ever opened for reading: the path is first resolved to a
+    /// handle that cannot read (`O_PATH`), and only then, through that handle, opened.
+    ///
+    /// # Errors
+    /// Says which step failed, and what is known of the file by then.
+    pub async fn read(
+        &self,
+        path: &Path,
+        limit: usize,
+        until: Instant,
+    ) -> Result<FileRead, ReadError> {
+        let path = path.to_owned();
+        let work = tokio::task::spawn_blocking(move || read_regular(&path, limit));
+        match tokio::time::timeout_at(until, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(ReadError::Io {
+                errno: None,
+                stat: None,
+            }),
+            Err(_) => Err(ReadError::Slow),
+        }
+    }
+
+    /// The longest leading part of the path that exists.
+    #[must_use]
+    pub fn nearest_existing(&self, path: &Path) -> Option<PathBuf> {
+        path.ancestors()
+            .find(|part| part.symlink_metadata().is_ok())
+            .map(Path::to_owned)
+    }
+
+    /// Overwrites a file that must exist already, as the kubelet's termination log does.
+    ///
+    /// # Errors
+    /// If the file does not exist, is not a regular file, or cannot be written.
+    pub fn overwrite(&self, path: &Path, text: &[u8]) -> io::Result<()> {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+            .open(path)?;
+        let meta = file.metadata()?;
+        if meta.is_file() {
+            file.set_len(0)?;
+        } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
+            return Err(io::Error::other("not a regular file"));
+        }
+        file.write_all(text)
+    }
+}
+
+fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
+    let handle = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| ReadError::at_open(errno, None))?;
+    let stat = FileStat::from(
+        &rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(errno, None))?,
+    );
+    if stat.kind != FileKind::Regular {
+        return Err(ReadError::NotRegular(stat));
+    }
+    let through = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&handle));
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = match rustix::fs::openat(CWD, &through, flags, Mode::empty()) {
+        // Without /proc the path itself is opened; non-blocking, so a pipe swapped in cannot hold us.
+        Err(Errno::NOENT) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+        other => other,
+    };
+    let file = File::from(opened.map_err(|errno| ReadError::at_open(errno, Some(stat)))?);
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    match file.take(most).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),
+        Ok(_) => Ok(FileRead { bytes, stat }),
+        Err(error) => Err(ReadError::Io {
+            errno: error.raw_os_error(),
+            stat: Some(stat),
+        }),
+    }
+}
+
+/// Who a process is, as far as file permissions go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The effective user id.
+    pub uid: u32,
+    /// The effective group id.
+    pub gid: u32,
+    /// The supplementary group ids.
+    pub groups: Vec<u32>,
+}
+
+/// What the file system says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// The owner's user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+    /// What it is.
+    pub kind: FileKind,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl FileStat {
+    /// The permission bits as `0640`.
+    #[must_use]
+    pub fn octal(&self) -> String {
+        format!("{:04o}", self.mode)
+    }
+}
+
+impl From<&Stat> for FileStat {
+    fn from(stat: &Stat) -> Self {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => FileKind::Regular,
+            FileType::Directory => FileKind::Directory,
+            FileType::Fifo => FileKind::Fifo,
+            FileType::Socket => FileKind::Socket,
+            _ => FileKind::Device,
+        };
+        Self {
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            mode: stat.st_mode & 0o7777,
+            kind,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+}
+
+impl FileKind {
+    /// The kind in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        }
+    }
+}
+
+/// A file's content and what the file system said of that very file.
+#[derive(Clone)]
+pub struct FileRead {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// Owner, mode and size when it was opened.
+    pub stat: FileStat,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadError {
+    /// No such file, or a part of the path is missing or no directory.
+    Missing,
+    /// The permissions forbid it; the file's own are known unless a directory already forbade it.
+    Denied(Option<FileStat>),
+    /// The symbolic links lead in a circle.
+    Loop,
+    /// It is no regular file, and was not opened.
+    NotRegular(FileStat),
+    /// It holds more bytes than the limit.
+    TooLarge {
+        /// What the file system says of it.
+        stat: FileStat,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The system reported another error.
+    Io {
+        /// Its number.
+        errno: Option<i32>,
+        /// What is known of the file.
+        stat: Option<FileStat>,
+    },
+    /// The file system had not answered at the deadline.
+    Slow,
+}
+
+impl ReadError {
+    fn at_open(errno: Errno, stat: Option<FileStat>) -> Self {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => Self::Missing,
+            Errno::ACCESS | Errno::PERM => Self::Denied(stat),
+            Errno::LOOP => Self::Loop,
+            other => Self::Io {
+                errno: Some(other.raw_os_error()),
+                stat,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, FileKind, Pod, ReadError};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+    use tokio::time::Instant;
+
+    async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, ReadError> {
+        let pod = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
+        pod.read(path, limit, Instant::now() + Duration::from_secs(20))
+            .await
+            .map(|file| file.bytes)
+    }
+
+    #[tokio::test]
+    async fn only_regular_files_of_a_bounded_size_are_read() {
+        let dir = std::env::temp_dir().join(format!("irsa-probe-pod-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("file"), b"12345").unwrap();
+        std::os::unix::fs::symlink("loop", dir.join("loop")).unwrap();
+        std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
+        rustix::fs::mknodat(
+            super::CWD,
+            dir.join("fifo"),
+            super::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+
+        assert_eq!(read(&dir.join("link"), 5).await, Ok(b"12345".to_vec()));
+        assert!(matches!(
+            read(&dir.join("file"), 4).await,
+            Err(ReadError::TooLarge { limit: 4, .. })
+        ));
+        assert_eq!(read(&dir.join("none"), 4).await, Err(ReadError::Missing));
+        assert_eq!(read(&dir.join("file/x"), 4).await, Err(ReadError::Missing));
+        assert_eq!(read(&dir.join("loop"), 4).await, Err(ReadError::Loop));
+        let kind = |result: Result<Vec<u8>, ReadError>| match result {
+            Err(ReadError::NotRegular(stat)) => Some(stat.kind),
+            _ => None,
+        };
+        assert_eq!(kind(read(&dir.join("fifo"), 4).await), Some(FileKind::Fifo));
+        assert_eq!(kind(read(&dir, 4).await), Some(FileKind::Directory));
+        assert_eq!(
+            kind(read(Path::new("/dev/zero"), 4).await),
+            Some(FileKind::Device)
+        );
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,210 @@
+//! What comes from outside is shown through here: bounded, on one line, and without secrets.
+//!
+//! Variables, claims, file names and replies may be huge, binary or hostile. Everything that is
+//! printed of them passes `shown` (for a reader) or `sh` (for a command that a reader pastes).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+/// The most characters of one foreign text that are ever printed.
+pub const SHOWN_CHARS: usize = 256;
+
+/// The most characters of one foreign text in a command: the longest role ARN fits.
+const COMMAND_CHARS: usize = 2048;
+
+/// The foreign text `raw` as it may be printed: control characters escaped, at most
+/// [`SHOWN_CHARS`] characters, and with the secret part of anything that looks like a token or
+/// like credentials in a URL left out.
+#[must_use]
+pub fn shown(raw: &str) -> String {
+    shown_up_to(SHOWN_CHARS, raw)
+}
+
+fn shown_up_to(limit: usize, raw: &str) -> String {
+    let without_tokens = without_tokens(raw);
+    let safe = without_url_credentials(&without_tokens);
+    let mut text = String::new();
+    let mut kept = 0;
+    for c in safe.chars() {
+        if kept == limit {
+            let all = safe.chars().count();
+            text.push_str(&format!("… ({all} characters)"));
+            return text;
+        }
+        kept += 1;
+        if is_unsafe_to_print(c) {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Whether a terminal or a log viewer could take the character for more than itself.
+fn is_unsafe_to_print(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{ad}' | '\u{a0}')
+}
+
+/// Cuts the signature off whatever looks like a JSON Web Token.
+fn without_tokens(raw: &str) -> Cow<'_, str> {
+    if !raw.contains("eyJ") {
+        return Cow::Borrowed(raw);
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find("eyJ") {
+        let (before, token) = rest.split_at(at);
+        let end = token.find(|c| !is_word(c)).unwrap_or(token.len());
+        let (word, after) = token.split_at(end);
+        text.push_str(before);
+        text.push_str(if word.contains('.') || word.len() > 40 {
+            "[token not shown]"
+        } else {
+            word
+        });
+        rest = after;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// Leaves user names and passwords out of URLs.
+fn without_url_credentials(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('@') {
+        return Cow::Borrowed(raw);
+    }
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        text.push_str(before);
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#'))
+            .unwrap_or(after.len());
+        let (authority, tail) = after.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => {
+                text.push_str("[credentials not shown]@");
+                text.push_str(host);
+            }
+            None => text.push_str(authority),
+        }
+        rest = tail;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// The text as one word of a POSIX shell, for commands that people paste.
+#[must_use]
+pub fn sh(raw: &str) -> String {
+    let text = shown_up_to(COMMAND_CHARS, raw);
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
+    };
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// A time as `2026-11-24T05:37:25Z`, to the second.
+#[must_use]
+pub fn utc(time: SystemTime) -> String {
+    let seconds = DateTime::from(time).secs();
+    DateTime::from_secs(seconds)
+        .fmt(Format::DateTime)
+        .unwrap_or_else(|_| format!("@{seconds}"))
+}
+
+/// A span of time in words, to the second from two seconds on.
+#[must_use]
+pub fn span(duration: Duration) -> String {
+    let coarse = if duration >= Duration::from_secs(2) {
+        Duration::from_secs(duration.as_secs())
+    } else {
+        Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    };
+    humantime::format_duration(coarse).to_string()
+}
+
+/// A text that must never be printed: it has no `Display`, and its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps the text from being printed.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that has to send it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[not shown]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN_CHARS, sh, shown};
+
+    #[test]
+    fn foreign_text_is_bounded_escaped_and_without_secrets() {
+        let long = "x".repeat(SHOWN_CHARS + 10);
+        for (raw, expected) in [
+            ("plain", "plain".to_owned()),
+            ("a\u{1b}[31mred\n", "a\\u{1b}[31mred\\n".to_owned()),
+            (
+                "sts\u{200b}.amazonaws.com",
+                "sts\\u{200b}.amazonaws.com".to_owned(),
+            ),
+            (
+                "http://user:pa@ss@proxy:3128/x",
+                "http://[credentials not shown]@proxy:3128/x".to_owned(),
+            ),
+            (
+                "say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now",
+                "say [token not shown] now".to_owned(),
+            ),
+            (
+                &long,
+                format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS)),
+            ),
+        ] {
+            assert_eq!(shown(raw), expected);
+        }
+    }
+
+    #[test]
+    fn a_pasted_word_cannot_run_anything() {
+        for (raw, expected) in [
+            (
+                "arn:aws:iam::111122223333:role/a",
+                "arn:aws:iam::111122223333:role/a",
+            ),
+            ("x; rm -rf /", "'x; rm -rf /'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(sh(raw), expected);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a role's trust policy and the account's OIDC provider must say for a token to be accepted.
+
+use serde_json::{Value, json};
+
+use crate::aws::arn::RoleArn;
+use crate::shown::sh;
+use crate::token::Claims;
+
+/// The audience that the webhook asks for when no annotation says otherwise.
+pub const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
+
+/// What AWS must have for one token and one role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needed {
+    /// The role's trust policy: exactly what this token needs, and no more.
+    pub trust_policy: Value,
+    /// The ARN of the OIDC provider in the role's account.
+    pub provider_arn: String,
+    /// The URL that the provider is registered for: the token's issuer.
+    pub issuer: String,
+    /// The client id that the provider must list: the audience.
+    pub client_id: String,
+    /// Shows the trust policy that the role has now.
+    pub show_trust_policy: String,
+    /// Shows the provider and its client ids, if it exists.
+    pub show_provider: String,
+    /// Creates the provider where there is none.
+    pub create_provider: String,
+}
+
+/// The audience that IAM looks at: the usual one if the token has it, else the first.
+fn audience(claims: &Claims) -> String {
+    let usual = claims
+        .audience
+        .iter()
+        .find(|audience| *audience == USUAL_AUDIENCE);
+    usual
+        .or_else(|| claims.audience.first())
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// An issuer as IAM writes it in ARNs and condition keys: without its scheme.
+#[must_use]
+pub fn issuer_in_iam(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").unwrap_or(issuer)
+}
+
+/// What this token needs to be given this role.
+#[must_use]
+pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
+    let provider = issuer_in_iam(&claims.issuer);
+    let provider_arn = format!(
+        "arn:{}:iam::{}:oidc-provider/{provider}",
+        role.partition.id, role.account
+    );
+    let client_id = audience(claims);
+    let region = match role.partition.id {
+        "aws" => String::new(),
+        _ => format!(" --region {}", role.partition.home_region),
+    };
+    Needed {
+        trust_policy: json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"Federated": provider_arn},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {
+                    (format!("{provider}:sub")): claims.subject,
+                    (format!("{provider}:aud")): client_id,
+                }},
+            }],
+        }),
+        show_trust_policy: format!(
+            "aws iam get-role{region} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+            sh(&role.name)
+        ),
+        show_provider: format!(
+            "aws iam get-open-id-connect-provider{region} --open-id-connect-provider-arn {}",
+            sh(&provider_arn)
+        ),
+        create_provider: format!(
+            "aws iam create-open-id-connect-provider{region} --url {} --client-id-list {}",
+            sh(&claims.issuer),
+            sh(&client_id)
+        ),
+        provider_arn,
+        issuer: claims.issuer.clone(),
+        client_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needed;
+    use crate::{aws::arn, token};
+
+    const PROJECTED: &str = include_str!("../tests/recorded/projected-token.jwt");
+    const TWO: &str = include_str!("../tests/recorded/tokenrequest-two-audiences.jwt");
+
+    #[test]
+    fn the_statement_for_a_projected_token() {
+        let claims = token::decode(PROJECTED).unwrap();
+        let role = arn::parse("arn:aws-cn:iam::111122223333:role/team/payments-checkout").unwrap();
+        let needed = needed(&claims, &role);
+        let provider = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+        assert_eq!(
+            needed.provider_arn,
+            format!("arn:aws-cn:iam::111122223333:oidc-provider/{provider}")
+        );
+        let statement = &needed.trust_policy["Statement"][0];
+        assert_eq!(statement["Principal"]["Federated"], needed.provider_arn);
+        let equals = &statement["Condition"]["StringEquals"];
+        assert_eq!(
+            equals[format!("{provider}:sub")],
+            "system:serviceaccount:payments:checkout"
+        );
+        assert_eq!(equals[format!("{provider}:aud")], "sts.amazonaws.com");
+        assert!(
+            needed
+                .show_trust_policy
+                .contains("--region cn-north-1 --role-name payments-checkout ")
+        );
+    }
+
+    #[test]
+    fn the_usual_audience_is_chosen_among_several() {
+        let mut claims = token::decode(TWO).unwrap();
+        claims.audience.reverse();
+        let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
+        assert_eq!(needed(&claims, &role).client_id, "sts.amazonaws.com");
+    }
+}

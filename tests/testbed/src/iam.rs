@@ -1,0 +1,560 @@
+//! What IAM knows in the testbed's accounts, and STS's judgement over a request, in STS's words.
+
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use crate::clock;
+use crate::random;
+use crate::sigv4::{self, Authorization, Signable};
+use crate::token;
+
+const UPPERCASE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+const NOT_A_JWT: &str = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
+const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider,  \
+    please reference AssumeRoleWithWebIdentity documentation for requirements";
+const NOT_VALIDATED: &str = "The web identity token provided could not be validated. \
+    See the AssumeRoleWithWebIdentity documentation for requirements.";
+
+/// The oldest token that STS was seen to refuse with `Token too old` was a little over five days old.
+const OLDEST: i64 = 5 * 24 * 3600;
+
+/// An IAM OIDC provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The account that it is registered in.
+    pub account: String,
+    /// The issuer URL.
+    pub issuer: String,
+    /// Its client ids, which AWS's consoles call audiences.
+    pub client_ids: Vec<String>,
+    /// The keys that the issuer publishes.
+    pub jwks: Value,
+}
+
+/// A role whose trust policy names the account's provider and these conditions.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The ARN of the role, with its path.
+    pub arn: String,
+    /// What `sub` may be.
+    pub subjects: Vec<String>,
+    /// What `aud` may be.
+    pub audiences: Vec<String>,
+    /// The longest session that the role allows, in seconds.
+    pub max_session: u32,
+}
+
+/// STS's answer to a request that it does not grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error code.
+    pub code: String,
+    /// The message.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with this status, code and message.
+    #[must_use]
+    pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    fn invalid_token(message: impl Into<String>) -> Self {
+        Self::new(400, "InvalidIdentityToken", message)
+    }
+}
+
+/// Credentials that were issued, and for whom.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// `ASIA…`
+    pub access_key_id: String,
+    /// The secret key.
+    pub secret_access_key: String,
+    /// The session token.
+    pub session_token: String,
+    /// The end of the session.
+    pub expires: OffsetDateTime,
+    /// `arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION`
+    pub arn: String,
+    /// `AROA…:SESSION`
+    pub user_id: String,
+    /// The account.
+    pub account: String,
+    /// The ARN of the provider.
+    pub provider: String,
+    /// The audience that was accepted.
+    pub audience: String,
+    /// The `sub` of the token.
+    pub subject: String,
+    /// The session policy that the caller sent.
+    pub policy: Option<String>,
+}
+
+/// All that IAM knows, and the sessions that were given out.
+#[derive(Debug, Default)]
+pub struct Iam {
+    /// The providers of all accounts.
+    pub providers: Vec<Provider>,
+    /// The roles of all accounts.
+    pub roles: Vec<Role>,
+    issued: Mutex<Vec<Session>>,
+}
+
+impl Iam {
+    /// An IAM with these providers and roles.
+    #[must_use]
+    pub fn new(providers: Vec<Provider>, roles: Vec<Role>) -> Self {
+        Self {
+            providers,
+            roles,
+            issued: Mutex::default(),
+        }
+    }
+
+    /// The sessions that were given out.
+    #[must_use]
+    pub fn issued(&self) -> Vec<Session> {
+        self.issued.lock().unwrap().clone()
+    }
+
+    /// AssumeRoleWithWebIdentity.
+    ///
+    /// # Errors
+    /// If STS would refuse.
+    pub fn assume(
+        &self,
+        form: &[(String, String)],
+        now: OffsetDateTime,
+    ) -> Result<Session, Refusal> {
+        let request = AssumeRequest::read(form)?;
+        let verified =
+            self.verify_token(request.token, &request.role.account, now.unix_timestamp())?;
+        let not_authorized = || {
+            Refusal::new(
+                403,
+                "AccessDenied",
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            )
+        };
+        let role = self
+            .roles
+            .iter()
+            .find(|role| role.arn == request.role.arn)
+            .ok_or_else(not_authorized)?;
+        if !role.subjects.contains(&verified.subject)
+            || !role.audiences.contains(&verified.audience)
+        {
+            return Err(not_authorized());
+        }
+        if request.duration > role.max_session {
+            let message =
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+            return Err(Refusal::new(400, "ValidationError", message));
+        }
+        let RoleArn {
+            partition,
+            account,
+            name,
+            ..
+        } = &request.role;
+        let host = verified.issuer.trim_start_matches("https://");
+        let session = Session {
+            access_key_id: format!("ASIA{}", random::text(UPPERCASE, 16)),
+            secret_access_key: random::text(SECRET, 40),
+            session_token: format!("FwoGZXIvYXdzE{}==", random::text(SECRET, 351)),
+            expires: now + Duration::seconds(i64::from(request.duration)),
+            arn: format!(
+                "arn:{partition}:sts::{account}:assumed-role/{name}/{}",
+                request.session_name
+            ),
+            user_id: format!("{}:{}", role_id(&role.arn), request.session_name),
+            account: account.clone(),
+            provider: format!("arn:{partition}:iam::{account}:oidc-provider/{host}"),
+            audience: verified.audience,
+            subject: verified.subject,
+            policy: request.policy.map(str::to_owned),
+        };
+        self.issued.lock().unwrap().push(session.clone());
+        Ok(session)
+    }
+
+    fn verify_token(&self, token: &str, account: &str, now: i64) -> Result<Verified, Refusal> {
+        let parts: Vec<&str> = token.split('.').collect();
+        let ([_, _, signature], Some((header, claims))) = (&parts[..], token::decode(token)) else {
+            return Err(Refusal::invalid_token(NOT_A_JWT));
+        };
+        if header["alg"] != "RS256" {
+            return Err(Refusal::invalid_token(NOT_A_JWT));
+        }
+        let missing =
+            |claim: &str| Refusal::invalid_token(format!("Missing a required claim: {claim}"));
+        let text = |claim: &str| claims[claim].as_str().ok_or_else(|| missing(claim));
+        let number = |claim: &str| claims[claim].as_i64().ok_or_else(|| missing(claim));
+        let (issuer, subject) = (text("iss")?, text("sub")?);
+        let audiences: Vec<&str> = match &claims["aud"] {
+            Value::String(audience) => vec![audience],
+            Value::Array(audiences) => audiences.iter().filter_map(Value::as_str).collect(),
+            _ => return Err(missing("aud")),
+        };
+        let provider = self
+            .providers
+            .iter()
+            .find(|provider| provider.account == account && provider.issuer == issuer)
+            .ok_or_else(|| {
+                let message =
+                    format!("No OpenIDConnect provider found in your account for {issuer}");
+                Refusal::invalid_token(message)
+            })?;
+        let keys = provider.jwks["keys"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let key = keys
+            .iter()
+            .find(|key| key["kid"] == header["kid"])
+            .ok_or_else(|| Refusal::invalid_token(NO_KEY))?;
+        let signed = &token[..token.len() - signature.len() - 1];
+        if !signature_holds(key, signed, signature) {
+            return Err(Refusal::invalid_token(NOT_VALIDATED));
+        }
+        let expires = number("exp")?;
+        if expires <= now {
+            let message = format!(
+                "Token expired: current date/time {now} must be before the expiration date/time {expires}"
+            );
+            return Err(Refusal::new(400, "ExpiredTokenException", message));
+        }
+        let issued = number("iat")?;
+        if now - issued > OLDEST {
+            let message = format!("Token too old: {}", now - issued);
+            return Err(Refusal::new(400, "ExpiredTokenException", message));
+        }
+        if issued > now || claims["nbf"].as_i64().is_some_and(|from| from > now) {
+            return Err(Refusal::invalid_token(NOT_VALIDATED));
+        }
+        let audience = audiences
+            .iter()
+            .find(|audience| provider.client_ids.iter().any(|id| id == *audience))
+            .ok_or_else(|| Refusal::invalid_token("Incorrect token audience"))?;
+        Ok(Verified {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audience: (*audience).to_owned(),
+        })
+    }
+
+    /// GetCallerIdentity: the session whose signature the request carries.
+    ///
+    /// # Errors
+    /// If STS would refuse.
+    pub fn identify(
+        &self,
+        request: &Signable<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Session, Refusal> {
+        let header = |name: &str| {
+            request
+                .headers
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let unsigned = || {
+            Refusal::new(
+                403,
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token",
+            )
+        };
+        let incomplete = |message: &str| Refusal::new(400, "IncompleteSignature", message);
+        let mismatch = |message: String| Refusal::new(403, "SignatureDoesNotMatch", message);
+        let authorization = Authorization::parse(header("authorization").ok_or_else(unsigned)?)
+            .ok_or_else(|| incomplete("Authorization header is not an AWS4-HMAC-SHA256 one."))?;
+        let session = self
+            .issued()
+            .into_iter()
+            .find(|session| {
+                session.access_key_id == authorization.access_key_id
+                    && header("x-amz-security-token") == Some(&session.session_token)
+            })
+            .ok_or_else(|| {
+                let message = "The security token included in the request is invalid.";
+                Refusal::new(403, "InvalidClientTokenId", message)
+            })?;
+        let date = header("x-amz-date").unwrap_or_default();
+        let signed_at = clock::parse_amz_date(date)
+            .filter(|_| date.starts_with(&authorization.day))
+            .ok_or_else(|| incomplete("Date must be in ISO-8601 'basic format'."))?;
+        let (tolerance, shown) = (Duration::minutes(15), clock::amz_date(now));
+        if signed_at < now - tolerance {
+            let limit = clock::amz_date(now - tolerance);
+            return Err(mismatch(format!(
+                "Signature expired: {date} is now earlier than {limit} ({shown} - 15 min.)"
+            )));
+        }
+        if signed_at > now + tolerance {
+            let limit = clock::amz_date(now + tolerance);
+            return Err(mismatch(format!(
+                "Signature not yet current: {date} is still later than {limit} ({shown} + 15 min.)"
+            )));
+        }
+        if session.expires <= now {
+            let message = "The security token included in the request is expired";
+            return Err(Refusal::new(403, "ExpiredToken", message));
+        }
+        let region = region_of(header("host").unwrap_or_default());
+        if authorization.service != "sts" {
+            return Err(mismatch(
+                "Credential should be scoped to correct service: 'sts'.".to_owned(),
+            ));
+        }
+        if authorization.region != region {
+            return Err(mismatch(
+                "Credential should be scoped to a valid region.".to_owned(),
+            ));
+        }
+        let canonical = ["host", "x-amz-date"]
+            .iter()
+            .all(|name| {
+                authorization
+                    .signed_headers
+                    .iter()
+                    .any(|signed| signed == name)
+            })
+            .then(|| request.canonical(&authorization.signed_headers))
+            .flatten()
+            .ok_or_else(|| {
+                incomplete("'Host' and 'X-Amz-Date' must be signed, and what is signed be sent.")
+            })?;
+        let expected =
+            sigv4::signature(&session.secret_access_key, date, region, "sts", &canonical);
+        if authorization.signature != expected {
+            return Err(mismatch(
+                "The request signature we calculated does not match the signature you provided. Check \
+                 your AWS Secret Access Key and signing method. Consult the service documentation for details."
+                    .to_owned(),
+            ));
+        }
+        Ok(session)
+    }
+}
+
+struct Verified {
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+fn signature_holds(key: &Value, signed: &str, signature: &str) -> bool {
+    let part = |text: Option<&str>| text.and_then(|text| BASE64.decode(text).ok());
+    let (Some(n), Some(e), Some(signature)) = (
+        part(key["n"].as_str()),
+        part(key["e"].as_str()),
+        part(Some(signature)),
+    ) else {
+        return false;
+    };
+    RsaPublicKeyComponents { n, e }
+        .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature)
+        .is_ok()
+}
+
+/// The region in `sts.REGION.SUFFIX`; the global endpoint is in us-east-1. Another name, such as a
+/// VPC endpoint's, is taken to be in the testbed's region.
+fn region_of(host: &str) -> &str {
+    let name = host.split(':').next().unwrap_or_default();
+    if name == "sts.amazonaws.com" {
+        return "us-east-1";
+    }
+    match name.split('.').collect::<Vec<_>>()[..] {
+        ["sts" | "sts-fips", region, "amazonaws" | "api", ..] => region,
+        _ => "eu-west-1",
+    }
+}
+
+/// `AROA…`: the same for the same role.
+fn role_id(arn: &str) -> String {
+    let hash = ring::digest::digest(&ring::digest::SHA256, arn.as_bytes());
+    let letters = hash.as_ref()[..17]
+        .iter()
+        .map(|byte| char::from(UPPERCASE[usize::from(byte % 32)]));
+    format!("AROA{}", letters.collect::<String>())
+}
+
+struct RoleArn {
+    arn: String,
+    partition: String,
+    account: String,
+    /// Without the path.
+    name: String,
+}
+
+impl RoleArn {
+    fn parse(arn: &str) -> Option<Self> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        let ["arn", partition, "iam", "", account, resource] = parts[..] else {
+            return None;
+        };
+        let path = resource.strip_prefix("role/")?;
+        let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
+        let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+        (digits && partition.starts_with("aws") && path.chars().all(legal)).then(|| Self {
+            arn: arn.to_owned(),
+            partition: partition.to_owned(),
+            account: account.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// The account in the ARN of a role; none if STS would not take it for one.
+#[must_use]
+pub fn account_of(role_arn: &str) -> Option<String> {
+    RoleArn::parse(role_arn).map(|role| role.account)
+}
+
+struct AssumeRequest<'a> {
+    role: RoleArn,
+    session_name: &'a str,
+    token: &'a str,
+    duration: u32,
+    policy: Option<&'a str>,
+}
+
+impl<'a> AssumeRequest<'a> {
+    /// Checks the parameters in the order and in the words of STS: first the constraints, all at once.
+    fn read(form: &'a [(String, String)]) -> Result<Self, Refusal> {
+        let field = |name: &str| {
+            form.iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let mut broken = Vec::new();
+        let arn = length(
+            field("RoleArn"),
+            "roleArn",
+            Shown::Value,
+            20..=2048,
+            &mut broken,
+        );
+        let session_name = length(
+            field("RoleSessionName"),
+            "roleSessionName",
+            Shown::Value,
+            2..=64,
+            &mut broken,
+        );
+        if !session_name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
+        {
+            broken.push(format!(
+                "Value '{session_name}' at 'roleSessionName' failed to satisfy constraint: \
+                 Member must satisfy regular expression pattern: [\\w+=,.@-]*"
+            ));
+        }
+        let token = length(
+            field("WebIdentityToken"),
+            "webIdentityToken",
+            Shown::Nothing,
+            4..=20_000,
+            &mut broken,
+        );
+        let policy = field("Policy");
+        if policy.is_some() {
+            length(policy, "policy", Shown::Value, 1..=2048, &mut broken);
+        }
+        let duration = field("DurationSeconds").unwrap_or("3600");
+        let seconds = duration.parse().unwrap_or(0);
+        let bound = match seconds {
+            0..900 => Some("greater than or equal to 900"),
+            43_201.. => Some("less than or equal to 43200"),
+            _ => None,
+        };
+        if let Some(bound) = bound {
+            broken.push(format!(
+                "Value '{duration}' at 'durationSeconds' failed to satisfy constraint: Member must have value {bound}"
+            ));
+        }
+        let invalid = |message: String| Refusal::new(400, "ValidationError", message);
+        if !broken.is_empty() {
+            let errors = if broken.len() == 1 { "error" } else { "errors" };
+            return Err(invalid(format!(
+                "{} validation {errors} detected: {}",
+                broken.len(),
+                broken.join("; ")
+            )));
+        }
+        let role =
+            RoleArn::parse(arn).ok_or_else(|| invalid("Request ARN is invalid".to_owned()))?;
+        if policy.is_some_and(|policy| {
+            !serde_json::from_str(policy).is_ok_and(|json: Value| json.is_object())
+        }) {
+            let message = "The policy is not in the valid JSON format.";
+            return Err(Refusal::new(400, "MalformedPolicyDocument", message));
+        }
+        Ok(Self {
+            role,
+            session_name,
+            token,
+            duration: seconds,
+            policy,
+        })
+    }
+}
+
+/// Whether STS repeats a value in its complaint; it does not for a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Value,
+    Nothing,
+}
+
+/// Notes what is wrong with the length of a parameter, and hands the parameter back.
+fn length<'a>(
+    value: Option<&'a str>,
+    name: &str,
+    shown: Shown,
+    allowed: std::ops::RangeInclusive<usize>,
+    broken: &mut Vec<String>,
+) -> &'a str {
+    let Some(value) = value else {
+        broken.push(format!(
+            "Value at '{name}' failed to satisfy constraint: Member must not be null"
+        ));
+        return "";
+    };
+    let count = value.chars().count();
+    if !allowed.contains(&count) {
+        let quoted = if shown == Shown::Value {
+            format!("Value '{value}' at")
+        } else {
+            "Value at".to_owned()
+        };
+        let bound = if count < *allowed.start() {
+            format!("greater than or equal to {}", allowed.start())
+        } else {
+            format!("less than or equal to {}", allowed.end())
+        };
+        broken.push(format!(
+            "{quoted} '{name}' failed to satisfy constraint: Member must have length {bound}"
+        ));
+    }
+    value
+}

@@ -1,0 +1,651 @@
+//! An STS on loopback: HTTP over TLS in front of [`crate::iam`], a script of other answers, and a
+//! record of all that was asked.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::{self, Clock};
+use crate::faults::{self, BlackHole, RefusedPort};
+use crate::form;
+use crate::iam::{Iam, Refusal, Session};
+use crate::link::{self, Link};
+use crate::random;
+use crate::sigv4::Signable;
+use crate::task::Task;
+
+const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const XML: &str = "text/xml";
+const HUGE: usize = 64 * 1024 * 1024;
+const CAPTIVE_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\
+    <body><h1>Welcome</h1><form action=\"/login\" method=\"post\"></form></body></html>\n";
+
+/// What happens to a connection, before any request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accept {
+    /// TLS, or plain HTTP if the server has no certificate.
+    #[default]
+    Serve,
+    /// Nothing listens.
+    Refused,
+    /// The connect neither succeeds nor fails.
+    BlackHole,
+    /// Accepted, and then not a word.
+    Hang,
+    /// Reset at the first byte.
+    Reset,
+    /// Plain HTTP, although the client speaks TLS.
+    PlainHttp,
+    /// Answered with bytes that are no protocol.
+    Garbage,
+}
+
+/// How a request can go wrong below HTTP, or with a body that is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// No answer ever.
+    Hang,
+    /// A TCP reset.
+    Reset,
+    /// The connection ends in the middle of the body.
+    Half,
+    /// The connection ends before the answer.
+    Close,
+    /// 200 and the page of a captive portal.
+    Html,
+    /// A body of 64 MiB.
+    Huge,
+}
+
+/// One answer of a script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// What IAM says.
+    #[default]
+    Verify,
+    /// This error, in STS's XML.
+    Error(Refusal),
+    /// Exactly this.
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The headers, besides those that every answer has.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// No proper answer.
+    Fault(Fault),
+}
+
+/// An answer and how long it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// The answer.
+    pub answer: Answer,
+    /// The time until it comes.
+    pub delay: Duration,
+}
+
+impl From<Answer> for Step {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            delay: Duration::ZERO,
+        }
+    }
+}
+
+/// A request that arrived.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The form's `Action`, or nothing.
+    pub action: String,
+    /// The form, in order.
+    pub form: Vec<(String, String)>,
+    /// Method and target, as in the request line.
+    pub target: String,
+    /// The headers; names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// When it had arrived.
+    pub time: SystemTime,
+    /// Which connection it came on, counted from 1.
+    pub connection: u64,
+}
+
+impl Recorded {
+    /// A field of the form.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.form
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an STS is to be like.
+#[derive(Debug)]
+pub struct Config {
+    /// TLS, or plain HTTP without it.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// What happens to connections.
+    pub accept: Accept,
+    /// What IAM knows.
+    pub iam: Iam,
+    /// The server's clock.
+    pub clock: Clock,
+    /// Answers to AssumeRoleWithWebIdentity, in order; the last one repeats.
+    pub assume: Vec<Step>,
+    /// Answers to GetCallerIdentity, in order; the last one repeats.
+    pub identity: Vec<Step>,
+    /// How far away the server is.
+    pub round_trip: Duration,
+    /// Where it listens; port 0 for any.
+    pub listen: SocketAddr,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            accept: Accept::Serve,
+            iam: Iam::default(),
+            clock: Clock::default(),
+            assume: Vec::new(),
+            identity: Vec::new(),
+            round_trip: Duration::ZERO,
+            listen: (IpAddr::from(Ipv4Addr::LOCALHOST), 0).into(),
+        }
+    }
+}
+
+/// A running STS; it ends when dropped.
+pub struct Sts {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _behind: Behind,
+}
+
+/// What keeps the address as it is.
+enum Behind {
+    Refused { _port: RefusedPort },
+    BlackHole { _hole: BlackHole },
+    Server { _server: Task, _link: Option<Link> },
+}
+
+struct Shared {
+    iam: Iam,
+    clock: Clock,
+    assume: Script,
+    identity: Script,
+    requests: Mutex<Vec<Recorded>>,
+    connections: AtomicU64,
+    handshakes: AtomicU64,
+}
+
+struct Script {
+    steps: Vec<Step>,
+    next: AtomicUsize,
+}
+
+impl Script {
+    fn new(steps: Vec<Step>) -> Self {
+        Self {
+            steps,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> Step {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        self.steps
+            .get(index)
+            .or(self.steps.last())
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+impl Sts {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub async fn start(config: Config) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            iam: config.iam,
+            clock: config.clock,
+            assume: Script::new(config.assume),
+            identity: Script::new(config.identity),
+            requests: Mutex::default(),
+            connections: AtomicU64::new(0),
+            handshakes: AtomicU64::new(0),
+        });
+        let (address, behind) = match config.accept {
+            Accept::Refused => {
+                let port = faults::refused_port()?;
+                (port.address(), Behind::Refused { _port: port })
+            }
+            Accept::BlackHole => {
+                let hole = faults::black_hole().await?;
+                (hole.address(), Behind::BlackHole { _hole: hole })
+            }
+            accept => {
+                let outer = TcpListener::bind(config.listen).await?;
+                let address = outer.local_addr()?;
+                let (listener, link) = if config.round_trip.is_zero() {
+                    (outer, None)
+                } else {
+                    let inner = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+                    let link = Link::start_on(outer, inner.local_addr()?, config.round_trip)?;
+                    (inner, Some(link))
+                };
+                let tls = config.tls.map(TlsAcceptor::from);
+                let server = Task::spawn(serve(listener, accept, tls, Arc::clone(&shared)));
+                (
+                    address,
+                    Behind::Server {
+                        _server: server,
+                        _link: link,
+                    },
+                )
+            }
+        };
+        Ok(Self {
+            address,
+            shared,
+            _behind: behind,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// The sessions that were given out so far.
+    #[must_use]
+    pub fn issued(&self) -> Vec<Session> {
+        self.shared.iam.issued()
+    }
+
+    /// How many TCP connections were accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many TLS handshakes were completed.
+    #[must_use]
+    pub fn handshakes(&self) -> u64 {
+        self.shared.handshakes.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    accept: Accept,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        // A client that goes away ends its connection with an error, and that concerns nobody here.
+        connections
+            .spawn(async move { connection(stream, number, accept, tls, shared).await.ok() });
+    }
+}
+
+async fn connection(
+    mut stream: TcpStream,
+    number: u64,
+    accept: Accept,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // A second handle on the socket: the HTTP server owns the first when a request asks for a reset.
+    let socket = Arc::new(stream.as_fd().try_clone_to_owned()?);
+    match (accept, tls) {
+        (Accept::Hang, _) => std::future::pending().await,
+        (Accept::Reset, _) => {
+            stream.read(&mut [0]).await?;
+            drop(socket);
+            link::reset(stream);
+        }
+        (Accept::Garbage, _) => {
+            stream.read(&mut [0; 16 * 1024]).await?;
+            stream
+                .write_all(b"\x00\xff\x13garbage\x7f\x00\xfe\r\n\r\n\x80\x81")
+                .await?;
+            stream.shutdown().await?;
+            // Closing with bytes unread would send a reset, and the garbage might be lost.
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+        }
+        (Accept::PlainHttp, _) | (_, None) => http(stream, socket, number, shared).await,
+        (_, Some(tls)) => {
+            let stream = tls.accept(stream).await?;
+            shared.handshakes.fetch_add(1, Ordering::Relaxed);
+            http(stream, socket, number, shared).await;
+        }
+    }
+    Ok(())
+}
+
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    socket: Arc<OwnedFd>,
+    number: u64,
+    shared: Arc<Shared>,
+) {
+    let service =
+        service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&shared)));
+    // Its errors are the faults that were asked for, or clients that went away.
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .ok();
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    socket: Arc<OwnedFd>,
+    connection: u64,
+    shared: Arc<Shared>,
+) -> io::Result<Response<Content>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let headers: Vec<(String, String)> = head
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let query = head.uri.query().unwrap_or_default();
+    let form = form::parse(&format!("{query}&{}", String::from_utf8_lossy(&body)));
+    let recorded = Recorded {
+        action: String::new(),
+        form,
+        target: format!("{} {}", head.method, head.uri),
+        headers,
+        time: SystemTime::now(),
+        connection,
+    };
+    let action = recorded.field("Action").unwrap_or_default().to_owned();
+    let recorded = Recorded { action, ..recorded };
+    shared.requests.lock().unwrap().push(recorded.clone());
+
+    let step = match recorded.action.as_str() {
+        "AssumeRoleWithWebIdentity" => shared.assume.next(),
+        "GetCallerIdentity" => shared.identity.next(),
+        other => {
+            let message = format!("Could not find operation {other} for version 2011-06-15");
+            Answer::Error(Refusal::new(400, "InvalidAction", message)).into()
+        }
+    };
+    tokio::time::sleep(step.delay).await;
+    let now = shared.clock.now();
+    let request_id = random::uuid();
+    let reply =
+        |status, content_type, content| reply(status, content_type, content, &request_id, now);
+    let xml = |status, xml: String| reply(status, XML, Content::whole(xml));
+    match step.answer {
+        Answer::Verify => {
+            let outcome = if recorded.action == "GetCallerIdentity" {
+                let signable = Signable {
+                    method: head.method.as_str(),
+                    path: head.uri.path(),
+                    query,
+                    headers: &recorded.headers,
+                    body: &body,
+                };
+                shared
+                    .iam
+                    .identify(&signable, now)
+                    .map(|session| identity_xml(&session, &request_id))
+            } else {
+                shared
+                    .iam
+                    .assume(&recorded.form, now)
+                    .map(|session| assume_xml(&session, &request_id))
+            };
+            match outcome {
+                Ok(answer) => xml(200, answer),
+                Err(refusal) => xml(refusal.status, error_xml(&refusal, &request_id)),
+            }
+        }
+        Answer::Error(refusal) => xml(refusal.status, error_xml(&refusal, &request_id)),
+        Answer::Reply {
+            status,
+            headers,
+            body,
+        } => {
+            let mut response = reply(status, XML, Content::whole(body))?;
+            let own: HashMap<String, String> = headers.into_iter().collect();
+            for (name, value) in own {
+                let name: hyper::header::HeaderName = name.parse().map_err(io::Error::other)?;
+                response
+                    .headers_mut()
+                    .insert(name, value.parse().map_err(io::Error::other)?);
+            }
+            Ok(response)
+        }
+        Answer::Fault(Fault::Hang) => std::future::pending().await,
+        Answer::Fault(Fault::Reset) => {
+            rustix::net::sockopt::set_socket_linger(&*socket, Some(Duration::ZERO))?;
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+        Answer::Fault(Fault::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
+        Answer::Fault(Fault::Html) => reply(
+            200,
+            "text/html; charset=utf-8",
+            Content::whole(CAPTIVE_PAGE),
+        ),
+        Answer::Fault(Fault::Huge) => reply(200, XML, Content::Repeated { left: HUGE }),
+        Answer::Fault(Fault::Half) => {
+            let start = format!("<AssumeRoleWithWebIdentityResponse xmlns=\"{XMLNS}\">\n  <Assume");
+            let length = hyper::header::HeaderValue::from(start.len() + 1000);
+            let mut response = reply(
+                200,
+                XML,
+                Content::Broken {
+                    start: Some(start.into()),
+                    flushed: false,
+                },
+            )?;
+            response
+                .headers_mut()
+                .insert(hyper::header::CONTENT_LENGTH, length);
+            Ok(response)
+        }
+    }
+}
+
+fn reply(
+    status: u16,
+    content_type: &str,
+    content: Content,
+    request_id: &str,
+    now: time::OffsetDateTime,
+) -> io::Result<Response<Content>> {
+    Response::builder()
+        .status(status)
+        .header("x-amzn-RequestId", request_id)
+        .header("Content-Type", content_type)
+        .header("Date", clock::http_date(now))
+        .body(content)
+        .map_err(io::Error::other)
+}
+
+/// The body of an answer.
+enum Content {
+    Whole(Option<Bytes>),
+    /// Spaces without end, nearly.
+    Repeated {
+        left: usize,
+    },
+    /// Fails after its start has been flushed.
+    Broken {
+        start: Option<Bytes>,
+        flushed: bool,
+    },
+}
+
+impl Content {
+    fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self::Whole(Some(bytes.into()))
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        const CHUNK: &[u8] = &[b' '; 64 * 1024];
+        let next = match self.get_mut() {
+            Self::Whole(bytes) => bytes.take(),
+            Self::Repeated { left: 0 } => None,
+            Self::Repeated { left } => {
+                *left -= CHUNK.len();
+                Some(Bytes::from_static(CHUNK))
+            }
+            Self::Broken { start, flushed } => match start.take() {
+                Some(start) => Some(start),
+                None if *flushed => {
+                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+                }
+                None => {
+                    // The server flushes what it has when a body makes it wait.
+                    *flushed = true;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                hyper::body::SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            _ => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+fn assume_xml(session: &Session, request_id: &str) -> String {
+    let Session {
+        access_key_id,
+        secret_access_key,
+        session_token,
+        arn,
+        user_id,
+        ..
+    } = session;
+    let Session {
+        provider,
+        audience,
+        subject,
+        ..
+    } = session;
+    format!(
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"{XMLNS}\">\n  \
+         <AssumeRoleWithWebIdentityResult>\n    \
+         <Audience>{}</Audience>\n    \
+         <AssumedRoleUser>\n      \
+         <AssumedRoleId>{}</AssumedRoleId>\n      \
+         <Arn>{}</Arn>\n    \
+         </AssumedRoleUser>\n    \
+         <Provider>{}</Provider>\n    \
+         <Credentials>\n      \
+         <AccessKeyId>{access_key_id}</AccessKeyId>\n      \
+         <SecretAccessKey>{secret_access_key}</SecretAccessKey>\n      \
+         <SessionToken>{session_token}</SessionToken>\n      \
+         <Expiration>{}</Expiration>\n    \
+         </Credentials>\n    \
+         <SubjectFromWebIdentityToken>{}</SubjectFromWebIdentityToken>\n  \
+         </AssumeRoleWithWebIdentityResult>\n  \
+         <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
+         </AssumeRoleWithWebIdentityResponse>\n",
+        escape(audience),
+        escape(user_id),
+        escape(arn),
+        escape(provider),
+        clock::xml_date(session.expires),
+        escape(subject),
+    )
+}
+
+fn identity_xml(session: &Session, request_id: &str) -> String {
+    format!(
+        "<GetCallerIdentityResponse xmlns=\"{XMLNS}\">\n  \
+         <GetCallerIdentityResult>\n    \
+         <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    <Account>{}</Account>\n  \
+         </GetCallerIdentityResult>\n  \
+         <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
+         </GetCallerIdentityResponse>\n",
+        escape(&session.arn),
+        escape(&session.user_id),
+        session.account,
+    )
+}
+
+fn error_xml(refusal: &Refusal, request_id: &str) -> String {
+    let kind = if refusal.status < 500 {
+        "Sender"
+    } else {
+        "Receiver"
+    };
+    format!(
+        "<ErrorResponse xmlns=\"{XMLNS}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
+         <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
+        escape(&refusal.code),
+        escape(&refusal.message),
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
