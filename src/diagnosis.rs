@@ -194,7 +194,7 @@ macro_rules! catalogue {
 catalogue! {
     identity {
         NotInjected, RoleArnVarMissing, RoleArnVarEmpty, TokenFileVarMissing, TokenFileVarEmpty,
-        PodIdentityOnly, RoleArnUnexpected,
+        PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
     }
     role_arn { RoleArnMalformed }
     token_file {
@@ -224,7 +224,7 @@ catalogue! {
     }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
-        ShadowedByContainerCredentials,
+        ShadowedByContainerCredentials, SharedConfigMalformed,
     }
 }
 

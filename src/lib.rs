@@ -1,12 +1,16 @@
 //! Says from inside a pod whether it gets its AWS role through IRSA, and if not, exactly why.
 
-pub mod aws {
-    pub mod arn;
-    pub mod partition;
-}
+pub mod attempts;
+pub mod aws;
+pub mod checks;
+pub mod cli;
 pub mod diagnosis;
 pub mod evidence;
+pub mod explain;
+pub mod plan;
 pub mod pod;
+pub mod report;
+pub mod run;
 pub mod shown;
 pub mod token;
 pub mod trust_policy;

@@ -270,3 +270,32 @@ impl Entry for RoleArnUnexpected {
             .text("expected_role_arn", &self.expected)
     }
 }
+
+/// The session name in the environment is none that STS takes.
+#[derive(Debug, Clone)]
+pub struct SessionNameMalformed {
+    /// The text.
+    pub name: String,
+}
+
+impl Entry for SessionNameMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "AWS_ROLE_SESSION_NAME is \"{}\", and STS takes 2 to 64 letters, digits and _=,.@+- as the name of a \
+             session. The check went on with a name made legal; the application's SDK sends it as it is, and is \
+             refused.",
+            shown(&self.name)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec!["Correct AWS_ROLE_SESSION_NAME in the pod spec, or remove it.".to_owned()]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("aws_role_session_name", &self.name)
+    }
+}

@@ -135,7 +135,7 @@ impl Entry for CaBundleUnusable {
 #[derive(Debug, Clone)]
 pub struct TrustRootsMissing {
     /// Where they were looked for.
-    pub tried: Vec<&'static str>,
+    pub tried: Vec<String>,
 }
 
 impl Entry for TrustRootsMissing {

@@ -9,6 +9,8 @@ use crate::shown::shown;
 pub struct ShadowedByStaticKeys {
     /// The variables that are set.
     pub variables: Vec<&'static str>,
+    /// Whether only one half of a pair of keys is set.
+    pub half: bool,
 }
 
 impl Entry for ShadowedByStaticKeys {
@@ -16,6 +18,13 @@ impl Entry for ShadowedByStaticKeys {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
+        if self.half {
+            return format!(
+                "{} is set in this container without the other half of the pair. boto3 and the AWS CLI stop with an \
+                 error over it; most other SDKs pass it over.",
+                self.variables.join(" and ")
+            );
+        }
         format!(
             "{} are set in this container. Nearly every SDK takes keys from the environment before the role; \
              only version 3 of the .NET SDK takes the role first.",
@@ -148,5 +157,39 @@ impl Entry for ShadowedByContainerCredentials {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().texts("variables", &self.variables)
+    }
+}
+
+/// A shared file that cannot be read or parsed.
+#[derive(Debug, Clone)]
+pub struct SharedConfigMalformed {
+    /// Its path.
+    pub path: String,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
+impl Entry for SharedConfigMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "The shared file {} cannot be used: {}. boto3, the AWS CLI, Rust and version 1 of the Go SDK stop with an \
+             error over such a file, although they would get the role without it.",
+            shown(&self.path),
+            shown(&self.fault)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Correct the file, or remove it from the image or the volume that brings it."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("file", &self.path)
     }
 }

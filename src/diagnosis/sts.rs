@@ -404,7 +404,7 @@ refusals! {
         it.refusal.words(), it.refusal.status,
         it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id))
     );
-    |it| vec![
+    |_it| vec![
         "Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.".to_owned(),
         "Please report this answer, so that irsa-probe can name it.".to_owned(),
     ];

@@ -91,12 +91,12 @@ pub struct Query {
 #[derive(Debug)]
 pub struct Dns {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     _tasks: [Task; 2],
 }
 
 #[derive(Debug)]
-struct Shared {
+struct State {
     records: Vec<Record>,
     mode: Mode,
     delay: Duration,
@@ -116,19 +116,19 @@ impl Dns {
     ) -> io::Result<Self> {
         let (udp, tcp) = bind(listen).await?;
         let address = udp.local_addr()?;
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             records,
             mode,
             delay,
             queries: Mutex::default(),
         });
         let tasks = [
-            Task::spawn(serve_udp(udp, Arc::clone(&shared))),
-            Task::spawn(serve_tcp(tcp, Arc::clone(&shared))),
+            Task::spawn(serve_udp(udp, Arc::clone(&state))),
+            Task::spawn(serve_tcp(tcp, Arc::clone(&state))),
         ];
         Ok(Self {
             address,
-            shared,
+            state,
             _tasks: tasks,
         })
     }
@@ -142,7 +142,7 @@ impl Dns {
     /// The queries so far.
     #[must_use]
     pub fn queries(&self) -> Vec<Query> {
-        self.shared.queries.lock().unwrap().clone()
+        self.state.queries.lock().unwrap().clone()
     }
 }
 
@@ -159,15 +159,15 @@ async fn bind(listen: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
     Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
-async fn serve_udp(socket: UdpSocket, shared: Arc<Shared>) {
+async fn serve_udp(socket: UdpSocket, state: Arc<State>) {
     let socket = Arc::new(socket);
     let mut answers = JoinSet::new();
     let mut buffer = vec![0; 64 * 1024];
     while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
-        let Some(answer) = shared.answer(&buffer[..length], Transport::Udp) else {
+        let Some(answer) = state.answer(&buffer[..length], Transport::Udp) else {
             continue;
         };
-        let (socket, delay) = (Arc::clone(&socket), shared.delay);
+        let (socket, delay) = (Arc::clone(&socket), state.delay);
         answers.spawn(async move {
             sleep(delay).await;
             // A client that no longer waits is none of the server's business.
@@ -176,21 +176,21 @@ async fn serve_udp(socket: UdpSocket, shared: Arc<Shared>) {
     }
 }
 
-async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve_tcp(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move { connection(stream, &shared).await.ok() });
+        let state = Arc::clone(&state);
+        connections.spawn(async move { connection(stream, &state).await.ok() });
     }
 }
 
-async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn connection(mut stream: TcpStream, state: &State) -> io::Result<()> {
     loop {
         let length = stream.read_u16().await?;
         let mut query = vec![0; usize::from(length)];
         stream.read_exact(&mut query).await?;
-        if let Some(answer) = shared.answer(&query, Transport::Tcp) {
-            sleep(shared.delay).await;
+        if let Some(answer) = state.answer(&query, Transport::Tcp) {
+            sleep(state.delay).await;
             let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
             stream
                 .write_all(&[&length.to_be_bytes(), answer.as_slice()].concat())
@@ -199,7 +199,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     }
 }
 
-impl Shared {
+impl State {
     /// Records the query and answers it; what is no query gets no answer.
     fn answer(&self, message: &[u8], transport: Transport) -> Option<Vec<u8>> {
         let (name, record_type, question) = parse(message)?;

@@ -19,6 +19,7 @@ pub mod form;
 pub mod iam;
 pub mod issuer;
 pub mod link;
+mod parameters;
 pub mod proxy;
 mod random;
 pub mod scenario;

@@ -48,12 +48,12 @@ pub struct Connect {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     _task: Task,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct State {
     routes: HashMap<String, SocketAddr>,
     mode: Mode,
     connects: Mutex<Vec<Connect>>,
@@ -71,22 +71,22 @@ impl Proxy {
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((listen, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             routes,
             mode,
             connects: Mutex::default(),
         });
-        let serving = Arc::clone(&shared);
+        let serving = Arc::clone(&state);
         let task = Task::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&serving);
-                connections.spawn(async move { connection(stream, &shared).await.ok() });
+                let state = Arc::clone(&serving);
+                connections.spawn(async move { connection(stream, &state).await.ok() });
             }
         });
         Ok(Self {
             address,
-            shared,
+            state,
             _task: task,
         })
     }
@@ -100,11 +100,11 @@ impl Proxy {
     /// The CONNECTs so far.
     #[must_use]
     pub fn connects(&self) -> Vec<Connect> {
-        self.shared.connects.lock().unwrap().clone()
+        self.state.connects.lock().unwrap().clone()
     }
 }
 
-async fn connection(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn connection(mut client: TcpStream, state: &State) -> io::Result<()> {
     let (head, rest) = read_head(&mut client).await?;
     let mut words = head.split(' ');
     let (method, target) = (
@@ -123,8 +123,8 @@ async fn connection(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         target: target.to_owned(),
         credentials: credentials.is_some(),
     };
-    shared.connects.lock().unwrap().push(connect);
-    match &shared.mode {
+    state.connects.lock().unwrap().push(connect);
+    match &state.mode {
         Mode::Normal => {}
         Mode::Auth(wanted) => {
             if credentials != Some(format!("Basic {}", BASE64.encode(wanted))) {
@@ -140,7 +140,7 @@ async fn connection(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         }
         Mode::Close => return Ok(()),
     }
-    let Some(address) = shared.routes.get(target) else {
+    let Some(address) = state.routes.get(target) else {
         return say(&mut client, "502 Bad Gateway", "").await;
     };
     let mut server = match TcpStream::connect(address).await {

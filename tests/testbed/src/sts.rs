@@ -1,23 +1,22 @@
 //! An STS on loopback: HTTP over TLS in front of [`crate::iam`], a script of other answers, and a
 //! record of all that was asked.
 
-use std::collections::HashMap;
+mod content;
+mod xml;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -31,7 +30,6 @@ use crate::random;
 use crate::sigv4::Signable;
 use crate::task::Task;
 
-const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 const XML: &str = "text/xml";
 const HUGE: usize = 64 * 1024 * 1024;
 const CAPTIVE_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\
@@ -182,7 +180,7 @@ impl Default for Config {
 /// A running STS; it ends when dropped.
 pub struct Sts {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     _behind: Behind,
 }
 
@@ -193,7 +191,7 @@ enum Behind {
     Server { _server: Task, _link: Option<Link> },
 }
 
-struct Shared {
+struct State {
     iam: Iam,
     clock: Clock,
     assume: Script,
@@ -232,7 +230,7 @@ impl Sts {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn start(config: Config) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             iam: config.iam,
             clock: config.clock,
             assume: Script::new(config.assume),
@@ -261,7 +259,7 @@ impl Sts {
                     (inner, Some(link))
                 };
                 let tls = config.tls.map(TlsAcceptor::from);
-                let server = Task::spawn(serve(listener, accept, tls, Arc::clone(&shared)));
+                let server = Task::spawn(serve(listener, accept, tls, Arc::clone(&state)));
                 (
                     address,
                     Behind::Server {
@@ -273,7 +271,7 @@ impl Sts {
         };
         Ok(Self {
             address,
-            shared,
+            state,
             _behind: behind,
         })
     }
@@ -287,25 +285,25 @@ impl Sts {
     /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.requests.lock().unwrap().clone()
+        self.state.requests.lock().unwrap().clone()
     }
 
     /// The sessions that were given out so far.
     #[must_use]
     pub fn issued(&self) -> Vec<Session> {
-        self.shared.iam.issued()
+        self.state.iam.issued()
     }
 
     /// How many TCP connections were accepted.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.shared.connections.load(Ordering::Relaxed)
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// How many TLS handshakes were completed.
     #[must_use]
     pub fn handshakes(&self) -> u64 {
-        self.shared.handshakes.load(Ordering::Relaxed)
+        self.state.handshakes.load(Ordering::Relaxed)
     }
 }
 
@@ -313,15 +311,15 @@ async fn serve(
     listener: TcpListener,
     accept: Accept,
     tls: Option<TlsAcceptor>,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        let number = state.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
         // A client that goes away ends its connection with an error, and that concerns nobody here.
         connections
-            .spawn(async move { connection(stream, number, accept, tls, shared).await.ok() });
+            .spawn(async move { connection(stream, number, accept, tls, state).await.ok() });
     }
 }
 
@@ -330,7 +328,7 @@ async fn connection(
     number: u64,
     accept: Accept,
     tls: Option<TlsAcceptor>,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     // A second handle on the socket: the HTTP server owns the first when a request asks for a reset.
@@ -338,12 +336,12 @@ async fn connection(
     match (accept, tls) {
         (Accept::Hang, _) => std::future::pending().await,
         (Accept::Reset, _) => {
-            stream.read(&mut [0]).await?;
+            stream.readable().await?;
             drop(socket);
             link::reset(stream);
         }
         (Accept::Garbage, _) => {
-            stream.read(&mut [0; 16 * 1024]).await?;
+            stream.readable().await?;
             stream
                 .write_all(b"\x00\xff\x13garbage\x7f\x00\xfe\r\n\r\n\x80\x81")
                 .await?;
@@ -351,11 +349,11 @@ async fn connection(
             // Closing with bytes unread would send a reset, and the garbage might be lost.
             tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
         }
-        (Accept::PlainHttp, _) | (_, None) => http(stream, socket, number, shared).await,
+        (Accept::PlainHttp, _) | (_, None) => http(stream, socket, number, state).await,
         (_, Some(tls)) => {
             let stream = tls.accept(stream).await?;
-            shared.handshakes.fetch_add(1, Ordering::Relaxed);
-            http(stream, socket, number, shared).await;
+            state.handshakes.fetch_add(1, Ordering::Relaxed);
+            http(stream, socket, number, state).await;
         }
     }
     Ok(())
@@ -365,10 +363,10 @@ async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     socket: Arc<OwnedFd>,
     number: u64,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 ) {
     let service =
-        service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&shared)));
+        service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&state)));
     // Its errors are the faults that were asked for, or clients that went away.
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -380,7 +378,7 @@ async fn answer(
     request: Request<Incoming>,
     socket: Arc<OwnedFd>,
     connection: u64,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 ) -> io::Result<Response<Content>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -406,18 +404,18 @@ async fn answer(
     };
     let action = recorded.field("Action").unwrap_or_default().to_owned();
     let recorded = Recorded { action, ..recorded };
-    shared.requests.lock().unwrap().push(recorded.clone());
+    state.requests.lock().unwrap().push(recorded.clone());
 
     let step = match recorded.action.as_str() {
-        "AssumeRoleWithWebIdentity" => shared.assume.next(),
-        "GetCallerIdentity" => shared.identity.next(),
+        "AssumeRoleWithWebIdentity" => state.assume.next(),
+        "GetCallerIdentity" => state.identity.next(),
         other => {
             let message = format!("Could not find operation {other} for version 2011-06-15");
             Answer::Error(Refusal::new(400, "InvalidAction", message)).into()
         }
     };
     tokio::time::sleep(step.delay).await;
-    let now = shared.clock.now();
+    let now = state.clock.now();
     let request_id = random::uuid();
     let reply =
         |status, content_type, content| reply(status, content_type, content, &request_id, now);
@@ -432,22 +430,22 @@ async fn answer(
                     headers: &recorded.headers,
                     body: &body,
                 };
-                shared
+                state
                     .iam
                     .identify(&signable, now)
-                    .map(|session| identity_xml(&session, &request_id))
+                    .map(|session| xml::identity(&session, &request_id))
             } else {
-                shared
+                state
                     .iam
                     .assume(&recorded.form, now)
-                    .map(|session| assume_xml(&session, &request_id))
+                    .map(|session| xml::assumed(&session, &request_id))
             };
             match outcome {
                 Ok(answer) => xml(200, answer),
-                Err(refusal) => xml(refusal.status, error_xml(&refusal, &request_id)),
+                Err(refusal) => xml(refusal.status, xml::error(&refusal, &request_id)),
             }
         }
-        Answer::Error(refusal) => xml(refusal.status, error_xml(&refusal, &request_id)),
+        Answer::Error(refusal) => xml(refusal.status, xml::error(&refusal, &request_id)),
         Answer::Reply {
             status,
             headers,
@@ -508,144 +506,4 @@ fn reply(
         .header("Date", clock::http_date(now))
         .body(content)
         .map_err(io::Error::other)
-}
-
-/// The body of an answer.
-enum Content {
-    Whole(Option<Bytes>),
-    /// Spaces without end, nearly.
-    Repeated {
-        left: usize,
-    },
-    /// Fails after its start has been flushed.
-    Broken {
-        start: Option<Bytes>,
-        flushed: bool,
-    },
-}
-
-impl Content {
-    fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self::Whole(Some(bytes.into()))
-    }
-}
-
-impl Body for Content {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        const CHUNK: &[u8] = &[b' '; 64 * 1024];
-        let next = match self.get_mut() {
-            Self::Whole(bytes) => bytes.take(),
-            Self::Repeated { left: 0 } => None,
-            Self::Repeated { left } => {
-                *left -= CHUNK.len();
-                Some(Bytes::from_static(CHUNK))
-            }
-            Self::Broken { start, flushed } => match start.take() {
-                Some(start) => Some(start),
-                None if *flushed => {
-                    return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
-                }
-                None => {
-                    // The server flushes what it has when a body makes it wait.
-                    *flushed = true;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-            },
-        };
-        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        match self {
-            Self::Whole(bytes) => {
-                hyper::body::SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
-            }
-            _ => hyper::body::SizeHint::default(),
-        }
-    }
-}
-
-fn assume_xml(session: &Session, request_id: &str) -> String {
-    let Session {
-        access_key_id,
-        secret_access_key,
-        session_token,
-        arn,
-        user_id,
-        ..
-    } = session;
-    let Session {
-        provider,
-        audience,
-        subject,
-        ..
-    } = session;
-    format!(
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"{XMLNS}\">\n  \
-         <AssumeRoleWithWebIdentityResult>\n    \
-         <Audience>{}</Audience>\n    \
-         <AssumedRoleUser>\n      \
-         <AssumedRoleId>{}</AssumedRoleId>\n      \
-         <Arn>{}</Arn>\n    \
-         </AssumedRoleUser>\n    \
-         <Provider>{}</Provider>\n    \
-         <Credentials>\n      \
-         <AccessKeyId>{access_key_id}</AccessKeyId>\n      \
-         <SecretAccessKey>{secret_access_key}</SecretAccessKey>\n      \
-         <SessionToken>{session_token}</SessionToken>\n      \
-         <Expiration>{}</Expiration>\n    \
-         </Credentials>\n    \
-         <SubjectFromWebIdentityToken>{}</SubjectFromWebIdentityToken>\n  \
-         </AssumeRoleWithWebIdentityResult>\n  \
-         <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
-         </AssumeRoleWithWebIdentityResponse>\n",
-        escape(audience),
-        escape(user_id),
-        escape(arn),
-        escape(provider),
-        clock::xml_date(session.expires),
-        escape(subject),
-    )
-}
-
-fn identity_xml(session: &Session, request_id: &str) -> String {
-    format!(
-        "<GetCallerIdentityResponse xmlns=\"{XMLNS}\">\n  \
-         <GetCallerIdentityResult>\n    \
-         <Arn>{}</Arn>\n    <UserId>{}</UserId>\n    <Account>{}</Account>\n  \
-         </GetCallerIdentityResult>\n  \
-         <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
-         </GetCallerIdentityResponse>\n",
-        escape(&session.arn),
-        escape(&session.user_id),
-        session.account,
-    )
-}
-
-fn error_xml(refusal: &Refusal, request_id: &str) -> String {
-    let kind = if refusal.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
-    format!(
-        "<ErrorResponse xmlns=\"{XMLNS}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
-         <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
-        escape(&refusal.code),
-        escape(&refusal.message),
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -1,0 +1,98 @@
+//! The plan, tried again while that may help, and what is known whenever it is stopped.
+
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use crate::plan::{self, Facts, Wanted};
+use crate::pod::Pod;
+use crate::report::model::{Leniency, Report};
+use crate::run::{Budget, Recorder};
+
+/// One attempt.
+#[derive(Debug, Default)]
+struct Attempt {
+    run: Recorder,
+    facts: Facts,
+}
+
+/// All attempts of one run. Whoever drops [`Attempts::run`] half-way can still ask for the report.
+#[derive(Debug)]
+pub struct Attempts {
+    started: (SystemTime, Instant),
+    count: u32,
+    ended: Option<Attempt>,
+    current: Option<Attempt>,
+}
+
+impl Attempts {
+    /// None yet.
+    #[must_use]
+    pub fn new(pod: &Pod) -> Self {
+        Self {
+            started: (pod.now(), Instant::now()),
+            count: 0,
+            ended: None,
+            current: None,
+        }
+    }
+
+    /// Runs the plan until it passes, fails for good, or the budget is spent.
+    pub async fn run(
+        &mut self,
+        pod: &Pod,
+        wanted: &Wanted,
+        budget: &Budget,
+        wait_for_access: bool,
+    ) {
+        loop {
+            self.count += 1;
+            let attempt = self.current.insert(Attempt::default());
+            plan::check(
+                pod,
+                wanted,
+                budget.until(),
+                &mut attempt.run,
+                &mut attempt.facts,
+            )
+            .await;
+            self.ended = self.current.take();
+            let worth = self
+                .ended
+                .as_ref()
+                .is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
+            let Some(pause) = budget.pause(self.count).filter(|_| worth) else {
+                return;
+            };
+            tracing::info!(
+                attempts = self.count,
+                pause_ms = pause.as_millis(),
+                "trying again"
+            );
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// What is known: the last attempt that ended, else the one that was interrupted.
+    #[must_use]
+    pub fn into_report(
+        self,
+        pod: &Pod,
+        container: Option<String>,
+        leniency: Leniency,
+        interrupted: bool,
+    ) -> Report {
+        let known = self.ended.or(self.current).unwrap_or_default();
+        Report {
+            started: self.started.0,
+            took: self.started.1.elapsed(),
+            attempts: self.count,
+            interrupted,
+            container,
+            who: pod.who(),
+            facts: known.facts,
+            steps: known.run.into_steps(),
+            leniency,
+        }
+    }
+}

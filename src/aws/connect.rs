@@ -1,0 +1,369 @@
+//! One connection to STS: the name, TCP, a proxy's tunnel and TLS, each with its own failure.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, PROXY_AUTHORIZATION};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, Error as TlsError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::dns::{Found, LookupFault, Resolver};
+use super::endpoint::Endpoint;
+use super::proxy::Proxy;
+use super::sts::Link;
+use super::tls::{Trust, Witness};
+use crate::diagnosis::network::{Presented, ProxyFault};
+use crate::pod::Pod;
+
+/// How long one address may take before the next is tried beside it.
+/// Source: RFC 8305, section 5, the recommended connection attempt delay.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A byte stream, with or without TLS and tunnel.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The way to take.
+pub struct Route<'a> {
+    /// Where to.
+    pub endpoint: &'a Endpoint,
+    /// Through which proxy, if any.
+    pub proxy: Option<&'a Proxy>,
+    /// Whom to trust.
+    pub trust: &'a Trust,
+    /// How to look names up.
+    pub resolver: &'a Resolver,
+}
+
+/// An open connection, and what was seen while opening it.
+#[derive(Debug)]
+pub struct Connected {
+    /// The connection.
+    pub link: Link,
+    /// The addresses of the host, or of the proxy if there is one.
+    pub found: Found,
+    /// The address that answered.
+    pub peer: SocketAddr,
+    /// The TLS version, if TLS was spoken.
+    pub tls_version: Option<&'static str>,
+}
+
+/// Why no connection could be opened.
+#[derive(Debug)]
+pub enum ConnectFault {
+    /// A name could not be looked up.
+    Lookup {
+        /// The name: the proxy's, if there is one.
+        host: String,
+        /// What happened.
+        fault: LookupFault,
+    },
+    /// No address of STS could be connected to.
+    Tcp {
+        /// The addresses that were tried.
+        addresses: Vec<IpAddr>,
+        /// What happened at the last of them.
+        fault: TcpFault,
+    },
+    /// The proxy did not open the way.
+    Proxy(ProxyFault),
+    /// TLS with STS failed.
+    Tls {
+        /// The addresses of the host; none behind a proxy.
+        addresses: Vec<IpAddr>,
+        /// What happened.
+        fault: TlsFault,
+        /// What the server presented.
+        presented: Presented,
+    },
+}
+
+/// Why TCP failed.
+#[derive(Debug)]
+pub enum TcpFault {
+    /// Nothing listens.
+    Refused,
+    /// No answer until the deadline.
+    TimedOut(Duration),
+    /// The system knows no way; its words.
+    NoRoute(String),
+}
+
+/// Why TLS failed.
+#[derive(Debug)]
+pub enum TlsFault {
+    /// No answer until the deadline.
+    TimedOut(Duration),
+    /// The connection broke off; the system's words.
+    Lost(String),
+    /// The other side does not speak TLS.
+    NotSpoken,
+    /// Nobody who is trusted has signed the certificate; the library's words.
+    Untrusted(String),
+    /// The certificate is for other names.
+    OtherName(Vec<String>),
+    /// The certificate is not valid now: its bound, and whether it is not valid yet.
+    NotValidNow {
+        /// From when on, or until when, it is valid.
+        bound: SystemTime,
+        /// Whether it is not valid yet, instead of no longer.
+        not_yet: bool,
+    },
+    /// Anything else; the library's words.
+    Other(String),
+}
+
+/// Opens a connection.
+///
+/// # Errors
+/// What failed on the way, and where.
+pub async fn open(pod: &Pod, route: &Route<'_>, until: Instant) -> Result<Connected, ConnectFault> {
+    let (host, port) = match route.proxy {
+        Some(proxy) => (&proxy.host, proxy.port),
+        None => (&route.endpoint.host, route.endpoint.port),
+    };
+    let found = route
+        .resolver
+        .lookup(host, until)
+        .await
+        .map_err(|fault| ConnectFault::Lookup {
+            host: host.clone(),
+            fault,
+        })?;
+    let (tcp, peer) = match tcp(&found.addresses, port, until).await {
+        Ok(connected) => connected,
+        Err(fault) if route.proxy.is_some() => {
+            return Err(ConnectFault::Proxy(match fault {
+                TcpFault::Refused => ProxyFault::NotReached("connection refused".to_owned()),
+                TcpFault::NoRoute(error) => ProxyFault::NotReached(error),
+                TcpFault::TimedOut(_) => ProxyFault::TimedOut,
+            }));
+        }
+        Err(fault) => {
+            return Err(ConnectFault::Tcp {
+                addresses: found.addresses,
+                fault,
+            });
+        }
+    };
+
+    let mut stream: Box<dyn Stream> = Box::new(tcp);
+    if let Some(proxy) = route.proxy {
+        stream = tunnel(pod, stream, proxy, route, until)
+            .await
+            .map_err(ConnectFault::Proxy)?;
+    }
+    let mut tls_version = None;
+    if route.endpoint.tls {
+        let addresses = if route.proxy.is_none() {
+            found.addresses.clone()
+        } else {
+            Vec::new()
+        };
+        let handshake = tls(pod, stream, &route.endpoint.host, route.trust, until).await;
+        let (secured, version) = handshake.map_err(|(fault, presented)| ConnectFault::Tls {
+            addresses,
+            fault,
+            presented,
+        })?;
+        stream = secured;
+        tls_version = Some(version);
+    }
+    let link = Link::over(TokioIo::new(stream))
+        .await
+        .map_err(|error| ConnectFault::Tls {
+            addresses: Vec::new(),
+            fault: TlsFault::Lost(error),
+            presented: Presented::default(),
+        })?;
+    Ok(Connected {
+        link,
+        found,
+        peer,
+        tls_version,
+    })
+}
+
+/// Connects to the first address that answers, each getting a head start before the next.
+async fn tcp(
+    addresses: &[IpAddr],
+    port: u16,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), TcpFault> {
+    let started = Instant::now();
+    let mut attempts = JoinSet::new();
+    for (place, address) in addresses.iter().take(8).enumerate() {
+        let peer = SocketAddr::new(*address, port);
+        let head_start = STAGGER * u32::try_from(place).unwrap_or(u32::MAX);
+        attempts.spawn(async move {
+            tokio::time::sleep(head_start).await;
+            TcpStream::connect(peer).await.map(|stream| (stream, peer))
+        });
+    }
+    let mut fault = TcpFault::NoRoute("there is no address".to_owned());
+    loop {
+        match timeout_at(until, attempts.join_next()).await {
+            Err(_) => return Err(TcpFault::TimedOut(started.elapsed())),
+            Ok(None) => return Err(fault),
+            Ok(Some(Ok(Ok((stream, peer))))) => {
+                // Small requests and answers: waiting to fill a segment would only cost time.
+                let _ = stream.set_nodelay(true);
+                return Ok((stream, peer));
+            }
+            Ok(Some(Ok(Err(error)))) => fault = tcp_fault(&error, started),
+            Ok(Some(Err(_))) => {}
+        }
+    }
+}
+
+fn tcp_fault(error: &io::Error, started: Instant) -> TcpFault {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => TcpFault::Refused,
+        io::ErrorKind::TimedOut => TcpFault::TimedOut(started.elapsed()),
+        _ => TcpFault::NoRoute(error.to_string()),
+    }
+}
+
+/// Asks a proxy for a tunnel.
+async fn tunnel(
+    pod: &Pod,
+    mut stream: Box<dyn Stream>,
+    proxy: &Proxy,
+    route: &Route<'_>,
+    until: Instant,
+) -> Result<Box<dyn Stream>, ProxyFault> {
+    if proxy.tls {
+        stream = match tls(pod, stream, &proxy.host, route.trust, until).await {
+            Ok((secured, _)) => secured,
+            Err((TlsFault::TimedOut(_), _)) => return Err(ProxyFault::TimedOut),
+            Err((TlsFault::NotSpoken | TlsFault::Lost(_), _)) => return Err(ProxyFault::NotAProxy),
+            Err((TlsFault::Untrusted(error) | TlsFault::Other(error), _)) => {
+                return Err(ProxyFault::Untrusted(error));
+            }
+            Err((TlsFault::OtherName(_), _)) => {
+                return Err(ProxyFault::Untrusted("it is for another name".to_owned()));
+            }
+            Err((TlsFault::NotValidNow { .. }, _)) => {
+                return Err(ProxyFault::Untrusted("it is not valid now".to_owned()));
+            }
+        };
+    }
+    let target = format!(
+        "{}:{}",
+        route.endpoint.uri.host().unwrap_or_default(),
+        route.endpoint.port
+    );
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(&target)
+        .header(HOST, &target);
+    if let Some(authorization) = &proxy.authorization {
+        request = request.header(PROXY_AUTHORIZATION, authorization);
+    }
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| ProxyFault::NotAProxy)?;
+    let ask = async {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection.with_upgrades());
+        let reply = sender.send_request(request).await?;
+        let status = reply.status();
+        let upgraded = if status.is_success() {
+            Some(hyper::upgrade::on(reply).await?)
+        } else {
+            None
+        };
+        Ok::<_, hyper::Error>((status, upgraded))
+    };
+    match timeout_at(until, ask).await {
+        Err(_) => Err(ProxyFault::TimedOut),
+        Ok(Err(_)) => Err(ProxyFault::NotAProxy),
+        Ok(Ok((_, Some(upgraded)))) => Ok(Box::new(TokioIo::new(upgraded))),
+        Ok(Ok((StatusCode::PROXY_AUTHENTICATION_REQUIRED, None))) => {
+            Err(ProxyFault::AuthenticationRequired)
+        }
+        Ok(Ok((status, None))) => Err(ProxyFault::Refused(status.as_u16())),
+    }
+}
+
+/// Speaks TLS over a stream.
+async fn tls(
+    pod: &Pod,
+    stream: Box<dyn Stream>,
+    host: &str,
+    trust: &Trust,
+    until: Instant,
+) -> Result<(Box<dyn Stream>, &'static str), (TlsFault, Presented)> {
+    let nothing = Presented::default();
+    let started = Instant::now();
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+        (
+            TlsFault::Other("the host cannot be in a certificate".to_owned()),
+            nothing.clone(),
+        )
+    })?;
+    let (config, witness) = trust
+        .client(pod)
+        .map_err(|error| (TlsFault::Other(error), nothing.clone()))?;
+    match timeout_at(
+        until,
+        TlsConnector::from(Arc::new(config)).connect(name, stream),
+    )
+    .await
+    {
+        Err(_) => Err((TlsFault::TimedOut(started.elapsed()), nothing)),
+        Ok(Err(error)) => Err(tls_fault(&error, &witness)),
+        Ok(Ok(stream)) => {
+            let version = match stream.get_ref().1.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+                _ => "TLS 1.2",
+            };
+            Ok((Box::new(stream), version))
+        }
+    }
+}
+
+fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
+    let presented = witness.presented();
+    let Some(error) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<TlsError>())
+    else {
+        return (TlsFault::Lost(error.to_string()), presented);
+    };
+    let after = |time: rustls::pki_types::UnixTime| {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs())
+    };
+    let fault = match error {
+        TlsError::InvalidMessage(_) => TlsFault::NotSpoken,
+        TlsError::InvalidCertificate(reason) => match reason {
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                TlsFault::OtherName(presented.clone())
+            }
+            CertificateError::NotValidForName => TlsFault::OtherName(Vec::new()),
+            CertificateError::ExpiredContext { not_after, .. } => TlsFault::NotValidNow {
+                bound: after(*not_after),
+                not_yet: false,
+            },
+            CertificateError::NotValidYetContext { not_before, .. } => TlsFault::NotValidNow {
+                bound: after(*not_before),
+                not_yet: true,
+            },
+            _ => TlsFault::Untrusted(error.to_string()),
+        },
+        other => TlsFault::Other(other.to_string()),
+    };
+    (fault, presented)
+}

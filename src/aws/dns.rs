@@ -1,0 +1,278 @@
+//! Looking a name up, so that "no such name" and "no name server" can be told apart.
+//!
+//! AWS's names are looked up as absolute ones: in a pod, `ndots:5` would otherwise send every
+//! lookup through the cluster's search list first.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use domain::base::iana::{Rcode, Rtype};
+use domain::base::message::Message;
+use domain::base::name::Name;
+use domain::rdata::{A, Aaaa};
+use domain::resolv::stub::StubResolver;
+use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
+use tokio::time::Instant;
+
+use super::partition::Partition;
+use crate::diagnosis::network::DnsFault;
+use crate::pod::Pod;
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
+/// The most bytes of either file that are read.
+const LONGEST_FILE: usize = 1 << 20;
+
+/// What is needed to look names up, as this pod's own files say.
+#[derive(Debug)]
+pub struct Resolver {
+    conf: ResolvConf,
+    hosts: String,
+}
+
+/// Where an address came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It stood in the URL.
+    Literal,
+    /// From `/etc/hosts`.
+    Hosts,
+    /// From a name server.
+    Dns,
+}
+
+impl Source {
+    /// The source in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Literal => "the URL",
+            Self::Hosts => HOSTS,
+            Self::Dns => "DNS",
+        }
+    }
+}
+
+/// The addresses of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// IPv4 first; never empty.
+    pub addresses: Vec<IpAddr>,
+    /// Where they came from.
+    pub source: Source,
+}
+
+/// Why a name has no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupFault {
+    /// The name servers say so; whether they said that there is no such name at all.
+    NotResolved {
+        /// NXDOMAIN, instead of an answer without addresses.
+        no_such_name: bool,
+    },
+    /// The name servers do not answer.
+    Unavailable(DnsFault),
+}
+
+impl Resolver {
+    /// Reads the pod's resolver configuration, or takes one server in its place.
+    pub async fn of(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
+        let read = async |path: &str| {
+            let file = pod.read(Path::new(path), LONGEST_FILE, until).await;
+            file.map(|file| file.bytes).unwrap_or_default()
+        };
+        let mut conf = ResolvConf::new();
+        // A line that cannot be read is passed over, as the C library does.
+        for line in read(RESOLV_CONF).await.split(|byte| *byte == b'\n') {
+            let _ = conf.parse(&mut &*line);
+        }
+        if let Some(server) = server {
+            conf.servers = vec![ServerConf::new(server, Transport::UdpTcp)];
+        }
+        conf.finalize();
+        Self {
+            conf,
+            hosts: String::from_utf8_lossy(&read(HOSTS).await).into_owned(),
+        }
+    }
+
+    /// The servers that are asked.
+    #[must_use]
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        let mut servers: Vec<SocketAddr> =
+            self.conf.servers.iter().map(|server| server.addr).collect();
+        servers.dedup();
+        servers
+    }
+
+    /// Looks a host up.
+    ///
+    /// # Errors
+    /// Whether the name or the name servers are to blame.
+    pub async fn lookup(&self, host: &str, until: Instant) -> Result<Found, LookupFault> {
+        if let Ok(address) = host.parse() {
+            return Ok(Found {
+                addresses: vec![address],
+                source: Source::Literal,
+            });
+        }
+        let addresses = in_hosts(&self.hosts, host);
+        if !addresses.is_empty() {
+            return Ok(Found {
+                addresses,
+                source: Source::Hosts,
+            });
+        }
+        let mut verdict = LookupFault::NotResolved { no_such_name: true };
+        for name in self.candidates(host) {
+            match tokio::time::timeout_at(until, self.ask(&name, until)).await {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(fault @ LookupFault::NotResolved { .. })) => verdict = fault,
+                Ok(Err(fault)) => return Err(fault),
+                Err(_) => return Err(LookupFault::Unavailable(DnsFault::TimedOut)),
+            }
+        }
+        Err(verdict)
+    }
+
+    /// The absolute names to ask for, in order.
+    fn candidates(&self, host: &str) -> Vec<String> {
+        let absolute = format!("{}.", host.trim_end_matches('.'));
+        if host.ends_with('.') || Partition::owns_host(host) {
+            return vec![absolute];
+        }
+        let suffixes = &self.conf.options.search;
+        let searched = suffixes
+            .as_slice()
+            .iter()
+            .filter(|suffix| suffix.len() > 1)
+            .map(|suffix| format!("{host}.{suffix}."));
+        if host.matches('.').count() >= self.conf.options.ndots {
+            std::iter::once(absolute).chain(searched).collect()
+        } else {
+            searched.chain(std::iter::once(absolute)).collect()
+        }
+    }
+
+    async fn ask(&self, name: &str, until: Instant) -> Result<Found, LookupFault> {
+        let no_name = LookupFault::NotResolved { no_such_name: true };
+        let name: Name<Vec<u8>> = name.parse().map_err(|_| no_name)?;
+        let mut conf = self.conf.clone();
+        conf.options.timeout = until.saturating_duration_since(Instant::now());
+        let resolver = StubResolver::from_conf(conf);
+        let (v4, v6) = tokio::join!(
+            resolver.query((&name, Rtype::A)),
+            resolver.query((&name, Rtype::AAAA))
+        );
+        let v4 = v4.map_err(fault_of).and_then(|answer| addresses(&answer));
+        let v6 = v6.map_err(fault_of).and_then(|answer| addresses(&answer));
+        let (v4, v6) = match (v4, v6) {
+            (Ok(v4), Ok(v6)) => (v4, v6),
+            (Ok(some), Err(_)) | (Err(_), Ok(some)) if !some.is_empty() => (some, Vec::new()),
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+        };
+        let addresses: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
+        if addresses.is_empty() {
+            return Err(LookupFault::NotResolved {
+                no_such_name: false,
+            });
+        }
+        Ok(Found {
+            addresses,
+            source: Source::Dns,
+        })
+    }
+}
+
+fn fault_of(error: std::io::Error) -> LookupFault {
+    LookupFault::Unavailable(match error.kind() {
+        std::io::ErrorKind::TimedOut => DnsFault::TimedOut,
+        _ => DnsFault::NotReached(error.to_string()),
+    })
+}
+
+fn addresses(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>, LookupFault> {
+    match answer.header().rcode() {
+        Rcode::NOERROR => {}
+        Rcode::NXDOMAIN => return Err(LookupFault::NotResolved { no_such_name: true }),
+        other => {
+            return Err(LookupFault::Unavailable(DnsFault::Answered(
+                other.to_string(),
+            )));
+        }
+    }
+    let garbled = |_| LookupFault::Unavailable(DnsFault::Garbled);
+    let message = Message::from_slice(answer.as_slice()).map_err(garbled)?;
+    let section = message
+        .answer()
+        .map_err(|_| LookupFault::Unavailable(DnsFault::Garbled))?;
+    let v4 = section
+        .clone()
+        .limit_to::<A>()
+        .flatten()
+        .map(|record| IpAddr::from(record.data().addr()));
+    let v6 = section
+        .limit_to::<Aaaa>()
+        .flatten()
+        .map(|record| IpAddr::from(record.data().addr()));
+    Ok(v4.chain(v6).collect())
+}
+
+/// The addresses that a hosts file gives a name.
+fn in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
+    let host = host.trim_end_matches('.');
+    let mut addresses: Vec<IpAddr> = hosts
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split('#').next()?.split_ascii_whitespace();
+            let address = words.next()?.parse().ok()?;
+            words
+                .any(|name| name.eq_ignore_ascii_case(host))
+                .then_some(address)
+        })
+        .collect();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Resolver, in_hosts};
+    use domain::resolv::stub::conf::ResolvConf;
+
+    #[test]
+    fn a_hosts_file() {
+        let hosts = "127.0.0.1 localhost\n::1 localhost ip6 # comment\n10.1.2.3\tSTS.eu-west-1.amazonaws.com sts\nnonsense\n";
+        assert_eq!(
+            in_hosts(hosts, "sts.eu-west-1.amazonaws.com"),
+            ["10.1.2.3".parse::<std::net::IpAddr>().unwrap()]
+        );
+        assert_eq!(in_hosts(hosts, "localhost").len(), 2);
+        assert!(in_hosts(hosts, "comment").is_empty());
+    }
+
+    #[test]
+    fn only_names_that_are_not_aws_go_through_the_search_list() {
+        let mut conf = ResolvConf::new();
+        let text = "search payments.svc.cluster.local svc.cluster.local\noptions ndots:5\nnameserver 10.100.0.10\n";
+        conf.parse(&mut text.as_bytes()).unwrap();
+        conf.finalize();
+        let resolver = Resolver {
+            conf,
+            hosts: String::new(),
+        };
+        assert_eq!(
+            resolver.candidates("sts.eu-west-1.amazonaws.com"),
+            ["sts.eu-west-1.amazonaws.com."]
+        );
+        assert_eq!(
+            resolver.candidates("moto.testing"),
+            [
+                "moto.testing.payments.svc.cluster.local.",
+                "moto.testing.svc.cluster.local.",
+                "moto.testing."
+            ]
+        );
+        assert_eq!(resolver.candidates("a.b.c.d.e.f")[0], "a.b.c.d.e.f.");
+    }
+}

@@ -1,0 +1,168 @@
+//! Which STS to call, by AWS's own endpoint rules.
+
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use hyper::Uri;
+
+/// Where STS is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The URL.
+    pub uri: Uri,
+    /// The host, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+}
+
+/// Why a URL is no endpoint.
+pub type UrlFault = &'static str;
+
+impl Endpoint {
+    /// Reads the URL of an endpoint.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, in words that follow "and".
+    pub fn parse(url: &str) -> Result<Self, UrlFault> {
+        let uri: Uri = url.parse().map_err(|_| "that is not a URL")?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            Some(_) => return Err("its scheme is neither https nor http"),
+            None => return Err("it does not start with https://"),
+        };
+        let authority = uri.authority().ok_or("it names no host")?;
+        if authority.as_str().contains('@') {
+            return Err("it carries a user name or password, which STS has none of");
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        if host.is_empty() || host.contains("..") {
+            return Err("it names no host");
+        }
+        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        Ok(Self {
+            host,
+            port,
+            tls,
+            uri,
+        })
+    }
+
+    /// Whether the host is this very machine's loopback.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost"
+            || self
+                .host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+}
+
+/// The URL that AWS's endpoint rules give, in every partition.
+///
+/// # Errors
+/// The rules' own words, if they give none for this combination.
+pub async fn resolve(
+    region: &str,
+    fips: bool,
+    dual_stack: bool,
+    url: Option<&str>,
+) -> Result<String, String> {
+    let params = Params::builder()
+        .region(region)
+        .use_fips(fips)
+        .use_dual_stack(dual_stack)
+        .set_endpoint(url.map(str::to_owned))
+        .build()
+        .map_err(|error| error.to_string())?;
+    match DefaultResolver::new().resolve_endpoint(&params).await {
+        Ok(endpoint) => Ok(endpoint.url().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, resolve};
+
+    #[tokio::test]
+    async fn the_rules_of_every_partition() {
+        for (region, fips, dual_stack, url) in [
+            (
+                "eu-west-1",
+                false,
+                false,
+                "https://sts.eu-west-1.amazonaws.com",
+            ),
+            (
+                "cn-north-1",
+                false,
+                false,
+                "https://sts.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                "us-gov-west-1",
+                true,
+                false,
+                "https://sts.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                "us-east-1",
+                true,
+                false,
+                "https://sts-fips.us-east-1.amazonaws.com",
+            ),
+            ("eu-west-1", false, true, "https://sts.eu-west-1.api.aws"),
+            (
+                "eusc-de-east-1",
+                false,
+                false,
+                "https://sts.eusc-de-east-1.amazonaws.eu",
+            ),
+            (
+                "us-iso-east-1",
+                false,
+                false,
+                "https://sts.us-iso-east-1.c2s.ic.gov",
+            ),
+        ] {
+            assert_eq!(
+                resolve(region, fips, dual_stack, None).await.as_deref(),
+                Ok(url)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn options_that_exclude_each_other_are_the_rules_to_refuse() {
+        let error = resolve("eu-west-1", true, false, Some("https://sts.example"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.contains("FIPS and custom endpoint are not supported"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn urls() {
+        let good = Endpoint::parse("https://[::1]:8443/x").unwrap();
+        assert_eq!(
+            (good.host.as_str(), good.port, good.tls, good.is_loopback()),
+            ("::1", 8443, true, true)
+        );
+        for url in [
+            "",
+            "sts.amazonaws.com",
+            "ftp://x",
+            "https://",
+            "https://u:p@x",
+            "https://sts..amazonaws.com",
+            "https://a b",
+        ] {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+    }
+}

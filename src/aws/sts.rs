@@ -1,0 +1,455 @@
+//! The two calls to STS, over one connection, without retries and without a credential chain.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, SERVER};
+use hyper::{Request, Uri};
+use tokio::time::{Instant, timeout_at};
+
+use crate::diagnosis::sts::Refusal;
+use crate::pod::Pod;
+use crate::shown::Secret;
+
+/// How long the session is asked for, in seconds: the least that STS gives.
+pub const SESSION_SECONDS: i32 = 900;
+
+/// The session policy: whatever the role may do, these credentials may do nothing.
+/// GetCallerIdentity needs no permission, and AWS answers it under an explicit deny.
+pub const SESSION_POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+/// The most bytes of an answer that are read; STS's own have about two thousand.
+const LONGEST_REPLY: usize = 256 << 10;
+
+/// What the head of an answer said.
+#[derive(Debug, Clone, Default)]
+struct Head {
+    server_time: Option<SystemTime>,
+    content_type: Option<String>,
+    server: Option<String>,
+}
+
+/// An open connection that speaks HTTP/1.1, as the SDK's transport.
+#[derive(Clone)]
+pub struct Link {
+    sender: Arc<tokio::sync::Mutex<SendRequest<Full<Bytes>>>>,
+    head: Arc<Mutex<Head>>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
+
+/// Why a request brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// The connection broke off; the library's words.
+    Broken(String),
+    /// The answer is longer than any of STS's.
+    TooLong,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(words) => f.write_str(words),
+            Self::TooLong => write!(f, "the answer has more than {LONGEST_REPLY} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Lost {}
+
+impl Link {
+    /// Takes a stream into use.
+    ///
+    /// # Errors
+    /// The library's words, if not even the first byte can be prepared.
+    pub async fn over<S>(stream: S) -> Result<Self, String>
+    where
+        S: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
+    {
+        let (sender, connection) = http1::handshake(stream)
+            .await
+            .map_err(|error| error.to_string())?;
+        tokio::spawn(connection);
+        Ok(Self {
+            sender: Arc::new(tokio::sync::Mutex::new(sender)),
+            head: Arc::default(),
+        })
+    }
+
+    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let lost = |error: hyper::Error| {
+            let words = error
+                .source()
+                .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            ConnectorError::io(Lost::Broken(words).into())
+        };
+        let other =
+            |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
+        let request = request
+            .try_into_http1x()
+            .map_err(|error| other(error.into()))?;
+        let (mut parts, body) = request.into_parts();
+        let host = parts
+            .uri
+            .authority()
+            .map(|authority| HeaderValue::from_str(authority.as_str()));
+        if let Some(Ok(host)) = host {
+            parts.headers.insert(HOST, host);
+        }
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = path.parse::<Uri>().map_err(|error| other(error.into()))?;
+        let body = Full::new(Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+
+        let mut sender = self.sender.lock().await;
+        sender.ready().await.map_err(lost)?;
+        let reply = sender
+            .send_request(Request::from_parts(parts, body))
+            .await
+            .map_err(lost)?;
+        let (parts, body) = reply.into_parts();
+        let text = |name| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok())
+        };
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Head {
+            server_time: text(DATE).and_then(http_date),
+            content_type: text(CONTENT_TYPE).map(str::to_owned),
+            server: text(SERVER).map(str::to_owned),
+        };
+        let body = Limited::new(body, LONGEST_REPLY)
+            .collect()
+            .await
+            .map_err(|error| {
+                let too_long = error.downcast_ref::<LengthLimitError>().is_some();
+                let words = error
+                    .source()
+                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+                ConnectorError::io(
+                    if too_long {
+                        Lost::TooLong
+                    } else {
+                        Lost::Broken(words)
+                    }
+                    .into(),
+                )
+            })?;
+        let reply = hyper::Response::from_parts(parts, SdkBody::from(body.to_bytes()));
+        HttpResponse::try_from(reply).map_err(|error| other(error.into()))
+    }
+
+    fn take_head(&self) -> Head {
+        std::mem::take(&mut *self.head.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpConnector for Link {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().exchange(request))
+    }
+}
+
+fn http_date(text: &str) -> Option<SystemTime> {
+    let date = aws_smithy_types::DateTime::from_str(text, Format::HttpDate).ok()?;
+    SystemTime::try_from(date).ok()
+}
+
+/// The pod's clock, as the SDK wants it for signatures.
+#[derive(Clone)]
+struct PodClock(Pod);
+
+impl fmt::Debug for PodClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PodClock")
+    }
+}
+
+impl TimeSource for PodClock {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
+/// STS at the other end of a connection.
+#[derive(Debug)]
+pub struct Sts {
+    pod: PodClock,
+    link: Link,
+    url: String,
+    region: String,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Reply<T> {
+    /// What STS gave, or why it did not.
+    pub result: Result<T, CallFault>,
+    /// STS's clock when it answered.
+    pub server_time: Option<SystemTime>,
+    /// The pod's clock when the answer was there.
+    pub at: SystemTime,
+}
+
+/// Why a call brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallFault {
+    /// STS said no.
+    Refused(Refusal),
+    /// What answered is not STS.
+    NotSts {
+        /// The HTTP status.
+        status: u16,
+        /// The content type.
+        content_type: Option<String>,
+        /// What the server calls itself.
+        server: Option<String>,
+        /// The length of the answer in bytes, as far as it was read.
+        length: usize,
+    },
+    /// The connection broke off.
+    Lost(String),
+    /// No answer until the deadline.
+    TimedOut,
+}
+
+/// The session that STS opened for the role. The credentials in it are never printed.
+#[derive(Debug, Clone)]
+pub struct Session {
+    credentials: Credentials,
+    /// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+    pub assumed_role_arn: Option<String>,
+    /// The request's id, to find the call in CloudTrail.
+    pub request_id: Option<String>,
+    /// When the credentials expire.
+    pub expires_at: Option<SystemTime>,
+}
+
+/// Whom STS takes the caller for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller's ARN.
+    pub arn: String,
+    /// The caller's account.
+    pub account: String,
+    /// The request's id.
+    pub request_id: Option<String>,
+}
+
+impl Sts {
+    /// STS at this URL, signed for this region.
+    #[must_use]
+    pub fn new(pod: &Pod, link: Link, url: String, region: String) -> Self {
+        Self {
+            pod: PodClock(pod.clone()),
+            link,
+            url,
+            region,
+        }
+    }
+
+    fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
+        let link = SharedHttpConnector::new(self.link.clone());
+        let http: SharedHttpClient = http_client_fn(move |_, _| link.clone());
+        let mut config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http)
+            .endpoint_url(self.url.clone())
+            .region(Region::new(self.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .time_source(SharedTimeSource::new(self.pod.clone()));
+        config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+
+    /// Trades the token for credentials of the role that may do nothing.
+    pub async fn assume(
+        &self,
+        role_arn: &str,
+        token: &Secret,
+        session_name: &str,
+        until: Instant,
+    ) -> Reply<Session> {
+        let call = self
+            .client(None)
+            .assume_role_with_web_identity()
+            .role_arn(role_arn)
+            .role_session_name(session_name)
+            .web_identity_token(token.expose())
+            .policy(SESSION_POLICY)
+            .duration_seconds(SESSION_SECONDS)
+            .send();
+        self.reply(until, call, Some(token), |output| {
+            let given = output.credentials()?;
+            let expires_at = SystemTime::try_from(*given.expiration()).ok();
+            let credentials = Credentials::new(
+                given.access_key_id(),
+                given.secret_access_key(),
+                Some(given.session_token().to_owned()),
+                expires_at,
+                "irsa-probe",
+            );
+            Some(Session {
+                credentials,
+                assumed_role_arn: output.assumed_role_user().map(|user| user.arn().to_owned()),
+                request_id: aws_sdk_sts::operation::RequestId::request_id(&output)
+                    .map(str::to_owned),
+                expires_at,
+            })
+        })
+        .await
+    }
+
+    /// Asks STS whose credentials these are.
+    pub async fn caller(&self, session: &Session, until: Instant) -> Reply<Caller> {
+        let call = self
+            .client(Some(session.credentials.clone()))
+            .get_caller_identity()
+            .send();
+        self.reply(until, call, None, |output| {
+            Some(Caller {
+                arn: output.arn()?.to_owned(),
+                account: output.account()?.to_owned(),
+                request_id: aws_sdk_sts::operation::RequestId::request_id(&output)
+                    .map(str::to_owned),
+            })
+        })
+        .await
+    }
+
+    async fn reply<O, E, T>(
+        &self,
+        until: Instant,
+        call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        token: Option<&Secret>,
+        read: impl FnOnce(O) -> Option<T>,
+    ) -> Reply<T>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let outcome = timeout_at(until, Box::pin(call)).await;
+        let at = self.pod.now();
+        let head = self.link.take_head();
+        let not_sts = |status, length| CallFault::NotSts {
+            status,
+            content_type: head.content_type.clone(),
+            server: head.server.clone(),
+            length,
+        };
+        let result = match outcome {
+            Err(_) => Err(CallFault::TimedOut),
+            Ok(Ok(output)) => read(output).ok_or_else(|| not_sts(200, 0)),
+            Ok(Err(error)) => Err(match error.raw_response() {
+                Some(raw) => {
+                    let (status, length) = (
+                        raw.status().as_u16(),
+                        raw.body().bytes().map_or(0, <[u8]>::len),
+                    );
+                    let request_id = raw.headers().get("x-amzn-requestid").map(str::to_owned);
+                    match error
+                        .code()
+                        .map(str::to_owned)
+                        .or_else(|| code_of_status(status))
+                    {
+                        Some(code) => CallFault::Refused(Refusal {
+                            code: without(token, &code),
+                            message: without(token, error.message().unwrap_or_default()),
+                            status,
+                            request_id,
+                            at,
+                            server_time: head.server_time,
+                        }),
+                        None => not_sts(status, length),
+                    }
+                }
+                None => match lost(&error) {
+                    Some(Lost::TooLong) => not_sts(200, LONGEST_REPLY),
+                    Some(Lost::Broken(words)) => CallFault::Lost(words.clone()),
+                    None => CallFault::Lost(error.to_string()),
+                },
+            }),
+        };
+        Reply {
+            result,
+            server_time: head.server_time,
+            at,
+        }
+    }
+}
+
+/// What a status without a code of AWS's stands for, where it says enough by itself.
+fn code_of_status(status: u16) -> Option<String> {
+    match status {
+        429 => Some("Throttling".to_owned()),
+        500..=599 => Some("InternalFailure".to_owned()),
+        _ => None,
+    }
+}
+
+/// The text without the token, should a hostile server echo it.
+fn without(token: Option<&Secret>, text: &str) -> String {
+    let Some(token) = token else {
+        return text.to_owned();
+    };
+    token
+        .expose()
+        .split('.')
+        .filter(|part| part.len() >= 8)
+        .fold(text.to_owned(), |text, part| {
+            text.replace(part, "[not shown]")
+        })
+}
+
+/// The reason for which the transport gave up, somewhere in the chain of errors.
+fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Option<&Lost> {
+    let mut next = error.source();
+    while let Some(source) = next {
+        if let Some(lost) = source.downcast_ref() {
+            return Some(lost);
+        }
+        next = source.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+    use crate::shown::Secret;
+
+    #[test]
+    fn an_echoed_token_is_taken_out() {
+        let token = Secret::new("aaaaaaaaaa.bbbbbbbbbb.cccccccccc".to_owned());
+        assert_eq!(
+            without(Some(&token), "bad bbbbbbbbbb and cccccccccc"),
+            "bad [not shown] and [not shown]"
+        );
+    }
+}

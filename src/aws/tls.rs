@@ -1,0 +1,287 @@
+//! Whom to trust, and what a server presented when it is not trusted.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::time::Instant;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+use crate::diagnosis::network::Presented;
+use crate::pod::{Pod, ReadError};
+
+/// Where Linux distributions keep their CA certificates; the first that exists is read.
+/// Source: Go's `crypto/x509`, `root_linux.go`.
+pub const SYSTEM_ROOTS: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The most bytes of a file of certificates that are read.
+const LONGEST_FILE: usize = 4 << 20;
+
+/// The certificates to trust, and where they came from.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    roots: Arc<RootCertStore>,
+    /// The file, with the variable that names it, if one does.
+    pub source: String,
+}
+
+/// Why there is nobody to trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrustFault {
+    /// The file that a variable names cannot be used.
+    Bundle {
+        /// The variable.
+        variable: &'static str,
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// No file of CA certificates was found.
+    NoRoots {
+        /// Where they were looked for.
+        tried: Vec<String>,
+    },
+}
+
+impl Trust {
+    /// The certificates that `AWS_CA_BUNDLE` or `SSL_CERT_FILE` names, else the system's.
+    ///
+    /// # Errors
+    /// If the named file cannot be used, or the system has none.
+    pub async fn load(
+        pod: &Pod,
+        system_roots: &[PathBuf],
+        until: Instant,
+    ) -> Result<Self, TrustFault> {
+        for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+            if let Some(path) = pod.raw_variable(variable).filter(|path| !path.is_empty()) {
+                let path = Path::new(path);
+                let shown = path.to_string_lossy().into_owned();
+                let read = pod.read(path, LONGEST_FILE, until).await;
+                let roots = read
+                    .map_err(|error| words(&error))
+                    .and_then(|file| strict(&file.bytes));
+                return match roots {
+                    Ok(roots) => Ok(Self {
+                        roots: Arc::new(roots),
+                        source: format!("{shown} (from {variable})"),
+                    }),
+                    Err(fault) => Err(TrustFault::Bundle {
+                        variable,
+                        path: shown,
+                        fault,
+                    }),
+                };
+            }
+        }
+        for path in system_roots {
+            let Ok(file) = pod.read(path, LONGEST_FILE, until).await else {
+                continue;
+            };
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&file.bytes).flatten());
+            if !roots.is_empty() {
+                return Ok(Self {
+                    roots: Arc::new(roots),
+                    source: path.to_string_lossy().into_owned(),
+                });
+            }
+        }
+        Err(TrustFault::NoRoots {
+            tried: system_roots
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect(),
+        })
+    }
+
+    /// The settings of a client that trusts these certificates, and the memory of what the server
+    /// presented.
+    ///
+    /// # Errors
+    /// The TLS library's words, which only a fault in it can cause.
+    pub fn client(&self, pod: &Pod) -> Result<(ClientConfig, Witness), String> {
+        let provider = Arc::new(ring::default_provider());
+        let inner = WebPkiServerVerifier::builder_with_provider(
+            Arc::clone(&self.roots),
+            Arc::clone(&provider),
+        )
+        .build()
+        .map_err(|error| error.to_string())?;
+        let witness = Witness::default();
+        let verifier = WitnessedVerifier {
+            inner,
+            witness: witness.clone(),
+        };
+        let clock = Arc::new(PodClock(pod.clone()));
+        let mut config = ClientConfig::builder_with_details(provider, clock)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = rustls::client::Resumption::disabled();
+        Ok((config, witness))
+    }
+}
+
+/// The certificates of a file that a person named: each has to be usable.
+fn strict(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for (place, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let certificate =
+            certificate.map_err(|_| format!("its part {} is not well-formed PEM", place + 1))?;
+        roots
+            .add(certificate)
+            .map_err(|_| format!("its certificate {} is not well-formed", place + 1))?;
+    }
+    if roots.is_empty() {
+        Err("it holds no certificate in PEM form".to_owned())
+    } else {
+        Ok(roots)
+    }
+}
+
+fn words(error: &ReadError) -> String {
+    match error {
+        ReadError::Missing => "it does not exist".to_owned(),
+        ReadError::Denied(_) => "its permissions forbid reading it".to_owned(),
+        ReadError::Loop => "its symbolic links lead in a circle".to_owned(),
+        ReadError::NotRegular(stat) => format!("it is {}", stat.kind.as_str()),
+        ReadError::TooLarge { limit, .. } => format!("it has more than {limit} bytes"),
+        ReadError::Io { errno, .. } => errno.map_or_else(
+            || "reading it failed".to_owned(),
+            |number| std::io::Error::from_raw_os_error(number).to_string(),
+        ),
+        ReadError::Slow => "the file system did not answer".to_owned(),
+    }
+}
+
+/// The pod's clock, as the TLS library wants it.
+#[derive(Clone)]
+struct PodClock(Pod);
+
+impl std::fmt::Debug for PodClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PodClock")
+    }
+}
+
+impl TimeProvider for PodClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.0
+            .now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .ok()
+            .map(UnixTime::since_unix_epoch)
+    }
+}
+
+/// Remembers the certificate that a server presented.
+#[derive(Debug, Clone, Default)]
+pub struct Witness(Arc<Mutex<Option<CertificateDer<'static>>>>);
+
+impl Witness {
+    /// Who the certificate is for and who signed it, as far as it can be read.
+    #[must_use]
+    pub fn presented(&self) -> Presented {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let certificate = seen
+            .as_ref()
+            .and_then(|der| Certificate::from_der(der).ok());
+        certificate.map_or_else(Presented::default, |certificate| {
+            let certificate = certificate.tbs_certificate();
+            let name = |text: String| (!text.is_empty()).then_some(text);
+            Presented {
+                subject: name(certificate.subject().to_string()),
+                issuer: name(certificate.issuer().to_string()),
+            }
+        })
+    }
+}
+
+/// The usual verifier; it only remembers what it was shown.
+#[derive(Debug)]
+struct WitnessedVerifier {
+    inner: Arc<WebPkiServerVerifier>,
+    witness: Witness,
+}
+
+impl ServerCertVerifier for WitnessedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let mut seen = self
+            .witness
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *seen = Some(end_entity.clone().into_owned());
+        drop(seen);
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::strict;
+
+    #[test]
+    fn a_named_bundle_has_to_be_whole() {
+        let garbage = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        let cut = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n";
+        for (pem, fault) in [
+            ("", "it holds no certificate in PEM form"),
+            ("hello", "it holds no certificate in PEM form"),
+            (garbage, "its certificate 1 is not well-formed"),
+            (cut, "its part 1 is not well-formed PEM"),
+        ] {
+            assert_eq!(strict(pem.as_bytes()).map(|_| ()), Err(fault.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! STS accepts the identity: AssumeRoleWithWebIdentity, for credentials that may do nothing.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::aws::arn::RoleArn;
+use crate::aws::sts::{CallFault, Link, Reply, SESSION_SECONDS, Session, Sts};
+use crate::checks::refusal::{self, Call};
+use crate::checks::sts_endpoint::StsEndpoint;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::identity::SessionNameMalformed;
+use crate::diagnosis::network::{NotStsReply, Phase, StsConnectionLost, StsTimedOut};
+use crate::diagnosis::sts::Request;
+use crate::evidence::Evidence;
+use crate::pod::Pod;
+use crate::run::{Observed, Verdict};
+use crate::shown::utc;
+use crate::token::Token;
+
+/// The longest name of a session. Source: the STS API model.
+const LONGEST_NAME: usize = 64;
+/// The variable that names the session.
+const SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+
+/// What was asked of STS, and what it answered.
+#[derive(Debug)]
+pub struct Asked {
+    /// What was asked.
+    pub request: Request,
+    /// STS, for the next question.
+    pub sts: Sts,
+    /// Its host.
+    pub host: String,
+    /// The session name in the environment, where STS would refuse it.
+    pub bad_session_name: Option<String>,
+    reply: Reply<Session>,
+    waited: Duration,
+}
+
+impl Asked {
+    /// STS's clock when it answered.
+    #[must_use]
+    pub fn server_time(&self) -> Option<SystemTime> {
+        self.reply.server_time
+    }
+}
+
+/// A session of the role.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// Its name, which CloudTrail shows.
+    pub session_name: String,
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// When STS answered, by the local clock.
+    pub at: SystemTime,
+}
+
+impl Observed for Opened {
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text_if("assumed_role_arn", self.session.assumed_role_arn.as_deref())
+            .text("session_name", &self.session_name)
+            .value("session_seconds", SESSION_SECONDS)
+            .value("session_policy", "denies everything")
+            .text_if("request_id", self.request_id.as_deref())
+            .value("answered_at", utc(self.at))
+    }
+}
+
+/// Asks STS for the role.
+pub async fn observe(
+    pod: &Pod,
+    role: &RoleArn,
+    token: &Token,
+    endpoint: &StsEndpoint,
+    link: Link,
+    until: Instant,
+) -> Asked {
+    let wished = pod.filled(SESSION_NAME);
+    let pod_name = token
+        .claims
+        .bound
+        .pod
+        .clone()
+        .or_else(|| pod.filled("HOSTNAME"));
+    let session_name = session_name(wished.as_deref(), pod_name.as_deref());
+    let sts = Sts::new(
+        pod,
+        link,
+        endpoint.endpoint.uri.to_string(),
+        endpoint.region.clone(),
+    );
+    let started = Instant::now();
+    let reply = sts
+        .assume(&role.text, &token.text, &session_name, until)
+        .await;
+    Asked {
+        bad_session_name: wished.filter(|wished| *wished != session_name),
+        request: Request {
+            role: role.clone(),
+            claims: token.claims.clone(),
+            session_name,
+            region: Some(endpoint.region.clone()),
+        },
+        sts,
+        host: endpoint.endpoint.host.clone(),
+        reply,
+        waited: started.elapsed(),
+    }
+}
+
+/// The name of the session: the wished one, or one with the pod's name, cut to what STS takes.
+fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
+    let wanted = match (wished, pod) {
+        (Some(wished), _) => wished.to_owned(),
+        (None, Some(pod)) => format!("irsa-probe-{pod}"),
+        (None, None) => "irsa-probe".to_owned(),
+    };
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || "_=,.@+-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = wanted.chars().map(legal).take(LONGEST_NAME).collect();
+    if name.len() < 2 {
+        format!("irsa-probe-{name}")
+    } else {
+        name
+    }
+}
+
+/// Judges what STS answered.
+#[must_use]
+pub fn judge(asked: &Asked) -> Verdict<Opened> {
+    match &asked.reply.result {
+        Ok(session) => {
+            let warnings = asked
+                .bad_session_name
+                .clone()
+                .map(|name| SessionNameMalformed { name }.into());
+            let opened = Opened {
+                session: session.clone(),
+                session_name: asked.request.session_name.clone(),
+                request_id: session.request_id.clone(),
+                at: asked.reply.at,
+            };
+            Verdict::holds(opened, warnings.into_iter().collect())
+        }
+        Err(fault) => Verdict::Fail(diagnosis_of(Call::Assume, asked, fault, asked.waited)),
+    }
+}
+
+/// Names what went wrong with either call.
+#[must_use]
+pub fn diagnosis_of(call: Call, asked: &Asked, fault: &CallFault, waited: Duration) -> Diagnosis {
+    let host = asked.host.clone();
+    match fault {
+        CallFault::Refused(refused) => refusal::name(call, &asked.request, refused),
+        CallFault::NotSts {
+            status,
+            content_type,
+            server,
+            length,
+        } => NotStsReply {
+            host,
+            status: *status,
+            content_type: content_type.clone(),
+            server: server.clone(),
+            length: *length,
+        }
+        .into(),
+        CallFault::Lost(error) => StsConnectionLost {
+            host,
+            phase: Phase::Reply,
+            error: error.clone(),
+        }
+        .into(),
+        CallFault::TimedOut => StsTimedOut {
+            host,
+            addresses: Vec::new(),
+            phase: Phase::Reply,
+            after: waited,
+        }
+        .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::session_name;
+
+    #[test]
+    fn a_session_has_a_legal_name() {
+        let long = "x".repeat(100);
+        for (wished, pod, expected) in [
+            (Some("app"), Some("pod"), "app".to_owned()),
+            (
+                None,
+                Some("checkout-6d5f9c7b8-abcde"),
+                "irsa-probe-checkout-6d5f9c7b8-abcde".to_owned(),
+            ),
+            (None, None, "irsa-probe".to_owned()),
+            (Some("a b/ü"), None, "a-b--".to_owned()),
+            (Some("a"), None, "irsa-probe-a".to_owned()),
+            (Some(&long), None, "x".repeat(64)),
+        ] {
+            assert_eq!(session_name(wished, pod), expected);
+        }
+    }
+}

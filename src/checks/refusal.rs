@@ -1,0 +1,413 @@
+//! The table from STS's errors to names: the code first, then the words, old and new.
+
+use crate::checks::token::is_for_the_api;
+use crate::checks::token_fresh::is_skewed;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::sts::{
+    AssumeRoleNotAuthorized, CredentialsRejected, IdentityTokenRejected, IdpUnreachable,
+    OidcProviderAudienceMissing, OidcProviderMissing, OrganizationPolicyDenied, Refusal, Refused,
+    RegionNotActivated, Request, RoleArnRejected, SessionParametersRejected, StsFault, Throttled,
+    ThumbprintMismatch, Unclassified, VerificationKeyUnavailable, VpcEndpointPolicyDenied,
+};
+use crate::diagnosis::token::{
+    ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken,
+    TokenNotAJwt,
+};
+
+/// Which of the two calls was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// AssumeRoleWithWebIdentity.
+    Assume,
+    /// GetCallerIdentity.
+    Identity,
+}
+
+/// Names a refusal.
+#[must_use]
+pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
+    let said = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
+    let refused = || Refused {
+        request: request.clone(),
+        refusal: refusal.clone(),
+    };
+    match (call, refusal.code.as_str()) {
+        (
+            _,
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException",
+        ) => Throttled(refused()).into(),
+        (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
+        (_, _) if refusal.status >= 500 => StsFault(refused()).into(),
+        (_, "AccessDenied" | "AccessDeniedException") if said("vpc endpoint policy") => {
+            VpcEndpointPolicyDenied(refused()).into()
+        }
+        (_, "AccessDenied" | "AccessDeniedException")
+            if said("service control policy") || said("resource control policy") =>
+        {
+            OrganizationPolicyDenied(refused()).into()
+        }
+
+        (Call::Assume, "AccessDenied" | "AccessDeniedException") => {
+            AssumeRoleNotAuthorized(refused()).into()
+        }
+        (Call::Assume, "ExpiredTokenException" | "ExpiredToken") => expired(request, refusal),
+        (Call::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
+            IdpUnreachable(refused()).into()
+        }
+        (Call::Assume, "IDPRejectedClaim" | "IDPRejectedClaimException") => {
+            IdentityTokenRejected(refused()).into()
+        }
+        (Call::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
+            if said("no openidconnect provider found") {
+                OidcProviderMissing(refused()).into()
+            } else if said("retrieve verification key") {
+                VerificationKeyUnavailable(refused()).into()
+            } else if said("thumbprint") {
+                ThumbprintMismatch(refused()).into()
+            } else if said("not a valid jwt") {
+                TokenNotAJwt {
+                    fault: NotAJwt::SaysSts(refusal.message.clone()),
+                }
+                .into()
+            } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:")
+            {
+                TokenClaimMissing {
+                    claim: claim.trim().to_owned(),
+                    should_be: None,
+                }
+                .into()
+            } else if is_for_the_api(&request.claims) {
+                TokenIsApiToken {
+                    audience: request.claims.audience.clone(),
+                    refused: true,
+                }
+                .into()
+            } else if said("incorrect token audience") {
+                OidcProviderAudienceMissing(refused()).into()
+            } else {
+                IdentityTokenRejected(refused()).into()
+            }
+        }
+        (Call::Assume, "ValidationError" | "ValidationException") => {
+            if said("request arn is invalid") || said("'rolearn'") {
+                RoleArnRejected(refused()).into()
+            } else if said("'webidentitytoken'") {
+                TokenNotAJwt {
+                    fault: NotAJwt::SaysSts(refusal.message.clone()),
+                }
+                .into()
+            } else if said("rolesessionname") || said("durationseconds") || said("'policy'") {
+                SessionParametersRejected(refused()).into()
+            } else {
+                Unclassified(refused()).into()
+            }
+        }
+        (
+            Call::Assume,
+            "MalformedPolicyDocument"
+            | "MalformedPolicyDocumentException"
+            | "PackedPolicyTooLarge"
+            | "PackedPolicyTooLargeException",
+        ) => SessionParametersRejected(refused()).into(),
+
+        (Call::Identity, "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed")
+            if said("signature expired")
+                || said("not yet current")
+                || refusal.code != "SignatureDoesNotMatch" =>
+        {
+            match refusal.server_time {
+                Some(server) => skewed(refusal, server),
+                None => CredentialsRejected(refused()).into(),
+            }
+        }
+        (
+            Call::Identity,
+            "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "AccessDenied"
+            | "AccessDeniedException",
+        ) => CredentialsRejected(refused()).into(),
+
+        _ => Unclassified(refused()).into(),
+    }
+}
+
+/// STS says that the token has expired. If our own clock does not, and the clocks differ, the
+/// clock is to blame: it keeps the kubelet from rotating in time.
+fn expired(request: &Request, refusal: &Refusal) -> Diagnosis {
+    let claims = &request.claims;
+    match refusal.server_time {
+        Some(server) if claims.expires_at > refusal.at && is_skewed(refusal.at, server) => {
+            skewed(refusal, server)
+        }
+        server => TokenExpired {
+            expired_at: claims.expires_at,
+            issued_at: claims.issued_at,
+            now: server.unwrap_or(refusal.at),
+            witness: ExpiryWitness::Sts(refusal.message.clone()),
+        }
+        .into(),
+    }
+}
+
+fn skewed(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
+    ClockSkewed {
+        local: refusal.at,
+        server,
+        refusal: Some(refusal.message.clone()),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Call, name};
+    use crate::aws::arn;
+    use crate::diagnosis::sts::{Refusal, Request};
+    use crate::token::decode;
+    use std::time::Duration;
+
+    const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
+    const API: &str = include_str!("../../tests/recorded/default-api-token.jwt");
+
+    fn named(
+        call: Call,
+        token: &str,
+        code: &str,
+        status: u16,
+        message: &str,
+        server_ahead: u64,
+    ) -> &'static str {
+        let claims = decode(token).unwrap();
+        let at = claims.issued_at + Duration::from_secs(60);
+        let request = Request {
+            role: arn::parse("arn:aws:iam::111122223333:role/a").unwrap(),
+            claims,
+            session_name: "irsa-probe".to_owned(),
+            region: None,
+        };
+        let refusal = Refusal {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            status,
+            request_id: None,
+            at,
+            server_time: Some(at + Duration::from_secs(server_ahead)),
+        };
+        name(call, &request, &refusal).name().as_str()
+    }
+
+    #[test]
+    fn what_sts_is_known_to_answer() {
+        let assume =
+            |code, status, message| named(Call::Assume, PROJECTED, code, status, message, 0);
+        for (code, status, message, expected) in [
+            (
+                "AccessDenied",
+                403,
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                "AssumeRoleNotAuthorized",
+            ),
+            (
+                "AccessDenied",
+                403,
+                "User: x is not authorized to perform: sts:AssumeRoleWithWebIdentity with an explicit deny in a resource control policy",
+                "OrganizationPolicyDenied",
+            ),
+            (
+                "AccessDenied",
+                403,
+                "x with an explicit deny in a service control policy",
+                "OrganizationPolicyDenied",
+            ),
+            (
+                "AccessDenied",
+                403,
+                "x because no VPC endpoint policy allows the sts:AssumeRoleWithWebIdentity action",
+                "VpcEndpointPolicyDenied",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "No OpenIDConnect provider found in your account for https://oidc.eks.eu-west-1.amazonaws.com/id/5D",
+                "OidcProviderMissing",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for requirements.",
+                "IdentityTokenRejected",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "Incorrect token audience",
+                "OidcProviderAudienceMissing",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
+                "VerificationKeyUnavailable",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+                "ThumbprintMismatch",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+                "TokenNotAJwt",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "Missing a required claim: aud",
+                "TokenClaimMissing",
+            ),
+            (
+                "InvalidIdentityToken",
+                400,
+                "words of a later year",
+                "IdentityTokenRejected",
+            ),
+            (
+                "ExpiredTokenException",
+                400,
+                "Token expired: current date/time 1624482533 must be before the expiration date/time1624482335",
+                "TokenExpired",
+            ),
+            (
+                "ExpiredTokenException",
+                400,
+                "Token too old: 441398",
+                "TokenExpired",
+            ),
+            (
+                "IDPRejectedClaim",
+                403,
+                "graph.facebook.com: graph.facebook.com responded with HTTP/1.1 400 Bad Request",
+                "IdentityTokenRejected",
+            ),
+            ("IDPCommunicationError", 400, "", "IdpUnreachable"),
+            (
+                "RegionDisabledException",
+                403,
+                "STS is not activated in this region for account:123456789012. Your account administrator can activate STS in this region using the IAM Console.",
+                "RegionNotActivated",
+            ),
+            (
+                "ValidationError",
+                400,
+                "Request ARN is invalid",
+                "RoleArnRejected",
+            ),
+            (
+                "ValidationError",
+                400,
+                "1 validation error detected: Value at 'webIdentityToken' failed to satisfy constraint: Member must have length greater than or equal to 4",
+                "TokenNotAJwt",
+            ),
+            (
+                "ValidationError",
+                400,
+                "1 validation error detected: Value at 'roleArn' failed to satisfy constraint: Member must not be null",
+                "RoleArnRejected",
+            ),
+            (
+                "ValidationError",
+                400,
+                "Value 'X' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*",
+                "SessionParametersRejected",
+            ),
+            (
+                "ValidationError",
+                400,
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+                "SessionParametersRejected",
+            ),
+            ("ValidationError", 400, "something else", "Unclassified"),
+            (
+                "MalformedPolicyDocument",
+                400,
+                "",
+                "SessionParametersRejected",
+            ),
+            ("PackedPolicyTooLarge", 400, "", "SessionParametersRejected"),
+            ("Throttling", 400, "Rate exceeded", "Throttled"),
+            ("InternalFailure", 500, "", "StsFault"),
+            ("ServiceUnavailable", 503, "", "StsFault"),
+            ("NoSuchThing", 418, "", "Unclassified"),
+        ] {
+            assert_eq!(assume(code, status, message), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_token_and_clock_counts() {
+        let audience = "Incorrect token audience";
+        assert_eq!(
+            named(Call::Assume, API, "InvalidIdentityToken", 400, audience, 0),
+            "TokenIsApiToken"
+        );
+        assert_eq!(
+            named(
+                Call::Assume,
+                PROJECTED,
+                "ExpiredTokenException",
+                400,
+                "",
+                200_000
+            ),
+            "ClockSkewed"
+        );
+    }
+
+    #[test]
+    fn refusals_of_the_second_call() {
+        for (code, message, expected) in [
+            (
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+                "CredentialsRejected",
+            ),
+            (
+                "ExpiredToken",
+                "The security token included in the request is expired",
+                "CredentialsRejected",
+            ),
+            (
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match",
+                "CredentialsRejected",
+            ),
+            (
+                "SignatureDoesNotMatch",
+                "Signature expired: 20210502T144040Z is now earlier than 20210502T152540Z (20210502T154040Z - 15 min.)",
+                "ClockSkewed",
+            ),
+            (
+                "SignatureDoesNotMatch",
+                "Signature not yet current: 20210502T144040Z is still later than 20210502T135540Z (20210502T134040Z + 15 min.)",
+                "ClockSkewed",
+            ),
+            ("Throttling", "Rate exceeded", "Throttled"),
+        ] {
+            assert_eq!(
+                named(Call::Identity, PROJECTED, code, 403, message, 3600),
+                expected,
+                "{message}"
+            );
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! STS can be reached: the name, the way, and the certificate.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use crate::aws::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
+use crate::aws::dns::{LookupFault, Resolver};
+use crate::aws::proxy::{self, BadProxy, Proxy};
+use crate::aws::sts::Link;
+use crate::aws::tls::{Trust, TrustFault};
+use crate::checks::sts_endpoint::StsEndpoint;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::network::{
+    CaBundleUnusable, DnsUnavailable, Phase, ProxyFailed, ProxyFault, ProxyMalformed,
+    StsConnectionLost, StsConnectionRefused, StsNameNotResolved, StsNoRoute, StsTimedOut,
+    TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
+};
+use crate::evidence::Evidence;
+use crate::plan::Wanted;
+use crate::pod::Pod;
+use crate::run::{Observed, Verdict};
+
+/// What came of trying to reach STS.
+pub struct Tried {
+    host: String,
+    port: u16,
+    result: Result<(Connected, Option<Proxy>), Obstacle>,
+}
+
+/// What stood in the way.
+enum Obstacle {
+    Trust(TrustFault),
+    ProxyVariable(BadProxy),
+    Way {
+        fault: ConnectFault,
+        proxy: Option<Proxy>,
+        servers: Vec<SocketAddr>,
+        roots: String,
+    },
+}
+
+/// How STS was reached.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// The addresses of STS, or of the proxy if there is one.
+    pub addresses: Vec<String>,
+    /// Where the addresses came from.
+    pub address_source: &'static str,
+    /// The one that answered.
+    pub peer: String,
+    /// The TLS version, if TLS was spoken.
+    pub tls_version: Option<&'static str>,
+    /// The proxy, without credentials.
+    pub proxy: Option<String>,
+}
+
+/// An open connection, and how it was reached.
+#[derive(Debug)]
+pub struct Connection {
+    link: Link,
+    reached: Reached,
+}
+
+impl Connection {
+    /// The connection, and how it was reached.
+    #[must_use]
+    pub fn split(self) -> (Link, Reached) {
+        (self.link, self.reached)
+    }
+}
+
+impl Observed for Connection {
+    fn evidence(&self) -> Evidence {
+        let reached = &self.reached;
+        Evidence::new()
+            .texts("addresses", &reached.addresses)
+            .value("address_source", reached.address_source)
+            .value("connected_to", reached.peer.as_str())
+            .text_if("tls_version", reached.tls_version)
+            .text_if("proxy", reached.proxy.as_deref())
+    }
+}
+
+/// Opens a connection to STS.
+pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, until: Instant) -> Tried {
+    let endpoint = &endpoint.endpoint;
+    let result = async {
+        let trust = Trust::load(pod, &wanted.system_roots, until)
+            .await
+            .map_err(Obstacle::Trust)?;
+        let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?;
+        let resolver = Resolver::of(pod, wanted.dns_server, until).await;
+        let route = Route {
+            endpoint,
+            proxy: proxy.as_ref(),
+            trust: &trust,
+            resolver: &resolver,
+        };
+        match connect::open(pod, &route, until).await {
+            Ok(connected) => Ok((connected, proxy)),
+            Err(fault) => Err(Obstacle::Way {
+                fault,
+                proxy,
+                servers: resolver.servers(),
+                roots: trust.source.clone(),
+            }),
+        }
+    };
+    Tried {
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        result: result.await,
+    }
+}
+
+/// Judges what came of it.
+#[must_use]
+pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
+    let Tried { host, port, result } = tried;
+    match result {
+        Ok((connected, proxy)) => {
+            let reached = Reached {
+                addresses: connected
+                    .found
+                    .addresses
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                address_source: connected.found.source.as_str(),
+                peer: connected.peer.to_string(),
+                tls_version: connected.tls_version,
+                proxy: proxy.map(|proxy| proxy.shown()),
+            };
+            Verdict::Pass(Connection {
+                link: connected.link,
+                reached,
+            })
+        }
+        Err(Obstacle::Trust(TrustFault::Bundle {
+            variable,
+            path,
+            fault,
+        })) => Verdict::fail(CaBundleUnusable {
+            variable,
+            path,
+            fault,
+        }),
+        Err(Obstacle::Trust(TrustFault::NoRoots { tried })) => {
+            Verdict::fail(TrustRootsMissing { tried })
+        }
+        Err(Obstacle::ProxyVariable(BadProxy { variable, value })) => {
+            Verdict::fail(ProxyMalformed { variable, value })
+        }
+        Err(Obstacle::Way {
+            fault,
+            proxy,
+            servers,
+            roots,
+        }) => Verdict::Fail(name(host, port, fault, proxy.as_ref(), servers, roots, now)),
+    }
+}
+
+fn name(
+    host: String,
+    port: u16,
+    fault: ConnectFault,
+    proxy: Option<&Proxy>,
+    servers: Vec<SocketAddr>,
+    roots: String,
+    now: SystemTime,
+) -> Diagnosis {
+    let through = |proxy: &Proxy, fault| ProxyFailed {
+        proxy: proxy.shown(),
+        variable: proxy.variable,
+        target: format!("{host}:{port}"),
+        fault,
+    };
+    match fault {
+        ConnectFault::Lookup {
+            host,
+            fault: LookupFault::Unavailable(fault),
+        } => DnsUnavailable {
+            host,
+            servers,
+            fault,
+        }
+        .into(),
+        ConnectFault::Lookup {
+            host: looked_up,
+            fault: LookupFault::NotResolved { no_such_name },
+        } => match proxy {
+            Some(proxy) => through(proxy, ProxyFault::NameNotResolved).into(),
+            None => StsNameNotResolved {
+                host: looked_up,
+                servers,
+                no_such_name,
+            }
+            .into(),
+        },
+        ConnectFault::Tcp { addresses, fault } => match fault {
+            TcpFault::Refused => StsConnectionRefused {
+                host,
+                port,
+                addresses,
+            }
+            .into(),
+            TcpFault::TimedOut(after) => StsTimedOut {
+                host,
+                addresses,
+                phase: Phase::Connect,
+                after,
+            }
+            .into(),
+            TcpFault::NoRoute(error) => StsNoRoute {
+                host,
+                addresses,
+                error,
+            }
+            .into(),
+        },
+        // Without a proxy the address is STS's own; with one, the fault carries it.
+        ConnectFault::Proxy(fault) => match proxy {
+            Some(proxy) => through(proxy, fault).into(),
+            None => TlsNotSpoken { host, port }.into(),
+        },
+        ConnectFault::Tls {
+            addresses,
+            fault,
+            presented,
+        } => match fault {
+            TlsFault::TimedOut(after) => StsTimedOut {
+                host,
+                addresses,
+                phase: Phase::Tls,
+                after,
+            }
+            .into(),
+            TlsFault::Lost(error) => StsConnectionLost {
+                host,
+                phase: Phase::Tls,
+                error,
+            }
+            .into(),
+            TlsFault::NotSpoken => TlsNotSpoken { host, port }.into(),
+            TlsFault::Untrusted(error) => TlsUntrusted {
+                host,
+                presented,
+                roots,
+                error,
+            }
+            .into(),
+            TlsFault::OtherName(names) => TlsNameMismatch {
+                host,
+                names,
+                presented,
+            }
+            .into(),
+            TlsFault::NotValidNow { bound, not_yet } => TlsExpired {
+                host,
+                bound,
+                not_yet,
+                now,
+                presented,
+            }
+            .into(),
+            TlsFault::Other(error) => TlsFailed {
+                host,
+                error,
+                presented,
+            }
+            .into(),
+        },
+    }
+}

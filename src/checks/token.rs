@@ -1,0 +1,235 @@
+//! The token is a service account token for STS.
+
+use crate::checks::token_file::TokenFile;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::token::{
+    NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual,
+    TokenClaimMissing, TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
+};
+use crate::evidence::Evidence;
+use crate::run::{Observed, Verdict};
+use crate::shown::utc;
+use crate::token::{self, Claims, Token, TokenFault};
+use crate::trust_policy::USUAL_AUDIENCE;
+
+impl Observed for Token {
+    fn evidence(&self) -> Evidence {
+        let claims = &self.claims;
+        let account = claims.service_account();
+        Evidence::new()
+            .text("issuer", &claims.issuer)
+            .text("subject", &claims.subject)
+            .text_if(
+                "namespace",
+                account.as_ref().map(|account| account.namespace.as_str()),
+            )
+            .text_if(
+                "service_account",
+                account.as_ref().map(|account| account.name.as_str()),
+            )
+            .texts("audience", &claims.audience)
+            .text_if("key_id", claims.key_id.as_deref())
+            .text("algorithm", &claims.algorithm)
+            .text_if("pod", claims.bound.pod.as_deref())
+            .text_if("node", claims.bound.node.as_deref())
+            .value("issued_at", utc(claims.issued_at))
+            .value("expires_at", utc(claims.expires_at))
+    }
+}
+
+/// Decodes the token.
+///
+/// # Errors
+/// What about it STS could not accept.
+pub fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
+    token::decode(file.text.expose()).map(|claims| Token {
+        text: file.text.clone(),
+        claims,
+    })
+}
+
+/// Judges what the token says.
+#[must_use]
+pub fn judge(
+    decoded: Result<Token, TokenFault>,
+    api_claims: Option<&Claims>,
+    expect_audience: Option<&str>,
+) -> Verdict<Token> {
+    let token = match decoded {
+        Ok(token) => token,
+        Err(fault) => return Verdict::Fail(diagnosis_of(fault)),
+    };
+    let audience = &token.claims.audience;
+    if let Some(expected) = expect_audience
+        && !audience.iter().any(|found| found == expected)
+    {
+        let (found, expected) = (audience.clone(), expected.to_owned());
+        return Verdict::fail(TokenAudienceUnexpected { found, expected });
+    }
+    let mut warnings: Vec<Diagnosis> = Vec::new();
+    if is_for_the_api(&token.claims) {
+        warnings.push(
+            TokenIsApiToken {
+                audience: audience.clone(),
+                refused: false,
+            }
+            .into(),
+        );
+    } else if expect_audience.is_none()
+        && let Some(hint) = hint_on(audience)
+    {
+        warnings.push(
+            TokenAudienceUnusual {
+                audience: audience.clone(),
+                hint,
+            }
+            .into(),
+        );
+    }
+    if let Some((token_pod, this_pod)) = pods_that_differ(&token.claims, api_claims) {
+        warnings.push(
+            TokenFromAnotherPod {
+                token_pod,
+                this_pod,
+            }
+            .into(),
+        );
+    }
+    Verdict::holds(token, warnings)
+}
+
+fn diagnosis_of(fault: TokenFault) -> Diagnosis {
+    match fault {
+        TokenFault::Parts(parts) => TokenNotAJwt {
+            fault: NotAJwt::Parts(parts),
+        }
+        .into(),
+        TokenFault::NotBase64(part) => TokenNotAJwt {
+            fault: NotAJwt::NotBase64(part),
+        }
+        .into(),
+        TokenFault::NotJson(part) => TokenNotAJwt {
+            fault: NotAJwt::NotJson(part),
+        }
+        .into(),
+        TokenFault::LegacySecret { service_account } => {
+            TokenIsLegacySecret { service_account }.into()
+        }
+        TokenFault::ClaimMissing(claim) => TokenClaimMissing {
+            claim: claim.to_owned(),
+            should_be: None,
+        }
+        .into(),
+        TokenFault::ClaimMistyped(claim, kind) => TokenClaimMissing {
+            claim: claim.to_owned(),
+            should_be: Some(kind),
+        }
+        .into(),
+        TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
+    }
+}
+
+/// Whether the token is meant for the Kubernetes API, as the ordinary one of a pod is.
+#[must_use]
+pub fn is_for_the_api(claims: &Claims) -> bool {
+    claims.audience.iter().any(|audience| {
+        audience
+            .trim_start_matches("https://")
+            .starts_with("kubernetes.default.svc")
+    })
+}
+
+/// What an audience without the usual one probably was meant to be.
+fn hint_on(audience: &[String]) -> Option<&'static str> {
+    if audience.iter().any(|found| found == USUAL_AUDIENCE) {
+        return None;
+    }
+    let first = audience.first().map(String::as_str).unwrap_or_default();
+    let bare = first
+        .trim()
+        .trim_start_matches("https://")
+        .trim_end_matches('/')
+        .to_ascii_lowercase();
+    Some(match bare.as_str() {
+        "sts.amazon.com" | "sts.amazonaws" | "amazonaws.com" | "sts.aws.com"
+        | "sts.amazonaws.co" => "It looks like a slip for sts.amazonaws.com.",
+        "sts.amazonaws.com.cn" => "In China, too, the usual audience is sts.amazonaws.com.",
+        "pods.eks.amazonaws.com" => {
+            "That is the audience of EKS Pod Identity's tokens, not of IRSA's."
+        }
+        "sts.amazonaws.com" => {
+            "It is sts.amazonaws.com with something around it, and IAM compares letter by letter."
+        }
+        bare if bare.starts_with("sts.") && bare.contains("amazonaws.com") => {
+            "It is a region's STS host; the usual audience is sts.amazonaws.com in every region."
+        }
+        _ => "The usual audience is sts.amazonaws.com.",
+    })
+}
+
+/// The pods in the two tokens, if both name one and they are not the same.
+fn pods_that_differ(
+    claims: &Claims,
+    api_claims: Option<&Claims>,
+) -> Option<((String, String), (String, String))> {
+    let pod = |claims: &Claims| Some((claims.bound.pod.clone()?, claims.bound.pod_uid.clone()?));
+    let (token_pod, this_pod) = (pod(claims)?, pod(api_claims?)?);
+    (token_pod.1 != this_pod.1).then_some((token_pod, this_pod))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::run::Verdict;
+    use crate::shown::Secret;
+    use crate::token::{Claims, Token, decode};
+
+    const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
+    const API: &str = include_str!("../../tests/recorded/default-api-token.jwt");
+    const POD_IDENTITY: &str = include_str!("../../tests/recorded/tokenrequest-pod-identity.jwt");
+    const SLIP: &str = include_str!("../../tests/recorded/tokenrequest-wrong-audience.jwt");
+    const TWO: &str = include_str!("../../tests/recorded/tokenrequest-two-audiences.jwt");
+    const LEGACY: &str = include_str!("../../tests/recorded/legacy-secret-token.jwt");
+
+    fn names(text: &str, api: Option<&Claims>, expect: Option<&str>) -> Vec<&'static str> {
+        let decoded = decode(text).map(|claims| Token {
+            text: Secret::new(text.to_owned()),
+            claims,
+        });
+        match judge(decoded, api, expect) {
+            Verdict::Pass(_) => vec![],
+            Verdict::Warn(_, warnings) => warnings
+                .iter()
+                .map(|warning| warning.name().as_str())
+                .collect(),
+            Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
+        }
+    }
+
+    #[test]
+    fn recorded_tokens() {
+        let api = decode(API).unwrap();
+        let mut other = api.clone();
+        other.bound.pod_uid = Some("another".to_owned());
+        for (token, api, expect, expected) in [
+            (PROJECTED, Some(&api), None, vec![]),
+            (PROJECTED, Some(&other), None, vec!["TokenFromAnotherPod"]),
+            (PROJECTED, None, Some("sts.amazonaws.com"), vec![]),
+            (
+                PROJECTED,
+                None,
+                Some("vault"),
+                vec!["fails", "TokenAudienceUnexpected"],
+            ),
+            (TWO, Some(&api), None, vec![]),
+            (TWO, Some(&api), Some("vault"), vec![]),
+            (API, Some(&api), None, vec!["TokenIsApiToken"]),
+            (POD_IDENTITY, None, None, vec!["TokenAudienceUnusual"]),
+            (SLIP, None, None, vec!["TokenAudienceUnusual"]),
+            (SLIP, None, Some("sts.amazon.com"), vec![]),
+            (LEGACY, None, None, vec!["fails", "TokenIsLegacySecret"]),
+        ] {
+            assert_eq!(names(token, api, expect), expected);
+        }
+    }
+}

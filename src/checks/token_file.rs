@@ -1,0 +1,255 @@
+//! The token file can be read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::diagnosis::token_file::{
+    Corruption, LONGEST_TOKEN, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing,
+    TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable,
+    TokenFileVarHoldsToken, file_evidence,
+};
+use crate::evidence::Evidence;
+use crate::pod::{FileRead, FileStat, Pod, ReadError, Who};
+use crate::run::{Observed, Verdict};
+use crate::shown::Secret;
+use crate::token::{self, Claims};
+
+/// A token file that could be read.
+#[derive(Debug, Clone)]
+pub struct TokenFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its owner, group and mode.
+    pub stat: FileStat,
+    /// Its content.
+    pub text: Secret,
+}
+
+impl Observed for TokenFile {
+    fn evidence(&self) -> Evidence {
+        file_evidence(&self.path, Some(&self.stat)).value("file_bytes", self.stat.size)
+    }
+}
+
+/// What came of reading the file.
+pub struct Read {
+    path: PathBuf,
+    result: Result<FileRead, ReadError>,
+    nearest: Option<PathBuf>,
+    took: Duration,
+}
+
+/// Reads the file.
+pub async fn observe(pod: &Pod, path: &Path, until: Instant) -> Read {
+    let started = Instant::now();
+    let result = pod.read(path, LONGEST_TOKEN, until).await;
+    let nearest = matches!(result, Err(ReadError::Missing))
+        .then(|| pod.nearest_existing(path))
+        .flatten();
+    Read {
+        path: path.to_owned(),
+        result,
+        nearest,
+        took: started.elapsed(),
+    }
+}
+
+/// What the pod's API token says of the pod, if there is one that can be read.
+pub async fn api_token(pod: &Pod, path: &Path, until: Instant) -> Option<Claims> {
+    let file = pod.read(path, LONGEST_TOKEN, until).await.ok()?;
+    token::decode(std::str::from_utf8(&file.bytes).ok()?).ok()
+}
+
+/// Judges what came of reading it.
+#[must_use]
+pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
+    let Read {
+        path,
+        result,
+        nearest,
+        took,
+    } = read;
+    if looks_like_a_token(&path.to_string_lossy()) {
+        return Verdict::fail(TokenFileVarHoldsToken);
+    }
+    let FileRead { bytes, stat } = match result {
+        Ok(file) => file,
+        Err(ReadError::Missing) => {
+            return Verdict::fail(TokenFileMissing {
+                path,
+                exists: nearest,
+                circular: false,
+            });
+        }
+        Err(ReadError::Loop) => {
+            return Verdict::fail(TokenFileMissing {
+                path,
+                exists: None,
+                circular: true,
+            });
+        }
+        Err(ReadError::Denied(stat)) => {
+            return Verdict::fail(TokenFileUnreadable {
+                path,
+                stat,
+                who: who.clone(),
+            });
+        }
+        Err(ReadError::NotRegular(stat)) => {
+            return Verdict::fail(TokenFileNotRegular {
+                path,
+                kind: stat.kind,
+            });
+        }
+        Err(ReadError::TooLarge { stat, .. }) => {
+            return Verdict::fail(TokenFileTooLarge { path, stat });
+        }
+        Err(ReadError::Io { errno, .. }) => {
+            return Verdict::fail(TokenFileReadFailed {
+                path,
+                fault: ReadFault::Errno(errno),
+            });
+        }
+        Err(ReadError::Slow) => {
+            return Verdict::fail(TokenFileReadFailed {
+                path,
+                fault: ReadFault::Slow(took),
+            });
+        }
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let corruption = Corruption::NotText(error.utf8_error().valid_up_to());
+            return Verdict::fail(TokenFileCorrupt {
+                path,
+                stat,
+                corruption,
+            });
+        }
+    };
+    if let Some(at) = text.find('\0') {
+        return Verdict::fail(TokenFileCorrupt {
+            path,
+            stat,
+            corruption: Corruption::NotText(at),
+        });
+    }
+    if text.trim().is_empty() {
+        return Verdict::fail(TokenFileEmpty { path, stat });
+    }
+    if let Some(at) = end_of_token(&text) {
+        return Verdict::fail(TokenFileCorrupt {
+            path,
+            stat,
+            corruption: Corruption::Trailing(at),
+        });
+    }
+    Verdict::Pass(TokenFile {
+        path,
+        stat,
+        text: Secret::new(text),
+    })
+}
+
+/// Where a token ends, if something other than white space follows it.
+fn end_of_token(text: &str) -> Option<usize> {
+    let (first, rest) = text.split_once(|c: char| c.is_ascii_whitespace())?;
+    (looks_like_a_token(first) && !rest.trim().is_empty()).then_some(first.len())
+}
+
+/// Whether the text has the look of a JWT: three parts, the first a JSON object in base64.
+fn looks_like_a_token(text: &str) -> bool {
+    text.starts_with("eyJ") && text.split('.').count() == 3 && !text.contains('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Read, judge};
+    use crate::pod::{FileKind, FileRead, FileStat, ReadError, Who};
+    use crate::run::Verdict;
+    use std::time::Duration;
+
+    const STAT: FileStat = FileStat {
+        uid: 0,
+        gid: 65534,
+        mode: 0o640,
+        kind: FileKind::Regular,
+        size: 9,
+    };
+    const TOKEN: &str = include_str!("../../tests/recorded/projected-token.jwt");
+
+    fn outcome(path: &str, result: Result<&[u8], ReadError>) -> Option<&'static str> {
+        let result = result.map(|bytes| FileRead {
+            bytes: bytes.to_vec(),
+            stat: STAT,
+        });
+        let read = Read {
+            path: path.into(),
+            result,
+            nearest: None,
+            took: Duration::ZERO,
+        };
+        match judge(
+            read,
+            &Who {
+                uid: 1,
+                gid: 1,
+                groups: vec![],
+            },
+        ) {
+            Verdict::Fail(diagnosis) => Some(diagnosis.name().as_str()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn each_way_in_which_a_file_can_fail() {
+        let spoilt = format!("{TOKEN} 11:11:49.782386   40364 v3.go:79] EOF");
+        let line = format!("{TOKEN}\n");
+        for (result, expected) in [
+            (Ok(TOKEN.as_bytes()), None),
+            (Ok(line.as_bytes()), None),
+            (Ok(&b"no token"[..]), None),
+            (Ok(&b""[..]), Some("TokenFileEmpty")),
+            (Ok(&b" \n"[..]), Some("TokenFileEmpty")),
+            (Ok(&b"\xff\xfe"[..]), Some("TokenFileCorrupt")),
+            (Ok(&b"a\0b"[..]), Some("TokenFileCorrupt")),
+            (Ok(spoilt.as_bytes()), Some("TokenFileCorrupt")),
+            (Err(ReadError::Missing), Some("TokenFileMissing")),
+            (Err(ReadError::Loop), Some("TokenFileMissing")),
+            (
+                Err(ReadError::Denied(Some(STAT))),
+                Some("TokenFileUnreadable"),
+            ),
+            (Err(ReadError::Denied(None)), Some("TokenFileUnreadable")),
+            (
+                Err(ReadError::NotRegular(STAT)),
+                Some("TokenFileNotRegular"),
+            ),
+            (
+                Err(ReadError::TooLarge {
+                    stat: STAT,
+                    limit: 1,
+                }),
+                Some("TokenFileTooLarge"),
+            ),
+            (
+                Err(ReadError::Io {
+                    errno: Some(5),
+                    stat: None,
+                }),
+                Some("TokenFileReadFailed"),
+            ),
+            (Err(ReadError::Slow), Some("TokenFileReadFailed")),
+        ] {
+            assert_eq!(outcome("/token", result), expected);
+        }
+        assert_eq!(
+            outcome(TOKEN, Err(ReadError::Missing)),
+            Some("TokenFileVarHoldsToken")
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! The token is fresh, judged with STS's clock where it is known.
+//!
+//! What only the local clock says is never a failure: STS decides whether a token has expired, and
+//! a node whose clock is wrong is told so.
+
+use std::time::{Duration, SystemTime};
+
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::token::{
+    ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid,
+};
+use crate::evidence::Evidence;
+use crate::run::{Observed, Verdict};
+use crate::shown::span;
+use crate::token::Claims;
+
+/// From which difference on two clocks are told apart. AWS refuses signatures that are off by
+/// more than 15 minutes, for some services 5.
+pub const MOST_SKEW: Duration = Duration::from_secs(300);
+/// What the clocks of a node and of the API server may differ without a word.
+const LEEWAY: Duration = Duration::from_secs(60);
+/// The kubelet replaces a token when 80 % of its life or this much has passed.
+/// Source: Kubernetes, `pkg/kubelet/token`.
+const LATEST_ROTATION: Duration = Duration::from_secs(24 * 3600);
+/// What the kubelet may take beyond that.
+const ROTATION_LEEWAY: Duration = Duration::from_secs(180);
+
+/// A token, with its age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freshness {
+    /// How long ago it was issued.
+    pub age: Duration,
+    /// How long it will still be valid.
+    pub left: Duration,
+    /// STS's clock minus the local one, in seconds, if STS gave a time.
+    pub sts_clock_ahead: Option<i64>,
+}
+
+impl Observed for Freshness {
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new()
+            .value("age", span(self.age))
+            .value("valid_for", span(self.left));
+        match self.sts_clock_ahead {
+            Some(seconds) => evidence.value("sts_clock_ahead_seconds", seconds),
+            None => evidence,
+        }
+    }
+}
+
+/// Whether two clocks differ too much.
+#[must_use]
+pub fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
+    difference(local, server).unsigned_abs() > MOST_SKEW.as_secs()
+}
+
+fn difference(local: SystemTime, server: SystemTime) -> i64 {
+    match server.duration_since(local) {
+        Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
+        Err(behind) => {
+            i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds)
+        }
+    }
+}
+
+/// Judges the token's times. `server_time` is STS's clock, if it answered.
+#[must_use]
+pub fn judge(
+    claims: &Claims,
+    server_time: Option<SystemTime>,
+    now: SystemTime,
+) -> Verdict<Freshness> {
+    let mut warnings: Vec<Diagnosis> = Vec::new();
+    if let Some(server) = server_time.filter(|server| is_skewed(now, *server)) {
+        warnings.push(
+            ClockSkewed {
+                local: now,
+                server,
+                refusal: None,
+            }
+            .into(),
+        );
+    }
+    let (time, witness) = match server_time {
+        Some(server) => (server, ExpiryWitness::StsClock),
+        None => (now, ExpiryWitness::OwnClock),
+    };
+    let (issued_at, expires_at) = (claims.issued_at, claims.expires_at);
+    let valid_from = claims.not_before.unwrap_or(issued_at);
+    let due_at = issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION);
+    if expires_at <= time {
+        warnings.push(
+            TokenExpired {
+                expired_at: expires_at,
+                issued_at,
+                now: time,
+                witness,
+            }
+            .into(),
+        );
+    } else if valid_from > time + LEEWAY {
+        warnings.push(
+            TokenNotYetValid {
+                valid_from,
+                now: time,
+            }
+            .into(),
+        );
+    } else if time > due_at + ROTATION_LEEWAY {
+        warnings.push(
+            TokenNotRotated {
+                issued_at,
+                due_at,
+                expires_at,
+            }
+            .into(),
+        );
+    }
+    let fresh = Freshness {
+        age: time.duration_since(issued_at).unwrap_or_default(),
+        left: expires_at.duration_since(time).unwrap_or_default(),
+        sts_clock_ahead: server_time.map(|server| difference(now, server)),
+    };
+    Verdict::holds(fresh, warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::run::Verdict;
+    use crate::token::decode;
+    use std::time::Duration;
+
+    const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
+    const HOUR: i64 = 3600;
+
+    #[test]
+    fn whose_clock_says_what() {
+        let claims = decode(PROJECTED).unwrap();
+        let at = |seconds: i64| {
+            let by = Duration::from_secs(seconds.unsigned_abs());
+            if seconds < 0 {
+                claims.issued_at - by
+            } else {
+                claims.issued_at + by
+            }
+        };
+        for (local, server, expected) in [
+            (300, Some(301), vec![]),
+            (300, None, vec![]),
+            (-30, None, vec![]),
+            (-90, None, vec!["TokenNotYetValid"]),
+            (19 * HOUR, Some(19 * HOUR), vec![]),
+            (
+                19 * HOUR + 1200,
+                Some(19 * HOUR + 1200),
+                vec!["TokenNotRotated"],
+            ),
+            (25 * HOUR, None, vec!["TokenExpired"]),
+            (25 * HOUR, Some(25 * HOUR), vec!["TokenExpired"]),
+            (25 * HOUR, Some(HOUR), vec!["ClockSkewed"]),
+            (HOUR, Some(25 * HOUR), vec!["ClockSkewed", "TokenExpired"]),
+            (-2 * HOUR, Some(HOUR), vec!["ClockSkewed"]),
+        ] {
+            let names: Vec<_> = match judge(&claims, server.map(at), at(local)) {
+                Verdict::Warn(_, warnings) => warnings
+                    .iter()
+                    .map(|warning| warning.name().as_str())
+                    .collect(),
+                Verdict::Pass(_) => vec![],
+                Verdict::Fail(_) => vec!["never"],
+            };
+            assert_eq!(names, expected, "{local} {server:?}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Every command and flag, each flag with its `IRSA_PROBE_*` variable.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::aws::tls::SYSTEM_ROOTS;
+use crate::diagnosis::Class;
+use crate::plan::Wanted;
+use crate::pod::API_TOKEN_FILE;
+
+/// The exit code for flags that cannot be understood; `EX_USAGE` of sysexits.h.
+pub const USAGE: u8 = 64;
+
+/// Says from inside a pod whether it gets its AWS role through IRSA, and if not, exactly why and
+/// who must change what. Without a command it runs every check once.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `check`, which is what happens without a command.
+    #[command(flatten)]
+    pub check: Check,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every check once: for init containers, Jobs and kubectl debug
+    Check(Box<Check>),
+    /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
+    TrustPolicy(TrustPolicy),
+    /// Print the page of a diagnosis, or the list of all
+    Explain(Explain),
+}
+
+/// What the pod is to be taken for.
+#[derive(Debug, Args)]
+pub struct Identity {
+    /// The role, in place of AWS_ROLE_ARN
+    #[arg(long, value_name = "ARN", env = "IRSA_PROBE_ROLE_ARN")]
+    pub role_arn: Option<String>,
+    /// The token file, in place of AWS_WEB_IDENTITY_TOKEN_FILE
+    #[arg(long, value_name = "FILE", env = "IRSA_PROBE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The pod's API token, which names the service account of a pod that was not injected
+    #[arg(long, value_name = "FILE", env = "IRSA_PROBE_API_TOKEN_FILE", default_value = API_TOKEN_FILE)]
+    pub api_token_file: PathBuf,
+    /// Fail unless the pod was given exactly this role
+    #[arg(long, value_name = "ARN", env = "IRSA_PROBE_EXPECT_ROLE_ARN")]
+    pub expect_role_arn: Option<String>,
+    /// Fail unless the token is meant for this audience
+    #[arg(long, value_name = "AUDIENCE", env = "IRSA_PROBE_EXPECT_AUDIENCE")]
+    pub expect_audience: Option<String>,
+}
+
+/// How to print.
+#[derive(Debug, Args)]
+pub struct Printing {
+    /// Text for people, or one JSON object on one line; auto is text on a terminal, else JSON
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        env = "IRSA_PROBE_OUTPUT",
+        default_value_t
+    )]
+    pub output: Output,
+}
+
+/// The forms of output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// Text.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// Whether a failure fails the container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// The exit code says what failed.
+    #[default]
+    Enforce,
+    /// The exit code is 0 whatever is found.
+    Observe,
+}
+
+/// How much is logged to stderr.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Log {
+    /// Nothing.
+    Off,
+    /// What went wrong in the probe itself.
+    Warn,
+    /// Also each further attempt.
+    #[default]
+    Info,
+}
+
+/// The flags of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// What the pod is to be taken for.
+    #[command(flatten)]
+    pub identity: Identity,
+    /// The region, in place of AWS_REGION
+    #[arg(long, value_name = "REGION", env = "IRSA_PROBE_REGION")]
+    pub region: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// Whether what is found decides the exit code
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MODE",
+        env = "IRSA_PROBE_MODE",
+        default_value_t
+    )]
+    pub mode: Mode,
+    /// Classes of failure that exit with 0 all the same, separated by commas
+    #[arg(
+        long,
+        value_enum,
+        value_name = "CLASS,...",
+        value_delimiter = ',',
+        env = "IRSA_PROBE_TOLERATE"
+    )]
+    pub tolerate: Vec<Class>,
+    /// The time for everything, spent on trying again what may mend itself; 0s: one attempt
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
+    pub wait: Duration,
+    /// Also try again while IAM refuses, since a change there takes time to spread
+    #[arg(long, env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
+    pub wait_for_access: bool,
+    /// The time for one attempt
+    #[arg(long, value_name = "DURATION", value_parser = timeout, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
+    pub timeout: Duration,
+    /// Where Kubernetes reads why a container ended
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "IRSA_PROBE_TERMINATION_LOG",
+        default_value = "/dev/termination-log"
+    )]
+    pub termination_log: PathBuf,
+    /// The name of this container, for the report
+    #[arg(long, value_name = "NAME", env = "IRSA_PROBE_CONTAINER")]
+    pub container: Option<String>,
+    /// A name server, in place of those in /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for, separated by commas
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
+    pub system_roots: Vec<PathBuf>,
+    /// How much is logged to stderr
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LEVEL",
+        env = "IRSA_PROBE_LOG",
+        default_value_t
+    )]
+    pub log: Log,
+}
+
+/// The flags of `trust-policy`.
+#[derive(Debug, Args)]
+pub struct TrustPolicy {
+    /// What the pod is to be taken for.
+    #[command(flatten)]
+    pub identity: Identity,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+}
+
+/// The flags of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The name of a diagnosis, in any case
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+}
+
+impl Identity {
+    /// The same as the plan wants it; an empty value counts as none.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        Wanted {
+            role_arn: filled(&self.role_arn),
+            token_file: self
+                .token_file
+                .clone()
+                .filter(|path| !path.as_os_str().is_empty()),
+            expect_role_arn: filled(&self.expect_role_arn),
+            expect_audience: filled(&self.expect_audience),
+            api_token_file: self.api_token_file.clone(),
+            ..Wanted::default()
+        }
+    }
+}
+
+impl Check {
+    /// What the plan wants to know of the flags.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            region: self.region.clone().filter(|region| !region.is_empty()),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+            ..self.identity.wanted()
+        }
+    }
+}
+
+/// A day: longer than any pod waits, and short enough that no clock overflows.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > LONGEST {
+        Err("at most 24h".to_owned())
+    } else {
+        Ok(duration)
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("more than 0s".to_owned()),
+        timeout => Ok(timeout),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, Command, USAGE};
+    use clap::{CommandFactory, Parser};
+    use std::time::Duration;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+        assert_eq!(USAGE, 64);
+    }
+
+    #[test]
+    fn check_is_what_happens_without_a_command() {
+        let plain = Cli::try_parse_from(["irsa-probe", "--wait", "5s"]).unwrap();
+        assert_eq!(plain.check.wait, Duration::from_secs(5));
+        let named = Cli::try_parse_from(["irsa-probe", "check", "--wait", "5s"]).unwrap();
+        assert!(
+            matches!(named.command, Some(Command::Check(check)) if check.wait == Duration::from_secs(5))
+        );
+    }
+
+    #[test]
+    fn flags_that_cannot_be_meant_are_refused() {
+        for args in [
+            &["--wait", "soon"][..],
+            &["--wait", "1000000000000h"],
+            &["--wait", "48h"],
+            &["--timeout", "0s"],
+            &["--tolerate", "everything"],
+            &["--mode", "maybe"],
+            &["--dns-server", "dns"],
+            &["--no-such-flag"],
+        ] {
+            assert!(
+                Cli::try_parse_from(std::iter::once("irsa-probe").chain(args.iter().copied()))
+                    .is_err(),
+                "{args:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The report: what a run found, and how it is printed.
+
+pub mod json;
+pub mod model;
+pub mod termination;
+pub mod text;

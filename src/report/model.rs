@@ -1,0 +1,155 @@
+//! What a run found, before it is put into any form.
+
+use std::time::{Duration, SystemTime};
+
+use crate::diagnosis::{Class, Diagnosis};
+use crate::plan::Facts;
+use crate::pod::Who;
+use crate::run::{Ending, Step};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The role works.
+    Pass,
+    /// The role works, with reservations.
+    Warn,
+    /// It does not, or the run was interrupted before it was known.
+    Fail,
+}
+
+impl Outcome {
+    /// The outcome in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// The exit code after SIGTERM: 128 and the signal's number.
+pub const INTERRUPTED: u8 = 143;
+
+/// Which failures do not fail the container.
+#[derive(Debug, Clone, Default)]
+pub struct Leniency {
+    /// None does.
+    pub observe: bool,
+    /// Those of these classes do not.
+    pub tolerate: Vec<Class>,
+}
+
+/// What a run found.
+#[derive(Debug)]
+pub struct Report {
+    /// When it began.
+    pub started: SystemTime,
+    /// How long it took, all attempts together.
+    pub took: Duration,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// Whether it was ended by SIGTERM.
+    pub interrupted: bool,
+    /// The name of the container, where the pod spec tells it.
+    pub container: Option<String>,
+    /// Who the process was.
+    pub who: Who,
+    /// What is known of the pod.
+    pub facts: Facts,
+    /// The checks of the last attempt.
+    pub steps: Vec<Step>,
+    /// Which failures do not fail the container.
+    pub leniency: Leniency,
+}
+
+impl Report {
+    /// The first failure in the order of the plan.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        self.steps.iter().find_map(|step| match &step.ending {
+            Ending::Fail(diagnosis) => Some(diagnosis),
+            _ => None,
+        })
+    }
+
+    /// Everything else that was found: reservations, and failures after the first. What bears the
+    /// diagnosis's own name is left out.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&Diagnosis> {
+        let main = self.diagnosis();
+        let mut found: Vec<&Diagnosis> = Vec::new();
+        for step in &self.steps {
+            match &step.ending {
+                Ending::Warn(warnings) => found.extend(warnings),
+                Ending::Fail(diagnosis) => found.push(diagnosis),
+                Ending::Pass | Ending::Skipped(_) | Ending::Interrupted => {}
+            }
+        }
+        found.retain(|warning| main.is_none_or(|main| main.name() != warning.name()));
+        found
+    }
+
+    /// How the run ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.diagnosis().is_some() || self.interrupted {
+            Outcome::Fail
+        } else if self.warnings().is_empty() {
+            Outcome::Pass
+        } else {
+            Outcome::Warn
+        }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.interrupted {
+            return INTERRUPTED;
+        }
+        match self.diagnosis().map(|diagnosis| diagnosis.name().class()) {
+            Some(class) if !self.leniency.observe && !self.leniency.tolerate.contains(&class) => {
+                class.exit_code()
+            }
+            _ => 0,
+        }
+    }
+
+    /// The claims of the pod's token, or else of its API token.
+    fn claims(&self) -> Option<&crate::token::Claims> {
+        self.facts
+            .claims
+            .as_ref()
+            .or(self.facts.api_claims.as_ref())
+    }
+
+    /// The pod's namespace and service account.
+    #[must_use]
+    pub fn service_account(&self) -> Option<crate::token::ServiceAccount> {
+        self.claims()
+            .and_then(crate::token::Claims::service_account)
+    }
+
+    /// The pod's name.
+    #[must_use]
+    pub fn pod_name(&self) -> Option<&str> {
+        self.facts
+            .api_claims
+            .as_ref()
+            .or(self.claims())
+            .and_then(|claims| claims.bound.pod.as_deref())
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.facts
+            .api_claims
+            .as_ref()
+            .or(self.claims())
+            .and_then(|claims| claims.bound.node.as_deref())
+    }
+}

@@ -1,0 +1,70 @@
+//! The termination message: what `kubectl describe pod` shows of a container that ended.
+
+use super::model::{Outcome, Report};
+use crate::shown::shown;
+
+/// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
+pub const MOST_BYTES: usize = 1024;
+/// The most bytes of a message that the cause may take.
+const CAUSE_BYTES: usize = 560;
+
+/// The message.
+#[must_use]
+pub fn message(report: &Report) -> String {
+    let text = match (report.diagnosis(), report.outcome()) {
+        (Some(diagnosis), _) => {
+            let name = diagnosis.name();
+            let first = diagnosis.remedy().into_iter().next().unwrap_or_default();
+            format!(
+                "{} (owner: {}, class: {}): {}\n{}\nFirst: {first}\n",
+                name.as_str(),
+                name.owner().as_str(),
+                name.class().as_str(),
+                name.title(),
+                cut(&diagnosis.cause(), CAUSE_BYTES),
+            )
+        }
+        (None, Outcome::Fail) => "interrupted before a verdict was known\n".to_owned(),
+        (None, _) => {
+            let warnings: Vec<&str> = report
+                .warnings()
+                .iter()
+                .map(|warning| warning.name().as_str())
+                .collect();
+            let role = report
+                .facts
+                .role_arn
+                .as_deref()
+                .map(shown)
+                .unwrap_or_default();
+            if warnings.is_empty() {
+                format!("pass: this pod gets {role}\n")
+            } else {
+                format!("warn: this pod gets {role}, but: {}\n", warnings.join(", "))
+            }
+        }
+    };
+    cut(&text, MOST_BYTES)
+}
+
+/// The text, cut at a character so that it has at most so many bytes, with a sign that it was.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let sign = "…";
+    let end = text.floor_char_boundary(most - sign.len());
+    format!("{}{sign}", text.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_cut_keeps_whole_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcdef", 5), "ab…");
+        assert_eq!(cut("ääää", 6), "ä…");
+    }
+}

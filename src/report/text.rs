@@ -1,0 +1,287 @@
+//! The report as text, for a person.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::model::{Outcome, Report};
+use crate::diagnosis::Diagnosis;
+use crate::evidence::Evidence;
+use crate::run::{Ending, Step};
+use crate::shown::{shown, utc};
+
+/// The width that text is wrapped to; what is meant to be pasted is not wrapped.
+const WIDTH: usize = 100;
+
+/// Whether escape sequences may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// They may.
+    Ansi,
+    /// They may not.
+    None,
+}
+
+impl Colour {
+    fn paint(self, sequence: &str, text: &str) -> String {
+        match self {
+            Self::Ansi => format!("\u{1b}[{sequence}m{text}\u{1b}[0m"),
+            Self::None => text.to_owned(),
+        }
+    }
+
+    fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn warning(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// The report as text.
+#[must_use]
+pub fn page(report: &Report, colour: Colour) -> String {
+    let mut page = String::new();
+    let _ = writeln!(page, "{}\n", headline(report));
+    for step in &report.steps {
+        let _ = writeln!(page, "{}", check_line(step, colour));
+    }
+    page.push_str(&seen(report, colour));
+    if let Some(diagnosis) = report.diagnosis() {
+        page.push_str(&section(diagnosis, "FAIL", colour));
+    }
+    for warning in report.warnings() {
+        page.push_str(&section(warning, "WARN", colour));
+    }
+    let _ = writeln!(page, "\n{}", verdict(report, colour));
+    page
+}
+
+fn headline(report: &Report) -> String {
+    let container = report.container.as_deref().map_or_else(
+        || "this container".to_owned(),
+        |name| format!("container {}", shown(name)),
+    );
+    let account = report.service_account();
+    let pod = match (report.pod_name(), &account) {
+        (Some(pod), Some(account)) => {
+            format!(
+                " of pod {}/{} (service account {})",
+                shown(&account.namespace),
+                shown(pod),
+                shown(&account.name)
+            )
+        }
+        (None, Some(account)) => format!(
+            ", service account {}/{}",
+            shown(&account.namespace),
+            shown(&account.name)
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "irsa-probe {}: seen from {container}, user {}{pod}",
+        env!("CARGO_PKG_VERSION"),
+        report.who.uid
+    )
+}
+
+fn check_line(step: &Step, colour: Colour) -> String {
+    let title = step.check.title();
+    let names = |warnings: &[Diagnosis]| {
+        warnings
+            .iter()
+            .map(|warning| warning.name().as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match &step.ending {
+        Ending::Pass => format!("  {}  {title}", colour.good("pass")),
+        Ending::Warn(warnings) => {
+            format!(
+                "  {}  {title}: {}",
+                colour.warning("warn"),
+                colour.warning(&names(warnings))
+            )
+        }
+        Ending::Fail(diagnosis) => {
+            format!(
+                "  {}  {title}: {}",
+                colour.bad("FAIL"),
+                colour.bad(diagnosis.name().as_str())
+            )
+        }
+        Ending::Skipped(missing) => {
+            colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title()))
+        }
+        Ending::Interrupted => colour.faint(&format!("  skip  {title} (interrupted)")),
+    }
+}
+
+/// What was seen of the pod, the token and STS, whatever the outcome.
+fn seen(report: &Report, colour: Colour) -> String {
+    let facts = &report.facts;
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    if let Some(role) = &facts.role_arn {
+        rows.push(("role", shown(role)));
+    }
+    if let Some((path, stat)) = &facts.token_file {
+        let file = shown(&path.to_string_lossy());
+        rows.push((
+            "token file",
+            format!(
+                "{file} (owner {}, group {}, mode {})",
+                stat.uid,
+                stat.gid,
+                stat.octal()
+            ),
+        ));
+    }
+    if let Some(claims) = &facts.claims {
+        rows.push(("issuer", shown(&claims.issuer)));
+        rows.push(("subject", shown(&claims.subject)));
+        rows.push((
+            "audience",
+            claims
+                .audience
+                .iter()
+                .take(8)
+                .map(|aud| shown(aud))
+                .collect::<Vec<_>>()
+                .join(", "),
+        ));
+        rows.push((
+            "valid",
+            format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at)),
+        ));
+    }
+    if let Some(endpoint) = &facts.endpoint {
+        let at = facts
+            .connection
+            .as_ref()
+            .map_or_else(String::new, |reached| match &reached.proxy {
+                Some(proxy) => format!(", through the proxy {}", shown(proxy)),
+                None => format!(", at {}", reached.peer),
+            });
+        rows.push((
+            "STS",
+            format!("{}{at}", shown(&endpoint.endpoint.uri.to_string())),
+        ));
+    }
+    if let Some(identity) = &facts.identity {
+        rows.push(("identity", shown(&identity.arn)));
+    }
+    let mut text = String::new();
+    if !rows.is_empty() {
+        text.push('\n');
+    }
+    for (name, value) in rows {
+        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{name:<12}")));
+    }
+    text
+}
+
+fn section(diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
+    let name = diagnosis.name();
+    let painted = if word == "FAIL" {
+        colour.bad(word)
+    } else {
+        colour.warning(word)
+    };
+    let mut text = format!(
+        "\n{painted}  {}: {}\n",
+        colour.strong(name.as_str()),
+        name.title()
+    );
+    let _ = writeln!(
+        text,
+        "      who must act: {}; class: {}\n",
+        colour.strong(name.owner().as_str()),
+        name.class().as_str()
+    );
+    text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
+    text.push_str(&facts(&diagnosis.evidence(), colour));
+    text.push('\n');
+    for (place, step) in diagnosis.remedy().iter().enumerate() {
+        let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
+        text.push_str(&wrapped(say, &format!("  {}. ", place + 1), "     "));
+        for line in paste.lines() {
+            let _ = writeln!(text, "       {line}");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\n  {}",
+        colour.faint(&format!("more: irsa-probe explain {}", name.as_str()))
+    );
+    text
+}
+
+fn facts(evidence: &Evidence, colour: Colour) -> String {
+    let mut text = String::new();
+    if !evidence.is_empty() {
+        text.push('\n');
+    }
+    for (name, value) in evidence.iter() {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Array(values) => values
+                .iter()
+                .map(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+            other => other.to_string(),
+        };
+        let _ = writeln!(
+            text,
+            "  {}{value}",
+            colour.faint(&format!("{:<18}", name.replace('_', " ")))
+        );
+    }
+    text
+}
+
+fn wrapped(text: &str, first: &str, rest: &str) -> String {
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .break_words(false);
+    format!("{}\n", textwrap::fill(text, options))
+}
+
+fn verdict(report: &Report, colour: Colour) -> String {
+    let code = report.exit_code();
+    let attempts = if report.attempts > 1 {
+        format!(", after {} attempts", report.attempts)
+    } else {
+        String::new()
+    };
+    let lenient = match report.diagnosis() {
+        Some(_) if code == 0 => " (tolerated)",
+        _ => "",
+    };
+    let text = match report.outcome() {
+        Outcome::Pass => colour.good("This pod gets its role."),
+        Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
+        Outcome::Fail if report.interrupted => colour.bad("Interrupted."),
+        Outcome::Fail => colour.bad("This pod does not get its role."),
+    };
+    format!("{text} Exit code {code}{lenient}{attempts}.")
+}

@@ -1,0 +1,273 @@
+//! Running checks: what a verdict is, how a run is recorded, and when it is tried again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::checks::Check;
+use crate::diagnosis::{Class, Diagnosis};
+use crate::evidence::Evidence;
+
+/// What a check found: the fact that holds, perhaps with reservations, or why it does not.
+#[derive(Debug)]
+pub enum Verdict<T> {
+    /// The fact holds.
+    Pass(T),
+    /// The fact holds, but.
+    Warn(T, Vec<Diagnosis>),
+    /// The fact does not hold.
+    Fail(Diagnosis),
+}
+
+impl<T> Verdict<T> {
+    /// The fact holds, with these reservations, if there are any.
+    #[must_use]
+    pub fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
+        if warnings.is_empty() {
+            Self::Pass(fact)
+        } else {
+            Self::Warn(fact, warnings)
+        }
+    }
+
+    /// The fact does not hold.
+    #[must_use]
+    pub fn fail(entry: impl Into<Diagnosis>) -> Self {
+        Self::Fail(entry.into())
+    }
+}
+
+/// A fact that says what was seen of it.
+pub trait Observed {
+    /// What was seen.
+    fn evidence(&self) -> Evidence;
+}
+
+/// A fact is missing, because this check failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing(pub Check);
+
+/// A fact, or the check whose failure keeps it from being known.
+pub type Have<T> = Result<T, Missing>;
+
+/// The fact by reference.
+///
+/// # Errors
+/// If it is missing.
+pub fn need<T>(have: &Have<T>) -> Have<&T> {
+    have.as_ref().map_err(|missing| *missing)
+}
+
+/// Runs an observation on a fact, if the fact is there.
+///
+/// # Errors
+/// If it is missing.
+pub async fn with<T, U>(have: Have<T>, observe: impl AsyncFnOnce(T) -> U) -> Have<U> {
+    Ok(observe(have?).await)
+}
+
+/// How a check ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The fact holds.
+    Pass,
+    /// The fact holds, with these reservations.
+    Warn(Vec<Diagnosis>),
+    /// The fact does not hold.
+    Fail(Diagnosis),
+    /// It could not be judged, because this check failed.
+    Skipped(Missing),
+    /// It was not begun or not ended when the run was interrupted.
+    Interrupted,
+}
+
+/// One check, as it went.
+#[derive(Debug)]
+pub struct Step {
+    /// Which check.
+    pub check: Check,
+    /// How it ended.
+    pub ending: Ending,
+    /// What was seen.
+    pub evidence: Evidence,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// One pass through the plan, check by check.
+#[derive(Debug)]
+pub struct Recorder {
+    steps: Vec<Step>,
+    mark: Instant,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            steps: Vec::new(),
+            mark: Instant::now(),
+        }
+    }
+}
+
+impl Recorder {
+    /// Records how a check ended, and hands on the fact.
+    pub fn record<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>) -> Have<T> {
+        let (ending, evidence, have) = match verdict {
+            Ok(Verdict::Pass(fact)) => (Ending::Pass, fact.evidence(), Ok(fact)),
+            Ok(Verdict::Warn(fact, warnings)) => {
+                (Ending::Warn(warnings), fact.evidence(), Ok(fact))
+            }
+            Ok(Verdict::Fail(diagnosis)) => {
+                let evidence = diagnosis.evidence();
+                (Ending::Fail(diagnosis), evidence, Err(Missing(check)))
+            }
+            Err(missing) => (Ending::Skipped(missing), Evidence::new(), Err(missing)),
+        };
+        let now = Instant::now();
+        self.steps.push(Step {
+            check,
+            ending,
+            evidence,
+            took: now.saturating_duration_since(self.mark),
+        });
+        self.mark = now;
+        have
+    }
+
+    /// The steps; those that the run did not come to are recorded as interrupted.
+    #[must_use]
+    pub fn into_steps(mut self) -> Vec<Step> {
+        for check in Check::ALL {
+            if !self.steps.iter().any(|step| step.check == check) {
+                let (ending, evidence) = (Ending::Interrupted, Evidence::new());
+                self.steps.push(Step {
+                    check,
+                    ending,
+                    evidence,
+                    took: Duration::ZERO,
+                });
+            }
+        }
+        self.steps
+    }
+
+    /// What failed, in order.
+    pub fn failures(&self) -> impl Iterator<Item = &Diagnosis> {
+        self.steps.iter().filter_map(|step| match &step.ending {
+            Ending::Fail(diagnosis) => Some(diagnosis),
+            _ => None,
+        })
+    }
+
+    /// Whether another pass may end better: something failed, and all that failed may mend itself.
+    #[must_use]
+    pub fn is_worth_another(&self, wait_for_access: bool) -> bool {
+        let may_pass = |diagnosis: &Diagnosis| {
+            let name = diagnosis.name();
+            name.may_pass() || wait_for_access && name.class() == Class::Refused
+        };
+        self.failures().next().is_some() && self.failures().all(may_pass)
+    }
+}
+
+/// The time that may be spent.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// When everything has to be over.
+    pub deadline: Instant,
+    /// The most that one pass may take.
+    pub timeout: Duration,
+}
+
+/// The least and the most that is waited between two passes, before jitter.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+impl Budget {
+    /// When a pass that begins now has to be over.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.deadline.min(Instant::now() + self.timeout)
+    }
+
+    /// How long to wait after this many passes, with full jitter; `None` if no whole pass would fit
+    /// in afterwards. A shorter one could only end in a time-out of its own making.
+    #[must_use]
+    pub fn pause(&self, passes: u32) -> Option<Duration> {
+        let cap =
+            (BACKOFF.0 * 2_u32.saturating_pow(passes.min(16).saturating_sub(1))).min(BACKOFF.1);
+        let left = self
+            .deadline
+            .saturating_duration_since(Instant::now())
+            .checked_sub(self.timeout)?;
+        Some(cap.mul_f64(fastrand::f64()).min(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Evidence, Missing, Observed, Recorder, Verdict};
+    use crate::checks::Check;
+    use crate::diagnosis::Diagnosis;
+    use crate::diagnosis::identity::RoleArnVarMissing;
+    use crate::diagnosis::network::TrustRootsMissing;
+    use crate::diagnosis::network::{DnsFault, DnsUnavailable};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    impl Observed for () {
+        fn evidence(&self) -> Evidence {
+            Evidence::new()
+        }
+    }
+
+    fn transient() -> Diagnosis {
+        DnsUnavailable {
+            host: "h".to_owned(),
+            servers: Vec::new(),
+            fault: DnsFault::TimedOut,
+        }
+        .into()
+    }
+
+    #[test]
+    fn only_what_may_mend_itself_is_tried_again() {
+        let cases: [(Vec<Diagnosis>, bool); 4] = [
+            (vec![], false),
+            (vec![transient()], true),
+            (vec![RoleArnVarMissing.into(), transient()], false),
+            (vec![TrustRootsMissing { tried: Vec::new() }.into()], false),
+        ];
+        for (failures, again) in cases {
+            let mut run = Recorder::default();
+            for failure in failures {
+                let _ = run.record::<()>(Check::StsReachable, Ok(Verdict::Fail(failure)));
+            }
+            assert_eq!(run.is_worth_another(false), again);
+        }
+    }
+
+    #[test]
+    fn a_missing_fact_names_the_check_that_failed_first() {
+        let mut run = Recorder::default();
+        let first = run.record::<()>(Check::WebIdentity, Ok(Verdict::fail(RoleArnVarMissing)));
+        let second = run.record::<()>(Check::TokenFile, first.map(Verdict::Pass));
+        assert_eq!(second, Err(Missing(Check::WebIdentity)));
+        assert_eq!(run.into_steps().len(), Check::ALL.len());
+    }
+
+    #[test]
+    fn no_pass_is_begun_that_the_budget_would_cut_short() {
+        let now = Instant::now();
+        let budget = |seconds| Budget {
+            deadline: now + Duration::from_secs(seconds),
+            timeout: Duration::from_secs(5),
+        };
+        assert!(budget(4).pause(1).is_none());
+        assert!(
+            budget(60)
+                .pause(30)
+                .is_some_and(|pause| pause <= Duration::from_secs(10))
+        );
+    }
+}

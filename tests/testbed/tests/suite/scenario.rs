@@ -1,0 +1,208 @@
+//! Every key of a scenario is read, and nothing else is.
+
+use testbed::Scenario;
+use testbed::scenario::{Endpoint, Key, ProxyMode, Tls};
+use testbed::sts::{Accept, Answer, Fault};
+use testbed::token::Kind;
+use testbed::volume::Layout;
+
+const EVERYTHING: &str = r#"
+args = ["--wait", "2s", "${dir}/x"]
+command = "watch"
+unset = ["AWS_REGION"]
+warns = true
+signal_after_ms = 300
+[env]
+AWS_PROFILE = "${issuer}"
+[files]
+"aws/config" = "${token}${token_file}${api_token}${ca}${sts_port}${sts_url}${proxy_url}${role_arn}"
+[token]
+kind = "tokenrequest"
+content = "${token}\n"
+claims = { aud = ["sts.amazon.com"], n = 1 }
+remove = ["sub"]
+header = { alg = "HS256" }
+issued_ago = "-10m"
+lifetime = "2d"
+key = "other"
+[file]
+kind = "missing-dir"
+mode = "0640"
+[api_token]
+present = false
+claims = { sub = "x" }
+[sts]
+tls = "not-yet-valid"
+accept = "black-hole"
+host = "sts.cn-north-1.amazonaws.com.cn"
+endpoint = "none"
+clock_ahead = "-1h"
+round_trip = "20ms"
+assume = [
+  { verify = true },
+  { error = { status = 403, code = "AccessDenied", message = "no" }, delay_ms = 5 },
+  { reply = { status = 200, body = "<p>", content_type = "text/html", headers = { Location = "x" } } },
+  { fault = "half" },
+]
+identity = [{ fault = "huge" }]
+[provider]
+present = false
+client_ids = ["a"]
+[role]
+arn = "arn:aws:iam::111122223333:role/x"
+present = false
+subjects = ["b"]
+audiences = ["c"]
+[dns]
+mode = "servfail"
+delay = "5s"
+[proxy]
+mode = "auth"
+credentials = "user:pass"
+host = "proxy.corp.example"
+"#;
+
+#[test]
+fn every_key_is_read() {
+    let read = Scenario::parse(EVERYTHING).unwrap();
+    assert_eq!(
+        (read.command.as_str(), read.args.len(), read.unset.len()),
+        ("watch", 3, 1)
+    );
+    assert_eq!((read.warns, read.signal_after_ms), (true, Some(300)));
+    assert_eq!((read.env.len(), read.files.len()), (1, 1));
+    assert_eq!(
+        (read.token.kind, read.token.key),
+        (Kind::TokenRequest, Key::Other)
+    );
+    assert_eq!(read.token.content.as_deref(), Some("${token}\n"));
+    assert_eq!(
+        (read.token.claims.len(), &read.token.claims["n"]),
+        (2, &1.into())
+    );
+    assert_eq!(
+        (read.token.remove.len(), &read.token.header["alg"]),
+        (1, &"HS256".into())
+    );
+    assert_eq!(read.token.issued_ago.unwrap().0.whole_seconds(), -600);
+    assert_eq!(read.token.lifetime.unwrap().0.whole_days(), 2);
+    assert_eq!(
+        (read.file.kind, read.file.mode.unwrap().0),
+        (Layout::MissingDir, 0o640)
+    );
+    assert_eq!(
+        (read.api_token.present, read.api_token.claims.len()),
+        (false, 1)
+    );
+    assert_eq!(
+        (read.sts.tls, read.sts.accept),
+        (Tls::NotYetValid, Accept::BlackHole)
+    );
+    assert_eq!(
+        (read.sts.host.as_str(), read.sts.endpoint),
+        ("sts.cn-north-1.amazonaws.com.cn", Endpoint::None)
+    );
+    assert_eq!(
+        (
+            read.sts.clock_ahead.0.whole_hours(),
+            read.sts.round_trip.delay().as_millis()
+        ),
+        (-1, 20)
+    );
+    assert_eq!(read.sts.assume[0].0, Answer::Verify.into());
+    assert_eq!(read.sts.assume[1].0.delay.as_millis(), 5);
+    let Answer::Reply {
+        status: 200,
+        headers,
+        body,
+    } = &read.sts.assume[2].0.answer
+    else {
+        panic!()
+    };
+    assert_eq!((headers.len(), body.as_slice()), (2, &b"<p>"[..]));
+    assert_eq!(read.sts.assume[3].0.answer, Answer::Fault(Fault::Half));
+    assert_eq!(read.sts.identity[0].0.answer, Answer::Fault(Fault::Huge));
+    assert_eq!(
+        (read.provider.present, read.provider.client_ids.len()),
+        (false, 1)
+    );
+    assert_eq!(
+        (
+            read.role.present,
+            &read.role.subjects[0],
+            &read.role.audiences[0]
+        ),
+        (false, &"b".into(), &"c".into())
+    );
+    assert_eq!(
+        (read.dns.mode, read.dns.delay.delay().as_secs()),
+        (testbed::dns::Mode::Servfail, 5)
+    );
+    let proxy = read.proxy.unwrap();
+    assert_eq!(
+        (proxy.mode, proxy.credentials.as_deref()),
+        (ProxyMode::Auth, Some("user:pass"))
+    );
+    assert_eq!(proxy.host, "proxy.corp.example");
+}
+
+#[test]
+fn every_value_of_the_format_is_known() {
+    for (key, values) in [
+        (
+            "token.kind",
+            "projected api legacy-secret pod-identity tokenrequest",
+        ),
+        (
+            "file.kind",
+            "kubelet missing missing-dir empty directory fifo device huge binary dangling loop",
+        ),
+        (
+            "sts.tls",
+            "valid other-ca wrong-name expired not-yet-valid plain",
+        ),
+        (
+            "sts.accept",
+            "serve refused black-hole hang reset plain-http garbage",
+        ),
+        (
+            "dns.mode",
+            "normal nxdomain servfail refused silent empty garbage",
+        ),
+        (
+            "proxy.mode",
+            "normal auth refuse hang garbage close refused",
+        ),
+    ] {
+        for value in values.split(' ') {
+            Scenario::parse(&format!("{key} = \"{value}\"")).unwrap();
+        }
+        Scenario::parse(&format!("{key} = \"other\"")).unwrap_err();
+    }
+    for fault in ["hang", "reset", "half", "close", "html", "huge"] {
+        Scenario::parse(&format!("sts.assume = [{{ fault = \"{fault}\" }}]")).unwrap();
+    }
+}
+
+#[test]
+fn nothing_else_is_taken() {
+    for wrong in [
+        "unknown = 1",
+        "[token]\nunknown = 1",
+        "[file]\nmode = \"rw\"",
+        "[sts]\nassume = [{ verify = false }]",
+        "[sts]\nassume = [{ verify = true, fault = \"hang\" }]",
+        "[sts]\nassume = [{ }]",
+        "[sts]\nclock_ahead = \"5 minutes\"",
+        "[proxy]\nunknown = 1",
+        "args = [\"${unknown}\"]",
+        "args = [\"${dir\"]",
+    ] {
+        assert!(Scenario::parse(wrong).is_err(), "{wrong}");
+    }
+    let error = Scenario::parse("args = [\"${unknown}\"]").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no scenario: no placeholder `${unknown}`"
+    );
+}
