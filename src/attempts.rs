@@ -48,14 +48,7 @@ impl Attempts {
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
-            plan::check(
-                pod,
-                wanted,
-                budget.until(),
-                &mut attempt.run,
-                &mut attempt.facts,
-            )
-            .await;
+            plan::check(pod, wanted, *budget, &mut attempt.run, &mut attempt.facts).await;
             self.ended = self.current.take();
             let worth = self
                 .ended
@@ -64,11 +57,8 @@ impl Attempts {
             let Some(pause) = budget.pause(self.count).filter(|_| worth) else {
                 return;
             };
-            tracing::info!(
-                attempts = self.count,
-                pause_ms = pause.as_millis(),
-                "trying again"
-            );
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(attempts = self.count, pause_ms, "trying again");
             tokio::time::sleep(pause).await;
         }
     }

@@ -142,7 +142,7 @@ pub struct Check {
     /// Also try again while IAM refuses, since a change there takes time to spread
     #[arg(long, env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
     pub wait_for_access: bool,
-    /// The time for one attempt
+    /// The time for one step of an attempt: a lookup, a connection, a handshake, an answer
     #[arg(long, value_name = "DURATION", value_parser = timeout, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
     pub timeout: Duration,
     /// Where Kubernetes reads why a container ended

@@ -161,8 +161,12 @@ fn log_to_stderr(level: Log) {
 
 async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
     const SCHEMA: &str = "irsa-probe.trust-policy/v1";
-    let until = Instant::now() + std::time::Duration::from_secs(5);
-    match plan::trust_policy(pod, &flags.identity.wanted(), until).await {
+    let timeout = std::time::Duration::from_secs(5);
+    let budget = Budget {
+        deadline: Instant::now() + timeout,
+        timeout,
+    };
+    match plan::trust_policy(pod, &flags.identity.wanted(), budget).await {
         Ok((role, claims)) => {
             let needed = trust_policy::needed(&claims, &role);
             print_json(

@@ -7,8 +7,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use tokio::time::Instant;
-
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::checks::{
@@ -16,7 +14,7 @@ use crate::checks::{
     token, token_file, token_fresh, web_identity,
 };
 use crate::pod::{FileStat, Pod};
-use crate::run::{Recorder, need, with};
+use crate::run::{Budget, Recorder, need, with};
 use crate::token::Claims;
 
 /// What the user wants of the checks, beyond what the pod says.
@@ -63,16 +61,16 @@ pub struct Facts {
     pub identity: Option<caller_identity::Identity>,
 }
 
-/// Runs every check once, by `until` at the latest.
+/// Runs every check once, within the budget.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
-    until: Instant,
+    budget: Budget,
     run: &mut Recorder,
     facts: &mut Facts,
 ) {
-    facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, until).await;
-    let profiles = Profiles::load(pod, until).await;
+    facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
+    let profiles = Profiles::load(pod, budget.until()).await;
 
     let identity = run.record(
         Check::WebIdentity,
@@ -88,7 +86,7 @@ pub async fn check(
     );
 
     let read = with(need(&identity), async |identity| {
-        token_file::observe(pod, &identity.token_file, until).await
+        token_file::observe(pod, &identity.token_file, budget).await
     })
     .await;
     let file = run.record(
@@ -115,14 +113,16 @@ pub async fn check(
     );
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
-    let endpoint = run.record(
-        Check::StsEndpoint,
-        Ok(sts_endpoint::judge(settings, role.as_ref().ok(), facts.claims.as_ref()).await),
-    );
+    let endpoint = match (settings.region.is_some(), need(&identity)) {
+        // The injection that is missing would have brought the region, too.
+        (false, Err(missing)) => Err(missing),
+        _ => Ok(sts_endpoint::judge(settings, role.as_ref().ok(), facts.claims.as_ref()).await),
+    };
+    let endpoint = run.record(Check::StsEndpoint, endpoint);
     facts.endpoint = endpoint.as_ref().ok().cloned();
 
     let tried = with(need(&endpoint), async |endpoint| {
-        sts_reachable::observe(pod, wanted, endpoint, until).await
+        sts_reachable::observe(pod, wanted, endpoint, budget).await
     })
     .await;
     let reached = run.record(
@@ -137,7 +137,7 @@ pub async fn check(
 
     let asked = match (need(&role), need(&token), link, need(&endpoint)) {
         (Ok(role), Ok(token), Ok(link), Ok(endpoint)) => {
-            Ok(assume_role::observe(pod, role, token, endpoint, link, until).await)
+            Ok(assume_role::observe(pod, role, token, endpoint, link, budget).await)
         }
         (Err(missing), ..)
         | (_, Err(missing), ..)
@@ -159,7 +159,7 @@ pub async fn check(
     );
 
     let caller = match (need(&session), need(&asked)) {
-        (Ok(session), Ok(asked)) => Ok(caller_identity::observe(asked, session, until).await),
+        (Ok(session), Ok(asked)) => Ok(caller_identity::observe(asked, session, budget).await),
         (Err(missing), _) | (_, Err(missing)) => Err(missing),
     };
     let identity = run.record(
@@ -184,10 +184,10 @@ pub async fn check(
 pub async fn trust_policy(
     pod: &Pod,
     wanted: &Wanted,
-    until: Instant,
+    budget: Budget,
 ) -> Result<(RoleArn, Claims), Recorder> {
     let mut run = Recorder::default();
-    let api_claims = token_file::api_token(pod, &wanted.api_token_file, until).await;
+    let api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let identity = run.record(
         Check::WebIdentity,
         Ok(web_identity::judge(pod, wanted, api_claims.as_ref())),
@@ -197,7 +197,7 @@ pub async fn trust_policy(
         need(&identity).map(|identity| role_arn::judge(&identity.role_arn)),
     );
     let read = with(need(&identity), async |identity| {
-        token_file::observe(pod, &identity.token_file, until).await
+        token_file::observe(pod, &identity.token_file, budget).await
     })
     .await;
     let file = run.record(

@@ -176,7 +176,7 @@ impl Recorder {
 pub struct Budget {
     /// When everything has to be over.
     pub deadline: Instant,
-    /// The most that one pass may take.
+    /// The most that one step of a pass may take: a lookup, a connection, a handshake, an answer.
     pub timeout: Duration,
 }
 
@@ -184,14 +184,14 @@ pub struct Budget {
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 impl Budget {
-    /// When a pass that begins now has to be over.
+    /// When a step that begins now has to be over.
     #[must_use]
     pub fn until(&self) -> Instant {
         self.deadline.min(Instant::now() + self.timeout)
     }
 
-    /// How long to wait after this many passes, with full jitter; `None` if no whole pass would fit
-    /// in afterwards. A shorter one could only end in a time-out of its own making.
+    /// How long to wait after this many passes, with full jitter; `None` if no whole step
+    /// would fit in afterwards: a shorter one could only end in a time-out of its own making.
     #[must_use]
     pub fn pause(&self, passes: u32) -> Option<Duration> {
         let cap =

@@ -26,6 +26,7 @@ use super::sts::Link;
 use super::tls::{Trust, Witness};
 use crate::diagnosis::network::{Presented, ProxyFault};
 use crate::pod::Pod;
+use crate::run::Budget;
 
 /// How long one address may take before the next is tried beside it.
 /// Source: RFC 8305, section 5, the recommended connection attempt delay.
@@ -129,20 +130,20 @@ pub enum TlsFault {
 ///
 /// # Errors
 /// What failed on the way, and where.
-pub async fn open(pod: &Pod, route: &Route<'_>, until: Instant) -> Result<Connected, ConnectFault> {
+pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connected, ConnectFault> {
     let (host, port) = match route.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&route.endpoint.host, route.endpoint.port),
     };
     let found = route
         .resolver
-        .lookup(host, until)
+        .lookup(host, budget.until())
         .await
         .map_err(|fault| ConnectFault::Lookup {
             host: host.clone(),
             fault,
         })?;
-    let (tcp, peer) = match tcp(&found.addresses, port, until).await {
+    let (tcp, peer) = match tcp(&found.addresses, port, budget.until()).await {
         Ok(connected) => connected,
         Err(fault) if route.proxy.is_some() => {
             return Err(ConnectFault::Proxy(match fault {
@@ -161,7 +162,7 @@ pub async fn open(pod: &Pod, route: &Route<'_>, until: Instant) -> Result<Connec
 
     let mut stream: Box<dyn Stream> = Box::new(tcp);
     if let Some(proxy) = route.proxy {
-        stream = tunnel(pod, stream, proxy, route, until)
+        stream = tunnel(pod, stream, proxy, route, budget)
             .await
             .map_err(ConnectFault::Proxy)?;
     }
@@ -172,7 +173,14 @@ pub async fn open(pod: &Pod, route: &Route<'_>, until: Instant) -> Result<Connec
         } else {
             Vec::new()
         };
-        let handshake = tls(pod, stream, &route.endpoint.host, route.trust, until).await;
+        let handshake = tls(
+            pod,
+            stream,
+            &route.endpoint.host,
+            route.trust,
+            budget.until(),
+        )
+        .await;
         let (secured, version) = handshake.map_err(|(fault, presented)| ConnectFault::Tls {
             addresses,
             fault,
@@ -242,10 +250,10 @@ async fn tunnel(
     mut stream: Box<dyn Stream>,
     proxy: &Proxy,
     route: &Route<'_>,
-    until: Instant,
+    budget: Budget,
 ) -> Result<Box<dyn Stream>, ProxyFault> {
     if proxy.tls {
-        stream = match tls(pod, stream, &proxy.host, route.trust, until).await {
+        stream = match tls(pod, stream, &proxy.host, route.trust, budget.until()).await {
             Ok((secured, _)) => secured,
             Err((TlsFault::TimedOut(_), _)) => return Err(ProxyFault::TimedOut),
             Err((TlsFault::NotSpoken | TlsFault::Lost(_), _)) => return Err(ProxyFault::NotAProxy),
@@ -287,7 +295,7 @@ async fn tunnel(
         };
         Ok::<_, hyper::Error>((status, upgraded))
     };
-    match timeout_at(until, ask).await {
+    match timeout_at(budget.until(), ask).await {
         Err(_) => Err(ProxyFault::TimedOut),
         Ok(Err(_)) => Err(ProxyFault::NotAProxy),
         Ok(Ok((_, Some(upgraded)))) => Ok(Box::new(TokioIo::new(upgraded))),

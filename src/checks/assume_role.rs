@@ -14,7 +14,7 @@ use crate::diagnosis::network::{NotStsReply, Phase, StsConnectionLost, StsTimedO
 use crate::diagnosis::sts::Request;
 use crate::evidence::Evidence;
 use crate::pod::Pod;
-use crate::run::{Observed, Verdict};
+use crate::run::{Budget, Observed, Verdict};
 use crate::shown::utc;
 use crate::token::Token;
 
@@ -78,7 +78,7 @@ pub async fn observe(
     token: &Token,
     endpoint: &StsEndpoint,
     link: Link,
-    until: Instant,
+    budget: Budget,
 ) -> Asked {
     let wished = pod.filled(SESSION_NAME);
     let pod_name = token
@@ -96,7 +96,7 @@ pub async fn observe(
     );
     let started = Instant::now();
     let reply = sts
-        .assume(&role.text, &token.text, &session_name, until)
+        .assume(&role.text, &token.text, &session_name, budget.until())
         .await;
     Asked {
         bad_session_name: wished.filter(|wished| *wished != session_name),

@@ -10,7 +10,7 @@ use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
 use crate::checks::refusal::Call;
 use crate::diagnosis::sts::IdentityMismatch;
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
+use crate::run::{Budget, Observed, Verdict};
 
 /// Whom STS takes the pod for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +40,10 @@ pub struct Answer {
 }
 
 /// Asks STS whose credentials these are.
-pub async fn observe(asked: &Asked, opened: &Opened, until: Instant) -> Answer {
+pub async fn observe(asked: &Asked, opened: &Opened, budget: Budget) -> Answer {
     let started = Instant::now();
     Answer {
-        reply: asked.sts.caller(&opened.session, until).await,
+        reply: asked.sts.caller(&opened.session, budget.until()).await,
         waited: started.elapsed(),
     }
 }

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use tokio::time::Instant;
-
 use crate::aws::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::aws::dns::{LookupFault, Resolver};
 use crate::aws::proxy::{self, BadProxy, Proxy};
@@ -20,7 +18,7 @@ use crate::diagnosis::network::{
 use crate::evidence::Evidence;
 use crate::plan::Wanted;
 use crate::pod::Pod;
-use crate::run::{Observed, Verdict};
+use crate::run::{Budget, Observed, Verdict};
 
 /// What came of trying to reach STS.
 pub struct Tried {
@@ -84,21 +82,21 @@ impl Observed for Connection {
 }
 
 /// Opens a connection to STS.
-pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, until: Instant) -> Tried {
+pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget: Budget) -> Tried {
     let endpoint = &endpoint.endpoint;
     let result = async {
-        let trust = Trust::load(pod, &wanted.system_roots, until)
+        let trust = Trust::load(pod, &wanted.system_roots, budget.until())
             .await
             .map_err(Obstacle::Trust)?;
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?;
-        let resolver = Resolver::of(pod, wanted.dns_server, until).await;
+        let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
         let route = Route {
             endpoint,
             proxy: proxy.as_ref(),
             trust: &trust,
             resolver: &resolver,
         };
-        match connect::open(pod, &route, until).await {
+        match connect::open(pod, &route, budget).await {
             Ok(connected) => Ok((connected, proxy)),
             Err(fault) => Err(Obstacle::Way {
                 fault,

@@ -12,7 +12,7 @@ use crate::diagnosis::token_file::{
 };
 use crate::evidence::Evidence;
 use crate::pod::{FileRead, FileStat, Pod, ReadError, Who};
-use crate::run::{Observed, Verdict};
+use crate::run::{Budget, Observed, Verdict};
 use crate::shown::Secret;
 use crate::token::{self, Claims};
 
@@ -42,9 +42,9 @@ pub struct Read {
 }
 
 /// Reads the file.
-pub async fn observe(pod: &Pod, path: &Path, until: Instant) -> Read {
+pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> Read {
     let started = Instant::now();
-    let result = pod.read(path, LONGEST_TOKEN, until).await;
+    let result = pod.read(path, LONGEST_TOKEN, budget.until()).await;
     let nearest = matches!(result, Err(ReadError::Missing))
         .then(|| pod.nearest_existing(path))
         .flatten();
@@ -57,8 +57,8 @@ pub async fn observe(pod: &Pod, path: &Path, until: Instant) -> Read {
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
-pub async fn api_token(pod: &Pod, path: &Path, until: Instant) -> Option<Claims> {
-    let file = pod.read(path, LONGEST_TOKEN, until).await.ok()?;
+pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
+    let file = pod.read(path, LONGEST_TOKEN, budget.until()).await.ok()?;
     token::decode(std::str::from_utf8(&file.bytes).ok()?).ok()
 }
 

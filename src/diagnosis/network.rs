@@ -538,10 +538,14 @@ impl Entry for StsTimedOut {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
+        let evidence = Evidence::new()
             .text("host", &self.host)
-            .value("addresses", addresses_text(&self.addresses))
-            .value("stopped_while", self.phase.as_str())
+            .value("stopped_while", self.phase.as_str());
+        if self.addresses.is_empty() {
+            evidence
+        } else {
+            evidence.value("addresses", addresses_text(&self.addresses))
+        }
     }
 }
 

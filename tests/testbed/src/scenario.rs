@@ -307,25 +307,15 @@ pub struct Dns {
 }
 
 /// The proxy in `HTTPS_PROXY`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proxy {
     /// How it answers.
     pub mode: ProxyMode,
     /// The `user:password` in its URL.
     pub credentials: Option<String>,
-    /// The host in its URL.
-    pub host: String,
-}
-
-impl Default for Proxy {
-    fn default() -> Self {
-        Self {
-            mode: ProxyMode::default(),
-            credentials: None,
-            host: "127.0.0.1".to_owned(),
-        }
-    }
+    /// The host in its URL; its address if not said.
+    pub host: Option<String>,
 }
 
 /// How the proxy answers.

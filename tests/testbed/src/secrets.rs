@@ -37,7 +37,7 @@ pub struct Leak {
     pub form: &'static str,
 }
 
-/// The user, the password and both, of a token and of the rest, of `scheme://user:password@host`.
+/// The user, the password, and both as they stand together, of `scheme://user:password@host`.
 pub(crate) fn of_url(label: &str, url: &str) -> Vec<Secret> {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();

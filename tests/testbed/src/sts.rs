@@ -13,9 +13,11 @@ use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -29,9 +31,13 @@ use crate::link::{self, Link};
 use crate::random;
 use crate::sigv4::Signable;
 use crate::task::Task;
+use content::Content;
 
+/// The content type of STS.
 const XML: &str = "text/xml";
 const HUGE: usize = 64 * 1024 * 1024;
+const HALF: &str = "<AssumeRoleWithWebIdentityResponse \
+    xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <AssumeRoleWithWebIdentityRe";
 const CAPTIVE_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\
     <body><h1>Welcome</h1><form action=\"/login\" method=\"post\"></form></body></html>\n";
 
@@ -86,7 +92,7 @@ pub enum Answer {
     Reply {
         /// The HTTP status.
         status: u16,
-        /// The headers, besides those that every answer has.
+        /// The headers; `Content-Type` and `Date` are added unless they are among them.
         headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
@@ -131,6 +137,24 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    fn new(head: &Parts, body: &[u8], connection: u64) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let query = head.uri.query().unwrap_or_default();
+        let headers = head.headers.iter();
+        let mut recorded = Self {
+            action: String::new(),
+            form: form::parse(&format!("{query}&{}", text(body))),
+            target: format!("{} {}", head.method, head.uri),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+                .collect(),
+            time: SystemTime::now(),
+            connection,
+        };
+        recorded.action = recorded.field("Action").unwrap_or_default().to_owned();
+        recorded
+    }
+
     /// A field of the form.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
@@ -307,19 +331,13 @@ impl Sts {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    accept: Accept,
-    tls: Option<TlsAcceptor>,
-    state: Arc<State>,
-) {
+async fn serve(listener: TcpListener, accept: Accept, tls: Option<TlsAcceptor>, state: Arc<State>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let number = state.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let (tls, state) = (tls.clone(), Arc::clone(&state));
         // A client that goes away ends its connection with an error, and that concerns nobody here.
-        connections
-            .spawn(async move { connection(stream, number, accept, tls, state).await.ok() });
+        connections.spawn(async move { connection(stream, number, accept, tls, state).await.ok() });
     }
 }
 
@@ -374,6 +392,7 @@ async fn http(
         .ok();
 }
 
+/// Records a request and answers it by the script.
 async fn answer(
     request: Request<Incoming>,
     socket: Arc<OwnedFd>,
@@ -382,28 +401,7 @@ async fn answer(
 ) -> io::Result<Response<Content>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let headers: Vec<(String, String)> = head
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.to_string(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect();
-    let query = head.uri.query().unwrap_or_default();
-    let form = form::parse(&format!("{query}&{}", String::from_utf8_lossy(&body)));
-    let recorded = Recorded {
-        action: String::new(),
-        form,
-        target: format!("{} {}", head.method, head.uri),
-        headers,
-        time: SystemTime::now(),
-        connection,
-    };
-    let action = recorded.field("Action").unwrap_or_default().to_owned();
-    let recorded = Recorded { action, ..recorded };
+    let recorded = Recorded::new(&head, &body, connection);
     state.requests.lock().unwrap().push(recorded.clone());
 
     let step = match recorded.action.as_str() {
@@ -417,50 +415,22 @@ async fn answer(
     tokio::time::sleep(step.delay).await;
     let now = state.clock.now();
     let request_id = random::uuid();
-    let reply =
-        |status, content_type, content| reply(status, content_type, content, &request_id, now);
-    let xml = |status, xml: String| reply(status, XML, Content::whole(xml));
+    let by_sts = |status, xml: String| {
+        let headers = [("x-amzn-RequestId".to_owned(), request_id.clone())];
+        reply(status, XML, &headers, Content::whole(xml), now)
+    };
+    let refuse = |refusal: Refusal| by_sts(refusal.status, xml::error(&refusal, &request_id));
     match step.answer {
-        Answer::Verify => {
-            let outcome = if recorded.action == "GetCallerIdentity" {
-                let signable = Signable {
-                    method: head.method.as_str(),
-                    path: head.uri.path(),
-                    query,
-                    headers: &recorded.headers,
-                    body: &body,
-                };
-                state
-                    .iam
-                    .identify(&signable, now)
-                    .map(|session| xml::identity(&session, &request_id))
-            } else {
-                state
-                    .iam
-                    .assume(&recorded.form, now)
-                    .map(|session| xml::assumed(&session, &request_id))
-            };
-            match outcome {
-                Ok(answer) => xml(200, answer),
-                Err(refusal) => xml(refusal.status, xml::error(&refusal, &request_id)),
-            }
-        }
-        Answer::Error(refusal) => xml(refusal.status, xml::error(&refusal, &request_id)),
+        Answer::Verify => match judge(&state.iam, &head, &recorded, &body, &request_id, now) {
+            Ok(xml) => by_sts(200, xml),
+            Err(refusal) => refuse(refusal),
+        },
+        Answer::Error(refusal) => refuse(refusal),
         Answer::Reply {
             status,
             headers,
             body,
-        } => {
-            let mut response = reply(status, XML, Content::whole(body))?;
-            let own: HashMap<String, String> = headers.into_iter().collect();
-            for (name, value) in own {
-                let name: hyper::header::HeaderName = name.parse().map_err(io::Error::other)?;
-                response
-                    .headers_mut()
-                    .insert(name, value.parse().map_err(io::Error::other)?);
-            }
-            Ok(response)
-        }
+        } => reply(status, XML, &headers, Content::whole(body), now),
         Answer::Fault(Fault::Hang) => std::future::pending().await,
         Answer::Fault(Fault::Reset) => {
             rustix::net::sockopt::set_socket_linger(&*socket, Some(Duration::ZERO))?;
@@ -470,40 +440,68 @@ async fn answer(
         Answer::Fault(Fault::Html) => reply(
             200,
             "text/html; charset=utf-8",
+            &[],
             Content::whole(CAPTIVE_PAGE),
+            now,
         ),
-        Answer::Fault(Fault::Huge) => reply(200, XML, Content::Repeated { left: HUGE }),
+        Answer::Fault(Fault::Huge) => reply(200, XML, &[], Content::Repeated { left: HUGE }, now),
         Answer::Fault(Fault::Half) => {
-            let start = format!("<AssumeRoleWithWebIdentityResponse xmlns=\"{XMLNS}\">\n  <Assume");
-            let length = hyper::header::HeaderValue::from(start.len() + 1000);
-            let mut response = reply(
-                200,
-                XML,
-                Content::Broken {
-                    start: Some(start.into()),
-                    flushed: false,
-                },
-            )?;
-            response
-                .headers_mut()
-                .insert(hyper::header::CONTENT_LENGTH, length);
-            Ok(response)
+            let length = [("Content-Length".to_owned(), (HALF.len() + 1000).to_string())];
+            reply(200, XML, &length, Content::broken(HALF), now)
         }
     }
 }
 
+/// What IAM says to a request, in XML.
+fn judge(
+    iam: &Iam,
+    head: &Parts,
+    recorded: &Recorded,
+    body: &[u8],
+    request_id: &str,
+    now: OffsetDateTime,
+) -> Result<String, Refusal> {
+    if recorded.action == "GetCallerIdentity" {
+        let signable = Signable {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &recorded.headers,
+            body,
+        };
+        return iam
+            .identify(&signable, now)
+            .map(|session| xml::identity(&session, request_id));
+    }
+    iam.assume(&recorded.form, now)
+        .map(|session| xml::assumed(&session, request_id))
+}
+
+/// A reply whose own headers go before the usual ones.
 fn reply(
     status: u16,
     content_type: &str,
+    headers: &[(String, String)],
     content: Content,
-    request_id: &str,
-    now: time::OffsetDateTime,
+    now: OffsetDateTime,
 ) -> io::Result<Response<Content>> {
-    Response::builder()
-        .status(status)
-        .header("x-amzn-RequestId", request_id)
-        .header("Content-Type", content_type)
-        .header("Date", clock::http_date(now))
+    let usual = [
+        ("Content-Type", content_type),
+        ("Date", &clock::http_date(now)),
+    ];
+    let missing = usual.into_iter().filter(|(name, _)| {
+        !headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    });
+    let own = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    own.chain(missing)
+        .fold(
+            Response::builder().status(status),
+            |response, (name, value)| response.header(name, value),
+        )
         .body(content)
         .map_err(io::Error::other)
 }

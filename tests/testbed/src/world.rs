@@ -1,35 +1,32 @@
-//! Starts the world that a [`Scenario`] describes, and runs a program in it as a pod would.
+//! Starts the world that a [`Scenario`] describes; its `run` is in a file of its own.
+
+mod run;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tokio::process::{Child, Command};
 
 use crate::clock::Clock;
-use crate::dns::{Dns, Query, Record};
+use crate::dns::{Dns, Record};
 use crate::faults::{self, RefusedPort};
 use crate::form;
 use crate::iam::{self, Iam};
 use crate::issuer::{DEFAULT_ISSUER, Issuer};
-use crate::proxy::{self, Connect, Proxy};
-use crate::scenario::{Endpoint, Key, ProxyMode, Scenario, Span, expand};
-use crate::secrets::{self, Leak, Secret};
-use crate::sts::{self, Recorded, Sts};
-use crate::task::Task;
+use crate::proxy::{self, Proxy};
+use crate::scenario::{Endpoint, Entry, Key, ProxyMode, Scenario, Span, expand};
+use crate::secrets::{self, Secret};
+use crate::sts::{self, Sts};
 use crate::tls::Authority;
 use crate::token::{self, Edits};
-use crate::volume::{self, Access, Layout, POD_USER, TokenVolume};
+use crate::volume::{Access, Layout, TokenVolume};
+
+pub use run::{Exit, Finished, RunError};
 
 const TOKEN_DIRECTORY: &str = "var/run/secrets/eks.amazonaws.com/serviceaccount";
 const API_TOKEN_DIRECTORY: &str = "var/run/secrets/kubernetes.io/serviceaccount";
@@ -41,7 +38,6 @@ const DOMAINS: [&str; 4] = [
 ];
 /// What the proxy demands if the scenario gives its client nothing.
 const PROXY_CREDENTIALS: &str = "proxy-user:proxy-password";
-const HARD_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a world is.
 #[derive(Clone, Debug)]
@@ -64,6 +60,23 @@ impl Default for Place {
     }
 }
 
+impl Place {
+    /// The address by which clients reach what listens here.
+    fn reachable(&self) -> IpAddr {
+        if self.listen.is_unspecified() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            self.listen
+        }
+    }
+}
+
+/// What stands behind the port in `HTTPS_PROXY`.
+enum ProxyPort {
+    Serving(Proxy),
+    Refused(RefusedPort),
+}
+
 /// A running world; it ends when dropped.
 pub struct World {
     scenario: Scenario,
@@ -75,8 +88,7 @@ pub struct World {
     volume: Option<TokenVolume>,
     sts: Sts,
     dns: Dns,
-    proxy: Option<Proxy>,
-    _refused_proxy: Option<RefusedPort>,
+    proxy: Option<ProxyPort>,
     placeholders: HashMap<&'static str, String>,
     env: BTreeMap<String, String>,
     secrets: Vec<Secret>,
@@ -98,14 +110,12 @@ impl World {
     /// # Errors
     /// If an address cannot be bound or a file not be written.
     pub async fn start_at(scenario: &Scenario, place: Place) -> io::Result<Self> {
-        let temporary = match place.directory {
-            None => Some(tempfile::Builder::new().prefix("testbed-").tempdir()?),
-            Some(_) => None,
-        };
-        let directory = match (&place.directory, &temporary) {
-            (Some(directory), _) => directory.clone(),
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => unreachable!("one of the two is there"),
+        let (directory, temporary) = match &place.directory {
+            Some(directory) => (directory.clone(), None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("testbed-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
         };
         fs::create_dir_all(directory.join("home"))?;
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
@@ -115,11 +125,7 @@ impl World {
         let signed = sign(scenario);
         let api_token = sign_api_token(scenario, &issuer);
         let sts = start_sts(scenario, &place, &authority, &issuer).await?;
-        let host = if place.listen.is_unspecified() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            place.listen
-        };
+        let host = place.reachable();
         let records = DOMAINS.iter().map(|name| Record::new(name, host)).collect();
         let dns = Dns::start(
             place.listen,
@@ -128,7 +134,7 @@ impl World {
             scenario.dns.delay.delay(),
         )
         .await?;
-        let (proxy, refused_proxy, proxy_url) = start_proxy(scenario, &place, &sts).await?;
+        let proxy = start_proxy(scenario, &place, &sts).await?;
 
         let token_file = directory.join(TOKEN_DIRECTORY).join("token");
         let api_token_file = directory.join(API_TOKEN_DIRECTORY).join("token");
@@ -150,7 +156,12 @@ impl World {
                 "sts_url",
                 format!("{scheme}://{}:{port}", scenario.sts.host),
             ),
-            ("proxy_url", proxy_url.unwrap_or_default()),
+            (
+                "proxy_url",
+                proxy
+                    .as_ref()
+                    .map_or_else(String::new, |proxy| proxy_url(scenario, &place, proxy)),
+            ),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
         ]);
@@ -165,7 +176,6 @@ impl World {
             sts,
             dns,
             proxy,
-            _refused_proxy: refused_proxy,
             placeholders,
             env: BTreeMap::new(),
             secrets: Vec::new(),
@@ -221,8 +231,8 @@ impl World {
             ("IRSA_PROBE_DNS_SERVER", dns.to_string()),
             ("IRSA_PROBE_API_TOKEN_FILE", value("api_token")),
             ("IRSA_PROBE_TERMINATION_LOG", path("termination-log")),
-            ("IRSA_PROBE_WAIT", "2s".to_owned()),
-            ("IRSA_PROBE_TIMEOUT", "700ms".to_owned()),
+            ("IRSA_PROBE_WAIT", "7s".to_owned()),
+            ("IRSA_PROBE_TIMEOUT", "6s".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -286,79 +296,6 @@ impl World {
     fn expand(&self, text: &str) -> String {
         expand(text, &|name| self.placeholders.get(name).cloned())
             .expect("a parsed scenario has no others")
-    }
-
-    fn empty_termination_log(&self) -> io::Result<PathBuf> {
-        let path = self.directory.join("termination-log");
-        fs::write(&path, "")?;
-        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
-        Ok(path)
-    }
-
-    /// Runs a program with the scenario's command and arguments, and these after them. If the testbed
-    /// is root, the program runs as [`POD_USER`].
-    ///
-    /// # Errors
-    /// If it cannot be run or does not end.
-    pub async fn run(&self, program: &Path, extra_args: &[&str]) -> Result<Finished, RunError> {
-        let termination_log = self.empty_termination_log()?;
-        let before = Counts::of(self);
-        let started = Instant::now();
-        let mut command = Command::new(self.executable(program)?);
-        command
-            .arg(&self.scenario.command)
-            .args(self.scenario.args.iter().map(|arg| self.expand(arg)))
-            .args(extra_args)
-            .env_clear()
-            .envs(&self.env)
-            .current_dir(&self.directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        if volume::is_root() {
-            // The standard library drops the supplementary groups along with the user.
-            command.uid(POD_USER).gid(POD_USER);
-        }
-        let child = spawn(&mut command).await?;
-        let _signal = self
-            .scenario
-            .signal_after_ms
-            .map(|delay| terminate_later(&child, delay));
-        let output = tokio::time::timeout(HARD_LIMIT, child.wait_with_output())
-            .await
-            .map_err(|_| RunError::Hung)??;
-        let elapsed = started.elapsed();
-        Ok(Finished {
-            status: Exit::of(output.status),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            termination_log: fs::read(termination_log)?,
-            elapsed,
-            secrets: self.secrets(),
-            requests: self.sts.requests().split_off(before.requests),
-            dns_queries: self.dns.queries().split_off(before.dns_queries),
-            proxy_connects: self.proxy_connects().split_off(before.proxy_connects),
-            connections: self.sts.connections() - before.connections,
-            handshakes: self.sts.handshakes() - before.handshakes,
-        })
-    }
-
-    /// The program, where the pod user can execute it.
-    fn executable(&self, program: &Path) -> io::Result<PathBuf> {
-        let directory = self.directory.join("bin");
-        fs::create_dir_all(&directory)?;
-        let name = program.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let path = directory.join(name);
-        if path.exists() {
-            return Ok(path);
-        }
-        let for_all = fs::metadata(program)?.permissions().mode() & 0o005 == 0o005;
-        if !for_all || fs::hard_link(program, &path).is_err() {
-            fs::copy(program, &path)?;
-            fs::set_permissions(&path, Permissions::from_mode(0o755))?;
-        }
-        Ok(path)
     }
 
     /// All secrets of this world so far.
@@ -425,31 +362,9 @@ impl World {
     /// The proxy, if there is one that listens.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref()
-    }
-
-    fn proxy_connects(&self) -> Vec<Connect> {
-        self.proxy.as_ref().map(Proxy::connects).unwrap_or_default()
-    }
-}
-
-/// How much had happened when a run began.
-struct Counts {
-    requests: usize,
-    dns_queries: usize,
-    proxy_connects: usize,
-    connections: u64,
-    handshakes: u64,
-}
-
-impl Counts {
-    fn of(world: &World) -> Self {
-        Self {
-            requests: world.sts.requests().len(),
-            dns_queries: world.dns.queries().len(),
-            proxy_connects: world.proxy_connects().len(),
-            connections: world.sts.connections(),
-            handshakes: world.sts.handshakes(),
+        match &self.proxy {
+            Some(ProxyPort::Serving(proxy)) => Some(proxy),
+            _ => None,
         }
     }
 }
@@ -519,8 +434,7 @@ async fn start_sts(
         audiences: scenario.role.audiences.clone(),
         max_session: 3600,
     };
-    let script =
-        |entries: &[crate::scenario::Entry]| entries.iter().map(|entry| entry.0.clone()).collect();
+    let script = |entries: &[Entry]| entries.iter().map(|entry| entry.0.clone()).collect();
     Sts::start(sts::Config {
         tls: described
             .tls
@@ -547,174 +461,52 @@ async fn start_sts(
     .await
 }
 
-/// The proxy, or the port where none listens, and the URL that a client is given.
 async fn start_proxy(
     scenario: &Scenario,
     place: &Place,
     sts: &Sts,
-) -> io::Result<(Option<Proxy>, Option<RefusedPort>, Option<String>)> {
+) -> io::Result<Option<ProxyPort>> {
     let Some(described) = &scenario.proxy else {
-        return Ok((None, None, None));
+        return Ok(None);
+    };
+    let wanted = || {
+        described
+            .credentials
+            .as_deref()
+            .unwrap_or(PROXY_CREDENTIALS)
+            .to_owned()
     };
     let mode = match described.mode {
-        ProxyMode::Normal => Some(proxy::Mode::Normal),
-        ProxyMode::Auth => {
-            let wanted = described
-                .credentials
-                .as_deref()
-                .unwrap_or(PROXY_CREDENTIALS);
-            Some(proxy::Mode::Auth(wanted.to_owned()))
-        }
-        ProxyMode::Refuse => Some(proxy::Mode::Refuse),
-        ProxyMode::Hang => Some(proxy::Mode::Hang),
-        ProxyMode::Garbage => Some(proxy::Mode::Garbage),
-        ProxyMode::Close => Some(proxy::Mode::Close),
-        ProxyMode::Refused => None,
+        ProxyMode::Normal => proxy::Mode::Normal,
+        ProxyMode::Auth => proxy::Mode::Auth(wanted()),
+        ProxyMode::Refuse => proxy::Mode::Refuse,
+        ProxyMode::Hang => proxy::Mode::Hang,
+        ProxyMode::Garbage => proxy::Mode::Garbage,
+        ProxyMode::Close => proxy::Mode::Close,
+        ProxyMode::Refused => return faults::refused_port().map(ProxyPort::Refused).map(Some),
     };
-    let (proxy, refused, port) = match mode {
-        Some(mode) => {
-            let host = &scenario.sts.host;
-            let target = if sts.address().ip().is_unspecified() {
-                SocketAddr::new(Ipv4Addr::LOCALHOST.into(), sts.address().port())
-            } else {
-                sts.address()
-            };
-            let routes = [443, target.port()]
-                .map(|port| (format!("{host}:{port}"), target))
-                .into();
-            let proxy = Proxy::start(place.listen, routes, mode).await?;
-            let port = proxy.address().port();
-            (Some(proxy), None, port)
-        }
-        None => {
-            let refused = faults::refused_port()?;
-            let port = refused.address().port();
-            (None, Some(refused), port)
-        }
+    let port = sts.address().port();
+    let target = SocketAddr::new(place.reachable(), port);
+    let routes = [443, port]
+        .map(|port| (format!("{}:{port}", scenario.sts.host), target))
+        .into();
+    Proxy::start(place.listen, routes, mode)
+        .await
+        .map(ProxyPort::Serving)
+        .map(Some)
+}
+
+/// What a client finds in `HTTPS_PROXY`.
+fn proxy_url(scenario: &Scenario, place: &Place, proxy: &ProxyPort) -> String {
+    let described = scenario.proxy.clone().unwrap_or_default();
+    let user_info = described.credentials.map_or(String::new(), |credentials| {
+        let (user, password) = credentials.split_once(':').unwrap_or((&credentials, ""));
+        format!("{}:{}@", form::encode(user), form::encode(password))
+    });
+    let (host, port) = match proxy {
+        ProxyPort::Serving(proxy) => (place.reachable(), proxy.address().port()),
+        ProxyPort::Refused(port) => (port.address().ip(), port.address().port()),
     };
-    let user_info = described
-        .credentials
-        .as_deref()
-        .map_or(String::new(), |credentials| {
-            let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-            format!("{}:{}@", form::encode(user), form::encode(password))
-        });
-    Ok((
-        proxy,
-        refused,
-        Some(format!("http://{user_info}{}:{port}", described.host)),
-    ))
-}
-
-/// Another thread that forks while the program is being copied holds the copy open for writing for a
-/// moment, and Linux executes no such file.
-async fn spawn(command: &mut Command) -> io::Result<Child> {
-    for _ in 0..100 {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    command.spawn()
-}
-
-fn terminate_later(child: &Child, delay_ms: u64) -> Task {
-    let pid = child
-        .id()
-        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    Task::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        if let Some(pid) = pid {
-            // It may have ended by itself; the outcome then says so.
-            kill_process(pid, Signal::TERM).ok();
-        }
-    })
-}
-
-/// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// With this exit code.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-impl Exit {
-    fn of(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Self::Code(code),
-            (None, signal) => Self::Signal(signal.unwrap_or_default()),
-        }
-    }
-}
-
-/// What a run left behind; the records hold only what happened during it.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// How the program ended.
-    pub status: Exit,
-    /// Its standard output.
-    pub stdout: Vec<u8>,
-    /// Its standard error.
-    pub stderr: Vec<u8>,
-    /// What it wrote for the kubelet.
-    pub termination_log: Vec<u8>,
-    /// How long it ran.
-    pub elapsed: Duration,
-    /// What it must not print.
-    pub secrets: Vec<Secret>,
-    /// What it asked STS.
-    pub requests: Vec<Recorded>,
-    /// What it asked the DNS server.
-    pub dns_queries: Vec<Query>,
-    /// What it asked the proxy.
-    pub proxy_connects: Vec<Connect>,
-    /// How many connections STS accepted.
-    pub connections: u64,
-    /// How many TLS handshakes STS completed.
-    pub handshakes: u64,
-}
-
-impl Finished {
-    /// The secrets that stand in an output.
-    #[must_use]
-    pub fn leaks(&self) -> Vec<Leak> {
-        [
-            ("stdout", &self.stdout),
-            ("stderr", &self.stderr),
-            ("termination log", &self.termination_log),
-        ]
-        .into_iter()
-        .flat_map(|(place, output)| secrets::find(&self.secrets, place, output))
-        .collect()
-    }
-}
-
-/// Why there is no [`Finished`].
-#[derive(Debug)]
-pub enum RunError {
-    /// It was still running after the hard limit.
-    Hung,
-    /// It could not be run.
-    Io(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hung => write!(f, "the probe hung: it had not ended after {HARD_LIMIT:?}"),
-            Self::Io(error) => write!(f, "the probe could not be run: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+    let host = described.host.unwrap_or_else(|| host.to_string());
+    format!("http://{user_info}{host}:{port}")
 }

@@ -25,6 +25,13 @@ impl Content {
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self::Whole(Some(bytes.into()))
     }
+
+    pub(super) fn broken(start: &'static str) -> Self {
+        Self::Broken {
+            start: Some(start.into()),
+            flushed: false,
+        }
+    }
 }
 
 impl Body for Content {
@@ -61,9 +68,7 @@ impl Body for Content {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
-            }
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             _ => SizeHint::default(),
         }
     }

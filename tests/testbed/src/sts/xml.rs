@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::iam::{Refusal, Session};
 
-pub(super) const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(super) fn assumed(session: &Session, request_id: &str) -> String {
     let Session {

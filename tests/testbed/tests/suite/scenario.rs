@@ -143,7 +143,7 @@ fn every_key_is_read() {
         (proxy.mode, proxy.credentials.as_deref()),
         (ProxyMode::Auth, Some("user:pass"))
     );
-    assert_eq!(proxy.host, "proxy.corp.example");
+    assert_eq!(proxy.host.as_deref(), Some("proxy.corp.example"));
 }
 
 #[test]

@@ -379,6 +379,11 @@ async fn a_script_is_followed_and_its_end_repeats() {
         (reply.status, reply.header("x-a"), reply.body.as_str()),
         (418, Some("b"), "tea")
     );
+    assert_eq!(
+        reply.header("x-amzn-requestid"),
+        None,
+        "a raw reply has what it was given"
+    );
     for _ in 0..2 {
         let page = ask().await;
         assert_eq!(
@@ -413,12 +418,50 @@ async fn faults_end_connections_as_they_say() {
     let (half, read) = fault(Fault::Half).await;
     half.unwrap();
     let text = String::from_utf8(read).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(
-        text.contains("content-length: 10") && text.ends_with("<Assume"),
+        head.contains(&format!("content-length: {}", body.len() + 1000)),
+        "{text}"
+    );
+    assert!(
+        body.starts_with("<AssumeRoleWithWebIdentityResponse"),
         "{text}"
     );
     let (huge, _) = fault(Fault::Huge).await;
     assert!(huge.unwrap() >= 64 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn faults_reach_through_tls() {
+    for (name, kind) in [
+        ("reset", ErrorKind::ConnectionReset),
+        ("close", ErrorKind::UnexpectedEof),
+        ("half", ErrorKind::UnexpectedEof),
+    ] {
+        let world = world(&format!("sts.assume = [{{ fault = \"{name}\" }}]")).await;
+        let mut stream = tls(world.sts().address(), &world.ca_pem(), HOST)
+            .await
+            .unwrap();
+        let error = post(&mut stream, &assume_form("token", &[]), &host())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{name}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_sts_speaks_http() {
+    let world = world("sts.tls = \"plain\"").await;
+    let port = world.sts().address().port();
+    assert_eq!(
+        world.env()["AWS_ENDPOINT_URL_STS"],
+        format!("http://{HOST}:{port}")
+    );
+    let mut stream = TcpStream::connect(world.sts().address()).await.unwrap();
+    let reply = post(&mut stream, &assume_form(world.token(), &[]), &host())
+        .await
+        .unwrap();
+    assert_eq!((reply.status, world.sts().handshakes()), (200, 0));
 }
 
 #[tokio::test]
