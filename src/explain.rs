@@ -13,6 +13,14 @@ pub fn page(name: Name) -> &'static str {
         .trim_end()
 }
 
+/// The TOML of the page's scenario: a world in which the probe finds just this.
+#[must_use]
+pub fn scenario(name: Name) -> Option<&'static str> {
+    let (_, after) = name.page().split_once("\n## Scenario")?;
+    let (_, block) = after.split_once("```toml\n")?;
+    block.split_once("```").map(|(toml, _)| toml)
+}
+
 /// The page as JSON.
 #[must_use]
 pub fn page_json(name: Name) -> Value {
@@ -21,7 +29,6 @@ pub fn page_json(name: Name) -> Value {
         "name": name.as_str(),
         "class": name.class().as_str(),
         "owner": name.owner().as_str(),
-        "exit_code": name.class().exit_code(),
         "title": name.title(),
         "page": page(name),
     })

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tracing_subscriber::Layer;
@@ -161,6 +162,13 @@ fn log_to_stderr(level: Log) {
 
 async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
     const SCHEMA: &str = "irsa-probe.trust-policy/v1";
+    #[derive(Serialize)]
+    struct Answer {
+        schema: &'static str,
+        role_arn: String,
+        #[serde(flatten)]
+        needed: trust_policy::Needed,
+    }
     let timeout = std::time::Duration::from_secs(5);
     let budget = Budget {
         deadline: Instant::now() + timeout,
@@ -168,25 +176,12 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
     };
     match plan::trust_policy(pod, &flags.identity.wanted(), budget).await {
         Ok((role, claims)) => {
-            let needed = trust_policy::needed(&claims, &role);
-            print_json(
-                &json!({
-                    "schema": SCHEMA,
-                    "role_arn": shown(&role.text),
-                    "trust_policy": needed.trust_policy,
-                    "oidc_provider": {
-                        "arn": needed.provider_arn,
-                        "url": needed.issuer,
-                        "client_id_list": [needed.client_id],
-                    },
-                    "commands": {
-                        "show_trust_policy": needed.show_trust_policy,
-                        "show_oidc_provider": needed.show_provider,
-                        "create_oidc_provider": needed.create_provider,
-                    },
-                }),
-                flags.printing.output,
-            );
+            let answer = Answer {
+                schema: SCHEMA,
+                role_arn: shown(&role.text),
+                needed: trust_policy::needed(&claims, &role),
+            };
+            print_json(&answer, flags.printing.output);
             0
         }
         Err(run) => {
@@ -203,11 +198,15 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
 }
 
 /// Prints JSON: on one line for programs, with indentation for people.
-fn print_json(value: &Value, output: Output) {
-    if is_text(output) {
-        print(&format!("{value:#}\n"));
+fn print_json(value: &impl Serialize, output: Output) {
+    let text = if is_text(output) {
+        serde_json::to_string_pretty(value)
     } else {
-        print(&format!("{value}\n"));
+        serde_json::to_string(value)
+    };
+    match text {
+        Ok(text) => print(&format!("{text}\n")),
+        Err(error) => tracing::warn!(%error, "the answer could not be printed"),
     }
 }
 

@@ -28,14 +28,12 @@ fn shown_up_to(limit: usize, raw: &str) -> String {
     let without_tokens = without_tokens(raw);
     let safe = without_url_credentials(&without_tokens);
     let mut text = String::new();
-    let mut kept = 0;
-    for c in safe.chars() {
+    for (kept, c) in safe.chars().enumerate() {
         if kept == limit {
             let all = safe.chars().count();
             text.push_str(&format!("… ({all} characters)"));
             return text;
         }
-        kept += 1;
         if is_unsafe_to_print(c) {
             text.extend(c.escape_default());
         } else {

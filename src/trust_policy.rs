@@ -1,6 +1,8 @@
 //! What a role's trust policy and the account's OIDC provider must say for a token to be accepted.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use crate::aws::arn::RoleArn;
 use crate::shown::sh;
@@ -10,22 +12,74 @@ use crate::token::Claims;
 pub const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
 
 /// What AWS must have for one token and one role.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Needed {
     /// The role's trust policy: exactly what this token needs, and no more.
-    pub trust_policy: Value,
-    /// The ARN of the OIDC provider in the role's account.
-    pub provider_arn: String,
-    /// The URL that the provider is registered for: the token's issuer.
-    pub issuer: String,
-    /// The client id that the provider must list: the audience.
+    pub trust_policy: TrustPolicy,
+    /// The provider in the role's account.
+    pub oidc_provider: OidcProvider,
+    /// What to run.
+    pub commands: Commands,
+}
+
+/// The OIDC provider that a token needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct OidcProvider {
+    /// Its ARN.
+    pub arn: String,
+    /// The URL that it is registered for: the token's issuer.
+    pub url: String,
+    /// The client id that it must list: the audience.
     pub client_id: String,
+}
+
+/// Commands that show what is there, and one that creates what is not. None overwrites anything.
+#[derive(Debug, Clone, Serialize)]
+pub struct Commands {
     /// Shows the trust policy that the role has now.
     pub show_trust_policy: String,
     /// Shows the provider and its client ids, if it exists.
-    pub show_provider: String,
+    pub show_oidc_provider: String,
     /// Creates the provider where there is none.
-    pub create_provider: String,
+    pub create_oidc_provider: String,
+}
+
+/// A trust policy with one statement, in the order in which people write it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TrustPolicy {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    effect: &'static str,
+    principal: Principal,
+    action: &'static str,
+    condition: Condition,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Principal {
+    federated: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Condition {
+    string_equals: BTreeMap<String, String>,
+}
+
+impl TrustPolicy {
+    /// Its only statement, with indentation.
+    #[must_use]
+    pub fn statement_text(&self) -> String {
+        let [statement] = &self.statement;
+        serde_json::to_string_pretty(statement).unwrap_or_default()
+    }
 }
 
 /// The audience that IAM looks at: the usual one if the token has it, else the first.
@@ -59,35 +113,45 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
         "aws" => String::new(),
         _ => format!(" --region {}", role.partition.home_region),
     };
+    let conditions = [
+        (format!("{provider}:sub"), claims.subject.clone()),
+        (format!("{provider}:aud"), client_id.clone()),
+    ];
     Needed {
-        trust_policy: json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"Federated": provider_arn},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {"StringEquals": {
-                    (format!("{provider}:sub")): claims.subject,
-                    (format!("{provider}:aud")): client_id,
-                }},
+        trust_policy: TrustPolicy {
+            version: "2012-10-17",
+            statement: [Statement {
+                effect: "Allow",
+                principal: Principal {
+                    federated: provider_arn.clone(),
+                },
+                action: "sts:AssumeRoleWithWebIdentity",
+                condition: Condition {
+                    string_equals: BTreeMap::from(conditions),
+                },
             }],
-        }),
-        show_trust_policy: format!(
-            "aws iam get-role{region} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
-            sh(&role.name)
-        ),
-        show_provider: format!(
-            "aws iam get-open-id-connect-provider{region} --open-id-connect-provider-arn {}",
-            sh(&provider_arn)
-        ),
-        create_provider: format!(
-            "aws iam create-open-id-connect-provider{region} --url {} --client-id-list {}",
-            sh(&claims.issuer),
-            sh(&client_id)
-        ),
-        provider_arn,
-        issuer: claims.issuer.clone(),
-        client_id,
+        },
+        commands: Commands {
+            show_trust_policy: format!(
+                "aws iam get-role{region} --role-name {} \
+                 --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+                sh(&role.name)
+            ),
+            show_oidc_provider: format!(
+                "aws iam get-open-id-connect-provider{region} --open-id-connect-provider-arn {}",
+                sh(&provider_arn)
+            ),
+            create_oidc_provider: format!(
+                "aws iam create-open-id-connect-provider{region} --url {} --client-id-list {}",
+                sh(&claims.issuer),
+                sh(&client_id)
+            ),
+        },
+        oidc_provider: OidcProvider {
+            arn: provider_arn,
+            url: claims.issuer.clone(),
+            client_id,
+        },
     }
 }
 
@@ -106,11 +170,15 @@ mod tests {
         let needed = needed(&claims, &role);
         let provider = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
         assert_eq!(
-            needed.provider_arn,
+            needed.oidc_provider.arn,
             format!("arn:aws-cn:iam::111122223333:oidc-provider/{provider}")
         );
-        let statement = &needed.trust_policy["Statement"][0];
-        assert_eq!(statement["Principal"]["Federated"], needed.provider_arn);
+        let statement: serde_json::Value =
+            serde_json::from_str(&needed.trust_policy.statement_text()).unwrap();
+        assert_eq!(
+            statement["Principal"]["Federated"],
+            needed.oidc_provider.arn
+        );
         let equals = &statement["Condition"]["StringEquals"];
         assert_eq!(
             equals[format!("{provider}:sub")],
@@ -119,6 +187,7 @@ mod tests {
         assert_eq!(equals[format!("{provider}:aud")], "sts.amazonaws.com");
         assert!(
             needed
+                .commands
                 .show_trust_policy
                 .contains("--region cn-north-1 --role-name payments-checkout ")
         );
@@ -129,6 +198,9 @@ mod tests {
         let mut claims = token::decode(TWO).unwrap();
         claims.audience.reverse();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        assert_eq!(needed(&claims, &role).client_id, "sts.amazonaws.com");
+        assert_eq!(
+            needed(&claims, &role).oidc_provider.client_id,
+            "sts.amazonaws.com"
+        );
     }
 }

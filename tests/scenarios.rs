@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use irsa_probe::diagnosis::Name;
+use irsa_probe::explain;
 use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::world::{Exit, Finished, World};
@@ -14,16 +15,8 @@ use tokio::task::JoinSet;
 /// How many worlds run at once.
 const AT_ONCE: usize = 8;
 
-/// The TOML of a page's scenario.
 fn scenario_of(name: Name) -> Result<Scenario, String> {
-    let (_, after) = name
-        .page()
-        .split_once("## Scenario")
-        .ok_or("the page has no scenario")?;
-    let (_, block) = after
-        .split_once("```toml")
-        .ok_or("the scenario has no block")?;
-    let (toml, _) = block.split_once("```").ok_or("the block does not end")?;
+    let toml = explain::scenario(name).ok_or("the page has no scenario")?;
     Scenario::parse(toml).map_err(|error| error.to_string())
 }
 

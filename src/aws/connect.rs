@@ -100,6 +100,8 @@ pub enum TcpFault {
     TimedOut(Duration),
     /// The system knows no way; its words.
     NoRoute(String),
+    /// It was open, and broke off at once; the system's words.
+    Lost(String),
 }
 
 /// Why TLS failed.
@@ -148,7 +150,7 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
         Err(fault) if route.proxy.is_some() => {
             return Err(ConnectFault::Proxy(match fault {
                 TcpFault::Refused => ProxyFault::NotReached("connection refused".to_owned()),
-                TcpFault::NoRoute(error) => ProxyFault::NotReached(error),
+                TcpFault::NoRoute(error) | TcpFault::Lost(error) => ProxyFault::NotReached(error),
                 TcpFault::TimedOut(_) => ProxyFault::TimedOut,
             }));
         }
@@ -238,7 +240,8 @@ async fn tcp(
 
 fn tcp_fault(error: &io::Error, started: Instant) -> TcpFault {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => TcpFault::Refused,
+        io::ErrorKind::ConnectionRefused => TcpFault::Refused,
+        io::ErrorKind::ConnectionReset => TcpFault::Lost(error.to_string()),
         io::ErrorKind::TimedOut => TcpFault::TimedOut(started.elapsed()),
         _ => TcpFault::NoRoute(error.to_string()),
     }
@@ -343,6 +346,11 @@ async fn tls(
     }
 }
 
+/// A name of a certificate without the library's wrapping: `DnsName("a.example")`.
+fn bare(name: &str) -> String {
+    name.split('"').nth(1).unwrap_or(name).to_owned()
+}
+
 fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
     let presented = witness.presented();
     let Some(error) = error
@@ -358,7 +366,7 @@ fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
         TlsError::InvalidMessage(_) => TlsFault::NotSpoken,
         TlsError::InvalidCertificate(reason) => match reason {
             CertificateError::NotValidForNameContext { presented, .. } => {
-                TlsFault::OtherName(presented.clone())
+                TlsFault::OtherName(presented.iter().map(|name| bare(name)).collect())
             }
             CertificateError::NotValidForName => TlsFault::OtherName(Vec::new()),
             CertificateError::ExpiredContext { not_after, .. } => TlsFault::NotValidNow {
@@ -369,7 +377,8 @@ fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
                 bound: after(*not_before),
                 not_yet: true,
             },
-            _ => TlsFault::Untrusted(error.to_string()),
+            CertificateError::UnknownIssuer => TlsFault::Untrusted(error.to_string()),
+            _ => TlsFault::Other(error.to_string()),
         },
         other => TlsFault::Other(other.to_string()),
     };

@@ -207,7 +207,6 @@ fn addresses(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>, LookupFa
         .answer()
         .map_err(|_| LookupFault::Unavailable(DnsFault::Garbled))?;
     let v4 = section
-        .clone()
         .limit_to::<A>()
         .flatten()
         .map(|record| IpAddr::from(record.data().addr()));

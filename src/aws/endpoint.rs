@@ -2,6 +2,7 @@
 
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use hyper::Uri;
+use rustls::pki_types::ServerName;
 
 /// Where STS is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,9 @@ impl Endpoint {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         if host.is_empty() || host.contains("..") {
             return Err("it names no host");
+        }
+        if tls && ServerName::try_from(host.as_str()).is_err() {
+            return Err("no certificate can be for its host");
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self {

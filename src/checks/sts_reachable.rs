@@ -211,6 +211,12 @@ fn name(
                 after,
             }
             .into(),
+            TcpFault::Lost(error) => StsConnectionLost {
+                host,
+                phase: Phase::Connect,
+                error,
+            }
+            .into(),
             TcpFault::NoRoute(error) => StsNoRoute {
                 host,
                 addresses,

@@ -238,7 +238,7 @@ impl Entry for EndpointOptionsConflict {
 
     fn cause(&self) -> String {
         format!(
-            "AWS's rules give no STS endpoint for these settings: {}. Every SDK applies the same rules.",
+            "AWS's rules give no STS endpoint for these settings: {}. SDKs that follow the same rules fail with the same words.",
             shown(&self.message)
         )
     }

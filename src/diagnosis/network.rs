@@ -459,11 +459,11 @@ impl Entry for StsNoRoute {
 
     fn cause(&self) -> String {
         format!(
-            "No connection to {} ({}) could be opened: {}. {}",
+            "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
+             that family (IPv4 or IPv6), or no route leads there.",
             shown(&self.host),
             addresses_text(&self.addresses),
-            shown(&self.error),
-            way(&self.addresses)
+            shown(&self.error)
         )
     }
 

@@ -100,7 +100,7 @@ impl Entry for ShadowedBySharedFile {
     fn cause(&self) -> String {
         format!(
             "The profile \"{}\" in {} has credentials of its own ({}). JavaScript, Rust, C++ and Swift take them \
-             before the role.",
+             before the role; boto3 and the AWS CLI do, too, where role_arn is among them.",
             shown(&self.profile),
             self.files
                 .iter()

@@ -52,11 +52,8 @@ impl Refusal {
     }
 
     fn words(&self) -> String {
-        format!(
-            "STS answered {} \"{}\"",
-            shown(&self.code),
-            shown(&self.message)
-        )
+        let message = self.message.trim_end_matches('.');
+        format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
     }
 }
 
@@ -135,8 +132,8 @@ refusals! {
     |it| {
         let needed = needed(&it.request.claims, &it.request.role);
         vec![
-            format!("In account {}, see whether the provider exists:\n{}", it.request.role.account, needed.show_provider),
-            format!("If it does not, create it:\n{}", needed.create_provider),
+            format!("In account {}, see whether the provider exists:\n{}", it.request.role.account, needed.commands.show_oidc_provider),
+            format!("If it does not, create it:\n{}", needed.commands.create_oidc_provider),
             format!(
                 "If the provider exists in another account, the role belongs there: {} names account {}.",
                 shown(&it.request.role.text), it.request.role.account
@@ -153,7 +150,7 @@ refusals! {
     );
     |it| {
         let needed = needed(&it.request.claims, &it.request.role);
-        let mut steps = vec![format!("Look at the provider's client ids:\n{}", needed.show_provider)];
+        let mut steps = vec![format!("Look at the provider's client ids:\n{}", needed.commands.show_oidc_provider)];
         if !it.request.claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE) {
             steps.push(
                 "If the token's audience is not meant, remove the annotation eks.amazonaws.com/audience from the \
@@ -164,7 +161,7 @@ refusals! {
         steps.push(format!(
             "If it is meant, add it:\naws iam add-client-id-to-open-id-connect-provider \
              --open-id-connect-provider-arn {} --client-id {}",
-            sh(&needed.provider_arn), sh(&needed.client_id)
+            sh(&needed.oidc_provider.arn), sh(&needed.oidc_provider.client_id)
         ));
         steps
     };
@@ -196,12 +193,12 @@ refusals! {
     |it| {
         let needed = needed(&it.request.claims, &it.request.role);
         vec![
-            format!("Look at the provider's thumbprints:\n{}", needed.show_provider),
+            format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
             format!(
                 "Replace them by that of the top certificate that the issuer's server presents:\n\
                  aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {} \
                  --thumbprint-list THUMBPRINT",
-                sh(&needed.provider_arn)
+                sh(&needed.oidc_provider.arn)
             ),
         ]
     };
@@ -225,13 +222,13 @@ refusals! {
         vec![
             format!(
                 "In account {}, see whether the provider exists and lists the audience {}:\n{}",
-                it.request.role.account, shown(&needed.client_id), needed.show_provider
+                it.request.role.account, shown(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
             ),
-            format!("If it does not exist, create it:\n{}", needed.create_provider),
+            format!("If it does not exist, create it:\n{}", needed.commands.create_oidc_provider),
             format!(
                 "If it exists without the audience, add it:\naws iam add-client-id-to-open-id-connect-provider \
                  --open-id-connect-provider-arn {} --client-id {}",
-                sh(&needed.provider_arn), sh(&needed.client_id)
+                sh(&needed.oidc_provider.arn), sh(&needed.oidc_provider.client_id)
             ),
             format!(
                 "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
@@ -262,11 +259,11 @@ refusals! {
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
                  missing) and its trust policy:\n{}",
-                it.request.role.account, needed.show_trust_policy
+                it.request.role.account, needed.commands.show_trust_policy
             ),
             format!(
                 "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
-                serde_json::to_string_pretty(&needed.trust_policy["Statement"][0]).unwrap_or_default()
+                needed.trust_policy.statement_text()
             ),
             "If the role was changed within the last minutes, wait: IAM takes time to spread (--wait-for-access \
              waits for you).".to_owned(),
@@ -341,8 +338,8 @@ refusals! {
         it.refusal.words(), shown(&it.request.session_name)
     );
     |_it| vec![
-        "If AWS_ROLE_SESSION_NAME is set, correct it or remove it: 2 to 64 letters, digits and _=,.@-.".to_owned(),
-        "If it is not set, please report this answer as a fault of irsa-probe.".to_owned(),
+        "If the role's longest session is under 900 seconds, or the organisation limits sessions, see the words above.".to_owned(),
+        "Otherwise please report this answer as a fault of irsa-probe: the name is made legal before it is sent.".to_owned(),
     ];
 
     /// Too many calls.
@@ -392,7 +389,7 @@ refusals! {
         format!(
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
-            needed(&it.request.claims, &it.request.role).show_trust_policy,
+            needed(&it.request.claims, &it.request.role).commands.show_trust_policy,
             it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
         ),
     ];

@@ -292,7 +292,7 @@ impl Entry for TokenFromAnotherPod {
     fn cause(&self) -> String {
         format!(
             "The token was issued to pod {} (uid {}), and this is pod {} (uid {}): the file was copied or \
-             shared. It stops working when that other pod is gone, and nothing rotates it here.",
+             shared. It stops working when it expires, and nothing rotates it here.",
             shown(&self.token_pod.0),
             shown(&self.token_pod.1),
             shown(&self.this_pod.0),
@@ -382,8 +382,10 @@ impl Entry for TokenExpired {
 pub struct TokenNotYetValid {
     /// From when on it is valid.
     pub valid_from: SystemTime,
-    /// This container's clock.
+    /// The time, by STS's clock or else this container's.
     pub now: SystemTime,
+    /// Whether that is STS's clock.
+    pub by_sts: bool,
 }
 
 impl Entry for TokenNotYetValid {
@@ -392,10 +394,19 @@ impl Entry for TokenNotYetValid {
 
     fn cause(&self) -> String {
         format!(
-            "The token is valid from {} on, and this container's clock shows {}. Either the clock of this \
-             node is late, or that of the API server is early.",
+            "The token is valid from {} on, and {} clock shows {}: {}.",
             utc(self.valid_from),
-            utc(self.now)
+            if self.by_sts {
+                "STS's"
+            } else {
+                "this container's"
+            },
+            utc(self.now),
+            if self.by_sts {
+                "the clock of the API server that issued it is early"
+            } else {
+                "either the clock of this node is late, or that of the API server is early"
+            }
         )
     }
 

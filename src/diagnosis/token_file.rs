@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::pod::{FileKind, FileStat, Who};
-use crate::shown::{sh, shown, span};
+use crate::shown::{shown, span};
 use std::time::Duration;
 
 /// The longest token that STS takes, in characters. Source: the STS API model.
@@ -155,8 +155,8 @@ impl Entry for TokenFileUnreadable {
                 .to_owned(),
             "If the volume was written by hand with a defaultMode, remove the defaultMode or make it 0644."
                 .to_owned(),
-            "If the containers of the pod run as different users, the kubelet cannot make one the \
-             file's owner: set one runAsUser for the pod, or an fsGroup."
+            "If the program changes its user after the start (su-exec, gosu), let the container start as \
+             that user instead (runAsUser)."
                 .to_owned(),
         ]
     }
@@ -198,8 +198,9 @@ impl Entry for TokenFileNotRegular {
     fn remedy(&self) -> Vec<String> {
         vec![format!(
             "Point AWS_WEB_IDENTITY_TOKEN_FILE at the token, or remove it from the pod spec and let the \
-             webhook set it. What is there now:\nkubectl -n NAMESPACE exec POD -- ls -lL {}",
-            sh(&self.path.to_string_lossy())
+             webhook set it. What is mounted at {}:\n\
+             kubectl -n NAMESPACE get pod POD -o jsonpath=\'{{range .spec.containers[*]}}{{.name}} {{.volumeMounts}}{{\"\\n\"}}{{end}}\'",
+            path_text(&self.path)
         )]
     }
 

@@ -222,6 +222,8 @@ pub enum Tls {
     Expired,
     /// Its time has not come.
     NotYetValid,
+    /// A good one, and a server that breaks the handshake off.
+    Alert,
     /// None: plain HTTP, and the URL says so.
     Plain,
 }
@@ -236,6 +238,7 @@ impl Tls {
             Self::WrongName => Some(Certificate::WrongName),
             Self::Expired => Some(Certificate::Expired),
             Self::NotYetValid => Some(Certificate::NotYetValid),
+            Self::Alert => Some(Certificate::Alert),
             Self::Plain => None,
         }
     }

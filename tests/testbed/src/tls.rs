@@ -24,6 +24,9 @@ pub enum Certificate {
     Expired,
     /// Its time has not come.
     NotYetValid,
+    /// A good one, by a server that breaks the handshake off with an alert: it speaks only a
+    /// protocol that no client offers.
+    Alert,
 }
 
 /// A certificate authority with its key.
@@ -76,6 +79,11 @@ impl Authority {
         match certificate {
             Certificate::OtherCa => Self::corporate().leaf(names, from, to),
             Certificate::WrongName => self.leaf(&["wrong.name.example".to_owned()], from, to),
+            Certificate::Alert => {
+                let mut config = ServerConfig::clone(&self.leaf(names, from, to));
+                config.alpn_protocols = vec![b"none-such".to_vec()];
+                Arc::new(config)
+            }
             _ => self.leaf(names, from, to),
         }
     }
