@@ -1,0 +1,241 @@
+//! Whatever a token, an ARN, a URL, a variable or a reply holds, nothing panics, and everything
+//! that is said of it is bounded.
+
+use std::time::{Duration, SystemTime};
+
+use hyper::Uri;
+use hyper_util::rt::TokioIo;
+use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
+use irsa_probe::aws::{arn, endpoint, partition, proxy};
+use irsa_probe::checks::refusal::{self, Call};
+use irsa_probe::diagnosis::sts::{Refusal, Request};
+use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::shown::{Secret, sh, shown};
+use irsa_probe::token;
+use proptest::prelude::*;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+const PROJECTED: &str = include_str!("recorded/projected-token.jwt");
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop::collection::vec(inner, 0..4).prop_map(Value::from)
+    })
+}
+
+/// A JWT of arbitrary claims under the names that matter.
+fn jwt() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec![
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "nbf",
+        "kubernetes.io",
+        "alg",
+        "kid",
+    ]);
+    let object = prop::collection::vec((names, json()), 0..9).prop_map(|fields| {
+        Value::from_iter(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        )
+    });
+    let object = object.boxed();
+    (object.clone(), object).prop_map(|(header, payload)| {
+        use base64::Engine;
+        let part = |value: Value| {
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
+        };
+        format!("{}.{}.c2ln", part(header), part(payload))
+    })
+}
+
+/// A real answer with some bytes replaced, cut out or doubled.
+fn mutated(original: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    let edit = (0..original.len(), 0..original.len(), any::<u8>(), 0..3_u8);
+    prop::collection::vec(edit, 0..4).prop_map(move |edits| {
+        let mut bytes = original.as_bytes().to_vec();
+        for (from, length, byte, kind) in edits {
+            let from = from.min(bytes.len().saturating_sub(1));
+            let to = (from + length % 40).min(bytes.len());
+            match kind {
+                0 => bytes[from] = byte,
+                1 => drop(bytes.drain(from..to)),
+                _ => {
+                    let copy = bytes[from..to].to_vec();
+                    bytes.extend(copy);
+                }
+            }
+            if bytes.is_empty() {
+                bytes.push(byte);
+            }
+        }
+        bytes
+    })
+}
+
+const GIVEN: &str = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>2026-11-24T07:00:00Z</Expiration></Credentials><AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/a/b</Arn><AssumedRoleId>AROA:b</AssumedRoleId></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
+const REFUSED: &str = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error><RequestId>0</RequestId></ErrorResponse>";
+
+fn http(status: u16, body: &[u8]) -> Vec<u8> {
+    let mut reply = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nDate: Tue, 24 Nov 2026 05:37:25 GMT\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    reply.extend(body);
+    reply
+}
+
+fn pod() -> Pod {
+    Pod::recorded(
+        [("A", "b")],
+        Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_460_000)),
+    )
+}
+
+fn request() -> Request {
+    Request {
+        role: arn::parse("arn:aws:iam::111122223333:role/a").unwrap(),
+        claims: token::decode(PROJECTED).unwrap(),
+        session_name: "irsa-probe".to_owned(),
+        region: Some("eu-west-1".to_owned()),
+    }
+}
+
+/// What the client makes of these bytes as the answer to its first request.
+fn answered(bytes: Vec<u8>) -> Reply<Session> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        tokio::spawn(async move {
+            let mut request = [0; 65_536];
+            let _ = theirs.read(&mut request).await;
+            let _ = theirs.write_all(&bytes).await;
+            let _ = theirs.shutdown().await;
+            let _ = theirs.read(&mut request).await;
+        });
+        let link = Link::over(TokioIo::new(ours)).await.unwrap();
+        let sts = Sts::new(
+            &pod(),
+            link,
+            "http://sts.example".to_owned(),
+            "eu-west-1".to_owned(),
+        );
+        let token = Secret::new(PROJECTED.to_owned());
+        sts.assume(
+            "arn:aws:iam::111122223333:role/a",
+            &token,
+            "name",
+            Instant::now() + Duration::from_secs(20),
+        )
+        .await
+    })
+}
+
+fn name(reply: &Reply<Session>) {
+    if let Err(CallFault::Refused(refusal)) = &reply.result {
+        said_within_bounds(refusal);
+    }
+}
+
+fn said_within_bounds(refusal: &Refusal) {
+    for call in [Call::Assume, Call::Identity] {
+        let diagnosis = refusal::name(call, &request(), refusal);
+        assert!(diagnosis.cause().chars().count() < 4_000);
+        assert!(diagnosis.remedy().concat().chars().count() < 20_000);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn any_text_as_a_token(text in "\\PC{0,200}", dotted in "[A-Za-z0-9_=.-]{0,200}") {
+        let _ = token::decode(&text);
+        let _ = token::decode(&dotted);
+    }
+
+    #[test]
+    fn any_claims(text in jwt()) {
+        if let Ok(claims) = token::decode(&text) {
+            let _ = (claims.lifetime(), claims.service_account(), partition::region_of_issuer(&claims.issuer));
+        }
+    }
+
+    #[test]
+    fn any_text_as_an_arn(text in "\\PC{0,80}", near in "(arn)?:?(aws|aws-cn|x)?:(iam|sts):?:[0-9]{10,13}:(role|policy)?[:/ ].{0,20}") {
+        for text in [text, near] {
+            if let Ok(role) = arn::parse(&text) {
+                prop_assert!(text.ends_with(&role.name) && role.account.len() == 12);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_as_an_endpoint_or_a_proxy(text in "\\PC{0,80}", near in "(http|https|socks5)?(://)?[a-z@:\\[\\]0-9./%]{0,40}") {
+        for text in [text, near] {
+            let _ = endpoint::Endpoint::parse(&text);
+            let pod = Pod::recorded([("HTTPS_PROXY", text.clone()), ("NO_PROXY", text)], Clock::System);
+            let _ = proxy::for_endpoint(&pod, &Uri::from_static("https://sts.eu-west-1.amazonaws.com"));
+        }
+    }
+
+    #[test]
+    fn any_text_is_shown_on_one_line_and_cut(text in "(?s).{0,600}") {
+        let (plain, word) = (shown(&text), sh(&text));
+        let broken = |text: &str| text.contains(['\n', '\u{1b}', '\r']);
+        prop_assert!(!broken(&plain) && !broken(&word));
+        prop_assert!(plain.chars().count() < 5_000);
+    }
+
+    #[test]
+    fn any_refusal(code in "\\PC{0,30}", message in "\\PC{0,300}", status in 100_u16..=999, ahead in any::<u32>()) {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_460_000);
+        let server_time = Some(at + Duration::from_secs(ahead.into()));
+        for code in [code.as_str(), "AccessDenied", "InvalidIdentityToken", "ExpiredTokenException", "ValidationError", "SignatureDoesNotMatch"] {
+            let (code, message) = (code.to_owned(), message.clone());
+            said_within_bounds(&Refusal { code, message, status, request_id: None, at, server_time });
+        }
+    }
+
+    #[test]
+    fn any_bytes_as_a_reply(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        name(&answered(bytes));
+    }
+
+    #[test]
+    fn any_body_as_a_reply(status in 200_u16..=599, body in prop::collection::vec(any::<u8>(), 0..400)) {
+        name(&answered(http(status, &body)));
+    }
+
+    #[test]
+    fn a_spoilt_answer(given in mutated(GIVEN), refused in mutated(REFUSED), status in prop::sample::select(vec![400_u16, 403, 500])) {
+        name(&answered(http(200, &given)));
+        name(&answered(http(status, &refused)));
+    }
+}
+
+#[test]
+fn the_unspoilt_answers_are_understood() {
+    assert!(answered(http(200, GIVEN.as_bytes())).result.is_ok());
+    let refused = answered(http(403, REFUSED.as_bytes()));
+    assert!(
+        matches!(refused.result, Err(CallFault::Refused(refusal)) if refusal.code == "AccessDenied")
+    );
+}
