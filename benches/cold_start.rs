@@ -6,9 +6,9 @@
 //! It fails if a run fails, never because one is slow.
 //!
 //! The round trip is the testbed's doing: DNS answers after one, a connection costs one, and each
-//! direction takes half of one. Its timer has a resolution of a millisecond and waits a little
-//! longer rather than shorter, so a run over a round trip carries some milliseconds that are not the
-//! probe's. The testbed shares the machine with the probe.
+//! direction takes half of one. Its timer has a resolution of a millisecond and waits a little longer
+//! rather than shorter, so the table has a line for the same delays without any probe: one query, one
+//! connection, three messages there and back. The testbed shares the machine with the probe.
 //!
 //! Memory: Linux gives a new process's `ru_maxrss` the peak of whatever it was started from, whether
 //! by `fork` or by `vfork`. So this program starts a second, fresh copy of itself, which does nothing
@@ -28,7 +28,8 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -40,8 +41,11 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use testbed::dns::{A, AAAA};
+use testbed::link::Link;
 use testbed::scenario::DEFAULT_STS_HOST;
 use testbed::{Scenario, World};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 /// The first argument of the copy that only starts a program and measures it.
@@ -124,7 +128,8 @@ fn bench(flags: &Flags) -> Fallible<()> {
     for rtt in rtts {
         let rtt = Duration::from_millis(rtt);
         let measured = measure(&runtime, &probe, rtt, system_roots.as_deref(), runs)?;
-        table.probe(rtt, &measured);
+        let delays = delays_alone(&runtime, rtt, runs)?;
+        table.probe(rtt, &measured, delays);
         if cli_version.is_some() {
             let runs = runs.min(MOST_RUNS_OF_CLI);
             match measure_cli(&runtime, rtt, system_roots.as_deref(), runs) {
@@ -340,6 +345,58 @@ fn measure(
     repeat(WARM_UPS, runs, one)
 }
 
+/// How long the testbed's delays take by themselves, each time in seconds: a query and its answer, a
+/// connection, and three messages, of which a handshake is answered at once and a request by STS's
+/// script, which sleeps even if it is for no time.
+fn delays_alone(runtime: &Runtime, rtt: Duration, runs: usize) -> Fallible<Vec<f64>> {
+    let (world, _) = start(runtime, rtt, DEFAULT_STS_HOST, None)?;
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = runtime.block_on(TcpListener::bind(loopback))?;
+    let server = listener.local_addr()?;
+    let link = if rtt.is_zero() {
+        None
+    } else {
+        Some(runtime.block_on(Link::start(server, rtt))?)
+    };
+    let server = link.as_ref().map_or(server, Link::address);
+    runtime.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            for message in 0..3 {
+                let Ok(byte) = stream.read_u8().await else {
+                    break;
+                };
+                if message > 0 {
+                    tokio::time::sleep(Duration::ZERO).await;
+                }
+                if stream.write_u8(byte).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    // A header with one question, the name, and its type and class.
+    let mut query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+    for label in DEFAULT_STS_HOST.split('.') {
+        query.push(u8::try_from(label.len())?);
+        query.extend(label.as_bytes());
+    }
+    query.extend(b"\0\0\x01\0\x01");
+
+    let once = || {
+        let started = Instant::now();
+        let socket = UdpSocket::bind(loopback)?;
+        socket.send_to(&query, world.dns().address())?;
+        socket.recv(&mut [0; 512])?;
+        let mut stream = TcpStream::connect(server)?;
+        for _ in 0..3 {
+            stream.write_all(&[0])?;
+            stream.read_exact(&mut [0])?;
+        }
+        Ok(started.elapsed().as_secs_f64())
+    };
+    (0..runs).map(|_| once()).collect()
+}
+
 fn measure_cli(
     runtime: &Runtime,
     rtt: Duration,
@@ -501,12 +558,14 @@ impl Table {
         self.row(rtt, what, &shown(median), &shown(p95), &target, Some(met));
     }
 
-    fn probe(&mut self, rtt: Duration, runs: &[Run]) {
+    fn probe(&mut self, rtt: Duration, runs: &[Run], delays: Vec<f64>) {
         let most_wall = 5.2 * rtt.as_secs_f64() * 1e3 + 20.0;
         let rtt = &format!("{} ms", rtt.as_millis());
         let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let wall = runs.iter().map(|run| run.cost.wall * 1e3);
         self.timing(rtt, "wall time", wall, "ms", Some(most_wall));
+        let delays = delays.into_iter().map(|seconds| seconds * 1e3);
+        self.timing(rtt, "  the testbed's delays alone", delays, "ms", None);
         let cpu = runs.iter().map(|run| run.cost.cpu * 1e3);
         self.timing(rtt, "CPU time, user and system", cpu, "ms", Some(15.0));
         let peak = runs.iter().map(|run| count(run.cost.peak) / MIB);

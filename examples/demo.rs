@@ -68,6 +68,6 @@ fn build() -> Result<PathBuf, Box<dyn Error>> {
     let path = String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
     path.ok_or_else(|| "cargo did not build irsa-probe".into())
 }

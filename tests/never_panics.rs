@@ -1,6 +1,12 @@
 //! Whatever a token, an ARN, a URL, a variable or a reply holds, nothing panics, and everything
 //! that is said of it is bounded.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and makes the files that it reads"
+)]
+
 use std::time::{Duration, SystemTime};
 
 use hyper::Uri;

@@ -1,6 +1,12 @@
 //! Every page's scenario through the real binary: it must end in the page's own name, with the
 //! exit code of its class, in a report that fits the schema, and without a secret of its world.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "JSON is indexed, and one scenario can be chosen by a variable"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -114,6 +114,10 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test makes the files that it reads"
+    )]
     async fn each_source_is_found() {
         let dir = std::env::temp_dir().join(format!("irsa-probe-sources-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();

@@ -242,15 +242,14 @@ refusals! {
     |it| {
         let claims = &it.request.claims;
         let usual = claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE);
-        let conditions = if usual { "sub or aud" } else { "aud (the token's is unusual) or sub" };
+        let audience = if usual { it.audience() } else { format!("{}, which is unusual", it.audience()) };
         format!(
-            "{}. STS says no more, and answers the same for each of these, the likeliest first: (1) a condition of \
-             the role's trust policy, on {conditions}, does not fit this token: a name, a wildcard under \
-             StringEquals, or another issuer in the condition key; (2) the trust policy's Principal is not the OIDC \
-             provider of {}; (3) the role {} does not exist: deleted, another account, or its path left out; (4) the \
-             trust policy does not allow sts:AssumeRoleWithWebIdentity, or has a condition on the session name {} \
-             or something else; (5) a Deny in the trust policy or in a resource control policy of the organisation.",
-            it.refusal.words(), shown(&claims.issuer), shown(&it.request.role.text), shown(&it.request.session_name)
+            "{} and says no more. Likeliest first: (1) a condition of the role's trust policy does not fit sub \
+             \"{}\" or aud {audience}; (2) its Principal is not the OIDC provider of {}; (3) the role does not exist: \
+             deleted, another account, or its path left out; (4) its Action is not sts:AssumeRoleWithWebIdentity, or \
+             another condition refuses, on the session name {} for instance; (5) an explicit Deny, there or in a \
+             resource control policy.",
+            it.refusal.words(), shown(&claims.subject), shown(&claims.issuer), shown(&it.request.session_name)
         )
     };
     |it| {

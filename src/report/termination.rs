@@ -5,8 +5,8 @@ use crate::shown::shown;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
 pub const MOST_BYTES: usize = 1024;
-/// The most bytes of a message that the cause may take.
-const CAUSE_BYTES: usize = 560;
+/// The fewest bytes that are left to the cause, however long the first step is.
+const CAUSE_BYTES: usize = 300;
 
 /// The message.
 #[must_use]
@@ -14,15 +14,20 @@ pub fn message(report: &Report) -> String {
     let text = match (report.diagnosis(), report.outcome()) {
         (Some(diagnosis), _) => {
             let name = diagnosis.name();
-            let first = diagnosis.remedy().into_iter().next().unwrap_or_default();
-            format!(
-                "{} (owner: {}, class: {}): {}\n{}\nFirst: {first}\n",
+            let head = format!(
+                "{} (owner: {}, class: {}): {}\n",
                 name.as_str(),
                 name.owner().as_str(),
                 name.class().as_str(),
                 name.title(),
-                cut(&diagnosis.cause(), CAUSE_BYTES),
-            )
+            );
+            let first = diagnosis.remedy().into_iter().next().unwrap_or_default();
+            let first = cut(
+                &format!("\nFirst: {first}\n"),
+                MOST_BYTES - CAUSE_BYTES - head.len(),
+            );
+            let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
+            format!("{head}{cause}{first}")
         }
         (None, Outcome::Fail) => "interrupted before a verdict was known\n".to_owned(),
         (None, _) => {

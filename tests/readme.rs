@@ -1,0 +1,275 @@
+//! The README and the examples say what the code does: their tables and outputs are rendered here
+//! and compared. `UPDATE_DOCS=1 cargo test --test readme` writes them anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and makes the files that it reads"
+)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, CommandFactory, Parser};
+use irsa_probe::checks::Check;
+use irsa_probe::cli::Cli;
+use irsa_probe::diagnosis::{Class, Name};
+use irsa_probe::explain;
+use testbed::scenario::Scenario;
+use testbed::world::{Finished, World};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// The file has this content, or gets it when asked.
+fn hold(path: &Path, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        found,
+        expected,
+        "{} is stale; UPDATE_DOCS=1 writes it anew",
+        path.display()
+    );
+}
+
+/// The README with what stands between two markers replaced.
+fn with_block(readme: &str, marker: &str, block: &str) -> String {
+    let (start, end) = (
+        format!("<!-- {marker} -->\n"),
+        format!("<!-- /{marker} -->\n"),
+    );
+    let (before, after) = readme.split_once(&start).unwrap();
+    let (_, rest) = after.split_once(&end).unwrap();
+    format!("{before}{start}\n{block}\n{end}{rest}")
+}
+
+fn flags() -> String {
+    let mut table = "| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
+    for arg in Cli::command().get_arguments() {
+        let Some(long) = arg
+            .get_long()
+            .filter(|long| !matches!(*long, "help" | "version"))
+        else {
+            continue;
+        };
+        let value = match arg.get_action() {
+            ArgAction::SetTrue => String::new(),
+            _ => format!(" {}", arg.get_value_names().unwrap_or_default().join(" ")),
+        };
+        let choices: Vec<String> = arg
+            .get_possible_values()
+            .iter()
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        let choices = match arg.get_action() {
+            ArgAction::SetTrue => String::new(),
+            _ if choices.is_empty() => String::new(),
+            _ => format!(": {}", choices.join(", ")),
+        };
+        let defaults: Vec<String> = match arg.get_action() {
+            ArgAction::SetTrue => Vec::new(),
+            _ => arg
+                .get_default_values()
+                .iter()
+                .map(|value| format!("`{}`", value.to_string_lossy()))
+                .collect(),
+        };
+        let default = match defaults.as_slice() {
+            [first, _, ..] => format!("{first} and others"),
+            other => other.concat(),
+        };
+        let _ = writeln!(
+            table,
+            "| `--{long}{value}` | `{}` | {default} | {}{choices} |",
+            arg.get_env().unwrap().to_string_lossy(),
+            arg.get_help().unwrap()
+        );
+    }
+    table
+}
+
+fn checks() -> String {
+    let mut table = "| check | the fact that holds when it passes |\n|---|---|\n".to_owned();
+    for check in Check::ALL {
+        let _ = writeln!(table, "| `{}` | {} |", check.name(), check.title());
+    }
+    table
+}
+
+#[test]
+fn tables_and_blocks_are_the_code_s() {
+    let message =
+        std::fs::read_to_string(root().join("examples/AssumeRoleNotAuthorized.termination.txt"));
+    let message = format!("```text\n{}```\n", message.unwrap_or_default());
+    let expected = with_block(&readme(), "flags", &flags());
+    let expected = with_block(&expected, "checks", &checks());
+    let expected = with_block(&expected, "termination message", &message);
+    hold(&root().join("README.md"), &expected);
+}
+
+#[test]
+fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
+    let command = Cli::command();
+    let all = command.get_subcommands().chain(std::iter::once(&command));
+    for arg in all.flat_map(clap::Command::get_arguments) {
+        let Some(long) = arg
+            .get_long()
+            .filter(|long| !matches!(*long, "help" | "version"))
+        else {
+            continue;
+        };
+        let expected = format!("IRSA_PROBE_{}", long.to_uppercase().replace('-', "_"));
+        assert_eq!(
+            arg.get_env()
+                .map(|name| name.to_string_lossy().into_owned()),
+            Some(expected)
+        );
+    }
+}
+
+#[test]
+fn names_and_exit_codes_in_the_readme_exist() {
+    let readme = readme();
+    for class in Class::ALL {
+        assert!(
+            readme.contains(&format!("| {} | `{}` |", class.exit_code(), class.as_str())),
+            "{class:?}"
+        );
+    }
+    let prose: String = readme.split("```").step_by(2).collect();
+    let words = prose.split('`').skip(1).step_by(2);
+    let names = words.filter(|word| {
+        let humps = word.chars().filter(char::is_ascii_uppercase).count();
+        humps >= 2
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.chars().all(|c| c.is_ascii_alphabetic())
+    });
+    for name in names
+        .filter(|name| !["AssumeRoleWithWebIdentity", "GetCallerIdentity", "NAME"].contains(name))
+    {
+        assert!(
+            Name::parse(name).is_some() || name.chars().all(|c| c.is_ascii_uppercase()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_init_container_in_the_readme_is_accepted() {
+    let readme = readme();
+    let (_, block) = readme
+        .split_once("<!-- init container -->\n```yaml\n")
+        .unwrap();
+    let (yaml, _) = block.split_once("```").unwrap();
+    let value: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let container = &value["initContainers"][0];
+    let args = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arg| arg.as_str().unwrap());
+    Cli::try_parse_from(std::iter::once("irsa-probe").chain(args)).unwrap();
+    assert_eq!(container["env"][0]["value"], container["name"]);
+    let security = &container["securityContext"];
+    assert_eq!(
+        (
+            &security["readOnlyRootFilesystem"],
+            &security["capabilities"]["drop"][0]
+        ),
+        (&true.into(), &"ALL".into())
+    );
+}
+
+async fn run(toml: &str, output: &str) -> (World, Finished) {
+    let world = World::start(&Scenario::parse(toml).unwrap()).await;
+    let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
+    let finished = world
+        .run(program, &["--output", output, "--container", "irsa-probe"])
+        .await
+        .unwrap();
+    (world, finished)
+}
+
+/// What stands before numbers that differ from machine to machine or from run to run.
+const NUMBERED: [(&str, &str); 8] = [
+    ("_ms\":", "1"),
+    ("\"uid\":", "65532"),
+    ("\"gid\":", "65532"),
+    ("\"file_owner\":", "65532"),
+    ("\"file_group\":", "65532"),
+    (", user ", "65532"),
+    ("(owner ", "65532"),
+    (", group ", "65532"),
+];
+
+/// The output without what differs from run to run: the folder, ports, times, ids and durations.
+fn settled(world: &World, output: &[u8]) -> String {
+    let text = String::from_utf8(output.to_vec()).unwrap();
+    let text = text.replace(world.dir().to_str().unwrap(), "");
+    let text = text.replace(&format!(":{}", world.sts().address().port()), ":443");
+    let text = text.replace("amazonaws.com:443/", "amazonaws.com/");
+    let mut settled = String::new();
+    let mut rest = text.as_str();
+    while let Some(c) = rest.chars().next() {
+        let numbered = NUMBERED.iter().find(|(before, _)| rest.starts_with(before));
+        let (skip, put) = match numbered {
+            Some((before, number)) => {
+                let digits = rest[before.len()..]
+                    .chars()
+                    .take_while(char::is_ascii_digit)
+                    .count();
+                (before.len() + digits, format!("{before}{number}"))
+            }
+            None if is_like(rest, "0000-00-00T00:00:00Z") => {
+                (20, "2026-11-24T06:00:00Z".to_owned())
+            }
+            None if is_like(rest, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => {
+                (36, "0f5e8f2c-0000-4000-8000-7b1d6c9e2a41".to_owned())
+            }
+            None => (c.len_utf8(), c.to_string()),
+        };
+        settled.push_str(&put);
+        rest = &rest[skip..];
+    }
+    settled
+}
+
+/// Whether the text starts with this shape: `0` is a digit, `x` a hexadecimal digit.
+fn is_like(text: &str, shape: &str) -> bool {
+    let mut found = text.bytes();
+    shape.bytes().all(|wanted| {
+        found.next().is_some_and(|byte| match wanted {
+            b'0' => byte.is_ascii_digit(),
+            b'x' => byte.is_ascii_hexdigit(),
+            other => byte == other,
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_are_real_outputs() {
+    let refused = explain::scenario(Name::AssumeRoleNotAuthorized).unwrap();
+    for (name, toml) in [("pass", ""), ("AssumeRoleNotAuthorized", refused)] {
+        for (output, ending) in [("text", "txt"), ("json", "json")] {
+            let (world, finished) = run(toml, output).await;
+            let examples = root().join("examples");
+            hold(
+                &examples.join(format!("{name}.{ending}")),
+                &settled(&world, &finished.stdout),
+            );
+            hold(
+                &examples.join(format!("{name}.termination.txt")),
+                &settled(&world, &finished.termination_log),
+            );
+        }
+    }
+}
