@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
@@ -24,19 +25,19 @@ use irsa_probe::report::model::{Leniency, Report};
 use irsa_probe::report::termination;
 use irsa_probe::report::text::{self, Colour};
 use irsa_probe::run::Budget;
-use irsa_probe::shown::shown;
+use irsa_probe::shown::{shown, without_secrets};
 use irsa_probe::trust_policy;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::from(cli::USAGE)
-            } else {
-                ExitCode::SUCCESS
-            };
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            let _ = write!(io::stderr(), "{}", without_secrets(&error.to_string()));
+            return ExitCode::from(cli::USAGE);
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -60,6 +61,9 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     ExitCode::from(code)
 }
+
+/// How long a file system may take to take the termination message.
+const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
     log_to_stderr(flags.log);
@@ -98,10 +102,9 @@ async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
     let container = flags.container.clone().filter(|name| !name.is_empty());
     let report = attempts.into_report(pod, container, leniency, interrupted);
     print_report(pod, &report, flags.printing.output);
-    if let Err(error) = pod.overwrite(
-        &flags.termination_log,
-        termination::message(&report).as_bytes(),
-    ) {
+    let message = termination::message(&report);
+    let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
+    if let Err(error) = pod.overwrite(&flags.termination_log, message, until).await {
         tracing::info!(file = %shown(&flags.termination_log.to_string_lossy()), %error, "no termination message");
     }
     report.exit_code()
@@ -169,7 +172,7 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
         #[serde(flatten)]
         needed: trust_policy::Needed,
     }
-    let timeout = std::time::Duration::from_secs(5);
+    let timeout = Duration::from_secs(5);
     let budget = Budget {
         deadline: Instant::now() + timeout,
         timeout,

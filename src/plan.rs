@@ -147,10 +147,11 @@ pub async fn check(
     facts.asked = need(&asked)
         .ok()
         .map(|asked| (asked.request.session_name.clone(), asked.server_time()));
-    let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
-    facts.request_id = need(&session)
+    facts.request_id = need(&asked)
         .ok()
-        .and_then(|session| session.request_id.clone());
+        .and_then(|asked| asked.request_id())
+        .map(str::to_owned);
+    let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
 
     let server_time = need(&asked).ok().and_then(assume_role::Asked::server_time);
     let _ = run.record(

@@ -139,38 +139,48 @@ impl Pod {
         }
     }
 
-    /// The longest leading part of the path that exists.
-    #[must_use]
-    pub fn nearest_existing(&self, path: &Path) -> Option<PathBuf> {
-        path.ancestors()
-            .find(|part| part.symlink_metadata().is_ok())
-            .map(Path::to_owned)
-    }
-
-    /// Overwrites a file that must exist already, as the kubelet's termination log does.
+    /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
+    /// at the latest.
     ///
     /// # Errors
-    /// If the file does not exist, is not a regular file, or cannot be written.
-    pub fn overwrite(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
-            .open(path)?;
-        let meta = file.metadata()?;
-        if meta.is_file() {
-            file.set_len(0)?;
-        } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
-            return Err(io::Error::other("not a regular file"));
-        }
-        file.write_all(text)
+    /// If the file does not exist, is not a regular file, or cannot be written in time.
+    pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
+        let path = path.to_owned();
+        let work = tokio::task::spawn_blocking(move || overwrite(&path, text.as_bytes()));
+        let late = || io::Error::from(io::ErrorKind::TimedOut);
+        tokio::time::timeout_at(until, work)
+            .await
+            .map_err(|_| late())?
+            .map_err(|_| late())?
     }
+}
+
+fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() {
+        file.set_len(0)?;
+    } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
+        return Err(io::Error::other("not a regular file"));
+    }
+    file.write_all(text)
+}
+
+/// The longest leading part of the path that exists.
+fn nearest_existing(path: &Path) -> Option<PathBuf> {
+    path.ancestors()
+        .find(|part| part.symlink_metadata().is_ok())
+        .map(Path::to_owned)
 }
 
 fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
     let handle = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|errno| ReadError::at_open(errno, None))?;
+        .map_err(|errno| ReadError::at_open(path, errno, None))?;
     let stat = FileStat::from(
-        &rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(errno, None))?,
+        &rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(path, errno, None))?,
     );
     if stat.kind != FileKind::Regular {
         return Err(ReadError::NotRegular(stat));
@@ -182,7 +192,7 @@ fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
         Err(Errno::NOENT) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
         other => other,
     };
-    let file = File::from(opened.map_err(|errno| ReadError::at_open(errno, Some(stat)))?);
+    let file = File::from(opened.map_err(|errno| ReadError::at_open(path, errno, Some(stat)))?);
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     match file.take(most).read_to_end(&mut bytes) {
@@ -289,8 +299,8 @@ pub struct FileRead {
 /// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
-    /// No such file, or a part of the path is missing or no directory.
-    Missing,
+    /// No such file, or a part of the path is missing or no directory; the longest part that exists.
+    Missing(Option<PathBuf>),
     /// The permissions forbid it; the file's own are known unless a directory already forbade it.
     Denied(Option<FileStat>),
     /// The symbolic links lead in a circle.
@@ -316,9 +326,9 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    fn at_open(errno: Errno, stat: Option<FileStat>) -> Self {
+    fn at_open(path: &Path, errno: Errno, stat: Option<FileStat>) -> Self {
         match errno {
-            Errno::NOENT | Errno::NOTDIR => Self::Missing,
+            Errno::NOENT | Errno::NOTDIR => Self::Missing(nearest_existing(path)),
             Errno::ACCESS | Errno::PERM => Self::Denied(stat),
             Errno::LOOP => Self::Loop,
             other => Self::Io {
@@ -364,8 +374,14 @@ mod tests {
             read(&dir.join("file"), 4).await,
             Err(ReadError::TooLarge { limit: 4, .. })
         ));
-        assert_eq!(read(&dir.join("none"), 4).await, Err(ReadError::Missing));
-        assert_eq!(read(&dir.join("file/x"), 4).await, Err(ReadError::Missing));
+        assert_eq!(
+            read(&dir.join("none/x"), 4).await,
+            Err(ReadError::Missing(Some(dir.clone())))
+        );
+        assert!(matches!(
+            read(&dir.join("file/x"), 4).await,
+            Err(ReadError::Missing(_))
+        ));
         assert_eq!(read(&dir.join("loop"), 4).await, Err(ReadError::Loop));
         let kind = |result: Result<Vec<u8>, ReadError>| match result {
             Err(ReadError::NotRegular(stat)) => Some(stat.kind),

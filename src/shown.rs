@@ -25,8 +25,7 @@ pub fn shown(raw: &str) -> String {
 }
 
 fn shown_up_to(limit: usize, raw: &str) -> String {
-    let without_tokens = without_tokens(raw);
-    let safe = without_url_credentials(&without_tokens);
+    let safe = without_secrets(raw);
     let mut text = String::new();
     for (kept, c) in safe.chars().enumerate() {
         if kept == limit {
@@ -41,6 +40,13 @@ fn shown_up_to(limit: usize, raw: &str) -> String {
         }
     }
     text
+}
+
+/// The text without the secret part of anything that looks like a token or like credentials in a
+/// URL; otherwise as it is.
+#[must_use]
+pub fn without_secrets(raw: &str) -> String {
+    without_url_credentials(&without_tokens(raw)).into_owned()
 }
 
 /// Whether a terminal or a log viewer could take the character for more than itself.

@@ -218,6 +218,17 @@ async fn sigterm_between_attempts_reports_what_the_last_one_found() {
 }
 
 #[tokio::test]
+async fn a_name_server_that_never_answers_for_ipv6_does_not_matter() {
+    let finished = run("[dns]\nmode = \"silent-for-ipv6\"\n", &[]).await;
+    assert_eq!(
+        finished.status,
+        Exit::Code(0),
+        "{}",
+        String::from_utf8_lossy(&finished.stdout)
+    );
+}
+
+#[tokio::test]
 async fn a_proxy_with_a_password_works_and_is_not_printed() {
     let toml = "[sts]\nendpoint = \"none\"\n[proxy]\nmode = \"auth\"\ncredentials = \"user-of-proxy:pass-of-proxy\"\nhost = \"proxy.corp.example\"\n";
     for output in ["json", "text"] {
@@ -335,6 +346,19 @@ fn wrong_flags_are_told_from_findings() {
     );
     for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
         assert_eq!(alone(args, &[]).status.code(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn a_token_among_the_arguments_is_not_repeated() {
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXNlY3JldA";
+    for args in [&[token][..], &["--wait", token], &["explain", token]] {
+        let output = alone(args, &[]);
+        assert_eq!(output.status.code(), Some(64));
+        assert!(
+            !String::from_utf8_lossy(&output.stderr).contains("c2lnbmF0dXJlLXNlY3JldA"),
+            "{args:?}"
+        );
     }
 }
 

@@ -3,16 +3,19 @@
 //! AWS's names are looked up as absolute ones: in a pod, `ndots:5` would otherwise send every
 //! lookup through the cluster's search list first.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
 use domain::base::message::Message;
 use domain::base::name::Name;
 use domain::rdata::{A, Aaaa};
-use domain::resolv::stub::StubResolver;
 use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
-use tokio::time::Instant;
+use domain::resolv::stub::{Answer, StubResolver};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::partition::Partition;
 use crate::diagnosis::network::DnsFault;
@@ -22,6 +25,9 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
 /// The most bytes of either file that are read.
 const LONGEST_FILE: usize = 1 << 20;
+
+/// How much longer the second of two answers is waited for, when the first one has addresses.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What is needed to look names up, as this pod's own files say.
 #[derive(Debug)]
@@ -125,7 +131,7 @@ impl Resolver {
         }
         let mut verdict = LookupFault::NotResolved { no_such_name: true };
         for name in self.candidates(host) {
-            match tokio::time::timeout_at(until, self.ask(&name, until)).await {
+            match timeout_at(until, self.ask(&name, until)).await {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(fault @ LookupFault::NotResolved { .. })) => verdict = fault,
                 Ok(Err(fault)) => return Err(fault),
@@ -160,10 +166,9 @@ impl Resolver {
         let mut conf = self.conf.clone();
         conf.options.timeout = until.saturating_duration_since(Instant::now());
         let resolver = StubResolver::from_conf(conf);
-        let (v4, v6) = tokio::join!(
-            resolver.query((&name, Rtype::A)),
-            resolver.query((&name, Rtype::AAAA))
-        );
+        let v4 = std::pin::pin!(resolver.query((&name, Rtype::A)));
+        let v6 = std::pin::pin!(resolver.query((&name, Rtype::AAAA)));
+        let (v4, v6) = both(v4, v6).await;
         let v4 = v4.map_err(fault_of).and_then(|answer| addresses(&answer));
         let v6 = v6.map_err(fault_of).and_then(|answer| addresses(&answer));
         let (v4, v6) = match (v4, v6) {
@@ -184,9 +189,33 @@ impl Resolver {
     }
 }
 
-fn fault_of(error: std::io::Error) -> LookupFault {
+/// Both answers; once one has addresses, the other is only waited for a little longer, since
+/// name servers and firewalls exist that never answer for one of the two families.
+async fn both<A: Future<Output = io::Result<Answer>>, B: Future<Output = io::Result<Answer>>>(
+    mut v4: Pin<&mut A>,
+    mut v6: Pin<&mut B>,
+) -> (io::Result<Answer>, io::Result<Answer>) {
+    let has_addresses = |answer: &io::Result<Answer>| {
+        answer
+            .as_ref()
+            .is_ok_and(|answer| addresses(answer).is_ok_and(|found| !found.is_empty()))
+    };
+    let late = |_| Err(io::ErrorKind::TimedOut.into());
+    tokio::select! {
+        v4 = &mut v4 => {
+            let v6 = if has_addresses(&v4) { timeout(GRACE, v6).await.unwrap_or_else(late) } else { v6.await };
+            (v4, v6)
+        }
+        v6 = &mut v6 => {
+            let v4 = if has_addresses(&v6) { timeout(GRACE, v4).await.unwrap_or_else(late) } else { v4.await };
+            (v4, v6)
+        }
+    }
+}
+
+fn fault_of(error: io::Error) -> LookupFault {
     LookupFault::Unavailable(match error.kind() {
-        std::io::ErrorKind::TimedOut => DnsFault::TimedOut,
+        io::ErrorKind::TimedOut => DnsFault::TimedOut,
         _ => DnsFault::NotReached(error.to_string()),
     })
 }

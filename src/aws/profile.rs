@@ -72,7 +72,7 @@ impl Profiles {
                 Ok(file) => {
                     String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned())
                 }
-                Err(ReadError::Missing) => continue,
+                Err(ReadError::Missing(_)) => continue,
                 Err(ReadError::Denied(_)) => Err("its permissions forbid reading it".to_owned()),
                 Err(ReadError::TooLarge { limit, .. }) => {
                     Err(format!("it has more than {limit} bytes"))

@@ -161,7 +161,7 @@ fn strict(pem: &[u8]) -> Result<RootCertStore, String> {
 
 fn words(error: &ReadError) -> String {
     match error {
-        ReadError::Missing => "it does not exist".to_owned(),
+        ReadError::Missing(_) => "it does not exist".to_owned(),
         ReadError::Denied(_) => "its permissions forbid reading it".to_owned(),
         ReadError::Loop => "its symbolic links lead in a circle".to_owned(),
         ReadError::NotRegular(stat) => format!("it is {}", stat.kind.as_str()),

@@ -39,6 +39,16 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The id of the request, whatever was answered.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.reply.result {
+            Ok(session) => session.request_id.as_deref(),
+            Err(CallFault::Refused(refusal)) => refusal.request_id.as_deref(),
+            Err(CallFault::NotSts { .. } | CallFault::Lost(_) | CallFault::TimedOut) => None,
+        }
+    }
+
     /// STS's clock when it answered.
     #[must_use]
     pub fn server_time(&self) -> Option<SystemTime> {

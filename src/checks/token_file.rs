@@ -37,7 +37,6 @@ impl Observed for TokenFile {
 pub struct Read {
     path: PathBuf,
     result: Result<FileRead, ReadError>,
-    nearest: Option<PathBuf>,
     took: Duration,
 }
 
@@ -45,13 +44,9 @@ pub struct Read {
 pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> Read {
     let started = Instant::now();
     let result = pod.read(path, LONGEST_TOKEN, budget.until()).await;
-    let nearest = matches!(result, Err(ReadError::Missing))
-        .then(|| pod.nearest_existing(path))
-        .flatten();
     Read {
         path: path.to_owned(),
         result,
-        nearest,
         took: started.elapsed(),
     }
 }
@@ -65,21 +60,16 @@ pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims>
 /// Judges what came of reading it.
 #[must_use]
 pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
-    let Read {
-        path,
-        result,
-        nearest,
-        took,
-    } = read;
+    let Read { path, result, took } = read;
     if looks_like_a_token(&path.to_string_lossy()) {
         return Verdict::fail(TokenFileVarHoldsToken);
     }
     let FileRead { bytes, stat } = match result {
         Ok(file) => file,
-        Err(ReadError::Missing) => {
+        Err(ReadError::Missing(exists)) => {
             return Verdict::fail(TokenFileMissing {
                 path,
-                exists: nearest,
+                exists,
                 circular: false,
             });
         }
@@ -189,7 +179,6 @@ mod tests {
         let read = Read {
             path: path.into(),
             result,
-            nearest: None,
             took: Duration::ZERO,
         };
         match judge(
@@ -218,7 +207,7 @@ mod tests {
             (Ok(&b"\xff\xfe"[..]), Some("TokenFileCorrupt")),
             (Ok(&b"a\0b"[..]), Some("TokenFileCorrupt")),
             (Ok(spoilt.as_bytes()), Some("TokenFileCorrupt")),
-            (Err(ReadError::Missing), Some("TokenFileMissing")),
+            (Err(ReadError::Missing(None)), Some("TokenFileMissing")),
             (Err(ReadError::Loop), Some("TokenFileMissing")),
             (
                 Err(ReadError::Denied(Some(STAT))),
@@ -248,7 +237,7 @@ mod tests {
             assert_eq!(outcome("/token", result), expected);
         }
         assert_eq!(
-            outcome(TOKEN, Err(ReadError::Missing)),
+            outcome(TOKEN, Err(ReadError::Missing(None))),
             Some("TokenFileVarHoldsToken")
         );
     }

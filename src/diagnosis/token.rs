@@ -349,14 +349,14 @@ impl Entry for TokenExpired {
                 "Only this container's clock says so; STS was not asked or gave no time.".to_owned()
             }
         };
-        let ago = self.now.duration_since(self.expired_at).unwrap_or_default();
+        let (expired_at, issued_at) = (utc(self.expired_at), utc(self.issued_at));
+        let when = self.now.duration_since(self.expired_at).map_or_else(
+            |_| format!("The token should be valid until {expired_at}"),
+            |ago| format!("The token expired at {expired_at}, {} ago", span(ago)),
+        );
         format!(
-            "The token expired at {}, {} ago; it was issued at {}. {witness} The kubelet replaces a \
-             projected token at 80 % of its life, so either the kubelet of this node no longer does, or \
-             the file is a copy.",
-            utc(self.expired_at),
-            span(ago),
-            utc(self.issued_at)
+            "{when}; it was issued at {issued_at}. {witness} The kubelet replaces a projected token at 80 % of its \
+             life, so either the kubelet of this node no longer does, or the file is a copy."
         )
     }
 

@@ -37,6 +37,8 @@ pub enum Mode {
     Empty,
     /// Answers that are no DNS messages.
     Garbage,
+    /// As normal for IPv4; for IPv6 no answer ever, as some middleboxes do it.
+    SilentForIpv6,
 }
 
 /// Names and their addresses.
@@ -216,12 +218,15 @@ impl State {
         let record = self.records.iter().find(|record| record.covers(&name));
         let (code, addresses) = match (self.mode, record) {
             (Mode::Silent, _) => return None,
+            (Mode::SilentForIpv6, _) if record_type == AAAA => return None,
             (Mode::Garbage, _) => return Some(b"\xffthis is no DNS message\x00\xfe".to_vec()),
             (Mode::Servfail, _) => (SERVFAIL, &[][..]),
             (Mode::Refused, _) => (REFUSED, &[][..]),
             (Mode::Empty, _) => (NO_ERROR, &[][..]),
-            (Mode::Normal, Some(record)) => (NO_ERROR, record.addresses.as_slice()),
-            (Mode::Nxdomain, _) | (Mode::Normal, None) => (NXDOMAIN, &[][..]),
+            (Mode::Normal | Mode::SilentForIpv6, Some(record)) => {
+                (NO_ERROR, record.addresses.as_slice())
+            }
+            (Mode::Nxdomain, _) | (Mode::Normal | Mode::SilentForIpv6, None) => (NXDOMAIN, &[][..]),
         };
         let addresses: Vec<Vec<u8>> = addresses
             .iter()
