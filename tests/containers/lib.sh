@@ -64,7 +64,7 @@ check() {
     else
         failed=$((failed + 1))
         echo "FAILED  $what"
-        sed 's/^/        /' "$scratch/check.log"
+        head --bytes 8000 "$scratch/check.log" | sed 's/^/        /'
     fi
 }
 

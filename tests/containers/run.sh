@@ -18,6 +18,11 @@ role=arn:aws:iam::111122223333:role/payments-checkout
 tokens=/var/run/secrets/eks.amazonaws.com/serviceaccount
 world="$scratch/world"
 
+[ -x "$probe_bin" ] && [ -x "$testbed_bin" ] || {
+    echo "build $probe_bin and $testbed_bin first, as .ci/run does" >&2
+    exit 1
+}
+
 # --- The binary -------------------------------------------------------------------------------
 
 has_no_interpreter() { ! readelf --program-headers --wide "$probe_bin" | grep INTERP; }
@@ -37,10 +42,15 @@ check "ldd says: statically linked" ldd_says
 # --- The image --------------------------------------------------------------------------------
 
 check "the last stage of the Dockerfile builds" build_image
+[ "$failed" -eq 0 ] || {
+    summary
+    exit 1
+}
 
 holds_only() {
-    local content
-    content="$(cd "$(podman image mount "$image")" && find . -mindepth 1 ! -type d -printf '%P %y %#m\n' | sort)"
+    local mounted content
+    mounted="$(podman image mount "$image")" || return 1
+    content="$(find "$mounted" -mindepth 1 ! -type d -printf '%P %y %#m\n' | sort)"
     podman image unmount "$image" >/dev/null
     diff <(printf '%s\n' 'etc/ssl/certs/ca-certificates.crt f 0644' 'irsa-probe f 0755') <(echo "$content")
 }
@@ -67,15 +77,15 @@ ip -netns "$network" link set pod up
 ip -netns "$network" address add "$here/24" dev pod
 ip -netns "$network" neighbour add "$nobody" lladdr 02:00:00:00:00:66 dev pod nud permanent
 
-inside() { ip netns exec "$network" "$@"; }
-serves_names() { inside ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
+serves_names() { ip netns exec "$network" ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
 stop() { kill "$1" && { wait "$1" || true; }; }
 
 # names [HOST-RECORD]: the name server anew, with this record or with none.
 names() {
     [ -z "${names_pid:-}" ] || stop "$names_pid"
     : >"$scratch/queries.log"
-    inside dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
+    # Not through a function, whose process would be a shell's.
+    ip netns exec "$network" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
         --no-resolv --no-hosts --local=/#/ --listen-address="$here" --bind-interfaces \
         --log-queries --log-facility="$scratch/queries.log" ${1:+--host-record="$1"} &
     names_pid=$!
@@ -84,7 +94,7 @@ names() {
 }
 
 mkdir "$world"
-inside "$testbed_bin" serve --dir "$world" --listen "$here" --sts-port 443 >"$scratch/testbed.log" &
+ip netns exec "$network" "$testbed_bin" serve --dir "$world" --listen "$here" --sts-port 443 >"$scratch/testbed.log" &
 testbed_pid=$!
 background+=("$testbed_pid")
 wait_for 20 grep --quiet ready "$scratch/testbed.log"
@@ -107,7 +117,7 @@ short=(check --wait 2s --timeout 900ms)
 queried() {
     local asked
     asked="$(grep --only-matching -E 'query\[[A-Z]+\] [^ ]+' "$scratch/queries.log" | sort)"
-    diff <(printf '%s\n' "query[A] $sts" "query[AAAA] $sts") <(echo "$asked")
+    diff <(printf '%s\n' "query[A] $sts" "query[AAAA] $sts" | sort) <(echo "$asked")
 }
 keeps_secrets() {
     local signature
@@ -129,7 +139,7 @@ check "a pod with its role: container, user and token file" reports \
     '.pod.container == "irsa-probe" and .pod.uid == 65532 and .pod.service_account == "checkout"
      and .token.file_owner == 65532 and .token.file_mode == "0640"'
 check "a pod with its role: STS at its own name, over TLS" reports \
-    ".sts.endpoint == \"https://$sts\" and .sts.connected_to == \"$here:443\" and .sts.tls_version != null"
+    ".sts.endpoint == \"https://$sts/\" and .sts.connected_to == \"$here:443\" and .sts.tls_version != null"
 check "a pod with its role: the termination message" tells "pass: this pod gets $role"
 check "a pod with its role: two queries, none with a search domain" queried
 check "a pod with its role: the token's signature is nowhere" keeps_secrets
