@@ -32,10 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ["--scenario", text] => {
             let name = Name::parse(text).ok_or_else(|| {
-                format!(
-                    "no page is called {text}; {}",
-                    explain::did_you_mean(text).join(", ")
-                )
+                format!("no page is called {text}; {}", explain::did_you_mean(text).join(", "))
             })?;
             explain::scenario(name).ok_or("the page has no scenario")?
         }
@@ -55,14 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn build() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--bin",
-            "irsa-probe",
-            "--message-format",
-            "json",
-        ])
+        .args(["build", "--quiet", "--bin", "irsa-probe", "--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()?;
     let path = String::from_utf8(output.stdout)?

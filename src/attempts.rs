@@ -29,31 +29,17 @@ impl Attempts {
     /// None yet.
     #[must_use]
     pub fn new(pod: &Pod) -> Self {
-        Self {
-            started: (pod.now(), Instant::now()),
-            count: 0,
-            ended: None,
-            current: None,
-        }
+        Self { started: (pod.now(), Instant::now()), count: 0, ended: None, current: None }
     }
 
     /// Runs the plan until it passes, fails for good, or the budget is spent.
-    pub async fn run(
-        &mut self,
-        pod: &Pod,
-        wanted: &Wanted,
-        budget: &Budget,
-        wait_for_access: bool,
-    ) {
+    pub async fn run(&mut self, pod: &Pod, wanted: &Wanted, budget: &Budget, wait_for_access: bool) {
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
             plan::check(pod, wanted, *budget, &mut attempt.run, &mut attempt.facts).await;
             self.ended = self.current.take();
-            let worth = self
-                .ended
-                .as_ref()
-                .is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
+            let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
             let Some(pause) = budget.pause(self.count).filter(|_| worth) else {
                 return;
             };

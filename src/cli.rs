@@ -62,13 +62,7 @@ pub struct Identity {
 #[derive(Debug, Args)]
 pub struct Printing {
     /// Text for people, or one JSON object on one line; auto is text on a terminal, else JSON
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORM",
-        env = "IRSA_PROBE_OUTPUT",
-        default_value_t
-    )]
+    #[arg(long, value_enum, value_name = "FORM", env = "IRSA_PROBE_OUTPUT", default_value_t)]
     pub output: Output,
 }
 
@@ -119,22 +113,10 @@ pub struct Check {
     #[command(flatten)]
     pub printing: Printing,
     /// Whether what is found decides the exit code
-    #[arg(
-        long,
-        value_enum,
-        value_name = "MODE",
-        env = "IRSA_PROBE_MODE",
-        default_value_t
-    )]
+    #[arg(long, value_enum, value_name = "MODE", env = "IRSA_PROBE_MODE", default_value_t)]
     pub mode: Mode,
     /// Classes of failure that exit with 0 all the same, separated by commas
-    #[arg(
-        long,
-        value_enum,
-        value_name = "CLASS,...",
-        value_delimiter = ',',
-        env = "IRSA_PROBE_TOLERATE"
-    )]
+    #[arg(long, value_enum, value_name = "CLASS,...", value_delimiter = ',', env = "IRSA_PROBE_TOLERATE")]
     pub tolerate: Vec<Class>,
     /// The time for everything, spent on trying again what may mend itself; 0s: one attempt
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
@@ -163,13 +145,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
     pub system_roots: Vec<PathBuf>,
     /// How much is logged to stderr
-    #[arg(
-        long,
-        value_enum,
-        value_name = "LEVEL",
-        env = "IRSA_PROBE_LOG",
-        default_value_t
-    )]
+    #[arg(long, value_enum, value_name = "LEVEL", env = "IRSA_PROBE_LOG", default_value_t)]
     pub log: Log,
 }
 
@@ -202,10 +178,7 @@ impl Identity {
         let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         Wanted {
             role_arn: filled(&self.role_arn),
-            token_file: self
-                .token_file
-                .clone()
-                .filter(|path| !path.as_os_str().is_empty()),
+            token_file: self.token_file.clone().filter(|path| !path.as_os_str().is_empty()),
             expect_role_arn: filled(&self.expect_role_arn),
             expect_audience: filled(&self.expect_audience),
             api_token_file: self.api_token_file.clone(),
@@ -232,11 +205,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration > LONGEST {
-        Err("at most 24h".to_owned())
-    } else {
-        Ok(duration)
-    }
+    if duration > LONGEST { Err("at most 24h".to_owned()) } else { Ok(duration) }
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -263,9 +232,7 @@ mod tests {
         let plain = Cli::try_parse_from(["irsa-probe", "--wait", "5s"]).unwrap();
         assert_eq!(plain.check.wait, Duration::from_secs(5));
         let named = Cli::try_parse_from(["irsa-probe", "check", "--wait", "5s"]).unwrap();
-        assert!(
-            matches!(named.command, Some(Command::Check(check)) if check.wait == Duration::from_secs(5))
-        );
+        assert!(matches!(named.command, Some(Command::Check(check)) if check.wait == Duration::from_secs(5)));
     }
 
     #[test]
@@ -281,8 +248,7 @@ mod tests {
             &["--no-such-flag"],
         ] {
             assert!(
-                Cli::try_parse_from(std::iter::once("irsa-probe").chain(args.iter().copied()))
-                    .is_err(),
+                Cli::try_parse_from(std::iter::once("irsa-probe").chain(args.iter().copied())).is_err(),
                 "{args:?}"
             );
         }

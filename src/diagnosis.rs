@@ -33,13 +33,8 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of their exit codes.
-    pub const ALL: [Self; 5] = [
-        Self::NotInjected,
-        Self::Misconfigured,
-        Self::Refused,
-        Self::Unreachable,
-        Self::NotJudged,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::NotInjected, Self::Misconfigured, Self::Refused, Self::Unreachable, Self::NotJudged];
 
     /// The name in reports and on the command line.
     #[must_use]
@@ -271,20 +266,12 @@ impl Name {
     /// The title of its page: what is wrong, in one line.
     #[must_use]
     pub fn title(self) -> &'static str {
-        self.page()
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .nth(1)
-            .unwrap_or_default()
+        self.page().lines().map(str::trim).filter(|line| !line.is_empty()).nth(1).unwrap_or_default()
     }
 
     /// The entry with this name, in any case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|name| name.as_str().eq_ignore_ascii_case(text))
+        Self::ALL.iter().copied().find(|name| name.as_str().eq_ignore_ascii_case(text))
     }
 }

@@ -41,11 +41,7 @@ impl Evidence {
     /// Adds a list of texts from outside.
     #[must_use]
     pub fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
-        let values: Vec<String> = values
-            .iter()
-            .take(16)
-            .map(|value| shown(value.as_ref()))
-            .collect();
+        let values: Vec<String> = values.iter().take(16).map(|value| shown(value.as_ref())).collect();
         self.value(name, values)
     }
 

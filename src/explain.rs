@@ -8,9 +8,7 @@ use crate::diagnosis::Name;
 #[must_use]
 pub fn page(name: Name) -> &'static str {
     let page = name.page();
-    page.split_once("\n## Scenario")
-        .map_or(page, |(before, _)| before)
-        .trim_end()
+    page.split_once("\n## Scenario").map_or(page, |(before, _)| before).trim_end()
 }
 
 /// The TOML of the page's scenario: a world in which the probe finds just this.
@@ -37,11 +35,7 @@ pub fn page_json(name: Name) -> Value {
 /// All names with their titles, by class.
 #[must_use]
 pub fn list() -> String {
-    let width = Name::ALL
-        .iter()
-        .map(|name| name.as_str().len())
-        .max()
-        .unwrap_or_default();
+    let width = Name::ALL.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
     let mut text = String::new();
     for name in Name::ALL {
         text.push_str(&format!("{:<width$}  {}\n", name.as_str(), name.title()));
@@ -69,12 +63,7 @@ pub fn did_you_mean(text: &str) -> Vec<&'static str> {
     let text: String = text.to_ascii_lowercase().chars().take(64).collect();
     let mut near: Vec<(f64, &'static str)> = Name::ALL
         .iter()
-        .map(|name| {
-            (
-                strsim::jaro_winkler(&text, &name.as_str().to_ascii_lowercase()),
-                name.as_str(),
-            )
-        })
+        .map(|name| (strsim::jaro_winkler(&text, &name.as_str().to_ascii_lowercase()), name.as_str()))
         .filter(|(likeness, _)| *likeness > 0.8)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -40,10 +40,7 @@ fn main() -> ExitCode {
             return ExitCode::from(cli::USAGE);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let _ = writeln!(io::stderr(), "irsa-probe cannot start: {error}");
@@ -69,15 +66,8 @@ async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
     log_to_stderr(flags.log);
     let mut attempts = Attempts::new(pod);
     let now = Instant::now();
-    let wait = if flags.wait.is_zero() {
-        flags.timeout
-    } else {
-        flags.wait
-    };
-    let budget = Budget {
-        deadline: now + wait,
-        timeout: flags.timeout.min(wait),
-    };
+    let wait = if flags.wait.is_zero() { flags.timeout } else { flags.wait };
+    let budget = Budget { deadline: now + wait, timeout: flags.timeout.min(wait) };
     let wanted = flags.wanted();
 
     let interrupted = match signal(SignalKind::terminate()) {
@@ -88,17 +78,12 @@ async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
         },
         Err(error) => {
             tracing::warn!(%error, "SIGTERM cannot be caught");
-            attempts
-                .run(pod, &wanted, &budget, flags.wait_for_access)
-                .await;
+            attempts.run(pod, &wanted, &budget, flags.wait_for_access).await;
             false
         }
     };
 
-    let leniency = Leniency {
-        observe: flags.mode == Mode::Observe,
-        tolerate: flags.tolerate.clone(),
-    };
+    let leniency = Leniency { observe: flags.mode == Mode::Observe, tolerate: flags.tolerate.clone() };
     let container = flags.container.clone().filter(|name| !name.is_empty());
     let report = attempts.into_report(pod, container, leniency, interrupted);
     print_report(pod, &report, flags.printing.output);
@@ -127,13 +112,8 @@ fn is_text(output: Output) -> bool {
 }
 
 fn colour(pod: &Pod) -> Colour {
-    let plain =
-        pod.filled("NO_COLOR").is_some() || pod.variable("TERM").is_some_and(|term| term == "dumb");
-    if io::stdout().is_terminal() && !plain {
-        Colour::Ansi
-    } else {
-        Colour::None
-    }
+    let plain = pod.filled("NO_COLOR").is_some() || pod.variable("TERM").is_some_and(|term| term == "dumb");
+    if io::stdout().is_terminal() && !plain { Colour::Ansi } else { Colour::None }
 }
 
 /// Prints; a reader that went away is no reason to fail.
@@ -158,9 +138,7 @@ fn log_to_stderr(level: Log) {
     } else {
         to_stderr.json().boxed()
     };
-    tracing_subscriber::registry()
-        .with(layer.with_filter(ours))
-        .init();
+    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
 }
 
 async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
@@ -173,10 +151,7 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
         needed: trust_policy::Needed,
     }
     let timeout = Duration::from_secs(5);
-    let budget = Budget {
-        deadline: Instant::now() + timeout,
-        timeout,
-    };
+    let budget = Budget { deadline: Instant::now() + timeout, timeout };
     match plan::trust_policy(pod, &flags.identity.wanted(), budget).await {
         Ok((role, claims)) => {
             let answer = Answer {
@@ -202,11 +177,8 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
 
 /// Prints JSON: on one line for programs, with indentation for people.
 fn print_json(value: &impl Serialize, output: Output) {
-    let text = if is_text(output) {
-        serde_json::to_string_pretty(value)
-    } else {
-        serde_json::to_string(value)
-    };
+    let text =
+        if is_text(output) { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     match text {
         Ok(text) => print(&format!("{text}\n")),
         Err(error) => tracing::warn!(%error, "the answer could not be printed"),
@@ -229,11 +201,7 @@ fn print_page(flags: &cli::Explain) -> u8 {
                 } else {
                     format!("did you mean {}?", near.join(", "))
                 };
-                let _ = writeln!(
-                    io::stderr(),
-                    "no diagnosis is called \"{}\"; {hint}",
-                    shown(text)
-                );
+                let _ = writeln!(io::stderr(), "no diagnosis is called \"{}\"; {hint}", shown(text));
                 return cli::USAGE;
             }
         },

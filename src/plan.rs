@@ -9,13 +9,14 @@ use std::time::SystemTime;
 
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
+use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable,
-    token, token_file, token_fresh, web_identity,
+    Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
+    token_file, token_fresh, web_identity,
 };
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Recorder, need, with};
-use crate::token::Claims;
+use crate::run::{Budget, Have, Recorder, both, need, with};
+use crate::token::{Claims, Token};
 
 /// What the user wants of the checks, beyond what the pod says.
 #[derive(Debug, Clone, Default)]
@@ -61,56 +62,17 @@ pub struct Facts {
     pub identity: Option<caller_identity::Identity>,
 }
 
+/// What can be known without the network.
+struct Local {
+    identity: Have<WebIdentity>,
+    role: Have<RoleArn>,
+    token: Have<Token>,
+}
+
 /// Runs every check once, within the budget.
-pub async fn check(
-    pod: &Pod,
-    wanted: &Wanted,
-    budget: Budget,
-    run: &mut Recorder,
-    facts: &mut Facts,
-) {
-    facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
+pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
-
-    let identity = run.record(
-        Check::WebIdentity,
-        Ok(web_identity::judge(pod, wanted, facts.api_claims.as_ref())),
-    );
-    facts.role_arn = need(&identity)
-        .ok()
-        .map(|identity| identity.role_arn.clone());
-
-    let role = run.record(
-        Check::RoleArn,
-        need(&identity).map(|identity| role_arn::judge(&identity.role_arn)),
-    );
-
-    let read = with(need(&identity), async |identity| {
-        token_file::observe(pod, &identity.token_file, budget).await
-    })
-    .await;
-    let file = run.record(
-        Check::TokenFile,
-        read.map(|read| token_file::judge(read, &pod.who())),
-    );
-    facts.token_file = need(&file).ok().map(|file| (file.path.clone(), file.stat));
-
-    let decoded = need(&file).map(token::observe);
-    facts.claims = decoded
-        .as_ref()
-        .ok()
-        .and_then(|decoded| decoded.as_ref().ok())
-        .map(|token| token.claims.clone());
-    let token = run.record(
-        Check::Token,
-        decoded.map(|decoded| {
-            token::judge(
-                decoded,
-                facts.api_claims.as_ref(),
-                wanted.expect_audience.as_deref(),
-            )
-        }),
-    );
+    let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
@@ -121,102 +83,69 @@ pub async fn check(
     let endpoint = run.record(Check::StsEndpoint, endpoint);
     facts.endpoint = endpoint.as_ref().ok().cloned();
 
-    let tried = with(need(&endpoint), async |endpoint| {
-        sts_reachable::observe(pod, wanted, endpoint, budget).await
-    })
-    .await;
-    let reached = run.record(
-        Check::StsReachable,
-        tried.map(|tried| sts_reachable::judge(tried, pod.now())),
-    );
-    let (link, reached) = reached.map(sts_reachable::Connection::split).map_or_else(
-        |missing| (Err(missing), None),
-        |(link, reached)| (Ok(link), Some(reached)),
-    );
+    let tried =
+        with(need(&endpoint), async |endpoint| sts_reachable::observe(pod, wanted, endpoint, budget).await)
+            .await;
+    let reached = run.record(Check::StsReachable, tried.map(|tried| sts_reachable::judge(tried, pod.now())));
+    let (link, reached) = reached
+        .map(sts_reachable::Connection::split)
+        .map_or_else(|missing| (Err(missing), None), |(link, reached)| (Ok(link), Some(reached)));
     facts.connection = reached;
 
-    let asked = match (need(&role), need(&token), link, need(&endpoint)) {
-        (Ok(role), Ok(token), Ok(link), Ok(endpoint)) => {
-            Ok(assume_role::observe(pod, role, token, endpoint, link, budget).await)
-        }
-        (Err(missing), ..)
-        | (_, Err(missing), ..)
-        | (_, _, Err(missing), _)
-        | (.., Err(missing)) => Err(missing),
-    };
-    facts.asked = need(&asked)
-        .ok()
-        .map(|asked| (asked.request.session_name.clone(), asked.server_time()));
-    facts.request_id = need(&asked)
-        .ok()
-        .and_then(|asked| asked.request_id())
-        .map(str::to_owned);
+    let needed = both(both(need(&role), need(&token)), both(need(&endpoint), link));
+    let asked = with(needed, async |((role, token), (endpoint, link))| {
+        assume_role::observe(pod, role, token, endpoint, link, budget).await
+    })
+    .await;
+    facts.asked = need(&asked).ok().map(|asked| (asked.request.session_name.clone(), asked.server_time()));
+    facts.request_id = need(&asked).ok().and_then(|asked| asked.request_id()).map(str::to_owned);
     let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
 
     let server_time = need(&asked).ok().and_then(assume_role::Asked::server_time);
-    let _ = run.record(
-        Check::TokenFresh,
-        need(&token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now())),
-    );
+    let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
+    let _ = run.record(Check::TokenFresh, fresh);
 
-    let caller = match (need(&session), need(&asked)) {
-        (Ok(session), Ok(asked)) => Ok(caller_identity::observe(asked, session, budget).await),
-        (Err(missing), _) | (_, Err(missing)) => Err(missing),
-    };
-    let identity = run.record(
-        Check::CallerIdentity,
-        match (caller, need(&asked)) {
-            (Ok(caller), Ok(asked)) => Ok(caller_identity::judge(asked, caller)),
-            (Err(missing), _) | (_, Err(missing)) => Err(missing),
-        },
-    );
-    facts.identity = identity.ok();
+    let answer = with(both(need(&asked), need(&session)), async |(asked, session)| {
+        caller_identity::observe(asked, session, budget).await
+    })
+    .await;
+    let identity = both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer));
+    facts.identity = run.record(Check::CallerIdentity, identity).ok();
 
-    let _ = run.record(
-        Check::CredentialSources,
-        Ok(credential_sources::judge(pod, &profiles)),
-    );
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+}
+
+/// The checks of what the pod was given: its variables, the token's file, and the token.
+async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) -> Local {
+    facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
+    let api_claims = facts.api_claims.as_ref();
+    let identity = run.record(Check::WebIdentity, Ok(web_identity::judge(pod, wanted, api_claims)));
+    facts.role_arn = need(&identity).ok().map(|identity| identity.role_arn.clone());
+
+    let role = need(&identity).map(|identity| role_arn::judge(&identity.role_arn));
+    let role = run.record(Check::RoleArn, role);
+
+    let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
+    let read = with(need(&identity), observe).await;
+    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who())));
+    facts.token_file = need(&file).ok().map(|file| (file.path.clone(), file.stat));
+
+    let decoded = need(&file).map(token::observe);
+    facts.claims =
+        decoded.as_ref().ok().and_then(|decoded| decoded.as_ref().ok()).map(|token| token.claims.clone());
+    let expected = wanted.expect_audience.as_deref();
+    let token = run.record(Check::Token, decoded.map(|decoded| token::judge(decoded, api_claims, expected)));
+    Local { identity, role, token }
 }
 
 /// The role and the claims that a trust policy has to fit; without any call.
 ///
 /// # Errors
 /// The record of the checks up to the one that failed.
-pub async fn trust_policy(
-    pod: &Pod,
-    wanted: &Wanted,
-    budget: Budget,
-) -> Result<(RoleArn, Claims), Recorder> {
+pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<(RoleArn, Claims), Recorder> {
     let mut run = Recorder::default();
-    let api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
-    let identity = run.record(
-        Check::WebIdentity,
-        Ok(web_identity::judge(pod, wanted, api_claims.as_ref())),
-    );
-    let role = run.record(
-        Check::RoleArn,
-        need(&identity).map(|identity| role_arn::judge(&identity.role_arn)),
-    );
-    let read = with(need(&identity), async |identity| {
-        token_file::observe(pod, &identity.token_file, budget).await
-    })
-    .await;
-    let file = run.record(
-        Check::TokenFile,
-        read.map(|read| token_file::judge(read, &pod.who())),
-    );
-    let decoded = need(&file).map(token::observe);
-    let token = run.record(
-        Check::Token,
-        decoded.map(|decoded| {
-            token::judge(
-                decoded,
-                api_claims.as_ref(),
-                wanted.expect_audience.as_deref(),
-            )
-        }),
-    );
-    match (role, token) {
+    let local = local(pod, wanted, budget, &mut run, &mut Facts::default()).await;
+    match (local.role, local.token) {
         (Ok(role), Ok(token)) => Ok((role, token.claims)),
         _ => Err(run),
     }

@@ -4,10 +4,7 @@
 //! be given to them by value, and so that no check can open a device, wait on a pipe, or read
 //! without bound.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one file that may call them"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -54,13 +51,8 @@ impl Pod {
         variables: impl IntoIterator<Item = (N, V)>,
         clock: Clock,
     ) -> Self {
-        let variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Self {
-            variables: Arc::new(variables.collect()),
-            clock,
-        }
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { variables: Arc::new(variables.collect()), clock }
     }
 
     /// The wall clock.
@@ -75,16 +67,13 @@ impl Pod {
     /// A variable's value as it is, if the variable is set at all.
     #[must_use]
     pub fn raw_variable(&self, name: &str) -> Option<&OsStr> {
-        self.variables
-            .get(OsStr::new(name))
-            .map(OsString::as_os_str)
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
     /// A variable's value as text, with U+FFFD for what is not UTF-8, if the variable is set.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
-        self.raw_variable(name)
-            .map(|value| value.to_string_lossy().into_owned())
+        self.raw_variable(name).map(|value| value.to_string_lossy().into_owned())
     }
 
     /// Like [`Pod::variable`], where an empty value counts as not set.
@@ -95,9 +84,7 @@ impl Pod {
 
     /// All variables that are text, for a library that wants them all.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+        self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
     /// Who this process is.
@@ -121,20 +108,12 @@ impl Pod {
     ///
     /// # Errors
     /// Says which step failed, and what is known of the file by then.
-    pub async fn read(
-        &self,
-        path: &Path,
-        limit: usize,
-        until: Instant,
-    ) -> Result<FileRead, ReadError> {
+    pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let path = path.to_owned();
         let work = tokio::task::spawn_blocking(move || read_regular(&path, limit));
         match tokio::time::timeout_at(until, work).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(ReadError::Io {
-                errno: None,
-                stat: None,
-            }),
+            Ok(Err(_)) => Err(ReadError::Io { errno: None, stat: None }),
             Err(_) => Err(ReadError::Slow),
         }
     }
@@ -148,10 +127,7 @@ impl Pod {
         let path = path.to_owned();
         let work = tokio::task::spawn_blocking(move || overwrite(&path, text.as_bytes()));
         let late = || io::Error::from(io::ErrorKind::TimedOut);
-        tokio::time::timeout_at(until, work)
-            .await
-            .map_err(|_| late())?
-            .map_err(|_| late())?
+        tokio::time::timeout_at(until, work).await.map_err(|_| late())?.map_err(|_| late())?
     }
 }
 
@@ -171,17 +147,14 @@ fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// The longest leading part of the path that exists.
 fn nearest_existing(path: &Path) -> Option<PathBuf> {
-    path.ancestors()
-        .find(|part| part.symlink_metadata().is_ok())
-        .map(Path::to_owned)
+    path.ancestors().find(|part| part.symlink_metadata().is_ok()).map(Path::to_owned)
 }
 
 fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
     let handle = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| ReadError::at_open(path, errno, None))?;
-    let stat = FileStat::from(
-        &rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(path, errno, None))?,
-    );
+    let stat =
+        FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(path, errno, None))?);
     if stat.kind != FileKind::Regular {
         return Err(ReadError::NotRegular(stat));
     }
@@ -198,10 +171,7 @@ fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
     match file.take(most).read_to_end(&mut bytes) {
         Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),
         Ok(_) => Ok(FileRead { bytes, stat }),
-        Err(error) => Err(ReadError::Io {
-            errno: error.raw_os_error(),
-            stat: Some(stat),
-        }),
+        Err(error) => Err(ReadError::Io { errno: error.raw_os_error(), stat: Some(stat) }),
     }
 }
 
@@ -331,10 +301,7 @@ impl ReadError {
             Errno::NOENT | Errno::NOTDIR => Self::Missing(nearest_existing(path)),
             Errno::ACCESS | Errno::PERM => Self::Denied(stat),
             Errno::LOOP => Self::Loop,
-            other => Self::Io {
-                errno: Some(other.raw_os_error()),
-                stat,
-            },
+            other => Self::Io { errno: Some(other.raw_os_error()), stat },
         }
     }
 }
@@ -348,9 +315,7 @@ mod tests {
 
     async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, ReadError> {
         let pod = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
-        pod.read(path, limit, Instant::now() + Duration::from_secs(20))
-            .await
-            .map(|file| file.bytes)
+        pod.read(path, limit, Instant::now() + Duration::from_secs(20)).await.map(|file| file.bytes)
     }
 
     #[tokio::test]
@@ -360,28 +325,12 @@ mod tests {
         std::fs::write(dir.join("file"), b"12345").unwrap();
         std::os::unix::fs::symlink("loop", dir.join("loop")).unwrap();
         std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
-        rustix::fs::mknodat(
-            super::CWD,
-            dir.join("fifo"),
-            super::FileType::Fifo,
-            0o600.into(),
-            0,
-        )
-        .unwrap();
+        rustix::fs::mknodat(super::CWD, dir.join("fifo"), super::FileType::Fifo, 0o600.into(), 0).unwrap();
 
         assert_eq!(read(&dir.join("link"), 5).await, Ok(b"12345".to_vec()));
-        assert!(matches!(
-            read(&dir.join("file"), 4).await,
-            Err(ReadError::TooLarge { limit: 4, .. })
-        ));
-        assert_eq!(
-            read(&dir.join("none/x"), 4).await,
-            Err(ReadError::Missing(Some(dir.clone())))
-        );
-        assert!(matches!(
-            read(&dir.join("file/x"), 4).await,
-            Err(ReadError::Missing(_))
-        ));
+        assert!(matches!(read(&dir.join("file"), 4).await, Err(ReadError::TooLarge { limit: 4, .. })));
+        assert_eq!(read(&dir.join("none/x"), 4).await, Err(ReadError::Missing(Some(dir.clone()))));
+        assert!(matches!(read(&dir.join("file/x"), 4).await, Err(ReadError::Missing(_))));
         assert_eq!(read(&dir.join("loop"), 4).await, Err(ReadError::Loop));
         let kind = |result: Result<Vec<u8>, ReadError>| match result {
             Err(ReadError::NotRegular(stat)) => Some(stat.kind),
@@ -389,10 +338,7 @@ mod tests {
         };
         assert_eq!(kind(read(&dir.join("fifo"), 4).await), Some(FileKind::Fifo));
         assert_eq!(kind(read(&dir, 4).await), Some(FileKind::Directory));
-        assert_eq!(
-            kind(read(Path::new("/dev/zero"), 4).await),
-            Some(FileKind::Device)
-        );
+        assert_eq!(kind(read(Path::new("/dev/zero"), 4).await), Some(FileKind::Device));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

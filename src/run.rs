@@ -23,11 +23,7 @@ impl<T> Verdict<T> {
     /// The fact holds, with these reservations, if there are any.
     #[must_use]
     pub fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
-        if warnings.is_empty() {
-            Self::Pass(fact)
-        } else {
-            Self::Warn(fact, warnings)
-        }
+        if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
     }
 
     /// The fact does not hold.
@@ -56,6 +52,14 @@ pub type Have<T> = Result<T, Missing>;
 /// If it is missing.
 pub fn need<T>(have: &Have<T>) -> Have<&T> {
     have.as_ref().map_err(|missing| *missing)
+}
+
+/// Both facts, or the first that is missing.
+///
+/// # Errors
+/// If either is missing.
+pub fn both<A, B>(one: Have<A>, other: Have<B>) -> Have<(A, B)> {
+    Ok((one?, other?))
 }
 
 /// Runs an observation on a fact, if the fact is there.
@@ -103,10 +107,7 @@ pub struct Recorder {
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self {
-            steps: Vec::new(),
-            mark: Instant::now(),
-        }
+        Self { steps: Vec::new(), mark: Instant::now() }
     }
 }
 
@@ -115,9 +116,7 @@ impl Recorder {
     pub fn record<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>) -> Have<T> {
         let (ending, evidence, have) = match verdict {
             Ok(Verdict::Pass(fact)) => (Ending::Pass, fact.evidence(), Ok(fact)),
-            Ok(Verdict::Warn(fact, warnings)) => {
-                (Ending::Warn(warnings), fact.evidence(), Ok(fact))
-            }
+            Ok(Verdict::Warn(fact, warnings)) => (Ending::Warn(warnings), fact.evidence(), Ok(fact)),
             Ok(Verdict::Fail(diagnosis)) => {
                 let evidence = diagnosis.evidence();
                 (Ending::Fail(diagnosis), evidence, Err(Missing(check)))
@@ -125,12 +124,7 @@ impl Recorder {
             Err(missing) => (Ending::Skipped(missing), Evidence::new(), Err(missing)),
         };
         let now = Instant::now();
-        self.steps.push(Step {
-            check,
-            ending,
-            evidence,
-            took: now.saturating_duration_since(self.mark),
-        });
+        self.steps.push(Step { check, ending, evidence, took: now.saturating_duration_since(self.mark) });
         self.mark = now;
         have
     }
@@ -141,12 +135,7 @@ impl Recorder {
         for check in Check::ALL {
             if !self.steps.iter().any(|step| step.check == check) {
                 let (ending, evidence) = (Ending::Interrupted, Evidence::new());
-                self.steps.push(Step {
-                    check,
-                    ending,
-                    evidence,
-                    took: Duration::ZERO,
-                });
+                self.steps.push(Step { check, ending, evidence, took: Duration::ZERO });
             }
         }
         self.steps
@@ -194,12 +183,8 @@ impl Budget {
     /// would fit in afterwards: a shorter one could only end in a time-out of its own making.
     #[must_use]
     pub fn pause(&self, passes: u32) -> Option<Duration> {
-        let cap =
-            (BACKOFF.0 * 2_u32.saturating_pow(passes.min(16).saturating_sub(1))).min(BACKOFF.1);
-        let left = self
-            .deadline
-            .saturating_duration_since(Instant::now())
-            .checked_sub(self.timeout)?;
+        let cap = (BACKOFF.0 * 2_u32.saturating_pow(passes.min(16).saturating_sub(1))).min(BACKOFF.1);
+        let left = self.deadline.saturating_duration_since(Instant::now()).checked_sub(self.timeout)?;
         Some(cap.mul_f64(fastrand::f64()).min(left))
     }
 }
@@ -222,12 +207,7 @@ mod tests {
     }
 
     fn transient() -> Diagnosis {
-        DnsUnavailable {
-            host: "h".to_owned(),
-            servers: Vec::new(),
-            fault: DnsFault::TimedOut,
-        }
-        .into()
+        DnsUnavailable { host: "h".to_owned(), servers: Vec::new(), fault: DnsFault::TimedOut }.into()
     }
 
     #[test]
@@ -264,10 +244,6 @@ mod tests {
             timeout: Duration::from_secs(5),
         };
         assert!(budget(4).pause(1).is_none());
-        assert!(
-            budget(60)
-                .pause(30)
-                .is_some_and(|pause| pause <= Duration::from_secs(10))
-        );
+        assert!(budget(60).pause(30).is_some_and(|pause| pause <= Duration::from_secs(10)));
     }
 }

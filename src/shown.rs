@@ -69,11 +69,7 @@ fn without_tokens(raw: &str) -> Cow<'_, str> {
         let end = token.find(|c| !is_word(c)).unwrap_or(token.len());
         let (word, after) = token.split_at(end);
         text.push_str(before);
-        text.push_str(if word.contains('.') || word.len() > 40 {
-            "[token not shown]"
-        } else {
-            word
-        });
+        text.push_str(if word.contains('.') || word.len() > 40 { "[token not shown]" } else { word });
         rest = after;
     }
     text.push_str(rest);
@@ -90,9 +86,8 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         text.push_str(before);
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#'))
-            .unwrap_or(after.len());
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).unwrap_or(after.len());
         let (authority, tail) = after.split_at(end);
         match authority.rsplit_once('@') {
             Some((_, host)) => {
@@ -112,8 +107,7 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
 pub fn sh(raw: &str) -> String {
     let text = shown_up_to(COMMAND_CHARS, raw);
     let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
     };
     if !text.is_empty() && text.chars().all(plain) {
         text
@@ -126,9 +120,7 @@ pub fn sh(raw: &str) -> String {
 #[must_use]
 pub fn utc(time: SystemTime) -> String {
     let seconds = DateTime::from(time).secs();
-    DateTime::from_secs(seconds)
-        .fmt(Format::DateTime)
-        .unwrap_or_else(|_| format!("@{seconds}"))
+    DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_else(|_| format!("@{seconds}"))
 }
 
 /// A span of time in words, to the second from two seconds on.
@@ -176,22 +168,10 @@ mod tests {
         for (raw, expected) in [
             ("plain", "plain".to_owned()),
             ("a\u{1b}[31mred\n", "a\\u{1b}[31mred\\n".to_owned()),
-            (
-                "sts\u{200b}.amazonaws.com",
-                "sts\\u{200b}.amazonaws.com".to_owned(),
-            ),
-            (
-                "http://user:pa@ss@proxy:3128/x",
-                "http://[credentials not shown]@proxy:3128/x".to_owned(),
-            ),
-            (
-                "say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now",
-                "say [token not shown] now".to_owned(),
-            ),
-            (
-                &long,
-                format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS)),
-            ),
+            ("sts\u{200b}.amazonaws.com", "sts\\u{200b}.amazonaws.com".to_owned()),
+            ("http://user:pa@ss@proxy:3128/x", "http://[credentials not shown]@proxy:3128/x".to_owned()),
+            ("say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now", "say [token not shown] now".to_owned()),
+            (&long, format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS))),
         ] {
             assert_eq!(shown(raw), expected);
         }
@@ -200,10 +180,7 @@ mod tests {
     #[test]
     fn a_pasted_word_cannot_run_anything() {
         for (raw, expected) in [
-            (
-                "arn:aws:iam::111122223333:role/a",
-                "arn:aws:iam::111122223333:role/a",
-            ),
+            ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/a"),
             ("x; rm -rf /", "'x; rm -rf /'"),
             ("it's", r"'it'\''s'"),
             ("", "''"),

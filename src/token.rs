@@ -64,14 +64,9 @@ impl ServiceAccount {
     /// The service account that a `sub` claim names.
     #[must_use]
     pub fn of_subject(subject: &str) -> Option<Self> {
-        let (namespace, name) = subject
-            .strip_prefix("system:serviceaccount:")?
-            .split_once(':')?;
+        let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
         let ok = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
-        ok.then(|| Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        ok.then(|| Self { namespace: namespace.to_owned(), name: name.to_owned() })
     }
 }
 
@@ -85,9 +80,7 @@ impl Claims {
     /// How long the token lives, from issue to expiry.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
-        self.expires_at
-            .duration_since(self.issued_at)
-            .unwrap_or_default()
+        self.expires_at.duration_since(self.issued_at).unwrap_or_default()
     }
 }
 
@@ -159,16 +152,11 @@ pub fn decode(text: &str) -> Result<Claims, TokenFault> {
 }
 
 fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, TokenFault> {
-    let bytes = URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| TokenFault::NotBase64(part))?;
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenFault::NotBase64(part))?;
     serde_json::from_slice(&bytes).map_err(|_| TokenFault::NotJson(part))
 }
 
-fn text_claim(
-    claims: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<String>, TokenFault> {
+fn text_claim(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenFault> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
@@ -177,10 +165,7 @@ fn text_claim(
     }
 }
 
-fn time_claim(
-    claims: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<SystemTime>, TokenFault> {
+fn time_claim(claims: &Map<String, Value>, name: &'static str) -> Result<Option<SystemTime>, TokenFault> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value
@@ -188,9 +173,7 @@ fn time_claim(
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             // A year 9999 that the clock can still add to: later times cannot be written as a date.
             .filter(|since| since.as_secs() < 253_402_300_799)
-            .and_then(|since| {
-                SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs()))
-            })
+            .and_then(|since| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(since.as_secs())))
             .map(Some)
             .ok_or(TokenFault::ClaimMistyped(name, "a time in seconds")),
     }
@@ -208,27 +191,14 @@ fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, TokenFault> {
             .ok_or(mistyped)?,
         Some(_) => return Err(mistyped),
     };
-    if audience.is_empty() {
-        Err(TokenFault::ClaimMissing("aud"))
-    } else {
-        Ok(audience)
-    }
+    if audience.is_empty() { Err(TokenFault::ClaimMissing("aud")) } else { Ok(audience) }
 }
 
 fn bound(claims: &Map<String, Value>) -> Bound {
     let of = |object: &str, field: &str| {
-        claims
-            .get("kubernetes.io")?
-            .get(object)?
-            .get(field)?
-            .as_str()
-            .map(str::to_owned)
+        claims.get("kubernetes.io")?.get(object)?.get(field)?.as_str().map(str::to_owned)
     };
-    Bound {
-        pod: of("pod", "name"),
-        pod_uid: of("pod", "uid"),
-        node: of("node", "name"),
-    }
+    Bound { pod: of("pod", "name"), pod_uid: of("pod", "uid"), node: of("node", "name") }
 }
 
 #[cfg(test)]
@@ -253,30 +223,16 @@ mod tests {
         assert_eq!(claims.algorithm, "RS256");
         assert_eq!(claims.audience, ["sts.amazonaws.com"]);
         assert_eq!(claims.lifetime().as_secs(), 86_400);
-        assert_eq!(
-            claims.bound.pod.as_deref(),
-            Some("checkout-6d5f9c7b8-abcde")
-        );
+        assert_eq!(claims.bound.pod.as_deref(), Some("checkout-6d5f9c7b8-abcde"));
         assert_eq!(claims.bound.node.as_deref(), Some("node1"));
-        let account = ServiceAccount {
-            namespace: "payments".to_owned(),
-            name: "checkout".to_owned(),
-        };
+        let account = ServiceAccount { namespace: "payments".to_owned(), name: "checkout".to_owned() };
         assert_eq!(claims.service_account(), Some(account));
     }
 
     #[test]
     fn tokens_from_elsewhere() {
-        let account = Some(ServiceAccount {
-            namespace: "payments".to_owned(),
-            name: "checkout".to_owned(),
-        });
-        assert_eq!(
-            decode(LEGACY),
-            Err(TokenFault::LegacySecret {
-                service_account: account
-            })
-        );
+        let account = Some(ServiceAccount { namespace: "payments".to_owned(), name: "checkout".to_owned() });
+        assert_eq!(decode(LEGACY), Err(TokenFault::LegacySecret { service_account: account }));
         let requested = decode(REQUESTED).unwrap();
         assert_eq!(requested.audience, ["sts.amazonaws.com", "vault"]);
         assert_eq!(requested.bound.pod, None);
@@ -300,30 +256,15 @@ mod tests {
             ("bm8.e30.c2ln".to_owned(), TokenFault::NotJson("header")),
             ("e30.W10.c2ln".to_owned(), TokenFault::NotJson("payload")),
             ("e30.e30.".to_owned(), TokenFault::NotBase64("signature")),
-            (
-                jwt(&json!({"alg": "none"}), &good),
-                TokenFault::Algorithm("none".to_owned()),
-            ),
+            (jwt(&json!({"alg": "none"}), &good), TokenFault::Algorithm("none".to_owned())),
             (jwt(&json!({}), &good), TokenFault::ClaimMissing("alg")),
             (with("sub", Value::Null), TokenFault::ClaimMissing("sub")),
             (with("iss", json!("")), TokenFault::ClaimMissing("iss")),
             (with("aud", json!([])), TokenFault::ClaimMissing("aud")),
-            (
-                with("aud", json!([1])),
-                TokenFault::ClaimMistyped("aud", "a text or a list of texts"),
-            ),
-            (
-                with("exp", json!("soon")),
-                TokenFault::ClaimMistyped("exp", "a time in seconds"),
-            ),
-            (
-                with("exp", json!(1e300)),
-                TokenFault::ClaimMistyped("exp", "a time in seconds"),
-            ),
-            (
-                with("iat", json!(-5)),
-                TokenFault::ClaimMistyped("iat", "a time in seconds"),
-            ),
+            (with("aud", json!([1])), TokenFault::ClaimMistyped("aud", "a text or a list of texts")),
+            (with("exp", json!("soon")), TokenFault::ClaimMistyped("exp", "a time in seconds")),
+            (with("exp", json!(1e300)), TokenFault::ClaimMistyped("exp", "a time in seconds")),
+            (with("iat", json!(-5)), TokenFault::ClaimMistyped("iat", "a time in seconds")),
         ] {
             assert_eq!(decode(&text), Err(fault), "{text}");
         }

@@ -84,14 +84,8 @@ impl TrustPolicy {
 
 /// The audience that IAM looks at: the usual one if the token has it, else the first.
 fn audience(claims: &Claims) -> String {
-    let usual = claims
-        .audience
-        .iter()
-        .find(|audience| *audience == USUAL_AUDIENCE);
-    usual
-        .or_else(|| claims.audience.first())
-        .cloned()
-        .unwrap_or_default()
+    let usual = claims.audience.iter().find(|audience| *audience == USUAL_AUDIENCE);
+    usual.or_else(|| claims.audience.first()).cloned().unwrap_or_default()
 }
 
 /// An issuer as IAM writes it in ARNs and condition keys: without its scheme.
@@ -104,31 +98,22 @@ pub fn issuer_in_iam(issuer: &str) -> &str {
 #[must_use]
 pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
     let provider = issuer_in_iam(&claims.issuer);
-    let provider_arn = format!(
-        "arn:{}:iam::{}:oidc-provider/{provider}",
-        role.partition.id, role.account
-    );
+    let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{provider}", role.partition.id, role.account);
     let client_id = audience(claims);
     let region = match role.partition.id {
         "aws" => String::new(),
         _ => format!(" --region {}", role.partition.home_region),
     };
-    let conditions = [
-        (format!("{provider}:sub"), claims.subject.clone()),
-        (format!("{provider}:aud"), client_id.clone()),
-    ];
+    let conditions =
+        [(format!("{provider}:sub"), claims.subject.clone()), (format!("{provider}:aud"), client_id.clone())];
     Needed {
         trust_policy: TrustPolicy {
             version: "2012-10-17",
             statement: [Statement {
                 effect: "Allow",
-                principal: Principal {
-                    federated: provider_arn.clone(),
-                },
+                principal: Principal { federated: provider_arn.clone() },
                 action: "sts:AssumeRoleWithWebIdentity",
-                condition: Condition {
-                    string_equals: BTreeMap::from(conditions),
-                },
+                condition: Condition { string_equals: BTreeMap::from(conditions) },
             }],
         },
         commands: Commands {
@@ -147,11 +132,7 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
                 sh(&client_id)
             ),
         },
-        oidc_provider: OidcProvider {
-            arn: provider_arn,
-            url: claims.issuer.clone(),
-            client_id,
-        },
+        oidc_provider: OidcProvider { arn: provider_arn, url: claims.issuer.clone(), client_id },
     }
 }
 
@@ -175,21 +156,12 @@ mod tests {
         );
         let statement: serde_json::Value =
             serde_json::from_str(&needed.trust_policy.statement_text()).unwrap();
-        assert_eq!(
-            statement["Principal"]["Federated"],
-            needed.oidc_provider.arn
-        );
+        assert_eq!(statement["Principal"]["Federated"], needed.oidc_provider.arn);
         let equals = &statement["Condition"]["StringEquals"];
-        assert_eq!(
-            equals[format!("{provider}:sub")],
-            "system:serviceaccount:payments:checkout"
-        );
+        assert_eq!(equals[format!("{provider}:sub")], "system:serviceaccount:payments:checkout");
         assert_eq!(equals[format!("{provider}:aud")], "sts.amazonaws.com");
         assert!(
-            needed
-                .commands
-                .show_trust_policy
-                .contains("--region cn-north-1 --role-name payments-checkout ")
+            needed.commands.show_trust_policy.contains("--region cn-north-1 --role-name payments-checkout ")
         );
     }
 
@@ -198,9 +170,6 @@ mod tests {
         let mut claims = token::decode(TWO).unwrap();
         claims.audience.reverse();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        assert_eq!(
-            needed(&claims, &role).oidc_provider.client_id,
-            "sts.amazonaws.com"
-        );
+        assert_eq!(needed(&claims, &role).oidc_provider.client_id, "sts.amazonaws.com");
     }
 }

@@ -32,49 +32,26 @@ fn report(finished: &Finished) -> Value {
 }
 
 fn alone(args: &[&str], variables: &[(&str, &[u8])]) -> Output {
-    let variables = variables
-        .iter()
-        .map(|(name, value)| (name, std::ffi::OsStr::from_bytes(value)));
-    Command::new(PROGRAM)
-        .args(args)
-        .env_clear()
-        .envs(variables)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+    let variables = variables.iter().map(|(name, value)| (name, std::ffi::OsStr::from_bytes(value)));
+    Command::new(PROGRAM).args(args).env_clear().envs(variables).stdin(Stdio::null()).output().unwrap()
 }
 
 #[tokio::test]
 async fn a_healthy_pod_costs_one_lookup_one_connection_and_two_requests() {
     let finished = run("", &["--container", "irsa-probe"]).await;
     let report = report(&finished);
-    assert_eq!(
-        (finished.status, report["outcome"].as_str()),
-        (Exit::Code(0), Some("pass")),
-        "{report}"
-    );
+    assert_eq!((finished.status, report["outcome"].as_str()), (Exit::Code(0), Some("pass")), "{report}");
     assert_eq!(report["identity"]["account"], "111122223333");
     assert_eq!(report["pod"]["container"], "irsa-probe");
     assert_eq!(report["pod"]["service_account"], "checkout");
     assert_eq!(report["attempts"], 1);
 
     assert_eq!((finished.connections, finished.handshakes), (1, 1));
-    let asked: BTreeSet<&str> = finished
-        .dns_queries
-        .iter()
-        .map(|query| query.name.trim_end_matches('.'))
-        .collect();
+    let asked: BTreeSet<&str> =
+        finished.dns_queries.iter().map(|query| query.name.trim_end_matches('.')).collect();
     assert_eq!(asked, BTreeSet::from(["sts.eu-west-1.amazonaws.com"]));
-    assert_eq!(
-        finished.dns_queries.len(),
-        2,
-        "one query for each address family"
-    );
-    let actions: Vec<&str> = finished
-        .requests
-        .iter()
-        .map(|request| request.action.as_str())
-        .collect();
+    assert_eq!(finished.dns_queries.len(), 2, "one query for each address family");
+    let actions: Vec<&str> = finished.requests.iter().map(|request| request.action.as_str()).collect();
     assert_eq!(actions, ["AssumeRoleWithWebIdentity", "GetCallerIdentity"]);
 }
 
@@ -88,11 +65,7 @@ async fn the_credentials_are_asked_for_without_any_power() {
     let policy: Value = serde_json::from_str(request.field("Policy").unwrap()).unwrap();
     let statement = &policy["Statement"][0];
     assert_eq!(
-        (
-            &statement["Effect"],
-            &statement["Action"],
-            &statement["Resource"]
-        ),
+        (&statement["Effect"], &statement["Action"], &statement["Resource"]),
         (&"Deny".into(), &"*".into(), &"*".into())
     );
 }
@@ -129,57 +102,33 @@ async fn what_may_pass_is_tried_again() {
     "#;
     let finished = run(later, &["--wait", "60s"]).await;
     let report = report(&finished);
-    assert_eq!(
-        (finished.status, report["attempts"].as_u64()),
-        (Exit::Code(0), Some(3)),
-        "{report}"
-    );
+    assert_eq!((finished.status, report["attempts"].as_u64()), (Exit::Code(0), Some(3)), "{report}");
     let log = String::from_utf8_lossy(&finished.stderr);
-    assert!(
-        log.lines()
-            .all(|line| serde_json::from_str::<Value>(line).is_ok()),
-        "{log}"
-    );
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
     assert!(log.contains("trying again"), "{log}");
 }
 
 #[tokio::test]
 async fn zero_wait_is_one_attempt() {
     let finished = run("[sts]\naccept = \"refused\"\n", &["--wait", "0s"]).await;
-    assert_eq!(
-        (finished.status, report(&finished)["attempts"].as_u64()),
-        (Exit::Code(13), Some(1))
-    );
+    assert_eq!((finished.status, report(&finished)["attempts"].as_u64()), (Exit::Code(13), Some(1)));
 }
 
 #[tokio::test]
 async fn a_permanent_finding_is_not_waited_on_although_the_network_fails_too() {
-    let finished = run(
-        "[sts]\naccept = \"refused\"\n[file]\nkind = \"empty\"\n",
-        &["--wait", "60s"],
-    )
-    .await;
+    let finished = run("[sts]\naccept = \"refused\"\n[file]\nkind = \"empty\"\n", &["--wait", "60s"]).await;
     let report = report(&finished);
-    assert_eq!(
-        (finished.status, report["attempts"].as_u64()),
-        (Exit::Code(11), Some(1))
-    );
+    assert_eq!((finished.status, report["attempts"].as_u64()), (Exit::Code(11), Some(1)));
     assert_eq!(report["diagnosis"]["name"], "TokenFileEmpty");
     assert_eq!(report["warnings"][0]["name"], "StsConnectionRefused");
 }
 
 #[tokio::test]
 async fn observing_and_tolerating_exit_with_zero_and_still_report() {
-    for args in [
-        &["--mode", "observe"][..],
-        &["--tolerate", "unreachable,refused"],
-    ] {
+    for args in [&["--mode", "observe"][..], &["--tolerate", "unreachable,refused"]] {
         let finished = run(REFUSED, args).await;
         let report = report(&finished);
-        assert_eq!(
-            (finished.status, report["outcome"].as_str()),
-            (Exit::Code(0), Some("fail"))
-        );
+        assert_eq!((finished.status, report["outcome"].as_str()), (Exit::Code(0), Some("fail")));
         assert_eq!(report["exit_code"], 0);
         assert_eq!(report["diagnosis"]["name"], "AssumeRoleNotAuthorized");
     }
@@ -189,17 +138,12 @@ async fn observing_and_tolerating_exit_with_zero_and_still_report() {
 
 #[tokio::test]
 async fn sigterm_ends_it_in_the_middle_of_a_lookup_with_a_report() {
-    let finished = run(
-        "signal_after_ms = 1500\n[dns]\nmode = \"silent\"\n",
-        &["--wait", "50s", "--timeout", "45s"],
-    )
-    .await;
+    let finished =
+        run("signal_after_ms = 1500\n[dns]\nmode = \"silent\"\n", &["--wait", "50s", "--timeout", "45s"])
+            .await;
     let report = report(&finished);
     assert_eq!(finished.status, Exit::Code(143), "{report}");
-    assert_eq!(
-        (&report["interrupted"], &report["exit_code"]),
-        (&true.into(), &143.into())
-    );
+    assert_eq!((&report["interrupted"], &report["exit_code"]), (&true.into(), &143.into()));
     assert_eq!(report["checks"][3]["outcome"], "pass");
     assert_eq!(report["checks"][5]["skipped_because"], "interrupted");
     assert!(!finished.termination_log.is_empty());
@@ -207,11 +151,9 @@ async fn sigterm_ends_it_in_the_middle_of_a_lookup_with_a_report() {
 
 #[tokio::test]
 async fn sigterm_between_attempts_reports_what_the_last_one_found() {
-    let finished = run(
-        "signal_after_ms = 4000\n[dns]\nmode = \"servfail\"\n",
-        &["--wait", "50s", "--timeout", "10s"],
-    )
-    .await;
+    let finished =
+        run("signal_after_ms = 4000\n[dns]\nmode = \"servfail\"\n", &["--wait", "50s", "--timeout", "10s"])
+            .await;
     let report = report(&finished);
     assert_eq!(finished.status, Exit::Code(143), "{report}");
     assert_eq!(report["diagnosis"]["name"], "DnsUnavailable");
@@ -220,12 +162,7 @@ async fn sigterm_between_attempts_reports_what_the_last_one_found() {
 #[tokio::test]
 async fn a_name_server_that_never_answers_for_ipv6_does_not_matter() {
     let finished = run("[dns]\nmode = \"silent-for-ipv6\"\n", &[]).await;
-    assert_eq!(
-        finished.status,
-        Exit::Code(0),
-        "{}",
-        String::from_utf8_lossy(&finished.stdout)
-    );
+    assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
 }
 
 #[tokio::test]
@@ -233,22 +170,9 @@ async fn a_proxy_with_a_password_works_and_is_not_printed() {
     let toml = "[sts]\nendpoint = \"none\"\n[proxy]\nmode = \"auth\"\ncredentials = \"user-of-proxy:pass-of-proxy\"\nhost = \"proxy.corp.example\"\n";
     for output in ["json", "text"] {
         let finished = run(toml, &["--output", output]).await;
-        assert_eq!(
-            finished.status,
-            Exit::Code(0),
-            "{}",
-            String::from_utf8_lossy(&finished.stdout)
-        );
-        assert_eq!(
-            finished.proxy_connects[0].target,
-            "sts.eu-west-1.amazonaws.com:443"
-        );
-        assert!(
-            finished
-                .dns_queries
-                .iter()
-                .all(|query| query.name.starts_with("proxy.corp.example"))
-        );
+        assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
+        assert_eq!(finished.proxy_connects[0].target, "sts.eu-west-1.amazonaws.com:443");
+        assert!(finished.dns_queries.iter().all(|query| query.name.starts_with("proxy.corp.example")));
     }
 }
 
@@ -260,12 +184,7 @@ async fn a_server_that_echoes_the_token_gets_nothing_printed() {
         );
         for output in ["json", "text"] {
             let finished = run(&toml, &["--output", output]).await;
-            assert_eq!(
-                finished.status,
-                Exit::Code(12),
-                "{}",
-                String::from_utf8_lossy(&finished.stdout)
-            );
+            assert_eq!(finished.status, Exit::Code(12), "{}", String::from_utf8_lossy(&finished.stdout));
         }
     }
 }
@@ -279,14 +198,8 @@ async fn hostile_claims_do_not_reach_the_terminal_or_a_pasted_command() {
     let finished = run(toml, &["--output", "text"]).await;
     let text = String::from_utf8_lossy(&finished.stdout);
     assert!(!text.contains('\u{1b}'), "{text}");
-    for line in text
-        .lines()
-        .filter(|line| line.trim_start().starts_with("aws "))
-    {
-        assert!(
-            !line.contains("; rm") || line.contains("'https://oidc.example/"),
-            "{line}"
-        );
+    for line in text.lines().filter(|line| line.trim_start().starts_with("aws ")) {
+        assert!(!line.contains("; rm") || line.contains("'https://oidc.example/"), "{line}");
     }
 }
 
@@ -310,12 +223,7 @@ async fn rotation_under_way_does_not_matter() {
     let running = async {
         for _ in 0..5 {
             let finished = world.run(Path::new(PROGRAM), &[]).await.unwrap();
-            assert_eq!(
-                finished.status,
-                Exit::Code(0),
-                "{}",
-                String::from_utf8_lossy(&finished.stdout)
-            );
+            assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
         }
     };
     tokio::select! {
@@ -326,12 +234,9 @@ async fn rotation_under_way_does_not_matter() {
 
 #[test]
 fn wrong_flags_are_told_from_findings() {
-    for args in [
-        &["--no-such-flag"][..],
-        &["--wait", "soon"],
-        &["explain", "NotInjcted"],
-        &["no-such-command"],
-    ] {
+    for args in
+        [&["--no-such-flag"][..], &["--wait", "soon"], &["explain", "NotInjcted"], &["no-such-command"]]
+    {
         let output = alone(args, &[]);
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());
@@ -340,10 +245,7 @@ fn wrong_flags_are_told_from_findings() {
         String::from_utf8_lossy(&alone(&["explain", "NotInjcted"], &[]).stderr)
             .contains("did you mean NotInjected")
     );
-    assert_eq!(
-        alone(&[], &[("IRSA_PROBE_MODE", b"maybe")]).status.code(),
-        Some(64)
-    );
+    assert_eq!(alone(&[], &[("IRSA_PROBE_MODE", b"maybe")]).status.code(), Some(64));
     for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
         assert_eq!(alone(args, &[]).status.code(), Some(0), "{args:?}");
     }
@@ -355,10 +257,7 @@ fn a_token_among_the_arguments_is_not_repeated() {
     for args in [&[token][..], &["--wait", token], &["explain", token]] {
         let output = alone(args, &[]);
         assert_eq!(output.status.code(), Some(64));
-        assert!(
-            !String::from_utf8_lossy(&output.stderr).contains("c2lnbmF0dXJlLXNlY3JldA"),
-            "{args:?}"
-        );
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("c2lnbmF0dXJlLXNlY3JldA"), "{args:?}");
     }
 }
 
@@ -369,26 +268,16 @@ fn explain_shows_a_page_in_any_case_and_the_list() {
     let list = alone(&["explain", "--output", "json"], &[]);
     let list: Value = serde_json::from_slice(&list.stdout).unwrap();
     let first = &list["diagnoses"][0];
-    assert_eq!(
-        (&first["name"], &first["class"]),
-        (&"NotInjected".into(), &"not-injected".into())
-    );
+    assert_eq!((&first["name"], &first["class"]), (&"NotInjected".into(), &"not-injected".into()));
     let page = alone(&["explain", "NotInjected", "--output", "json"], &[]);
     let page: Value = serde_json::from_slice(&page.stdout).unwrap();
     assert!(page["page"].as_str().unwrap().contains("## Fix"));
 }
 
-const ROLE: (&str, &[u8]) = (
-    "AWS_ROLE_ARN",
-    b"arn:aws-us-gov:iam::111122223333:role/payments-checkout",
-);
+const ROLE: (&str, &[u8]) = ("AWS_ROLE_ARN", b"arn:aws-us-gov:iam::111122223333:role/payments-checkout");
 const TOKEN: (&str, &[u8]) = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
-    concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/recorded/projected-token.jwt"
-    )
-    .as_bytes(),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/projected-token.jwt").as_bytes(),
 );
 
 #[test]
@@ -408,17 +297,11 @@ fn trust_policy_needs_no_network() {
         statement["Condition"]["StringEquals"][format!("{provider}:sub")],
         "system:serviceaccount:payments:checkout"
     );
-    assert_eq!(
-        answer["oidc_provider"]["url"],
-        format!("https://{provider}")
-    );
+    assert_eq!(answer["oidc_provider"]["url"], format!("https://{provider}"));
     let commands = answer["commands"].as_object().unwrap();
     for command in commands.values() {
         let command = command.as_str().unwrap();
-        assert!(
-            command.starts_with("aws iam get-") || command.starts_with("aws iam create-"),
-            "{command}"
-        );
+        assert!(command.starts_with("aws iam get-") || command.starts_with("aws iam create-"), "{command}");
         assert!(command.contains("--region us-gov-west-1"), "{command}");
     }
 }
@@ -436,21 +319,9 @@ fn huge_and_binary_variables_are_named_and_cut() {
     let huge = vec![b'x'; 100_000];
     for (variable, value, expected) in [
         ("AWS_ROLE_ARN", &huge[..], "RoleArnMalformed"),
-        (
-            "AWS_ROLE_ARN",
-            b"arn:aws:iam::111122223333:role/\xff\xfe",
-            "RoleArnMalformed",
-        ),
-        (
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            &huge[..],
-            "TokenFileReadFailed",
-        ),
-        (
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            b"/\xff\n\x1b[2J",
-            "TokenFileMissing",
-        ),
+        ("AWS_ROLE_ARN", b"arn:aws:iam::111122223333:role/\xff\xfe", "RoleArnMalformed"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", &huge[..], "TokenFileReadFailed"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", b"/\xff\n\x1b[2J", "TokenFileMissing"),
         ("AWS_REGION", &huge[..], "RegionMalformed"),
         ("AWS_REGION", b"\xff", "RegionMalformed"),
     ] {
@@ -471,15 +342,7 @@ fn huge_and_binary_variables_are_named_and_cut() {
 
 #[test]
 fn a_full_disk_or_a_closed_pipe_changes_no_exit_code() {
-    let full = std::fs::OpenOptions::new()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
-    let status = Command::new(PROGRAM)
-        .env_clear()
-        .stdout(full)
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = Command::new(PROGRAM).env_clear().stdout(full).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(10));
 }

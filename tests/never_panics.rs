@@ -33,37 +33,20 @@ fn json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         ".{0,40}".prop_map(Value::from),
     ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop::collection::vec(inner, 0..4).prop_map(Value::from)
-    })
+    leaf.prop_recursive(3, 16, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::from))
 }
 
 /// A JWT of arbitrary claims under the names that matter.
 fn jwt() -> impl Strategy<Value = String> {
-    let names = prop::sample::select(vec![
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "iat",
-        "nbf",
-        "kubernetes.io",
-        "alg",
-        "kid",
-    ]);
+    let names =
+        prop::sample::select(vec!["iss", "sub", "aud", "exp", "iat", "nbf", "kubernetes.io", "alg", "kid"]);
     let object = prop::collection::vec((names, json()), 0..9).prop_map(|fields| {
-        Value::from_iter(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value)),
-        )
+        Value::from_iter(fields.into_iter().map(|(name, value)| (name.to_owned(), value)))
     });
     let object = object.boxed();
     (object.clone(), object).prop_map(|(header, payload)| {
         use base64::Engine;
-        let part = |value: Value| {
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
-        };
+        let part = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.c2ln", part(header), part(payload))
     })
 }
@@ -106,10 +89,7 @@ fn http(status: u16, body: &[u8]) -> Vec<u8> {
 }
 
 fn pod() -> Pod {
-    Pod::recorded(
-        [("A", "b")],
-        Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_460_000)),
-    )
+    Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_460_000)))
 }
 
 fn request() -> Request {
@@ -123,10 +103,7 @@ fn request() -> Request {
 
 /// What the client makes of these bytes as the answer to its first request.
 fn answered(bytes: Vec<u8>) -> Reply<Session> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (ours, mut theirs) = tokio::io::duplex(1 << 20);
         tokio::spawn(async move {
@@ -137,12 +114,7 @@ fn answered(bytes: Vec<u8>) -> Reply<Session> {
             let _ = theirs.read(&mut request).await;
         });
         let link = Link::over(TokioIo::new(ours)).await.unwrap();
-        let sts = Sts::new(
-            &pod(),
-            link,
-            "http://sts.example".to_owned(),
-            "eu-west-1".to_owned(),
-        );
+        let sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
         let token = Secret::new(PROJECTED.to_owned());
         sts.assume(
             "arn:aws:iam::111122223333:role/a",
@@ -241,7 +213,5 @@ proptest! {
 fn the_unspoilt_answers_are_understood() {
     assert!(answered(http(200, GIVEN.as_bytes())).result.is_ok());
     let refused = answered(http(403, REFUSED.as_bytes()));
-    assert!(
-        matches!(refused.result, Err(CallFault::Refused(refusal)) if refusal.code == "AccessDenied")
-    );
+    assert!(matches!(refused.result, Err(CallFault::Refused(refusal)) if refusal.code == "AccessDenied"));
 }

@@ -1,9 +1,6 @@
 //! The pages of the catalogue: none missing, none left over, each in its form, no name reused.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the folder of pages is listed, to find strays"
-)]
+#![expect(clippy::disallowed_methods, reason = "the folder of pages is listed, to find strays")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,42 +12,22 @@ use testbed::scenario::Scenario;
 /// Every name that was ever published, in order; it only grows.
 const PUBLISHED: &str = include_str!("published-names.txt");
 
-const SECTIONS: [&str; 5] = [
-    "What it means",
-    "Why it happens",
-    "Fix",
-    "Confirm",
-    "Scenario",
-];
+const SECTIONS: [&str; 5] = ["What it means", "Why it happens", "Fix", "Confirm", "Scenario"];
 
 #[test]
 fn names_are_never_dropped_and_never_missing_from_the_list() {
     let published: BTreeSet<&str> = PUBLISHED.lines().collect();
     let names: BTreeSet<&str> = Name::ALL.iter().map(|name| name.as_str()).collect();
     assert_eq!(published, names);
-    assert_eq!(
-        PUBLISHED.lines().count(),
-        names.len(),
-        "a name is listed twice"
-    );
+    assert_eq!(PUBLISHED.lines().count(), names.len(), "a name is listed twice");
 }
 
 #[test]
 fn there_is_no_page_without_a_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis");
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let files = files.filter_map(|name| {
-        name.to_str()
-            .unwrap()
-            .strip_suffix(".md")
-            .map(str::to_owned)
-    });
-    let names: BTreeSet<String> = Name::ALL
-        .iter()
-        .map(|name| name.as_str().to_owned())
-        .collect();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let files = files.filter_map(|name| name.to_str().unwrap().strip_suffix(".md").map(str::to_owned));
+    let names: BTreeSet<String> = Name::ALL.iter().map(|name| name.as_str().to_owned()).collect();
     assert_eq!(files.collect::<BTreeSet<_>>(), names);
 }
 
@@ -62,11 +39,7 @@ fn every_page_has_the_form() {
         assert_eq!(lines.next(), Some(format!("# {}", name.as_str()).as_str()));
         let title = lines.next().unwrap();
         assert_eq!(title, name.title());
-        assert!(
-            title.chars().count() <= 90 && !title.ends_with('.'),
-            "{}: {title}",
-            name.as_str()
-        );
+        assert!(title.chars().count() <= 90 && !title.ends_with('.'), "{}: {title}", name.as_str());
 
         let scenario = Scenario::parse(explain::scenario(*name).unwrap()).unwrap();
         let ends = if scenario.warns {
@@ -74,17 +47,10 @@ fn every_page_has_the_form() {
         } else {
             format!("exit code {}", name.class().exit_code())
         };
-        let class = format!(
-            "Class {}, owner {}, {ends}.",
-            name.class().as_str(),
-            name.owner().as_str()
-        );
+        let class = format!("Class {}, owner {}, {ends}.", name.class().as_str(), name.owner().as_str());
         assert_eq!(lines.next(), Some(class.as_str()), "{}", name.as_str());
 
-        let sections: Vec<&str> = page
-            .lines()
-            .filter_map(|line| line.strip_prefix("## "))
-            .collect();
+        let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(sections, SECTIONS, "{}", name.as_str());
         assert!(!explain::page(*name).contains("## Scenario"));
     }
@@ -101,9 +67,6 @@ fn every_class_has_an_exit_code_of_its_own() {
     let codes: BTreeSet<u8> = Class::ALL.iter().map(|class| class.exit_code()).collect();
     assert_eq!(codes, BTreeSet::from([10, 11, 12, 13, 14]));
     for class in Class::ALL {
-        assert!(
-            Name::ALL.iter().any(|name| name.class() == class),
-            "{class:?}"
-        );
+        assert!(Name::ALL.iter().any(|name| name.class() == class), "{class:?}");
     }
 }

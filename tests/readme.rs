@@ -33,20 +33,12 @@ fn hold(path: &Path, expected: &str) {
         std::fs::write(path, expected).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(
-        found,
-        expected,
-        "{} is stale; UPDATE_DOCS=1 writes it anew",
-        path.display()
-    );
+    assert_eq!(found, expected, "{} is stale; UPDATE_DOCS=1 writes it anew", path.display());
 }
 
 /// The README with what stands between two markers replaced.
 fn with_block(readme: &str, marker: &str, block: &str) -> String {
-    let (start, end) = (
-        format!("<!-- {marker} -->\n"),
-        format!("<!-- /{marker} -->\n"),
-    );
+    let (start, end) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->\n"));
     let (before, after) = readme.split_once(&start).unwrap();
     let (_, rest) = after.split_once(&end).unwrap();
     format!("{before}{start}\n{block}\n{end}{rest}")
@@ -55,21 +47,15 @@ fn with_block(readme: &str, marker: &str, block: &str) -> String {
 fn flags() -> String {
     let mut table = "| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
     for arg in Cli::command().get_arguments() {
-        let Some(long) = arg
-            .get_long()
-            .filter(|long| !matches!(*long, "help" | "version"))
-        else {
+        let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
             continue;
         };
         let value = match arg.get_action() {
             ArgAction::SetTrue => String::new(),
             _ => format!(" {}", arg.get_value_names().unwrap_or_default().join(" ")),
         };
-        let choices: Vec<String> = arg
-            .get_possible_values()
-            .iter()
-            .map(|value| format!("`{}`", value.get_name()))
-            .collect();
+        let choices: Vec<String> =
+            arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let choices = match arg.get_action() {
             ArgAction::SetTrue => String::new(),
             _ if choices.is_empty() => String::new(),
@@ -107,8 +93,7 @@ fn checks() -> String {
 
 #[test]
 fn tables_and_blocks_are_the_code_s() {
-    let message =
-        std::fs::read_to_string(root().join("examples/AssumeRoleNotAuthorized.termination.txt"));
+    let message = std::fs::read_to_string(root().join("examples/AssumeRoleNotAuthorized.termination.txt"));
     let message = format!("```text\n{}```\n", message.unwrap_or_default());
     let expected = with_block(&readme(), "flags", &flags());
     let expected = with_block(&expected, "checks", &checks());
@@ -121,18 +106,11 @@ fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
     let command = Cli::command();
     let all = command.get_subcommands().chain(std::iter::once(&command));
     for arg in all.flat_map(clap::Command::get_arguments) {
-        let Some(long) = arg
-            .get_long()
-            .filter(|long| !matches!(*long, "help" | "version"))
-        else {
+        let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
             continue;
         };
         let expected = format!("IRSA_PROBE_{}", long.to_uppercase().replace('-', "_"));
-        assert_eq!(
-            arg.get_env()
-                .map(|name| name.to_string_lossy().into_owned()),
-            Some(expected)
-        );
+        assert_eq!(arg.get_env().map(|name| name.to_string_lossy().into_owned()), Some(expected));
     }
 }
 
@@ -140,10 +118,7 @@ fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
 fn names_and_exit_codes_in_the_readme_exist() {
     let readme = readme();
     for class in Class::ALL {
-        assert!(
-            readme.contains(&format!("| {} | `{}` |", class.exit_code(), class.as_str())),
-            "{class:?}"
-        );
+        assert!(readme.contains(&format!("| {} | `{}` |", class.exit_code(), class.as_str())), "{class:?}");
     }
     let prose: String = readme.split("```").step_by(2).collect();
     let words = prose.split('`').skip(1).step_by(2);
@@ -153,38 +128,26 @@ fn names_and_exit_codes_in_the_readme_exist() {
             && word.starts_with(|c: char| c.is_ascii_uppercase())
             && word.chars().all(|c| c.is_ascii_alphabetic())
     });
-    for name in names
-        .filter(|name| !["AssumeRoleWithWebIdentity", "GetCallerIdentity", "NAME"].contains(name))
+    for name in
+        names.filter(|name| !["AssumeRoleWithWebIdentity", "GetCallerIdentity", "NAME"].contains(name))
     {
-        assert!(
-            Name::parse(name).is_some() || name.chars().all(|c| c.is_ascii_uppercase()),
-            "{name}"
-        );
+        assert!(Name::parse(name).is_some() || name.chars().all(|c| c.is_ascii_uppercase()), "{name}");
     }
 }
 
 #[test]
 fn the_init_container_in_the_readme_is_accepted() {
     let readme = readme();
-    let (_, block) = readme
-        .split_once("<!-- init container -->\n```yaml\n")
-        .unwrap();
+    let (_, block) = readme.split_once("<!-- init container -->\n```yaml\n").unwrap();
     let (yaml, _) = block.split_once("```").unwrap();
     let value: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
     let container = &value["initContainers"][0];
-    let args = container["args"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|arg| arg.as_str().unwrap());
+    let args = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
     Cli::try_parse_from(std::iter::once("irsa-probe").chain(args)).unwrap();
     assert_eq!(container["env"][0]["value"], container["name"]);
     let security = &container["securityContext"];
     assert_eq!(
-        (
-            &security["readOnlyRootFilesystem"],
-            &security["capabilities"]["drop"][0]
-        ),
+        (&security["readOnlyRootFilesystem"], &security["capabilities"]["drop"][0]),
         (&true.into(), &"ALL".into())
     );
 }
@@ -192,10 +155,7 @@ fn the_init_container_in_the_readme_is_accepted() {
 async fn run(toml: &str, output: &str) -> (World, Finished) {
     let world = World::start(&Scenario::parse(toml).unwrap()).await;
     let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
-    let finished = world
-        .run(program, &["--output", output, "--container", "irsa-probe"])
-        .await
-        .unwrap();
+    let finished = world.run(program, &["--output", output, "--container", "irsa-probe"]).await.unwrap();
     (world, finished)
 }
 
@@ -214,17 +174,16 @@ const NUMBERED: [(&str, &str); 9] = [
 
 /// The text with the token's age and the rest of its life as if it were just five minutes old.
 fn without_spans(text: &str) -> String {
-    [("\"age\":\"", "5m"), ("\"valid_for\":\"", "23h 55m")]
-        .into_iter()
-        .fold(text.to_owned(), |text, (before, span)| {
-            match text.split_once(before) {
-                Some((head, tail)) => {
-                    let (_, tail) = tail.split_once('"').unwrap();
-                    format!("{head}{before}{span}\"{tail}")
-                }
-                None => text,
+    [("\"age\":\"", "5m"), ("\"valid_for\":\"", "23h 55m")].into_iter().fold(
+        text.to_owned(),
+        |text, (before, span)| match text.split_once(before) {
+            Some((head, tail)) => {
+                let (_, tail) = tail.split_once('"').unwrap();
+                format!("{head}{before}{span}\"{tail}")
             }
-        })
+            None => text,
+        },
+    )
 }
 
 /// The output without what differs from run to run: the folder, ports, times, ids and durations.
@@ -233,10 +192,7 @@ fn settled(world: &World, output: &[u8]) -> String {
     let text = text.replace(world.dir().to_str().unwrap(), "");
     let text = text.replace(&format!(":{}", world.sts().address().port()), ":443");
     let text = text.replace("amazonaws.com:443/", "amazonaws.com/");
-    let text = text.replace(
-        "\"sts_clock_ahead_seconds\":-1,",
-        "\"sts_clock_ahead_seconds\":0,",
-    );
+    let text = text.replace("\"sts_clock_ahead_seconds\":-1", "\"sts_clock_ahead_seconds\":0");
     let text = without_spans(&text);
     let mut settled = String::new();
     let mut rest = text.as_str();
@@ -244,15 +200,10 @@ fn settled(world: &World, output: &[u8]) -> String {
         let numbered = NUMBERED.iter().find(|(before, _)| rest.starts_with(before));
         let (skip, put) = match numbered {
             Some((before, number)) => {
-                let digits = rest[before.len()..]
-                    .chars()
-                    .take_while(char::is_ascii_digit)
-                    .count();
+                let digits = rest[before.len()..].chars().take_while(char::is_ascii_digit).count();
                 (before.len() + digits, format!("{before}{number}"))
             }
-            None if is_like(rest, "0000-00-00T00:00:00Z") => {
-                (20, "2026-11-24T06:00:00Z".to_owned())
-            }
+            None if is_like(rest, "0000-00-00T00:00:00Z") => (20, "2026-11-24T06:00:00Z".to_owned()),
             None if is_like(rest, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => {
                 (36, "0f5e8f2c-0000-4000-8000-7b1d6c9e2a41".to_owned())
             }
@@ -283,10 +234,7 @@ async fn the_examples_are_real_outputs() {
         for (output, ending) in [("text", "txt"), ("json", "json")] {
             let (world, finished) = run(toml, output).await;
             let examples = root().join("examples");
-            hold(
-                &examples.join(format!("{name}.{ending}")),
-                &settled(&world, &finished.stdout),
-            );
+            hold(&examples.join(format!("{name}.{ending}")), &settled(&world, &finished.stdout));
             hold(
                 &examples.join(format!("{name}.termination.txt")),
                 &settled(&world, &finished.termination_log),

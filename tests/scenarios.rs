@@ -29,31 +29,18 @@ fn scenario_of(name: Name) -> Result<Scenario, String> {
 async fn run(scenario: &Scenario, output: &str) -> Result<Finished, String> {
     let world = World::start(scenario).await;
     let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
-    world
-        .run(program, &["--output", output])
-        .await
-        .map_err(|error| error.to_string())
+    world.run(program, &["--output", output]).await.map_err(|error| error.to_string())
 }
 
 fn names(values: &Value) -> Vec<&str> {
-    values
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry["name"].as_str())
-        .collect()
+    values.as_array().into_iter().flatten().filter_map(|entry| entry["name"].as_str()).collect()
 }
 
-fn judge(
-    name: Name,
-    scenario: &Scenario,
-    finished: &Finished,
-    schema: &Value,
-) -> Result<(), String> {
+fn judge(name: Name, scenario: &Scenario, finished: &Finished, schema: &Value) -> Result<(), String> {
     let stdout = String::from_utf8_lossy(&finished.stdout);
     let stderr = String::from_utf8_lossy(&finished.stderr);
-    let report: Value = serde_json::from_str(&stdout)
-        .map_err(|error| format!("no JSON: {error}\n{stdout}\n{stderr}"))?;
+    let report: Value =
+        serde_json::from_str(&stdout).map_err(|error| format!("no JSON: {error}\n{stdout}\n{stderr}"))?;
     let show = || {
         format!(
             "diagnosis {} warnings {:?}\n{stdout}",
@@ -65,16 +52,10 @@ fn judge(
         return Err("the JSON is not one line".to_owned());
     }
     if let Err(error) = jsonschema::validate(schema, &report) {
-        return Err(format!(
-            "against the schema: {error} at {}",
-            error.instance_path()
-        ));
+        return Err(format!("against the schema: {error} at {}", error.instance_path()));
     }
     let (found, exit) = if scenario.warns {
-        (
-            names(&report["warnings"]).contains(&name.as_str()) && report["outcome"] == "warn",
-            0,
-        )
+        (names(&report["warnings"]).contains(&name.as_str()) && report["outcome"] == "warn", 0)
     } else {
         let found = report["diagnosis"]["name"] == name.as_str() && report["outcome"] == "fail";
         (found, i32::from(name.class().exit_code()))
@@ -83,11 +64,7 @@ fn judge(
         return Err(format!("expected {}: {}", name.as_str(), show()));
     }
     if finished.status != Exit::Code(exit) || report["exit_code"] != exit {
-        return Err(format!(
-            "exit {:?}, expected {exit}: {}",
-            finished.status,
-            show()
-        ));
+        return Err(format!("exit {:?}, expected {exit}: {}", finished.status, show()));
     }
     if name != Name::Unclassified && stdout.contains("Unclassified") {
         return Err("it also speaks of Unclassified".to_owned());
@@ -104,19 +81,12 @@ fn judge(
 
 fn leaks(finished: &Finished) -> Result<(), String> {
     let leaks = finished.leaks();
-    if leaks.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("secrets are printed: {leaks:?}"))
-    }
+    if leaks.is_empty() { Ok(()) } else { Err(format!("secrets are printed: {leaks:?}")) }
 }
 
 fn judge_text(name: Name, finished: &Finished) -> Result<(), String> {
     let stdout = String::from_utf8_lossy(&finished.stdout);
-    if !stdout.contains(name.as_str())
-        || !stdout.contains(name.title())
-        || stdout.contains('\u{1b}')
-    {
+    if !stdout.contains(name.as_str()) || !stdout.contains(name.title()) || stdout.contains('\u{1b}') {
         return Err(format!("text:\n{stdout}"));
     }
     leaks(finished)
@@ -129,10 +99,8 @@ async fn every_page_reaches_its_own_name() {
     let only = std::env::var("SCENARIO").ok();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut runs = JoinSet::new();
-    for name in Name::ALL
-        .iter()
-        .copied()
-        .filter(|name| only.as_deref().is_none_or(|only| only == name.as_str()))
+    for name in
+        Name::ALL.iter().copied().filter(|name| only.as_deref().is_none_or(|only| only == name.as_str()))
     {
         let (schema, places) = (Arc::clone(&schema), Arc::clone(&places));
         runs.spawn(async move {
@@ -143,21 +111,9 @@ async fn every_page_reaches_its_own_name() {
                 judge(name, &scenario, &json?, &schema)?;
                 judge_text(name, &text?)
             };
-            outcome
-                .await
-                .map_err(|error| format!("{}: {error}", name.as_str()))
+            outcome.await.map_err(|error| format!("{}: {error}", name.as_str()))
         });
     }
-    let failed: Vec<String> = runs
-        .join_all()
-        .await
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
-    assert!(
-        failed.is_empty(),
-        "{} scenarios fail:\n\n{}",
-        failed.len(),
-        failed.join("\n\n")
-    );
+    let failed: Vec<String> = runs.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{} scenarios fail:\n\n{}", failed.len(), failed.join("\n\n"));
 }

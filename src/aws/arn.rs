@@ -70,8 +70,7 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     if arn != "arn" || resource.is_empty() && account.is_empty() {
         return Err(ArnFault::NotAnArn);
     }
-    let partition =
-        Partition::named(partition).ok_or_else(|| ArnFault::Partition(partition.to_owned()))?;
+    let partition = Partition::named(partition).ok_or_else(|| ArnFault::Partition(partition.to_owned()))?;
     if service == "sts" && resource.starts_with("assumed-role/") {
         return Err(ArnFault::Resource("an assumed role's session"));
     }
@@ -93,18 +92,13 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     };
     let name = path.rsplit('/').next().unwrap_or_default();
     // A path may hold any printable ASCII character, a name only these (IAM API, `CreateRole`).
-    let in_name =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '=' | '+' | ',');
+    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '=' | '+' | ',');
     let name_from = text.chars().count() - name.chars().count();
     let mut places = text.chars().enumerate();
     if let Some((place, c)) =
         places.find(|(place, c)| !c.is_ascii_graphic() || *place >= name_from && !in_name(*c))
     {
-        return Err(if c == ':' {
-            ArnFault::ExtraColon
-        } else {
-            ArnFault::Character(c, place + 1)
-        });
+        return Err(if c == ':' { ArnFault::ExtraColon } else { ArnFault::Character(c, place + 1) });
     }
     if name.is_empty() {
         return Err(ArnFault::NameMissing);
@@ -113,12 +107,7 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     if !LENGTH.contains(&length) {
         return Err(ArnFault::Length(length));
     }
-    Ok(RoleArn {
-        text: text.to_owned(),
-        partition,
-        account: account.to_owned(),
-        name: name.to_owned(),
-    })
+    Ok(RoleArn { text: text.to_owned(), partition, account: account.to_owned(), name: name.to_owned() })
 }
 
 fn is_account(text: &str) -> bool {
@@ -172,74 +161,29 @@ mod tests {
     fn each_fault_is_told_apart() {
         let long = format!("arn:aws:iam::111122223333:role/{}", "x".repeat(2100));
         for (text, fault) in [
-            (
-                " arn:aws:iam::111122223333:role/a",
-                ArnFault::Surrounded("a space"),
-            ),
-            (
-                "arn:aws:iam::111122223333:role/a\n",
-                ArnFault::Surrounded("a newline"),
-            ),
-            (
-                "arn:aws:iam::111122223333:role/a\u{a0}",
-                ArnFault::Surrounded("invisible white space"),
-            ),
+            (" arn:aws:iam::111122223333:role/a", ArnFault::Surrounded("a space")),
+            ("arn:aws:iam::111122223333:role/a\n", ArnFault::Surrounded("a newline")),
+            ("arn:aws:iam::111122223333:role/a\u{a0}", ArnFault::Surrounded("invisible white space")),
             ("\"arn:aws:iam::111122223333:role/a\"", ArnFault::Quoted),
             ("payments-checkout", ArnFault::NotAnArn),
             ("", ArnFault::NotAnArn),
-            (
-                "arn:awz:iam::111122223333:role/a",
-                ArnFault::Partition("awz".to_owned()),
-            ),
-            (
-                "arn:aws:acm:eu-west-1:111122223333:certificate/a",
-                ArnFault::Service("acm".to_owned()),
-            ),
-            (
-                "arn:aws:sts::111122223333:assumed-role/a/s",
-                ArnFault::Resource("an assumed role's session"),
-            ),
-            (
-                "arn:aws:iam:eu-west-1:111122223333:role/a",
-                ArnFault::Region("eu-west-1".to_owned()),
-            ),
+            ("arn:awz:iam::111122223333:role/a", ArnFault::Partition("awz".to_owned())),
+            ("arn:aws:acm:eu-west-1:111122223333:certificate/a", ArnFault::Service("acm".to_owned())),
+            ("arn:aws:sts::111122223333:assumed-role/a/s", ArnFault::Resource("an assumed role's session")),
+            ("arn:aws:iam:eu-west-1:111122223333:role/a", ArnFault::Region("eu-west-1".to_owned())),
             ("arn:aws:iam:::111122223333:role/a", ArnFault::ExtraColon),
             ("arn:aws:iam::111122223333::role/a", ArnFault::ExtraColon),
             ("arn:aws:iam::111122223333:role/a:b", ArnFault::ExtraColon),
-            (
-                "arn:aws:iam::11112222333:role/a",
-                ArnFault::Account("11112222333".to_owned()),
-            ),
+            ("arn:aws:iam::11112222333:role/a", ArnFault::Account("11112222333".to_owned())),
             ("arn:aws:iam::111122223333:role:a", ArnFault::RoleColon),
-            (
-                "arn:aws:iam::111122223333:policy/a",
-                ArnFault::Resource("a policy"),
-            ),
-            (
-                "arn:aws:iam::111122223333:instance-profile/a",
-                ArnFault::Resource("an instance profile"),
-            ),
-            (
-                "arn:aws:iam::111122223333:user/a",
-                ArnFault::Resource("a user"),
-            ),
-            (
-                "arn:aws:iam::111122223333:oidc-provider/oidc.eks",
-                ArnFault::Resource("an OIDC provider"),
-            ),
-            (
-                "arn:aws:iam::111122223333:root",
-                ArnFault::Resource("an account's root user"),
-            ),
+            ("arn:aws:iam::111122223333:policy/a", ArnFault::Resource("a policy")),
+            ("arn:aws:iam::111122223333:instance-profile/a", ArnFault::Resource("an instance profile")),
+            ("arn:aws:iam::111122223333:user/a", ArnFault::Resource("a user")),
+            ("arn:aws:iam::111122223333:oidc-provider/oidc.eks", ArnFault::Resource("an OIDC provider")),
+            ("arn:aws:iam::111122223333:root", ArnFault::Resource("an account's root user")),
             ("arn:aws:iam::111122223333:role/", ArnFault::NameMissing),
-            (
-                "arn:aws:iam::111122223333:role/a b",
-                ArnFault::Character(' ', 33),
-            ),
-            (
-                "arn:aws:iam::111122223333:role/a\u{200b}b",
-                ArnFault::Character('\u{200b}', 33),
-            ),
+            ("arn:aws:iam::111122223333:role/a b", ArnFault::Character(' ', 33)),
+            ("arn:aws:iam::111122223333:role/a\u{200b}b", ArnFault::Character('\u{200b}', 33)),
             (&long, ArnFault::Length(2131)),
         ] {
             assert_eq!(parse(text), Err(fault), "{text:?}");

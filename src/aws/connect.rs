@@ -141,10 +141,7 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
         .resolver
         .lookup(host, budget.until())
         .await
-        .map_err(|fault| ConnectFault::Lookup {
-            host: host.clone(),
-            fault,
-        })?;
+        .map_err(|fault| ConnectFault::Lookup { host: host.clone(), fault })?;
     let (tcp, peer) = match tcp(&found.addresses, port, budget.until()).await {
         Ok(connected) => connected,
         Err(fault) if route.proxy.is_some() => {
@@ -155,63 +152,33 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
             }));
         }
         Err(fault) => {
-            return Err(ConnectFault::Tcp {
-                addresses: found.addresses,
-                fault,
-            });
+            return Err(ConnectFault::Tcp { addresses: found.addresses, fault });
         }
     };
 
     let mut stream: Box<dyn Stream> = Box::new(tcp);
     if let Some(proxy) = route.proxy {
-        stream = tunnel(pod, stream, proxy, route, budget)
-            .await
-            .map_err(ConnectFault::Proxy)?;
+        stream = tunnel(pod, stream, proxy, route, budget).await.map_err(ConnectFault::Proxy)?;
     }
     let mut tls_version = None;
     if route.endpoint.tls {
-        let addresses = if route.proxy.is_none() {
-            found.addresses.clone()
-        } else {
-            Vec::new()
-        };
-        let handshake = tls(
-            pod,
-            stream,
-            &route.endpoint.host,
-            route.trust,
-            budget.until(),
-        )
-        .await;
-        let (secured, version) = handshake.map_err(|(fault, presented)| ConnectFault::Tls {
-            addresses,
-            fault,
-            presented,
-        })?;
+        let addresses = if route.proxy.is_none() { found.addresses.clone() } else { Vec::new() };
+        let handshake = tls(pod, stream, &route.endpoint.host, route.trust, budget.until()).await;
+        let (secured, version) =
+            handshake.map_err(|(fault, presented)| ConnectFault::Tls { addresses, fault, presented })?;
         stream = secured;
         tls_version = Some(version);
     }
-    let link = Link::over(TokioIo::new(stream))
-        .await
-        .map_err(|error| ConnectFault::Tls {
-            addresses: Vec::new(),
-            fault: TlsFault::Lost(error),
-            presented: Presented::default(),
-        })?;
-    Ok(Connected {
-        link,
-        found,
-        peer,
-        tls_version,
-    })
+    let link = Link::over(TokioIo::new(stream)).await.map_err(|error| ConnectFault::Tls {
+        addresses: Vec::new(),
+        fault: TlsFault::Lost(error),
+        presented: Presented::default(),
+    })?;
+    Ok(Connected { link, found, peer, tls_version })
 }
 
 /// Connects to the first address that answers, each getting a head start before the next.
-async fn tcp(
-    addresses: &[IpAddr],
-    port: u16,
-    until: Instant,
-) -> Result<(TcpStream, SocketAddr), TcpFault> {
+async fn tcp(addresses: &[IpAddr], port: u16, until: Instant) -> Result<(TcpStream, SocketAddr), TcpFault> {
     let started = Instant::now();
     let mut attempts = JoinSet::new();
     for (place, address) in addresses.iter().take(8).enumerate() {
@@ -271,40 +238,25 @@ async fn tunnel(
             }
         };
     }
-    let target = format!(
-        "{}:{}",
-        route.endpoint.uri.host().unwrap_or_default(),
-        route.endpoint.port
-    );
-    let mut request = Request::builder()
-        .method(Method::CONNECT)
-        .uri(&target)
-        .header(HOST, &target);
+    let target = format!("{}:{}", route.endpoint.uri.host().unwrap_or_default(), route.endpoint.port);
+    let mut request = Request::builder().method(Method::CONNECT).uri(&target).header(HOST, &target);
     if let Some(authorization) = &proxy.authorization {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
-    let request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| ProxyFault::NotAProxy)?;
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| ProxyFault::NotAProxy)?;
     let ask = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection.with_upgrades());
         let reply = sender.send_request(request).await?;
         let status = reply.status();
-        let upgraded = if status.is_success() {
-            Some(hyper::upgrade::on(reply).await?)
-        } else {
-            None
-        };
+        let upgraded = if status.is_success() { Some(hyper::upgrade::on(reply).await?) } else { None };
         Ok::<_, hyper::Error>((status, upgraded))
     };
     match timeout_at(budget.until(), ask).await {
         Err(_) => Err(ProxyFault::TimedOut),
         Ok(Err(_)) => Err(ProxyFault::NotAProxy),
         Ok(Ok((_, Some(upgraded)))) => Ok(Box::new(TokioIo::new(upgraded))),
-        Ok(Ok((StatusCode::PROXY_AUTHENTICATION_REQUIRED, None))) => {
-            Err(ProxyFault::AuthenticationRequired)
-        }
+        Ok(Ok((StatusCode::PROXY_AUTHENTICATION_REQUIRED, None))) => Err(ProxyFault::AuthenticationRequired),
         Ok(Ok((status, None))) => Err(ProxyFault::Refused(status.as_u16())),
     }
 }
@@ -319,21 +271,10 @@ async fn tls(
 ) -> Result<(Box<dyn Stream>, &'static str), (TlsFault, Presented)> {
     let nothing = Presented::default();
     let started = Instant::now();
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-        (
-            TlsFault::Other("the host cannot be in a certificate".to_owned()),
-            nothing.clone(),
-        )
-    })?;
-    let (config, witness) = trust
-        .client(pod)
-        .map_err(|error| (TlsFault::Other(error), nothing.clone()))?;
-    match timeout_at(
-        until,
-        TlsConnector::from(Arc::new(config)).connect(name, stream),
-    )
-    .await
-    {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| (TlsFault::Other("the host cannot be in a certificate".to_owned()), nothing.clone()))?;
+    let (config, witness) = trust.client(pod).map_err(|error| (TlsFault::Other(error), nothing.clone()))?;
+    match timeout_at(until, TlsConnector::from(Arc::new(config)).connect(name, stream)).await {
         Err(_) => Err((TlsFault::TimedOut(started.elapsed()), nothing)),
         Ok(Err(error)) => Err(tls_fault(&error, &witness)),
         Ok(Ok(stream)) => {
@@ -353,15 +294,11 @@ fn bare(name: &str) -> String {
 
 fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
     let presented = witness.presented();
-    let Some(error) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<TlsError>())
-    else {
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
         return (TlsFault::Lost(error.to_string()), presented);
     };
-    let after = |time: rustls::pki_types::UnixTime| {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs())
-    };
+    let after =
+        |time: rustls::pki_types::UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
     let fault = match error {
         TlsError::InvalidMessage(_) => TlsFault::NotSpoken,
         TlsError::InvalidCertificate(reason) => match reason {
@@ -369,14 +306,12 @@ fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
                 TlsFault::OtherName(presented.iter().map(|name| bare(name)).collect())
             }
             CertificateError::NotValidForName => TlsFault::OtherName(Vec::new()),
-            CertificateError::ExpiredContext { not_after, .. } => TlsFault::NotValidNow {
-                bound: after(*not_after),
-                not_yet: false,
-            },
-            CertificateError::NotValidYetContext { not_before, .. } => TlsFault::NotValidNow {
-                bound: after(*not_before),
-                not_yet: true,
-            },
+            CertificateError::ExpiredContext { not_after, .. } => {
+                TlsFault::NotValidNow { bound: after(*not_after), not_yet: false }
+            }
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                TlsFault::NotValidNow { bound: after(*not_before), not_yet: true }
+            }
             CertificateError::UnknownIssuer => TlsFault::Untrusted(error.to_string()),
             _ => TlsFault::Other(error.to_string()),
         },

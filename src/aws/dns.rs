@@ -96,17 +96,13 @@ impl Resolver {
             conf.servers = vec![ServerConf::new(server, Transport::UdpTcp)];
         }
         conf.finalize();
-        Self {
-            conf,
-            hosts: String::from_utf8_lossy(&read(HOSTS).await).into_owned(),
-        }
+        Self { conf, hosts: String::from_utf8_lossy(&read(HOSTS).await).into_owned() }
     }
 
     /// The servers that are asked.
     #[must_use]
     pub fn servers(&self) -> Vec<SocketAddr> {
-        let mut servers: Vec<SocketAddr> =
-            self.conf.servers.iter().map(|server| server.addr).collect();
+        let mut servers: Vec<SocketAddr> = self.conf.servers.iter().map(|server| server.addr).collect();
         servers.dedup();
         servers
     }
@@ -117,17 +113,11 @@ impl Resolver {
     /// Whether the name or the name servers are to blame.
     pub async fn lookup(&self, host: &str, until: Instant) -> Result<Found, LookupFault> {
         if let Ok(address) = host.parse() {
-            return Ok(Found {
-                addresses: vec![address],
-                source: Source::Literal,
-            });
+            return Ok(Found { addresses: vec![address], source: Source::Literal });
         }
         let addresses = in_hosts(&self.hosts, host);
         if !addresses.is_empty() {
-            return Ok(Found {
-                addresses,
-                source: Source::Hosts,
-            });
+            return Ok(Found { addresses, source: Source::Hosts });
         }
         let mut verdict = LookupFault::NotResolved { no_such_name: true };
         for name in self.candidates(host) {
@@ -178,14 +168,9 @@ impl Resolver {
         };
         let addresses: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
         if addresses.is_empty() {
-            return Err(LookupFault::NotResolved {
-                no_such_name: false,
-            });
+            return Err(LookupFault::NotResolved { no_such_name: false });
         }
-        Ok(Found {
-            addresses,
-            source: Source::Dns,
-        })
+        Ok(Found { addresses, source: Source::Dns })
     }
 }
 
@@ -196,9 +181,7 @@ async fn both<A: Future<Output = io::Result<Answer>>, B: Future<Output = io::Res
     mut v6: Pin<&mut B>,
 ) -> (io::Result<Answer>, io::Result<Answer>) {
     let has_addresses = |answer: &io::Result<Answer>| {
-        answer
-            .as_ref()
-            .is_ok_and(|answer| addresses(answer).is_ok_and(|found| !found.is_empty()))
+        answer.as_ref().is_ok_and(|answer| addresses(answer).is_ok_and(|found| !found.is_empty()))
     };
     let late = |_| Err(io::ErrorKind::TimedOut.into());
     tokio::select! {
@@ -225,24 +208,14 @@ fn addresses(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>, LookupFa
         Rcode::NOERROR => {}
         Rcode::NXDOMAIN => return Err(LookupFault::NotResolved { no_such_name: true }),
         other => {
-            return Err(LookupFault::Unavailable(DnsFault::Answered(
-                other.to_string(),
-            )));
+            return Err(LookupFault::Unavailable(DnsFault::Answered(other.to_string())));
         }
     }
     let garbled = |_| LookupFault::Unavailable(DnsFault::Garbled);
     let message = Message::from_slice(answer.as_slice()).map_err(garbled)?;
-    let section = message
-        .answer()
-        .map_err(|_| LookupFault::Unavailable(DnsFault::Garbled))?;
-    let v4 = section
-        .limit_to::<A>()
-        .flatten()
-        .map(|record| IpAddr::from(record.data().addr()));
-    let v6 = section
-        .limit_to::<Aaaa>()
-        .flatten()
-        .map(|record| IpAddr::from(record.data().addr()));
+    let section = message.answer().map_err(|_| LookupFault::Unavailable(DnsFault::Garbled))?;
+    let v4 = section.limit_to::<A>().flatten().map(|record| IpAddr::from(record.data().addr()));
+    let v6 = section.limit_to::<Aaaa>().flatten().map(|record| IpAddr::from(record.data().addr()));
     Ok(v4.chain(v6).collect())
 }
 
@@ -254,9 +227,7 @@ fn in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
         .filter_map(|line| {
             let mut words = line.split('#').next()?.split_ascii_whitespace();
             let address = words.next()?.parse().ok()?;
-            words
-                .any(|name| name.eq_ignore_ascii_case(host))
-                .then_some(address)
+            words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
         })
         .collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
@@ -282,24 +253,15 @@ mod tests {
     #[test]
     fn only_names_that_are_not_aws_go_through_the_search_list() {
         let mut conf = ResolvConf::new();
-        let text = "search payments.svc.cluster.local svc.cluster.local\noptions ndots:5\nnameserver 10.100.0.10\n";
+        let text =
+            "search payments.svc.cluster.local svc.cluster.local\noptions ndots:5\nnameserver 10.100.0.10\n";
         conf.parse(&mut text.as_bytes()).unwrap();
         conf.finalize();
-        let resolver = Resolver {
-            conf,
-            hosts: String::new(),
-        };
-        assert_eq!(
-            resolver.candidates("sts.eu-west-1.amazonaws.com"),
-            ["sts.eu-west-1.amazonaws.com."]
-        );
+        let resolver = Resolver { conf, hosts: String::new() };
+        assert_eq!(resolver.candidates("sts.eu-west-1.amazonaws.com"), ["sts.eu-west-1.amazonaws.com."]);
         assert_eq!(
             resolver.candidates("moto.testing"),
-            [
-                "moto.testing.payments.svc.cluster.local.",
-                "moto.testing.svc.cluster.local.",
-                "moto.testing."
-            ]
+            ["moto.testing.payments.svc.cluster.local.", "moto.testing.svc.cluster.local.", "moto.testing."]
         );
         assert_eq!(resolver.candidates("a.b.c.d.e.f")[0], "a.b.c.d.e.f.");
     }

@@ -45,22 +45,14 @@ impl Endpoint {
             return Err("no certificate can be for its host");
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Ok(Self {
-            host,
-            port,
-            tls,
-            uri,
-        })
+        Ok(Self { host, port, tls, uri })
     }
 
     /// Whether the host is this very machine's loopback.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"
-            || self
-                .host
-                .parse()
-                .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            || self.host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 }
 
@@ -94,69 +86,28 @@ mod tests {
     #[tokio::test]
     async fn the_rules_of_every_partition() {
         for (region, fips, dual_stack, url) in [
-            (
-                "eu-west-1",
-                false,
-                false,
-                "https://sts.eu-west-1.amazonaws.com",
-            ),
-            (
-                "cn-north-1",
-                false,
-                false,
-                "https://sts.cn-north-1.amazonaws.com.cn",
-            ),
-            (
-                "us-gov-west-1",
-                true,
-                false,
-                "https://sts.us-gov-west-1.amazonaws.com",
-            ),
-            (
-                "us-east-1",
-                true,
-                false,
-                "https://sts-fips.us-east-1.amazonaws.com",
-            ),
+            ("eu-west-1", false, false, "https://sts.eu-west-1.amazonaws.com"),
+            ("cn-north-1", false, false, "https://sts.cn-north-1.amazonaws.com.cn"),
+            ("us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"),
+            ("us-east-1", true, false, "https://sts-fips.us-east-1.amazonaws.com"),
             ("eu-west-1", false, true, "https://sts.eu-west-1.api.aws"),
-            (
-                "eusc-de-east-1",
-                false,
-                false,
-                "https://sts.eusc-de-east-1.amazonaws.eu",
-            ),
-            (
-                "us-iso-east-1",
-                false,
-                false,
-                "https://sts.us-iso-east-1.c2s.ic.gov",
-            ),
+            ("eusc-de-east-1", false, false, "https://sts.eusc-de-east-1.amazonaws.eu"),
+            ("us-iso-east-1", false, false, "https://sts.us-iso-east-1.c2s.ic.gov"),
         ] {
-            assert_eq!(
-                resolve(region, fips, dual_stack, None).await.as_deref(),
-                Ok(url)
-            );
+            assert_eq!(resolve(region, fips, dual_stack, None).await.as_deref(), Ok(url));
         }
     }
 
     #[tokio::test]
     async fn options_that_exclude_each_other_are_the_rules_to_refuse() {
-        let error = resolve("eu-west-1", true, false, Some("https://sts.example"))
-            .await
-            .unwrap_err();
-        assert!(
-            error.contains("FIPS and custom endpoint are not supported"),
-            "{error}"
-        );
+        let error = resolve("eu-west-1", true, false, Some("https://sts.example")).await.unwrap_err();
+        assert!(error.contains("FIPS and custom endpoint are not supported"), "{error}");
     }
 
     #[test]
     fn urls() {
         let good = Endpoint::parse("https://[::1]:8443/x").unwrap();
-        assert_eq!(
-            (good.host.as_str(), good.port, good.tls, good.is_loopback()),
-            ("::1", 8443, true, true)
-        );
+        assert_eq!((good.host.as_str(), good.port, good.tls, good.is_loopback()), ("::1", 8443, true, true));
         for url in [
             "",
             "sts.amazonaws.com",

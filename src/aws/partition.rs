@@ -18,9 +18,7 @@ pub struct Partition {
 static PARTITIONS: [Partition; 8] = [
     Partition {
         id: "aws",
-        region_prefixes: &[
-            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
-        ],
+        region_prefixes: &["us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-"],
         dns_suffix: "amazonaws.com",
         dual_stack_suffix: "api.aws",
         home_region: "us-east-1",
@@ -89,12 +87,7 @@ impl Partition {
     pub fn of_region(region: &str) -> Option<&'static Self> {
         PARTITIONS
             .iter()
-            .flat_map(|partition| {
-                partition
-                    .region_prefixes
-                    .iter()
-                    .map(move |prefix| (prefix, partition))
-            })
+            .flat_map(|partition| partition.region_prefixes.iter().map(move |prefix| (prefix, partition)))
             .filter(|(prefix, _)| region.starts_with(**prefix))
             .max_by_key(|(prefix, _)| prefix.len())
             .map(|(_, partition)| partition)
@@ -107,20 +100,13 @@ impl Partition {
         PARTITIONS
             .iter()
             .flat_map(|partition| [partition.dns_suffix, partition.dual_stack_suffix])
-            .any(|suffix| {
-                host.strip_suffix(suffix)
-                    .is_some_and(|rest| rest.ends_with('.'))
-            })
+            .any(|suffix| host.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.')))
     }
 
     /// All names, as `aws, aws-cn, …`.
     #[must_use]
     pub fn names() -> String {
-        PARTITIONS
-            .iter()
-            .map(|partition| partition.id)
-            .collect::<Vec<_>>()
-            .join(", ")
+        PARTITIONS.iter().map(|partition| partition.id).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -129,9 +115,7 @@ impl Partition {
 #[must_use]
 pub fn region_of_issuer(issuer: &str) -> Option<&str> {
     let host = issuer.strip_prefix("https://")?.split('/').next()?;
-    let after = host
-        .strip_prefix("oidc.eks.")
-        .or_else(|| host.strip_prefix("oidc-eks."))?;
+    let after = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
     let region = after.split('.').next()?;
     (Partition::owns_host(host) && Partition::of_region(region).is_some()).then_some(region)
 }
@@ -152,29 +136,16 @@ mod tests {
             ("eusc-de-east-1", Some("aws-eusc")),
             ("mars-1", None),
         ] {
-            assert_eq!(
-                Partition::of_region(region).map(|found| found.id),
-                partition,
-                "{region}"
-            );
+            assert_eq!(Partition::of_region(region).map(|found| found.id), partition, "{region}");
         }
     }
 
     #[test]
     fn the_region_in_an_issuer() {
         for (issuer, region) in [
-            (
-                "https://oidc.eks.eu-west-1.amazonaws.com/id/AB",
-                Some("eu-west-1"),
-            ),
-            (
-                "https://oidc.eks.cn-north-1.amazonaws.com.cn/id/AB",
-                Some("cn-north-1"),
-            ),
-            (
-                "https://oidc-eks.eu-west-1.api.aws/id/AB",
-                Some("eu-west-1"),
-            ),
+            ("https://oidc.eks.eu-west-1.amazonaws.com/id/AB", Some("eu-west-1")),
+            ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/AB", Some("cn-north-1")),
+            ("https://oidc-eks.eu-west-1.api.aws/id/AB", Some("eu-west-1")),
             ("https://oidc.eu-west-1.eks.amazonaws.com/id/AB", None),
             ("https://oidc.eks.eu-west-1.evil.example/id/AB", None),
             ("https://kubernetes.default.svc", None),

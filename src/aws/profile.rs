@@ -53,30 +53,18 @@ impl Profiles {
         let mut builder = EnvConfigFiles::builder();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
-            (
-                EnvConfigFileKind::Config,
-                "AWS_CONFIG_FILE",
-                "~/.aws/config",
-            ),
-            (
-                EnvConfigFileKind::Credentials,
-                "AWS_SHARED_CREDENTIALS_FILE",
-                "~/.aws/credentials",
-            ),
+            (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
+            (EnvConfigFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         ] {
             let path = pod.filled(variable).unwrap_or_else(|| usual.to_owned());
             let Some(path) = expand_home(pod, &path) else {
                 continue;
             };
             let contents = match pod.read(&path, LONGEST_FILE, until).await {
-                Ok(file) => {
-                    String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned())
-                }
+                Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::Missing(_)) => continue,
                 Err(ReadError::Denied(_)) => Err("its permissions forbid reading it".to_owned()),
-                Err(ReadError::TooLarge { limit, .. }) => {
-                    Err(format!("it has more than {limit} bytes"))
-                }
+                Err(ReadError::TooLarge { limit, .. }) => Err(format!("it has more than {limit} bytes")),
                 Err(ReadError::NotRegular(stat)) => Err(format!("it is {}", stat.kind.as_str())),
                 Err(ReadError::Loop | ReadError::Io { .. } | ReadError::Slow) => {
                     Err("reading it failed".to_owned())
@@ -100,21 +88,14 @@ impl Profiles {
             .find_map(|variable| Some((pod.filled(variable)?, Some(variable))));
         let selected = selector.unwrap_or_else(|| ("default".to_owned(), None));
         let env = Env::from_slice(&[("AWS_PROFILE", selected.0.as_str())]);
-        let bad = |fault: String| BadFile {
-            path: files.join(" or "),
-            fault,
-        };
+        let bad = |fault: String| BadFile { path: files.join(" or "), fault };
         let source = source::load(&env, &Fs::from_slice(&[]), &builder.build())
             .await
             .map_err(|error| bad(error.to_string()))?;
         // The parser's own words quote the line, which may hold a key.
         let sections = EnvConfigSections::parse(source)
             .map_err(|_| bad("it does not follow the format of AWS's shared files".to_owned()))?;
-        Ok(Self {
-            sections,
-            selected,
-            files,
-        })
+        Ok(Self { sections, selected, files })
     }
 
     /// A setting of the profile in use.
@@ -137,11 +118,7 @@ impl Profiles {
     /// The keys, never the values, that make the profile in use a source of credentials.
     #[must_use]
     pub fn credential_keys(&self) -> Vec<String> {
-        CREDENTIAL_KEYS
-            .iter()
-            .filter(|key| self.get(key).is_some())
-            .map(|key| (*key).to_owned())
-            .collect()
+        CREDENTIAL_KEYS.iter().filter(|key| self.get(key).is_some()).map(|key| (*key).to_owned()).collect()
     }
 }
 

@@ -25,12 +25,7 @@ impl Proxy {
     /// The proxy as `http://host:port`, without credentials.
     #[must_use]
     pub fn shown(&self) -> String {
-        format!(
-            "{}://{}:{}",
-            if self.tls { "https" } else { "http" },
-            self.host,
-            self.port
-        )
+        format!("{}://{}:{}", if self.tls { "https" } else { "http" }, self.host, self.port)
     }
 }
 
@@ -53,30 +48,17 @@ pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, BadProxy
     } else {
         ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
     };
-    let Some((variable, value)) = variables
-        .into_iter()
-        .find_map(|name| Some((name, pod.filled(name)?)))
+    let Some((variable, value)) = variables.into_iter().find_map(|name| Some((name, pod.filled(name)?)))
     else {
         return Ok(None);
     };
-    let bad = || BadProxy {
-        variable,
-        value: value.clone(),
-    };
+    let bad = || BadProxy { variable, value: value.clone() };
     let everywhere = Matcher::builder().all(value.clone()).build();
     if everywhere.intercept(endpoint).is_none() {
         return Err(bad());
     }
-    let except = pod
-        .filled("NO_PROXY")
-        .or_else(|| pod.filled("no_proxy"))
-        .unwrap_or_default();
-    let Some(found) = Matcher::builder()
-        .all(value.clone())
-        .no(except)
-        .build()
-        .intercept(endpoint)
-    else {
+    let except = pod.filled("NO_PROXY").or_else(|| pod.filled("no_proxy")).unwrap_or_default();
+    let Some(found) = Matcher::builder().all(value.clone()).no(except).build().intercept(endpoint) else {
         return Ok(None);
     };
     let tls = match found.uri().scheme_str() {
@@ -84,12 +66,7 @@ pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, BadProxy
         Some("https") => true,
         _ => return Err(bad()),
     };
-    let host = found
-        .uri()
-        .host()
-        .ok_or_else(bad)?
-        .trim_matches(['[', ']'])
-        .to_owned();
+    let host = found.uri().host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
     let authorization = found.basic_auth().cloned().map(|mut value| {
         value.set_sensitive(true);
         value
@@ -110,15 +87,11 @@ mod tests {
     use std::time::SystemTime;
 
     fn choose(variables: &[(&str, &str)]) -> Result<Option<String>, &'static str> {
-        let pod = Pod::recorded(
-            variables.iter().copied(),
-            Clock::Fixed(SystemTime::UNIX_EPOCH),
-        );
+        let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
         let endpoint = "https://sts.eu-west-1.amazonaws.com".parse().unwrap();
         match for_endpoint(&pod, &endpoint) {
             Ok(proxy) => {
-                Ok(proxy
-                    .map(|proxy| format!("{} {}", proxy.shown(), proxy.authorization.is_some())))
+                Ok(proxy.map(|proxy| format!("{} {}", proxy.shown(), proxy.authorization.is_some())))
             }
             Err(bad) => Err(bad.variable),
         }
@@ -129,29 +102,11 @@ mod tests {
         for (variables, expected) in [
             (&[][..], Ok(None)),
             (&[("HTTP_PROXY", "http://p:1")][..], Ok(None)),
-            (
-                &[("HTTPS_PROXY", "http://p:3128")][..],
-                Ok(Some("http://p:3128 false".to_owned())),
-            ),
-            (
-                &[("https_proxy", "p:3128")][..],
-                Ok(Some("http://p:3128 false".to_owned())),
-            ),
-            (
-                &[("ALL_PROXY", "http://u:w@p:3128")][..],
-                Ok(Some("http://p:3128 true".to_owned())),
-            ),
-            (
-                &[
-                    ("HTTPS_PROXY", "http://p:1"),
-                    ("NO_PROXY", ".amazonaws.com"),
-                ][..],
-                Ok(None),
-            ),
-            (
-                &[("HTTPS_PROXY", "http://p:1"), ("no_proxy", "*")][..],
-                Ok(None),
-            ),
+            (&[("HTTPS_PROXY", "http://p:3128")][..], Ok(Some("http://p:3128 false".to_owned()))),
+            (&[("https_proxy", "p:3128")][..], Ok(Some("http://p:3128 false".to_owned()))),
+            (&[("ALL_PROXY", "http://u:w@p:3128")][..], Ok(Some("http://p:3128 true".to_owned()))),
+            (&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", ".amazonaws.com")][..], Ok(None)),
+            (&[("HTTPS_PROXY", "http://p:1"), ("no_proxy", "*")][..], Ok(None)),
             (
                 &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "10.0.0.0/8")][..],
                 Ok(Some("http://p:1 false".to_owned())),

@@ -91,33 +91,21 @@ impl Link {
     where
         S: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
     {
-        let (sender, connection) = http1::handshake(stream)
-            .await
-            .map_err(|error| error.to_string())?;
+        let (sender, connection) = http1::handshake(stream).await.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
-        Ok(Self {
-            sender: Arc::new(tokio::sync::Mutex::new(sender)),
-            head: Arc::default(),
-        })
+        Ok(Self { sender: Arc::new(tokio::sync::Mutex::new(sender)), head: Arc::default() })
     }
 
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let lost = |error: hyper::Error| {
-            let words = error
-                .source()
-                .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            let words =
+                error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
             ConnectorError::io(Lost::Broken(words).into())
         };
-        let other =
-            |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
-        let request = request
-            .try_into_http1x()
-            .map_err(|error| other(error.into()))?;
+        let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
+        let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
         let (mut parts, body) = request.into_parts();
-        let host = parts
-            .uri
-            .authority()
-            .map(|authority| HeaderValue::from_str(authority.as_str()));
+        let host = parts.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
         if let Some(Ok(host)) = host {
             parts.headers.insert(HOST, host);
         }
@@ -127,39 +115,20 @@ impl Link {
 
         let mut sender = self.sender.lock().await;
         sender.ready().await.map_err(lost)?;
-        let reply = sender
-            .send_request(Request::from_parts(parts, body))
-            .await
-            .map_err(lost)?;
+        let reply = sender.send_request(Request::from_parts(parts, body)).await.map_err(lost)?;
         let (parts, body) = reply.into_parts();
-        let text = |name| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-        };
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Head {
             server_time: text(DATE).and_then(http_date),
             content_type: text(CONTENT_TYPE).map(str::to_owned),
             server: text(SERVER).map(str::to_owned),
         };
-        let body = Limited::new(body, LONGEST_REPLY)
-            .collect()
-            .await
-            .map_err(|error| {
-                let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-                let words = error
-                    .source()
-                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-                ConnectorError::io(
-                    if too_long {
-                        Lost::TooLong
-                    } else {
-                        Lost::Broken(words)
-                    }
-                    .into(),
-                )
-            })?;
+        let body = Limited::new(body, LONGEST_REPLY).collect().await.map_err(|error| {
+            let too_long = error.downcast_ref::<LengthLimitError>().is_some();
+            let words =
+                error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            ConnectorError::io(if too_long { Lost::TooLong } else { Lost::Broken(words) }.into())
+        })?;
         let reply = hyper::Response::from_parts(parts, SdkBody::from(body.to_bytes()));
         HttpResponse::try_from(reply).map_err(|error| other(error.into()))
     }
@@ -265,12 +234,7 @@ impl Sts {
     /// STS at this URL, signed for this region.
     #[must_use]
     pub fn new(pod: &Pod, link: Link, url: String, region: String) -> Self {
-        Self {
-            pod: PodClock(pod.clone()),
-            link,
-            url,
-            region,
-        }
+        Self { pod: PodClock(pod.clone()), link, url, region }
     }
 
     fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
@@ -319,8 +283,7 @@ impl Sts {
             Some(Session {
                 credentials,
                 assumed_role_arn: output.assumed_role_user().map(|user| user.arn().to_owned()),
-                request_id: aws_sdk_sts::operation::RequestId::request_id(&output)
-                    .map(str::to_owned),
+                request_id: aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned),
                 expires_at,
             })
         })
@@ -329,16 +292,12 @@ impl Sts {
 
     /// Asks STS whose credentials these are.
     pub async fn caller(&self, session: &Session, until: Instant) -> Reply<Caller> {
-        let call = self
-            .client(Some(session.credentials.clone()))
-            .get_caller_identity()
-            .send();
+        let call = self.client(Some(session.credentials.clone())).get_caller_identity().send();
         self.reply(until, call, None, |output| {
             Some(Caller {
                 arn: output.arn()?.to_owned(),
                 account: output.account()?.to_owned(),
-                request_id: aws_sdk_sts::operation::RequestId::request_id(&output)
-                    .map(str::to_owned),
+                request_id: aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned),
             })
         })
         .await
@@ -368,16 +327,9 @@ impl Sts {
             Ok(Ok(output)) => read(output).ok_or_else(|| not_sts(200, 0)),
             Ok(Err(error)) => Err(match error.raw_response() {
                 Some(raw) => {
-                    let (status, length) = (
-                        raw.status().as_u16(),
-                        raw.body().bytes().map_or(0, <[u8]>::len),
-                    );
+                    let (status, length) = (raw.status().as_u16(), raw.body().bytes().map_or(0, <[u8]>::len));
                     let request_id = raw.headers().get("x-amzn-requestid").map(str::to_owned);
-                    match error
-                        .code()
-                        .map(str::to_owned)
-                        .or_else(|| code_of_status(status))
-                    {
+                    match error.code().map(str::to_owned).or_else(|| code_of_status(status)) {
                         Some(code) => CallFault::Refused(Refusal {
                             code: without(token, &code),
                             message: without(token, error.message().unwrap_or_default()),
@@ -396,11 +348,7 @@ impl Sts {
                 },
             }),
         };
-        Reply {
-            result,
-            server_time: head.server_time,
-            at,
-        }
+        Reply { result, server_time: head.server_time, at }
     }
 }
 
@@ -422,9 +370,7 @@ fn without(token: Option<&Secret>, text: &str) -> String {
         .expose()
         .split('.')
         .filter(|part| part.len() >= 8)
-        .fold(text.to_owned(), |text, part| {
-            text.replace(part, "[not shown]")
-        })
+        .fold(text.to_owned(), |text, part| text.replace(part, "[not shown]"))
 }
 
 /// The reason for which the transport gave up, somewhere in the chain of errors.
@@ -447,9 +393,6 @@ mod tests {
     #[test]
     fn an_echoed_token_is_taken_out() {
         let token = Secret::new("aaaaaaaaaa.bbbbbbbbbb.cccccccccc".to_owned());
-        assert_eq!(
-            without(Some(&token), "bad bbbbbbbbbb and cccccccccc"),
-            "bad [not shown] and [not shown]"
-        );
+        assert_eq!(without(Some(&token), "bad bbbbbbbbbb and cccccccccc"), "bad [not shown] and [not shown]");
     }
 }

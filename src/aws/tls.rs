@@ -64,29 +64,18 @@ impl Trust {
     ///
     /// # Errors
     /// If the named file cannot be used, or the system has none.
-    pub async fn load(
-        pod: &Pod,
-        system_roots: &[PathBuf],
-        until: Instant,
-    ) -> Result<Self, TrustFault> {
+    pub async fn load(pod: &Pod, system_roots: &[PathBuf], until: Instant) -> Result<Self, TrustFault> {
         for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
             if let Some(path) = pod.raw_variable(variable).filter(|path| !path.is_empty()) {
                 let path = Path::new(path);
                 let shown = path.to_string_lossy().into_owned();
                 let read = pod.read(path, LONGEST_FILE, until).await;
-                let roots = read
-                    .map_err(|error| words(&error))
-                    .and_then(|file| strict(&file.bytes));
+                let roots = read.map_err(|error| words(&error)).and_then(|file| strict(&file.bytes));
                 return match roots {
-                    Ok(roots) => Ok(Self {
-                        roots: Arc::new(roots),
-                        source: format!("{shown} (from {variable})"),
-                    }),
-                    Err(fault) => Err(TrustFault::Bundle {
-                        variable,
-                        path: shown,
-                        fault,
-                    }),
+                    Ok(roots) => {
+                        Ok(Self { roots: Arc::new(roots), source: format!("{shown} (from {variable})") })
+                    }
+                    Err(fault) => Err(TrustFault::Bundle { variable, path: shown, fault }),
                 };
             }
         }
@@ -97,17 +86,11 @@ impl Trust {
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&file.bytes).flatten());
             if !roots.is_empty() {
-                return Ok(Self {
-                    roots: Arc::new(roots),
-                    source: path.to_string_lossy().into_owned(),
-                });
+                return Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() });
             }
         }
         Err(TrustFault::NoRoots {
-            tried: system_roots
-                .iter()
-                .map(|path| path.to_string_lossy().into_owned())
-                .collect(),
+            tried: system_roots.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         })
     }
 
@@ -118,17 +101,12 @@ impl Trust {
     /// The TLS library's words, which only a fault in it can cause.
     pub fn client(&self, pod: &Pod) -> Result<(ClientConfig, Witness), String> {
         let provider = Arc::new(ring::default_provider());
-        let inner = WebPkiServerVerifier::builder_with_provider(
-            Arc::clone(&self.roots),
-            Arc::clone(&provider),
-        )
-        .build()
-        .map_err(|error| error.to_string())?;
+        let inner =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| error.to_string())?;
         let witness = Witness::default();
-        let verifier = WitnessedVerifier {
-            inner,
-            witness: witness.clone(),
-        };
+        let verifier = WitnessedVerifier { inner, witness: witness.clone() };
         let clock = Arc::new(PodClock(pod.clone()));
         let mut config = ClientConfig::builder_with_details(provider, clock)
             .with_safe_default_protocol_versions()
@@ -148,15 +126,9 @@ fn strict(pem: &[u8]) -> Result<RootCertStore, String> {
     for (place, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let certificate =
             certificate.map_err(|_| format!("its part {} is not well-formed PEM", place + 1))?;
-        roots
-            .add(certificate)
-            .map_err(|_| format!("its certificate {} is not well-formed", place + 1))?;
+        roots.add(certificate).map_err(|_| format!("its certificate {} is not well-formed", place + 1))?;
     }
-    if roots.is_empty() {
-        Err("it holds no certificate in PEM form".to_owned())
-    } else {
-        Ok(roots)
-    }
+    if roots.is_empty() { Err("it holds no certificate in PEM form".to_owned()) } else { Ok(roots) }
 }
 
 fn words(error: &ReadError) -> String {
@@ -186,11 +158,7 @@ impl std::fmt::Debug for PodClock {
 
 impl TimeProvider for PodClock {
     fn current_time(&self) -> Option<UnixTime> {
-        self.0
-            .now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .ok()
-            .map(UnixTime::since_unix_epoch)
+        self.0.now().duration_since(SystemTime::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
     }
 }
 
@@ -203,9 +171,7 @@ impl Witness {
     #[must_use]
     pub fn presented(&self) -> Presented {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let certificate = seen
-            .as_ref()
-            .and_then(|der| Certificate::from_der(der).ok());
+        let certificate = seen.as_ref().and_then(|der| Certificate::from_der(der).ok());
         certificate.map_or_else(Presented::default, |certificate| {
             let certificate = certificate.tbs_certificate();
             let name = |text: String| (!text.is_empty()).then_some(text);
@@ -233,15 +199,10 @@ impl ServerCertVerifier for WitnessedVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let mut seen = self
-            .witness
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.witness.0.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = Some(end_entity.clone().into_owned());
         drop(seen);
-        self.inner
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(

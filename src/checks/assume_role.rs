@@ -91,23 +91,11 @@ pub async fn observe(
     budget: Budget,
 ) -> Asked {
     let wished = pod.filled(SESSION_NAME);
-    let pod_name = token
-        .claims
-        .bound
-        .pod
-        .clone()
-        .or_else(|| pod.filled("HOSTNAME"));
+    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.filled("HOSTNAME"));
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
-    let sts = Sts::new(
-        pod,
-        link,
-        endpoint.endpoint.uri.to_string(),
-        endpoint.region.clone(),
-    );
+    let sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.region.clone());
     let started = Instant::now();
-    let reply = sts
-        .assume(&role.text, &token.text, &session_name, budget.until())
-        .await;
+    let reply = sts.assume(&role.text, &token.text, &session_name, budget.until()).await;
     Asked {
         bad_session_name: wished.filter(|wished| *wished != session_name),
         request: Request {
@@ -131,18 +119,10 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
         (None, None) => "irsa-probe".to_owned(),
     };
     let legal = |c: char| {
-        if c.is_ascii_alphanumeric() || "_=,.@+-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "_=,.@+-".contains(c) { c } else { '-' }
     };
     let name: String = wanted.chars().map(legal).take(LONGEST_NAME).collect();
-    if name.len() < 2 {
-        format!("irsa-probe-{name}")
-    } else {
-        name
-    }
+    if name.len() < 2 { format!("irsa-probe-{name}") } else { name }
 }
 
 /// Judges what STS answered.
@@ -150,10 +130,7 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
 pub fn judge(asked: &Asked) -> Verdict<Opened> {
     match &asked.reply.result {
         Ok(session) => {
-            let warnings = asked
-                .bad_session_name
-                .clone()
-                .map(|name| SessionNameMalformed { name }.into());
+            let warnings = asked.bad_session_name.clone().map(|name| SessionNameMalformed { name }.into());
             let opened = Opened {
                 session: session.clone(),
                 session_name: asked.request.session_name.clone(),
@@ -172,12 +149,7 @@ pub fn diagnosis_of(call: Call, asked: &Asked, fault: &CallFault, waited: Durati
     let host = asked.host.clone();
     match fault {
         CallFault::Refused(refused) => refusal::name(call, &asked.request, refused),
-        CallFault::NotSts {
-            status,
-            content_type,
-            server,
-            length,
-        } => NotStsReply {
+        CallFault::NotSts { status, content_type, server, length } => NotStsReply {
             host,
             status: *status,
             content_type: content_type.clone(),
@@ -185,19 +157,12 @@ pub fn diagnosis_of(call: Call, asked: &Asked, fault: &CallFault, waited: Durati
             length: *length,
         }
         .into(),
-        CallFault::Lost(error) => StsConnectionLost {
-            host,
-            phase: Phase::Reply,
-            error: error.clone(),
+        CallFault::Lost(error) => {
+            StsConnectionLost { host, phase: Phase::Reply, error: error.clone() }.into()
         }
-        .into(),
-        CallFault::TimedOut => StsTimedOut {
-            host,
-            addresses: Vec::new(),
-            phase: Phase::Reply,
-            after: waited,
+        CallFault::TimedOut => {
+            StsTimedOut { host, addresses: Vec::new(), phase: Phase::Reply, after: waited }.into()
         }
-        .into(),
     }
 }
 
@@ -210,11 +175,7 @@ mod tests {
         let long = "x".repeat(100);
         for (wished, pod, expected) in [
             (Some("app"), Some("pod"), "app".to_owned()),
-            (
-                None,
-                Some("checkout-6d5f9c7b8-abcde"),
-                "irsa-probe-checkout-6d5f9c7b8-abcde".to_owned(),
-            ),
+            (None, Some("checkout-6d5f9c7b8-abcde"), "irsa-probe-checkout-6d5f9c7b8-abcde".to_owned()),
             (None, None, "irsa-probe".to_owned()),
             (Some("a b/ü"), None, "a-b--".to_owned()),
             (Some("a"), None, "irsa-probe-a".to_owned()),

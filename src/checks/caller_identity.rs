@@ -42,10 +42,7 @@ pub struct Answer {
 /// Asks STS whose credentials these are.
 pub async fn observe(asked: &Asked, opened: &Opened, budget: Budget) -> Answer {
     let started = Instant::now();
-    Answer {
-        reply: asked.sts.caller(&opened.session, budget.until()).await,
-        waited: started.elapsed(),
-    }
+    Answer { reply: asked.sts.caller(&opened.session, budget.until()).await, waited: started.elapsed() }
 }
 
 /// Judges the answer.
@@ -96,22 +93,10 @@ mod tests {
         let role = arn::parse("arn:aws:iam::111122223333:role/team/checkout").unwrap();
         for (caller, expected) in [
             ("arn:aws:sts::111122223333:assumed-role/checkout/s", None),
-            (
-                "arn:aws-cn:sts::111122223333:assumed-role/checkout/s",
-                Some("partition"),
-            ),
-            (
-                "arn:aws:sts::999999999999:assumed-role/checkout/s",
-                Some("account"),
-            ),
-            (
-                "arn:aws:sts::111122223333:assumed-role/other/s",
-                Some("role"),
-            ),
-            (
-                "arn:aws:iam::111122223333:user/checkout",
-                Some("kind of identity"),
-            ),
+            ("arn:aws-cn:sts::111122223333:assumed-role/checkout/s", Some("partition")),
+            ("arn:aws:sts::999999999999:assumed-role/checkout/s", Some("account")),
+            ("arn:aws:sts::111122223333:assumed-role/other/s", Some("role")),
+            ("arn:aws:iam::111122223333:user/checkout", Some("kind of identity")),
             ("", Some("partition")),
         ] {
             assert_eq!(difference(&role, caller), expected, "{caller}");

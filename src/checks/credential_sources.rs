@@ -31,11 +31,7 @@ impl Observed for Sources {
 #[must_use]
 pub fn judge(pod: &Pod, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources> {
     let set = |names: &[&'static str]| -> Vec<&'static str> {
-        names
-            .iter()
-            .copied()
-            .filter(|name| pod.filled(name).is_some())
-            .collect()
+        names.iter().copied().filter(|name| pod.filled(name).is_some()).collect()
     };
     let mut warnings: Vec<Diagnosis> = Vec::new();
 
@@ -44,45 +40,26 @@ pub fn judge(pod: &Pod, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources
         let half = variables.len() == 1;
         warnings.push(ShadowedByStaticKeys { variables, half }.into());
     }
-    if let Some((variable, profile)) = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
-        .into_iter()
-        .find_map(|name| Some((name, pod.filled(name)?)))
+    if let Some((variable, profile)) =
+        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, pod.filled(name)?)))
     {
         warnings.push(ShadowedByProfile { variable, profile }.into());
     }
     let container = set(&CONTAINER_CREDENTIALS);
     if !container.is_empty() && !set(&[ROLE_ARN, TOKEN_FILE]).is_empty() {
-        warnings.push(
-            ShadowedByContainerCredentials {
-                variables: container,
-            }
-            .into(),
-        );
+        warnings.push(ShadowedByContainerCredentials { variables: container }.into());
     }
     let files = match profiles {
         Ok(profiles) => {
             let keys = profiles.credential_keys();
             if !keys.is_empty() {
                 let (files, profile) = (profiles.files.clone(), profiles.selected.0.clone());
-                warnings.push(
-                    ShadowedBySharedFile {
-                        files,
-                        profile,
-                        keys,
-                    }
-                    .into(),
-                );
+                warnings.push(ShadowedBySharedFile { files, profile, keys }.into());
             }
             profiles.files.clone()
         }
         Err(BadFile { path, fault }) => {
-            warnings.push(
-                SharedConfigMalformed {
-                    path: path.clone(),
-                    fault: fault.clone(),
-                }
-                .into(),
-            );
+            warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone() }.into());
             Vec::new()
         }
     };
@@ -99,67 +76,35 @@ mod tests {
     use tokio::time::Instant;
 
     async fn names(variables: &[(&str, &str)]) -> Vec<&'static str> {
-        let pod = Pod::recorded(
-            variables.iter().copied(),
-            Clock::Fixed(SystemTime::UNIX_EPOCH),
-        );
+        let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
         let profiles = Profiles::load(&pod, Instant::now() + Duration::from_secs(20)).await;
         match judge(&pod, &profiles) {
-            Verdict::Warn(_, warnings) => warnings
-                .iter()
-                .map(|warning| warning.name().as_str())
-                .collect(),
+            Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             _ => vec![],
         }
     }
 
     #[tokio::test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test makes the files that it reads"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the test makes the files that it reads")]
     async fn each_source_is_found() {
         let dir = std::env::temp_dir().join(format!("irsa-probe-sources-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let (keys, bad, plain) = (dir.join("keys"), dir.join("bad"), dir.join("plain"));
-        std::fs::write(
-            &keys,
-            "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n",
-        )
-        .unwrap();
+        std::fs::write(&keys, "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n").unwrap();
         std::fs::write(&bad, "[default\naws_access_key_id\n").unwrap();
         std::fs::write(&plain, "[default]\nregion = eu-west-1\n").unwrap();
-        let (keys, bad, plain) = (
-            keys.to_str().unwrap(),
-            bad.to_str().unwrap(),
-            plain.to_str().unwrap(),
-        );
+        let (keys, bad, plain) = (keys.to_str().unwrap(), bad.to_str().unwrap(), plain.to_str().unwrap());
         for (variables, expected) in [
             (&[][..], vec![]),
-            (
-                &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")],
-                vec!["ShadowedByStaticKeys"],
-            ),
-            (
-                &[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")],
-                vec![],
-            ),
+            (&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")], vec!["ShadowedByStaticKeys"]),
+            (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], vec![]),
             (&[("AWS_PROFILE", "p")], vec!["ShadowedByProfile"]),
+            (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x")], vec![]),
             (
-                &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x")],
-                vec![],
-            ),
-            (
-                &[
-                    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"),
-                    ("AWS_ROLE_ARN", "a"),
-                ],
+                &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"), ("AWS_ROLE_ARN", "a")],
                 vec!["ShadowedByContainerCredentials"],
             ),
-            (
-                &[("AWS_SHARED_CREDENTIALS_FILE", keys)],
-                vec!["ShadowedBySharedFile"],
-            ),
+            (&[("AWS_SHARED_CREDENTIALS_FILE", keys)], vec!["ShadowedBySharedFile"]),
             (&[("AWS_CONFIG_FILE", bad)], vec!["SharedConfigMalformed"]),
             (&[("AWS_CONFIG_FILE", plain)], vec![]),
         ] {

@@ -10,8 +10,7 @@ use crate::diagnosis::sts::{
     ThumbprintMismatch, Unclassified, VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
 use crate::diagnosis::token::{
-    ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken,
-    TokenNotAJwt,
+    ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken, TokenNotAJwt,
 };
 
 /// Which of the two calls was refused.
@@ -27,10 +26,7 @@ pub enum Call {
 #[must_use]
 pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
     let said = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
-    let refused = || Refused {
-        request: request.clone(),
-        refusal: refusal.clone(),
-    };
+    let refused = || Refused { request: request.clone(), refusal: refusal.clone() };
     match (call, refusal.code.as_str()) {
         (
             _,
@@ -51,9 +47,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             OrganizationPolicyDenied(refused()).into()
         }
 
-        (Call::Assume, "AccessDenied" | "AccessDeniedException") => {
-            AssumeRoleNotAuthorized(refused()).into()
-        }
+        (Call::Assume, "AccessDenied" | "AccessDeniedException") => AssumeRoleNotAuthorized(refused()).into(),
         (Call::Assume, "ExpiredTokenException" | "ExpiredToken") => expired(request, refusal),
         (Call::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
             IdpUnreachable(refused()).into()
@@ -69,23 +63,11 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             } else if said("thumbprint") {
                 ThumbprintMismatch(refused()).into()
             } else if said("not a valid jwt") {
-                TokenNotAJwt {
-                    fault: NotAJwt::SaysSts(refusal.message.clone()),
-                }
-                .into()
-            } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:")
-            {
-                TokenClaimMissing {
-                    claim: claim.trim().to_owned(),
-                    should_be: None,
-                }
-                .into()
+                TokenNotAJwt { fault: NotAJwt::SaysSts(refusal.message.clone()) }.into()
+            } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:") {
+                TokenClaimMissing { claim: claim.trim().to_owned(), should_be: None }.into()
             } else if is_for_the_api(&request.claims) {
-                TokenIsApiToken {
-                    audience: request.claims.audience.clone(),
-                    refused: true,
-                }
-                .into()
+                TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
             } else if said("incorrect token audience") {
                 OidcProviderAudienceMissing(refused()).into()
             } else {
@@ -96,10 +78,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             if said("request arn is invalid") || said("'rolearn'") {
                 RoleArnRejected(refused()).into()
             } else if said("'webidentitytoken'") {
-                TokenNotAJwt {
-                    fault: NotAJwt::SaysSts(refusal.message.clone()),
-                }
-                .into()
+                TokenNotAJwt { fault: NotAJwt::SaysSts(refusal.message.clone()) }.into()
             } else if said("rolesessionname") || said("durationseconds") || said("'policy'") {
                 SessionParametersRejected(refused()).into()
             } else {
@@ -158,12 +137,7 @@ fn expired(request: &Request, refusal: &Refusal) -> Diagnosis {
 }
 
 fn skewed(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
-    ClockSkewed {
-        local: refusal.at,
-        server,
-        refusal: Some(refusal.message.clone()),
-    }
-    .into()
+    ClockSkewed { local: refusal.at, server, refusal: Some(refusal.message.clone()) }.into()
 }
 
 #[cfg(test)]
@@ -206,8 +180,7 @@ mod tests {
 
     #[test]
     fn what_sts_is_known_to_answer() {
-        let assume =
-            |code, status, message| named(Call::Assume, PROJECTED, code, status, message, 0);
+        let assume = |code, status, message| named(Call::Assume, PROJECTED, code, status, message, 0);
         for (code, status, message, expected) in [
             (
                 "AccessDenied",
@@ -245,12 +218,7 @@ mod tests {
                 "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for requirements.",
                 "IdentityTokenRejected",
             ),
-            (
-                "InvalidIdentityToken",
-                400,
-                "Incorrect token audience",
-                "OidcProviderAudienceMissing",
-            ),
+            ("InvalidIdentityToken", 400, "Incorrect token audience", "OidcProviderAudienceMissing"),
             (
                 "InvalidIdentityToken",
                 400,
@@ -269,30 +237,15 @@ mod tests {
                 "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
                 "TokenNotAJwt",
             ),
-            (
-                "InvalidIdentityToken",
-                400,
-                "Missing a required claim: aud",
-                "TokenClaimMissing",
-            ),
-            (
-                "InvalidIdentityToken",
-                400,
-                "words of a later year",
-                "IdentityTokenRejected",
-            ),
+            ("InvalidIdentityToken", 400, "Missing a required claim: aud", "TokenClaimMissing"),
+            ("InvalidIdentityToken", 400, "words of a later year", "IdentityTokenRejected"),
             (
                 "ExpiredTokenException",
                 400,
                 "Token expired: current date/time 1624482533 must be before the expiration date/time1624482335",
                 "TokenExpired",
             ),
-            (
-                "ExpiredTokenException",
-                400,
-                "Token too old: 441398",
-                "TokenExpired",
-            ),
+            ("ExpiredTokenException", 400, "Token too old: 441398", "TokenExpired"),
             (
                 "IDPRejectedClaim",
                 403,
@@ -306,12 +259,7 @@ mod tests {
                 "STS is not activated in this region for account:123456789012. Your account administrator can activate STS in this region using the IAM Console.",
                 "RegionNotActivated",
             ),
-            (
-                "ValidationError",
-                400,
-                "Request ARN is invalid",
-                "RoleArnRejected",
-            ),
+            ("ValidationError", 400, "Request ARN is invalid", "RoleArnRejected"),
             (
                 "ValidationError",
                 400,
@@ -337,12 +285,7 @@ mod tests {
                 "SessionParametersRejected",
             ),
             ("ValidationError", 400, "something else", "Unclassified"),
-            (
-                "MalformedPolicyDocument",
-                400,
-                "",
-                "SessionParametersRejected",
-            ),
+            ("MalformedPolicyDocument", 400, "", "SessionParametersRejected"),
             ("PackedPolicyTooLarge", 400, "", "SessionParametersRejected"),
             ("Throttling", 400, "Rate exceeded", "Throttled"),
             ("InternalFailure", 500, "", "StsFault"),
@@ -356,21 +299,8 @@ mod tests {
     #[test]
     fn what_is_known_of_token_and_clock_counts() {
         let audience = "Incorrect token audience";
-        assert_eq!(
-            named(Call::Assume, API, "InvalidIdentityToken", 400, audience, 0),
-            "TokenIsApiToken"
-        );
-        assert_eq!(
-            named(
-                Call::Assume,
-                PROJECTED,
-                "ExpiredTokenException",
-                400,
-                "",
-                200_000
-            ),
-            "ClockSkewed"
-        );
+        assert_eq!(named(Call::Assume, API, "InvalidIdentityToken", 400, audience, 0), "TokenIsApiToken");
+        assert_eq!(named(Call::Assume, PROJECTED, "ExpiredTokenException", 400, "", 200_000), "ClockSkewed");
     }
 
     #[test]
@@ -381,11 +311,7 @@ mod tests {
                 "The security token included in the request is invalid.",
                 "CredentialsRejected",
             ),
-            (
-                "ExpiredToken",
-                "The security token included in the request is expired",
-                "CredentialsRejected",
-            ),
+            ("ExpiredToken", "The security token included in the request is expired", "CredentialsRejected"),
             (
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match",
@@ -403,11 +329,7 @@ mod tests {
             ),
             ("Throttling", "Rate exceeded", "Throttled"),
         ] {
-            assert_eq!(
-                named(Call::Identity, PROJECTED, code, 403, message, 3600),
-                expected,
-                "{message}"
-            );
+            assert_eq!(named(Call::Identity, PROJECTED, code, 403, message, 3600), expected, "{message}");
         }
     }
 }

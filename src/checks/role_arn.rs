@@ -19,9 +19,6 @@ impl Observed for RoleArn {
 pub fn judge(text: &str) -> Verdict<RoleArn> {
     match arn::parse(text) {
         Ok(role) => Verdict::Pass(role),
-        Err(fault) => Verdict::fail(RoleArnMalformed {
-            text: text.to_owned(),
-            fault,
-        }),
+        Err(fault) => Verdict::fail(RoleArnMalformed { text: text.to_owned(), fault }),
     }
 }

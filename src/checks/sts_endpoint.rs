@@ -6,8 +6,8 @@ use crate::aws::partition::{Partition, region_of_issuer};
 use crate::aws::profile::Profiles;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::endpoint::{
-    EndpointInsecure, EndpointMalformed, EndpointOptionsConflict, PartitionMismatch,
-    RegionMalformed, RegionMissing, RegionsDisagree,
+    EndpointInsecure, EndpointMalformed, EndpointOptionsConflict, PartitionMismatch, RegionMalformed,
+    RegionMissing, RegionsDisagree,
 };
 use crate::evidence::Evidence;
 use crate::plan::Wanted;
@@ -54,21 +54,14 @@ impl Observed for StsEndpoint {
             .value("endpoint_source", self.source.unwrap_or("the region"))
             .text("region", &self.region)
             .value("region_source", self.region_source)
-            .text_if(
-                "aws_sts_regional_endpoints",
-                self.regional_endpoints.as_deref(),
-            )
+            .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref())
     }
 }
 
 /// Reads the settings; never the node's metadata service.
 #[must_use]
 pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Settings {
-    let of_profile = |key: &str| {
-        profiles
-            .and_then(|profiles| profiles.get(key))
-            .map(str::to_owned)
-    };
+    let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let is_true = |variable: &str, key: &str| {
         pod.filled(variable)
             .or_else(|| of_profile(key))
@@ -76,9 +69,7 @@ pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Setti
     };
     let (first, second) = (pod.filled("AWS_REGION"), pod.filled("AWS_DEFAULT_REGION"));
     let disagreement = match (&wanted.region, &first, &second) {
-        (None, Some(first), Some(second)) if first != second => {
-            Some((first.clone(), second.clone()))
-        }
+        (None, Some(first), Some(second)) if first != second => Some((first.clone(), second.clone())),
         _ => None,
     };
     let from = |value: Option<String>, source: &'static str| value.map(|value| (value, source));
@@ -86,18 +77,10 @@ pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Setti
         .or_else(|| from(first, "AWS_REGION"))
         .or_else(|| from(second, "AWS_DEFAULT_REGION"))
         .or_else(|| from(of_profile("region"), "the profile"));
-    let ignored = is_true(
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "ignore_configured_endpoint_urls",
-    );
+    let ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     let url = from(pod.filled("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL_STS")
         .or_else(|| from(pod.filled("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
-        .or_else(|| {
-            from(
-                profiles.and_then(Profiles::sts_endpoint),
-                "the profile's endpoint_url",
-            )
-        })
+        .or_else(|| from(profiles.and_then(Profiles::sts_endpoint), "the profile's endpoint_url"))
         .filter(|_| !ignored);
     Settings {
         region,
@@ -120,45 +103,23 @@ pub async fn judge(
     let (region, region_source) = match (settings.region, of_issuer) {
         (Some((region, source)), _) => (region, source),
         (None, Some(region)) => {
-            warnings.push(
-                RegionMissing {
-                    of_issuer: Some(region.to_owned()),
-                }
-                .into(),
-            );
+            warnings.push(RegionMissing { of_issuer: Some(region.to_owned()) }.into());
             (region.to_owned(), "the token's issuer")
         }
         (None, None) => return Verdict::fail(RegionMissing { of_issuer: None }),
     };
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if region.len() > 63
-        || !region.chars().all(legal)
-        || region.starts_with('-')
-        || region.ends_with('-')
-    {
-        return Verdict::fail(RegionMalformed {
-            region,
-            source: region_source,
-        });
+    if region.len() > 63 || !region.chars().all(legal) || region.starts_with('-') || region.ends_with('-') {
+        return Verdict::fail(RegionMalformed { region, source: region_source });
     }
     if let Some((region, default_region)) = settings.disagreement {
-        warnings.push(
-            RegionsDisagree {
-                region,
-                default_region,
-            }
-            .into(),
-        );
+        warnings.push(RegionsDisagree { region, default_region }.into());
     }
     let source = settings.url.as_ref().map(|(_, source)| *source);
     if let Some((url, source)) = &settings.url
         && let Err(fault) = Endpoint::parse(url)
     {
-        return Verdict::fail(EndpointMalformed {
-            url: url.clone(),
-            source: (*source).to_owned(),
-            fault,
-        });
+        return Verdict::fail(EndpointMalformed { url: url.clone(), source: (*source).to_owned(), fault });
     }
     let url = settings.url.as_ref().map(|(url, _)| url.as_str());
     let url = match endpoint::resolve(&region, settings.fips, settings.dual_stack, url).await {
@@ -168,10 +129,7 @@ pub async fn judge(
     let endpoint = match Endpoint::parse(&url) {
         Ok(endpoint) => endpoint,
         Err(_) => {
-            return Verdict::fail(RegionMalformed {
-                region,
-                source: region_source,
-            });
+            return Verdict::fail(RegionMalformed { region, source: region_source });
         }
     };
     if !endpoint.tls && !endpoint.is_loopback() {
@@ -179,46 +137,23 @@ pub async fn judge(
     }
     match partitions(&region, role, of_issuer) {
         // An emulator may serve any partition; AWS's own endpoints serve one.
-        Some(mismatch)
-            if mismatch.role != mismatch.region.1 && Partition::owns_host(&endpoint.host) =>
-        {
+        Some(mismatch) if mismatch.role != mismatch.region.1 && Partition::owns_host(&endpoint.host) => {
             return Verdict::fail(mismatch);
         }
         Some(mismatch) => warnings.push(mismatch.into()),
         None => {}
     }
     let regional_endpoints = settings.regional_endpoints;
-    Verdict::holds(
-        StsEndpoint {
-            endpoint,
-            region,
-            region_source,
-            source,
-            regional_endpoints,
-        },
-        warnings,
-    )
+    Verdict::holds(StsEndpoint { endpoint, region, region_source, source, regional_endpoints }, warnings)
 }
 
 /// The partitions of the role, the region and the issuer, if they are not all one.
-fn partitions(
-    region: &str,
-    role: Option<&RoleArn>,
-    of_issuer: Option<&str>,
-) -> Option<PartitionMismatch> {
+fn partitions(region: &str, role: Option<&RoleArn>, of_issuer: Option<&str>) -> Option<PartitionMismatch> {
     let role = role?.partition.id;
     let of_region = Partition::of_region(region)?.id;
-    let issuer =
-        of_issuer.and_then(|region| Some((region.to_owned(), Partition::of_region(region)?.id)));
-    let differs = role != of_region
-        || issuer
-            .as_ref()
-            .is_some_and(|(_, partition)| *partition != role);
-    differs.then(|| PartitionMismatch {
-        role,
-        region: (region.to_owned(), of_region),
-        issuer,
-    })
+    let issuer = of_issuer.and_then(|region| Some((region.to_owned(), Partition::of_region(region)?.id)));
+    let differs = role != of_region || issuer.as_ref().is_some_and(|(_, partition)| *partition != role);
+    differs.then(|| PartitionMismatch { role, region: (region.to_owned(), of_region), issuer })
 }
 
 #[cfg(test)]
@@ -233,127 +168,45 @@ mod tests {
     fn names<T>(verdict: Verdict<T>) -> Vec<&'static str> {
         match verdict {
             Verdict::Pass(_) => vec![],
-            Verdict::Warn(_, warnings) => warnings
-                .iter()
-                .map(|warning| warning.name().as_str())
-                .collect(),
+            Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
         }
     }
 
     fn region(region: &str) -> Settings {
-        Settings {
-            region: Some((region.to_owned(), "AWS_REGION")),
-            ..Settings::default()
-        }
+        Settings { region: Some((region.to_owned(), "AWS_REGION")), ..Settings::default() }
     }
 
     fn url(url: &str) -> Settings {
-        Settings {
-            url: Some((url.to_owned(), "AWS_ENDPOINT_URL_STS")),
-            ..region("eu-west-1")
-        }
+        Settings { url: Some((url.to_owned(), "AWS_ENDPOINT_URL_STS")), ..region("eu-west-1") }
     }
 
     #[tokio::test]
     async fn settings_beside_the_role_and_the_token() {
         let claims = decode(PROJECTED).unwrap();
-        let elsewhere = Claims {
-            issuer: "https://issuer.example".to_owned(),
-            ..claims.clone()
-        };
+        let elsewhere = Claims { issuer: "https://issuer.example".to_owned(), ..claims.clone() };
         let commercial = "arn:aws:iam::111122223333:role/a";
         let china = "arn:aws-cn:iam::111122223333:role/a";
-        let fips = Settings {
-            fips: true,
-            ..url("https://sts.example")
-        };
+        let fips = Settings { fips: true, ..url("https://sts.example") };
         let disagreement = Some(("eu-west-1".to_owned(), "us-east-1".to_owned()));
         for (settings, role, claims, expected) in [
             (region("eu-west-1"), commercial, Some(&claims), vec![]),
-            (
-                Settings::default(),
-                commercial,
-                Some(&claims),
-                vec!["RegionMissing"],
-            ),
-            (
-                Settings::default(),
-                commercial,
-                Some(&elsewhere),
-                vec!["fails", "RegionMissing"],
-            ),
-            (
-                Settings::default(),
-                commercial,
-                None,
-                vec!["fails", "RegionMissing"],
-            ),
-            (
-                region("EU West"),
-                commercial,
-                None,
-                vec!["fails", "RegionMalformed"],
-            ),
-            (
-                region("eu-west-1."),
-                commercial,
-                None,
-                vec!["fails", "RegionMalformed"],
-            ),
-            (
-                region("eu-west-1"),
-                china,
-                None,
-                vec!["fails", "PartitionMismatch"],
-            ),
-            (
-                region("cn-north-1"),
-                china,
-                Some(&claims),
-                vec!["PartitionMismatch"],
-            ),
-            (
-                url("http://127.0.0.1:5000"),
-                china,
-                None,
-                vec!["PartitionMismatch"],
-            ),
+            (Settings::default(), commercial, Some(&claims), vec!["RegionMissing"]),
+            (Settings::default(), commercial, Some(&elsewhere), vec!["fails", "RegionMissing"]),
+            (Settings::default(), commercial, None, vec!["fails", "RegionMissing"]),
+            (region("EU West"), commercial, None, vec!["fails", "RegionMalformed"]),
+            (region("eu-west-1."), commercial, None, vec!["fails", "RegionMalformed"]),
+            (region("eu-west-1"), china, None, vec!["fails", "PartitionMismatch"]),
+            (region("cn-north-1"), china, Some(&claims), vec!["PartitionMismatch"]),
+            (url("http://127.0.0.1:5000"), china, None, vec!["PartitionMismatch"]),
             (url("http://127.0.0.1:5000"), commercial, None, vec![]),
-            (
-                url("http://sts.example"),
-                commercial,
-                None,
-                vec!["EndpointInsecure"],
-            ),
-            (
-                url("sts.example"),
-                commercial,
-                None,
-                vec!["fails", "EndpointMalformed"],
-            ),
-            (
-                fips,
-                commercial,
-                None,
-                vec!["fails", "EndpointOptionsConflict"],
-            ),
-            (
-                Settings {
-                    disagreement,
-                    ..region("eu-west-1")
-                },
-                commercial,
-                None,
-                vec!["RegionsDisagree"],
-            ),
+            (url("http://sts.example"), commercial, None, vec!["EndpointInsecure"]),
+            (url("sts.example"), commercial, None, vec!["fails", "EndpointMalformed"]),
+            (fips, commercial, None, vec!["fails", "EndpointOptionsConflict"]),
+            (Settings { disagreement, ..region("eu-west-1") }, commercial, None, vec!["RegionsDisagree"]),
         ] {
             let role = arn::parse(role).unwrap();
-            assert_eq!(
-                names(judge(settings.clone(), Some(&role), claims).await),
-                expected,
-                "{settings:?}"
-            );
+            assert_eq!(names(judge(settings.clone(), Some(&role), claims).await), expected, "{settings:?}");
         }
     }
 }

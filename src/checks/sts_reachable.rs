@@ -11,9 +11,9 @@ use crate::aws::tls::{Trust, TrustFault};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::network::{
-    CaBundleUnusable, DnsUnavailable, Phase, ProxyFailed, ProxyFault, ProxyMalformed,
-    StsConnectionLost, StsConnectionRefused, StsNameNotResolved, StsNoRoute, StsTimedOut,
-    TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
+    CaBundleUnusable, DnsUnavailable, Phase, ProxyFailed, ProxyFault, ProxyMalformed, StsConnectionLost,
+    StsConnectionRefused, StsNameNotResolved, StsNoRoute, StsTimedOut, TlsExpired, TlsFailed,
+    TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
 use crate::evidence::Evidence;
 use crate::plan::Wanted;
@@ -31,12 +31,7 @@ pub struct Tried {
 enum Obstacle {
     Trust(TrustFault),
     ProxyVariable(BadProxy),
-    Way {
-        fault: ConnectFault,
-        proxy: Option<Proxy>,
-        servers: Vec<SocketAddr>,
-        roots: String,
-    },
+    Way { fault: ConnectFault, proxy: Option<Proxy>, servers: Vec<SocketAddr>, roots: String },
 }
 
 /// How STS was reached.
@@ -85,32 +80,18 @@ impl Observed for Connection {
 pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget: Budget) -> Tried {
     let endpoint = &endpoint.endpoint;
     let result = async {
-        let trust = Trust::load(pod, &wanted.system_roots, budget.until())
-            .await
-            .map_err(Obstacle::Trust)?;
+        let trust = Trust::load(pod, &wanted.system_roots, budget.until()).await.map_err(Obstacle::Trust)?;
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?;
         let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
-        let route = Route {
-            endpoint,
-            proxy: proxy.as_ref(),
-            trust: &trust,
-            resolver: &resolver,
-        };
+        let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         match connect::open(pod, &route, budget).await {
             Ok(connected) => Ok((connected, proxy)),
-            Err(fault) => Err(Obstacle::Way {
-                fault,
-                proxy,
-                servers: resolver.servers(),
-                roots: trust.source.clone(),
-            }),
+            Err(fault) => {
+                Err(Obstacle::Way { fault, proxy, servers: resolver.servers(), roots: trust.source.clone() })
+            }
         }
     };
-    Tried {
-        host: endpoint.host.clone(),
-        port: endpoint.port,
-        result: result.await,
-    }
+    Tried { host: endpoint.host.clone(), port: endpoint.port, result: result.await }
 }
 
 /// Judges what came of it.
@@ -120,43 +101,24 @@ pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
     match result {
         Ok((connected, proxy)) => {
             let reached = Reached {
-                addresses: connected
-                    .found
-                    .addresses
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
+                addresses: connected.found.addresses.iter().map(ToString::to_string).collect(),
                 address_source: connected.found.source.as_str(),
                 peer: connected.peer.to_string(),
                 tls_version: connected.tls_version,
                 proxy: proxy.map(|proxy| proxy.shown()),
             };
-            Verdict::Pass(Connection {
-                link: connected.link,
-                reached,
-            })
+            Verdict::Pass(Connection { link: connected.link, reached })
         }
-        Err(Obstacle::Trust(TrustFault::Bundle {
-            variable,
-            path,
-            fault,
-        })) => Verdict::fail(CaBundleUnusable {
-            variable,
-            path,
-            fault,
-        }),
-        Err(Obstacle::Trust(TrustFault::NoRoots { tried })) => {
-            Verdict::fail(TrustRootsMissing { tried })
+        Err(Obstacle::Trust(TrustFault::Bundle { variable, path, fault })) => {
+            Verdict::fail(CaBundleUnusable { variable, path, fault })
         }
+        Err(Obstacle::Trust(TrustFault::NoRoots { tried })) => Verdict::fail(TrustRootsMissing { tried }),
         Err(Obstacle::ProxyVariable(BadProxy { variable, value })) => {
             Verdict::fail(ProxyMalformed { variable, value })
         }
-        Err(Obstacle::Way {
-            fault,
-            proxy,
-            servers,
-            roots,
-        }) => Verdict::Fail(name(host, port, fault, proxy.as_ref(), servers, roots, now)),
+        Err(Obstacle::Way { fault, proxy, servers, roots }) => {
+            Verdict::Fail(name(host, port, fault, proxy.as_ref(), servers, roots, now))
+        }
     }
 }
 
@@ -176,105 +138,36 @@ fn name(
         fault,
     };
     match fault {
-        ConnectFault::Lookup {
-            host,
-            fault: LookupFault::Unavailable(fault),
-        } => DnsUnavailable {
-            host,
-            servers,
-            fault,
+        ConnectFault::Lookup { host, fault: LookupFault::Unavailable(fault) } => {
+            DnsUnavailable { host, servers, fault }.into()
         }
-        .into(),
-        ConnectFault::Lookup {
-            host: looked_up,
-            fault: LookupFault::NotResolved { no_such_name },
-        } => match proxy {
-            Some(proxy) => through(proxy, ProxyFault::NameNotResolved).into(),
-            None => StsNameNotResolved {
-                host: looked_up,
-                servers,
-                no_such_name,
+        ConnectFault::Lookup { host: looked_up, fault: LookupFault::NotResolved { no_such_name } } => {
+            match proxy {
+                Some(proxy) => through(proxy, ProxyFault::NameNotResolved).into(),
+                None => StsNameNotResolved { host: looked_up, servers, no_such_name }.into(),
             }
-            .into(),
-        },
+        }
         ConnectFault::Tcp { addresses, fault } => match fault {
-            TcpFault::Refused => StsConnectionRefused {
-                host,
-                port,
-                addresses,
-            }
-            .into(),
-            TcpFault::TimedOut(after) => StsTimedOut {
-                host,
-                addresses,
-                phase: Phase::Connect,
-                after,
-            }
-            .into(),
-            TcpFault::Lost(error) => StsConnectionLost {
-                host,
-                phase: Phase::Connect,
-                error,
-            }
-            .into(),
-            TcpFault::NoRoute(error) => StsNoRoute {
-                host,
-                addresses,
-                error,
-            }
-            .into(),
+            TcpFault::Refused => StsConnectionRefused { host, port, addresses }.into(),
+            TcpFault::TimedOut(after) => StsTimedOut { host, addresses, phase: Phase::Connect, after }.into(),
+            TcpFault::Lost(error) => StsConnectionLost { host, phase: Phase::Connect, error }.into(),
+            TcpFault::NoRoute(error) => StsNoRoute { host, addresses, error }.into(),
         },
         // Without a proxy the address is STS's own; with one, the fault carries it.
         ConnectFault::Proxy(fault) => match proxy {
             Some(proxy) => through(proxy, fault).into(),
             None => TlsNotSpoken { host, port }.into(),
         },
-        ConnectFault::Tls {
-            addresses,
-            fault,
-            presented,
-        } => match fault {
-            TlsFault::TimedOut(after) => StsTimedOut {
-                host,
-                addresses,
-                phase: Phase::Tls,
-                after,
-            }
-            .into(),
-            TlsFault::Lost(error) => StsConnectionLost {
-                host,
-                phase: Phase::Tls,
-                error,
-            }
-            .into(),
+        ConnectFault::Tls { addresses, fault, presented } => match fault {
+            TlsFault::TimedOut(after) => StsTimedOut { host, addresses, phase: Phase::Tls, after }.into(),
+            TlsFault::Lost(error) => StsConnectionLost { host, phase: Phase::Tls, error }.into(),
             TlsFault::NotSpoken => TlsNotSpoken { host, port }.into(),
-            TlsFault::Untrusted(error) => TlsUntrusted {
-                host,
-                presented,
-                roots,
-                error,
+            TlsFault::Untrusted(error) => TlsUntrusted { host, presented, roots, error }.into(),
+            TlsFault::OtherName(names) => TlsNameMismatch { host, names, presented }.into(),
+            TlsFault::NotValidNow { bound, not_yet } => {
+                TlsExpired { host, bound, not_yet, now, presented }.into()
             }
-            .into(),
-            TlsFault::OtherName(names) => TlsNameMismatch {
-                host,
-                names,
-                presented,
-            }
-            .into(),
-            TlsFault::NotValidNow { bound, not_yet } => TlsExpired {
-                host,
-                bound,
-                not_yet,
-                now,
-                presented,
-            }
-            .into(),
-            TlsFault::Other(error) => TlsFailed {
-                host,
-                error,
-                presented,
-            }
-            .into(),
+            TlsFault::Other(error) => TlsFailed { host, error, presented }.into(),
         },
     }
 }

@@ -3,8 +3,8 @@
 use crate::checks::token_file::TokenFile;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{
-    NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual,
-    TokenClaimMissing, TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
+    NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual, TokenClaimMissing,
+    TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
 };
 use crate::evidence::Evidence;
 use crate::run::{Observed, Verdict};
@@ -19,14 +19,8 @@ impl Observed for Token {
         Evidence::new()
             .text("issuer", &claims.issuer)
             .text("subject", &claims.subject)
-            .text_if(
-                "namespace",
-                account.as_ref().map(|account| account.namespace.as_str()),
-            )
-            .text_if(
-                "service_account",
-                account.as_ref().map(|account| account.name.as_str()),
-            )
+            .text_if("namespace", account.as_ref().map(|account| account.namespace.as_str()))
+            .text_if("service_account", account.as_ref().map(|account| account.name.as_str()))
             .texts("audience", &claims.audience)
             .text_if("key_id", claims.key_id.as_deref())
             .text("algorithm", &claims.algorithm)
@@ -42,10 +36,7 @@ impl Observed for Token {
 /// # Errors
 /// What about it STS could not accept.
 pub fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
-    token::decode(file.text.expose()).map(|claims| Token {
-        text: file.text.clone(),
-        claims,
-    })
+    token::decode(file.text.expose()).map(|claims| Token { text: file.text.clone(), claims })
 }
 
 /// Judges what the token says.
@@ -68,63 +59,30 @@ pub fn judge(
     }
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if is_for_the_api(&token.claims) {
-        warnings.push(
-            TokenIsApiToken {
-                audience: audience.clone(),
-                refused: false,
-            }
-            .into(),
-        );
+        warnings.push(TokenIsApiToken { audience: audience.clone(), refused: false }.into());
     } else if expect_audience.is_none()
         && let Some(hint) = hint_on(audience)
     {
-        warnings.push(
-            TokenAudienceUnusual {
-                audience: audience.clone(),
-                hint,
-            }
-            .into(),
-        );
+        warnings.push(TokenAudienceUnusual { audience: audience.clone(), hint }.into());
     }
     if let Some((token_pod, this_pod)) = pods_that_differ(&token.claims, api_claims) {
-        warnings.push(
-            TokenFromAnotherPod {
-                token_pod,
-                this_pod,
-            }
-            .into(),
-        );
+        warnings.push(TokenFromAnotherPod { token_pod, this_pod }.into());
     }
     Verdict::holds(token, warnings)
 }
 
 fn diagnosis_of(fault: TokenFault) -> Diagnosis {
     match fault {
-        TokenFault::Parts(parts) => TokenNotAJwt {
-            fault: NotAJwt::Parts(parts),
+        TokenFault::Parts(parts) => TokenNotAJwt { fault: NotAJwt::Parts(parts) }.into(),
+        TokenFault::NotBase64(part) => TokenNotAJwt { fault: NotAJwt::NotBase64(part) }.into(),
+        TokenFault::NotJson(part) => TokenNotAJwt { fault: NotAJwt::NotJson(part) }.into(),
+        TokenFault::LegacySecret { service_account } => TokenIsLegacySecret { service_account }.into(),
+        TokenFault::ClaimMissing(claim) => {
+            TokenClaimMissing { claim: claim.to_owned(), should_be: None }.into()
         }
-        .into(),
-        TokenFault::NotBase64(part) => TokenNotAJwt {
-            fault: NotAJwt::NotBase64(part),
+        TokenFault::ClaimMistyped(claim, kind) => {
+            TokenClaimMissing { claim: claim.to_owned(), should_be: Some(kind) }.into()
         }
-        .into(),
-        TokenFault::NotJson(part) => TokenNotAJwt {
-            fault: NotAJwt::NotJson(part),
-        }
-        .into(),
-        TokenFault::LegacySecret { service_account } => {
-            TokenIsLegacySecret { service_account }.into()
-        }
-        TokenFault::ClaimMissing(claim) => TokenClaimMissing {
-            claim: claim.to_owned(),
-            should_be: None,
-        }
-        .into(),
-        TokenFault::ClaimMistyped(claim, kind) => TokenClaimMissing {
-            claim: claim.to_owned(),
-            should_be: Some(kind),
-        }
-        .into(),
         TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
     }
 }
@@ -132,11 +90,10 @@ fn diagnosis_of(fault: TokenFault) -> Diagnosis {
 /// Whether the token is meant for the Kubernetes API, as the ordinary one of a pod is.
 #[must_use]
 pub fn is_for_the_api(claims: &Claims) -> bool {
-    claims.audience.iter().any(|audience| {
-        audience
-            .trim_start_matches("https://")
-            .starts_with("kubernetes.default.svc")
-    })
+    claims
+        .audience
+        .iter()
+        .any(|audience| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc"))
 }
 
 /// What an audience without the usual one probably was meant to be.
@@ -145,18 +102,13 @@ fn hint_on(audience: &[String]) -> Option<&'static str> {
         return None;
     }
     let first = audience.first().map(String::as_str).unwrap_or_default();
-    let bare = first
-        .trim()
-        .trim_start_matches("https://")
-        .trim_end_matches('/')
-        .to_ascii_lowercase();
+    let bare = first.trim().trim_start_matches("https://").trim_end_matches('/').to_ascii_lowercase();
     Some(match bare.as_str() {
-        "sts.amazon.com" | "sts.amazonaws" | "amazonaws.com" | "sts.aws.com"
-        | "sts.amazonaws.co" => "It looks like a slip for sts.amazonaws.com.",
-        "sts.amazonaws.com.cn" => "In China, too, the usual audience is sts.amazonaws.com.",
-        "pods.eks.amazonaws.com" => {
-            "That is the audience of EKS Pod Identity's tokens, not of IRSA's."
+        "sts.amazon.com" | "sts.amazonaws" | "amazonaws.com" | "sts.aws.com" | "sts.amazonaws.co" => {
+            "It looks like a slip for sts.amazonaws.com."
         }
+        "sts.amazonaws.com.cn" => "In China, too, the usual audience is sts.amazonaws.com.",
+        "pods.eks.amazonaws.com" => "That is the audience of EKS Pod Identity's tokens, not of IRSA's.",
         "sts.amazonaws.com" => {
             "It is sts.amazonaws.com with something around it, and IAM compares letter by letter."
         }
@@ -192,16 +144,10 @@ mod tests {
     const LEGACY: &str = include_str!("../../tests/recorded/legacy-secret-token.jwt");
 
     fn names(text: &str, api: Option<&Claims>, expect: Option<&str>) -> Vec<&'static str> {
-        let decoded = decode(text).map(|claims| Token {
-            text: Secret::new(text.to_owned()),
-            claims,
-        });
+        let decoded = decode(text).map(|claims| Token { text: Secret::new(text.to_owned()), claims });
         match judge(decoded, api, expect) {
             Verdict::Pass(_) => vec![],
-            Verdict::Warn(_, warnings) => warnings
-                .iter()
-                .map(|warning| warning.name().as_str())
-                .collect(),
+            Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
         }
     }
@@ -215,12 +161,7 @@ mod tests {
             (PROJECTED, Some(&api), None, vec![]),
             (PROJECTED, Some(&other), None, vec!["TokenFromAnotherPod"]),
             (PROJECTED, None, Some("sts.amazonaws.com"), vec![]),
-            (
-                PROJECTED,
-                None,
-                Some("vault"),
-                vec!["fails", "TokenAudienceUnexpected"],
-            ),
+            (PROJECTED, None, Some("vault"), vec!["fails", "TokenAudienceUnexpected"]),
             (TWO, Some(&api), None, vec![]),
             (TWO, Some(&api), Some("vault"), vec![]),
             (API, Some(&api), None, vec!["TokenIsApiToken"]),

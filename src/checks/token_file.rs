@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::diagnosis::token_file::{
     Corruption, LONGEST_TOKEN, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing,
-    TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable,
-    TokenFileVarHoldsToken, file_evidence,
+    TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken,
+    file_evidence,
 };
 use crate::evidence::Evidence;
 use crate::pod::{FileRead, FileStat, Pod, ReadError, Who};
@@ -44,11 +44,7 @@ pub struct Read {
 pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> Read {
     let started = Instant::now();
     let result = pod.read(path, LONGEST_TOKEN, budget.until()).await;
-    Read {
-        path: path.to_owned(),
-        result,
-        took: started.elapsed(),
-    }
+    Read { path: path.to_owned(), result, took: started.elapsed() }
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
@@ -67,81 +63,44 @@ pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
     let FileRead { bytes, stat } = match result {
         Ok(file) => file,
         Err(ReadError::Missing(exists)) => {
-            return Verdict::fail(TokenFileMissing {
-                path,
-                exists,
-                circular: false,
-            });
+            return Verdict::fail(TokenFileMissing { path, exists, circular: false });
         }
         Err(ReadError::Loop) => {
-            return Verdict::fail(TokenFileMissing {
-                path,
-                exists: None,
-                circular: true,
-            });
+            return Verdict::fail(TokenFileMissing { path, exists: None, circular: true });
         }
         Err(ReadError::Denied(stat)) => {
-            return Verdict::fail(TokenFileUnreadable {
-                path,
-                stat,
-                who: who.clone(),
-            });
+            return Verdict::fail(TokenFileUnreadable { path, stat, who: who.clone() });
         }
         Err(ReadError::NotRegular(stat)) => {
-            return Verdict::fail(TokenFileNotRegular {
-                path,
-                kind: stat.kind,
-            });
+            return Verdict::fail(TokenFileNotRegular { path, kind: stat.kind });
         }
         Err(ReadError::TooLarge { stat, .. }) => {
             return Verdict::fail(TokenFileTooLarge { path, stat });
         }
         Err(ReadError::Io { errno, .. }) => {
-            return Verdict::fail(TokenFileReadFailed {
-                path,
-                fault: ReadFault::Errno(errno),
-            });
+            return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Errno(errno) });
         }
         Err(ReadError::Slow) => {
-            return Verdict::fail(TokenFileReadFailed {
-                path,
-                fault: ReadFault::Slow(took),
-            });
+            return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Slow(took) });
         }
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let corruption = Corruption::NotText(error.utf8_error().valid_up_to());
-            return Verdict::fail(TokenFileCorrupt {
-                path,
-                stat,
-                corruption,
-            });
+            return Verdict::fail(TokenFileCorrupt { path, stat, corruption });
         }
     };
     if let Some(at) = text.find('\0') {
-        return Verdict::fail(TokenFileCorrupt {
-            path,
-            stat,
-            corruption: Corruption::NotText(at),
-        });
+        return Verdict::fail(TokenFileCorrupt { path, stat, corruption: Corruption::NotText(at) });
     }
     if text.trim().is_empty() {
         return Verdict::fail(TokenFileEmpty { path, stat });
     }
     if let Some(at) = end_of_token(&text) {
-        return Verdict::fail(TokenFileCorrupt {
-            path,
-            stat,
-            corruption: Corruption::Trailing(at),
-        });
+        return Verdict::fail(TokenFileCorrupt { path, stat, corruption: Corruption::Trailing(at) });
     }
-    Verdict::Pass(TokenFile {
-        path,
-        stat,
-        text: Secret::new(text),
-    })
+    Verdict::Pass(TokenFile { path, stat, text: Secret::new(text) })
 }
 
 /// Where a token ends, if something other than white space follows it.
@@ -162,33 +121,13 @@ mod tests {
     use crate::run::Verdict;
     use std::time::Duration;
 
-    const STAT: FileStat = FileStat {
-        uid: 0,
-        gid: 65534,
-        mode: 0o640,
-        kind: FileKind::Regular,
-        size: 9,
-    };
+    const STAT: FileStat = FileStat { uid: 0, gid: 65534, mode: 0o640, kind: FileKind::Regular, size: 9 };
     const TOKEN: &str = include_str!("../../tests/recorded/projected-token.jwt");
 
     fn outcome(path: &str, result: Result<&[u8], ReadError>) -> Option<&'static str> {
-        let result = result.map(|bytes| FileRead {
-            bytes: bytes.to_vec(),
-            stat: STAT,
-        });
-        let read = Read {
-            path: path.into(),
-            result,
-            took: Duration::ZERO,
-        };
-        match judge(
-            read,
-            &Who {
-                uid: 1,
-                gid: 1,
-                groups: vec![],
-            },
-        ) {
+        let result = result.map(|bytes| FileRead { bytes: bytes.to_vec(), stat: STAT });
+        let read = Read { path: path.into(), result, took: Duration::ZERO };
+        match judge(read, &Who { uid: 1, gid: 1, groups: vec![] }) {
             Verdict::Fail(diagnosis) => Some(diagnosis.name().as_str()),
             _ => None,
         }
@@ -209,36 +148,15 @@ mod tests {
             (Ok(spoilt.as_bytes()), Some("TokenFileCorrupt")),
             (Err(ReadError::Missing(None)), Some("TokenFileMissing")),
             (Err(ReadError::Loop), Some("TokenFileMissing")),
-            (
-                Err(ReadError::Denied(Some(STAT))),
-                Some("TokenFileUnreadable"),
-            ),
+            (Err(ReadError::Denied(Some(STAT))), Some("TokenFileUnreadable")),
             (Err(ReadError::Denied(None)), Some("TokenFileUnreadable")),
-            (
-                Err(ReadError::NotRegular(STAT)),
-                Some("TokenFileNotRegular"),
-            ),
-            (
-                Err(ReadError::TooLarge {
-                    stat: STAT,
-                    limit: 1,
-                }),
-                Some("TokenFileTooLarge"),
-            ),
-            (
-                Err(ReadError::Io {
-                    errno: Some(5),
-                    stat: None,
-                }),
-                Some("TokenFileReadFailed"),
-            ),
+            (Err(ReadError::NotRegular(STAT)), Some("TokenFileNotRegular")),
+            (Err(ReadError::TooLarge { stat: STAT, limit: 1 }), Some("TokenFileTooLarge")),
+            (Err(ReadError::Io { errno: Some(5), stat: None }), Some("TokenFileReadFailed")),
             (Err(ReadError::Slow), Some("TokenFileReadFailed")),
         ] {
             assert_eq!(outcome("/token", result), expected);
         }
-        assert_eq!(
-            outcome(TOKEN, Err(ReadError::Missing(None))),
-            Some("TokenFileVarHoldsToken")
-        );
+        assert_eq!(outcome(TOKEN, Err(ReadError::Missing(None))), Some("TokenFileVarHoldsToken"));
     }
 }

@@ -6,9 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::token::{
-    ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid,
-};
+use crate::diagnosis::token::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 use crate::evidence::Evidence;
 use crate::run::{Observed, Verdict};
 use crate::shown::span;
@@ -38,9 +36,7 @@ pub struct Freshness {
 
 impl Observed for Freshness {
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new()
-            .value("age", span(self.age))
-            .value("valid_for", span(self.left));
+        let evidence = Evidence::new().value("age", span(self.age)).value("valid_for", span(self.left));
         match self.sts_clock_ahead {
             Some(seconds) => evidence.value("sts_clock_ahead_seconds", seconds),
             None => evidence,
@@ -57,70 +53,31 @@ pub fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
 fn difference(local: SystemTime, server: SystemTime) -> i64 {
     match server.duration_since(local) {
         Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
-        Err(behind) => {
-            i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds)
-        }
+        Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
     }
 }
 
 /// Judges the token's times. `server_time` is STS's clock, if it answered.
 #[must_use]
-pub fn judge(
-    claims: &Claims,
-    server_time: Option<SystemTime>,
-    now: SystemTime,
-) -> Verdict<Freshness> {
+pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) -> Verdict<Freshness> {
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if let Some(server) = server_time.filter(|server| is_skewed(now, *server)) {
-        warnings.push(
-            ClockSkewed {
-                local: now,
-                server,
-                refusal: None,
-            }
-            .into(),
-        );
+        warnings.push(ClockSkewed { local: now, server, refusal: None }.into());
     }
     // Where the clocks differ, the difference is what is wrong, and nothing is said of the token
     // that only one of them shows.
     let server = server_time.unwrap_or(now);
     let (earlier, later) = (now.min(server), now.max(server));
-    let witness = if server_time.is_some() {
-        ExpiryWitness::StsClock
-    } else {
-        ExpiryWitness::OwnClock
-    };
+    let witness = if server_time.is_some() { ExpiryWitness::StsClock } else { ExpiryWitness::OwnClock };
     let (issued_at, expires_at) = (claims.issued_at, claims.expires_at);
     let valid_from = claims.not_before.unwrap_or(issued_at);
     let due_at = issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION);
     if expires_at <= earlier {
-        warnings.push(
-            TokenExpired {
-                expired_at: expires_at,
-                issued_at,
-                now: server,
-                witness,
-            }
-            .into(),
-        );
+        warnings.push(TokenExpired { expired_at: expires_at, issued_at, now: server, witness }.into());
     } else if valid_from > later + LEEWAY {
-        warnings.push(
-            TokenNotYetValid {
-                valid_from,
-                now: server,
-                by_sts: server_time.is_some(),
-            }
-            .into(),
-        );
+        warnings.push(TokenNotYetValid { valid_from, now: server, by_sts: server_time.is_some() }.into());
     } else if earlier > due_at + ROTATION_LEEWAY {
-        warnings.push(
-            TokenNotRotated {
-                issued_at,
-                due_at,
-                expires_at,
-            }
-            .into(),
-        );
+        warnings.push(TokenNotRotated { issued_at, due_at, expires_at }.into());
     }
     let fresh = Freshness {
         age: server.duration_since(issued_at).unwrap_or_default(),
@@ -145,11 +102,7 @@ mod tests {
         let claims = decode(PROJECTED).unwrap();
         let at = |seconds: i64| {
             let by = Duration::from_secs(seconds.unsigned_abs());
-            if seconds < 0 {
-                claims.issued_at - by
-            } else {
-                claims.issued_at + by
-            }
+            if seconds < 0 { claims.issued_at - by } else { claims.issued_at + by }
         };
         for (local, server, expected) in [
             (300, Some(301), vec![]),
@@ -157,11 +110,7 @@ mod tests {
             (-30, None, vec![]),
             (-90, None, vec!["TokenNotYetValid"]),
             (19 * HOUR, Some(19 * HOUR), vec![]),
-            (
-                19 * HOUR + 1200,
-                Some(19 * HOUR + 1200),
-                vec!["TokenNotRotated"],
-            ),
+            (19 * HOUR + 1200, Some(19 * HOUR + 1200), vec!["TokenNotRotated"]),
             (25 * HOUR, None, vec!["TokenExpired"]),
             (25 * HOUR, Some(25 * HOUR), vec!["TokenExpired"]),
             (25 * HOUR, Some(HOUR), vec!["ClockSkewed"]),
@@ -169,10 +118,9 @@ mod tests {
             (-2 * HOUR, Some(HOUR), vec!["ClockSkewed"]),
         ] {
             let names: Vec<_> = match judge(&claims, server.map(at), at(local)) {
-                Verdict::Warn(_, warnings) => warnings
-                    .iter()
-                    .map(|warning| warning.name().as_str())
-                    .collect(),
+                Verdict::Warn(_, warnings) => {
+                    warnings.iter().map(|warning| warning.name().as_str()).collect()
+                }
                 Verdict::Pass(_) => vec![],
                 Verdict::Fail(_) => vec!["never"],
             };

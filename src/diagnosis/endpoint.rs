@@ -24,16 +24,8 @@ impl Entry for RegionMissing {
 
     fn cause(&self) -> String {
         let then = self.of_issuer.as_ref().map_or_else(
-            || {
-                "The token's issuer names none either, so it is not known which STS to call."
-                    .to_owned()
-            },
-            |region| {
-                format!(
-                    "The checks went on with {}, the region of the token's issuer.",
-                    shown(region)
-                )
-            },
+            || "The token's issuer names none either, so it is not known which STS to call.".to_owned(),
+            |region| format!("The checks went on with {}, the region of the token's issuer.", shown(region)),
         );
         format!(
             "No region is set: not in AWS_REGION, not in AWS_DEFAULT_REGION, not in a profile. Without one \
@@ -79,9 +71,7 @@ impl Entry for RegionMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("region", &self.region)
-            .value("region_source", self.source)
+        Evidence::new().text("region", &self.region).value("region_source", self.source)
     }
 }
 
@@ -112,9 +102,7 @@ impl Entry for RegionsDisagree {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("aws_region", &self.region)
-            .text("aws_default_region", &self.default_region)
+        Evidence::new().text("aws_region", &self.region).text("aws_default_region", &self.default_region)
     }
 }
 
@@ -135,15 +123,9 @@ impl Entry for PartitionMismatch {
 
     fn cause(&self) -> String {
         let (region, partition) = (shown(&self.region.0), self.region.1);
-        let issuer = self
-            .issuer
-            .as_ref()
-            .map_or_else(String::new, |(region, partition)| {
-                format!(
-                    " The cluster that issued the token is in {} (partition {partition}).",
-                    shown(region)
-                )
-            });
+        let issuer = self.issuer.as_ref().map_or_else(String::new, |(region, partition)| {
+            format!(" The cluster that issued the token is in {} (partition {partition}).", shown(region))
+        });
         if self.role == partition {
             format!(
                 "The role and the region {region} are in partition {partition}, but the cluster is not.{issuer} \
@@ -178,9 +160,9 @@ impl Entry for PartitionMismatch {
             .text("region", &self.region.0)
             .value("region_partition", self.region.1);
         match &self.issuer {
-            Some((region, partition)) => evidence
-                .text("issuer_region", region)
-                .value("issuer_partition", *partition),
+            Some((region, partition)) => {
+                evidence.text("issuer_region", region).value("issuer_partition", *partition)
+            }
             None => evidence,
         }
     }
@@ -202,12 +184,7 @@ impl Entry for EndpointMalformed {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        format!(
-            "{} is \"{}\", and {}.",
-            self.source,
-            shown(&self.url),
-            self.fault
-        )
+        format!("{} is \"{}\", and {}.", self.source, shown(&self.url), self.fault)
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -219,9 +196,7 @@ impl Entry for EndpointMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("endpoint", &self.url)
-            .text("endpoint_source", &self.source)
+        Evidence::new().text("endpoint", &self.url).text("endpoint_source", &self.source)
     }
 }
 
@@ -272,10 +247,7 @@ impl Entry for EndpointInsecure {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Use an https:// URL, or remove the variable to use the region's own endpoint."
-                .to_owned(),
-        ]
+        vec!["Use an https:// URL, or remove the variable to use the region's own endpoint.".to_owned()]
     }
 
     fn evidence(&self) -> Evidence {

@@ -17,18 +17,8 @@ pub struct NotInjected {
 /// `kubectl -n NAMESPACE` for a service account's namespace, and the account's name.
 fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
     service_account.map_or_else(
-        || {
-            (
-                "kubectl -n NAMESPACE".to_owned(),
-                "SERVICE_ACCOUNT".to_owned(),
-            )
-        },
-        |account| {
-            (
-                format!("kubectl -n {}", sh(&account.namespace)),
-                sh(&account.name),
-            )
-        },
+        || ("kubectl -n NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
+        |account| (format!("kubectl -n {}", sh(&account.namespace)), sh(&account.name)),
     )
 }
 
@@ -47,16 +37,9 @@ impl Entry for NotInjected {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let whose = self
-            .service_account
-            .as_ref()
-            .map_or_else(String::new, |account| {
-                format!(
-                    " for service account {}/{}",
-                    shown(&account.namespace),
-                    shown(&account.name)
-                )
-            });
+        let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
+            format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
+        });
         format!(
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
              pod was admitted, no identity was injected{whose}. Either the service account had no \
@@ -89,14 +72,8 @@ impl Entry for NotInjected {
     fn evidence(&self) -> Evidence {
         let account = self.service_account.as_ref();
         Evidence::new()
-            .text_if(
-                "namespace",
-                account.map(|account| account.namespace.as_str()),
-            )
-            .text_if(
-                "service_account",
-                account.map(|account| account.name.as_str()),
-            )
+            .text_if("namespace", account.map(|account| account.namespace.as_str()))
+            .text_if("service_account", account.map(|account| account.name.as_str()))
     }
 }
 
@@ -265,9 +242,7 @@ impl Entry for RoleArnUnexpected {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("role_arn", &self.found)
-            .text("expected_role_arn", &self.expected)
+        Evidence::new().text("role_arn", &self.found).text("expected_role_arn", &self.expected)
     }
 }
 

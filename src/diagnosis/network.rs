@@ -49,11 +49,7 @@ impl Reach {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => Self::Local,
             IpAddr::V4(v4) => {
                 let shared = matches!(v4.octets(), [100, 64..=127, ..]);
-                if v4.is_private() || shared {
-                    Self::Private
-                } else {
-                    Self::Public
-                }
+                if v4.is_private() || shared { Self::Private } else { Self::Public }
             }
             IpAddr::V6(v6) if v6.is_loopback() || v6.is_unicast_link_local() => Self::Local,
             IpAddr::V6(v6) if v6.is_unique_local() => Self::Private,
@@ -63,11 +59,7 @@ impl Reach {
 }
 
 fn addresses_text(addresses: &[IpAddr]) -> String {
-    addresses
-        .iter()
-        .map(IpAddr::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What an address kind means for whoever looks after the network.
@@ -125,9 +117,7 @@ impl Entry for CaBundleUnusable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .value("variable", self.variable)
-            .text("ca_bundle", &self.path)
+        Evidence::new().value("variable", self.variable).text("ca_bundle", &self.path)
     }
 }
 
@@ -171,11 +161,7 @@ impl Entry for ProxyMalformed {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        format!(
-            "{} is \"{}\", and that is not the URL of an HTTP proxy.",
-            self.variable,
-            shown(&self.value)
-        )
+        format!("{} is \"{}\", and that is not the URL of an HTTP proxy.", self.variable, shown(&self.value))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -233,8 +219,7 @@ impl Entry for ProxyFailed {
             ProxyFault::NotReached(error) => format!("it cannot be reached ({})", shown(error)),
             ProxyFault::TimedOut => "it does not answer".to_owned(),
             ProxyFault::AuthenticationRequired => {
-                "it asks for a user name and password, or does not accept the ones given (407)"
-                    .to_owned()
+                "it asks for a user name and password, or does not accept the ones given (407)".to_owned()
             }
             ProxyFault::Refused(status) => format!("it refuses with HTTP status {status}"),
             ProxyFault::NotAProxy => "what answers there is not an HTTP proxy".to_owned(),
@@ -258,10 +243,9 @@ impl Entry for ProxyFailed {
                     self.variable
                 )]
             }
-            ProxyFault::Refused(_) => vec![format!(
-                "Let the proxy allow CONNECT to {}.",
-                shown(&self.target)
-            )],
+            ProxyFault::Refused(_) => {
+                vec![format!("Let the proxy allow CONNECT to {}.", shown(&self.target))]
+            }
             _ => vec![format!("Correct {}, or mend the proxy.", self.variable)],
         };
         steps.push(
@@ -273,9 +257,7 @@ impl Entry for ProxyFailed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("proxy", &self.proxy)
-            .value("proxy_source", self.variable)
+        Evidence::new().text("proxy", &self.proxy).value("proxy_source", self.variable)
     }
 }
 
@@ -304,11 +286,7 @@ pub struct DnsUnavailable {
 }
 
 fn servers(servers: &[SocketAddr]) -> String {
-    servers
-        .iter()
-        .map(SocketAddr::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    servers.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Entry for DnsUnavailable {
@@ -342,9 +320,7 @@ impl Entry for DnsUnavailable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("dns_servers", servers(&self.servers))
+        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
     }
 }
 
@@ -369,18 +345,13 @@ impl Entry for StsNameNotResolved {
              the DNS of this network does not know AWS's names.",
             servers(&self.servers),
             shown(&self.host),
-            if self.no_such_name {
-                "does not exist (NXDOMAIN)"
-            } else {
-                "has no address"
-            }
+            if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
         )
     }
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set."
-                .to_owned(),
+            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.".to_owned(),
             format!(
                 "If the name is right, see who should answer for it: in a private cluster, an STS endpoint \
                  with private DNS, or a forwarder to the VPC's resolver.\n\
@@ -391,9 +362,7 @@ impl Entry for StsNameNotResolved {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("dns_servers", servers(&self.servers))
+        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
     }
 }
 
@@ -436,9 +405,7 @@ impl Entry for StsConnectionRefused {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("addresses", addresses_text(&self.addresses))
+        Evidence::new().text("host", &self.host).value("addresses", addresses_text(&self.addresses))
     }
 }
 
@@ -477,9 +444,7 @@ impl Entry for StsNoRoute {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("addresses", addresses_text(&self.addresses))
+        Evidence::new().text("host", &self.host).value("addresses", addresses_text(&self.addresses))
     }
 }
 
@@ -506,11 +471,8 @@ impl Entry for StsTimedOut {
         } else {
             format!(" ({})", addresses_text(&self.addresses))
         };
-        let way = if self.phase == Phase::Connect {
-            way(&self.addresses)
-        } else {
-            "The TCP connection was open."
-        };
+        let way =
+            if self.phase == Phase::Connect { way(&self.addresses) } else { "The TCP connection was open." };
         format!(
             "{}{addresses} did not answer within {}, while {}. {way}",
             shown(&self.host),
@@ -538,9 +500,7 @@ impl Entry for StsTimedOut {
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new()
-            .text("host", &self.host)
-            .value("stopped_while", self.phase.as_str());
+        let evidence = Evidence::new().text("host", &self.host).value("stopped_while", self.phase.as_str());
         if self.addresses.is_empty() {
             evidence
         } else {
@@ -576,18 +536,13 @@ impl Entry for StsConnectionLost {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            format!(
-                "Let the firewall or proxy pass TLS to {} untouched.",
-                shown(&self.host)
-            ),
+            format!("Let the firewall or proxy pass TLS to {} untouched.", shown(&self.host)),
             POLICIES.to_owned(),
         ]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("broke_off_while", self.phase.as_str())
+        Evidence::new().text("host", &self.host).value("broke_off_while", self.phase.as_str())
     }
 }
 
@@ -623,9 +578,7 @@ impl Entry for TlsNotSpoken {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .value("port", self.port)
+        Evidence::new().text("host", &self.host).value("port", self.port)
     }
 }
 
@@ -665,10 +618,11 @@ impl Entry for TlsUntrusted {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let issuer = self.presented.issuer.as_ref().map_or_else(
-            || "by an unknown signer".to_owned(),
-            |issuer| format!("by \"{}\"", shown(issuer)),
-        );
+        let issuer = self
+            .presented
+            .issuer
+            .as_ref()
+            .map_or_else(|| "by an unknown signer".to_owned(), |issuer| format!("by \"{}\"", shown(issuer)));
         format!(
             "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). AWS's own \
              certificates are signed by Amazon; another signer means that something on the way intercepts TLS.",
@@ -712,20 +666,11 @@ impl Entry for TlsNameMismatch {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let names = self
-            .names
-            .iter()
-            .take(8)
-            .map(|name| shown(name))
-            .collect::<Vec<_>>();
+        let names = self.names.iter().take(8).map(|name| shown(name)).collect::<Vec<_>>();
         format!(
             "{} presented a certificate for {}: the name leads to another server.",
             shown(&self.host),
-            if names.is_empty() {
-                "other names".to_owned()
-            } else {
-                names.join(", ")
-            }
+            if names.is_empty() { "other names".to_owned() } else { names.join(", ") }
         )
     }
 
@@ -773,11 +718,7 @@ impl Entry for TlsExpired {
             "{} presented a certificate that {} {}, and this container's clock shows {}. Either the certificate \
              was not renewed, or the clock of this node is wrong.",
             shown(&self.host),
-            if self.not_yet {
-                "is only valid from"
-            } else {
-                "expired at"
-            },
+            if self.not_yet { "is only valid from" } else { "expired at" },
             utc(self.bound),
             utc(self.now)
         )
@@ -785,7 +726,8 @@ impl Entry for TlsExpired {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            "Compare the time above with the real one; if the node's clock is wrong, mend its time service.".to_owned(),
+            "Compare the time above with the real one; if the node's clock is wrong, mend its time service."
+                .to_owned(),
             "AWS renews its certificates in time: an expired one comes from something on the way, such as a \
              proxy, and has to be renewed there."
                 .to_owned(),
@@ -793,11 +735,7 @@ impl Entry for TlsExpired {
     }
 
     fn evidence(&self) -> Evidence {
-        let name = if self.not_yet {
-            "certificate_not_before"
-        } else {
-            "certificate_not_after"
-        };
+        let name = if self.not_yet { "certificate_not_before" } else { "certificate_not_after" };
         Evidence::new()
             .text("host", &self.host)
             .value(name, utc(self.bound))
@@ -823,11 +761,7 @@ impl Entry for TlsFailed {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        format!(
-            "The TLS handshake with {} failed: {}.",
-            shown(&self.host),
-            shown(&self.error)
-        )
+        format!("The TLS handshake with {} failed: {}.", shown(&self.host), shown(&self.error))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -839,9 +773,7 @@ impl Entry for TlsFailed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .and(self.presented.evidence())
+        Evidence::new().text("host", &self.host).and(self.presented.evidence())
     }
 }
 
@@ -866,13 +798,12 @@ impl Entry for NotStsReply {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let kind = self
-            .content_type
+        let kind =
+            self.content_type.as_ref().map_or_else(String::new, |kind| format!(" of type {}", shown(kind)));
+        let server = self
+            .server
             .as_ref()
-            .map_or_else(String::new, |kind| format!(" of type {}", shown(kind)));
-        let server = self.server.as_ref().map_or_else(String::new, |name| {
-            format!(" from a server \"{}\"", shown(name))
-        });
+            .map_or_else(String::new, |name| format!(" from a server \"{}\"", shown(name)));
         format!(
             "{} answered with status {} and {} bytes{kind}{server}, and that is no answer of STS: a captive \
              portal, a proxy's own page, or another service answers in its place.",

@@ -25,23 +25,13 @@ impl Entry for RoleArnMalformed {
             ArnFault::Quoted => "it has quotation marks around it".to_owned(),
             ArnFault::NotAnArn => "it is no ARN at all".to_owned(),
             ArnFault::Partition(partition) => {
-                format!(
-                    "\"{}\" is no AWS partition (they are {})",
-                    shown(partition),
-                    Partition::names()
-                )
+                format!("\"{}\" is no AWS partition (they are {})", shown(partition), Partition::names())
             }
             ArnFault::Service(service) => {
-                format!(
-                    "it is an ARN of the service \"{}\", and a role's is of iam",
-                    shown(service)
-                )
+                format!("it is an ARN of the service \"{}\", and a role's is of iam", shown(service))
             }
             ArnFault::Region(region) => {
-                format!(
-                    "\"{}\" stands where IAM ARNs have nothing, between two colons",
-                    shown(region)
-                )
+                format!("\"{}\" stands where IAM ARNs have nothing, between two colons", shown(region))
             }
             ArnFault::Account(account) => {
                 format!("the account \"{}\" is not 12 digits", shown(account))
@@ -56,11 +46,7 @@ impl Entry for RoleArnMalformed {
                 u32::from(*c)
             ),
             ArnFault::Length(length) => {
-                format!(
-                    "it has {length} characters, and STS takes {} to {}",
-                    LENGTH.start(),
-                    LENGTH.end()
-                )
+                format!("it has {length} characters, and STS takes {} to {}", LENGTH.start(), LENGTH.end())
             }
         };
         format!(

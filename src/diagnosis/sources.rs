@@ -69,16 +69,11 @@ impl Entry for ShadowedByProfile {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![format!(
-            "Remove {} from the container, unless the profile is meant.",
-            self.variable
-        )]
+        vec![format!("Remove {} from the container, unless the profile is meant.", self.variable)]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .value("variable", self.variable)
-            .text("profile", &self.profile)
+        Evidence::new().value("variable", self.variable).text("profile", &self.profile)
     }
 }
 
@@ -102,28 +97,20 @@ impl Entry for ShadowedBySharedFile {
             "The profile \"{}\" in {} has credentials of its own ({}). JavaScript, Rust, C++ and Swift take them \
              before the role; boto3 and the AWS CLI do, too, where role_arn is among them.",
             shown(&self.profile),
-            self.files
-                .iter()
-                .map(|file| shown(file))
-                .collect::<Vec<_>>()
-                .join(", "),
-            self.keys
-                .iter()
-                .map(|key| shown(key))
-                .collect::<Vec<_>>()
-                .join(", ")
+            self.files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", "),
+            self.keys.iter().map(|key| shown(key)).collect::<Vec<_>>().join(", ")
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec!["Remove the file from the image, or unmount the volume that brings it, unless it is meant.".to_owned()]
+        vec![
+            "Remove the file from the image, or unmount the volume that brings it, unless it is meant."
+                .to_owned(),
+        ]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .texts("files", &self.files)
-            .text("profile", &self.profile)
-            .texts("keys", &self.keys)
+        Evidence::new().texts("files", &self.files).text("profile", &self.profile).texts("keys", &self.keys)
     }
 }
 
@@ -183,10 +170,7 @@ impl Entry for SharedConfigMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Correct the file, or remove it from the image or the volume that brings it."
-                .to_owned(),
-        ]
+        vec!["Correct the file, or remove it from the image or the volume that brings it.".to_owned()]
     }
 
     fn evidence(&self) -> Evidence {

@@ -439,8 +439,6 @@ impl Entry for IdentityMismatch {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("role_arn", &self.role_arn)
-            .text("caller_arn", &self.caller_arn)
+        Evidence::new().text("role_arn", &self.role_arn).text("caller_arn", &self.caller_arn)
     }
 }

@@ -40,9 +40,7 @@ impl Entry for TokenNotAJwt {
 
     fn cause(&self) -> String {
         let fault = match &self.fault {
-            NotAJwt::Parts(1) => {
-                "it has no dots, where a signed JWT has three parts between two".to_owned()
-            }
+            NotAJwt::Parts(1) => "it has no dots, where a signed JWT has three parts between two".to_owned(),
             NotAJwt::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
             NotAJwt::NotBase64(part) => format!("its {part} is not base64url"),
             NotAJwt::NotJson(part) => format!("its {part} is not a JSON object"),
@@ -80,10 +78,7 @@ impl Entry for TokenIsLegacySecret {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            LET_THE_WEBHOOK.to_owned(),
-            super::identity::delete_pod(self.service_account.as_ref(), None),
-        ]
+        vec![LET_THE_WEBHOOK.to_owned(), super::identity::delete_pod(self.service_account.as_ref(), None)]
     }
 }
 
@@ -167,12 +162,7 @@ pub struct TokenAudienceUnexpected {
 }
 
 fn list(texts: &[String]) -> String {
-    texts
-        .iter()
-        .take(8)
-        .map(|text| format!("\"{}\"", shown(text)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    texts.iter().take(8).map(|text| format!("\"{}\"", shown(text))).collect::<Vec<_>>().join(", ")
 }
 
 fn set_audience(audience: &str) -> String {
@@ -201,9 +191,7 @@ impl Entry for TokenAudienceUnexpected {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .texts("audience", &self.found)
-            .text("expected_audience", &self.expected)
+        Evidence::new().texts("audience", &self.found).text("expected_audience", &self.expected)
     }
 }
 
@@ -236,7 +224,8 @@ impl Entry for TokenIsApiToken {
     fn remedy(&self) -> Vec<String> {
         vec![
             LET_THE_WEBHOOK.to_owned(),
-            "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token".to_owned(),
+            "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+                .to_owned(),
         ]
     }
 
@@ -371,9 +360,7 @@ impl Entry for TokenExpired {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .value("expires_at", utc(self.expired_at))
-            .value("now", utc(self.now))
+        Evidence::new().value("expires_at", utc(self.expired_at)).value("now", utc(self.now))
     }
 }
 
@@ -396,11 +383,7 @@ impl Entry for TokenNotYetValid {
         format!(
             "The token is valid from {} on, and {} clock shows {}: {}.",
             utc(self.valid_from),
-            if self.by_sts {
-                "STS's"
-            } else {
-                "this container's"
-            },
+            if self.by_sts { "STS's" } else { "this container's" },
             utc(self.now),
             if self.by_sts {
                 "the clock of the API server that issued it is early"
@@ -415,9 +398,7 @@ impl Entry for TokenNotYetValid {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .value("valid_from", utc(self.valid_from))
-            .value("now", utc(self.now))
+        Evidence::new().value("valid_from", utc(self.valid_from)).value("now", utc(self.now))
     }
 }
 
@@ -491,10 +472,7 @@ impl Entry for ClockSkewed {
     fn cause(&self) -> String {
         let (skew, ahead) = self.skew();
         let refusal = self.refusal.as_ref().map_or_else(
-            || {
-                "Tokens look expired or not yet valid, and AWS refuses requests signed with it."
-                    .to_owned()
-            },
+            || "Tokens look expired or not yet valid, and AWS refuses requests signed with it.".to_owned(),
             |message| format!("STS refused the request for it: \"{}\".", shown(message)),
         );
         format!(
@@ -509,7 +487,8 @@ impl Entry for ClockSkewed {
     fn remedy(&self) -> Vec<String> {
         vec![
             COMPARE_CLOCKS.to_owned(),
-            "On EC2, let the node use the Amazon Time Sync Service (chrony, server 169.254.169.123).".to_owned(),
+            "On EC2, let the node use the Amazon Time Sync Service (chrony, server 169.254.169.123)."
+                .to_owned(),
         ]
     }
 
@@ -517,10 +496,7 @@ impl Entry for ClockSkewed {
         let (skew, ahead) = self.skew();
         let seconds = i64::try_from(skew.as_secs()).unwrap_or(i64::MAX);
         Evidence::new()
-            .value(
-                "clock_ahead_seconds",
-                if ahead { seconds } else { -seconds },
-            )
+            .value("clock_ahead_seconds", if ahead { seconds } else { -seconds })
             .value("local_time", utc(self.local))
             .value("sts_time", utc(self.server))
     }

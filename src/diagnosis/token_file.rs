@@ -68,14 +68,10 @@ impl Entry for TokenFileMissing {
     fn cause(&self) -> String {
         let path = path_text(&self.path);
         if self.circular {
-            return format!(
-                "The token file {path} does not exist: its symbolic links lead in a circle."
-            );
+            return format!("The token file {path} does not exist: its symbolic links lead in a circle.");
         }
         let seen = match &self.exists {
-            Some(part) if *part == self.path => {
-                " It is a symbolic link that leads to nothing.".to_owned()
-            }
+            Some(part) if *part == self.path => " It is a symbolic link that leads to nothing.".to_owned(),
             Some(part) => format!(" Of its path only {} exists.", path_text(part)),
             None => String::new(),
         };
@@ -98,10 +94,7 @@ impl Entry for TokenFileMissing {
     }
 
     fn evidence(&self) -> Evidence {
-        let exists = self
-            .exists
-            .as_ref()
-            .map(|path| path.to_string_lossy().into_owned());
+        let exists = self.exists.as_ref().map(|path| path.to_string_lossy().into_owned());
         file_evidence(&self.path, None).text_if("existing_part", exists.as_deref())
     }
 }
@@ -128,22 +121,13 @@ impl Entry for TokenFileUnreadable {
         let file = self.stat.map_or_else(
             || "a directory above it forbids access".to_owned(),
             |stat| {
-                format!(
-                    "it belongs to user {} and group {} with mode {}",
-                    stat.uid,
-                    stat.gid,
-                    stat.octal()
-                )
+                format!("it belongs to user {} and group {} with mode {}", stat.uid, stat.gid, stat.octal())
             },
         );
         format!(
             "This container runs as user {uid}, group {gid} (supplementary groups: {}), and may not read \
              the token file {path}: {file}.",
-            if groups.is_empty() {
-                "none".to_owned()
-            } else {
-                groups.join(", ")
-            }
+            if groups.is_empty() { "none".to_owned() } else { groups.join(", ") }
         )
     }
 
@@ -188,11 +172,7 @@ impl Entry for TokenFileNotRegular {
         } else {
             " It was not opened."
         };
-        format!(
-            "{} is {}, and not a regular file.{hint}",
-            path_text(&self.path),
-            self.kind.as_str()
-        )
+        format!("{} is {}, and not a regular file.{hint}", path_text(&self.path), self.kind.as_str())
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -308,15 +288,10 @@ impl Entry for TokenFileCorrupt {
         let what = match self.corruption {
             Corruption::NotText(at) => format!("byte {at} is not text"),
             Corruption::Trailing(at) => {
-                format!(
-                    "a token ends at byte {at}, and something else follows it, often a log line"
-                )
+                format!("a token ends at byte {at}, and something else follows it, often a log line")
             }
         };
-        format!(
-            "The token file {} is spoilt: {what}.",
-            path_text(&self.path)
-        )
+        format!("The token file {} is spoilt: {what}.", path_text(&self.path))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -357,9 +332,7 @@ impl Entry for TokenFileReadFailed {
 
     fn cause(&self) -> String {
         let why = match &self.fault {
-            ReadFault::Errno(Some(number)) => {
-                std::io::Error::from_raw_os_error(*number).to_string()
-            }
+            ReadFault::Errno(Some(number)) => std::io::Error::from_raw_os_error(*number).to_string(),
             ReadFault::Errno(None) => "the read did not complete".to_owned(),
             ReadFault::Slow(after) => {
                 format!("the file system gave no answer within {}", span(*after))

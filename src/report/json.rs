@@ -156,12 +156,7 @@ pub fn line(report: &Report) -> String {
             issuer: claims.map(|claims| text(&claims.issuer)),
             subject: claims.map(|claims| text(&claims.subject)),
             audience: claims.map_or_else(Vec::new, |claims| {
-                claims
-                    .audience
-                    .iter()
-                    .take(16)
-                    .map(|audience| text(audience))
-                    .collect()
+                claims.audience.iter().take(16).map(|audience| text(audience)).collect()
             }),
             key_id: claims.and_then(|claims| claims.key_id.as_deref()).map(text),
             issued_at: claims.map(|claims| utc(claims.issued_at)),
@@ -192,11 +187,7 @@ pub fn line(report: &Report) -> String {
         attempts: report.attempts,
         duration_ms: millis(report.took),
         diagnosis: report.diagnosis().map(WireDiagnosis::from),
-        warnings: report
-            .warnings()
-            .into_iter()
-            .map(WireDiagnosis::from)
-            .collect(),
+        warnings: report.warnings().into_iter().map(WireDiagnosis::from).collect(),
         pod: WirePod {
             container: report.container.as_deref().map(text),
             uid: report.who.uid,
@@ -209,10 +200,10 @@ pub fn line(report: &Report) -> String {
         role_arn: facts.role_arn.as_deref().map(text),
         token,
         sts,
-        identity: facts.identity.as_ref().map(|identity| WireIdentity {
-            arn: text(&identity.arn),
-            account: text(&identity.account),
-        }),
+        identity: facts
+            .identity
+            .as_ref()
+            .map(|identity| WireIdentity { arn: text(&identity.arn), account: text(&identity.account) }),
         checks: report.steps.iter().map(WireCheck::from).collect(),
     };
     serde_json::to_string(&wire)

@@ -120,36 +120,24 @@ impl Report {
 
     /// The claims of the pod's token, or else of its API token.
     fn claims(&self) -> Option<&crate::token::Claims> {
-        self.facts
-            .claims
-            .as_ref()
-            .or(self.facts.api_claims.as_ref())
+        self.facts.claims.as_ref().or(self.facts.api_claims.as_ref())
     }
 
     /// The pod's namespace and service account.
     #[must_use]
     pub fn service_account(&self) -> Option<crate::token::ServiceAccount> {
-        self.claims()
-            .and_then(crate::token::Claims::service_account)
+        self.claims().and_then(crate::token::Claims::service_account)
     }
 
     /// The pod's name.
     #[must_use]
     pub fn pod_name(&self) -> Option<&str> {
-        self.facts
-            .api_claims
-            .as_ref()
-            .or(self.claims())
-            .and_then(|claims| claims.bound.pod.as_deref())
+        self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.pod.as_deref())
     }
 
     /// The node's name.
     #[must_use]
     pub fn node(&self) -> Option<&str> {
-        self.facts
-            .api_claims
-            .as_ref()
-            .or(self.claims())
-            .and_then(|claims| claims.bound.node.as_deref())
+        self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.node.as_deref())
     }
 }

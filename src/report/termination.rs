@@ -22,26 +22,15 @@ pub fn message(report: &Report) -> String {
                 name.title(),
             );
             let first = diagnosis.remedy().into_iter().next().unwrap_or_default();
-            let first = cut(
-                &format!("\nFirst: {first}\n"),
-                MOST_BYTES - CAUSE_BYTES - head.len(),
-            );
+            let first = cut(&format!("\nFirst: {first}\n"), MOST_BYTES - CAUSE_BYTES - head.len());
             let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
         (None, Outcome::Fail) => "interrupted before a verdict was known\n".to_owned(),
         (None, _) => {
-            let warnings: Vec<&str> = report
-                .warnings()
-                .iter()
-                .map(|warning| warning.name().as_str())
-                .collect();
-            let role = report
-                .facts
-                .role_arn
-                .as_deref()
-                .map(shown)
-                .unwrap_or_default();
+            let warnings: Vec<&str> =
+                report.warnings().iter().map(|warning| warning.name().as_str()).collect();
+            let role = report.facts.role_arn.as_deref().map(shown).unwrap_or_default();
             if warnings.is_empty() {
                 format!("pass: this pod gets {role}\n")
             } else {

@@ -71,10 +71,10 @@ pub fn page(report: &Report, colour: Colour) -> String {
 }
 
 fn headline(report: &Report) -> String {
-    let container = report.container.as_deref().map_or_else(
-        || "this container".to_owned(),
-        |name| format!("container {}", shown(name)),
-    );
+    let container = report
+        .container
+        .as_deref()
+        .map_or_else(|| "this container".to_owned(), |name| format!("container {}", shown(name)));
     let account = report.service_account();
     let pod = match (report.pod_name(), &account) {
         (Some(pod), Some(account)) => {
@@ -85,48 +85,28 @@ fn headline(report: &Report) -> String {
                 shown(&account.name)
             )
         }
-        (None, Some(account)) => format!(
-            ", service account {}/{}",
-            shown(&account.namespace),
-            shown(&account.name)
-        ),
+        (None, Some(account)) => {
+            format!(", service account {}/{}", shown(&account.namespace), shown(&account.name))
+        }
         _ => String::new(),
     };
-    format!(
-        "irsa-probe {}: seen from {container}, user {}{pod}",
-        env!("CARGO_PKG_VERSION"),
-        report.who.uid
-    )
+    format!("irsa-probe {}: seen from {container}, user {}{pod}", env!("CARGO_PKG_VERSION"), report.who.uid)
 }
 
 fn check_line(step: &Step, colour: Colour) -> String {
     let title = step.check.title();
     let names = |warnings: &[Diagnosis]| {
-        warnings
-            .iter()
-            .map(|warning| warning.name().as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        warnings.iter().map(|warning| warning.name().as_str()).collect::<Vec<_>>().join(", ")
     };
     match &step.ending {
         Ending::Pass => format!("  {}  {title}", colour.good("pass")),
         Ending::Warn(warnings) => {
-            format!(
-                "  {}  {title}: {}",
-                colour.warning("warn"),
-                colour.warning(&names(warnings))
-            )
+            format!("  {}  {title}: {}", colour.warning("warn"), colour.warning(&names(warnings)))
         }
         Ending::Fail(diagnosis) => {
-            format!(
-                "  {}  {title}: {}",
-                colour.bad("FAIL"),
-                colour.bad(diagnosis.name().as_str())
-            )
+            format!("  {}  {title}: {}", colour.bad("FAIL"), colour.bad(diagnosis.name().as_str()))
         }
-        Ending::Skipped(missing) => {
-            colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title()))
-        }
+        Ending::Skipped(missing) => colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title())),
         Ending::Interrupted => colour.faint(&format!("  skip  {title} (interrupted)")),
     }
 }
@@ -142,12 +122,7 @@ fn seen(report: &Report, colour: Colour) -> String {
         let file = shown(&path.to_string_lossy());
         rows.push((
             "token file",
-            format!(
-                "{file} (owner {}, group {}, mode {})",
-                stat.uid,
-                stat.gid,
-                stat.octal()
-            ),
+            format!("{file} (owner {}, group {}, mode {})", stat.uid, stat.gid, stat.octal()),
         ));
     }
     if let Some(claims) = &facts.claims {
@@ -155,31 +130,16 @@ fn seen(report: &Report, colour: Colour) -> String {
         rows.push(("subject", shown(&claims.subject)));
         rows.push((
             "audience",
-            claims
-                .audience
-                .iter()
-                .take(8)
-                .map(|aud| shown(aud))
-                .collect::<Vec<_>>()
-                .join(", "),
+            claims.audience.iter().take(8).map(|aud| shown(aud)).collect::<Vec<_>>().join(", "),
         ));
-        rows.push((
-            "valid",
-            format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at)),
-        ));
+        rows.push(("valid", format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at))));
     }
     if let Some(endpoint) = &facts.endpoint {
-        let at = facts
-            .connection
-            .as_ref()
-            .map_or_else(String::new, |reached| match &reached.proxy {
-                Some(proxy) => format!(", through the proxy {}", shown(proxy)),
-                None => format!(", at {}", reached.peer),
-            });
-        rows.push((
-            "STS",
-            format!("{}{at}", shown(&endpoint.endpoint.uri.to_string())),
-        ));
+        let at = facts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
+            Some(proxy) => format!(", through the proxy {}", shown(proxy)),
+            None => format!(", at {}", reached.peer),
+        });
+        rows.push(("STS", format!("{}{at}", shown(&endpoint.endpoint.uri.to_string()))));
     }
     if let Some(identity) = &facts.identity {
         rows.push(("identity", shown(&identity.arn)));
@@ -196,16 +156,8 @@ fn seen(report: &Report, colour: Colour) -> String {
 
 fn section(diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
     let name = diagnosis.name();
-    let painted = if word == "FAIL" {
-        colour.bad(word)
-    } else {
-        colour.warning(word)
-    };
-    let mut text = format!(
-        "\n{painted}  {}: {}\n",
-        colour.strong(name.as_str()),
-        name.title()
-    );
+    let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
+    let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
     let _ = writeln!(
         text,
         "      who must act: {}; class: {}\n",
@@ -222,11 +174,7 @@ fn section(diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
             let _ = writeln!(text, "       {line}");
         }
     }
-    let _ = writeln!(
-        text,
-        "\n  {}",
-        colour.faint(&format!("more: irsa-probe explain {}", name.as_str()))
-    );
+    let _ = writeln!(text, "\n  {}", colour.faint(&format!("more: irsa-probe explain {}", name.as_str())));
     text
 }
 
@@ -240,39 +188,26 @@ fn facts(evidence: &Evidence, colour: Colour) -> String {
             Value::String(text) => text.clone(),
             Value::Array(values) => values
                 .iter()
-                .map(|value| {
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned)
-                })
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
                 .collect::<Vec<_>>()
                 .join(", "),
             other => other.to_string(),
         };
-        let _ = writeln!(
-            text,
-            "  {}{value}",
-            colour.faint(&format!("{:<18}", name.replace('_', " ")))
-        );
+        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{:<18}", name.replace('_', " "))));
     }
     text
 }
 
 fn wrapped(text: &str, first: &str, rest: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent(first)
-        .subsequent_indent(rest)
-        .break_words(false);
+    let options =
+        textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest).break_words(false);
     format!("{}\n", textwrap::fill(text, options))
 }
 
 fn verdict(report: &Report, colour: Colour) -> String {
     let code = report.exit_code();
-    let attempts = if report.attempts > 1 {
-        format!(", after {} attempts", report.attempts)
-    } else {
-        String::new()
-    };
+    let attempts =
+        if report.attempts > 1 { format!(", after {} attempts", report.attempts) } else { String::new() };
     let lenient = match report.diagnosis() {
         Some(_) if code == 0 => " (tolerated)",
         _ => "",

@@ -62,12 +62,7 @@ pub fn parse_amz_date(text: &str) -> Option<OffsetDateTime> {
         15 => byte == b'Z',
         _ => byte.is_ascii_digit(),
     };
-    if text.len() != 16
-        || !text
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| shape(index, byte))
-    {
+    if text.len() != 16 || !text.bytes().enumerate().all(|(index, byte)| shape(index, byte)) {
         return None;
     }
     let part = |from: usize, to: usize| text[from..to].parse::<u8>().ok();

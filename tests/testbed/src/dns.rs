@@ -54,18 +54,11 @@ impl Record {
     /// This name, or all names under it if it begins with a dot, at one address.
     #[must_use]
     pub fn new(name: &str, address: IpAddr) -> Self {
-        Self {
-            name: name.to_owned(),
-            addresses: vec![address],
-        }
+        Self { name: name.to_owned(), addresses: vec![address] }
     }
 
     fn covers(&self, name: &str) -> bool {
-        if self.name.starts_with('.') {
-            name.ends_with(&self.name)
-        } else {
-            name == self.name
-        }
+        if self.name.starts_with('.') { name.ends_with(&self.name) } else { name == self.name }
     }
 }
 
@@ -118,21 +111,12 @@ impl Dns {
     ) -> io::Result<Self> {
         let (udp, tcp) = bind(listen).await?;
         let address = udp.local_addr()?;
-        let state = Arc::new(State {
-            records,
-            mode,
-            delay,
-            queries: Mutex::default(),
-        });
+        let state = Arc::new(State { records, mode, delay, queries: Mutex::default() });
         let tasks = [
             Task::spawn(serve_udp(udp, Arc::clone(&state))),
             Task::spawn(serve_tcp(tcp, Arc::clone(&state))),
         ];
-        Ok(Self {
-            address,
-            state,
-            _tasks: tasks,
-        })
+        Ok(Self { address, state, _tasks: tasks })
     }
 
     /// Where it listens, by UDP and by TCP.
@@ -194,9 +178,7 @@ async fn connection(mut stream: TcpStream, state: &State) -> io::Result<()> {
         if let Some(answer) = state.answer(&query, Transport::Tcp) {
             sleep(state.delay).await;
             let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
-            stream
-                .write_all(&[&length.to_be_bytes(), answer.as_slice()].concat())
-                .await?;
+            stream.write_all(&[&length.to_be_bytes(), answer.as_slice()].concat()).await?;
         }
     }
 }
@@ -205,11 +187,7 @@ impl State {
     /// Records the query and answers it; what is no query gets no answer.
     fn answer(&self, message: &[u8], transport: Transport) -> Option<Vec<u8>> {
         let (name, record_type, question) = parse(message)?;
-        let query = Query {
-            name: name.clone(),
-            record_type,
-            transport,
-        };
+        let query = Query { name: name.clone(), record_type, transport };
         self.queries.lock().unwrap().push(query);
         const NO_ERROR: u8 = 0;
         const SERVFAIL: u8 = 2;
@@ -223,9 +201,7 @@ impl State {
             (Mode::Servfail, _) => (SERVFAIL, &[][..]),
             (Mode::Refused, _) => (REFUSED, &[][..]),
             (Mode::Empty, _) => (NO_ERROR, &[][..]),
-            (Mode::Normal | Mode::SilentForIpv6, Some(record)) => {
-                (NO_ERROR, record.addresses.as_slice())
-            }
+            (Mode::Normal | Mode::SilentForIpv6, Some(record)) => (NO_ERROR, record.addresses.as_slice()),
             (Mode::Nxdomain, _) | (Mode::Normal | Mode::SilentForIpv6, None) => (NXDOMAIN, &[][..]),
         };
         let addresses: Vec<Vec<u8>> = addresses
@@ -238,12 +214,7 @@ impl State {
             .collect();
         let count = u16::try_from(addresses.len()).ok()?;
         // The id and the wish for recursion come back; the answer is one, and recursion was available.
-        let mut answer = vec![
-            message[0],
-            message[1],
-            0x80 | (message[2] & 0x01),
-            0x80 | code,
-        ];
+        let mut answer = vec![message[0], message[1], 0x80 | (message[2] & 0x01), 0x80 | code];
         for section in [1, count, 0, 0] {
             answer.extend(section.to_be_bytes());
         }
@@ -274,8 +245,7 @@ fn parse(message: &[u8]) -> Option<(String, u16, &[u8])> {
         at += 1;
         match length {
             0 => break,
-            1..64 => labels
-                .push(String::from_utf8_lossy(message.get(at..at + length)?).to_ascii_lowercase()),
+            1..64 => labels.push(String::from_utf8_lossy(message.get(at..at + length)?).to_ascii_lowercase()),
             _ => return None,
         }
         at += length;

@@ -19,10 +19,7 @@ pub struct RefusedPort {
 pub fn refused_port() -> io::Result<RefusedPort> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0).into())?;
-    Ok(RefusedPort {
-        address: socket.local_addr()?,
-        _bound: socket,
-    })
+    Ok(RefusedPort { address: socket.local_addr()?, _bound: socket })
 }
 
 impl RefusedPort {
@@ -52,11 +49,7 @@ pub async fn black_hole() -> io::Result<BlackHole> {
     let listener = socket.listen(0)?;
     let address = listener.local_addr()?;
     let filler = TcpStream::connect(address).await?;
-    Ok(BlackHole {
-        address,
-        _listener: listener,
-        _filler: filler,
-    })
+    Ok(BlackHole { address, _listener: listener, _filler: filler })
 }
 
 impl BlackHole {

@@ -17,7 +17,8 @@ use crate::token;
 const UPPERCASE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const SECRET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-const NOT_A_JWT: &str = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
+const NOT_A_JWT: &str =
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
 const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider,  \
     please reference AssumeRoleWithWebIdentity documentation for requirements";
 const NOT_VALIDATED: &str = "The web identity token provided could not be validated. \
@@ -67,11 +68,7 @@ impl Refusal {
     /// A refusal with this status, code and message.
     #[must_use]
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { status, code: code.to_owned(), message: message.into() }
     }
 
     fn invalid_token(message: impl Into<String>) -> Self {
@@ -120,11 +117,7 @@ impl Iam {
     /// An IAM with these providers and roles.
     #[must_use]
     pub fn new(providers: Vec<Provider>, roles: Vec<Role>) -> Self {
-        Self {
-            providers,
-            roles,
-            issued: Mutex::default(),
-        }
+        Self { providers, roles, issued: Mutex::default() }
     }
 
     /// The sessions that were given out.
@@ -137,52 +130,27 @@ impl Iam {
     ///
     /// # Errors
     /// If STS would refuse.
-    pub fn assume(
-        &self,
-        form: &[(String, String)],
-        now: OffsetDateTime,
-    ) -> Result<Session, Refusal> {
+    pub fn assume(&self, form: &[(String, String)], now: OffsetDateTime) -> Result<Session, Refusal> {
         let request = AssumeRequest::read(form)?;
-        let verified =
-            self.verify_token(request.token, &request.role.account, now.unix_timestamp())?;
-        let not_authorized = || {
-            Refusal::new(
-                403,
-                "AccessDenied",
-                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
-            )
-        };
-        let role = self
-            .roles
-            .iter()
-            .find(|role| role.arn == request.role.arn)
-            .ok_or_else(not_authorized)?;
-        if !role.subjects.contains(&verified.subject)
-            || !role.audiences.contains(&verified.audience)
-        {
+        let verified = self.verify_token(request.token, &request.role.account, now.unix_timestamp())?;
+        let not_authorized =
+            || Refusal::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+        let role = self.roles.iter().find(|role| role.arn == request.role.arn).ok_or_else(not_authorized)?;
+        if !role.subjects.contains(&verified.subject) || !role.audiences.contains(&verified.audience) {
             return Err(not_authorized());
         }
         if request.duration > role.max_session {
-            let message =
-                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+            let message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
             return Err(Refusal::new(400, "ValidationError", message));
         }
-        let RoleArn {
-            partition,
-            account,
-            name,
-            ..
-        } = &request.role;
+        let RoleArn { partition, account, name, .. } = &request.role;
         let host = verified.issuer.trim_start_matches("https://");
         let session = Session {
             access_key_id: format!("ASIA{}", random::text(UPPERCASE, 16)),
             secret_access_key: random::text(SECRET, 40),
             session_token: format!("FwoGZXIvYXdzE{}==", random::text(SECRET, 351)),
             expires: now + Duration::seconds(i64::from(request.duration)),
-            arn: format!(
-                "arn:{partition}:sts::{account}:assumed-role/{name}/{}",
-                request.session_name
-            ),
+            arn: format!("arn:{partition}:sts::{account}:assumed-role/{name}/{}", request.session_name),
             user_id: format!("{}:{}", role_id(&role.arn), request.session_name),
             account: account.clone(),
             provider: format!("arn:{partition}:iam::{account}:oidc-provider/{host}"),
@@ -202,8 +170,7 @@ impl Iam {
         if header["alg"] != "RS256" {
             return Err(Refusal::invalid_token(NOT_A_JWT));
         }
-        let missing =
-            |claim: &str| Refusal::invalid_token(format!("Missing a required claim: {claim}"));
+        let missing = |claim: &str| Refusal::invalid_token(format!("Missing a required claim: {claim}"));
         let text = |claim: &str| claims[claim].as_str().ok_or_else(|| missing(claim));
         let number = |claim: &str| claims[claim].as_i64().ok_or_else(|| missing(claim));
         let (issuer, subject) = (text("iss")?, text("sub")?);
@@ -217,14 +184,10 @@ impl Iam {
             .iter()
             .find(|provider| provider.account == account && provider.issuer == issuer)
             .ok_or_else(|| {
-                let message =
-                    format!("No OpenIDConnect provider found in your account for {issuer}");
+                let message = format!("No OpenIDConnect provider found in your account for {issuer}");
                 Refusal::invalid_token(message)
             })?;
-        let keys = provider.jwks["keys"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let keys = provider.jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
         let key = keys
             .iter()
             .find(|key| key["kid"] == header["kid"])
@@ -263,25 +226,12 @@ impl Iam {
     ///
     /// # Errors
     /// If STS would refuse.
-    pub fn identify(
-        &self,
-        request: &Signable<'_>,
-        now: OffsetDateTime,
-    ) -> Result<Session, Refusal> {
+    pub fn identify(&self, request: &Signable<'_>, now: OffsetDateTime) -> Result<Session, Refusal> {
         let header = |name: &str| {
-            request
-                .headers
-                .iter()
-                .find(|(other, _)| other == name)
-                .map(|(_, value)| value.as_str())
+            request.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
         };
-        let unsigned = || {
-            Refusal::new(
-                403,
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token",
-            )
-        };
+        let unsigned =
+            || Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token");
         let incomplete = |message: &str| Refusal::new(400, "IncompleteSignature", message);
         let mismatch = |message: String| Refusal::new(403, "SignatureDoesNotMatch", message);
         let authorization = Authorization::parse(header("authorization").ok_or_else(unsigned)?)
@@ -320,30 +270,20 @@ impl Iam {
         }
         let region = region_of(header("host").unwrap_or_default());
         if authorization.service != "sts" {
-            return Err(mismatch(
-                "Credential should be scoped to correct service: 'sts'.".to_owned(),
-            ));
+            return Err(mismatch("Credential should be scoped to correct service: 'sts'.".to_owned()));
         }
         if authorization.region != region {
-            return Err(mismatch(
-                "Credential should be scoped to a valid region.".to_owned(),
-            ));
+            return Err(mismatch("Credential should be scoped to a valid region.".to_owned()));
         }
         let canonical = ["host", "x-amz-date"]
             .iter()
-            .all(|name| {
-                authorization
-                    .signed_headers
-                    .iter()
-                    .any(|signed| signed == name)
-            })
+            .all(|name| authorization.signed_headers.iter().any(|signed| signed == name))
             .then(|| request.canonical(&authorization.signed_headers))
             .flatten()
             .ok_or_else(|| {
                 incomplete("'Host' and 'X-Amz-Date' must be signed, and what is signed be sent.")
             })?;
-        let expected =
-            sigv4::signature(&session.secret_access_key, date, region, "sts", &canonical);
+        let expected = sigv4::signature(&session.secret_access_key, date, region, "sts", &canonical);
         if authorization.signature != expected {
             return Err(mismatch(
                 "The request signature we calculated does not match the signature you provided. Check \
@@ -363,16 +303,12 @@ struct Verified {
 
 fn signature_holds(key: &Value, signed: &str, signature: &str) -> bool {
     let part = |text: Option<&str>| text.and_then(|text| BASE64.decode(text).ok());
-    let (Some(n), Some(e), Some(signature)) = (
-        part(key["n"].as_str()),
-        part(key["e"].as_str()),
-        part(Some(signature)),
-    ) else {
+    let (Some(n), Some(e), Some(signature)) =
+        (part(key["n"].as_str()), part(key["e"].as_str()), part(Some(signature)))
+    else {
         return false;
     };
-    RsaPublicKeyComponents { n, e }
-        .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature)
-        .is_ok()
+    RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature).is_ok()
 }
 
 /// The region in `sts.REGION.SUFFIX`; the global endpoint is in us-east-1. Another name, such as a
@@ -391,9 +327,7 @@ fn region_of(host: &str) -> &str {
 /// `AROA…`: the same for the same role.
 fn role_id(arn: &str) -> String {
     let hash = ring::digest::digest(&ring::digest::SHA256, arn.as_bytes());
-    let letters = hash.as_ref()[..17]
-        .iter()
-        .map(|byte| char::from(UPPERCASE[usize::from(byte % 32)]));
+    let letters = hash.as_ref()[..17].iter().map(|byte| char::from(UPPERCASE[usize::from(byte % 32)]));
     format!("AROA{}", letters.collect::<String>())
 }
 

@@ -15,8 +15,8 @@ pub const DEFAULT_ISSUER: &str =
 
 /// What precedes an RSA key of 2048 bits in its SubjectPublicKeyInfo.
 const SPKI_PREFIX: [u8; 24] = [
-    0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
-    0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
+    0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+    0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
 ];
 
 /// An issuer URL and the key that signs in its name.
@@ -43,11 +43,7 @@ impl Issuer {
     fn with_key(url: &str, pkcs8: &[u8]) -> Self {
         let key = KeyPair::from_pkcs8(pkcs8).expect("the committed key is sound");
         let key_id = key_id(key.public_key().as_ref());
-        Self {
-            url: url.to_owned(),
-            key: Arc::new(key),
-            key_id,
-        }
+        Self { url: url.to_owned(), key: Arc::new(key), key_id }
     }
 
     /// The issuer URL: the `iss` of its tokens.
@@ -77,19 +73,10 @@ impl Issuer {
     /// A token with this header, whose signature is RS256 whatever the header says.
     #[must_use]
     pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
-        let signed = format!(
-            "{}.{}",
-            BASE64.encode(header.to_string()),
-            BASE64.encode(claims.to_string())
-        );
+        let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                signed.as_bytes(),
-                &mut signature,
-            )
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
             .expect("the buffer has the length of the modulus");
         format!("{signed}.{}", BASE64.encode(signature))
     }

@@ -46,10 +46,7 @@ impl Link {
                 });
             }
         });
-        Ok(Self {
-            address,
-            _task: task,
-        })
+        Ok(Self { address, _task: task })
     }
 
     /// Where the relay listens.

@@ -29,11 +29,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let mut stop = signal(SignalKind::terminate())?;
     let (place, scenario) = arguments()?;
     let world = World::start_at(&scenario, place).await?;
-    let env: String = world
-        .env()
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"))
-        .collect();
+    let env: String = world.env().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     std::fs::write(world.dir().join("env"), env)?;
     writeln!(std::io::stdout(), "ready")?;
     stop.recv().await;

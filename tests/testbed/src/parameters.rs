@@ -44,42 +44,20 @@ pub(crate) struct AssumeRequest<'a> {
 impl<'a> AssumeRequest<'a> {
     /// Checks the parameters in the order and in the words of STS: first the constraints, all at once.
     pub(crate) fn read(form: &'a [(String, String)]) -> Result<Self, Refusal> {
-        let field = |name: &str| {
-            form.iter()
-                .find(|(other, _)| other == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let field =
+            |name: &str| form.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
         let mut broken = Vec::new();
-        let arn = length(
-            field("RoleArn"),
-            "roleArn",
-            Shown::Value,
-            20..=2048,
-            &mut broken,
-        );
-        let session_name = length(
-            field("RoleSessionName"),
-            "roleSessionName",
-            Shown::Value,
-            2..=64,
-            &mut broken,
-        );
-        if !session_name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
-        {
+        let arn = length(field("RoleArn"), "roleArn", Shown::Value, 20..=2048, &mut broken);
+        let session_name =
+            length(field("RoleSessionName"), "roleSessionName", Shown::Value, 2..=64, &mut broken);
+        if !session_name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)) {
             broken.push(format!(
                 "Value '{session_name}' at 'roleSessionName' failed to satisfy constraint: \
                  Member must satisfy regular expression pattern: [\\w+=,.@-]*"
             ));
         }
-        let token = length(
-            field("WebIdentityToken"),
-            "webIdentityToken",
-            Shown::Nothing,
-            4..=20_000,
-            &mut broken,
-        );
+        let token =
+            length(field("WebIdentityToken"), "webIdentityToken", Shown::Nothing, 4..=20_000, &mut broken);
         let policy = field("Policy");
         if policy.is_some() {
             length(policy, "policy", Shown::Value, 1..=2048, &mut broken);
@@ -105,21 +83,14 @@ impl<'a> AssumeRequest<'a> {
                 broken.join("; ")
             )));
         }
-        let role =
-            RoleArn::parse(arn).ok_or_else(|| invalid("Request ARN is invalid".to_owned()))?;
-        if policy.is_some_and(|policy| {
-            !serde_json::from_str(policy).is_ok_and(|json: Value| json.is_object())
-        }) {
+        let role = RoleArn::parse(arn).ok_or_else(|| invalid("Request ARN is invalid".to_owned()))?;
+        if policy
+            .is_some_and(|policy| !serde_json::from_str(policy).is_ok_and(|json: Value| json.is_object()))
+        {
             let message = "The policy is not in the valid JSON format.";
             return Err(Refusal::new(400, "MalformedPolicyDocument", message));
         }
-        Ok(Self {
-            role,
-            session_name,
-            token,
-            duration: seconds,
-            policy,
-        })
+        Ok(Self { role, session_name, token, duration: seconds, policy })
     }
 }
 
@@ -139,26 +110,20 @@ fn length<'a>(
     broken: &mut Vec<String>,
 ) -> &'a str {
     let Some(value) = value else {
-        broken.push(format!(
-            "Value at '{name}' failed to satisfy constraint: Member must not be null"
-        ));
+        broken.push(format!("Value at '{name}' failed to satisfy constraint: Member must not be null"));
         return "";
     };
     let count = value.chars().count();
     if !allowed.contains(&count) {
-        let quoted = if shown == Shown::Value {
-            format!("Value '{value}' at")
-        } else {
-            "Value at".to_owned()
-        };
+        let quoted =
+            if shown == Shown::Value { format!("Value '{value}' at") } else { "Value at".to_owned() };
         let bound = if count < *allowed.start() {
             format!("greater than or equal to {}", allowed.start())
         } else {
             format!("less than or equal to {}", allowed.end())
         };
-        broken.push(format!(
-            "{quoted} '{name}' failed to satisfy constraint: Member must have length {bound}"
-        ));
+        broken
+            .push(format!("{quoted} '{name}' failed to satisfy constraint: Member must have length {bound}"));
     }
     value
 }

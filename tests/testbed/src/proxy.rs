@@ -64,18 +64,10 @@ impl Proxy {
     ///
     /// # Errors
     /// If no port can be bound.
-    pub async fn start(
-        listen: IpAddr,
-        routes: HashMap<String, SocketAddr>,
-        mode: Mode,
-    ) -> io::Result<Self> {
+    pub async fn start(listen: IpAddr, routes: HashMap<String, SocketAddr>, mode: Mode) -> io::Result<Self> {
         let listener = TcpListener::bind((listen, 0)).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State {
-            routes,
-            mode,
-            connects: Mutex::default(),
-        });
+        let state = Arc::new(State { routes, mode, connects: Mutex::default() });
         let serving = Arc::clone(&state);
         let task = Task::spawn(async move {
             let mut connections = JoinSet::new();
@@ -84,11 +76,7 @@ impl Proxy {
                 connections.spawn(async move { connection(stream, &state).await.ok() });
             }
         });
-        Ok(Self {
-            address,
-            state,
-            _task: task,
-        })
+        Ok(Self { address, state, _task: task })
     }
 
     /// Where it listens.
@@ -107,22 +95,15 @@ impl Proxy {
 async fn connection(mut client: TcpStream, state: &State) -> io::Result<()> {
     let (head, rest) = read_head(&mut client).await?;
     let mut words = head.split(' ');
-    let (method, target) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let credentials = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("proxy-authorization")
-            .then(|| value.trim().to_owned())
+        name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim().to_owned())
     });
     if method != "CONNECT" {
         return say(&mut client, "405 Method Not Allowed", "Allow: CONNECT\r\n").await;
     }
-    let connect = Connect {
-        target: target.to_owned(),
-        credentials: credentials.is_some(),
-    };
+    let connect = Connect { target: target.to_owned(), credentials: credentials.is_some() };
     state.connects.lock().unwrap().push(connect);
     match &state.mode {
         Mode::Normal => {}
@@ -147,9 +128,7 @@ async fn connection(mut client: TcpStream, state: &State) -> io::Result<()> {
         Ok(server) => server,
         Err(_) => return say(&mut client, "502 Bad Gateway", "").await,
     };
-    client
-        .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        .await?;
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
     server.write_all(&rest).await?;
     link::relay(client, server, Duration::ZERO).await;
     Ok(())
@@ -170,8 +149,7 @@ async fn read_head(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
 }
 
 async fn say(client: &mut TcpStream, status: &str, header: &str) -> io::Result<()> {
-    let answer =
-        format!("HTTP/1.1 {status}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n");
+    let answer = format!("HTTP/1.1 {status}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n");
     client.write_all(answer.as_bytes()).await?;
     client.shutdown().await
 }

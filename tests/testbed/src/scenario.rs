@@ -163,10 +163,7 @@ pub struct ApiToken {
 
 impl Default for ApiToken {
     fn default() -> Self {
-        Self {
-            present: true,
-            claims: Map::new(),
-        }
+        Self { present: true, claims: Map::new() }
     }
 }
 
@@ -267,10 +264,7 @@ pub struct Provider {
 
 impl Default for Provider {
     fn default() -> Self {
-        Self {
-            present: true,
-            client_ids: vec!["sts.amazonaws.com".to_owned()],
-        }
+        Self { present: true, client_ids: vec!["sts.amazonaws.com".to_owned()] }
     }
 }
 
@@ -415,24 +409,11 @@ impl TryFrom<RawEntry> for Entry {
     fn try_from(raw: RawEntry) -> Result<Self, Self::Error> {
         let answer = match (raw.verify, raw.error, raw.reply, raw.fault) {
             (Some(true), None, None, None) => Answer::Verify,
-            (
-                None,
-                Some(RawError {
-                    status,
-                    code,
-                    message,
-                }),
-                None,
-                None,
-            ) => Answer::Error(Refusal {
-                status,
-                code,
-                message,
-            }),
+            (None, Some(RawError { status, code, message }), None, None) => {
+                Answer::Error(Refusal { status, code, message })
+            }
             (None, None, Some(reply), None) => {
-                let content_type = reply
-                    .content_type
-                    .map(|value| ("Content-Type".to_owned(), value));
+                let content_type = reply.content_type.map(|value| ("Content-Type".to_owned(), value));
                 Answer::Reply {
                     status: reply.status,
                     headers: reply.headers.into_iter().chain(content_type).collect(),
@@ -442,10 +423,7 @@ impl TryFrom<RawEntry> for Entry {
             (None, None, None, Some(fault)) => Answer::Fault(fault),
             _ => return Err("an answer is one of `verify = true`, `error`, `reply` and `fault`"),
         };
-        Ok(Self(Step {
-            answer,
-            delay: Duration::from_millis(raw.delay_ms),
-        }))
+        Ok(Self(Step { answer, delay: Duration::from_millis(raw.delay_ms) }))
     }
 }
 
@@ -467,14 +445,9 @@ impl Scenario {
     /// # Errors
     /// If it is no TOML, has an unknown key, or names an unknown placeholder.
     pub fn parse(toml: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self =
-            toml::from_str(toml).map_err(|error| ScenarioError(error.to_string()))?;
+        let scenario: Self = toml::from_str(toml).map_err(|error| ScenarioError(error.to_string()))?;
         let content = scenario.token.content.as_ref();
-        let texts = scenario
-            .args
-            .iter()
-            .chain(scenario.env.values())
-            .chain(scenario.files.values());
+        let texts = scenario.args.iter().chain(scenario.env.values()).chain(scenario.files.values());
         for text in texts.chain(content) {
             expand(text, &|name| PLACEHOLDERS.contains(&name).then(String::new))?;
         }
@@ -490,11 +463,9 @@ pub fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<Stri
     let mut pieces = text.split("${");
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let (name, rest) = piece
-            .split_once('}')
-            .ok_or_else(|| ScenarioError(format!("`${{{piece}` is not closed")))?;
-        out +=
-            &value(name).ok_or_else(|| ScenarioError(format!("no placeholder `${{{name}}}`")))?;
+        let (name, rest) =
+            piece.split_once('}').ok_or_else(|| ScenarioError(format!("`${{{piece}` is not closed")))?;
+        out += &value(name).ok_or_else(|| ScenarioError(format!("no placeholder `${{{name}}}`")))?;
         out += rest;
     }
     Ok(out)

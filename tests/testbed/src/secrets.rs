@@ -19,10 +19,7 @@ pub struct Secret {
 
 impl Secret {
     pub(crate) fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            value: value.into(),
-        }
+        Self { label: label.into(), value: value.into() }
     }
 }
 
@@ -47,10 +44,7 @@ pub(crate) fn of_url(label: &str, url: &str) -> Vec<Secret> {
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let (user, password) = (form::decode(user), form::decode(password));
     vec![
-        Secret::new(
-            format!("credentials in {label}"),
-            format!("{user}:{password}"),
-        ),
+        Secret::new(format!("credentials in {label}"), format!("{user}:{password}")),
         Secret::new(format!("user in {label}"), user),
         Secret::new(format!("password in {label}"), password),
     ]
@@ -80,31 +74,17 @@ pub(crate) fn of_aws_file(path: &str, text: &str) -> Vec<Secret> {
 /// Looks for the secrets in an output: plain, in base64 at any offset, and percent-encoded.
 #[must_use]
 pub fn find(secrets: &[Secret], place: &'static str, output: &[u8]) -> Vec<Leak> {
-    let contains = |needle: &str| {
-        output
-            .windows(needle.len())
-            .any(|window| window == needle.as_bytes())
-    };
+    let contains = |needle: &str| output.windows(needle.len()).any(|window| window == needle.as_bytes());
     let mut leaks = Vec::new();
-    for Secret { label, value } in secrets
-        .iter()
-        .filter(|secret| secret.value.len() >= SHORTEST)
-    {
+    for Secret { label, value } in secrets.iter().filter(|secret| secret.value.len() >= SHORTEST) {
         let encoded = form::encode(value);
         let forms = [
             ("plain", vec![value.clone()]),
             ("base64", base64_forms(value)),
             ("percent-encoded", vec![encoded.to_lowercase(), encoded]),
         ];
-        if let Some((form, _)) = forms
-            .iter()
-            .find(|(_, spellings)| spellings.iter().any(|s| contains(s)))
-        {
-            leaks.push(Leak {
-                label: label.clone(),
-                place,
-                form,
-            });
+        if let Some((form, _)) = forms.iter().find(|(_, spellings)| spellings.iter().any(|s| contains(s))) {
+            leaks.push(Leak { label: label.clone(), place, form });
         }
     }
     leaks

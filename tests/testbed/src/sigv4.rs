@@ -28,9 +28,7 @@ impl Authorization {
     pub fn parse(header: &str) -> Option<Self> {
         let fields = header.strip_prefix("AWS4-HMAC-SHA256 ")?;
         let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
+            fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
         };
         let scope: Vec<&str> = field("Credential")?.split('/').collect();
         let [access_key_id, day, region, service, "aws4_request"] = scope[..] else {
@@ -41,10 +39,7 @@ impl Authorization {
             day: day.to_owned(),
             region: region.to_owned(),
             service: service.to_owned(),
-            signed_headers: field("SignedHeaders")?
-                .split(';')
-                .map(str::to_owned)
-                .collect(),
+            signed_headers: field("SignedHeaders")?.split(';').map(str::to_owned).collect(),
             signature: field("Signature")?.to_owned(),
         })
     }
@@ -100,13 +95,7 @@ impl Signable<'_> {
 
 /// The signature over a canonical request.
 #[must_use]
-pub fn signature(
-    secret: &str,
-    amz_date: &str,
-    region: &str,
-    service: &str,
-    canonical: &str,
-) -> String {
+pub fn signature(secret: &str, amz_date: &str, region: &str, service: &str, canonical: &str) -> String {
     let day = amz_date.split('T').next().unwrap_or_default();
     let text = format!(
         "AWS4-HMAC-SHA256\n{amz_date}\n{day}/{region}/{service}/aws4_request\n{}",
@@ -114,16 +103,12 @@ pub fn signature(
     );
     let key = [day, region, service, "aws4_request"]
         .iter()
-        .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
-            mac(&key, part)
-        });
+        .fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part));
     hex(&mac(&key, &text))
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {

@@ -112,10 +112,7 @@ pub struct Step {
 
 impl From<Answer> for Step {
     fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            delay: Duration::ZERO,
-        }
+        Self { answer, delay: Duration::ZERO }
     }
 }
 
@@ -145,9 +142,7 @@ impl Recorded {
             action: String::new(),
             form: form::parse(&format!("{query}&{}", text(body))),
             target: format!("{} {}", head.method, head.uri),
-            headers: headers
-                .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
-                .collect(),
+            headers: headers.map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
             time: SystemTime::now(),
             connection,
         };
@@ -158,10 +153,7 @@ impl Recorded {
     /// A field of the form.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.form
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        self.form.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -232,19 +224,12 @@ struct Script {
 
 impl Script {
     fn new(steps: Vec<Step>) -> Self {
-        Self {
-            steps,
-            next: AtomicUsize::new(0),
-        }
+        Self { steps, next: AtomicUsize::new(0) }
     }
 
     fn next(&self) -> Step {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        self.steps
-            .get(index)
-            .or(self.steps.last())
-            .cloned()
-            .unwrap_or_default()
+        self.steps.get(index).or(self.steps.last()).cloned().unwrap_or_default()
     }
 }
 
@@ -284,20 +269,10 @@ impl Sts {
                 };
                 let tls = config.tls.map(TlsAcceptor::from);
                 let server = Task::spawn(serve(listener, accept, tls, Arc::clone(&state)));
-                (
-                    address,
-                    Behind::Server {
-                        _server: server,
-                        _link: link,
-                    },
-                )
+                (address, Behind::Server { _server: server, _link: link })
             }
         };
-        Ok(Self {
-            address,
-            state,
-            _behind: behind,
-        })
+        Ok(Self { address, state, _behind: behind })
     }
 
     /// Where it listens.
@@ -360,9 +335,7 @@ async fn connection(
         }
         (Accept::Garbage, _) => {
             stream.readable().await?;
-            stream
-                .write_all(b"\x00\xff\x13garbage\x7f\x00\xfe\r\n\r\n\x80\x81")
-                .await?;
+            stream.write_all(b"\x00\xff\x13garbage\x7f\x00\xfe\r\n\r\n\x80\x81").await?;
             stream.shutdown().await?;
             // Closing with bytes unread would send a reset, and the garbage might be lost.
             tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
@@ -383,13 +356,9 @@ async fn http(
     number: u64,
     state: Arc<State>,
 ) {
-    let service =
-        service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&state)));
+    let service = service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&state)));
     // Its errors are the faults that were asked for, or clients that went away.
-    hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-        .ok();
+    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
 /// Records a request and answers it by the script.
@@ -426,24 +395,16 @@ async fn answer(
             Err(refusal) => refuse(refusal),
         },
         Answer::Error(refusal) => refuse(refusal),
-        Answer::Reply {
-            status,
-            headers,
-            body,
-        } => reply(status, XML, &headers, Content::whole(body), now),
+        Answer::Reply { status, headers, body } => reply(status, XML, &headers, Content::whole(body), now),
         Answer::Fault(Fault::Hang) => std::future::pending().await,
         Answer::Fault(Fault::Reset) => {
             rustix::net::sockopt::set_socket_linger(&*socket, Some(Duration::ZERO))?;
             Err(io::ErrorKind::ConnectionReset.into())
         }
         Answer::Fault(Fault::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
-        Answer::Fault(Fault::Html) => reply(
-            200,
-            "text/html; charset=utf-8",
-            &[],
-            Content::whole(CAPTIVE_PAGE),
-            now,
-        ),
+        Answer::Fault(Fault::Html) => {
+            reply(200, "text/html; charset=utf-8", &[], Content::whole(CAPTIVE_PAGE), now)
+        }
         Answer::Fault(Fault::Huge) => reply(200, XML, &[], Content::Repeated { left: HUGE }, now),
         Answer::Fault(Fault::Half) => {
             let length = [("Content-Length".to_owned(), (HALF.len() + 1000).to_string())];
@@ -469,12 +430,9 @@ fn judge(
             headers: &recorded.headers,
             body,
         };
-        return iam
-            .identify(&signable, now)
-            .map(|session| xml::identity(&session, request_id));
+        return iam.identify(&signable, now).map(|session| xml::identity(&session, request_id));
     }
-    iam.assume(&recorded.form, now)
-        .map(|session| xml::assumed(&session, request_id))
+    iam.assume(&recorded.form, now).map(|session| xml::assumed(&session, request_id))
 }
 
 /// A reply whose own headers go before the usual ones.
@@ -485,23 +443,12 @@ fn reply(
     content: Content,
     now: OffsetDateTime,
 ) -> io::Result<Response<Content>> {
-    let usual = [
-        ("Content-Type", content_type),
-        ("Date", &clock::http_date(now)),
-    ];
-    let missing = usual.into_iter().filter(|(name, _)| {
-        !headers
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
-    });
-    let own = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let usual = [("Content-Type", content_type), ("Date", &clock::http_date(now))];
+    let missing =
+        usual.into_iter().filter(|(name, _)| !headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+    let own = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     own.chain(missing)
-        .fold(
-            Response::builder().status(status),
-            |response, (name, value)| response.header(name, value),
-        )
+        .fold(Response::builder().status(status), |response, (name, value)| response.header(name, value))
         .body(content)
         .map_err(io::Error::other)
 }

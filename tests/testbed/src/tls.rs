@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -51,8 +51,7 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let now = OffsetDateTime::now_utc();
-        (params.not_before, params.not_after) =
-            (now - Duration::days(3650), now + Duration::days(3650));
+        (params.not_before, params.not_after) = (now - Duration::days(3650), now + Duration::days(3650));
         let key = KeyPair::generate().expect("ring makes keys");
         Self(CertifiedIssuer::self_signed(params, key).expect("the parameters are sound"))
     }
@@ -88,29 +87,21 @@ impl Authority {
         }
     }
 
-    fn leaf(
-        &self,
-        names: &[String],
-        from: OffsetDateTime,
-        to: OffsetDateTime,
-    ) -> Arc<ServerConfig> {
+    fn leaf(&self, names: &[String], from: OffsetDateTime, to: OffsetDateTime) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(names).expect("the names are DNS names");
         params.distinguished_name = distinguished_name(&names[0], None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = (from, to);
         let key = KeyPair::generate().expect("ring makes keys");
-        let certificate = params
-            .signed_by(&key, &self.0)
-            .expect("the parameters are sound");
+        let certificate = params.signed_by(&key, &self.0).expect("the parameters are sound");
         let private_key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("ring knows TLS 1.2 and 1.3")
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.der().clone()], private_key)
-                .expect("the key belongs to the certificate");
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring knows TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private_key)
+            .expect("the key belongs to the certificate");
         Arc::new(config)
     }
 }

@@ -28,10 +28,7 @@ impl Access {
     /// As in a pod with an `fsGroup`: the file is the pod user's own.
     #[must_use]
     pub fn pod() -> Self {
-        Self {
-            mode: 0o640,
-            owner: is_root().then_some(POD_USER),
-        }
+        Self { mode: 0o640, owner: is_root().then_some(POD_USER) }
     }
 
     /// Root's file with this mode. Who is not root owns the file whatever is asked for, so a mode
@@ -39,10 +36,7 @@ impl Access {
     #[must_use]
     pub fn root(mode: u32) -> Self {
         let kept_out = mode & 0o004 == 0;
-        Self {
-            mode: if kept_out && !is_root() { 0 } else { mode },
-            owner: None,
-        }
+        Self { mode: if kept_out && !is_root() { 0 } else { mode }, owner: None }
     }
 }
 
@@ -66,10 +60,7 @@ impl TokenVolume {
     /// If the file system refuses.
     pub fn project(directory: &Path, token: &[u8], access: Access) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let volume = Self {
-            directory: directory.to_owned(),
-            access,
-        };
+        let volume = Self { directory: directory.to_owned(), access };
         volume.rotate(token)?;
         symlink(Path::new("..data").join(TOKEN), volume.token_file())?;
         Ok(volume)
@@ -154,12 +145,7 @@ impl Layout {
     ///
     /// # Errors
     /// If the file system refuses.
-    pub fn lay_out(
-        self,
-        directory: &Path,
-        token: &[u8],
-        access: Access,
-    ) -> io::Result<Option<TokenVolume>> {
+    pub fn lay_out(self, directory: &Path, token: &[u8], access: Access) -> io::Result<Option<TokenVolume>> {
         let project = |content: &[u8]| TokenVolume::project(directory, content, access).map(Some);
         let file = directory.join(TOKEN);
         match self {
@@ -169,10 +155,7 @@ impl Layout {
                 return project(&[0xff, 0xfe, 0x00, 0x80, b'e', b'y', 0xc3, 0x28, b'\n']);
             }
             Self::MissingDir => {
-                return directory
-                    .parent()
-                    .map_or(Ok(()), fs::create_dir_all)
-                    .map(|()| None);
+                return directory.parent().map_or(Ok(()), fs::create_dir_all).map(|()| None);
             }
             _ => fs::create_dir_all(directory)?,
         }

@@ -30,12 +30,7 @@ pub use run::{Exit, Finished, RunError};
 
 const TOKEN_DIRECTORY: &str = "var/run/secrets/eks.amazonaws.com/serviceaccount";
 const API_TOKEN_DIRECTORY: &str = "var/run/secrets/kubernetes.io/serviceaccount";
-const DOMAINS: [&str; 4] = [
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    "proxy.corp.example",
-];
+const DOMAINS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", "proxy.corp.example"];
 /// What the proxy demands if the scenario gives its client nothing.
 const PROXY_CREDENTIALS: &str = "proxy-user:proxy-password";
 
@@ -52,22 +47,14 @@ pub struct Place {
 
 impl Default for Place {
     fn default() -> Self {
-        Self {
-            directory: None,
-            listen: Ipv4Addr::LOCALHOST.into(),
-            sts_port: 0,
-        }
+        Self { directory: None, listen: Ipv4Addr::LOCALHOST.into(), sts_port: 0 }
     }
 }
 
 impl Place {
     /// The address by which clients reach what listens here.
     fn reachable(&self) -> IpAddr {
-        if self.listen.is_unspecified() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            self.listen
-        }
+        if self.listen.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.listen }
     }
 }
 
@@ -100,9 +87,7 @@ impl World {
     /// # Panics
     /// If it cannot be started: a test is then over.
     pub async fn start(scenario: &Scenario) -> Self {
-        Self::start_at(scenario, Place::default())
-            .await
-            .expect("the world starts")
+        Self::start_at(scenario, Place::default()).await.expect("the world starts")
     }
 
     /// Starts a world in a place.
@@ -127,23 +112,13 @@ impl World {
         let sts = start_sts(scenario, &place, &authority, &issuer).await?;
         let host = place.reachable();
         let records = DOMAINS.iter().map(|name| Record::new(name, host)).collect();
-        let dns = Dns::start(
-            place.listen,
-            records,
-            scenario.dns.mode,
-            scenario.dns.delay.delay(),
-        )
-        .await?;
+        let dns = Dns::start(place.listen, records, scenario.dns.mode, scenario.dns.delay.delay()).await?;
         let proxy = start_proxy(scenario, &place, &sts).await?;
 
         let token_file = directory.join(TOKEN_DIRECTORY).join("token");
         let api_token_file = directory.join(API_TOKEN_DIRECTORY).join("token");
         let port = sts.address().port();
-        let scheme = if scenario.sts.tls.certificate().is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if scenario.sts.tls.certificate().is_some() { "https" } else { "http" };
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let placeholders = HashMap::from([
             ("dir", text(&directory)),
@@ -152,15 +127,10 @@ impl World {
             ("api_token", text(&api_token_file)),
             ("ca", text(&directory.join("ca.pem"))),
             ("sts_port", port.to_string()),
-            (
-                "sts_url",
-                format!("{scheme}://{}:{port}", scenario.sts.host),
-            ),
+            ("sts_url", format!("{scheme}://{}:{port}", scenario.sts.host)),
             (
                 "proxy_url",
-                proxy
-                    .as_ref()
-                    .map_or_else(String::new, |proxy| proxy_url(scenario, &place, proxy)),
+                proxy.as_ref().map_or_else(String::new, |proxy| proxy_url(scenario, &place, proxy)),
             ),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
@@ -191,17 +161,9 @@ impl World {
             Some(content) => self.expand(content),
             None => self.token.clone(),
         };
-        let access = self
-            .scenario
-            .file
-            .mode
-            .map_or_else(Access::pod, |mode| Access::root(mode.0));
+        let access = self.scenario.file.mode.map_or_else(Access::pod, |mode| Access::root(mode.0));
         let directory = self.directory.join(TOKEN_DIRECTORY);
-        self.volume = self
-            .scenario
-            .file
-            .kind
-            .lay_out(&directory, content.as_bytes(), access)?;
+        self.volume = self.scenario.file.kind.lay_out(&directory, content.as_bytes(), access)?;
         if self.scenario.api_token.present {
             let directory = self.directory.join(API_TOKEN_DIRECTORY);
             TokenVolume::project(&directory, api_token.as_bytes(), Access::root(0o644))?;
@@ -243,12 +205,7 @@ impl World {
             env.insert("HTTPS_PROXY".to_owned(), value("proxy_url"));
         }
         env.retain(|name, _| !self.scenario.unset.contains(name));
-        env.extend(
-            self.scenario
-                .env
-                .iter()
-                .map(|(name, value)| (name.clone(), self.expand(value))),
-        );
+        env.extend(self.scenario.env.iter().map(|(name, value)| (name.clone(), self.expand(value))));
         env
     }
 
@@ -259,27 +216,19 @@ impl World {
         if let Some(content) = &self.scenario.token.content {
             let content = self.expand(content);
             if token::decode(content.trim()).is_some() {
-                found.extend(secrets::of_token(
-                    "content of the token file",
-                    content.trim(),
-                ));
+                found.extend(secrets::of_token("content of the token file", content.trim()));
             }
         }
         for (name, value) in &self.env {
             match name.as_str() {
-                "AWS_SECRET_ACCESS_KEY"
-                | "AWS_SESSION_TOKEN"
-                | "AWS_CONTAINER_AUTHORIZATION_TOKEN" => {
+                "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" | "AWS_CONTAINER_AUTHORIZATION_TOKEN" => {
                     found.push(Secret::new(name, value));
                 }
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" => {
                     let files = &self.scenario.files;
-                    let content = files
-                        .iter()
-                        .find(|(path, _)| self.directory.join(path) == Path::new(value));
-                    found.extend(
-                        content.map(|(_, text)| Secret::new(name, self.expand(text).trim())),
-                    );
+                    let content =
+                        files.iter().find(|(path, _)| self.directory.join(path) == Path::new(value));
+                    found.extend(content.map(|(_, text)| Secret::new(name, self.expand(text).trim())));
                 }
                 _ if name.to_ascii_lowercase().ends_with("_proxy") => {
                     found.extend(secrets::of_url(name, value))
@@ -294,8 +243,7 @@ impl World {
     }
 
     fn expand(&self, text: &str) -> String {
-        expand(text, &|name| self.placeholders.get(name).cloned())
-            .expect("a parsed scenario has no others")
+        expand(text, &|name| self.placeholders.get(name).cloned()).expect("a parsed scenario has no others")
     }
 
     /// All secrets of this world so far.
@@ -392,20 +340,14 @@ fn sign(scenario: &Scenario) -> String {
 fn sign_api_token(scenario: &Scenario, issuer: &Issuer) -> String {
     let kind = token::Kind::Api;
     let (issued, expires) = times(kind, None, None);
-    let edits = Edits {
-        claims: scenario.api_token.claims.clone(),
-        ..Edits::default()
-    };
+    let edits = Edits { claims: scenario.api_token.claims.clone(), ..Edits::default() };
     edits.sign(issuer, kind.claims(issuer.url(), issued, expires))
 }
 
 fn times(kind: token::Kind, issued_ago: Option<Span>, lifetime: Option<Span>) -> (i64, i64) {
     let ago = issued_ago.map_or(5 * 60, |span| span.0.whole_seconds());
     let issued = OffsetDateTime::now_utc().unix_timestamp() - ago;
-    (
-        issued,
-        issued + lifetime.map_or(kind.lifetime(), |span| span.0.whole_seconds()),
-    )
+    (issued, issued + lifetime.map_or(kind.lifetime(), |span| span.0.whole_seconds()))
 }
 
 async fn start_sts(
@@ -415,13 +357,9 @@ async fn start_sts(
     issuer: &Issuer,
 ) -> io::Result<Sts> {
     let described = &scenario.sts;
-    let names: Vec<String> = [
-        described.host.as_str(),
-        "sts.eu-west-1.amazonaws.com",
-        "sts.amazonaws.com",
-    ]
-    .map(str::to_owned)
-    .into();
+    let names: Vec<String> = [described.host.as_str(), "sts.eu-west-1.amazonaws.com", "sts.amazonaws.com"]
+        .map(str::to_owned)
+        .into();
     let provider = iam::Provider {
         account: iam::account_of(&scenario.role.arn).unwrap_or_default(),
         issuer: issuer.url().to_owned(),
@@ -436,23 +374,13 @@ async fn start_sts(
     };
     let script = |entries: &[Entry]| entries.iter().map(|entry| entry.0.clone()).collect();
     Sts::start(sts::Config {
-        tls: described
-            .tls
-            .certificate()
-            .map(|certificate| authority.server_config(&names, certificate)),
+        tls: described.tls.certificate().map(|certificate| authority.server_config(&names, certificate)),
         accept: described.accept,
         iam: Iam::new(
-            scenario
-                .provider
-                .present
-                .then_some(provider)
-                .into_iter()
-                .collect(),
+            scenario.provider.present.then_some(provider).into_iter().collect(),
             scenario.role.present.then_some(role).into_iter().collect(),
         ),
-        clock: Clock {
-            ahead: described.clock_ahead.0,
-        },
+        clock: Clock { ahead: described.clock_ahead.0 },
         assume: script(&described.assume),
         identity: script(&described.identity),
         round_trip: described.round_trip.delay(),
@@ -461,21 +389,11 @@ async fn start_sts(
     .await
 }
 
-async fn start_proxy(
-    scenario: &Scenario,
-    place: &Place,
-    sts: &Sts,
-) -> io::Result<Option<ProxyPort>> {
+async fn start_proxy(scenario: &Scenario, place: &Place, sts: &Sts) -> io::Result<Option<ProxyPort>> {
     let Some(described) = &scenario.proxy else {
         return Ok(None);
     };
-    let wanted = || {
-        described
-            .credentials
-            .as_deref()
-            .unwrap_or(PROXY_CREDENTIALS)
-            .to_owned()
-    };
+    let wanted = || described.credentials.as_deref().unwrap_or(PROXY_CREDENTIALS).to_owned();
     let mode = match described.mode {
         ProxyMode::Normal => proxy::Mode::Normal,
         ProxyMode::Auth => proxy::Mode::Auth(wanted()),
@@ -487,13 +405,8 @@ async fn start_proxy(
     };
     let port = sts.address().port();
     let target = SocketAddr::new(place.reachable(), port);
-    let routes = [443, port]
-        .map(|port| (format!("{}:{port}", scenario.sts.host), target))
-        .into();
-    Proxy::start(place.listen, routes, mode)
-        .await
-        .map(ProxyPort::Serving)
-        .map(Some)
+    let routes = [443, port].map(|port| (format!("{}:{port}", scenario.sts.host), target)).into();
+    Proxy::start(place.listen, routes, mode).await.map(ProxyPort::Serving).map(Some)
 }
 
 /// What a client finds in `HTTPS_PROXY`.

@@ -27,10 +27,7 @@ impl Content {
     }
 
     pub(super) fn broken(start: &'static str) -> Self {
-        Self::Broken {
-            start: Some(start.into()),
-            flushed: false,
-        }
+        Self::Broken { start: Some(start.into()), flushed: false }
     }
 }
 
@@ -38,10 +35,7 @@ impl Body for Content {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         const CHUNK: &[u8] = &[b' '; 64 * 1024];
         let next = match self.get_mut() {
             Self::Whole(bytes) => bytes.take(),

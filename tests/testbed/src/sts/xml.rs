@@ -6,20 +6,8 @@ use crate::iam::{Refusal, Session};
 const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 pub(super) fn assumed(session: &Session, request_id: &str) -> String {
-    let Session {
-        access_key_id,
-        secret_access_key,
-        session_token,
-        arn,
-        user_id,
-        ..
-    } = session;
-    let Session {
-        provider,
-        audience,
-        subject,
-        ..
-    } = session;
+    let Session { access_key_id, secret_access_key, session_token, arn, user_id, .. } = session;
+    let Session { provider, audience, subject, .. } = session;
     format!(
         "<AssumeRoleWithWebIdentityResponse xmlns=\"{XMLNS}\">\n  \
          <AssumeRoleWithWebIdentityResult>\n    \
@@ -63,11 +51,7 @@ pub(super) fn identity(session: &Session, request_id: &str) -> String {
 }
 
 pub(super) fn error(refusal: &Refusal, request_id: &str) -> String {
-    let kind = if refusal.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+    let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
     format!(
         "<ErrorResponse xmlns=\"{XMLNS}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
          <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
@@ -77,8 +61,5 @@ pub(super) fn error(refusal: &Refusal, request_id: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -49,10 +49,7 @@ impl World {
             command.uid(POD_USER).gid(POD_USER);
         }
         let child = spawn(&mut command).await?;
-        let _signal = self
-            .scenario
-            .signal_after_ms
-            .map(|delay| terminate_later(&child, delay));
+        let _signal = self.scenario.signal_after_ms.map(|delay| terminate_later(&child, delay));
         let output = tokio::time::timeout(HARD_LIMIT, child.wait_with_output())
             .await
             .map_err(|_| RunError::Hung)??;
@@ -138,9 +135,7 @@ async fn spawn(command: &mut Command) -> io::Result<Child> {
 }
 
 fn terminate_later(child: &Child, delay_ms: u64) -> Task {
-    let pid = child
-        .id()
-        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     Task::spawn(async move {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         if let Some(pid) = pid {
@@ -199,14 +194,10 @@ impl Finished {
     /// The secrets that stand in an output.
     #[must_use]
     pub fn leaks(&self) -> Vec<Leak> {
-        [
-            ("stdout", &self.stdout),
-            ("stderr", &self.stderr),
-            ("termination log", &self.termination_log),
-        ]
-        .into_iter()
-        .flat_map(|(place, output)| secrets::find(&self.secrets, place, output))
-        .collect()
+        [("stdout", &self.stdout), ("stderr", &self.stderr), ("termination log", &self.termination_log)]
+            .into_iter()
+            .flat_map(|(place, output)| secrets::find(&self.secrets, place, output))
+            .collect()
     }
 }
 

@@ -40,10 +40,8 @@ impl Reply {
 
     /// The text of the first element of this name.
     pub(crate) fn element(&self, name: &str) -> &str {
-        let (_, rest) = self
-            .body
-            .split_once(&format!("<{name}>"))
-            .unwrap_or_else(|| panic!("{name}: {self:?}"));
+        let (_, rest) =
+            self.body.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{name}: {self:?}"));
         rest.split("</").next().unwrap()
     }
 
@@ -53,33 +51,20 @@ impl Reply {
     }
 }
 
-pub(crate) async fn tls(
-    address: SocketAddr,
-    ca: &str,
-    name: &str,
-) -> io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn tls(address: SocketAddr, ca: &str, name: &str) -> io::Result<TlsStream<TcpStream>> {
     handshake(TcpStream::connect(address).await?, ca, name).await
 }
 
-pub(crate) async fn handshake(
-    stream: TcpStream,
-    ca: &str,
-    name: &str,
-) -> io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn handshake(stream: TcpStream, ca: &str, name: &str) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
-        .unwrap();
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// Sends a form and reads one answer; the connection stays open.
@@ -92,9 +77,7 @@ pub(crate) async fn post(
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
-    stream
-        .write_all(format!("{request}\r\n{form}").as_bytes())
-        .await?;
+    stream.write_all(format!("{request}\r\n{form}").as_bytes()).await?;
     let mut read = Vec::new();
     let head = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -105,16 +88,8 @@ pub(crate) async fn post(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     };
-    let mut reply = Reply {
-        status: head[9..12].parse().unwrap(),
-        head,
-        body: String::new(),
-    };
-    let length: usize = reply
-        .header("content-length")
-        .unwrap_or("0")
-        .parse()
-        .unwrap();
+    let mut reply = Reply { status: head[9..12].parse().unwrap(), head, body: String::new() };
+    let length: usize = reply.header("content-length").unwrap_or("0").parse().unwrap();
     let have = read.len();
     read.resize(length.max(have), 0);
     stream.read_exact(&mut read[have..]).await?;
@@ -140,20 +115,14 @@ pub(crate) fn assume_form(token: &str, other: &[(&str, Option<&str>)]) -> String
         fields.retain(|(field, _)| field != name);
         fields.extend(value.map(|value| (*name, value)));
     }
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
 }
 
 pub(crate) async fn assume(world: &World, other: &[(&str, Option<&str>)]) -> Reply {
-    let mut stream = tls(world.sts().address(), &world.ca_pem(), HOST)
-        .await
-        .unwrap();
-    post(&mut stream, &assume_form(world.token(), other), &host())
-        .await
-        .unwrap()
+    let mut stream = tls(world.sts().address(), &world.ca_pem(), HOST).await.unwrap();
+    post(&mut stream, &assume_form(world.token(), other), &host()).await.unwrap()
 }
 
 pub(crate) const IDENTITY_FORM: &str = "Action=GetCallerIdentity&Version=2011-06-15";
@@ -163,26 +132,12 @@ pub(crate) fn signed(session: &Session, at: OffsetDateTime) -> Vec<(String, Stri
     let date = amz_date(at);
     let mut headers = host();
     headers.push(("x-amz-date".to_owned(), date.clone()));
-    headers.push((
-        "x-amz-security-token".to_owned(),
-        session.session_token.clone(),
-    ));
+    headers.push(("x-amz-security-token".to_owned(), session.session_token.clone()));
     let names: Vec<String> = headers.iter().map(|(name, _)| name.clone()).collect();
-    let request = Signable {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        body: IDENTITY_FORM.as_bytes(),
-    };
+    let request =
+        Signable { method: "POST", path: "/", query: "", headers: &headers, body: IDENTITY_FORM.as_bytes() };
     let canonical = request.canonical(&names).unwrap();
-    let signature = signature(
-        &session.secret_access_key,
-        &date,
-        "eu-west-1",
-        "sts",
-        &canonical,
-    );
+    let signature = signature(&session.secret_access_key, &date, "eu-west-1", "sts", &canonical);
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{}/eu-west-1/sts/aws4_request, SignedHeaders={}, Signature={signature}",
         session.access_key_id,
@@ -195,10 +150,5 @@ pub(crate) fn signed(session: &Session, at: OffsetDateTime) -> Vec<(String, Stri
 
 /// An STS that speaks plain HTTP and answers by this script.
 pub(crate) async fn scripted(steps: Vec<sts::Step>) -> Sts {
-    Sts::start(sts::Config {
-        assume: steps,
-        ..sts::Config::default()
-    })
-    .await
-    .unwrap()
+    Sts::start(sts::Config { assume: steps, ..sts::Config::default() }).await.unwrap()
 }

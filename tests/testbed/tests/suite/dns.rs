@@ -12,14 +12,9 @@ const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 async fn start(mode: Mode) -> Dns {
     let records = vec![
         Record::new(".amazonaws.com", LOCALHOST),
-        Record {
-            name: "both.example".into(),
-            addresses: vec![LOCALHOST, "::1".parse().unwrap()],
-        },
+        Record { name: "both.example".into(), addresses: vec![LOCALHOST, "::1".parse().unwrap()] },
     ];
-    Dns::start(LOCALHOST, records, mode, Duration::ZERO)
-        .await
-        .unwrap()
+    Dns::start(LOCALHOST, records, mode, Duration::ZERO).await.unwrap()
 }
 
 fn question(name: &str, record_type: u16) -> Vec<u8> {
@@ -46,10 +41,7 @@ async fn udp(server: SocketAddr, message: &[u8]) -> Vec<u8> {
 /// The response code and the last bytes: those of the address, if there is one.
 fn outcome(answer: &[u8]) -> (u8, usize, Ipv4Addr) {
     assert_eq!(answer[..2], [0xab, 0xcd]);
-    assert_eq!(
-        answer[2], 0x81,
-        "a response to a query that wished recursion"
-    );
+    assert_eq!(answer[2], 0x81, "a response to a query that wished recursion");
     let last: [u8; 4] = answer[answer.len() - 4..].try_into().unwrap();
     (answer[3] & 0x0f, usize::from(answer[7]), last.into())
 }
@@ -58,31 +50,15 @@ fn outcome(answer: &[u8]) -> (u8, usize, Ipv4Addr) {
 async fn knows_its_names() {
     let dns = start(Mode::Normal).await;
     let ask = async |name, kind| outcome(&udp(dns.address(), &question(name, kind)).await);
-    assert_eq!(
-        ask("sts.eu-west-1.amazonaws.com", A).await,
-        (0, 1, Ipv4Addr::LOCALHOST)
-    );
-    assert_eq!(
-        ask("STS.Amazonaws.com", A).await,
-        (0, 1, Ipv4Addr::LOCALHOST)
-    );
+    assert_eq!(ask("sts.eu-west-1.amazonaws.com", A).await, (0, 1, Ipv4Addr::LOCALHOST));
+    assert_eq!(ask("STS.Amazonaws.com", A).await, (0, 1, Ipv4Addr::LOCALHOST));
     assert_eq!(ask("sts.amazonaws.com", AAAA).await.1, 0);
-    assert_eq!(
-        ask("both.example", AAAA).await,
-        (0, 1, Ipv4Addr::new(0, 0, 0, 1))
-    );
-    for unknown in [
-        "amazonaws.com.evil.example",
-        "notamazonaws.com",
-        "sub.both.example",
-    ] {
+    assert_eq!(ask("both.example", AAAA).await, (0, 1, Ipv4Addr::new(0, 0, 0, 1)));
+    for unknown in ["amazonaws.com.evil.example", "notamazonaws.com", "sub.both.example"] {
         assert_eq!(ask(unknown, A).await.0, 3, "{unknown}");
     }
-    let first = Query {
-        name: "sts.eu-west-1.amazonaws.com".into(),
-        record_type: A,
-        transport: Transport::Udp,
-    };
+    let first =
+        Query { name: "sts.eu-west-1.amazonaws.com".into(), record_type: A, transport: Transport::Udp };
     assert_eq!(dns.queries()[0], first);
     assert_eq!(dns.queries()[1].name, "sts.amazonaws.com");
 }
@@ -93,10 +69,7 @@ async fn speaks_tcp_on_the_same_port() {
     let mut stream = TcpStream::connect(dns.address()).await.unwrap();
     for _ in 0..2 {
         let message = question("sts.amazonaws.com", A);
-        stream
-            .write_u16(u16::try_from(message.len()).unwrap())
-            .await
-            .unwrap();
+        stream.write_u16(u16::try_from(message.len()).unwrap()).await.unwrap();
         stream.write_all(&message).await.unwrap();
         let length = stream.read_u16().await.unwrap();
         let mut answer = vec![0; usize::from(length)];
@@ -108,25 +81,13 @@ async fn speaks_tcp_on_the_same_port() {
 
 #[tokio::test]
 async fn misbehaves_as_told() {
-    for (mode, code) in [
-        (Mode::Nxdomain, 3),
-        (Mode::Servfail, 2),
-        (Mode::Refused, 5),
-        (Mode::Empty, 0),
-    ] {
+    for (mode, code) in [(Mode::Nxdomain, 3), (Mode::Servfail, 2), (Mode::Refused, 5), (Mode::Empty, 0)] {
         let dns = start(mode).await;
         let answer = udp(dns.address(), &question("sts.amazonaws.com", A)).await;
-        assert_eq!(
-            (outcome(&answer).0, outcome(&answer).1),
-            (code, 0),
-            "{mode:?}"
-        );
+        assert_eq!((outcome(&answer).0, outcome(&answer).1), (code, 0), "{mode:?}");
     }
     let garbage = start(Mode::Garbage).await;
-    assert_ne!(
-        udp(garbage.address(), &question("sts.amazonaws.com", A)).await[..2],
-        [0xab, 0xcd]
-    );
+    assert_ne!(udp(garbage.address(), &question("sts.amazonaws.com", A)).await[..2], [0xab, 0xcd]);
 }
 
 /// A silent server still hears: the second of two servers answers a query sent after that to the first.
@@ -134,17 +95,11 @@ async fn misbehaves_as_told() {
 async fn records_what_it_does_not_answer() {
     let dns = start(Mode::Silent).await;
     let socket = UdpSocket::bind((LOCALHOST, 0)).await.unwrap();
-    socket
-        .send_to(&question("sts.amazonaws.com", A), dns.address())
-        .await
-        .unwrap();
+    socket.send_to(&question("sts.amazonaws.com", A), dns.address()).await.unwrap();
     while dns.queries().is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        socket.try_recv(&mut [0; 512]).unwrap_err().kind(),
-        std::io::ErrorKind::WouldBlock
-    );
+    assert_eq!(socket.try_recv(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[tokio::test]
@@ -156,9 +111,6 @@ async fn what_is_no_query_gets_no_answer() {
     for junk in [&b""[..], b"junk", &truncated, &[0xff; 64]] {
         socket.send_to(junk, dns.address()).await.unwrap();
     }
-    assert_eq!(
-        outcome(&udp(dns.address(), &question("sts.amazonaws.com", A)).await).0,
-        0
-    );
+    assert_eq!(outcome(&udp(dns.address(), &question("sts.amazonaws.com", A)).await).0, 0);
     assert_eq!(dns.queries().len(), 1);
 }

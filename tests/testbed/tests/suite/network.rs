@@ -24,14 +24,7 @@ async fn a_refused_port_refuses() {
 async fn a_black_hole_swallows() {
     let hole = black_hole().await.unwrap();
     for _ in 0..3 {
-        assert!(
-            timeout(
-                Duration::from_millis(300),
-                TcpStream::connect(hole.address())
-            )
-            .await
-            .is_err()
-        );
+        assert!(timeout(Duration::from_millis(300), TcpStream::connect(hole.address())).await.is_err());
     }
 }
 
@@ -48,9 +41,7 @@ async fn sts_breaks_off_before_tls() {
         ("garbage", ErrorKind::InvalidData, "InvalidContentType"),
     ] {
         let world = accepting(how).await;
-        let error = tls(world.sts().address(), &world.ca_pem(), HOST)
-            .await
-            .unwrap_err();
+        let error = tls(world.sts().address(), &world.ca_pem(), HOST).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{how}: {error:?}");
         assert!(format!("{error:?}").contains(text), "{how}: {error:?}");
     }
@@ -64,20 +55,10 @@ async fn sts_says_nothing() {
     while world.sts().connections() == 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(
-        stream.try_read(&mut [0; 1]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_eq!(stream.try_read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
 
     let world = accepting("black-hole").await;
-    assert!(
-        timeout(
-            Duration::from_millis(300),
-            TcpStream::connect(world.sts().address())
-        )
-        .await
-        .is_err()
-    );
+    assert!(timeout(Duration::from_millis(300), TcpStream::connect(world.sts().address())).await.is_err());
 }
 
 /// A server that sends back what it gets, and resets the connection when it gets an `R`.
@@ -101,43 +82,29 @@ async fn serve_echo(listener: TcpListener) {
 async fn a_link_takes_its_time_and_keeps_the_order() {
     for round_trip in [Duration::ZERO, Duration::from_millis(40)] {
         let listener = echo().await;
-        let link = Link::start(listener.local_addr().unwrap(), round_trip)
-            .await
-            .unwrap();
+        let link = Link::start(listener.local_addr().unwrap(), round_trip).await.unwrap();
         tokio::spawn(serve_echo(listener));
         let started = Instant::now();
         let mut stream = TcpStream::connect(link.address()).await.unwrap();
-        let sent: Vec<u8> = (0..200_u8)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .filter(|byte| *byte != b'R')
-            .collect();
+        let sent: Vec<u8> =
+            (0..200_u8).collect::<Vec<_>>().into_iter().filter(|byte| *byte != b'R').collect();
         for chunk in sent.chunks(7) {
             stream.write_all(chunk).await.unwrap();
         }
         let mut received = vec![0; sent.len()];
         stream.read_exact(&mut received[..1]).await.unwrap();
-        assert!(
-            started.elapsed() >= 2 * round_trip,
-            "one for the connect, one for the echo"
-        );
+        assert!(started.elapsed() >= 2 * round_trip, "one for the connect, one for the echo");
         stream.read_exact(&mut received[1..]).await.unwrap();
         assert_eq!(sent, received);
         stream.shutdown().await.unwrap();
-        assert_eq!(
-            stream.read(&mut received).await.unwrap(),
-            0,
-            "the end is passed on"
-        );
+        assert_eq!(stream.read(&mut received).await.unwrap(), 0, "the end is passed on");
     }
 }
 
 #[tokio::test]
 async fn a_link_passes_a_reset_on() {
     let listener = echo().await;
-    let link = Link::start(listener.local_addr().unwrap(), Duration::from_millis(2))
-        .await
-        .unwrap();
+    let link = Link::start(listener.local_addr().unwrap(), Duration::from_millis(2)).await.unwrap();
     tokio::spawn(serve_echo(listener));
     let mut stream = TcpStream::connect(link.address()).await.unwrap();
     stream.write_all(b"R").await.unwrap();
@@ -147,17 +114,11 @@ async fn a_link_passes_a_reset_on() {
 
 #[tokio::test]
 async fn a_world_can_be_far_away() {
-    let scenario =
-        "sts.round_trip = \"30ms\"\nsts.assume = [{ fault = \"reset\" }]\nsts.identity = []";
+    let scenario = "sts.round_trip = \"30ms\"\nsts.assume = [{ fault = \"reset\" }]\nsts.identity = []";
     let world = World::start(&Scenario::parse(scenario).unwrap()).await;
     let started = Instant::now();
-    let mut stream = tls(world.sts().address(), &world.ca_pem(), HOST)
-        .await
-        .unwrap();
-    assert!(
-        started.elapsed() >= Duration::from_millis(60),
-        "one round trip for TCP, one for TLS 1.3"
-    );
+    let mut stream = tls(world.sts().address(), &world.ca_pem(), HOST).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(60), "one round trip for TCP, one for TLS 1.3");
     let reset = crate::client::post(&mut stream, "Action=AssumeRoleWithWebIdentity", &[]).await;
     assert_eq!(reset.unwrap_err().kind(), ErrorKind::ConnectionReset);
     let near = World::start(&Scenario::default()).await;

@@ -65,114 +65,49 @@ host = "proxy.corp.example"
 #[test]
 fn every_key_is_read() {
     let read = Scenario::parse(EVERYTHING).unwrap();
-    assert_eq!(
-        (read.command.as_str(), read.args.len(), read.unset.len()),
-        ("watch", 3, 1)
-    );
+    assert_eq!((read.command.as_str(), read.args.len(), read.unset.len()), ("watch", 3, 1));
     assert_eq!((read.warns, read.signal_after_ms), (true, Some(300)));
     assert_eq!((read.env.len(), read.files.len()), (1, 1));
-    assert_eq!(
-        (read.token.kind, read.token.key),
-        (Kind::TokenRequest, Key::Other)
-    );
+    assert_eq!((read.token.kind, read.token.key), (Kind::TokenRequest, Key::Other));
     assert_eq!(read.token.content.as_deref(), Some("${token}\n"));
-    assert_eq!(
-        (read.token.claims.len(), &read.token.claims["n"]),
-        (2, &1.into())
-    );
-    assert_eq!(
-        (read.token.remove.len(), &read.token.header["alg"]),
-        (1, &"HS256".into())
-    );
+    assert_eq!((read.token.claims.len(), &read.token.claims["n"]), (2, &1.into()));
+    assert_eq!((read.token.remove.len(), &read.token.header["alg"]), (1, &"HS256".into()));
     assert_eq!(read.token.issued_ago.unwrap().0.whole_seconds(), -600);
     assert_eq!(read.token.lifetime.unwrap().0.whole_days(), 2);
-    assert_eq!(
-        (read.file.kind, read.file.mode.unwrap().0),
-        (Layout::MissingDir, 0o640)
-    );
-    assert_eq!(
-        (read.api_token.present, read.api_token.claims.len()),
-        (false, 1)
-    );
-    assert_eq!(
-        (read.sts.tls, read.sts.accept),
-        (Tls::NotYetValid, Accept::BlackHole)
-    );
+    assert_eq!((read.file.kind, read.file.mode.unwrap().0), (Layout::MissingDir, 0o640));
+    assert_eq!((read.api_token.present, read.api_token.claims.len()), (false, 1));
+    assert_eq!((read.sts.tls, read.sts.accept), (Tls::NotYetValid, Accept::BlackHole));
     assert_eq!(
         (read.sts.host.as_str(), read.sts.endpoint),
         ("sts.cn-north-1.amazonaws.com.cn", Endpoint::None)
     );
-    assert_eq!(
-        (
-            read.sts.clock_ahead.0.whole_hours(),
-            read.sts.round_trip.delay().as_millis()
-        ),
-        (-1, 20)
-    );
+    assert_eq!((read.sts.clock_ahead.0.whole_hours(), read.sts.round_trip.delay().as_millis()), (-1, 20));
     assert_eq!(read.sts.assume[0].0, Answer::Verify.into());
     assert_eq!(read.sts.assume[1].0.delay.as_millis(), 5);
-    let Answer::Reply {
-        status: 200,
-        headers,
-        body,
-    } = &read.sts.assume[2].0.answer
-    else {
-        panic!()
-    };
+    let Answer::Reply { status: 200, headers, body } = &read.sts.assume[2].0.answer else { panic!() };
     assert_eq!((headers.len(), body.as_slice()), (2, &b"<p>"[..]));
     assert_eq!(read.sts.assume[3].0.answer, Answer::Fault(Fault::Half));
     assert_eq!(read.sts.identity[0].0.answer, Answer::Fault(Fault::Huge));
+    assert_eq!((read.provider.present, read.provider.client_ids.len()), (false, 1));
     assert_eq!(
-        (read.provider.present, read.provider.client_ids.len()),
-        (false, 1)
-    );
-    assert_eq!(
-        (
-            read.role.present,
-            &read.role.subjects[0],
-            &read.role.audiences[0]
-        ),
+        (read.role.present, &read.role.subjects[0], &read.role.audiences[0]),
         (false, &"b".into(), &"c".into())
     );
-    assert_eq!(
-        (read.dns.mode, read.dns.delay.delay().as_secs()),
-        (testbed::dns::Mode::Servfail, 5)
-    );
+    assert_eq!((read.dns.mode, read.dns.delay.delay().as_secs()), (testbed::dns::Mode::Servfail, 5));
     let proxy = read.proxy.unwrap();
-    assert_eq!(
-        (proxy.mode, proxy.credentials.as_deref()),
-        (ProxyMode::Auth, Some("user:pass"))
-    );
+    assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
     assert_eq!(proxy.host.as_deref(), Some("proxy.corp.example"));
 }
 
 #[test]
 fn every_value_of_the_format_is_known() {
     for (key, values) in [
-        (
-            "token.kind",
-            "projected api legacy-secret pod-identity tokenrequest",
-        ),
-        (
-            "file.kind",
-            "kubelet missing missing-dir empty directory fifo device huge binary dangling loop",
-        ),
-        (
-            "sts.tls",
-            "valid other-ca wrong-name expired not-yet-valid plain",
-        ),
-        (
-            "sts.accept",
-            "serve refused black-hole hang reset plain-http garbage",
-        ),
-        (
-            "dns.mode",
-            "normal nxdomain servfail refused silent empty garbage",
-        ),
-        (
-            "proxy.mode",
-            "normal auth refuse hang garbage close refused",
-        ),
+        ("token.kind", "projected api legacy-secret pod-identity tokenrequest"),
+        ("file.kind", "kubelet missing missing-dir empty directory fifo device huge binary dangling loop"),
+        ("sts.tls", "valid other-ca wrong-name expired not-yet-valid plain"),
+        ("sts.accept", "serve refused black-hole hang reset plain-http garbage"),
+        ("dns.mode", "normal nxdomain servfail refused silent empty garbage"),
+        ("proxy.mode", "normal auth refuse hang garbage close refused"),
     ] {
         for value in values.split(' ') {
             Scenario::parse(&format!("{key} = \"{value}\"")).unwrap();
@@ -201,8 +136,5 @@ fn nothing_else_is_taken() {
         assert!(Scenario::parse(wrong).is_err(), "{wrong}");
     }
     let error = Scenario::parse("args = [\"${unknown}\"]").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no scenario: no placeholder `${unknown}`"
-    );
+    assert_eq!(error.to_string(), "no scenario: no placeholder `${unknown}`");
 }

@@ -11,21 +11,13 @@ use testbed::{Scenario, World};
 #[test]
 fn is_laid_out_and_rotated_as_the_kubelet_does() {
     let directory = tempfile::tempdir().unwrap();
-    let volume =
-        TokenVolume::project(&directory.path().join("v"), b"one", Access::root(0o644)).unwrap();
+    let volume = TokenVolume::project(&directory.path().join("v"), b"one", Access::root(0o644)).unwrap();
     let root = directory.path().join("v");
-    assert_eq!(
-        fs::read_link(root.join("token")).unwrap(),
-        Path::new("..data/token")
-    );
+    assert_eq!(fs::read_link(root.join("token")).unwrap(), Path::new("..data/token"));
     let first = fs::read_link(root.join("..data")).unwrap();
     let name = first.to_str().unwrap();
     let (stamp, number) = name.strip_prefix("..").unwrap().split_once('.').unwrap();
-    assert_eq!(
-        (stamp.len(), stamp.matches('_').count(), number.len()),
-        (19, 5, 10),
-        "{name}"
-    );
+    assert_eq!((stamp.len(), stamp.matches('_').count(), number.len()), (19, 5, 10), "{name}");
     assert_eq!(fs::read(volume.token_file()).unwrap(), b"one");
     volume.rotate(b"two").unwrap();
     assert_eq!(fs::read(volume.token_file()).unwrap(), b"two");
@@ -43,12 +35,8 @@ async fn laid_out(toml: &str) -> (World, PathBuf) {
 async fn modes_and_owners() {
     let (world, file) = laid_out("").await;
     assert_eq!(fs::read_to_string(&file).unwrap(), world.token());
-    let owner = |file: &Path| {
-        (
-            fs::metadata(file).unwrap().mode() & 0o7777,
-            fs::metadata(file).unwrap().uid(),
-        )
-    };
+    let owner =
+        |file: &Path| (fs::metadata(file).unwrap().mode() & 0o7777, fs::metadata(file).unwrap().uid());
     let (_other, unreadable) = laid_out("mode = \"0600\"").await;
     if is_root() {
         assert_eq!(owner(&file), (0o640, 65532));
