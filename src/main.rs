@@ -167,7 +167,7 @@ async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
                 return Class::NotJudged.exit_code();
             };
             print_json(
-                &json!({"schema": SCHEMA, "diagnosis": WireDiagnosis::from(diagnosis)}),
+                &json!({"schema": SCHEMA, "diagnosis": WireDiagnosis::new(diagnosis, diagnosis.remedy())}),
                 flags.printing.output,
             );
             diagnosis.name().class().exit_code()

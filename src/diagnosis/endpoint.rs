@@ -11,10 +11,15 @@ pub struct RegionMissing {
     pub of_issuer: Option<String>,
 }
 
+/// What to put into the pod spec; SDKs differ in which of the two they read.
+fn both_variables(region: &str) -> String {
+    format!("env:\n- {{name: AWS_REGION, value: {region}}}\n- {{name: AWS_DEFAULT_REGION, value: {region}}}")
+}
+
 fn set_region(region: &str) -> String {
     format!(
-        "Set both variables in the pod spec, since SDKs differ in which they read:\n\
-         env:\n- {{name: AWS_REGION, value: {region}}}\n- {{name: AWS_DEFAULT_REGION, value: {region}}}"
+        "Set both variables in the pod spec, since SDKs differ in which they read:\n{}",
+        both_variables(region)
     )
 }
 

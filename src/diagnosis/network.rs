@@ -483,6 +483,11 @@ impl Entry for StsTimedOut {
 
     fn remedy(&self) -> Vec<String> {
         match self.phase {
+            Phase::Connect if self.addresses.first().is_some_and(|first| Reach::of(*first) == Reach::Local) => vec![
+                "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
+                 sidecar, an entry of hostAliases, a DNS server that rewrites names."
+                    .to_owned(),
+            ],
             Phase::Connect => vec![
                 SHOW_ENDPOINT.to_owned(),
                 "Compare the route table of the pod's subnet, and the security groups of the node and of the \

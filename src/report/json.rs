@@ -104,8 +104,10 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl From<&Diagnosis> for WireDiagnosis {
-    fn from(diagnosis: &Diagnosis) -> Self {
+impl WireDiagnosis {
+    /// The diagnosis with these steps to take.
+    #[must_use]
+    pub fn new(diagnosis: &Diagnosis, remedy: Vec<String>) -> Self {
         let name = diagnosis.name();
         Self {
             name: name.as_str(),
@@ -113,7 +115,7 @@ impl From<&Diagnosis> for WireDiagnosis {
             owner: name.owner().as_str(),
             title: name.title(),
             cause: diagnosis.cause(),
-            remedy: diagnosis.remedy(),
+            remedy,
             evidence: diagnosis.evidence(),
         }
     }
@@ -146,6 +148,7 @@ pub fn line(report: &Report) -> String {
     let facts = &report.facts;
     let account = report.service_account();
     let text = |text: &str| shown(text);
+    let wire = |diagnosis: &Diagnosis| WireDiagnosis::new(diagnosis, report.remedy(diagnosis));
     let token = (facts.token_file.is_some() || facts.claims.is_some()).then(|| {
         let (file, claims) = (facts.token_file.as_ref(), facts.claims.as_ref());
         WireToken {
@@ -177,7 +180,7 @@ pub fn line(report: &Report) -> String {
             server_time: facts.asked.as_ref().and_then(|(_, time)| *time).map(utc),
         }
     });
-    let wire = Wire {
+    let report = Wire {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION"),
         time: utc(report.started),
@@ -186,8 +189,8 @@ pub fn line(report: &Report) -> String {
         interrupted: report.interrupted,
         attempts: report.attempts,
         duration_ms: millis(report.took),
-        diagnosis: report.diagnosis().map(WireDiagnosis::from),
-        warnings: report.warnings().into_iter().map(WireDiagnosis::from).collect(),
+        diagnosis: report.diagnosis().map(wire),
+        warnings: report.warnings().into_iter().map(wire).collect(),
         pod: WirePod {
             container: report.container.as_deref().map(text),
             uid: report.who.uid,
@@ -206,6 +209,6 @@ pub fn line(report: &Report) -> String {
             .map(|identity| WireIdentity { arn: text(&identity.arn), account: text(&identity.account) }),
         checks: report.steps.iter().map(WireCheck::from).collect(),
     };
-    serde_json::to_string(&wire)
+    serde_json::to_string(&report)
         .unwrap_or_else(|error| format!(r#"{{"schema":"{SCHEMA}","error":"{error}"}}"#))
 }

@@ -6,6 +6,7 @@ use crate::diagnosis::{Class, Diagnosis};
 use crate::plan::Facts;
 use crate::pod::Who;
 use crate::run::{Ending, Step};
+use crate::shown::sh;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,5 +140,53 @@ impl Report {
     #[must_use]
     pub fn node(&self) -> Option<&str> {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.node.as_deref())
+    }
+
+    /// What to do about a diagnosis, with what is known of the pod in place of the placeholders of
+    /// the commands.
+    #[must_use]
+    pub fn remedy(&self, diagnosis: &Diagnosis) -> Vec<String> {
+        let account = self.service_account();
+        let known = [
+            ("NAMESPACE", account.as_ref().map(|account| account.namespace.as_str())),
+            ("SERVICE_ACCOUNT", account.as_ref().map(|account| account.name.as_str())),
+            ("POD", self.pod_name()),
+            ("NODE", self.node()),
+        ];
+        let known: Vec<_> = known.into_iter().filter_map(|(word, value)| Some((word, sh(value?)))).collect();
+        diagnosis.remedy().iter().map(|step| filled(step, &known)).collect()
+    }
+}
+
+/// A step with the placeholders in its commands, which follow its first line, filled in.
+fn filled(step: &str, known: &[(&str, String)]) -> String {
+    let Some((say, paste)) = step.split_once('\n') else { return step.to_owned() };
+    let mut text = format!("{say}\n");
+    let mut rest = paste;
+    while !rest.is_empty() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let value = known.iter().find(|(placeholder, _)| *placeholder == word);
+        text.push_str(value.map_or(word, |(_, value)| value));
+        let next = after.find(is_word).unwrap_or(after.len());
+        let (gap, after) = after.split_at(next);
+        text.push_str(gap);
+        rest = after;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filled;
+
+    #[test]
+    fn placeholders_are_filled_in_commands_only() {
+        let known = [("NAMESPACE", "payments".to_owned()), ("POD", "'a b'".to_owned())];
+        let step = "See the POD:\nkubectl -n NAMESPACE get pod/POD -o name # PODS, AWS_POD and NODE";
+        let expected = "See the POD:\nkubectl -n payments get pod/'a b' -o name # PODS, AWS_POD and NODE";
+        assert_eq!(filled(step, &known), expected);
+        assert_eq!(filled("Delete the POD.", &known), "Delete the POD.");
     }
 }

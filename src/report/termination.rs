@@ -21,7 +21,7 @@ pub fn message(report: &Report) -> String {
                 name.class().as_str(),
                 name.title(),
             );
-            let first = diagnosis.remedy().into_iter().next().unwrap_or_default();
+            let first = report.remedy(diagnosis).into_iter().next().unwrap_or_default();
             let first = cut(&format!("\nFirst: {first}\n"), MOST_BYTES - CAUSE_BYTES - head.len());
             let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")

@@ -61,10 +61,10 @@ pub fn page(report: &Report, colour: Colour) -> String {
     }
     page.push_str(&seen(report, colour));
     if let Some(diagnosis) = report.diagnosis() {
-        page.push_str(&section(diagnosis, "FAIL", colour));
+        page.push_str(&section(report, diagnosis, "FAIL", colour));
     }
     for warning in report.warnings() {
-        page.push_str(&section(warning, "WARN", colour));
+        page.push_str(&section(report, warning, "WARN", colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
@@ -154,7 +154,7 @@ fn seen(report: &Report, colour: Colour) -> String {
     text
 }
 
-fn section(diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
+fn section(report: &Report, diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -167,7 +167,7 @@ fn section(diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
     text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
     text.push_str(&facts(&diagnosis.evidence(), colour));
     text.push('\n');
-    for (place, step) in diagnosis.remedy().iter().enumerate() {
+    for (place, step) in report.remedy(diagnosis).iter().enumerate() {
         let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
         text.push_str(&wrapped(say, &format!("  {}. ", place + 1), "     "));
         for line in paste.lines() {
@@ -183,24 +183,25 @@ fn facts(evidence: &Evidence, colour: Colour) -> String {
     if !evidence.is_empty() {
         text.push('\n');
     }
+    let width = evidence.iter().map(|(name, _)| name.len() + 2).max().unwrap_or_default().max(18);
     for (name, value) in evidence.iter() {
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Array(values) => values
-                .iter()
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-                .collect::<Vec<_>>()
-                .join(", "),
-            other => other.to_string(),
+            Value::Array(values) if values.is_empty() => "none".to_owned(),
+            Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+            other => plain(other),
         };
-        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{:<18}", name.replace('_', " "))));
+        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{:<width$}", name.replace('_', " "))));
     }
     text
 }
 
 fn wrapped(text: &str, first: &str, rest: &str) -> String {
-    let options =
-        textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest).break_words(false);
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     format!("{}\n", textwrap::fill(text, options))
 }
 
