@@ -15,11 +15,7 @@
 //! but start the probe and read its `getrusage(RUSAGE_CHILDREN)`; it also reports its own peak at
 //! that time, and only a greater figure is certain to be the probe's own. What is not is marked.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark prints what it measured"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 #![expect(
     clippy::disallowed_methods,
     reason = "the rule keeps the probe's own reads in one file; this is not the probe"
@@ -98,11 +94,7 @@ fn main() -> ExitCode {
 }
 
 fn bench(flags: &Flags) -> Fallible<()> {
-    let (rtts, runs) = if flags.quick {
-        (vec![0, 20], 5)
-    } else {
-        (vec![0, 10, 40], 30)
-    };
+    let (rtts, runs) = if flags.quick { (vec![0, 20], 5) } else { (vec![0, 10, 40], 30) };
     let rtts = flags.rtt.clone().unwrap_or(rtts);
     let runs = flags.runs.map_or(runs, usize::from);
 
@@ -110,20 +102,19 @@ fn bench(flags: &Flags) -> Fallible<()> {
         Some(path) => fs::canonicalize(path)?,
         None => build()?,
     };
-    let system_roots = SYSTEM_ROOTS
-        .iter()
-        .find_map(|path| fs::read_to_string(path).ok());
+    let system_roots = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok());
     let cli_version = version("aws");
     println!("{}", probe.display());
     println!(
         "{runs} runs for each round-trip time, after {WARM_UPS} warm-ups; the trust store has {} certificates",
         1 + system_roots.as_deref().map_or(0, certificates)
     );
+    if let Ok(load) = fs::read_to_string("/proc/loadavg") {
+        println!("load of the machine before the first run: {}", load.trim_end());
+    }
     println!();
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut table = Table::new();
     for rtt in rtts {
         let rtt = Duration::from_millis(rtt);
@@ -138,12 +129,7 @@ fn bench(flags: &Flags) -> Fallible<()> {
             }
         }
     }
-    table.size(
-        "binary",
-        count(fs::metadata(&probe)?.len()) / MIB,
-        "MiB",
-        7.0,
-    );
+    table.size("binary", count(fs::metadata(&probe)?.len()) / MIB, "MiB", 7.0);
     match compressed(&probe, system_roots.as_deref()) {
         Ok(bytes) => table.size("binary and CA roots, tar, gzip -9", bytes / 1e6, "MB", 3.5),
         Err(error) => table.note(format!("the compressed size was not measured: {error}")),
@@ -166,11 +152,7 @@ fn build() -> Fallible<PathBuf> {
     let output = Command::new(cargo)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--release", "--locked", "--bin", "irsa-probe"])
-        .args([
-            "--target",
-            &target,
-            "--message-format=json-render-diagnostics",
-        ])
+        .args(["--target", &target, "--message-format=json-render-diagnostics"])
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
         .stderr(Stdio::inherit())
@@ -204,11 +186,7 @@ struct Cost {
 fn launch(mut command: impl Iterator<Item = OsString>) -> Fallible<()> {
     let program = command.next().ok_or("there is no program to launch")?;
     let started = Instant::now();
-    let child = Command::new(program)
-        .args(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let child = Command::new(program).args(command).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let launcher_peak = peak_of_this_process()?;
     let output = child.wait_with_output()?;
     let wall = started.elapsed().as_secs_f64();
@@ -256,12 +234,7 @@ fn run(
 ) -> Fallible<Run> {
     let counts = || {
         let sts = world.sts();
-        (
-            world.dns().queries().len(),
-            sts.connections(),
-            sts.handshakes(),
-            sts.requests().len(),
-        )
+        (world.dns().queries().len(), sts.connections(), sts.handshakes(), sts.requests().len())
     };
     let (queries, connections, handshakes, requests) = counts();
     let mut launcher = Command::new(std::env::current_exe()?);
@@ -338,9 +311,7 @@ fn measure(
                 .env_remove("IRSA_PROBE_TIMEOUT")
                 .env("IRSA_PROBE_SYSTEM_ROOTS", &roots);
         };
-        run(&world, probe, prepare, |report| {
-            report.get("outcome").and_then(Value::as_str) == Some("pass")
-        })
+        run(&world, probe, prepare, |report| report.get("outcome").and_then(Value::as_str) == Some("pass"))
     };
     repeat(WARM_UPS, runs, one)
 }
@@ -353,11 +324,7 @@ fn delays_alone(runtime: &Runtime, rtt: Duration, runs: usize) -> Fallible<Vec<f
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = runtime.block_on(TcpListener::bind(loopback))?;
     let server = listener.local_addr()?;
-    let link = if rtt.is_zero() {
-        None
-    } else {
-        Some(runtime.block_on(Link::start(server, rtt))?)
-    };
+    let link = if rtt.is_zero() { None } else { Some(runtime.block_on(Link::start(server, rtt))?) };
     let server = link.as_ref().map_or(server, Link::address);
     runtime.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -418,18 +385,10 @@ fn measure_cli(
                     command.env_remove(name);
                 }
             }
-            let of_aws = world
-                .env()
-                .iter()
-                .filter(|(name, _)| name.starts_with("AWS_"));
-            command
-                .envs(of_aws)
-                .env("AWS_CA_BUNDLE", &roots)
-                .env("HOME", &home);
+            let of_aws = world.env().iter().filter(|(name, _)| name.starts_with("AWS_"));
+            command.envs(of_aws).env("AWS_CA_BUNDLE", &roots).env("HOME", &home);
         };
-        let run = run(&world, Path::new("aws"), prepare, |identity| {
-            identity.get("Arn").is_some()
-        })?;
+        let run = run(&world, Path::new("aws"), prepare, |identity| identity.get("Arn").is_some())?;
         if run.requests == 2 {
             Ok(run)
         } else {
@@ -439,11 +398,7 @@ fn measure_cli(
     repeat(1, runs, one)
 }
 
-fn repeat(
-    warm_ups: usize,
-    runs: usize,
-    mut one: impl FnMut() -> Fallible<Run>,
-) -> Fallible<Vec<Run>> {
+fn repeat(warm_ups: usize, runs: usize, mut one: impl FnMut() -> Fallible<Run>) -> Fallible<Vec<Run>> {
     for _ in 0..warm_ups {
         one()?;
     }
@@ -488,22 +443,12 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
-        let mut table = Self {
-            text: String::new(),
-        };
+        let mut table = Self { text: String::new() };
         table.row("RTT", "", "median", "p95", "target", None);
         table
     }
 
-    fn row(
-        &mut self,
-        rtt: &str,
-        what: &str,
-        median: &str,
-        p95: &str,
-        target: &str,
-        met: Option<bool>,
-    ) {
+    fn row(&mut self, rtt: &str, what: &str, median: &str, p95: &str, target: &str, met: Option<bool>) {
         let verdict = match met {
             None => "",
             Some(true) => "met",
@@ -580,10 +525,7 @@ impl Table {
         self.counted(rtt, "TLS handshakes", handshakes, 1, "", true);
         let requests = runs.iter().map(|run| wide(run.requests));
         self.counted(rtt, "requests", requests, 2, "", true);
-        let unsure = runs
-            .iter()
-            .filter(|run| run.cost.peak <= run.cost.launcher_peak)
-            .count();
+        let unsure = runs.iter().filter(|run| run.cost.peak <= run.cost.launcher_peak).count();
         if unsure > 0 {
             self.note(format!(
                 "        in {unsure} runs the peak memory may be the launcher's, and the probe's less"
@@ -612,10 +554,7 @@ fn percentiles(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     let at = |hundredths: usize| {
         let rank = (values.len() * hundredths).div_ceil(100);
-        values
-            .get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or(f64::NAN)
+        values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     };
     (at(50), at(95))
 }

@@ -166,7 +166,8 @@ fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
         other => other,
     };
     let file = File::from(opened.map_err(|errno| ReadError::at_open(path, errno, Some(stat)))?);
-    let mut bytes = Vec::new();
+    let expected = usize::try_from(stat.size).unwrap_or(limit).min(limit) + 1;
+    let mut bytes = Vec::with_capacity(expected);
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     match file.take(most).read_to_end(&mut bytes) {
         Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),

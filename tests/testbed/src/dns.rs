@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant};
 
-use crate::task::Task;
+use crate::task::{Task, wait_until};
 
 /// The record type of IPv4 addresses.
 pub const A: u16 = 1;
@@ -155,7 +155,7 @@ async fn serve_udp(socket: UdpSocket, state: Arc<State>) {
         };
         let (socket, delay) = (Arc::clone(&socket), state.delay);
         answers.spawn(async move {
-            sleep(delay).await;
+            wait_until(Instant::now() + delay).await;
             // A client that no longer waits is none of the server's business.
             socket.send_to(&answer, client).await.ok();
         });
@@ -176,7 +176,7 @@ async fn connection(mut stream: TcpStream, state: &State) -> io::Result<()> {
         let mut query = vec![0; usize::from(length)];
         stream.read_exact(&mut query).await?;
         if let Some(answer) = state.answer(&query, Transport::Tcp) {
-            sleep(state.delay).await;
+            wait_until(Instant::now() + state.delay).await;
             let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
             stream.write_all(&[&length.to_be_bytes(), answer.as_slice()].concat()).await?;
         }

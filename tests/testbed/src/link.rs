@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant};
 
-use crate::task::Task;
+use crate::task::{Task, wait_until};
 
 /// A relay in front of a server; it ends when dropped.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ async fn write(
     mut events: mpsc::UnboundedReceiver<(Instant, Event)>,
 ) -> io::Result<()> {
     while let Some((due, event)) = events.recv().await {
-        sleep_until(due).await;
+        wait_until(due).await;
         match event {
             Event::Bytes(bytes) => to.write_all(&bytes).await?,
             Event::End => to.shutdown().await?,

@@ -381,7 +381,9 @@ async fn answer(
             Answer::Error(Refusal::new(400, "InvalidAction", message)).into()
         }
     };
-    tokio::time::sleep(step.delay).await;
+    if !step.delay.is_zero() {
+        tokio::time::sleep(step.delay).await;
+    }
     let now = state.clock.now();
     let request_id = random::uuid();
     let by_sts = |status, xml: String| {

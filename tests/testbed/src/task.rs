@@ -1,8 +1,10 @@
-//! A background task that ends with its owner, so that a dropped server is really gone.
+//! A background task that ends with its owner, so that a dropped server is really gone, and waiting
+//! for an exact moment.
 
 use std::future::Future;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Duration, Instant, sleep_until};
 
 #[derive(Debug)]
 pub(crate) struct Task(JoinHandle<()>);
@@ -16,5 +18,18 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// The runtime's timer is only as fine as this; what is left is waited for without it.
+const TIMER: Duration = Duration::from_millis(2);
+
+/// Waits until then, to the microsecond, so that added round trips are as long as they should be.
+pub(crate) async fn wait_until(due: Instant) {
+    if let Some(early) = due.checked_sub(TIMER).filter(|early| *early > Instant::now()) {
+        sleep_until(early).await;
+    }
+    while Instant::now() < due {
+        yield_now().await;
     }
 }
