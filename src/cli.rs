@@ -1,15 +1,17 @@
 //! Every command and flag, each flag with its `IRSA_PROBE_*` variable.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::aws::tls::SYSTEM_ROOTS;
 use crate::diagnosis::Class;
 use crate::plan::Wanted;
-use crate::pod::API_TOKEN_FILE;
+use crate::pod::{API_TOKEN_FILE, Pod};
 
 /// The exit code for flags that cannot be understood; `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
@@ -25,6 +27,26 @@ pub struct Cli {
     /// The flags of `check`, which is what happens without a command.
     #[command(flatten)]
     pub check: Check,
+}
+
+impl Cli {
+    /// Reads the process's arguments and variables. A variable that is set to nothing, as templates
+    /// do it, counts as not set.
+    ///
+    /// # Errors
+    /// What cannot be understood, or the help and version that were asked for.
+    pub fn of_this_process(pod: &Pod) -> Result<Self, clap::Error> {
+        let command = without_empty_variables(Self::command(), pod);
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
+}
+
+fn without_empty_variables(command: clap::Command, pod: &Pod) -> clap::Command {
+    let is_empty =
+        |name: &OsStr| name.to_str().and_then(|name| pod.raw_variable(name)).is_some_and(OsStr::is_empty);
+    command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(|command| without_empty_variables(command, pod))
 }
 
 /// The commands.
@@ -172,15 +194,14 @@ pub struct Explain {
 }
 
 impl Identity {
-    /// The same as the plan wants it; an empty value counts as none.
+    /// The same as the plan wants it.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        let filled = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         Wanted {
-            role_arn: filled(&self.role_arn),
-            token_file: self.token_file.clone().filter(|path| !path.as_os_str().is_empty()),
-            expect_role_arn: filled(&self.expect_role_arn),
-            expect_audience: filled(&self.expect_audience),
+            role_arn: self.role_arn.clone(),
+            token_file: self.token_file.clone(),
+            expect_role_arn: self.expect_role_arn.clone(),
+            expect_audience: self.expect_audience.clone(),
             api_token_file: self.api_token_file.clone(),
             ..Wanted::default()
         }
@@ -192,7 +213,7 @@ impl Check {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
         Wanted {
-            region: self.region.clone().filter(|region| !region.is_empty()),
+            region: self.region.clone(),
             dns_server: self.dns_server,
             system_roots: self.system_roots.clone(),
             ..self.identity.wanted()

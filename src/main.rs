@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use serde::Serialize;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,7 +28,8 @@ use irsa_probe::shown::{shown, without_secrets};
 use irsa_probe::trust_policy;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let pod = Pod::of_this_process();
+    let cli = match Cli::of_this_process(&pod) {
         Ok(cli) => cli,
         Err(error) => {
             if !error.use_stderr() {
@@ -47,7 +47,6 @@ fn main() -> ExitCode {
             return ExitCode::from(Class::NotJudged.exit_code());
         }
     };
-    let pod = Pod::of_this_process();
     let code = match cli.command {
         None => runtime.block_on(check(&pod, &cli.check)),
         Some(Command::Check(flags)) => runtime.block_on(check(&pod, &flags)),
@@ -84,7 +83,7 @@ async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
     };
 
     let leniency = Leniency { observe: flags.mode == Mode::Observe, tolerate: flags.tolerate.clone() };
-    let container = flags.container.clone().filter(|name| !name.is_empty());
+    let container = flags.container.clone();
     let report = attempts.into_report(pod, container, leniency, interrupted);
     print_report(pod, &report, flags.printing.output);
     let message = termination::message(&report);

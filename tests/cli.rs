@@ -246,6 +246,8 @@ fn wrong_flags_are_told_from_findings() {
             .contains("did you mean NotInjected")
     );
     assert_eq!(alone(&[], &[("IRSA_PROBE_MODE", b"maybe")]).status.code(), Some(64));
+    let empty = [("IRSA_PROBE_MODE", &b""[..]), ("IRSA_PROBE_TOLERATE", b""), ("IRSA_PROBE_WAIT", b"")];
+    assert_eq!(alone(&[], &empty).status.code(), Some(10), "a variable set to nothing is not set");
     for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
         assert_eq!(alone(args, &[]).status.code(), Some(0), "{args:?}");
     }
