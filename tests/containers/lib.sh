@@ -1,5 +1,6 @@
-# For the scripts that run the image: a scratch directory, checks, the image, a container engine
-# whose storage is in that directory, and an end at which nothing is left.
+# shellcheck shell=bash
+# For the scripts beside this: a scratch directory, checks, the image, a container engine whose
+# storage is in that directory, and an end at which nothing is left.
 # Sourced by bash; needs root, buildah, podman and runc.
 
 set -euo pipefail
@@ -11,6 +12,7 @@ scratch="$(mktemp --directory --tmpdir irsa-probe-containers.XXXXXX)"
 chmod 0755 "$scratch"
 passed=0
 failed=0
+skipped=0
 background=()
 namespaces=()
 
@@ -68,9 +70,17 @@ check() {
     fi
 }
 
+# skip WHAT: one line for what this machine cannot check.
+skip() {
+    skipped=$((skipped + 1))
+    echo "skipped $1"
+}
+
 # summary: the closing line; fails if a check did, or if there was none.
 summary() {
-    echo "$passed passed, $failed failed"
+    local skips=
+    [ "$skipped" -eq 0 ] || skips=", $skipped skipped"
+    echo "$passed passed, $failed failed$skips"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
@@ -147,10 +157,10 @@ exits() {
 
 # reports FILTER: the report is one line of JSON of which the jq filter holds.
 reports() {
-    [ "$(wc --lines <"$scratch/out")" -eq 1 ] && jq --exit-status "$1" "$scratch/out" || {
+    if [ "$(wc --lines <"$scratch/out")" -ne 1 ] || ! jq --exit-status "$1" "$scratch/out"; then
         everything
         return 1
-    }
+    fi
 }
 
 # tells TEXT: the termination message has the text.

@@ -18,10 +18,10 @@ role=arn:aws:iam::111122223333:role/payments-checkout
 tokens=/var/run/secrets/eks.amazonaws.com/serviceaccount
 world="$scratch/world"
 
-[ -x "$probe_bin" ] && [ -x "$testbed_bin" ] || {
+if [ ! -x "$probe_bin" ] || [ ! -x "$testbed_bin" ]; then
     echo "build $probe_bin and $testbed_bin first, as .ci/run does" >&2
     exit 1
-}
+fi
 
 # --- The binary -------------------------------------------------------------------------------
 
