@@ -105,8 +105,9 @@ pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorde
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 
-    let answer = with(both(need(&asked), need(&session)), async |(asked, session)| {
-        caller_identity::observe(asked, session, budget).await
+    let needed = both(both(need(&asked), need(&session)), need(&endpoint));
+    let answer = with(needed, async |((asked, session), endpoint)| {
+        caller_identity::observe(pod, wanted, endpoint, asked, session, budget).await
     })
     .await;
     let identity = both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer));

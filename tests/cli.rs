@@ -56,6 +56,13 @@ async fn a_healthy_pod_costs_one_lookup_one_connection_and_two_requests() {
 }
 
 #[tokio::test]
+async fn a_server_that_closes_after_each_answer_is_connected_to_twice() {
+    let finished = run("[sts]\naccept = \"serve-once\"\n", &[]).await;
+    assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
+    assert_eq!((finished.connections, finished.requests.len()), (2, 2));
+}
+
+#[tokio::test]
 async fn the_credentials_are_asked_for_without_any_power() {
     let toml = "[env]\nAWS_ROLE_SESSION_NAME = \"checkout app\"\n";
     let finished = run(toml, &[]).await;

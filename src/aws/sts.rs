@@ -237,6 +237,12 @@ impl Sts {
         Self { pod: PodClock(pod.clone()), link, url, region }
     }
 
+    /// The same over another connection.
+    #[must_use]
+    pub fn over(&self, link: Link) -> Self {
+        Self { pod: self.pod.clone(), link, url: self.url.clone(), region: self.region.clone() }
+    }
+
     fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
         let link = SharedHttpConnector::new(self.link.clone());
         let http: SharedHttpClient = http_client_fn(move |_, _| link.clone());
@@ -352,13 +358,9 @@ impl Sts {
     }
 }
 
-/// What a status without a code of AWS's stands for, where it says enough by itself.
+/// What stands for the code where AWS gave none, and the status says enough by itself.
 fn code_of_status(status: u16) -> Option<String> {
-    match status {
-        429 => Some("Throttling".to_owned()),
-        500..=599 => Some("InternalFailure".to_owned()),
-        _ => None,
-    }
+    matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"))
 }
 
 /// The text without the token, should a hostile server echo it.

@@ -1,15 +1,20 @@
-//! The credentials are the role's: GetCallerIdentity, on the same connection.
+//! The credentials are the role's: GetCallerIdentity, on the same connection if it is still open.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::aws::arn::RoleArn;
-use crate::aws::sts::{Caller, Reply};
+use crate::aws::sts::{CallFault, Caller, Reply};
 use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
 use crate::checks::refusal::Call;
+use crate::checks::sts_endpoint::StsEndpoint;
+use crate::checks::sts_reachable;
+use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sts::IdentityMismatch;
 use crate::evidence::Evidence;
+use crate::plan::Wanted;
+use crate::pod::Pod;
 use crate::run::{Budget, Observed, Verdict};
 
 /// Whom STS takes the pod for.
@@ -39,15 +44,39 @@ pub struct Answer {
     waited: Duration,
 }
 
-/// Asks STS whose credentials these are.
-pub async fn observe(asked: &Asked, opened: &Opened, budget: Budget) -> Answer {
+/// Asks STS whose credentials these are; once more over a new connection if the first was lost,
+/// since a server may close it after any answer.
+///
+/// # Errors
+/// Why STS could not be reached again.
+pub async fn observe(
+    pod: &Pod,
+    wanted: &Wanted,
+    endpoint: &StsEndpoint,
+    asked: &Asked,
+    opened: &Opened,
+    budget: Budget,
+) -> Result<Answer, Diagnosis> {
     let started = Instant::now();
-    Answer { reply: asked.sts.caller(&opened.session, budget.until()).await, waited: started.elapsed() }
+    let mut reply = asked.sts.caller(&opened.session, budget.until()).await;
+    if matches!(reply.result, Err(CallFault::Lost(_))) {
+        let tried = sts_reachable::observe(pod, wanted, endpoint, budget).await;
+        let (link, _) = match sts_reachable::judge(tried, pod.now()) {
+            Verdict::Pass(connection) | Verdict::Warn(connection, _) => connection.split(),
+            Verdict::Fail(diagnosis) => return Err(diagnosis),
+        };
+        reply = asked.sts.over(link).caller(&opened.session, budget.until()).await;
+    }
+    Ok(Answer { reply, waited: started.elapsed() })
 }
 
 /// Judges the answer.
 #[must_use]
-pub fn judge(asked: &Asked, answer: Answer) -> Verdict<Identity> {
+pub fn judge(asked: &Asked, answer: Result<Answer, Diagnosis>) -> Verdict<Identity> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(unreachable) => return Verdict::Fail(unreachable),
+    };
     match answer.reply.result {
         Ok(caller) => match difference(&asked.request.role, &caller.arn) {
             None => Verdict::Pass(Identity {

@@ -36,6 +36,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             | "RequestLimitExceeded"
             | "TooManyRequestsException",
         ) => Throttled(refused()).into(),
+        (_, _) if refusal.status == 429 => Throttled(refused()).into(),
         (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
         (_, _) if refusal.status >= 500 => StsFault(refused()).into(),
         (_, "AccessDenied" | "AccessDeniedException") if said("vpc endpoint policy") => {
@@ -290,6 +291,8 @@ mod tests {
             ("Throttling", 400, "Rate exceeded", "Throttled"),
             ("InternalFailure", 500, "", "StsFault"),
             ("ServiceUnavailable", 503, "", "StsFault"),
+            ("HTTP 503", 503, "", "StsFault"),
+            ("HTTP 429", 429, "", "Throttled"),
             ("NoSuchThing", 418, "", "Unclassified"),
         ] {
             assert_eq!(assume(code, status, message), expected, "{code} {message}");

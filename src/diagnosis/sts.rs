@@ -53,6 +53,9 @@ impl Refusal {
 
     fn words(&self) -> String {
         let message = self.message.trim_end_matches('.');
+        if message.is_empty() {
+            return format!("STS answered {} without a word", shown(&self.code));
+        }
         format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
     }
 }

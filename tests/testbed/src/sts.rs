@@ -48,6 +48,8 @@ pub enum Accept {
     /// TLS, or plain HTTP if the server has no certificate.
     #[default]
     Serve,
+    /// They are served, each for one request, as simple servers and some proxies do it.
+    ServeOnce,
     /// Nothing listens.
     Refused,
     /// The connect neither succeeds nor fails.
@@ -340,11 +342,11 @@ async fn connection(
             // Closing with bytes unread would send a reset, and the garbage might be lost.
             tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
         }
-        (Accept::PlainHttp, _) | (_, None) => http(stream, socket, number, state).await,
+        (Accept::PlainHttp, _) | (_, None) => http(stream, socket, number, accept, state).await,
         (_, Some(tls)) => {
             let stream = tls.accept(stream).await?;
             state.handshakes.fetch_add(1, Ordering::Relaxed);
-            http(stream, socket, number, state).await;
+            http(stream, socket, number, accept, state).await;
         }
     }
     Ok(())
@@ -354,11 +356,14 @@ async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     socket: Arc<OwnedFd>,
     number: u64,
+    accept: Accept,
     state: Arc<State>,
 ) {
     let service = service_fn(|request| answer(request, Arc::clone(&socket), number, Arc::clone(&state)));
     // Its errors are the faults that were asked for, or clients that went away.
-    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.keep_alive(accept != Accept::ServeOnce);
+    server.serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
 /// Records a request and answers it by the script.
