@@ -6,10 +6,8 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN target="$(uname -m)-unknown-linux-gnu" \
-    && RUSTFLAGS="-C target-feature=+crt-static" \
-       cargo build --release --locked --package irsa-probe --target "$target" \
-    && cp "target/$target/release/irsa-probe" /irsa-probe
+RUN cargo build --release --locked --package irsa-probe \
+    && cp target/*/release/irsa-probe /irsa-probe
 
 FROM scratch AS image
 LABEL org.opencontainers.image.title="irsa-probe" \

@@ -148,13 +148,10 @@ fn bench(flags: &Flags) -> Fallible<()> {
 /// Builds the binary that ships, in the target directory of this very `cargo bench`.
 fn build() -> Fallible<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(cargo)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--release", "--locked", "--bin", "irsa-probe"])
-        .args(["--target", &target, "--message-format=json-render-diagnostics"])
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -8,7 +8,7 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-testbed_bin="${TESTBED_BIN:-$source_root/target/debug/testbed}"
+testbed_bin="${TESTBED_BIN:-$source_root/target/$(uname -m)-unknown-linux-gnu/debug/testbed}"
 network="irsa-probe-$$"
 here=10.213.0.1
 # A neighbour with a hardware address and nobody at it: packets to it are never answered.
