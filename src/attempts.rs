@@ -32,17 +32,27 @@ impl Attempts {
         Self { started: (pod.now(), Instant::now()), count: 0, ended: None, current: None }
     }
 
-    /// Runs the plan until it passes, fails for good, or the budget is spent.
-    pub async fn run(&mut self, pod: &Pod, wanted: &Wanted, budget: &Budget, wait_for_access: bool) {
+    /// Runs the plan until it passes, fails for good, or the budget is spent; or `once`.
+    pub async fn run(
+        &mut self,
+        pod: &Pod,
+        wanted: &Wanted,
+        budget: &Budget,
+        wait_for_access: bool,
+        once: bool,
+    ) {
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
             plan::check(pod, wanted, *budget, &mut attempt.run, &mut attempt.facts).await;
-            self.ended = self.current.take();
+            let ended = self.current.take();
+            // An attempt that the deadline cut short may blame whatever it was just waiting for; what
+            // the one before it found stands.
+            if self.ended.is_none() || !budget.is_spent() {
+                self.ended = ended;
+            }
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
-            let Some(pause) = budget.pause(self.count).filter(|_| worth) else {
-                return;
-            };
+            let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else { return };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(attempts = self.count, pause_ms, "trying again");
             tokio::time::sleep(pause).await;

@@ -5,13 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::Resettable;
+use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::aws::tls::SYSTEM_ROOTS;
 use crate::diagnosis::Class;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
+
+/// Where Kubernetes reads why a container ended, unless the pod spec names another file.
+pub const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// The exit code for flags that cannot be understood; `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
@@ -45,7 +48,10 @@ fn without_empty_variables(command: clap::Command, pod: &Pod) -> clap::Command {
     let is_empty =
         |name: &OsStr| name.to_str().and_then(|name| pod.raw_variable(name)).is_some_and(OsStr::is_empty);
     command
-        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg })
+        .mut_args(|arg| {
+            let arg = if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg };
+            arg.hide_env_values(true)
+        })
         .mut_subcommands(|command| without_empty_variables(command, pod))
 }
 
@@ -144,7 +150,7 @@ pub struct Check {
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
     pub wait: Duration,
     /// Also try again while IAM refuses, since a change there takes time to spread
-    #[arg(long, env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
     pub wait_for_access: bool,
     /// The time for one step of an attempt: a lookup, a connection, a handshake, an answer
     #[arg(long, value_name = "DURATION", value_parser = timeout, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
@@ -154,7 +160,7 @@ pub struct Check {
         long,
         value_name = "FILE",
         env = "IRSA_PROBE_TERMINATION_LOG",
-        default_value = "/dev/termination-log"
+        default_value = TERMINATION_LOG
     )]
     pub termination_log: PathBuf,
     /// The name of this container, for the report

@@ -102,7 +102,7 @@ pub trait Entry {
     const CLASS: Class;
     /// Who has to act.
     const OWNER: Owner;
-    /// Whether the same attempt, made again a little later, may end otherwise.
+    /// What [`Entry::may_pass`] says where the facts do not matter.
     const MAY_PASS: bool = matches!(Self::CLASS, Class::Unreachable);
     /// What is wrong, in full sentences, claiming no more than the facts carry.
     fn cause(&self) -> String;
@@ -111,6 +111,10 @@ pub trait Entry {
     /// The facts themselves.
     fn evidence(&self) -> Evidence {
         Evidence::new()
+    }
+    /// Whether the same attempt, made again a little later, may end otherwise.
+    fn may_pass(&self) -> bool {
+        Self::MAY_PASS
     }
 }
 
@@ -150,12 +154,6 @@ macro_rules! catalogue {
             #[must_use]
             pub fn owner(self) -> Owner {
                 match self { $($(Self::$name => <$module::$name as Entry>::OWNER,)*)* }
-            }
-
-            /// Whether the same attempt, made again a little later, may end otherwise.
-            #[must_use]
-            pub fn may_pass(self) -> bool {
-                match self { $($(Self::$name => <$module::$name as Entry>::MAY_PASS,)*)* }
             }
         }
 
@@ -228,6 +226,7 @@ trait DynEntry {
     fn cause(&self) -> String;
     fn remedy(&self) -> Vec<String>;
     fn evidence(&self) -> Evidence;
+    fn may_pass(&self) -> bool;
 }
 
 impl<T: Entry> DynEntry for T {
@@ -239,6 +238,9 @@ impl<T: Entry> DynEntry for T {
     }
     fn evidence(&self) -> Evidence {
         Entry::evidence(self)
+    }
+    fn may_pass(&self) -> bool {
+        Entry::may_pass(self)
     }
 }
 
@@ -259,6 +261,12 @@ impl Diagnosis {
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         self.entry().evidence()
+    }
+
+    /// Whether the same attempt, made again a little later, may end otherwise.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.entry().may_pass()
     }
 }
 

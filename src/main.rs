@@ -1,45 +1,53 @@
-//! Arguments in, a report and an exit code out. The only file that prints or ends the process.
+//! Arguments in, a report and an exit code out. With `console.rs`, the only file that prints or ends
+//! the process.
+
+mod console;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use console::Writer;
 use irsa_probe::attempts::Attempts;
 use irsa_probe::cli::{self, Cli, Command, Log, Mode, Output};
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::explain;
-use irsa_probe::plan;
+use irsa_probe::plan::{self, TrustPolicyInput};
 use irsa_probe::pod::Pod;
 use irsa_probe::report::json::{WireDiagnosis, line};
-use irsa_probe::report::model::{Leniency, Report};
+use irsa_probe::report::model::Leniency;
 use irsa_probe::report::termination;
 use irsa_probe::report::text::{self, Colour};
 use irsa_probe::run::Budget;
-use irsa_probe::shown::{shown, without_secrets};
+use irsa_probe::shown::{json_shown, shown, without_secrets};
 use irsa_probe::trust_policy;
 
+/// How long a file system may take to take the termination message.
+const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long whoever reads the output may take for it, at the end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long `trust-policy` may take to read its files.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the process writes to.
+struct Console {
+    out: Writer,
+    err: Writer,
+}
+
 fn main() -> ExitCode {
-    let pod = Pod::of_this_process();
-    let cli = match Cli::of_this_process(&pod) {
-        Ok(cli) => cli,
-        Err(error) => {
-            if !error.use_stderr() {
-                let _ = error.print();
-                return ExitCode::SUCCESS;
-            }
-            let _ = write!(io::stderr(), "{}", without_secrets(&error.to_string()));
-            return ExitCode::from(cli::USAGE);
-        }
-    };
+    end_well_even_by_a_fault_of_our_own();
+    let console =
+        Console { out: Writer::new(|| Box::new(io::stdout())), err: Writer::new(|| Box::new(io::stderr())) };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -47,58 +55,94 @@ fn main() -> ExitCode {
             return ExitCode::from(Class::NotJudged.exit_code());
         }
     };
-    let code = match cli.command {
-        None => runtime.block_on(check(&pod, &cli.check)),
-        Some(Command::Check(flags)) => runtime.block_on(check(&pod, &flags)),
-        Some(Command::TrustPolicy(flags)) => runtime.block_on(print_trust_policy(&pod, &flags)),
-        Some(Command::Explain(flags)) => print_page(&flags),
-    };
-    // A file system that does not answer may still hold a thread; it is not waited for.
-    runtime.shutdown_background();
+    let code = runtime.block_on(run(&console));
+    console.out.drain(DRAIN_TIMEOUT);
+    console.err.drain(DRAIN_TIMEOUT);
     ExitCode::from(code)
 }
 
-/// How long a file system may take to take the termination message.
-const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
+/// A panic, of ours or of a library's, says so in one line, and exits as what is not judged.
+#[expect(clippy::disallowed_methods, clippy::exit, reason = "only here may the process be ended")]
+fn end_well_even_by_a_fault_of_our_own() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |location| {
+            let file = Path::new(location.file()).file_name().unwrap_or_default();
+            format!(" ({}:{})", file.to_string_lossy(), location.line())
+        });
+        let _ = writeln!(io::stderr(), "irsa-probe failed by a fault of its own{place}; please report it");
+        std::process::exit(Class::NotJudged.exit_code().into());
+    }));
+}
 
-async fn check(pod: &Pod, flags: &cli::Check) -> u8 {
-    log_to_stderr(flags.log);
+async fn run(console: &Console) -> u8 {
+    let pod = Pod::of_this_process();
+    let cli = match Cli::of_this_process(&pod) {
+        Ok(cli) => cli,
+        Err(error) => return print_usage(console, &pod, &error).await,
+    };
+    match cli.command {
+        None => check(console, &pod, &cli.check).await,
+        Some(Command::Check(flags)) => check(console, &pod, &flags).await,
+        Some(Command::TrustPolicy(flags)) => print_trust_policy(console, &pod, &flags).await,
+        Some(Command::Explain(flags)) => print_page(console, &flags),
+    }
+}
+
+/// Help and version on stdout; what cannot be understood on stderr, and where `kubectl describe pod`
+/// shows it.
+async fn print_usage(console: &Console, pod: &Pod, error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return 0;
+    }
+    let text = without_secrets(&error.to_string());
+    print_to(&console.err, &text);
+    let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
+    let log = log.map_or_else(|| PathBuf::from(cli::TERMINATION_LOG), PathBuf::from);
+    // Outside a pod there is none, and stderr has it anyway.
+    let _ = pod.overwrite(&log, text, Instant::now() + TERMINATION_LOG_TIMEOUT).await;
+    cli::USAGE
+}
+
+async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
+    log_to(&console.err, flags.log);
     let mut attempts = Attempts::new(pod);
-    let now = Instant::now();
     let wait = if flags.wait.is_zero() { flags.timeout } else { flags.wait };
-    let budget = Budget { deadline: now + wait, timeout: flags.timeout.min(wait) };
+    let budget = Budget { deadline: Instant::now() + wait, timeout: flags.timeout.min(wait) };
     let wanted = flags.wanted();
-
-    let interrupted = match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            biased;
-            _ = terminate.recv() => true,
-            () = attempts.run(pod, &wanted, &budget, flags.wait_for_access) => false,
-        },
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be caught");
-            attempts.run(pod, &wanted, &budget, flags.wait_for_access).await;
-            false
-        }
+    let once = flags.wait.is_zero();
+    let (mut terminate, mut interrupt) =
+        (signal_or_never(SignalKind::terminate()), signal_or_never(SignalKind::interrupt()));
+    let interrupted = tokio::select! {
+        biased;
+        () = received(&mut terminate) => true,
+        () = received(&mut interrupt) => true,
+        () = attempts.run(pod, &wanted, &budget, flags.wait_for_access, once) => false,
     };
 
     let leniency = Leniency { observe: flags.mode == Mode::Observe, tolerate: flags.tolerate.clone() };
-    let container = flags.container.clone();
-    let report = attempts.into_report(pod, container, leniency, interrupted);
-    print_report(pod, &report, flags.printing.output);
+    let report = attempts.into_report(pod, flags.container.clone(), leniency, interrupted);
     let message = termination::message(&report);
     let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
     if let Err(error) = pod.overwrite(&flags.termination_log, message, until).await {
         tracing::info!(file = %shown(&flags.termination_log.to_string_lossy()), %error, "no termination message");
     }
+    if is_text(flags.printing.output) {
+        print(console, &text::page(&report, colour(pod)));
+    } else {
+        print(console, &format!("{}\n", line(&report)));
+    }
     report.exit_code()
 }
 
-fn print_report(pod: &Pod, report: &Report, output: Output) {
-    if is_text(output) {
-        print(&text::page(report, colour(pod)));
-    } else {
-        print(&format!("{}\n", line(report)));
+fn signal_or_never(kind: SignalKind) -> Option<Signal> {
+    signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal cannot be caught")).ok()
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -115,84 +159,92 @@ fn colour(pod: &Pod) -> Colour {
     if io::stdout().is_terminal() && !plain { Colour::Ansi } else { Colour::None }
 }
 
-/// Prints; a reader that went away is no reason to fail.
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        tracing::warn!(%error, "the report could not be printed");
-    }
+fn print(console: &Console, text: &str) {
+    print_to(&console.out, text);
+}
+
+fn print_to(writer: &Writer, text: &str) {
+    // The writer's thread is gone only if the process is about to end.
+    let _ = writer.clone().write_all(text.as_bytes());
 }
 
 /// Logs of this program only: at no level does anything of the libraries below it get out.
-fn log_to_stderr(level: Log) {
+fn log_to(writer: &Writer, level: Log) {
     let level = match level {
         Log::Off => LevelFilter::OFF,
         Log::Warn => LevelFilter::WARN,
         Log::Info => LevelFilter::INFO,
     };
     let ours = Targets::new().with_target("irsa_probe", level);
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let layer = if io::stderr().is_terminal() {
-        to_stderr.with_ansi(false).boxed()
-    } else {
-        to_stderr.json().boxed()
-    };
+    let writer = writer.clone();
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+    let layer =
+        if io::stderr().is_terminal() { layer.with_ansi(false).boxed() } else { layer.json().boxed() };
     tracing_subscriber::registry().with(layer.with_filter(ours)).init();
 }
 
-async fn print_trust_policy(pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
-    const SCHEMA: &str = "irsa-probe.trust-policy/v1";
-    #[derive(Serialize)]
-    struct Answer {
-        schema: &'static str,
-        role_arn: String,
-        #[serde(flatten)]
-        needed: trust_policy::Needed,
-    }
-    let timeout = Duration::from_secs(5);
-    let budget = Budget { deadline: Instant::now() + timeout, timeout };
+const TRUST_POLICY_SCHEMA: &str = "irsa-probe.trust-policy/v1";
+
+/// What a token needs, and what is odd about it.
+#[derive(Serialize)]
+struct Needs {
+    schema: &'static str,
+    role_arn: String,
+    #[serde(flatten)]
+    needed: trust_policy::Needed,
+    warnings: Vec<WireDiagnosis>,
+}
+
+/// Why that is not known.
+#[derive(Serialize)]
+struct NeedsUnknown {
+    schema: &'static str,
+    diagnosis: WireDiagnosis,
+}
+
+async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
+    let budget = Budget { deadline: Instant::now() + LOCAL_TIMEOUT, timeout: LOCAL_TIMEOUT };
+    let output = flags.printing.output;
     match plan::trust_policy(pod, &flags.identity.wanted(), budget).await {
-        Ok((role, claims)) => {
-            let answer = Answer {
-                schema: SCHEMA,
+        Ok(TrustPolicyInput { role, claims, run }) => {
+            let needs = Needs {
+                schema: TRUST_POLICY_SCHEMA,
                 role_arn: shown(&role.text),
                 needed: trust_policy::needed(&claims, &role),
+                warnings: run.warnings().map(|found| WireDiagnosis::new(found, found.remedy())).collect(),
             };
-            print_json(&answer, flags.printing.output);
+            print_json(console, &needs, output);
             0
         }
         Err(run) => {
-            let Some(diagnosis) = run.failures().next() else {
-                return Class::NotJudged.exit_code();
-            };
-            print_json(
-                &json!({"schema": SCHEMA, "diagnosis": WireDiagnosis::new(diagnosis, diagnosis.remedy())}),
-                flags.printing.output,
-            );
-            diagnosis.name().class().exit_code()
+            let Some(found) = run.failures().next() else { return Class::NotJudged.exit_code() };
+            let diagnosis = WireDiagnosis::new(found, found.remedy());
+            print_json(console, &NeedsUnknown { schema: TRUST_POLICY_SCHEMA, diagnosis }, output);
+            found.name().class().exit_code()
         }
     }
 }
 
 /// Prints JSON: on one line for programs, with indentation for people.
-fn print_json(value: &impl Serialize, output: Output) {
+fn print_json(console: &Console, value: &impl Serialize, output: Output) {
     let text =
         if is_text(output) { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     match text {
-        Ok(text) => print(&format!("{text}\n")),
+        Ok(text) => print(console, &format!("{}\n", json_shown(&text))),
         Err(error) => tracing::warn!(%error, "the answer could not be printed"),
     }
 }
 
-fn print_page(flags: &cli::Explain) -> u8 {
+fn print_page(console: &Console, flags: &cli::Explain) -> u8 {
     let output = flags.printing.output;
+    // Pages are text also for a pager; only who asks for JSON gets it.
     let as_text = output != Output::Json;
     match flags.name.as_deref() {
-        None if as_text => print(&explain::list()),
-        None => print_json(&explain::list_json(), output),
+        None if as_text => print(console, &explain::list()),
+        None => print_json(console, &explain::list_json(), output),
         Some(text) => match Name::parse(text) {
-            Some(name) if as_text => print(&format!("{}\n", explain::page(name))),
-            Some(name) => print_json(&explain::page_json(name), output),
+            Some(name) if as_text => print(console, &format!("{}\n", explain::page(name))),
+            Some(name) => print_json(console, &explain::page_json(name), output),
             None => {
                 let near = explain::did_you_mean(text);
                 let hint = if near.is_empty() {
@@ -200,7 +252,7 @@ fn print_page(flags: &cli::Explain) -> u8 {
                 } else {
                     format!("did you mean {}?", near.join(", "))
                 };
-                let _ = writeln!(io::stderr(), "no diagnosis is called \"{}\"; {hint}", shown(text));
+                print_to(&console.err, &format!("no diagnosis is called \"{}\"; {hint}\n", shown(text)));
                 return cli::USAGE;
             }
         },

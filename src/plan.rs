@@ -74,6 +74,9 @@ pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorde
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
+    // Needs no network, so it is known even when the run is ended in the middle of that.
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
         // The injection that is missing would have brought the region, too.
@@ -112,8 +115,6 @@ pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorde
     .await;
     let identity = both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer));
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
-
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
 }
 
 /// The checks of what the pod was given: its variables, the token's file, and the token.
@@ -123,7 +124,8 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     let identity = run.record(Check::WebIdentity, Ok(web_identity::judge(pod, wanted, api_claims)));
     facts.role_arn = need(&identity).ok().map(|identity| identity.role_arn.clone());
 
-    let role = need(&identity).map(|identity| role_arn::judge(&identity.role_arn));
+    let role = need(&identity)
+        .map(|identity| role_arn::judge(&identity.role_arn, wanted.expect_role_arn.as_deref()));
     let role = run.record(Check::RoleArn, role);
 
     let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
@@ -139,15 +141,25 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     Local { identity, role, token }
 }
 
-/// The role and the claims that a trust policy has to fit; without any call.
+/// What a trust policy has to fit, and what is odd about it; without any call.
+pub struct TrustPolicyInput {
+    /// The role.
+    pub role: RoleArn,
+    /// What the token says.
+    pub claims: Claims,
+    /// The checks of them.
+    pub run: Recorder,
+}
+
+/// The role and the claims that a trust policy has to fit.
 ///
 /// # Errors
-/// The record of the checks up to the one that failed.
-pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<(RoleArn, Claims), Recorder> {
+/// The checks up to the one that failed.
+pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<TrustPolicyInput, Recorder> {
     let mut run = Recorder::default();
     let local = local(pod, wanted, budget, &mut run, &mut Facts::default()).await;
     match (local.role, local.token) {
-        (Ok(role), Ok(token)) => Ok((role, token.claims)),
+        (Ok(role), Ok(token)) => Ok(TrustPolicyInput { role, claims: token.claims, run }),
         _ => Err(run),
     }
 }

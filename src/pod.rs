@@ -12,11 +12,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Where the kubelet puts the ordinary API token of a pod.
@@ -110,12 +111,7 @@ impl Pod {
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let path = path.to_owned();
-        let work = tokio::task::spawn_blocking(move || read_regular(&path, limit));
-        match tokio::time::timeout_at(until, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(ReadError::Io { errno: None, stat: None }),
-            Err(_) => Err(ReadError::Slow),
-        }
+        in_thread(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
     }
 
     /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
@@ -125,11 +121,35 @@ impl Pod {
     /// If the file does not exist, is not a regular file, or cannot be written in time.
     pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
         let path = path.to_owned();
-        let work = tokio::task::spawn_blocking(move || overwrite(&path, text.as_bytes()));
-        let late = || io::Error::from(io::ErrorKind::TimedOut);
-        tokio::time::timeout_at(until, work).await.map_err(|_| late())?.map_err(|_| late())?
+        let late = || Err(io::ErrorKind::TimedOut.into());
+        in_thread(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
     }
 }
+
+/// Does work that may never end in a thread of its own, and waits for it until then. Where the
+/// system gives no further thread, the work is done at once, in this one.
+async fn in_thread<T: Send + 'static>(
+    until: Instant,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, result) = oneshot::channel();
+    let work = Arc::new(Mutex::new(Some(work)));
+    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let of_thread = Arc::clone(&work);
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(move || {
+        if let Some(work) = take(&of_thread) {
+            // The receiver is gone if it did not wait so long.
+            let _ = sender.send(work());
+        }
+    });
+    match thread {
+        Ok(_) => tokio::time::timeout_at(until, result).await.ok()?.ok(),
+        Err(_) => take(&work).map(|work| work()),
+    }
+}
+
+/// What a thread needs that reads a file, in bytes.
+const THREAD_STACK: usize = 128 << 10;
 
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new()

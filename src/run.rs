@@ -129,7 +129,7 @@ impl Recorder {
         have
     }
 
-    /// The steps; those that the run did not come to are recorded as interrupted.
+    /// The steps in the order of the plan; those that the run did not come to are interrupted.
     #[must_use]
     pub fn into_steps(mut self) -> Vec<Step> {
         for check in Check::ALL {
@@ -138,7 +138,16 @@ impl Recorder {
                 self.steps.push(Step { check, ending, evidence, took: Duration::ZERO });
             }
         }
+        self.steps.sort_by_key(|step| step.check);
         self.steps
+    }
+
+    /// What was found beside failures.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnosis> {
+        self.steps.iter().flat_map(|step| match &step.ending {
+            Ending::Warn(warnings) => warnings.as_slice(),
+            _ => &[],
+        })
     }
 
     /// What failed, in order.
@@ -153,8 +162,7 @@ impl Recorder {
     #[must_use]
     pub fn is_worth_another(&self, wait_for_access: bool) -> bool {
         let may_pass = |diagnosis: &Diagnosis| {
-            let name = diagnosis.name();
-            name.may_pass() || wait_for_access && name.class() == Class::Refused
+            diagnosis.may_pass() || wait_for_access && diagnosis.name().class() == Class::Refused
         };
         self.failures().next().is_some() && self.failures().all(may_pass)
     }
@@ -179,13 +187,18 @@ impl Budget {
         self.deadline.min(Instant::now() + self.timeout)
     }
 
-    /// How long to wait after this many passes, with full jitter; `None` if no whole step
-    /// would fit in afterwards: a shorter one could only end in a time-out of its own making.
+    /// Whether no time is left.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// How long to wait after this many passes, with full jitter; `None` if no time would be left.
     #[must_use]
     pub fn pause(&self, passes: u32) -> Option<Duration> {
         let cap = (BACKOFF.0 * 2_u32.saturating_pow(passes.min(16).saturating_sub(1))).min(BACKOFF.1);
-        let left = self.deadline.saturating_duration_since(Instant::now()).checked_sub(self.timeout)?;
-        Some(cap.mul_f64(fastrand::f64()).min(left))
+        let pause = cap.mul_f64(fastrand::f64());
+        (pause < self.deadline.saturating_duration_since(Instant::now())).then_some(pause)
     }
 }
 
@@ -237,13 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn no_pass_is_begun_that_the_budget_would_cut_short() {
+    fn pauses_grow_up_to_a_bound_and_end_with_the_budget() {
         let now = Instant::now();
-        let budget = |seconds| Budget {
-            deadline: now + Duration::from_secs(seconds),
-            timeout: Duration::from_secs(5),
-        };
-        assert!(budget(4).pause(1).is_none());
-        assert!(budget(60).pause(30).is_some_and(|pause| pause <= Duration::from_secs(10)));
+        let budget = |left| Budget { deadline: now + left, timeout: Duration::from_secs(5) };
+        assert!(budget(Duration::ZERO).pause(1).is_none() && budget(Duration::ZERO).is_spent());
+        assert!(
+            budget(Duration::from_secs(60)).pause(1).is_some_and(|pause| pause <= Duration::from_millis(500))
+        );
+        assert!(
+            budget(Duration::from_secs(60)).pause(30).is_some_and(|pause| pause <= Duration::from_secs(10))
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! What comes from outside is shown through here: bounded, on one line, and without secrets.
 //!
 //! Variables, claims, file names and replies may be huge, binary or hostile. Everything that is
-//! printed of them passes `shown` (for a reader) or `sh` (for a command that a reader pastes).
+//! printed of them passes `shown` (for a reader), `sh` (for a command that a reader pastes) or
+//! `json_shown` (for a document that a reader pastes).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,6 +48,21 @@ fn shown_up_to(limit: usize, raw: &str) -> String {
 #[must_use]
 pub fn without_secrets(raw: &str) -> String {
     without_url_credentials(&without_tokens(raw)).into_owned()
+}
+
+/// JSON in which every character that a terminal could take for more than itself is escaped; it
+/// means the same.
+#[must_use]
+pub fn json_shown(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_unsafe_to_print(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// Whether a terminal or a log viewer could take the character for more than itself.
@@ -160,7 +176,7 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN_CHARS, sh, shown};
+    use super::{SHOWN_CHARS, json_shown, sh, shown};
 
     #[test]
     fn foreign_text_is_bounded_escaped_and_without_secrets() {
@@ -175,6 +191,15 @@ mod tests {
         ] {
             assert_eq!(shown(raw), expected);
         }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_without_what_a_terminal_could_take() {
+        let hostile = "{\n \"a\": \"x\u{9b}2J\u{202e}\"\n}";
+        let shown = json_shown(hostile);
+        assert_eq!(shown, "{\n \"a\": \"x\\u009b2J\\u202e\"\n}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&shown), value(hostile));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::aws::arn::RoleArn;
-use crate::shown::sh;
+use crate::shown::{json_shown, sh};
 use crate::token::Claims;
 
 /// The audience that the webhook asks for when no annotation says otherwise.
@@ -42,6 +42,17 @@ pub struct Commands {
     pub show_oidc_provider: String,
     /// Creates the provider where there is none.
     pub create_oidc_provider: String,
+    /// Adds the audience to a provider that lacks it.
+    pub add_client_id_to_oidc_provider: String,
+}
+
+/// A command of the AWS CLI for IAM in the role's partition.
+#[must_use]
+pub fn iam(role: &RoleArn, command: &str) -> String {
+    match role.partition.id {
+        "aws" => format!("aws iam {command}"),
+        _ => format!("aws iam {command} --region {}", role.partition.home_region),
+    }
 }
 
 /// A trust policy with one statement, in the order in which people write it.
@@ -78,7 +89,7 @@ impl TrustPolicy {
     #[must_use]
     pub fn statement_text(&self) -> String {
         let [statement] = &self.statement;
-        serde_json::to_string_pretty(statement).unwrap_or_default()
+        json_shown(&serde_json::to_string_pretty(statement).unwrap_or_default())
     }
 }
 
@@ -100,10 +111,6 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
     let provider = issuer_in_iam(&claims.issuer);
     let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{provider}", role.partition.id, role.account);
     let client_id = audience(claims);
-    let region = match role.partition.id {
-        "aws" => String::new(),
-        _ => format!(" --region {}", role.partition.home_region),
-    };
     let conditions =
         [(format!("{provider}:sub"), claims.subject.clone()), (format!("{provider}:aud"), client_id.clone())];
     Needed {
@@ -118,17 +125,25 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
         },
         commands: Commands {
             show_trust_policy: format!(
-                "aws iam get-role{region} --role-name {} \
-                 --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+                "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+                iam(role, "get-role"),
                 sh(&role.name)
             ),
             show_oidc_provider: format!(
-                "aws iam get-open-id-connect-provider{region} --open-id-connect-provider-arn {}",
+                "{} --open-id-connect-provider-arn {}",
+                iam(role, "get-open-id-connect-provider"),
                 sh(&provider_arn)
             ),
             create_oidc_provider: format!(
-                "aws iam create-open-id-connect-provider{region} --url {} --client-id-list {}",
+                "{} --url {} --client-id-list {}",
+                iam(role, "create-open-id-connect-provider"),
                 sh(&claims.issuer),
+                sh(&client_id)
+            ),
+            add_client_id_to_oidc_provider: format!(
+                "{} --open-id-connect-provider-arn {} --client-id {}",
+                iam(role, "add-client-id-to-open-id-connect-provider"),
+                sh(&provider_arn),
                 sh(&client_id)
             ),
         },

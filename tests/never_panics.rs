@@ -114,7 +114,7 @@ fn answered(bytes: Vec<u8>) -> Reply<Session> {
             let _ = theirs.read(&mut request).await;
         });
         let link = Link::over(TokioIo::new(ours)).await.unwrap();
-        let sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
+        let mut sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
         let token = Secret::new(PROJECTED.to_owned());
         sts.assume(
             "arn:aws:iam::111122223333:role/a",

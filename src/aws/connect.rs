@@ -189,18 +189,36 @@ async fn tcp(addresses: &[IpAddr], port: u16, until: Instant) -> Result<(TcpStre
             TcpStream::connect(peer).await.map(|stream| (stream, peer))
         });
     }
-    let mut fault = TcpFault::NoRoute("there is no address".to_owned());
+    let mut faults = Vec::new();
     loop {
         match timeout_at(until, attempts.join_next()).await {
-            Err(_) => return Err(TcpFault::TimedOut(started.elapsed())),
-            Ok(None) => return Err(fault),
+            Err(_) => faults.push(TcpFault::TimedOut(started.elapsed())),
             Ok(Some(Ok(Ok((stream, peer))))) => {
                 // Small requests and answers: waiting to fill a segment would only cost time.
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, peer));
             }
-            Ok(Some(Ok(Err(error)))) => fault = tcp_fault(&error, started),
-            Ok(Some(Err(_))) => {}
+            Ok(Some(Ok(Err(error)))) => {
+                faults.push(tcp_fault(&error, started));
+                continue;
+            }
+            Ok(Some(Err(_))) => continue,
+            Ok(None) => {}
+        }
+        let telling = faults.into_iter().max_by_key(TcpFault::rank);
+        return Err(telling.unwrap_or_else(|| TcpFault::NoRoute("there is no address".to_owned())));
+    }
+}
+
+impl TcpFault {
+    /// How much it tells: what an address answered more than that none did, and that more than that
+    /// this pod cannot send to one of the address families.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::NoRoute(_) => 0,
+            Self::TimedOut(_) => 1,
+            Self::Lost(_) => 2,
+            Self::Refused => 3,
         }
     }
 }
@@ -312,7 +330,13 @@ fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
             CertificateError::NotValidYetContext { not_before, .. } => {
                 TlsFault::NotValidNow { bound: after(*not_before), not_yet: true }
             }
-            CertificateError::UnknownIssuer => TlsFault::Untrusted(error.to_string()),
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsFault::Untrusted(error.to_string())
+            }
+            // A certificate that signed itself, which the library reports in another way.
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                TlsFault::Untrusted("it is self-signed".to_owned())
+            }
             _ => TlsFault::Other(error.to_string()),
         },
         other => TlsFault::Other(other.to_string()),

@@ -150,28 +150,47 @@ impl Resolver {
         }
     }
 
+    /// Asks for one name. A server that answers with an error is not the last word if there are others.
     async fn ask(&self, name: &str, until: Instant) -> Result<Found, LookupFault> {
         let no_name = LookupFault::NotResolved { no_such_name: true };
         let name: Name<Vec<u8>> = name.parse().map_err(|_| no_name)?;
-        let mut conf = self.conf.clone();
-        conf.options.timeout = until.saturating_duration_since(Instant::now());
-        let resolver = StubResolver::from_conf(conf);
-        let v4 = std::pin::pin!(resolver.query((&name, Rtype::A)));
-        let v6 = std::pin::pin!(resolver.query((&name, Rtype::AAAA)));
-        let (v4, v6) = both(v4, v6).await;
-        let v4 = v4.map_err(fault_of).and_then(|answer| addresses(&answer));
-        let v6 = v6.map_err(fault_of).and_then(|answer| addresses(&answer));
-        let (v4, v6) = match (v4, v6) {
-            (Ok(v4), Ok(v6)) => (v4, v6),
-            (Ok(some), Err(_)) | (Err(_), Ok(some)) if !some.is_empty() => (some, Vec::new()),
-            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
-        };
-        let addresses: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
-        if addresses.is_empty() {
-            return Err(LookupFault::NotResolved { no_such_name: false });
+        let mut verdict = ask(&name, &self.conf, until).await;
+        if self.conf.servers.len() > 1 {
+            for server in &self.conf.servers {
+                if !matches!(
+                    verdict,
+                    Err(LookupFault::Unavailable(DnsFault::Answered(_) | DnsFault::Garbled))
+                ) {
+                    break;
+                }
+                let conf = ResolvConf { servers: vec![server.clone()], options: self.conf.options.clone() };
+                verdict = ask(&name, &conf, until).await;
+            }
         }
-        Ok(Found { addresses, source: Source::Dns })
+        verdict
     }
+}
+
+/// Asks these servers, all alike, for the addresses of a name.
+async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<Found, LookupFault> {
+    let mut conf = conf.clone();
+    conf.options.timeout = until.saturating_duration_since(Instant::now());
+    let resolver = StubResolver::from_conf(conf);
+    let v4 = std::pin::pin!(resolver.query((name, Rtype::A)));
+    let v6 = std::pin::pin!(resolver.query((name, Rtype::AAAA)));
+    let (v4, v6) = both(v4, v6).await;
+    let v4 = v4.map_err(fault_of).and_then(|answer| addresses(&answer));
+    let v6 = v6.map_err(fault_of).and_then(|answer| addresses(&answer));
+    let (v4, v6) = match (v4, v6) {
+        (Ok(v4), Ok(v6)) => (v4, v6),
+        (Ok(some), Err(_)) | (Err(_), Ok(some)) if !some.is_empty() => (some, Vec::new()),
+        (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+    };
+    let addresses: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
+    if addresses.is_empty() {
+        return Err(LookupFault::NotResolved { no_such_name: false });
+    }
+    Ok(Found { addresses, source: Source::Dns })
 }
 
 /// Both answers; once one has addresses, the other is only waited for a little longer, since

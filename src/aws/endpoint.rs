@@ -41,11 +41,23 @@ impl Endpoint {
         if host.is_empty() || host.contains("..") {
             return Err("it names no host");
         }
+        let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err("its port is no number from 1 to 65535");
+        }
         if tls && ServerName::try_from(host.as_str()).is_err() {
             return Err("no certificate can be for its host");
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self { host, port, tls, uri })
+    }
+
+    /// The endpoint as it may be printed: scheme, host and port, since a path or a query may hold
+    /// anything.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        format!("{}://{authority}", if self.tls { "https" } else { "http" })
     }
 
     /// Whether the host is this very machine's loopback.
@@ -115,6 +127,10 @@ mod tests {
             "https://",
             "https://u:p@x",
             "https://sts..amazonaws.com",
+            "https://h:99999",
+            "https://h:abc",
+            "https://h:0",
+            "https://user:s3cr3t/pw@h",
             "https://a b",
         ] {
             assert!(Endpoint::parse(url).is_err(), "{url}");

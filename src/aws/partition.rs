@@ -110,6 +110,18 @@ impl Partition {
     }
 }
 
+/// The region that one of AWS's own hosts serves, as its name says it; `sts.amazonaws.com`, which
+/// names none, is in us-east-1.
+#[must_use]
+pub fn region_of_host(host: &str) -> Option<&str> {
+    if host.trim_end_matches('.').eq_ignore_ascii_case("sts.amazonaws.com") {
+        return Some("us-east-1");
+    }
+    let is_region =
+        |label: &&str| Partition::of_region(label).is_some() && label.ends_with(|c: char| c.is_ascii_digit());
+    host.split('.').find(is_region).filter(|_| Partition::owns_host(host))
+}
+
 /// The region in the URL of an EKS cluster's issuer, `https://oidc.eks.REGION.SUFFIX/id/ID`, also
 /// in its dual-stack form `https://oidc-eks.REGION.api.aws/id/ID`.
 #[must_use]
@@ -122,7 +134,7 @@ pub fn region_of_issuer(issuer: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Partition, region_of_issuer};
+    use super::{Partition, region_of_host, region_of_issuer};
 
     #[test]
     fn regions_and_their_partitions() {
@@ -151,6 +163,21 @@ mod tests {
             ("https://kubernetes.default.svc", None),
         ] {
             assert_eq!(region_of_issuer(issuer), region, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn the_region_of_a_host() {
+        for (host, region) in [
+            ("sts.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("sts-fips.us-east-1.amazonaws.com", Some("us-east-1")),
+            ("sts.amazonaws.com", Some("us-east-1")),
+            ("sts.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("vpce-0a1b-2c.sts.eu-west-1.vpce.amazonaws.com", Some("eu-west-1")),
+            ("sts.eu-west-1.evil.example", None),
+            ("localhost", None),
+        ] {
+            assert_eq!(region_of_host(host), region, "{host}");
         }
     }
 

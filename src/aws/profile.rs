@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::pod::{Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 1 << 20;
+const LONGEST_FILE: usize = 128 << 10;
 
 /// The keys that make a profile a source of credentials.
 /// Source: the AWS SDKs and Tools reference guide, settings of the shared files.

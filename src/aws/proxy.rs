@@ -29,55 +29,70 @@ impl Proxy {
     }
 }
 
-/// A proxy variable that is no URL of an HTTP proxy.
+/// A proxy variable that is no URL of an HTTP proxy. Its value is not kept: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadProxy {
     /// The variable.
     pub variable: &'static str,
-    /// Its value.
-    pub value: String,
 }
 
-/// The proxy for an endpoint, by the variables that curl and the AWS SDKs read.
+/// The proxy for an endpoint, by the variables that the AWS SDKs read.
 ///
 /// # Errors
 /// If the variable that decides names no HTTP proxy.
 pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, BadProxy> {
-    let variables: [&'static str; 4] = if endpoint.scheme_str() == Some("http") {
-        ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"]
+    let variables: [&'static str; 2] = if endpoint.scheme_str() == Some("http") {
+        ["http_proxy", "HTTP_PROXY"]
     } else {
-        ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        ["HTTPS_PROXY", "https_proxy"]
     };
     let Some((variable, value)) = variables.into_iter().find_map(|name| Some((name, pod.filled(name)?)))
     else {
         return Ok(None);
     };
-    let bad = || BadProxy { variable, value: value.clone() };
-    let everywhere = Matcher::builder().all(value.clone()).build();
-    if everywhere.intercept(endpoint).is_none() {
-        return Err(bad());
-    }
     let except = pod.filled("NO_PROXY").or_else(|| pod.filled("no_proxy")).unwrap_or_default();
-    let Some(found) = Matcher::builder().all(value.clone()).no(except).build().intercept(endpoint) else {
+    // The library knows `.amazonaws.com` and not `*.amazonaws.com`, which Go takes for the same.
+    let except = except.replace("*.", ".");
+    if Matcher::builder().all("http://any").no(except).build().intercept(endpoint).is_none() {
         return Ok(None);
+    }
+    proxy(variable, value.trim()).map(Some).ok_or(BadProxy { variable })
+}
+
+fn proxy(variable: &'static str, value: &str) -> Option<Proxy> {
+    let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+    let tls = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
+        _ => return None,
     };
-    let tls = match found.uri().scheme_str() {
-        Some("http") => false,
-        Some("https") => true,
-        _ => return Err(bad()),
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if authority.contains(['/', '?', '#', '\\']) || authority.contains(char::is_whitespace) {
+        return None;
+    }
+    let found = Uri::try_from(format!("http://{host_and_port}")).ok()?;
+    let found = found.authority()?;
+    let after_host = host_and_port.strip_prefix(found.host())?;
+    let port = match (after_host.is_empty(), found.port_u16()) {
+        (true, _) => {
+            if tls {
+                443
+            } else {
+                80
+            }
+        }
+        (false, Some(port)) if port > 0 => port,
+        (false, _) => return None,
     };
-    let host = found.uri().host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
-    let authorization = found.basic_auth().cloned().map(|mut value| {
+    let host = found.host().trim_matches(['[', ']']).to_owned();
+    let endpoint = Uri::from_static("https://any");
+    let intercept = Matcher::builder().all(format!("{scheme}://{authority}")).build().intercept(&endpoint)?;
+    let authorization = intercept.basic_auth().cloned().map(|mut value| {
         value.set_sensitive(true);
         value
     });
-    Ok(Some(Proxy {
-        variable,
-        host,
-        port: found.uri().port_u16().unwrap_or(if tls { 443 } else { 80 }),
-        tls,
-        authorization,
-    }))
+    (!host.is_empty()).then_some(Proxy { variable, host, port, tls, authorization })
 }
 
 #[cfg(test)]
@@ -99,22 +114,27 @@ mod tests {
 
     #[test]
     fn the_variables_decide() {
+        let https = |value| [("HTTPS_PROXY", value), ("UNUSED", "")];
+        let but = |value, except| [("HTTPS_PROXY", value), ("NO_PROXY", except)];
         for (variables, expected) in [
-            (&[][..], Ok(None)),
-            (&[("HTTP_PROXY", "http://p:1")][..], Ok(None)),
-            (&[("HTTPS_PROXY", "http://p:3128")][..], Ok(Some("http://p:3128 false".to_owned()))),
-            (&[("https_proxy", "p:3128")][..], Ok(Some("http://p:3128 false".to_owned()))),
-            (&[("ALL_PROXY", "http://u:w@p:3128")][..], Ok(Some("http://p:3128 true".to_owned()))),
-            (&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", ".amazonaws.com")][..], Ok(None)),
-            (&[("HTTPS_PROXY", "http://p:1"), ("no_proxy", "*")][..], Ok(None)),
-            (
-                &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", "10.0.0.0/8")][..],
-                Ok(Some("http://p:1 false".to_owned())),
-            ),
-            (&[("HTTPS_PROXY", "socks5://p:1")][..], Err("HTTPS_PROXY")),
-            (&[("HTTPS_PROXY", "::not a url::")][..], Err("HTTPS_PROXY")),
+            ([("HTTP_PROXY", "http://p:1"), ("ALL_PROXY", "socks5://p:1")], Ok(None)),
+            ([("https_proxy", "p:3128"), ("UNUSED", "")], Ok(Some("http://p:3128 false".to_owned()))),
+            (https("http://p:3128"), Ok(Some("http://p:3128 false".to_owned()))),
+            (https(" http://u:w@p:3128/\n"), Ok(Some("http://p:3128 true".to_owned()))),
+            (https("https://p"), Ok(Some("https://p:443 false".to_owned()))),
+            (https("http://[::1]:3128"), Ok(Some("http://::1:3128 false".to_owned()))),
+            (but("http://p:1", ".amazonaws.com"), Ok(None)),
+            (but("http://p:1", "*.amazonaws.com"), Ok(None)),
+            (but("socks5://p:1", "*"), Ok(None)),
+            (but("http://p:1", "10.0.0.0/8"), Ok(Some("http://p:1 false".to_owned()))),
+            (https("socks5://p:1"), Err("HTTPS_PROXY")),
+            (https("::not a url::"), Err("HTTPS_PROXY")),
+            (https("http://p:99999"), Err("HTTPS_PROXY")),
+            (https("http://bob:pa/ss@p:1"), Err("HTTPS_PROXY")),
+            (https("http:/user:pw@h:1"), Err("HTTPS_PROXY")),
+            (https("http://user:s3cr3t pw@h:1"), Err("HTTPS_PROXY")),
         ] {
-            assert_eq!(choose(variables), expected, "{variables:?}");
+            assert_eq!(choose(&variables), expected, "{variables:?}");
         }
     }
 }

@@ -172,6 +172,7 @@ pub struct Sts {
     link: Link,
     url: String,
     region: String,
+    sent: Vec<Secret>,
 }
 
 /// What came of a call.
@@ -234,13 +235,19 @@ impl Sts {
     /// STS at this URL, signed for this region.
     #[must_use]
     pub fn new(pod: &Pod, link: Link, url: String, region: String) -> Self {
-        Self { pod: PodClock(pod.clone()), link, url, region }
+        Self { pod: PodClock(pod.clone()), link, url, region, sent: Vec::new() }
     }
 
     /// The same over another connection.
     #[must_use]
     pub fn over(&self, link: Link) -> Self {
-        Self { pod: self.pod.clone(), link, url: self.url.clone(), region: self.region.clone() }
+        Self {
+            pod: self.pod.clone(),
+            link,
+            url: self.url.clone(),
+            region: self.region.clone(),
+            sent: self.sent.clone(),
+        }
     }
 
     fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
@@ -261,12 +268,13 @@ impl Sts {
 
     /// Trades the token for credentials of the role that may do nothing.
     pub async fn assume(
-        &self,
+        &mut self,
         role_arn: &str,
         token: &Secret,
         session_name: &str,
         until: Instant,
     ) -> Reply<Session> {
+        self.sent.extend(token.expose().split('.').map(|part| Secret::new(part.to_owned())));
         let call = self
             .client(None)
             .assume_role_with_web_identity()
@@ -276,7 +284,7 @@ impl Sts {
             .policy(SESSION_POLICY)
             .duration_seconds(SESSION_SECONDS)
             .send();
-        self.reply(until, call, Some(token), |output| {
+        let reply = self.reply(until, call, |output| {
             let given = output.credentials()?;
             let expires_at = SystemTime::try_from(*given.expiration()).ok();
             let credentials = Credentials::new(
@@ -286,34 +294,46 @@ impl Sts {
                 expires_at,
                 "irsa-probe",
             );
+            let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);
             Some(Session {
                 credentials,
-                assumed_role_arn: output.assumed_role_user().map(|user| user.arn().to_owned()),
-                request_id: aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned),
+                assumed_role_arn: output.assumed_role_user().map(|user| self.clean(user.arn())),
+                request_id: request_id.map(|id| self.clean(id)),
                 expires_at,
             })
-        })
-        .await
+        });
+        let reply = reply.await;
+        if let Ok(session) = &reply.result {
+            let given = &session.credentials;
+            let given = [Some(given.access_key_id()), Some(given.secret_access_key()), given.session_token()];
+            self.sent.extend(given.into_iter().flatten().map(|secret| Secret::new(secret.to_owned())));
+        }
+        reply
     }
 
     /// Asks STS whose credentials these are.
     pub async fn caller(&self, session: &Session, until: Instant) -> Reply<Caller> {
         let call = self.client(Some(session.credentials.clone())).get_caller_identity().send();
-        self.reply(until, call, None, |output| {
+        self.reply(until, call, |output| {
+            let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);
             Some(Caller {
-                arn: output.arn()?.to_owned(),
-                account: output.account()?.to_owned(),
-                request_id: aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned),
+                arn: self.clean(output.arn()?),
+                account: self.clean(output.account()?),
+                request_id: request_id.map(|id| self.clean(id)),
             })
         })
         .await
+    }
+
+    /// A text of an answer without what was sent, or given, in secret, should the server echo it.
+    fn clean(&self, text: &str) -> String {
+        self.sent.iter().fold(text.to_owned(), |text, secret| without(&text, secret.expose()))
     }
 
     async fn reply<O, E, T>(
         &self,
         until: Instant,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-        token: Option<&Secret>,
         read: impl FnOnce(O) -> Option<T>,
     ) -> Reply<T>
     where
@@ -324,8 +344,8 @@ impl Sts {
         let head = self.link.take_head();
         let not_sts = |status, length| CallFault::NotSts {
             status,
-            content_type: head.content_type.clone(),
-            server: head.server.clone(),
+            content_type: head.content_type.as_deref().map(|kind| self.clean(kind)),
+            server: head.server.as_deref().map(|name| self.clean(name)),
             length,
         };
         let result = match outcome {
@@ -334,11 +354,11 @@ impl Sts {
             Ok(Err(error)) => Err(match error.raw_response() {
                 Some(raw) => {
                     let (status, length) = (raw.status().as_u16(), raw.body().bytes().map_or(0, <[u8]>::len));
-                    let request_id = raw.headers().get("x-amzn-requestid").map(str::to_owned);
+                    let request_id = raw.headers().get("x-amzn-requestid").map(|id| self.clean(id));
                     match error.code().map(str::to_owned).or_else(|| code_of_status(status)) {
                         Some(code) => CallFault::Refused(Refusal {
-                            code: without(token, &code),
-                            message: without(token, error.message().unwrap_or_default()),
+                            code: self.clean(&code),
+                            message: self.clean(error.message().unwrap_or_default()),
                             status,
                             request_id,
                             at,
@@ -363,16 +383,24 @@ fn code_of_status(status: u16) -> Option<String> {
     matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"))
 }
 
-/// The text without the token, should a hostile server echo it.
-fn without(token: Option<&Secret>, text: &str) -> String {
-    let Some(token) = token else {
+/// The fewest characters of a secret that are taken for it, when a text was cut.
+const TELLING: usize = 16;
+
+/// The text without the secret, and without as much of its beginning as stands there.
+fn without(text: &str, secret: &str) -> String {
+    let Some(start) = secret.get(..TELLING.min(secret.len())).filter(|start| start.len() >= 8) else {
         return text.to_owned();
     };
-    token
-        .expose()
-        .split('.')
-        .filter(|part| part.len() >= 8)
-        .fold(text.to_owned(), |text, part| text.replace(part, "[not shown]"))
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, found)) = rest.find(start).map(|at| rest.split_at(at)) {
+        let same = found.chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let length = same.map(|(c, _)| c.len_utf8()).sum();
+        clean.push_str(before);
+        clean.push_str("[not shown]");
+        rest = found.split_at(length).1;
+    }
+    clean + rest
 }
 
 /// The reason for which the transport gave up, somewhere in the chain of errors.
@@ -390,11 +418,19 @@ fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Op
 #[cfg(test)]
 mod tests {
     use super::without;
-    use crate::shown::Secret;
 
     #[test]
-    fn an_echoed_token_is_taken_out() {
-        let token = Secret::new("aaaaaaaaaa.bbbbbbbbbb.cccccccccc".to_owned());
-        assert_eq!(without(Some(&token), "bad bbbbbbbbbb and cccccccccc"), "bad [not shown] and [not shown]");
+    fn an_echoed_secret_is_taken_out() {
+        let secret = "c2lnbmF0dXJlLW9mLXRoZS10b2tlbg";
+        for (text, expected) in [
+            ("nothing", "nothing"),
+            ("bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg!", "bad [not shown]!"),
+            ("cut c2lnbmF0dXJlLW9mLX", "cut [not shown]"),
+            ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown] [not shown]"),
+            ("c2lnbmF0", "c2lnbmF0"),
+        ] {
+            assert_eq!(without(text, secret), expected);
+        }
+        assert_eq!(without("a ab", "ab"), "a ab", "what is too short to be a secret is left");
     }
 }

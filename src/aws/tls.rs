@@ -60,6 +60,12 @@ pub enum TrustFault {
 }
 
 impl Trust {
+    /// No certificate is needed where no TLS is spoken.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { roots: Arc::new(RootCertStore::empty()), source: "nothing".to_owned() }
+    }
+
     /// The certificates that `AWS_CA_BUNDLE` or `SSL_CERT_FILE` names, else the system's.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ pub async fn observe(
     let wished = pod.filled(SESSION_NAME);
     let pod_name = token.claims.bound.pod.clone().or_else(|| pod.filled("HOSTNAME"));
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
-    let sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.region.clone());
+    let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();
     let reply = sts.assume(&role.text, &token.text, &session_name, budget.until()).await;
     Asked {
@@ -102,7 +102,7 @@ pub async fn observe(
             role: role.clone(),
             claims: token.claims.clone(),
             session_name,
-            region: Some(endpoint.region.clone()),
+            region: Some(endpoint.signing_region.clone()),
         },
         sts,
         host: endpoint.endpoint.host.clone(),

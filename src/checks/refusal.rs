@@ -1,7 +1,7 @@
 //! The table from STS's errors to names: the code first, then the words, old and new.
 
 use crate::checks::token::is_for_the_api;
-use crate::checks::token_fresh::is_skewed;
+use crate::checks::token_fresh::{LEEWAY, is_skewed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sts::{
     AssumeRoleNotAuthorized, CredentialsRejected, IdentityTokenRejected, IdpUnreachable,
@@ -11,6 +11,7 @@ use crate::diagnosis::sts::{
 };
 use crate::diagnosis::token::{
     ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken, TokenNotAJwt,
+    TokenNotYetValid,
 };
 
 /// Which of the two calls was refused.
@@ -36,9 +37,8 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             | "RequestLimitExceeded"
             | "TooManyRequestsException",
         ) => Throttled(refused()).into(),
-        (_, _) if refusal.status == 429 => Throttled(refused()).into(),
         (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
-        (_, _) if refusal.status >= 500 => StsFault(refused()).into(),
+        (_, _) if refusal.status >= 500 || refusal.status == 429 => StsFault(refused()).into(),
         (_, "AccessDenied" | "AccessDeniedException") if said("vpc endpoint policy") => {
             VpcEndpointPolicyDenied(refused()).into()
         }
@@ -53,11 +53,10 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
         (Call::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
             IdpUnreachable(refused()).into()
         }
-        (Call::Assume, "IDPRejectedClaim" | "IDPRejectedClaimException") => {
-            IdentityTokenRejected(refused()).into()
-        }
         (Call::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
-            if said("no openidconnect provider found") {
+            if is_for_the_api(&request.claims) {
+                TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
+            } else if said("no openidconnect provider found") {
                 OidcProviderMissing(refused()).into()
             } else if said("retrieve verification key") {
                 VerificationKeyUnavailable(refused()).into()
@@ -67,12 +66,10 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
                 TokenNotAJwt { fault: NotAJwt::SaysSts(refusal.message.clone()) }.into()
             } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:") {
                 TokenClaimMissing { claim: claim.trim().to_owned(), should_be: None }.into()
-            } else if is_for_the_api(&request.claims) {
-                TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
             } else if said("incorrect token audience") {
                 OidcProviderAudienceMissing(refused()).into()
             } else {
-                IdentityTokenRejected(refused()).into()
+                out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
             }
         }
         (Call::Assume, "ValidationError" | "ValidationException") => {
@@ -134,6 +131,19 @@ fn expired(request: &Request, refusal: &Refusal) -> Diagnosis {
             witness: ExpiryWitness::Sts(refusal.message.clone()),
         }
         .into(),
+    }
+}
+
+/// What STS's own clock shows of a token that STS rejects without saying why.
+fn out_of_time(request: &Request, refusal: &Refusal) -> Option<Diagnosis> {
+    let (claims, server) = (&request.claims, refusal.server_time?);
+    let valid_from = claims.not_before.unwrap_or(claims.issued_at);
+    if claims.expires_at <= server {
+        Some(expired(request, refusal))
+    } else if valid_from > server + LEEWAY {
+        Some(TokenNotYetValid { valid_from, now: server, by_sts: true }.into())
+    } else {
+        None
     }
 }
 
@@ -251,7 +261,7 @@ mod tests {
                 "IDPRejectedClaim",
                 403,
                 "graph.facebook.com: graph.facebook.com responded with HTTP/1.1 400 Bad Request",
-                "IdentityTokenRejected",
+                "Unclassified",
             ),
             ("IDPCommunicationError", 400, "", "IdpUnreachable"),
             (
@@ -292,7 +302,8 @@ mod tests {
             ("InternalFailure", 500, "", "StsFault"),
             ("ServiceUnavailable", 503, "", "StsFault"),
             ("HTTP 503", 503, "", "StsFault"),
-            ("HTTP 429", 429, "", "Throttled"),
+            ("HTTP 429", 429, "", "StsFault"),
+            ("Throttling", 429, "", "Throttled"),
             ("NoSuchThing", 418, "", "Unclassified"),
         ] {
             assert_eq!(assume(code, status, message), expected, "{code} {message}");
@@ -304,6 +315,13 @@ mod tests {
         let audience = "Incorrect token audience";
         assert_eq!(named(Call::Assume, API, "InvalidIdentityToken", 400, audience, 0), "TokenIsApiToken");
         assert_eq!(named(Call::Assume, PROJECTED, "ExpiredTokenException", 400, "", 200_000), "ClockSkewed");
+        let merged = "The web identity token provided could not be validated.";
+        assert_eq!(
+            named(Call::Assume, PROJECTED, "InvalidIdentityToken", 400, merged, 200_000),
+            "ClockSkewed"
+        );
+        let missing = "No OpenIDConnect provider found in your account";
+        assert_eq!(named(Call::Assume, API, "InvalidIdentityToken", 400, missing, 0), "TokenIsApiToken");
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The role ARN is well-formed.
+//! The role ARN is well-formed, and the expected one.
 
 use crate::aws::arn::{self, RoleArn};
+use crate::diagnosis::identity::RoleArnUnexpected;
 use crate::diagnosis::role_arn::RoleArnMalformed;
 use crate::evidence::Evidence;
 use crate::run::{Observed, Verdict};
@@ -14,11 +15,14 @@ impl Observed for RoleArn {
     }
 }
 
-/// Judges the text.
+/// Judges the text, and whether it is the role that is expected, if one is.
 #[must_use]
-pub fn judge(text: &str) -> Verdict<RoleArn> {
-    match arn::parse(text) {
-        Ok(role) => Verdict::Pass(role),
-        Err(fault) => Verdict::fail(RoleArnMalformed { text: text.to_owned(), fault }),
+pub fn judge(text: &str, expected: Option<&str>) -> Verdict<RoleArn> {
+    match (arn::parse(text), expected) {
+        (Err(fault), _) => Verdict::fail(RoleArnMalformed { text: text.to_owned(), fault }),
+        (Ok(_), Some(expected)) if expected != text => {
+            Verdict::fail(RoleArnUnexpected { found: text.to_owned(), expected: expected.to_owned() })
+        }
+        (Ok(role), _) => Verdict::Pass(role),
     }
 }

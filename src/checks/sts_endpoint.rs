@@ -2,7 +2,7 @@
 
 use crate::aws::arn::RoleArn;
 use crate::aws::endpoint::{self, Endpoint};
-use crate::aws::partition::{Partition, region_of_issuer};
+use crate::aws::partition::{Partition, region_of_host, region_of_issuer};
 use crate::aws::profile::Profiles;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::endpoint::{
@@ -32,15 +32,37 @@ pub struct Settings {
     pub regional_endpoints: Option<String>,
 }
 
+/// The kinds of endpoint that a region may offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// One that keeps to FIPS 140.
+    pub fips: bool,
+    /// One with IPv6 addresses, too.
+    pub dual_stack: bool,
+}
+
+impl Options {
+    /// The variables that ask for them.
+    #[must_use]
+    pub fn variables(self) -> Vec<&'static str> {
+        let asked = [(self.fips, "AWS_USE_FIPS_ENDPOINT"), (self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT")];
+        asked.into_iter().filter(|(asked, _)| *asked).map(|(_, variable)| variable).collect()
+    }
+}
+
 /// Where STS is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StsEndpoint {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The region, for the signature.
+    /// The region that is set.
     pub region: String,
     /// Where the region was set.
     pub region_source: &'static str,
+    /// The region that the called host serves, for the signature.
+    pub signing_region: String,
+    /// The kind of endpoint that was asked for.
+    pub options: Options,
     /// Where the endpoint was set, if not by the region.
     pub source: Option<&'static str>,
     /// `AWS_STS_REGIONAL_ENDPOINTS`.
@@ -49,12 +71,16 @@ pub struct StsEndpoint {
 
 impl Observed for StsEndpoint {
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("endpoint", &self.endpoint.uri.to_string())
+        let evidence = Evidence::new()
+            .text("endpoint", &self.endpoint.shown())
             .value("endpoint_source", self.source.unwrap_or("the region"))
             .text("region", &self.region)
             .value("region_source", self.region_source)
-            .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref())
+            .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref());
+        match self.options.variables() {
+            options if options.is_empty() => evidence,
+            options => evidence.texts("endpoint_options", &options),
+        }
     }
 }
 
@@ -133,18 +159,23 @@ pub async fn judge(
         }
     };
     if !endpoint.tls && !endpoint.is_loopback() {
-        warnings.push(EndpointInsecure { url }.into());
+        warnings.push(EndpointInsecure { url: endpoint.shown() }.into());
     }
-    match partitions(&region, role, of_issuer) {
-        // An emulator may serve any partition; AWS's own endpoints serve one.
-        Some(mismatch) if mismatch.role != mismatch.region.1 && Partition::owns_host(&endpoint.host) => {
+    // Where one of AWS's own hosts is called, that host decides; an emulator may serve any partition.
+    let served = region_of_host(&endpoint.host).map(str::to_owned);
+    match partitions(served.as_deref().unwrap_or(&region), role, of_issuer) {
+        Some(mismatch) if mismatch.role != mismatch.region.1 && served.is_some() => {
             return Verdict::fail(mismatch);
         }
         Some(mismatch) => warnings.push(mismatch.into()),
         None => {}
     }
+    let signing_region = served.unwrap_or_else(|| region.clone());
+    let options = Options { fips: settings.fips, dual_stack: settings.dual_stack };
     let regional_endpoints = settings.regional_endpoints;
-    Verdict::holds(StsEndpoint { endpoint, region, region_source, source, regional_endpoints }, warnings)
+    let found =
+        StsEndpoint { endpoint, region, region_source, signing_region, source, options, regional_endpoints };
+    Verdict::holds(found, warnings)
 }
 
 /// The partitions of the role, the region and the issuer, if they are not all one.
@@ -199,6 +230,13 @@ mod tests {
             (region("eu-west-1"), china, None, vec!["fails", "PartitionMismatch"]),
             (region("cn-north-1"), china, Some(&claims), vec!["PartitionMismatch"]),
             (url("http://127.0.0.1:5000"), china, None, vec!["PartitionMismatch"]),
+            (
+                url("https://sts.cn-north-1.amazonaws.com.cn"),
+                commercial,
+                None,
+                vec!["fails", "PartitionMismatch"],
+            ),
+            (url("https://sts.cn-north-1.amazonaws.com.cn"), china, None, vec![]),
             (url("http://127.0.0.1:5000"), commercial, None, vec![]),
             (url("http://sts.example"), commercial, None, vec!["EndpointInsecure"]),
             (url("sts.example"), commercial, None, vec!["fails", "EndpointMalformed"]),

@@ -24,6 +24,7 @@ use crate::run::{Budget, Observed, Verdict};
 pub struct Tried {
     host: String,
     port: u16,
+    options: Vec<&'static str>,
     result: Result<(Connected, Option<Proxy>), Obstacle>,
 }
 
@@ -78,10 +79,15 @@ impl Observed for Connection {
 
 /// Opens a connection to STS.
 pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget: Budget) -> Tried {
+    let options = endpoint.options.variables();
     let endpoint = &endpoint.endpoint;
     let result = async {
-        let trust = Trust::load(pod, &wanted.system_roots, budget.until()).await.map_err(Obstacle::Trust)?;
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?;
+        let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
+            Trust::load(pod, &wanted.system_roots, budget.until()).await.map_err(Obstacle::Trust)?
+        } else {
+            Trust::nobody()
+        };
         let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         match connect::open(pod, &route, budget).await {
@@ -91,13 +97,13 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget:
             }
         }
     };
-    Tried { host: endpoint.host.clone(), port: endpoint.port, result: result.await }
+    Tried { host: endpoint.host.clone(), port: endpoint.port, options, result: result.await }
 }
 
 /// Judges what came of it.
 #[must_use]
 pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
-    let Tried { host, port, result } = tried;
+    let Tried { host, port, options, result } = tried;
     match result {
         Ok((connected, proxy)) => {
             let reached = Reached {
@@ -113,18 +119,22 @@ pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
             Verdict::fail(CaBundleUnusable { variable, path, fault })
         }
         Err(Obstacle::Trust(TrustFault::NoRoots { tried })) => Verdict::fail(TrustRootsMissing { tried }),
-        Err(Obstacle::ProxyVariable(BadProxy { variable, value })) => {
-            Verdict::fail(ProxyMalformed { variable, value })
-        }
+        Err(Obstacle::ProxyVariable(BadProxy { variable })) => Verdict::fail(ProxyMalformed { variable }),
         Err(Obstacle::Way { fault, proxy, servers, roots }) => {
-            Verdict::Fail(name(host, port, fault, proxy.as_ref(), servers, roots, now))
+            Verdict::Fail(name(Target { host, port, options }, fault, proxy.as_ref(), servers, roots, now))
         }
     }
 }
 
-fn name(
+/// What was to be reached.
+struct Target {
     host: String,
     port: u16,
+    options: Vec<&'static str>,
+}
+
+fn name(
+    Target { host, port, options }: Target,
     fault: ConnectFault,
     proxy: Option<&Proxy>,
     servers: Vec<SocketAddr>,
@@ -144,7 +154,7 @@ fn name(
         ConnectFault::Lookup { host: looked_up, fault: LookupFault::NotResolved { no_such_name } } => {
             match proxy {
                 Some(proxy) => through(proxy, ProxyFault::NameNotResolved).into(),
-                None => StsNameNotResolved { host: looked_up, servers, no_such_name }.into(),
+                None => StsNameNotResolved { host: looked_up, servers, no_such_name, options }.into(),
             }
         }
         ConnectFault::Tcp { addresses, fault } => match fault {

@@ -87,13 +87,12 @@ fn diagnosis_of(fault: TokenFault) -> Diagnosis {
     }
 }
 
-/// Whether the token is meant for the Kubernetes API, as the ordinary one of a pod is.
+/// Whether the token is meant for the Kubernetes API and not for STS, as the ordinary one of a pod is.
 #[must_use]
 pub fn is_for_the_api(claims: &Claims) -> bool {
-    claims
-        .audience
-        .iter()
-        .any(|audience| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc"))
+    let is_api =
+        |audience: &String| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc");
+    claims.audience.iter().any(is_api) && !claims.audience.iter().any(|audience| audience == USUAL_AUDIENCE)
 }
 
 /// What an audience without the usual one probably was meant to be.

@@ -16,7 +16,7 @@ use crate::token::Claims;
 /// more than 15 minutes, for some services 5.
 pub const MOST_SKEW: Duration = Duration::from_secs(300);
 /// What the clocks of a node and of the API server may differ without a word.
-const LEEWAY: Duration = Duration::from_secs(60);
+pub const LEEWAY: Duration = Duration::from_secs(60);
 /// The kubelet replaces a token when 80 % of its life or this much has passed.
 /// Source: Kubernetes, `pkg/kubelet/token`.
 const LATEST_ROTATION: Duration = Duration::from_secs(24 * 3600);

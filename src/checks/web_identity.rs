@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnosis::identity::{
-    NotInjected, PodIdentityOnly, RoleArnUnexpected, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty,
-    TokenFileVarMissing,
+    NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty, TokenFileVarMissing,
 };
 use crate::evidence::Evidence;
 use crate::plan::Wanted;
@@ -40,29 +39,27 @@ impl Observed for WebIdentity {
 /// Judges the two variables, or what the flags say in their place.
 #[must_use]
 pub fn judge(pod: &Pod, wanted: &Wanted, api_claims: Option<&Claims>) -> Verdict<WebIdentity> {
-    let role_arn = wanted.role_arn.clone().or_else(|| pod.variable(ROLE_ARN));
-    let token_file = wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE).map(PathBuf::from));
-    let (role_arn, token_file) = match (role_arn, token_file) {
-        (None, None) => return absent(pod, api_claims),
-        (None, Some(_)) => return Verdict::fail(RoleArnVarMissing),
-        (Some(_), None) => return Verdict::fail(TokenFileVarMissing),
-        (Some(role_arn), _) if role_arn.is_empty() => return Verdict::fail(RoleArnVarEmpty),
-        (_, Some(token_file)) if token_file.as_os_str().is_empty() => {
-            return Verdict::fail(TokenFileVarEmpty);
-        }
-        (Some(role_arn), Some(token_file)) => (role_arn, token_file),
-    };
-    match &wanted.expect_role_arn {
-        Some(expected) if *expected != role_arn => {
-            Verdict::fail(RoleArnUnexpected { found: role_arn, expected: expected.clone() })
-        }
-        _ => Verdict::Pass(WebIdentity { role_arn, token_file }),
+    let of_pod = (pod.variable(ROLE_ARN), pod.raw_variable(TOKEN_FILE).map(PathBuf::from));
+    let role_arn = wanted.role_arn.clone().or_else(|| of_pod.0.clone());
+    let token_file = wanted.token_file.clone().or_else(|| of_pod.1.clone());
+    if role_arn.as_ref().is_some_and(String::is_empty) {
+        return Verdict::fail(RoleArnVarEmpty);
+    }
+    if token_file.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+        return Verdict::fail(TokenFileVarEmpty);
+    }
+    match (role_arn, token_file) {
+        (Some(role_arn), Some(token_file)) => Verdict::Pass(WebIdentity { role_arn, token_file }),
+        // One half by a flag alone says nothing of what the pod was given.
+        (Some(_), None) if of_pod.0.is_some() => Verdict::fail(TokenFileVarMissing),
+        (None, Some(_)) if of_pod.1.is_some() => Verdict::fail(RoleArnVarMissing),
+        _ => absent(pod, api_claims),
     }
 }
 
 fn absent(pod: &Pod, api_claims: Option<&Claims>) -> Verdict<WebIdentity> {
-    if let Some(uri) = CONTAINER_CREDENTIALS.iter().find_map(|name| pod.filled(name)) {
-        return Verdict::fail(PodIdentityOnly { uri });
+    if let Some(variable) = CONTAINER_CREDENTIALS.into_iter().find(|name| pod.filled(name).is_some()) {
+        return Verdict::fail(PodIdentityOnly { variable });
     }
     Verdict::fail(NotInjected {
         service_account: api_claims.and_then(Claims::service_account),
@@ -80,33 +77,25 @@ mod tests {
 
     #[test]
     fn each_combination_of_variables() {
-        let expect = |arn: &str| Wanted { expect_role_arn: Some(arn.to_owned()), ..Wanted::default() };
-        let flags =
-            Wanted { role_arn: Some("a".to_owned()), token_file: Some("/t".into()), ..Wanted::default() };
+        let role = || Wanted { role_arn: Some("a".to_owned()), ..Wanted::default() };
+        let flags = || Wanted { token_file: Some("/t".into()), ..role() };
+        let none = Wanted::default;
         let uri = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+        let (arn, file) = (("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"));
+        let (no_arn, no_file) = (("AWS_ROLE_ARN", ""), ("AWS_WEB_IDENTITY_TOKEN_FILE", ""));
         for (variables, wanted, expected) in [
-            (&[][..], Wanted::default(), Some("NotInjected")),
-            (&[], flags.clone(), None),
-            (&[uri], Wanted::default(), Some("PodIdentityOnly")),
-            (&[("AWS_ROLE_ARN", "a")], Wanted::default(), Some("TokenFileVarMissing")),
-            (&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], Wanted::default(), Some("RoleArnVarMissing")),
-            (
-                &[("AWS_ROLE_ARN", ""), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")],
-                Wanted::default(),
-                Some("RoleArnVarEmpty"),
-            ),
-            (
-                &[("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "")],
-                Wanted::default(),
-                Some("TokenFileVarEmpty"),
-            ),
-            (&[("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), uri], Wanted::default(), None),
-            (&[("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], expect("a"), None),
-            (
-                &[("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")],
-                expect("b"),
-                Some("RoleArnUnexpected"),
-            ),
+            (&[][..], none(), Some("NotInjected")),
+            (&[], role(), Some("NotInjected")),
+            (&[], flags(), None),
+            (&[uri], none(), Some("PodIdentityOnly")),
+            (&[arn], none(), Some("TokenFileVarMissing")),
+            (&[file], none(), Some("RoleArnVarMissing")),
+            (&[file], role(), None),
+            (&[no_arn], none(), Some("RoleArnVarEmpty")),
+            (&[no_file], none(), Some("TokenFileVarEmpty")),
+            (&[no_arn, file], none(), Some("RoleArnVarEmpty")),
+            (&[arn, no_file], none(), Some("TokenFileVarEmpty")),
+            (&[arn, file, uri], none(), None),
         ] {
             let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
             let found = match judge(&pod, &wanted, None) {

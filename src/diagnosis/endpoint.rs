@@ -184,12 +184,23 @@ pub struct EndpointMalformed {
     pub fault: &'static str,
 }
 
+impl EndpointMalformed {
+    /// The text, unless it may hold a password.
+    fn harmless(&self) -> String {
+        if self.url.contains(['@', '?', '#', '=']) {
+            "a text that is not shown, since it may hold a password".to_owned()
+        } else {
+            format!("\"{}\"", shown(&self.url))
+        }
+    }
+}
+
 impl Entry for EndpointMalformed {
     const CLASS: Class = Class::Misconfigured;
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        format!("{} is \"{}\", and {}.", self.source, shown(&self.url), self.fault)
+        format!("{} is {}, and {}.", self.source, self.harmless(), self.fault)
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -201,7 +212,7 @@ impl Entry for EndpointMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("endpoint", &self.url).text("endpoint_source", &self.source)
+        Evidence::new().text("endpoint_source", &self.source)
     }
 }
 

@@ -43,7 +43,8 @@ impl Entry for NotInjected {
         format!(
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
              pod was admitted, no identity was injected{whose}. Either the service account had no \
-             role annotation at that moment, or the webhook did not see the pod. Injection happens \
+             role annotation at that moment, or this container is left out (eks.amazonaws.com/skip-containers), or \
+             the webhook did not see the pod or the annotation. Injection happens \
              only when a pod is created, so restarting the container never helps."
         )
     }
@@ -175,8 +176,8 @@ impl Entry for TokenFileVarEmpty {
 /// The pod uses EKS Pod Identity, which is not tested.
 #[derive(Debug, Clone)]
 pub struct PodIdentityOnly {
-    /// The credentials URI it was given.
-    pub uri: String,
+    /// The variable that names the credentials' address, which may itself be a secret.
+    pub variable: &'static str,
 }
 
 impl Entry for PodIdentityOnly {
@@ -203,7 +204,7 @@ impl Entry for PodIdentityOnly {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("credentials_uri", &self.uri)
+        Evidence::new().value("variable", self.variable)
     }
 }
 

@@ -66,15 +66,15 @@ fn addresses_text(addresses: &[IpAddr]) -> String {
 fn way(addresses: &[IpAddr]) -> &'static str {
     match addresses.first().map(|address| Reach::of(*address)) {
         Some(Reach::Private) => {
-            "The address is private, so a VPC endpoint for STS answers for the name: its security group has to \
-             let this pod's addresses in on TCP 443, and it needs a subnet that the pod can reach."
+            "The address is private; for STS that is usually a VPC endpoint's: its security group has to let this \
+             pod's addresses in on TCP 443, and it needs a subnet that the pod can reach."
         }
         Some(Reach::Public) => {
             "The address is public, so the pod's subnet needs a way out (a NAT or internet gateway), or the VPC \
              an interface endpoint for STS with private DNS."
         }
         Some(Reach::Local) => {
-            "The address is on this host, so something local, such as a service mesh or a proxy, answers for STS."
+            "The address is on this host, so something local, such as a service mesh or a proxy, should answer."
         }
         None => "",
     }
@@ -152,8 +152,6 @@ impl Entry for TrustRootsMissing {
 pub struct ProxyMalformed {
     /// The variable.
     pub variable: &'static str,
-    /// Its value.
-    pub value: String,
 }
 
 impl Entry for ProxyMalformed {
@@ -161,7 +159,11 @@ impl Entry for ProxyMalformed {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        format!("{} is \"{}\", and that is not the URL of an HTTP proxy.", self.variable, shown(&self.value))
+        format!(
+            "{} is not the URL of an HTTP proxy. Its value is not shown, since it may hold a password. A SOCKS \
+             proxy, a port that is no number, a path, or a / or space in an unescaped password look like this.",
+            self.variable
+        )
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -256,6 +258,14 @@ impl Entry for ProxyFailed {
         steps
     }
 
+    fn may_pass(&self) -> bool {
+        match self.fault {
+            ProxyFault::NameNotResolved | ProxyFault::NotReached(_) | ProxyFault::TimedOut => true,
+            ProxyFault::Refused(status) => status == 429 || status >= 500,
+            ProxyFault::AuthenticationRequired | ProxyFault::NotAProxy | ProxyFault::Untrusted(_) => false,
+        }
+    }
+
     fn evidence(&self) -> Evidence {
         Evidence::new().text("proxy", &self.proxy).value("proxy_source", self.variable)
     }
@@ -333,6 +343,8 @@ pub struct StsNameNotResolved {
     pub servers: Vec<SocketAddr>,
     /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
     pub no_such_name: bool,
+    /// The variables that ask for a kind of endpoint that not every region has.
+    pub options: Vec<&'static str>,
 }
 
 impl Entry for StsNameNotResolved {
@@ -340,9 +352,17 @@ impl Entry for StsNameNotResolved {
     const OWNER: Owner = Owner::Network;
 
     fn cause(&self) -> String {
+        let why = if self.options.is_empty() {
+            "Either the region or the endpoint is misspelt, or the DNS of this network does not know AWS's names."
+                .to_owned()
+        } else {
+            format!(
+                "{} asks for a kind of endpoint that this region may not have.",
+                self.options.join(" and ")
+            )
+        };
         format!(
-            "The name servers ({}) answer, and say that {} {}. Either the region or the endpoint is misspelt, or \
-             the DNS of this network does not know AWS's names.",
+            "The name servers ({}) answer, and say that {} {}. {why}",
             servers(&self.servers),
             shown(&self.host),
             if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
@@ -350,15 +370,23 @@ impl Entry for StsNameNotResolved {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        let mut steps = Vec::new();
+        if !self.options.is_empty() {
+            steps.push(format!(
+                "Remove {} from the pod, or use a region that has such an endpoint.",
+                self.options.join(" and ")
+            ));
+        }
+        steps.push(
             "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.".to_owned(),
-            format!(
-                "If the name is right, see who should answer for it: in a private cluster, an STS endpoint \
-                 with private DNS, or a forwarder to the VPC's resolver.\n\
-                 kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
-                sh(&self.host)
-            ),
-        ]
+        );
+        steps.push(format!(
+            "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with private \
+             DNS, or a forwarder to the VPC's resolver.\n\
+             kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
+            sh(&self.host)
+        ));
+        steps
     }
 
     fn evidence(&self) -> Evidence {
@@ -617,6 +645,14 @@ pub struct TlsUntrusted {
     pub error: String,
 }
 
+impl TlsUntrusted {
+    /// Whether the certificate names Amazon, and a variable replaced the certificates to trust.
+    fn is_roots_replaced(&self) -> bool {
+        self.roots.contains("(from ")
+            && self.presented.issuer.as_ref().is_some_and(|name| name.contains("Amazon"))
+    }
+}
+
 impl Entry for TlsUntrusted {
     const CLASS: Class = Class::Unreachable;
     const OWNER: Owner = Owner::Network;
@@ -628,9 +664,15 @@ impl Entry for TlsUntrusted {
             .issuer
             .as_ref()
             .map_or_else(|| "by an unknown signer".to_owned(), |issuer| format!("by \"{}\"", shown(issuer)));
+        let meaning = if self.is_roots_replaced() {
+            "The certificate names Amazon, and that file takes the place of the system's certificates: it probably \
+             lacks Amazon's."
+        } else {
+            "AWS's own certificates are signed by Amazon; another signer means that something on the way intercepts \
+             TLS."
+        };
         format!(
-            "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). AWS's own \
-             certificates are signed by Amazon; another signer means that something on the way intercepts TLS.",
+            "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). {meaning}",
             shown(&self.host),
             shown(&self.roots),
             shown(&self.error)
@@ -638,6 +680,12 @@ impl Entry for TlsUntrusted {
     }
 
     fn remedy(&self) -> Vec<String> {
+        if self.is_roots_replaced() {
+            return vec![
+                "Append the public CA certificates to that file, or remove the variable that names it.".to_owned(),
+                "If the file is meant to hold them all, compare it with the one of the ca-certificates package.".to_owned(),
+            ];
+        }
         vec![
             "If your organisation intercepts TLS, mount its CA certificate and name the file in AWS_CA_BUNDLE \
              (and for the application in what its SDK reads)."
@@ -672,10 +720,17 @@ impl Entry for TlsNameMismatch {
 
     fn cause(&self) -> String {
         let names = self.names.iter().take(8).map(|name| shown(name)).collect::<Vec<_>>();
+        if names.is_empty() {
+            return format!(
+                "{} presented a certificate that holds no names of servers, or only a common name, which TLS no \
+                 longer looks at.",
+                shown(&self.host)
+            );
+        }
         format!(
             "{} presented a certificate for {}: the name leads to another server.",
             shown(&self.host),
-            if names.is_empty() { "other names".to_owned() } else { names.join(", ") }
+            names.join(", ")
         )
     }
 

@@ -7,7 +7,7 @@ use crate::aws::arn::RoleArn;
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown, utc};
 use crate::token::Claims;
-use crate::trust_policy::{USUAL_AUDIENCE, needed};
+use crate::trust_policy::{USUAL_AUDIENCE, iam, needed};
 
 /// What was asked for: for which role, with which token, under which session name.
 #[derive(Debug, Clone)]
@@ -161,11 +161,7 @@ refusals! {
                  kubectl -n NAMESPACE annotate serviceaccount SERVICE_ACCOUNT eks.amazonaws.com/audience-".to_owned(),
             );
         }
-        steps.push(format!(
-            "If it is meant, add it:\naws iam add-client-id-to-open-id-connect-provider \
-             --open-id-connect-provider-arn {} --client-id {}",
-            sh(&needed.oidc_provider.arn), sh(&needed.oidc_provider.client_id)
-        ));
+        steps.push(format!("If it is meant, add it:\n{}", needed.commands.add_client_id_to_oidc_provider));
         steps
     };
 
@@ -199,9 +195,8 @@ refusals! {
             format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
             format!(
                 "Replace them by that of the top certificate that the issuer's server presents:\n\
-                 aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {} \
-                 --thumbprint-list THUMBPRINT",
-                sh(&needed.oidc_provider.arn)
+                 {} --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
+                iam(&it.request.role, "update-open-id-connect-provider-thumbprint"), sh(&needed.oidc_provider.arn)
             ),
         ]
     };
@@ -228,11 +223,7 @@ refusals! {
                 it.request.role.account, shown(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
             ),
             format!("If it does not exist, create it:\n{}", needed.commands.create_oidc_provider),
-            format!(
-                "If it exists without the audience, add it:\naws iam add-client-id-to-open-id-connect-provider \
-                 --open-id-connect-provider-arn {} --client-id {}",
-                sh(&needed.oidc_provider.arn), sh(&needed.oidc_provider.client_id)
-            ),
+            format!("If it exists without the audience, add it:\n{}", needed.commands.add_client_id_to_oidc_provider),
             format!(
                 "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
                 sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))

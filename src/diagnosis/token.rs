@@ -338,15 +338,19 @@ impl Entry for TokenExpired {
                 "Only this container's clock says so; STS was not asked or gave no time.".to_owned()
             }
         };
-        let (expired_at, issued_at) = (utc(self.expired_at), utc(self.issued_at));
-        let when = self.now.duration_since(self.expired_at).map_or_else(
-            |_| format!("The token should be valid until {expired_at}"),
-            |ago| format!("The token expired at {expired_at}, {} ago", span(ago)),
-        );
-        format!(
-            "{when}; it was issued at {issued_at}. {witness} The kubelet replaces a projected token at 80 % of its \
-             life, so either the kubelet of this node no longer does, or the file is a copy."
-        )
+        let (expires_at, issued_at) = (utc(self.expired_at), utc(self.issued_at));
+        match self.now.duration_since(self.expired_at) {
+            Ok(ago) => format!(
+                "The token expired at {expires_at}, {} ago; it was issued at {issued_at}. {witness} The kubelet \
+                 replaces a projected token at 80 % of its life, so either the kubelet of this node no longer does, \
+                 or the file is a copy.",
+                span(ago)
+            ),
+            Err(_) => format!(
+                "{witness} By what the token says it is valid until {expires_at}; it was issued at {issued_at}, and \
+                 STS may think that too long ago."
+            ),
+        }
     }
 
     fn remedy(&self) -> Vec<String> {

@@ -339,7 +339,7 @@ impl Entry for TokenFileReadFailed {
             }
         };
         format!(
-            "The token file {} is there and may be read, but reading it failed: {why}.",
+            "Reading the token file {} failed, although no permission forbids it: {why}.",
             path_text(&self.path)
         )
     }

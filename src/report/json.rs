@@ -169,7 +169,7 @@ pub fn line(report: &Report) -> String {
     let sts = facts.endpoint.as_ref().map(|endpoint| {
         let connection = facts.connection.as_ref();
         WireSts {
-            endpoint: text(&endpoint.endpoint.uri.to_string()),
+            endpoint: text(&endpoint.endpoint.shown()),
             region: text(&endpoint.region),
             addresses: connection.map_or_else(Vec::new, |reached| reached.addresses.clone()),
             connected_to: connection.map(|reached| reached.peer.clone()),

@@ -108,13 +108,14 @@ impl Report {
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
+        if self.leniency.observe {
+            return 0;
+        }
         if self.interrupted {
             return INTERRUPTED;
         }
         match self.diagnosis().map(|diagnosis| diagnosis.name().class()) {
-            Some(class) if !self.leniency.observe && !self.leniency.tolerate.contains(&class) => {
-                class.exit_code()
-            }
+            Some(class) if !self.leniency.tolerate.contains(&class) => class.exit_code(),
             _ => 0,
         }
     }

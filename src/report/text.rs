@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::model::{Outcome, Report};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
 use crate::run::{Ending, Step};
 use crate::shown::{shown, utc};
@@ -139,7 +139,7 @@ fn seen(report: &Report, colour: Colour) -> String {
             Some(proxy) => format!(", through the proxy {}", shown(proxy)),
             None => format!(", at {}", reached.peer),
         });
-        rows.push(("STS", format!("{}{at}", shown(&endpoint.endpoint.uri.to_string()))));
+        rows.push(("STS", format!("{}{at}", shown(&endpoint.endpoint.shown()))));
     }
     if let Some(identity) = &facts.identity {
         rows.push(("identity", shown(&identity.arn)));
@@ -217,7 +217,11 @@ fn verdict(report: &Report, colour: Colour) -> String {
         Outcome::Pass => colour.good("This pod gets its role."),
         Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
         Outcome::Fail if report.interrupted => colour.bad("Interrupted."),
-        Outcome::Fail => colour.bad("This pod does not get its role."),
+        Outcome::Fail => colour.bad(match report.diagnosis().map(|diagnosis| diagnosis.name().class()) {
+            Some(Class::NotJudged) => "Whether this pod gets its role is not known.",
+            Some(Class::Unreachable) => "This pod does not get its role now.",
+            _ => "This pod does not get its role.",
+        }),
     };
     format!("{text} Exit code {code}{lenient}{attempts}.")
 }
