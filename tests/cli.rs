@@ -116,6 +116,38 @@ async fn what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_an_attempt_found_is_not_lost_to_one_that_the_deadline_cut_short() {
+    let refused = r#"{ error = { status = 403, code = "AccessDenied", message = "Not authorized to perform sts:AssumeRoleWithWebIdentity" } }"#;
+    let toml = format!("[sts]\nassume = [{refused}, {{ fault = \"hang\" }}]\n");
+    let args = ["--wait", "4s", "--timeout", "4s", "--wait-for-access", "--tolerate", "unreachable"];
+    let finished = run(&toml, &args).await;
+    let report = report(&finished);
+    assert_eq!(
+        (finished.status, &report["diagnosis"]["name"]),
+        (Exit::Code(12), &"AssumeRoleNotAuthorized".into())
+    );
+    assert!(report["attempts"].as_u64() > Some(1), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_fails_for_a_moment_is_tried_again() {
+    let page = "<html>squid</html>";
+    let toml = format!(
+        "[sts]\nassume = [{{ reply = {{ status = 503, body = \"{page}\", content_type = \"text/html\" }} }}, {{ verify = true }}]\n"
+    );
+    let finished = run(&toml, &["--wait", "30s", "--timeout", "30s"]).await;
+    assert_eq!((finished.status, report(&finished)["attempts"].as_u64()), (Exit::Code(0), Some(2)));
+}
+
+#[tokio::test]
+async fn an_api_token_is_never_made_acceptable() {
+    let finished = run("[token]\nkind = \"api\"\n[provider]\npresent = false\n", &[]).await;
+    let text = String::from_utf8_lossy(&finished.stdout);
+    assert_eq!(report(&finished)["diagnosis"]["name"], "TokenIsApiToken");
+    assert!(!text.contains("create-open-id-connect-provider"), "{text}");
+}
+
+#[tokio::test]
 async fn zero_wait_is_one_attempt() {
     let finished = run("[sts]\naccept = \"refused\"\n", &["--wait", "0s"]).await;
     assert_eq!((finished.status, report(&finished)["attempts"].as_u64()), (Exit::Code(13), Some(1)));
@@ -271,6 +303,40 @@ fn a_token_among_the_arguments_is_not_repeated() {
 }
 
 #[test]
+fn passwords_in_malformed_urls_are_not_printed() {
+    for (variable, value) in [
+        ("HTTPS_PROXY", "user:s3cr3t/pw@proxy:3128"),
+        ("HTTPS_PROXY", "http:/user:s3cr3t@h:1"),
+        ("HTTPS_PROXY", "http://user:s3cr3t pw@h:1"),
+        ("HTTPS_PROXY", "socks5://user:s3cr3t@h:1"),
+        ("HTTPS_PROXY", "http://s3cr3t:pa/ss@h:1"),
+        ("AWS_ENDPOINT_URL_STS", "user:s3cr3t@h"),
+        ("AWS_ENDPOINT_URL_STS", "ftp://user:s3cr3t?pw@h"),
+        ("AWS_ENDPOINT_URL_STS", "https://user:s3cr3t/pw@h"),
+        ("AWS_ENDPOINT_URL_STS", "https://127.0.0.1:1/x?token=s3cr3t"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost:8080/creds?token=s3cr3t"),
+        ("IRSA_PROBE_ROLE_ARN", "arn:aws:iam::111122223333:role/s3cr3t"),
+    ] {
+        let args: &[&str] = if variable.starts_with("IRSA") {
+            &["--help"]
+        } else {
+            &["--wait", "0s", "--dns-server", "127.0.0.1:9"]
+        };
+        let local = ("AWS_ENDPOINT_URL_STS", &b"https://127.0.0.1:1"[..]);
+        let mut variables = vec![(variable, value.as_bytes()), ("AWS_REGION", b"us-gov-west-1")];
+        if variable == "HTTPS_PROXY" {
+            variables.push(local);
+        }
+        for output in ["json", "text"] {
+            variables.push(("IRSA_PROBE_OUTPUT", output.as_bytes()));
+            let finished = alone(args, &variables);
+            let printed = [finished.stdout, finished.stderr].concat();
+            assert!(!String::from_utf8_lossy(&printed).contains("s3cr3t"), "{variable}={value} {output}");
+        }
+    }
+}
+
+#[test]
 fn explain_shows_a_page_in_any_case_and_the_list() {
     let page = alone(&["explain", "NOTINJECTED"], &[]);
     assert!(String::from_utf8_lossy(&page.stdout).starts_with("# NotInjected\n"));
@@ -350,6 +416,26 @@ fn huge_and_binary_variables_are_named_and_cut() {
         assert_eq!(report["diagnosis"]["name"], expected, "{variable}");
         assert!(output.stdout.len() < 20_000, "{}", output.stdout.len());
     }
+}
+
+#[test]
+fn outputs_that_nobody_reads_do_not_keep_it_from_its_end() {
+    let (unread, full) = std::io::pipe().unwrap();
+    let filler = full.try_clone().unwrap();
+    // Whoever fills it blocks as soon as it is full, in a thread that is left behind.
+    std::thread::spawn(move || {
+        let mut filler = filler;
+        let _ = std::io::copy(&mut std::io::repeat(b'x'), &mut filler);
+    });
+    let mut child = Command::new(PROGRAM)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(full.try_clone().unwrap())
+        .stderr(full.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(10));
+    drop(unread);
 }
 
 #[test]
