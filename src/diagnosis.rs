@@ -7,12 +7,15 @@
 
 use crate::evidence::Evidence;
 
+pub mod dns;
 pub mod endpoint;
 pub mod identity;
 pub mod network;
+pub mod proxy;
 pub mod role_arn;
 pub mod sources;
 pub mod sts;
+pub mod tls;
 pub mod token;
 pub mod token_file;
 
@@ -203,11 +206,12 @@ catalogue! {
         RegionMissing, RegionMalformed, RegionsDisagree, PartitionMismatch, EndpointMalformed,
         EndpointOptionsConflict, EndpointInsecure,
     }
-    network {
-        CaBundleUnusable, TrustRootsMissing, ProxyMalformed, ProxyFailed, DnsUnavailable,
-        StsNameNotResolved, StsConnectionRefused, StsNoRoute, StsTimedOut, StsConnectionLost,
-        TlsNotSpoken, TlsUntrusted, TlsNameMismatch, TlsExpired, TlsFailed, NotStsReply,
-    }
+    tls { CaBundleUnusable, TrustRootsMissing }
+    proxy { ProxyMalformed, ProxyFailed }
+    dns { DnsUnavailable, StsNameNotResolved }
+    network { StsConnectionRefused, StsNoRoute, StsTimedOut, StsConnectionLost }
+    tls { TlsNotSpoken, TlsUntrusted, TlsNameMismatch, TlsExpired, TlsFailed }
+    network { NotStsReply }
     sts {
         OidcProviderMissing, OidcProviderAudienceMissing, VerificationKeyUnavailable,
         ThumbprintMismatch, IdentityTokenRejected, AssumeRoleNotAuthorized,

@@ -207,9 +207,9 @@ mod tests {
     use super::{Budget, Evidence, Missing, Observed, Recorder, Verdict};
     use crate::checks::Check;
     use crate::diagnosis::Diagnosis;
+    use crate::diagnosis::dns::{DnsFault, DnsUnavailable};
     use crate::diagnosis::identity::RoleArnVarMissing;
-    use crate::diagnosis::network::TrustRootsMissing;
-    use crate::diagnosis::network::{DnsFault, DnsUnavailable};
+    use crate::diagnosis::tls::TrustRootsMissing;
     use std::time::Duration;
     use tokio::time::Instant;
 

@@ -24,7 +24,8 @@ use super::endpoint::Endpoint;
 use super::proxy::Proxy;
 use super::sts::Link;
 use super::tls::{Trust, Witness};
-use crate::diagnosis::network::{Presented, ProxyFault};
+use crate::diagnosis::proxy::ProxyFault;
+use crate::diagnosis::tls::Presented;
 use crate::pod::Pod;
 use crate::run::Budget;
 

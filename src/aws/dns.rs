@@ -18,7 +18,7 @@ use domain::resolv::stub::{Answer, StubResolver};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::partition::Partition;
-use crate::diagnosis::network::DnsFault;
+use crate::diagnosis::dns::DnsFault;
 use crate::pod::Pod;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use crate::diagnosis::network::Presented;
+use crate::diagnosis::tls::Presented;
 use crate::pod::{Pod, ReadError};
 
 /// Where Linux distributions keep their CA certificates; the first that exists is read.

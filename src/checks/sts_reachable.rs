@@ -10,10 +10,11 @@ use crate::aws::sts::Link;
 use crate::aws::tls::{Trust, TrustFault};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::network::{
-    CaBundleUnusable, DnsUnavailable, Phase, ProxyFailed, ProxyFault, ProxyMalformed, StsConnectionLost,
-    StsConnectionRefused, StsNameNotResolved, StsNoRoute, StsTimedOut, TlsExpired, TlsFailed,
-    TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
+use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
+use crate::diagnosis::network::{Phase, StsConnectionLost, StsConnectionRefused, StsNoRoute, StsTimedOut};
+use crate::diagnosis::proxy::{ProxyFailed, ProxyFault, ProxyMalformed};
+use crate::diagnosis::tls::{
+    CaBundleUnusable, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
 use crate::evidence::Evidence;
 use crate::plan::Wanted;

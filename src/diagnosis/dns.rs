@@ -1,0 +1,130 @@
+//! Looking STS's name up.
+
+use std::net::SocketAddr;
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown};
+
+/// Why the name servers gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DnsFault {
+    /// None answered in time.
+    TimedOut,
+    /// They answered with this error.
+    Answered(String),
+    /// They could not be asked; the system's words.
+    NotReached(String),
+    /// What they sent is no DNS answer.
+    Garbled,
+}
+
+/// The name servers do not answer.
+#[derive(Debug, Clone)]
+pub struct DnsUnavailable {
+    /// The name that was looked up.
+    pub host: String,
+    /// The servers that were asked.
+    pub servers: Vec<SocketAddr>,
+    /// What happened.
+    pub fault: DnsFault,
+}
+
+fn servers(servers: &[SocketAddr]) -> String {
+    servers.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Entry for DnsUnavailable {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Cluster;
+
+    fn cause(&self) -> String {
+        let fault = match &self.fault {
+            DnsFault::TimedOut => "gave no answer in time".to_owned(),
+            DnsFault::Answered(code) => format!("answered {}", shown(code)),
+            DnsFault::NotReached(error) => format!("could not be asked ({})", shown(error)),
+            DnsFault::Garbled => "sent something that is no DNS answer".to_owned(),
+        };
+        format!(
+            "The name {} could not be looked up: the name servers ({}) {fault}. This says nothing about the \
+             name itself.",
+            shown(&self.host),
+            servers(&self.servers)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See whether the cluster's DNS works:\nkubectl -n kube-system get pods -l k8s-app=kube-dns\n\
+             kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50"
+                .to_owned(),
+            "Let every NetworkPolicy of the pod allow UDP and TCP 53 to the cluster's DNS, and the nodes' \
+             security groups let it through:\nkubectl -n NAMESPACE get networkpolicies"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
+    }
+}
+
+/// The name servers say that the name has no address.
+#[derive(Debug, Clone)]
+pub struct StsNameNotResolved {
+    /// The name.
+    pub host: String,
+    /// The servers that said so.
+    pub servers: Vec<SocketAddr>,
+    /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
+    pub no_such_name: bool,
+    /// The variables that ask for a kind of endpoint that not every region has.
+    pub options: Vec<&'static str>,
+}
+
+impl Entry for StsNameNotResolved {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+
+    fn cause(&self) -> String {
+        let why = if self.options.is_empty() {
+            "Either the region or the endpoint is misspelt, or the DNS of this network does not know AWS's names."
+                .to_owned()
+        } else {
+            format!(
+                "{} asks for a kind of endpoint that this region may not have.",
+                self.options.join(" and ")
+            )
+        };
+        format!(
+            "The name servers ({}) answer, and say that {} {}. {why}",
+            servers(&self.servers),
+            shown(&self.host),
+            if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let mut steps = Vec::new();
+        if !self.options.is_empty() {
+            steps.push(format!(
+                "Remove {} from the pod, or use a region that has such an endpoint.",
+                self.options.join(" and ")
+            ));
+        }
+        steps.push(
+            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.".to_owned(),
+        );
+        steps.push(format!(
+            "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with private \
+             DNS, or a forwarder to the VPC's resolver.\n\
+             kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
+            sh(&self.host)
+        ));
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
+    }
+}

@@ -1,0 +1,129 @@
+//! The proxy on the way to STS.
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::shown::shown;
+
+/// The proxy variable is no URL of a proxy.
+#[derive(Debug, Clone)]
+pub struct ProxyMalformed {
+    /// The variable.
+    pub variable: &'static str,
+}
+
+impl Entry for ProxyMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "{} is not the URL of an HTTP proxy. Its value is not shown, since it may hold a password. A SOCKS \
+             proxy, a port that is no number, a path, or a / or space in an unescaped password look like this.",
+            self.variable
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![format!(
+            "Set {} to http://HOST:PORT, or remove it; to reach STS without the proxy, add .amazonaws.com to \
+             NO_PROXY.",
+            self.variable
+        )]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("variable", self.variable)
+    }
+}
+
+/// What a proxy did instead of opening a tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyFault {
+    /// Its name has no address.
+    NameNotResolved,
+    /// Nothing listens there, or there is no route; the system's words.
+    NotReached(String),
+    /// It did not answer in time.
+    TimedOut,
+    /// It wants a user name and password, or others than were given.
+    AuthenticationRequired,
+    /// It answered with this status.
+    Refused(u16),
+    /// It answered with something that is not HTTP, or closed the connection.
+    NotAProxy,
+    /// It is an HTTPS proxy, and its certificate is not trusted.
+    Untrusted(String),
+}
+
+/// The proxy does not open a way to STS.
+#[derive(Debug, Clone)]
+pub struct ProxyFailed {
+    /// The proxy, without credentials.
+    pub proxy: String,
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// What it was asked to open.
+    pub target: String,
+    /// What it did.
+    pub fault: ProxyFault,
+}
+
+impl Entry for ProxyFailed {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+
+    fn cause(&self) -> String {
+        let fault = match &self.fault {
+            ProxyFault::NameNotResolved => "its name has no address".to_owned(),
+            ProxyFault::NotReached(error) => format!("it cannot be reached ({})", shown(error)),
+            ProxyFault::TimedOut => "it does not answer".to_owned(),
+            ProxyFault::AuthenticationRequired => {
+                "it asks for a user name and password, or does not accept the ones given (407)".to_owned()
+            }
+            ProxyFault::Refused(status) => format!("it refuses with HTTP status {status}"),
+            ProxyFault::NotAProxy => "what answers there is not an HTTP proxy".to_owned(),
+            ProxyFault::Untrusted(error) => {
+                format!("its certificate is not trusted ({})", shown(error))
+            }
+        };
+        format!(
+            "{} sends the way to {} through the proxy {}, and {fault}.",
+            self.variable,
+            shown(&self.target),
+            shown(&self.proxy)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let mut steps = match &self.fault {
+            ProxyFault::AuthenticationRequired => {
+                vec![format!(
+                    "Put the right user name and password into {} (http://USER:PASSWORD@HOST:PORT).",
+                    self.variable
+                )]
+            }
+            ProxyFault::Refused(_) => {
+                vec![format!("Let the proxy allow CONNECT to {}.", shown(&self.target))]
+            }
+            _ => vec![format!("Correct {}, or mend the proxy.", self.variable)],
+        };
+        steps.push(
+            "If STS is to be reached without the proxy, add .amazonaws.com to NO_PROXY, together with \
+             169.254.169.254 and 169.254.170.23."
+                .to_owned(),
+        );
+        steps
+    }
+
+    fn may_pass(&self) -> bool {
+        match self.fault {
+            ProxyFault::NameNotResolved | ProxyFault::NotReached(_) | ProxyFault::TimedOut => true,
+            ProxyFault::Refused(status) => status == 429 || status >= 500,
+            ProxyFault::AuthenticationRequired | ProxyFault::NotAProxy | ProxyFault::Untrusted(_) => false,
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("proxy", &self.proxy).value("proxy_source", self.variable)
+    }
+}

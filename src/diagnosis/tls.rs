@@ -1,0 +1,327 @@
+//! TLS with STS: whom to trust, and what was presented.
+
+use std::time::SystemTime;
+
+use super::{Class, Entry, Owner};
+use crate::evidence::Evidence;
+use crate::shown::{shown, utc};
+
+/// The file of certificates to trust cannot be used.
+#[derive(Debug, Clone)]
+pub struct CaBundleUnusable {
+    /// The variable that names it.
+    pub variable: &'static str,
+    /// The path.
+    pub path: String,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
+impl Entry for CaBundleUnusable {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        format!(
+            "{} names {} as the certificates to trust, and that file cannot be used: {}.",
+            self.variable,
+            shown(&self.path),
+            shown(&self.fault)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![format!(
+            "Mount a readable PEM file with the CA certificates there, or remove {} to trust the system's.",
+            self.variable
+        )]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("variable", self.variable).text("ca_bundle", &self.path)
+    }
+}
+
+/// There are no certificates to trust.
+#[derive(Debug, Clone)]
+pub struct TrustRootsMissing {
+    /// Where they were looked for.
+    pub tried: Vec<String>,
+}
+
+impl Entry for TrustRootsMissing {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        "This container has no CA certificates, so no TLS server can be trusted. The official image of \
+         irsa-probe has them; a binary copied into another image needs that image's."
+            .to_owned()
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec!["Install the ca-certificates package in the image, or mount a PEM file and name it in AWS_CA_BUNDLE.".to_owned()]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().texts("looked_for", &self.tried)
+    }
+}
+
+/// Something that is not TLS answers on the TLS port.
+#[derive(Debug, Clone)]
+pub struct TlsNotSpoken {
+    /// The host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Entry for TlsNotSpoken {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+    const MAY_PASS: bool = false;
+
+    fn cause(&self) -> String {
+        format!(
+            "What answers at {} port {} does not speak TLS; plain HTTP on that port looks like this.",
+            shown(&self.host),
+            self.port
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, correct its scheme or port.".to_owned(),
+            "If not, something on the way answers in STS's place: a captive portal, a proxy or a service mesh \
+             that expects plain HTTP."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("host", &self.host).value("port", self.port)
+    }
+}
+
+/// The certificate that was presented.
+#[derive(Debug, Clone, Default)]
+pub struct Presented {
+    /// Its subject.
+    pub subject: Option<String>,
+    /// Who signed it.
+    pub issuer: Option<String>,
+}
+
+impl Presented {
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text_if("certificate_subject", self.subject.as_deref())
+            .text_if("certificate_issuer", self.issuer.as_deref())
+    }
+}
+
+/// The certificate was signed by nobody who is trusted here.
+#[derive(Debug, Clone)]
+pub struct TlsUntrusted {
+    /// The host.
+    pub host: String,
+    /// What it presented.
+    pub presented: Presented,
+    /// Where the trusted certificates come from.
+    pub roots: String,
+    /// What the TLS library said.
+    pub error: String,
+}
+
+impl TlsUntrusted {
+    /// Whether the certificate names Amazon, and a variable replaced the certificates to trust.
+    fn is_roots_replaced(&self) -> bool {
+        self.roots.contains("(from ")
+            && self.presented.issuer.as_ref().is_some_and(|name| name.contains("Amazon"))
+    }
+}
+
+impl Entry for TlsUntrusted {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+    const MAY_PASS: bool = false;
+
+    fn cause(&self) -> String {
+        let issuer = self
+            .presented
+            .issuer
+            .as_ref()
+            .map_or_else(|| "by an unknown signer".to_owned(), |issuer| format!("by \"{}\"", shown(issuer)));
+        let meaning = if self.is_roots_replaced() {
+            "The certificate names Amazon, and that file takes the place of the system's certificates: it probably \
+             lacks Amazon's."
+        } else {
+            "AWS's own certificates are signed by Amazon; another signer means that something on the way intercepts \
+             TLS."
+        };
+        format!(
+            "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). {meaning}",
+            shown(&self.host),
+            shown(&self.roots),
+            shown(&self.error)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        if self.is_roots_replaced() {
+            return vec![
+                "Append the public CA certificates to that file, or remove the variable that names it.".to_owned(),
+                "If the file is meant to hold them all, compare it with the one of the ca-certificates package.".to_owned(),
+            ];
+        }
+        vec![
+            "If your organisation intercepts TLS, mount its CA certificate and name the file in AWS_CA_BUNDLE \
+             (and for the application in what its SDK reads)."
+                .to_owned(),
+            "If it does not, find out what answers for STS before you send it a token.".to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("host", &self.host)
+            .text("trusted_roots", &self.roots)
+            .and(self.presented.evidence())
+    }
+}
+
+/// The certificate is for another name.
+#[derive(Debug, Clone)]
+pub struct TlsNameMismatch {
+    /// The host that was called.
+    pub host: String,
+    /// The names in the certificate.
+    pub names: Vec<String>,
+    /// What it presented.
+    pub presented: Presented,
+}
+
+impl Entry for TlsNameMismatch {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+    const MAY_PASS: bool = false;
+
+    fn cause(&self) -> String {
+        let names = self.names.iter().take(8).map(|name| shown(name)).collect::<Vec<_>>();
+        if names.is_empty() {
+            return format!(
+                "{} presented a certificate that holds no names of servers, or only a common name, which TLS no \
+                 longer looks at.",
+                shown(&self.host)
+            );
+        }
+        format!(
+            "{} presented a certificate for {}: the name leads to another server.",
+            shown(&self.host),
+            names.join(", ")
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "If a DNS alias points STS's name at a VPC endpoint, use the endpoint's private DNS instead, or \
+             set AWS_ENDPOINT_URL_STS to a name that is in the certificate."
+                .to_owned(),
+            "If the global name sts.amazonaws.com was redirected, use the regional one: \
+             AWS_STS_REGIONAL_ENDPOINTS=regional."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("host", &self.host)
+            .texts("certificate_names", &self.names)
+            .and(self.presented.evidence())
+    }
+}
+
+/// The certificate is not valid now.
+#[derive(Debug, Clone)]
+pub struct TlsExpired {
+    /// The host.
+    pub host: String,
+    /// Until when it was valid, or, if it is not valid yet, from when on.
+    pub bound: SystemTime,
+    /// Whether it is not valid yet, instead of no longer.
+    pub not_yet: bool,
+    /// This container's clock.
+    pub now: SystemTime,
+    /// What it presented.
+    pub presented: Presented,
+}
+
+impl Entry for TlsExpired {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+    const MAY_PASS: bool = false;
+
+    fn cause(&self) -> String {
+        format!(
+            "{} presented a certificate that {} {}, and this container's clock shows {}. Either the certificate \
+             was not renewed, or the clock of this node is wrong.",
+            shown(&self.host),
+            if self.not_yet { "is only valid from" } else { "expired at" },
+            utc(self.bound),
+            utc(self.now)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Compare the time above with the real one; if the node's clock is wrong, mend its time service."
+                .to_owned(),
+            "AWS renews its certificates in time: an expired one comes from something on the way, such as a \
+             proxy, and has to be renewed there."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let name = if self.not_yet { "certificate_not_before" } else { "certificate_not_after" };
+        Evidence::new()
+            .text("host", &self.host)
+            .value(name, utc(self.bound))
+            .value("local_time", utc(self.now))
+            .and(self.presented.evidence())
+    }
+}
+
+/// The TLS handshake failed in another way.
+#[derive(Debug, Clone)]
+pub struct TlsFailed {
+    /// The host.
+    pub host: String,
+    /// What the TLS library said.
+    pub error: String,
+    /// What it presented.
+    pub presented: Presented,
+}
+
+impl Entry for TlsFailed {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Network;
+    const MAY_PASS: bool = false;
+
+    fn cause(&self) -> String {
+        format!("The TLS handshake with {} failed: {}.", shown(&self.host), shown(&self.error))
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "STS itself speaks TLS 1.2 and 1.3 with current ciphers, so look at what is on the way: a proxy, a \
+             firewall or a service mesh."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("host", &self.host).and(self.presented.evidence())
+    }
+}
