@@ -32,7 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ["--scenario", text] => {
             let name = Name::parse(text).ok_or_else(|| {
-                format!("no page is called {text}; {}", explain::did_you_mean(text).join(", "))
+                format!(
+                    "no page is called {text}; --list shows all. {}",
+                    explain::did_you_mean(text).join(", ")
+                )
             })?;
             explain::scenario(name).ok_or("the page has no scenario")?
         }

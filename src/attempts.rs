@@ -48,7 +48,8 @@ impl Attempts {
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.
-            if self.ended.is_none() || !budget.is_spent() {
+            let passed = ended.as_ref().is_some_and(|ended| ended.run.failures().next().is_none());
+            if self.ended.is_none() || passed || !budget.is_spent() {
                 self.ended = ended;
             }
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));

@@ -58,7 +58,7 @@ fn without_empty_variables(command: clap::Command, pod: &Pod) -> clap::Command {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run every check once: for init containers, Jobs and kubectl debug
+    /// Run every check once: for init containers and Jobs
     Check(Box<Check>),
     /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
     TrustPolicy(TrustPolicy),
@@ -146,7 +146,7 @@ pub struct Check {
     /// Classes of failure that exit with 0 all the same, separated by commas
     #[arg(long, value_enum, value_name = "CLASS,...", value_delimiter = ',', env = "IRSA_PROBE_TOLERATE")]
     pub tolerate: Vec<Class>,
-    /// The time for everything, spent on trying again what may mend itself; 0s: one attempt
+    /// The time for everything, spent on trying again what may mend itself; 0s: one attempt, of one --timeout
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
     pub wait: Duration,
     /// Also try again while IAM refuses, since a change there takes time to spread

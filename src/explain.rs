@@ -32,7 +32,7 @@ pub fn page_json(name: Name) -> Value {
     })
 }
 
-/// All names with their titles, by class.
+/// All names with their titles, in the order of the checks.
 #[must_use]
 pub fn list() -> String {
     let width = Name::ALL.iter().map(|name| name.as_str().len()).max().unwrap_or_default();

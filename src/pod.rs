@@ -83,11 +83,6 @@ impl Pod {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
-    /// All variables that are text, for a library that wants them all.
-    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
-    }
-
     /// Who this process is.
     #[must_use]
     pub fn who(&self) -> Who {
@@ -192,7 +187,7 @@ fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
     match file.take(most).read_to_end(&mut bytes) {
         Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),
         Ok(_) => Ok(FileRead { bytes, stat }),
-        Err(error) => Err(ReadError::Io { errno: error.raw_os_error(), stat: Some(stat) }),
+        Err(error) => Err(ReadError::Io { errno: error.raw_os_error() }),
     }
 }
 
@@ -309,8 +304,6 @@ pub enum ReadError {
     Io {
         /// Its number.
         errno: Option<i32>,
-        /// What is known of the file.
-        stat: Option<FileStat>,
     },
     /// The file system had not answered at the deadline.
     Slow,
@@ -322,7 +315,7 @@ impl ReadError {
             Errno::NOENT | Errno::NOTDIR => Self::Missing(nearest_existing(path)),
             Errno::ACCESS | Errno::PERM => Self::Denied(stat),
             Errno::LOOP => Self::Loop,
-            other => Self::Io { errno: Some(other.raw_os_error()), stat },
+            other => Self::Io { errno: Some(other.raw_os_error()) },
         }
     }
 }

@@ -203,7 +203,7 @@ fn settled(world: &World, output: &[u8]) -> String {
                 let digits = rest[before.len()..].chars().take_while(char::is_ascii_digit).count();
                 (before.len() + digits, format!("{before}{number}"))
             }
-            None if is_like(rest, "0000-00-00T00:00:00Z") => (20, "2026-11-24T06:00:00Z".to_owned()),
+            None if is_like(rest, "0000-00-00T00:00:00Z") => (20, time_after(&settled).to_owned()),
             None if is_like(rest, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => {
                 (36, "0f5e8f2c-0000-4000-8000-7b1d6c9e2a41".to_owned())
             }
@@ -213,6 +213,17 @@ fn settled(world: &World, output: &[u8]) -> String {
         rest = &rest[skip..];
     }
     settled
+}
+
+/// A time that fits what stands before it: the token's life, or the run itself.
+fn time_after(before: &str) -> &'static str {
+    if before.ends_with("issued_at\":\"") || before.ends_with("valid       ") {
+        "2026-11-24T05:55:00Z"
+    } else if before.ends_with("expires_at\":\"") || before.ends_with("Z to ") {
+        "2026-11-25T05:55:00Z"
+    } else {
+        "2026-11-24T06:00:00Z"
+    }
 }
 
 /// Whether the text starts with this shape: `0` is a digit, `x` a hexadecimal digit.

@@ -120,15 +120,18 @@ impl Resolver {
             return Ok(Found { addresses, source: Source::Hosts });
         }
         let mut verdict = LookupFault::NotResolved { no_such_name: true };
+        let mut answered = None;
         for name in self.candidates(host) {
             match timeout_at(until, self.ask(&name, until)).await {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(fault @ LookupFault::NotResolved { .. })) => verdict = fault,
+                // An error for one name of the search list says nothing of the others.
+                Ok(Err(fault @ LookupFault::Unavailable(DnsFault::Answered(_)))) => answered = Some(fault),
                 Ok(Err(fault)) => return Err(fault),
                 Err(_) => return Err(LookupFault::Unavailable(DnsFault::TimedOut)),
             }
         }
-        Err(verdict)
+        Err(answered.unwrap_or(verdict))
     }
 
     /// The absolute names to ask for, in order.

@@ -29,8 +29,8 @@ const CREDENTIAL_KEYS: [&str; 7] = [
 #[derive(Debug)]
 pub struct Profiles {
     sections: EnvConfigSections,
-    /// The profile in use, and the variable that selects it, if one does.
-    pub selected: (String, Option<&'static str>),
+    /// The profile in use.
+    pub selected: String,
     /// The files that exist and could be read.
     pub files: Vec<String>,
 }
@@ -83,11 +83,9 @@ impl Profiles {
             builder = builder.with_contents(EnvConfigFileKind::Config, "");
         }
 
-        let selector = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
-            .into_iter()
-            .find_map(|variable| Some((pod.filled(variable)?, Some(variable))));
-        let selected = selector.unwrap_or_else(|| ("default".to_owned(), None));
-        let env = Env::from_slice(&[("AWS_PROFILE", selected.0.as_str())]);
+        let selected = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| pod.filled(name));
+        let selected = selected.unwrap_or_else(|| "default".to_owned());
+        let env = Env::from_slice(&[("AWS_PROFILE", selected.as_str())]);
         let bad = |fault: String| BadFile { path: files.join(" or "), fault };
         let source = source::load(&env, &Fs::from_slice(&[]), &builder.build())
             .await

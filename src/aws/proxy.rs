@@ -25,7 +25,8 @@ impl Proxy {
     /// The proxy as `http://host:port`, without credentials.
     #[must_use]
     pub fn shown(&self) -> String {
-        format!("{}://{}:{}", if self.tls { "https" } else { "http" }, self.host, self.port)
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        format!("{}://{host}:{}", if self.tls { "https" } else { "http" }, self.port)
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
             (https("http://p:3128"), Ok(Some("http://p:3128 false".to_owned()))),
             (https(" http://u:w@p:3128/\n"), Ok(Some("http://p:3128 true".to_owned()))),
             (https("https://p"), Ok(Some("https://p:443 false".to_owned()))),
-            (https("http://[::1]:3128"), Ok(Some("http://::1:3128 false".to_owned()))),
+            (https("http://[::1]:3128"), Ok(Some("http://[::1]:3128 false".to_owned()))),
             (but("http://p:1", ".amazonaws.com"), Ok(None)),
             (but("http://p:1", "*.amazonaws.com"), Ok(None)),
             (but("socks5://p:1", "*"), Ok(None)),

@@ -216,8 +216,6 @@ pub struct Session {
     pub assumed_role_arn: Option<String>,
     /// The request's id, to find the call in CloudTrail.
     pub request_id: Option<String>,
-    /// When the credentials expire.
-    pub expires_at: Option<SystemTime>,
 }
 
 /// Whom STS takes the caller for.
@@ -299,7 +297,6 @@ impl Sts {
                 credentials,
                 assumed_role_arn: output.assumed_role_user().map(|user| self.clean(user.arn())),
                 request_id: request_id.map(|id| self.clean(id)),
-                expires_at,
             })
         });
         let reply = reply.await;

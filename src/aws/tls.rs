@@ -144,7 +144,7 @@ fn words(error: &ReadError) -> String {
         ReadError::Loop => "its symbolic links lead in a circle".to_owned(),
         ReadError::NotRegular(stat) => format!("it is {}", stat.kind.as_str()),
         ReadError::TooLarge { limit, .. } => format!("it has more than {limit} bytes"),
-        ReadError::Io { errno, .. } => errno.map_or_else(
+        ReadError::Io { errno } => errno.map_or_else(
             || "reading it failed".to_owned(),
             |number| std::io::Error::from_raw_os_error(number).to_string(),
         ),

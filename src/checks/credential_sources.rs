@@ -41,7 +41,7 @@ pub fn judge(pod: &Pod, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources
         warnings.push(ShadowedByStaticKeys { variables, half }.into());
     }
     if let Some((variable, profile)) =
-        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, pod.filled(name)?)))
+        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, pod.variable(name)?)))
     {
         warnings.push(ShadowedByProfile { variable, profile }.into());
     }
@@ -53,7 +53,7 @@ pub fn judge(pod: &Pod, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources
         Ok(profiles) => {
             let keys = profiles.credential_keys();
             if !keys.is_empty() {
-                let (files, profile) = (profiles.files.clone(), profiles.selected.0.clone());
+                let (files, profile) = (profiles.files.clone(), profiles.selected.clone());
                 warnings.push(ShadowedBySharedFile { files, profile, keys }.into());
             }
             profiles.files.clone()
@@ -99,6 +99,7 @@ mod tests {
             (&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")], vec!["ShadowedByStaticKeys"]),
             (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], vec![]),
             (&[("AWS_PROFILE", "p")], vec!["ShadowedByProfile"]),
+            (&[("AWS_PROFILE", "")], vec!["ShadowedByProfile"]),
             (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x")], vec![]),
             (
                 &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"), ("AWS_ROLE_ARN", "a")],

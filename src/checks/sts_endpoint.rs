@@ -145,7 +145,7 @@ pub async fn judge(
     if let Some((url, source)) = &settings.url
         && let Err(fault) = Endpoint::parse(url)
     {
-        return Verdict::fail(EndpointMalformed { url: url.clone(), source: (*source).to_owned(), fault });
+        return Verdict::fail(EndpointMalformed { url: url.clone(), source, fault });
     }
     let url = settings.url.as_ref().map(|(url, _)| url.as_str());
     let url = match endpoint::resolve(&region, settings.fips, settings.dual_stack, url).await {

@@ -77,7 +77,7 @@ pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
         Err(ReadError::TooLarge { stat, .. }) => {
             return Verdict::fail(TokenFileTooLarge { path, stat });
         }
-        Err(ReadError::Io { errno, .. }) => {
+        Err(ReadError::Io { errno }) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Errno(errno) });
         }
         Err(ReadError::Slow) => {
@@ -152,7 +152,7 @@ mod tests {
             (Err(ReadError::Denied(None)), Some("TokenFileUnreadable")),
             (Err(ReadError::NotRegular(STAT)), Some("TokenFileNotRegular")),
             (Err(ReadError::TooLarge { stat: STAT, limit: 1 }), Some("TokenFileTooLarge")),
-            (Err(ReadError::Io { errno: Some(5), stat: None }), Some("TokenFileReadFailed")),
+            (Err(ReadError::Io { errno: Some(5) }), Some("TokenFileReadFailed")),
             (Err(ReadError::Slow), Some("TokenFileReadFailed")),
         ] {
             assert_eq!(outcome("/token", result), expected);

@@ -30,8 +30,13 @@ pub struct DnsUnavailable {
     pub fault: DnsFault,
 }
 
+/// The servers one by one, for the evidence.
+fn texts(servers: &[SocketAddr]) -> Vec<String> {
+    servers.iter().map(SocketAddr::to_string).collect()
+}
+
 fn servers(servers: &[SocketAddr]) -> String {
-    servers.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+    texts(servers).join(", ")
 }
 
 impl Entry for DnsUnavailable {
@@ -65,7 +70,7 @@ impl Entry for DnsUnavailable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &texts(&self.servers))
     }
 }
 
@@ -125,6 +130,6 @@ impl Entry for StsNameNotResolved {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("dns_servers", servers(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &texts(&self.servers))
     }
 }

@@ -146,11 +146,19 @@ impl Entry for PartitionMismatch {
     }
 
     fn remedy(&self) -> Vec<String> {
+        if self.role == self.region.1 {
+            return vec![
+                "If it is meant, nothing is to be done. If not, see which role and region belong to this cluster, and \
+                 correct them."
+                    .to_owned(),
+            ];
+        }
         vec![
             format!(
-                "If the role is right, set a region of partition {}:\n{}",
+                "If the role is right, set a region of partition {} in both variables, since SDKs differ in which \
+                 they read:\n{}",
                 self.role,
-                set_region("REGION")
+                both_variables("REGION")
             ),
             "If the role is wrong, correct the annotation and delete the pod:\n\
              kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
@@ -179,7 +187,7 @@ pub struct EndpointMalformed {
     /// The text.
     pub url: String,
     /// Where it was set.
-    pub source: String,
+    pub source: &'static str,
     /// What is wrong with it.
     pub fault: &'static str,
 }
@@ -212,7 +220,7 @@ impl Entry for EndpointMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("endpoint_source", &self.source)
+        Evidence::new().value("endpoint_source", self.source)
     }
 }
 

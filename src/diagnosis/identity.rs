@@ -43,7 +43,7 @@ impl Entry for NotInjected {
         format!(
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
              pod was admitted, no identity was injected{whose}. Either the service account had no \
-             role annotation at that moment, or this container is left out (eks.amazonaws.com/skip-containers), or \
+             role annotation at that moment, or this container is left out (the pod's annotation eks.amazonaws.com/skip-containers), or \
              the webhook did not see the pod or the annotation. Injection happens \
              only when a pod is created, so restarting the container never helps."
         )

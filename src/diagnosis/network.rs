@@ -58,8 +58,13 @@ impl Reach {
     }
 }
 
+/// The addresses one by one, for the evidence.
+fn texts(addresses: &[IpAddr]) -> Vec<String> {
+    addresses.iter().map(IpAddr::to_string).collect()
+}
+
 fn addresses_text(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+    texts(addresses).join(", ")
 }
 
 /// What an address kind means for whoever looks after the network.
@@ -124,7 +129,7 @@ impl Entry for StsConnectionRefused {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("addresses", addresses_text(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &texts(&self.addresses))
     }
 }
 
@@ -163,7 +168,7 @@ impl Entry for StsNoRoute {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("addresses", addresses_text(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &texts(&self.addresses))
     }
 }
 
@@ -228,7 +233,7 @@ impl Entry for StsTimedOut {
         if self.addresses.is_empty() {
             evidence
         } else {
-            evidence.value("addresses", addresses_text(&self.addresses))
+            evidence.texts("addresses", &texts(&self.addresses))
         }
     }
 }

@@ -18,12 +18,15 @@ impl Entry for ShadowedByStaticKeys {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
+        if self.half && self.variables.contains(&"AWS_ACCESS_KEY_ID") {
+            return "AWS_ACCESS_KEY_ID is set in this container without AWS_SECRET_ACCESS_KEY. boto3 and the AWS CLI \
+                    stop with an error over it; most other SDKs pass it over."
+                .to_owned();
+        }
         if self.half {
-            return format!(
-                "{} is set in this container without the other half of the pair. boto3 and the AWS CLI stop with an \
-                 error over it; most other SDKs pass it over.",
-                self.variables.join(" and ")
-            );
+            return "AWS_SECRET_ACCESS_KEY is set in this container without AWS_ACCESS_KEY_ID. SDKs pass it over; a \
+                    key id that is added later would come before the role."
+                .to_owned();
         }
         format!(
             "{} are set in this container. Nearly every SDK takes keys from the environment before the role; \
@@ -59,6 +62,13 @@ impl Entry for ShadowedByProfile {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
+        if self.profile.is_empty() {
+            return format!(
+                "{} is set to nothing. boto3 and the AWS CLI look for a profile without a name and fail; most other \
+                 SDKs take it for not set.",
+                self.variable
+            );
+        }
         format!(
             "{} selects the profile \"{}\". JavaScript, Rust, C++ and Swift take a profile's credentials before \
              the role, boto3 does for a profile with a role of its own, and boto3, the AWS CLI and Go v2 fail if \
@@ -95,7 +105,8 @@ impl Entry for ShadowedBySharedFile {
     fn cause(&self) -> String {
         format!(
             "The profile \"{}\" in {} has credentials of its own ({}). JavaScript, Rust, C++ and Swift take them \
-             before the role; boto3 and the AWS CLI do, too, where role_arn is among them.",
+             before the role; boto3 and the AWS CLI do, too, for a profile with \
+             role_arn and source_profile or credential_source.",
             shown(&self.profile),
             self.files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", "),
             self.keys.iter().map(|key| shown(key)).collect::<Vec<_>>().join(", ")

@@ -194,7 +194,8 @@ refusals! {
         vec![
             format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
             format!(
-                "Replace them by that of the top certificate that the issuer's server presents:\n\
+                "Put in that of the top certificate that the issuer's server presents. This replaces the whole list, so \
+                 name every thumbprint that is to stay:\n\
                  {} --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
                 iam(&it.request.role, "update-open-id-connect-provider-thumbprint"), sh(&needed.oidc_provider.arn)
             ),
@@ -331,8 +332,9 @@ refusals! {
         it.refusal.words(), shown(&it.request.session_name)
     );
     |_it| vec![
-        "If the role's longest session is under 900 seconds, or the organisation limits sessions, see the words above.".to_owned(),
-        "Otherwise please report this answer as a fault of irsa-probe: the name is made legal before it is sent.".to_owned(),
+        "See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
+         kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 AWS_ENDPOINT_URL".to_owned(),
+        "If neither is set, please report this answer as a fault of irsa-probe: the name is made legal before it is sent.".to_owned(),
     ];
 
     /// Too many calls.

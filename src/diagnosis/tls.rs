@@ -175,6 +175,16 @@ impl Entry for TlsUntrusted {
                 "If the file is meant to hold them all, compare it with the one of the ca-certificates package.".to_owned(),
             ];
         }
+        if self.roots.contains("(from ") {
+            return vec![
+                format!(
+                    "If your organisation intercepts TLS, append the certificate of the CA named above to {}: it is not \
+                     in it.",
+                    shown(&self.roots)
+                ),
+                "If it does not, find out what answers for STS before you send it a token.".to_owned(),
+            ];
+        }
         vec![
             "If your organisation intercepts TLS, mount its CA certificate and name the file in AWS_CA_BUNDLE \
              (and for the application in what its SDK reads)."
@@ -228,8 +238,8 @@ impl Entry for TlsNameMismatch {
             "If a DNS alias points STS's name at a VPC endpoint, use the endpoint's private DNS instead, or \
              set AWS_ENDPOINT_URL_STS to a name that is in the certificate."
                 .to_owned(),
-            "If the global name sts.amazonaws.com was redirected, use the regional one: \
-             AWS_STS_REGIONAL_ENDPOINTS=regional."
+            "If AWS_ENDPOINT_URL_STS names the global sts.amazonaws.com, name the regional host instead. For the \
+             application's SDK: AWS_STS_REGIONAL_ENDPOINTS=regional."
                 .to_owned(),
         ]
     }

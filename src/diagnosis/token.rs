@@ -390,15 +390,23 @@ impl Entry for TokenNotYetValid {
             if self.by_sts { "STS's" } else { "this container's" },
             utc(self.now),
             if self.by_sts {
-                "the clock of the API server that issued it is early"
+                "the clock of the API server that issued it is ahead"
             } else {
-                "either the clock of this node is late, or that of the API server is early"
+                "either the clock of this node is behind, or that of the API server is ahead"
             }
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![COMPARE_CLOCKS.to_owned()]
+        if self.by_sts {
+            vec![
+                "Look at the clock of the API server, in the headers of its answers, and mend it; then delete the \
+                 pod:\nkubectl get --raw /version -v=8 2>&1 | grep -i 'date:'\nkubectl -n NAMESPACE delete pod POD"
+                    .to_owned(),
+            ]
+        } else {
+            vec![COMPARE_CLOCKS.to_owned()]
+        }
     }
 
     fn evidence(&self) -> Evidence {

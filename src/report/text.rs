@@ -141,6 +141,12 @@ fn seen(report: &Report, colour: Colour) -> String {
         });
         rows.push(("STS", format!("{}{at}", shown(&endpoint.endpoint.shown()))));
     }
+    if let Some((session, _)) = &facts.asked {
+        rows.push(("session", shown(session)));
+    }
+    if let Some(id) = &facts.request_id {
+        rows.push(("request id", shown(id)));
+    }
     if let Some(identity) = &facts.identity {
         rows.push(("identity", shown(&identity.arn)));
     }
