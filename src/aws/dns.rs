@@ -160,10 +160,8 @@ impl Resolver {
         let mut verdict = ask(&name, &self.conf, until).await;
         if self.conf.servers.len() > 1 {
             for server in &self.conf.servers {
-                if !matches!(
-                    verdict,
-                    Err(LookupFault::Unavailable(DnsFault::Answered(_) | DnsFault::Garbled))
-                ) {
+                // Who did not answer in time was asked together with the others.
+                if !matches!(&verdict, Err(LookupFault::Unavailable(fault)) if *fault != DnsFault::TimedOut) {
                     break;
                 }
                 let conf = ResolvConf { servers: vec![server.clone()], options: self.conf.options.clone() };

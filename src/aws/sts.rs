@@ -97,11 +97,7 @@ impl Link {
     }
 
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let lost = |error: hyper::Error| {
-            let words =
-                error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-            ConnectorError::io(Lost::Broken(words).into())
-        };
+        let lost = |error: hyper::Error| ConnectorError::io(Lost::Broken(in_words(&error)).into());
         let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
         let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
         let (mut parts, body) = request.into_parts();
@@ -125,9 +121,8 @@ impl Link {
         };
         let body = Limited::new(body, LONGEST_REPLY).collect().await.map_err(|error| {
             let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            let words =
-                error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-            ConnectorError::io(if too_long { Lost::TooLong } else { Lost::Broken(words) }.into())
+            let lost = if too_long { Lost::TooLong } else { Lost::Broken(in_words(&*error)) };
+            ConnectorError::io(lost.into())
         })?;
         let reply = hyper::Response::from_parts(parts, SdkBody::from(body.to_bytes()));
         HttpResponse::try_from(reply).map_err(|error| other(error.into()))
@@ -142,6 +137,12 @@ impl HttpConnector for Link {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().exchange(request))
     }
+}
+
+/// An error and its source, without the link to its manual that the TLS library adds.
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let words = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+    words.split(": https://").next().unwrap_or_default().to_owned()
 }
 
 fn http_date(text: &str) -> Option<SystemTime> {

@@ -58,6 +58,14 @@ impl Refusal {
         }
         format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
     }
+
+    /// The words and the status, unless the status is all that there is.
+    fn words_and_status(&self) -> String {
+        if self.code.starts_with("HTTP ") {
+            return self.words();
+        }
+        format!("{} with HTTP status {}", self.words(), self.status)
+    }
 }
 
 /// A refusal of a request: the facts that most entries share.
@@ -366,8 +374,8 @@ refusals! {
     /// STS itself failed.
     StsFault: Unreachable, Aws;
     |it| format!(
-        "{} with HTTP status {}: the fault is on AWS's side, or something in between answers in its name.",
-        it.refusal.words(), it.refusal.status
+        "{}: the fault is on AWS's side, or something in between answers in its name.",
+        it.refusal.words_and_status()
     );
     |_it| vec![statuspage(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
 
@@ -392,8 +400,8 @@ refusals! {
     /// An answer that the catalogue does not know.
     Unclassified: NotJudged, Aws;
     |it| format!(
-        "{} with HTTP status {}, request id {}. irsa-probe does not know this answer and does not guess.",
-        it.refusal.words(), it.refusal.status,
+        "{}, request id {}. irsa-probe does not know this answer and does not guess.",
+        it.refusal.words_and_status(),
         it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id))
     );
     |_it| vec![
