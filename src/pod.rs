@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -37,6 +38,13 @@ pub enum Clock {
     System,
     /// A clock that stands still, to judge a recorded world.
     Fixed(SystemTime),
+}
+
+/// Shows nothing: variables may hold secrets.
+impl fmt::Debug for Pod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pod")
+    }
 }
 
 impl Pod {
@@ -307,6 +315,22 @@ pub enum ReadError {
     },
     /// The file system had not answered at the deadline.
     Slow,
+}
+
+/// In words that follow the name of the file.
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(_) => f.write_str("it does not exist"),
+            Self::Denied(_) => f.write_str("its permissions forbid reading it"),
+            Self::Loop => f.write_str("its symbolic links lead in a circle"),
+            Self::NotRegular(stat) => write!(f, "it is {}", stat.kind.as_str()),
+            Self::TooLarge { limit, .. } => write!(f, "it has more than {limit} bytes"),
+            Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
+            Self::Io { errno: None } => f.write_str("reading it failed"),
+            Self::Slow => f.write_str("the file system did not answer"),
+        }
+    }
 }
 
 impl ReadError {

@@ -63,12 +63,7 @@ impl Profiles {
             let contents = match pod.read(&path, LONGEST_FILE, until).await {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::Missing(_)) => continue,
-                Err(ReadError::Denied(_)) => Err("its permissions forbid reading it".to_owned()),
-                Err(ReadError::TooLarge { limit, .. }) => Err(format!("it has more than {limit} bytes")),
-                Err(ReadError::NotRegular(stat)) => Err(format!("it is {}", stat.kind.as_str())),
-                Err(ReadError::Loop | ReadError::Io { .. } | ReadError::Slow) => {
-                    Err("reading it failed".to_owned())
-                }
+                Err(error) => Err(error.to_string()),
             };
             let path = path.to_string_lossy().into_owned();
             match contents {

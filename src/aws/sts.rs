@@ -150,26 +150,17 @@ fn http_date(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(date).ok()
 }
 
-/// The pod's clock, as the SDK wants it for signatures.
-#[derive(Clone)]
-struct PodClock(Pod);
-
-impl fmt::Debug for PodClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PodClock")
-    }
-}
-
-impl TimeSource for PodClock {
+/// The SDK signs by the pod's clock.
+impl TimeSource for Pod {
     fn now(&self) -> SystemTime {
-        self.0.now()
+        Pod::now(self)
     }
 }
 
 /// STS at the other end of a connection.
 #[derive(Debug)]
 pub struct Sts {
-    pod: PodClock,
+    pod: Pod,
     link: Link,
     url: String,
     region: String,
@@ -234,7 +225,7 @@ impl Sts {
     /// STS at this URL, signed for this region.
     #[must_use]
     pub fn new(pod: &Pod, link: Link, url: String, region: String) -> Self {
-        Self { pod: PodClock(pod.clone()), link, url, region, sent: Vec::new() }
+        Self { pod: pod.clone(), link, url, region, sent: Vec::new() }
     }
 
     /// The same over another connection.

@@ -16,7 +16,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use crate::diagnosis::tls::Presented;
-use crate::pod::{Pod, ReadError};
+use crate::pod::Pod;
 
 /// Where Linux distributions keep their CA certificates; the first that exists is read.
 /// Source: Go's `crypto/x509`, `root_linux.go`.
@@ -76,7 +76,7 @@ impl Trust {
                 let path = Path::new(path);
                 let shown = path.to_string_lossy().into_owned();
                 let read = pod.read(path, LONGEST_FILE, until).await;
-                let roots = read.map_err(|error| words(&error)).and_then(|file| strict(&file.bytes));
+                let roots = read.map_err(|error| error.to_string()).and_then(|file| strict(&file.bytes));
                 return match roots {
                     Ok(roots) => {
                         Ok(Self { roots: Arc::new(roots), source: format!("{shown} (from {variable})") })
@@ -113,7 +113,7 @@ impl Trust {
                 .map_err(|error| error.to_string())?;
         let witness = Witness::default();
         let verifier = WitnessedVerifier { inner, witness: witness.clone() };
-        let clock = Arc::new(PodClock(pod.clone()));
+        let clock = Arc::new(pod.clone());
         let mut config = ClientConfig::builder_with_details(provider, clock)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -137,34 +137,10 @@ fn strict(pem: &[u8]) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err("it holds no certificate in PEM form".to_owned()) } else { Ok(roots) }
 }
 
-fn words(error: &ReadError) -> String {
-    match error {
-        ReadError::Missing(_) => "it does not exist".to_owned(),
-        ReadError::Denied(_) => "its permissions forbid reading it".to_owned(),
-        ReadError::Loop => "its symbolic links lead in a circle".to_owned(),
-        ReadError::NotRegular(stat) => format!("it is {}", stat.kind.as_str()),
-        ReadError::TooLarge { limit, .. } => format!("it has more than {limit} bytes"),
-        ReadError::Io { errno } => errno.map_or_else(
-            || "reading it failed".to_owned(),
-            |number| std::io::Error::from_raw_os_error(number).to_string(),
-        ),
-        ReadError::Slow => "the file system did not answer".to_owned(),
-    }
-}
-
-/// The pod's clock, as the TLS library wants it.
-#[derive(Clone)]
-struct PodClock(Pod);
-
-impl std::fmt::Debug for PodClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PodClock")
-    }
-}
-
-impl TimeProvider for PodClock {
+/// TLS judges certificates by the pod's clock.
+impl TimeProvider for Pod {
     fn current_time(&self) -> Option<UnixTime> {
-        self.0.now().duration_since(SystemTime::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+        self.now().duration_since(SystemTime::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
     }
 }
 

@@ -63,8 +63,6 @@ pub struct Opened {
     pub session: Session,
     /// Its name, which CloudTrail shows.
     pub session_name: String,
-    /// The request's id.
-    pub request_id: Option<String>,
     /// When STS answered, by the local clock.
     pub at: SystemTime,
 }
@@ -76,7 +74,7 @@ impl Observed for Opened {
             .text("session_name", &self.session_name)
             .value("session_seconds", SESSION_SECONDS)
             .value("session_policy", "denies everything")
-            .text_if("request_id", self.request_id.as_deref())
+            .text_if("request_id", self.session.request_id.as_deref())
             .value("answered_at", utc(self.at))
     }
 }
@@ -134,7 +132,6 @@ pub fn judge(asked: &Asked) -> Verdict<Opened> {
             let opened = Opened {
                 session: session.clone(),
                 session_name: asked.request.session_name.clone(),
-                request_id: session.request_id.clone(),
                 at: asked.reply.at,
             };
             Verdict::holds(opened, warnings.into_iter().collect())

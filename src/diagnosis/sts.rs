@@ -88,6 +88,12 @@ impl Refused {
             .texts("audience", &self.request.claims.audience)
     }
 
+    /// The address of the issuer's discovery document, as a word of a shell.
+    fn discovery(&self) -> String {
+        let issuer = self.request.claims.issuer.trim_end_matches('/');
+        sh(&format!("{issuer}/.well-known/openid-configuration"))
+    }
+
     fn audience(&self) -> String {
         self.request
             .claims
@@ -185,7 +191,7 @@ refusals! {
     |it| vec![
         format!(
             "See whether the issuer answers, from anywhere on the internet:\ncurl -sS {}",
-            sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+            it.discovery()
         ),
         "On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
          issuer's jwks_uri again, since its signing key has changed.".to_owned(),
@@ -235,7 +241,7 @@ refusals! {
             format!("If it exists without the audience, add it:\n{}", needed.commands.add_client_id_to_oidc_provider),
             format!(
                 "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
-                sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+                it.discovery()
             ),
         ]
     };
@@ -366,7 +372,7 @@ refusals! {
     |it| vec![
         format!(
             "See whether the issuer answers:\ncurl -sS {}",
-            sh(&format!("{}/.well-known/openid-configuration", it.request.claims.issuer.trim_end_matches('/')))
+            it.discovery()
         ),
         statuspage(),
     ];
