@@ -31,7 +31,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use irsa_probe::aws::tls::SYSTEM_ROOTS;
+use irsa_probe::net::tls::SYSTEM_ROOTS;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::{Deserialize, Serialize};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::aws::tls::SYSTEM_ROOTS;
 use crate::diagnosis::Class;
+use crate::net::tls::SYSTEM_ROOTS;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
 

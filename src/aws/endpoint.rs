@@ -1,72 +1,6 @@
 //! Which STS to call, by AWS's own endpoint rules.
 
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-use hyper::Uri;
-use rustls::pki_types::ServerName;
-
-/// Where STS is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The URL.
-    pub uri: Uri,
-    /// The host, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// Whether the connection is TLS.
-    pub tls: bool,
-}
-
-/// Why a URL is no endpoint.
-pub type UrlFault = &'static str;
-
-impl Endpoint {
-    /// Reads the URL of an endpoint.
-    ///
-    /// # Errors
-    /// What is wrong with the URL, in words that follow "and".
-    pub fn parse(url: &str) -> Result<Self, UrlFault> {
-        let uri: Uri = url.parse().map_err(|_| "that is not a URL")?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            Some(_) => return Err("its scheme is neither https nor http"),
-            None => return Err("it does not start with https://"),
-        };
-        let authority = uri.authority().ok_or("it names no host")?;
-        if authority.as_str().contains('@') {
-            return Err("it carries a user name or password, which STS has none of");
-        }
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        if host.is_empty() || host.contains("..") {
-            return Err("it names no host");
-        }
-        let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        if !after_host.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err("its port is no number from 1 to 65535");
-        }
-        if tls && ServerName::try_from(host.as_str()).is_err() {
-            return Err("no certificate can be for its host");
-        }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Ok(Self { host, port, tls, uri })
-    }
-
-    /// The endpoint as it may be printed: scheme, host and port, since a path or a query may hold
-    /// anything.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
-        format!("{}://{authority}", if self.tls { "https" } else { "http" })
-    }
-
-    /// Whether the host is this very machine's loopback.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-    }
-}
 
 /// The URL that AWS's endpoint rules give, in every partition.
 ///
@@ -93,7 +27,7 @@ pub async fn resolve(
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, resolve};
+    use super::resolve;
 
     #[tokio::test]
     async fn the_rules_of_every_partition() {
@@ -114,26 +48,5 @@ mod tests {
     async fn options_that_exclude_each_other_are_the_rules_to_refuse() {
         let error = resolve("eu-west-1", true, false, Some("https://sts.example")).await.unwrap_err();
         assert!(error.contains("FIPS and custom endpoint are not supported"), "{error}");
-    }
-
-    #[test]
-    fn urls() {
-        let good = Endpoint::parse("https://[::1]:8443/x").unwrap();
-        assert_eq!((good.host.as_str(), good.port, good.tls, good.is_loopback()), ("::1", 8443, true, true));
-        for url in [
-            "",
-            "sts.amazonaws.com",
-            "ftp://x",
-            "https://",
-            "https://u:p@x",
-            "https://sts..amazonaws.com",
-            "https://h:99999",
-            "https://h:abc",
-            "https://h:0",
-            "https://user:s3cr3t/pw@h",
-            "https://a b",
-        ] {
-            assert!(Endpoint::parse(url).is_err(), "{url}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! An STS endpoint is known: the region, and what the variables and profiles say of the endpoint.
 
 use crate::aws::arn::RoleArn;
-use crate::aws::endpoint::{self, Endpoint};
+use crate::aws::endpoint;
 use crate::aws::partition::{Partition, region_of_host, region_of_issuer};
 use crate::aws::profile::Profiles;
 use crate::diagnosis::Diagnosis;
@@ -10,6 +10,7 @@ use crate::diagnosis::endpoint::{
     RegionMissing, RegionsDisagree,
 };
 use crate::evidence::Evidence;
+use crate::net::endpoint::Endpoint;
 use crate::plan::Wanted;
 use crate::pod::Pod;
 use crate::run::{Observed, Verdict};

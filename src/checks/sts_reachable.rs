@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use crate::aws::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
-use crate::aws::dns::{LookupFault, Resolver};
-use crate::aws::proxy::{self, BadProxy, Proxy};
+use hyper_util::rt::TokioIo;
+
 use crate::aws::sts::Link;
-use crate::aws::tls::{Trust, TrustFault};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
@@ -17,6 +15,10 @@ use crate::diagnosis::tls::{
     CaBundleUnusable, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
 use crate::evidence::Evidence;
+use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
+use crate::net::dns::{LookupFault, Resolver};
+use crate::net::proxy::{self, BadProxy, Proxy};
+use crate::net::tls::{Trust, TrustFault};
 use crate::plan::Wanted;
 use crate::pod::Pod;
 use crate::run::{Budget, Observed, Verdict};
@@ -26,7 +28,7 @@ pub struct Tried {
     host: String,
     port: u16,
     options: Vec<&'static str>,
-    result: Result<(Connected, Option<Proxy>), Obstacle>,
+    result: Result<Connection, Obstacle>,
 }
 
 /// What stood in the way.
@@ -91,12 +93,24 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget:
         };
         let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
-        match connect::open(pod, &route, budget).await {
-            Ok(connected) => Ok((connected, proxy)),
-            Err(fault) => {
-                Err(Obstacle::Way { fault, proxy, servers: resolver.servers(), roots: trust.source.clone() })
+        let opened = match connect::open(pod, &route, budget).await {
+            Ok(Connected { stream, found, peer, tls_version }) => {
+                let reached = Reached {
+                    addresses: found.addresses.iter().map(ToString::to_string).collect(),
+                    address_source: found.source.as_str(),
+                    peer: peer.to_string(),
+                    tls_version,
+                    proxy: proxy.as_ref().map(Proxy::shown),
+                };
+                let link = Link::over(TokioIo::new(stream)).await;
+                link.map(|link| Connection { link, reached }).map_err(ConnectFault::lost)
             }
-        }
+            Err(fault) => Err(fault),
+        };
+        opened.map_err(|fault| {
+            let (servers, roots) = (resolver.servers(), trust.source.clone());
+            Obstacle::Way { fault, proxy, servers, roots }
+        })
     };
     Tried { host: endpoint.host.clone(), port: endpoint.port, options, result: result.await }
 }
@@ -106,16 +120,7 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget:
 pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
     let Tried { host, port, options, result } = tried;
     match result {
-        Ok((connected, proxy)) => {
-            let reached = Reached {
-                addresses: connected.found.addresses.iter().map(ToString::to_string).collect(),
-                address_source: connected.found.source.as_str(),
-                peer: connected.peer.to_string(),
-                tls_version: connected.tls_version,
-                proxy: proxy.map(|proxy| proxy.shown()),
-            };
-            Verdict::Pass(Connection { link: connected.link, reached })
-        }
+        Ok(connection) => Verdict::Pass(connection),
         Err(Obstacle::Trust(TrustFault::Bundle { variable, path, fault })) => {
             Verdict::fail(CaBundleUnusable { variable, path, fault })
         }

@@ -17,7 +17,7 @@ use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
 use domain::resolv::stub::{Answer, StubResolver};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::partition::Partition;
+use crate::aws::partition::Partition;
 use crate::diagnosis::dns::DnsFault;
 use crate::pod::Pod;
 

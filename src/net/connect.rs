@@ -1,4 +1,4 @@
-//! One connection to STS: the name, TCP, a proxy's tunnel and TLS, each with its own failure.
+//! One connection: the name, TCP, a proxy's tunnel and TLS, each with its own failure.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +22,6 @@ use tokio_rustls::TlsConnector;
 use super::dns::{Found, LookupFault, Resolver};
 use super::endpoint::Endpoint;
 use super::proxy::Proxy;
-use super::sts::Link;
 use super::tls::{Trust, Witness};
 use crate::diagnosis::proxy::ProxyFault;
 use crate::diagnosis::tls::Presented;
@@ -34,7 +33,7 @@ use crate::run::Budget;
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// A byte stream, with or without TLS and tunnel.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The way to take.
@@ -50,10 +49,9 @@ pub struct Route<'a> {
 }
 
 /// An open connection, and what was seen while opening it.
-#[derive(Debug)]
 pub struct Connected {
     /// The connection.
-    pub link: Link,
+    pub stream: Box<dyn Stream>,
     /// The addresses of the host, or of the proxy if there is one.
     pub found: Found,
     /// The address that answered.
@@ -72,7 +70,7 @@ pub enum ConnectFault {
         /// What happened.
         fault: LookupFault,
     },
-    /// No address of STS could be connected to.
+    /// No address could be connected to.
     Tcp {
         /// The addresses that were tried.
         addresses: Vec<IpAddr>,
@@ -81,7 +79,7 @@ pub enum ConnectFault {
     },
     /// The proxy did not open the way.
     Proxy(ProxyFault),
-    /// TLS with STS failed.
+    /// TLS with the server failed.
     Tls {
         /// The addresses of the host; none behind a proxy.
         addresses: Vec<IpAddr>,
@@ -90,6 +88,14 @@ pub enum ConnectFault {
         /// What the server presented.
         presented: Presented,
     },
+}
+
+impl ConnectFault {
+    /// The connection broke off when it was to be taken into use; the system's words.
+    #[must_use]
+    pub fn lost(words: String) -> Self {
+        Self::Tls { addresses: Vec::new(), fault: TlsFault::Lost(words), presented: Presented::default() }
+    }
 }
 
 /// Why TCP failed.
@@ -170,12 +176,7 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
         stream = secured;
         tls_version = Some(version);
     }
-    let link = Link::over(TokioIo::new(stream)).await.map_err(|error| ConnectFault::Tls {
-        addresses: Vec::new(),
-        fault: TlsFault::Lost(error),
-        presented: Presented::default(),
-    })?;
-    Ok(Connected { link, found, peer, tls_version })
+    Ok(Connected { stream, found, peer, tls_version })
 }
 
 /// Connects to the first address that answers, each getting a head start before the next.

@@ -1,4 +1,4 @@
-//! Whether the way to STS goes through a proxy, as the variables say.
+//! Whether the way goes through a proxy, as the variables say.
 
 use hyper::Uri;
 use hyper::header::HeaderValue;

@@ -1,0 +1,7 @@
+//! The way to a server: its name, TCP, a proxy's tunnel and TLS, each step with its own failure.
+
+pub mod connect;
+pub mod dns;
+pub mod endpoint;
+pub mod proxy;
+pub mod tls;
