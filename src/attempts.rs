@@ -44,7 +44,7 @@ impl Attempts {
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
-            plan::check(pod, wanted, *budget, &mut attempt.run, &mut attempt.facts).await;
+            plan::check(pod, wanted, None, *budget, &mut attempt.run, &mut attempt.facts).await;
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.

@@ -1,7 +1,7 @@
 //! Every command and flag, each flag with its `IRSA_PROBE_*` variable.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +12,14 @@ use crate::diagnosis::Class;
 use crate::net::tls::SYSTEM_ROOTS;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
+use crate::report::model::Leniency;
+use crate::shown::span;
 
 /// Where Kubernetes reads why a container ended, unless the pod spec names another file.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Where `watch` listens, unless a flag says otherwise: every address of both families.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 9440);
 
 /// The exit code for flags that cannot be understood; `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
@@ -60,6 +65,8 @@ fn without_empty_variables(command: clap::Command, pod: &Pod) -> clap::Command {
 pub enum Command {
     /// Run every check once: for init containers and Jobs
     Check(Box<Check>),
+    /// Check again and again, and serve what was found: for sidecars
+    Watch(Box<Watch>),
     /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
     TrustPolicy(TrustPolicy),
     /// Print the page of a diagnosis, or the list of all
@@ -128,9 +135,9 @@ pub enum Log {
     Info,
 }
 
-/// The flags of `check`.
+/// The flags of what makes the checks: `check` and `watch`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct Checks {
     /// What the pod is to be taken for.
     #[command(flatten)]
     pub identity: Identity,
@@ -146,14 +153,8 @@ pub struct Check {
     /// Classes of failure that exit with 0 all the same, separated by commas
     #[arg(long, value_enum, value_name = "CLASS,...", value_delimiter = ',', env = "IRSA_PROBE_TOLERATE")]
     pub tolerate: Vec<Class>,
-    /// The time for everything, spent on trying again what may mend itself; 0s: one attempt, of one --timeout
-    #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
-    pub wait: Duration,
-    /// Also try again while IAM refuses, since a change there takes time to spread
-    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
-    pub wait_for_access: bool,
     /// The time for one step of an attempt: a lookup, a connection, a handshake, an answer
-    #[arg(long, value_name = "DURATION", value_parser = timeout, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
+    #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
     pub timeout: Duration,
     /// Where Kubernetes reads why a container ended
     #[arg(
@@ -175,6 +176,46 @@ pub struct Check {
     /// How much is logged to stderr
     #[arg(long, value_enum, value_name = "LEVEL", env = "IRSA_PROBE_LOG", default_value_t)]
     pub log: Log,
+}
+
+/// The flags of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How to make the checks.
+    #[command(flatten)]
+    pub checks: Checks,
+    /// The time for everything, spent on trying again what may mend itself; 0s: one attempt, of one --timeout
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
+    pub wait: Duration,
+    /// Also try again while IAM refuses, since a change there takes time to spread
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
+    pub wait_for_access: bool,
+}
+
+/// The flags of `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// How to make the checks.
+    #[command(flatten)]
+    pub checks: Checks,
+    /// The time between two checks while the role works, on average
+    #[arg(long, value_name = "DURATION", value_parser = interval, env = "IRSA_PROBE_INTERVAL", default_value = "1h")]
+    pub interval: Duration,
+    /// Where /livez, /readyz and /metrics are served
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_LISTEN", default_value_t = LISTEN)]
+    pub listen: SocketAddr,
+    /// How long a failure has to last until /readyz says so; 0s: at once
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_READY_GRACE", default_value = "1h")]
+    pub ready_grace: Duration,
+    /// A condition of the pod to keep, for readiness gates; needs the permission to patch pods/status
+    #[arg(long, value_name = "TYPE", value_parser = condition_type, env = "IRSA_PROBE_POD_CONDITION")]
+    pub pod_condition: Option<String>,
+    /// An Event on the pod for each change of the verdict; needs the permission to create events
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_POD_EVENTS")]
+    pub pod_events: bool,
+    /// Put the role's ARN, which names the account, into the metrics
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_METRICS_ROLE_ARN")]
+    pub metrics_role_arn: bool,
 }
 
 /// The flags of `trust-policy`.
@@ -214,7 +255,13 @@ impl Identity {
     }
 }
 
-impl Check {
+impl Checks {
+    /// Which failures do not fail the container.
+    #[must_use]
+    pub fn leniency(&self) -> Leniency {
+        Leniency { observe: self.mode == Mode::Observe, tolerate: self.tolerate.clone() }
+    }
+
     /// What the plan wants to know of the flags.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
@@ -235,11 +282,33 @@ fn duration(text: &str) -> Result<Duration, String> {
     if duration > LONGEST { Err("at most 24h".to_owned()) } else { Ok(duration) }
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+fn more_than_none(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("more than 0s".to_owned()),
-        timeout => Ok(timeout),
+        more => Ok(more),
     }
+}
+
+/// The shortest interval: STS is shared by everybody in the account.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < SHORTEST_INTERVAL => Err(format!("at least {}", span(SHORTEST_INTERVAL))),
+        interval => Ok(interval),
+    }
+}
+
+/// The longest type of a condition that Kubernetes takes: a DNS name of 253 characters, a slash, and
+/// a name of 63. Source: `k8s.io/apimachinery`, `IsQualifiedName`.
+const LONGEST_CONDITION_TYPE: usize = 253 + 1 + 63;
+
+fn condition_type(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if text.is_empty() || text.len() > LONGEST_CONDITION_TYPE || !text.chars().all(legal) {
+        return Err("a name like irsa-probe/ready".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -273,6 +342,10 @@ mod tests {
             &["--mode", "maybe"],
             &["--dns-server", "dns"],
             &["--no-such-flag"],
+            &["watch", "--wait", "1s"],
+            &["watch", "--interval", "1s"],
+            &["watch", "--listen", "9440"],
+            &["watch", "--pod-condition", "a b"],
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("irsa-probe").chain(args.iter().copied())).is_err(),

@@ -15,3 +15,4 @@ pub mod run;
 pub mod shown;
 pub mod token;
 pub mod trust_policy;
+pub mod watch;

@@ -6,6 +6,7 @@ mod console;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -18,23 +19,27 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
 use irsa_probe::attempts::Attempts;
-use irsa_probe::cli::{self, Cli, Command, Log, Mode, Output};
+use irsa_probe::cli::{self, Cli, Command, Log, Output};
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::explain;
 use irsa_probe::plan::{self, TrustPolicyInput};
 use irsa_probe::pod::Pod;
 use irsa_probe::report::json::{WireDiagnosis, line};
-use irsa_probe::report::model::Leniency;
+use irsa_probe::report::model::{INTERRUPTED, Report};
 use irsa_probe::report::termination;
 use irsa_probe::report::text::{self, Colour};
 use irsa_probe::run::Budget;
-use irsa_probe::shown::{json_shown, shown, without_secrets};
+use irsa_probe::shown::{json_shown, shown, utc, without_secrets};
 use irsa_probe::trust_policy;
+use irsa_probe::watch::board::Board;
+use irsa_probe::watch::metrics::Metrics;
+use irsa_probe::watch::schedule::Schedule;
+use irsa_probe::watch::{News, Settings, Watch, server};
 
 /// How long a file system may take to take the termination message.
 const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long whoever reads the output may take for it, at the end.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long `trust-policy` may take to read its files.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -56,8 +61,9 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(run(&console));
-    console.out.drain(DRAIN_TIMEOUT);
-    console.err.drain(DRAIN_TIMEOUT);
+    let until = std::time::Instant::now() + DRAIN_TIMEOUT;
+    console.out.drain(until);
+    console.err.drain(until);
     ExitCode::from(code)
 }
 
@@ -83,6 +89,7 @@ async fn run(console: &Console) -> u8 {
     match cli.command {
         None => check(console, &pod, &cli.check).await,
         Some(Command::Check(flags)) => check(console, &pod, &flags).await,
+        Some(Command::Watch(flags)) => watch(console, &pod, &flags).await,
         Some(Command::TrustPolicy(flags)) => print_trust_policy(console, &pod, &flags).await,
         Some(Command::Explain(flags)) => print_page(console, &flags),
     }
@@ -95,44 +102,126 @@ async fn print_usage(console: &Console, pod: &Pod, error: &clap::Error) -> u8 {
         let _ = error.print();
         return 0;
     }
-    let text = without_secrets(&error.to_string());
-    print_to(&console.err, &text);
     let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
     let log = log.map_or_else(|| PathBuf::from(cli::TERMINATION_LOG), PathBuf::from);
+    refuse(console, pod, &log, without_secrets(&error.to_string())).await
+}
+
+/// Ends a run that cannot begin.
+async fn refuse(console: &Console, pod: &Pod, termination_log: &Path, text: String) -> u8 {
+    print_to(&console.err, &text);
     // Outside a pod there is none, and stderr has it anyway.
-    let _ = pod.overwrite(&log, text, Instant::now() + TERMINATION_LOG_TIMEOUT).await;
+    let _ = pod.overwrite(termination_log, text, Instant::now() + TERMINATION_LOG_TIMEOUT).await;
     cli::USAGE
 }
 
 async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
-    log_to(&console.err, flags.log);
+    let checks = &flags.checks;
+    log_to(&console.err, checks.log);
     let mut attempts = Attempts::new(pod);
-    let wait = if flags.wait.is_zero() { flags.timeout } else { flags.wait };
-    let budget = Budget { deadline: Instant::now() + wait, timeout: flags.timeout.min(wait) };
-    let wanted = flags.wanted();
+    let wait = if flags.wait.is_zero() { checks.timeout } else { flags.wait };
+    let budget = Budget { deadline: Instant::now() + wait, timeout: checks.timeout.min(wait) };
+    let wanted = checks.wanted();
     let once = flags.wait.is_zero();
-    let (mut terminate, mut interrupt) =
-        (signal_or_never(SignalKind::terminate()), signal_or_never(SignalKind::interrupt()));
+    let mut signals = Signals::new();
     let interrupted = tokio::select! {
         biased;
-        () = received(&mut terminate) => true,
-        () = received(&mut interrupt) => true,
+        () = signals.received() => true,
         () = attempts.run(pod, &wanted, &budget, flags.wait_for_access, once) => false,
     };
-
-    let leniency = Leniency { observe: flags.mode == Mode::Observe, tolerate: flags.tolerate.clone() };
-    let report = attempts.into_report(pod, flags.container.clone(), leniency, interrupted);
-    let message = termination::message(&report);
-    let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
-    if let Err(error) = pod.overwrite(&flags.termination_log, message, until).await {
-        tracing::info!(file = %shown(&flags.termination_log.to_string_lossy()), %error, "no termination message");
-    }
-    if is_text(flags.printing.output) {
-        print(console, &text::page(&report, colour(pod)));
-    } else {
-        print(console, &format!("{}\n", line(&report)));
-    }
+    let report = attempts.into_report(pod, checks.container.clone(), checks.leniency(), interrupted);
+    tell(console, pod, checks, &report).await;
     report.exit_code()
+}
+
+async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
+    let checks = &flags.checks;
+    log_to(&console.err, checks.log);
+    let mut signals = Signals::new();
+    let listener = match server::bind(flags.listen) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let text = format!(
+                "irsa-probe watch cannot listen on {}: {error}; choose another --listen\n",
+                flags.listen
+            );
+            return refuse(console, pod, &checks.termination_log, text).await;
+        }
+    };
+    let board = Arc::new(Board::new(flags.ready_grace));
+    let metrics = Metrics { board: Arc::clone(&board), with_role_arn: flags.metrics_role_arn };
+    let settings = Settings {
+        timeout: checks.timeout,
+        leniency: checks.leniency(),
+        container: checks.container.clone(),
+    };
+    let wanted = checks.wanted();
+    let schedule = Schedule::new(flags.interval, fastrand::Rng::new());
+    let mut watch = Watch::new(pod, &wanted, &settings, &board, schedule);
+    let tell = async |news: News<'_>| match news {
+        News::Verdict(report) => tell(console, pod, checks, report).await,
+        News::Rotation(report) => {
+            let expires_at = report.facts.claims.as_ref().map(|claims| utc(claims.expires_at));
+            tracing::info!(expires_at, "the token was rotated");
+        }
+        News::Steady(report) => {
+            let diagnosis = report.diagnosis().map(|diagnosis| diagnosis.name().as_str());
+            tracing::info!(outcome = report.outcome().as_str(), diagnosis, "no change");
+        }
+    };
+    tokio::select! {
+        biased;
+        () = signals.received() => {}
+        never = watch.run(tell) => match never {},
+        never = server::serve(listener, metrics) => match never {},
+    }
+    match watch.last() {
+        Some(report) => report.exit_code(),
+        None => {
+            tell_kubelet(pod, checks, termination::NO_VERDICT.to_owned()).await;
+            if settings.leniency.observe { 0 } else { INTERRUPTED }
+        }
+    }
+}
+
+/// Says what was found to Kubernetes and to whoever reads the output.
+async fn tell(console: &Console, pod: &Pod, checks: &cli::Checks, report: &Report) {
+    tell_kubelet(pod, checks, termination::message(report)).await;
+    if is_text(checks.printing.output) {
+        print(console, &text::page(report, colour(pod)));
+    } else {
+        print(console, &format!("{}\n", line(report)));
+    }
+}
+
+async fn tell_kubelet(pod: &Pod, checks: &cli::Checks, message: String) {
+    let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
+    if let Err(error) = pod.overwrite(&checks.termination_log, message, until).await {
+        let file = shown(&checks.termination_log.to_string_lossy());
+        tracing::info!(%file, %error, "no termination message");
+    }
+}
+
+/// What ends the process.
+struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            terminate: signal_or_never(SignalKind::terminate()),
+            interrupt: signal_or_never(SignalKind::interrupt()),
+        }
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            () = received(&mut self.terminate) => {}
+            () = received(&mut self.interrupt) => {}
+        }
+    }
 }
 
 fn signal_or_never(kind: SignalKind) -> Option<Signal> {

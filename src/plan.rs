@@ -9,13 +9,15 @@ use std::time::SystemTime;
 
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
+use crate::aws::sts::Exchange;
+use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
     Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
     token_file, token_fresh, web_identity,
 };
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Have, Recorder, both, need, with};
+use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
 use crate::token::{Claims, Token};
 
 /// What the user wants of the checks, beyond what the pod says.
@@ -58,8 +60,19 @@ pub struct Facts {
     pub asked: Option<(String, Option<SystemTime>)>,
     /// The id of the request for the role's credentials.
     pub request_id: Option<String>,
+    /// The requests to STS.
+    pub exchanges: Vec<Exchange>,
     /// Whom STS takes the pod for.
-    pub identity: Option<caller_identity::Identity>,
+    pub identity: Option<Identity>,
+}
+
+impl Facts {
+    /// These facts about STS with those about the pod.
+    #[must_use]
+    pub fn with_pod_of(self, pod: Self) -> Self {
+        let Self { api_claims, role_arn, token_file, claims, .. } = pod;
+        Self { api_claims, role_arn, token_file, claims, ..self }
+    }
 }
 
 /// What can be known without the network.
@@ -69,8 +82,16 @@ struct Local {
     token: Have<Token>,
 }
 
-/// Runs every check once, within the budget.
-pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
+/// Runs every check once, within the budget. Whom STS took the pod for is not asked again while the
+/// session is that of the identity that is `known`.
+pub async fn check(
+    pod: &Pod,
+    wanted: &Wanted,
+    known: Option<&Identity>,
+    budget: Budget,
+    run: &mut Recorder,
+    facts: &mut Facts,
+) {
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
@@ -101,6 +122,7 @@ pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorde
     })
     .await;
     facts.asked = need(&asked).ok().map(|asked| (asked.request.session_name.clone(), asked.server_time()));
+    facts.exchanges.extend(need(&asked).ok().map(assume_role::Asked::exchange));
     facts.request_id = need(&asked).ok().and_then(|asked| asked.request_id()).map(str::to_owned);
     let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
 
@@ -108,13 +130,30 @@ pub async fn check(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorde
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 
-    let needed = both(both(need(&asked), need(&session)), need(&endpoint));
-    let answer = with(needed, async |((asked, session), endpoint)| {
-        caller_identity::observe(pod, wanted, endpoint, asked, session, budget).await
-    })
-    .await;
-    let identity = both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer));
+    let known = known.filter(|known| need(&session).is_ok_and(|opened| opened.is_of(known)));
+    let identity = match known {
+        Some(known) => Ok(Verdict::Pass(known.clone())),
+        None => {
+            let needed = both(both(need(&asked), need(&session)), need(&endpoint));
+            let answer = with(needed, async |((asked, session), endpoint)| {
+                caller_identity::observe(pod, wanted, endpoint, asked, session, budget).await
+            })
+            .await;
+            let answered = need(&answer).ok().and_then(|answer| answer.as_ref().ok());
+            facts.exchanges.extend(answered.into_iter().flat_map(|answer| &answer.exchanges));
+            both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer))
+        }
+    };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
+}
+
+/// Runs the checks that need no network.
+pub async fn offline(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
+    let profiles = Profiles::load(pod, budget.until()).await;
+    let token = local(pod, wanted, budget, run, facts).await.token;
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
+    let _ = run.record(Check::TokenFresh, fresh);
 }
 
 /// The checks of what the pod was given: its variables, the token's file, and the token.

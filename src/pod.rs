@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -29,15 +30,18 @@ pub const API_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/
 pub struct Pod {
     variables: Arc<BTreeMap<OsString, OsString>>,
     clock: Clock,
+    threads: Arc<AtomicUsize>,
 }
 
 /// Where the time comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub enum Clock {
     /// The system's clock.
     System,
     /// A clock that stands still, to judge a recorded world.
     Fixed(SystemTime),
+    /// A clock that somebody else moves, to live through hours in minutes.
+    Driven(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
 /// Shows nothing: variables may hold secrets.
@@ -61,15 +65,16 @@ impl Pod {
         clock: Clock,
     ) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: Arc::new(variables.collect()), clock }
+        Self { variables: Arc::new(variables.collect()), clock, threads: Arc::default() }
     }
 
     /// The wall clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        match self.clock {
+        match &self.clock {
             Clock::System => SystemTime::now(),
-            Clock::Fixed(time) => time,
+            Clock::Fixed(time) => *time,
+            Clock::Driven(clock) => clock(),
         }
     }
 
@@ -114,7 +119,14 @@ impl Pod {
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let path = path.to_owned();
-        in_thread(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+        self.in_thread(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+    }
+
+    /// What tells this file from the one that was at the path before, by `until` at the latest;
+    /// `None` if there is none that can be looked at.
+    pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
+        let path = path.to_owned();
+        self.in_thread(until, move || stamp(&path)).await?
     }
 
     /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
@@ -125,34 +137,77 @@ impl Pod {
     pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
         let path = path.to_owned();
         let late = || Err(io::ErrorKind::TimedOut.into());
-        in_thread(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
+        self.in_thread(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
     }
 }
 
-/// Does work that may never end in a thread of its own, and waits for it until then. Where the
-/// system gives no further thread, the work is done at once, in this one.
-async fn in_thread<T: Send + 'static>(
-    until: Instant,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (sender, result) = oneshot::channel();
-    let work = Arc::new(Mutex::new(Some(work)));
-    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let of_thread = Arc::clone(&work);
-    let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(move || {
-        if let Some(work) = take(&of_thread) {
-            // The receiver is gone if it did not wait so long.
-            let _ = sender.send(work());
+impl Pod {
+    /// Does work that may never end in a thread of its own, and waits for it until then. Where the
+    /// system gives no further thread, the work is done at once, in this one; where too many are
+    /// still at work that never ended, none is begun.
+    async fn in_thread<T: Send + 'static>(
+        &self,
+        until: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let busy = Busy::one_more(&self.threads)?;
+        let (sender, result) = oneshot::channel();
+        let work = Arc::new(Mutex::new(Some((work, busy))));
+        let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let of_thread = Arc::clone(&work);
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(move || {
+            if let Some((work, busy)) = take(&of_thread) {
+                let done = work();
+                drop(busy);
+                // The receiver is gone if it did not wait so long.
+                let _ = sender.send(done);
+            }
+        });
+        match thread {
+            Ok(_) => tokio::time::timeout_at(until, result).await.ok()?.ok(),
+            Err(_) => take(&work).map(|(work, _busy)| work()),
         }
-    });
-    match thread {
-        Ok(_) => tokio::time::timeout_at(until, result).await.ok()?.ok(),
-        Err(_) => take(&work).map(|work| work()),
     }
 }
 
 /// What a thread needs that reads a file, in bytes.
 const THREAD_STACK: usize = 128 << 10;
+
+/// How many threads may wait for a file system at once. A pass needs one at a time; more are those
+/// that a hung file system never let go.
+const MOST_THREADS: usize = 16;
+
+/// One thread that is at work.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn one_more(threads: &Arc<AtomicUsize>) -> Option<Self> {
+        let busy = Self(Arc::clone(threads));
+        (threads.fetch_add(1, Ordering::Relaxed) < MOST_THREADS).then_some(busy)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What tells a file from another that takes its place: the file system, the inode, its size, and when
+/// the inode was changed, in seconds and nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: i64,
+    changed: (i64, u64),
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let stat = rustix::fs::stat(path).ok()?;
+    let changed = (stat.st_ctime, stat.st_ctime_nsec);
+    Some(Stamp { device: stat.st_dev, inode: stat.st_ino, size: stat.st_size, changed })
+}
 
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new()
@@ -354,6 +409,41 @@ mod tests {
     async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, ReadError> {
         let pod = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
         pod.read(path, limit, Instant::now() + Duration::from_secs(20)).await.map(|file| file.bytes)
+    }
+
+    #[tokio::test]
+    async fn a_file_system_that_hangs_keeps_no_more_than_so_many_threads() {
+        let pod = Pod::recorded([("A", "b")], Clock::System);
+        let (release, hung) = std::sync::mpsc::channel::<()>();
+        let hung = std::sync::Arc::new(std::sync::Mutex::new(hung));
+        let hang = || {
+            let hung = std::sync::Arc::clone(&hung);
+            pod.in_thread(Instant::now(), move || hung.lock().map(|hung| hung.recv()).is_ok())
+        };
+        for _ in 0..super::MOST_THREADS {
+            assert_eq!(hang().await, None);
+        }
+        let soon = Instant::now() + Duration::from_secs(20);
+        assert_eq!(pod.in_thread(soon, || 1).await, None, "no further thread is begun");
+        drop(release);
+        while pod.in_thread(soon, || 1).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stamp_tells_one_file_from_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        let pod = Pod::recorded([("A", "b")], Clock::System);
+        let look = || pod.stamp(&path, Instant::now() + Duration::from_secs(20));
+        assert_eq!(look().await, None);
+        std::fs::write(&path, "1").unwrap();
+        let first = look().await;
+        assert!(first.is_some() && look().await == first);
+        std::fs::write(dir.path().join("next"), "2").unwrap();
+        std::fs::rename(dir.path().join("next"), &path).unwrap();
+        assert_ne!(look().await, first);
     }
 
     #[tokio::test]

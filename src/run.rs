@@ -85,6 +85,19 @@ pub enum Ending {
     Interrupted,
 }
 
+impl Ending {
+    /// The outcome in reports and metrics.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn(_) => "warn",
+            Self::Fail(_) => "fail",
+            Self::Skipped(_) | Self::Interrupted => "skipped",
+        }
+    }
+}
+
 /// One check, as it went.
 #[derive(Debug)]
 pub struct Step {
@@ -142,6 +155,12 @@ impl Recorder {
         self.steps
     }
 
+    /// The steps that were made.
+    #[must_use]
+    pub fn into_recorded(self) -> Vec<Step> {
+        self.steps
+    }
+
     /// What was found beside failures.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnosis> {
         self.steps.iter().flat_map(|step| match &step.ending {
@@ -180,7 +199,17 @@ pub struct Budget {
 /// The least and the most that is waited between two passes, before jitter.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
+/// How many steps of a pass wait for something one after the other: the files, the lookup, the
+/// connection, a proxy's tunnel, the handshake, and two answers.
+const STEPS: u32 = 7;
+
 impl Budget {
+    /// A single pass that begins now, each step of which may take its time.
+    #[must_use]
+    pub fn of_one_pass(timeout: Duration) -> Self {
+        Self { deadline: Instant::now() + timeout.saturating_mul(STEPS), timeout }
+    }
+
     /// When a step that begins now has to be over.
     #[must_use]
     pub fn until(&self) -> Instant {

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -198,6 +198,60 @@ pub enum CallFault {
     Lost(String),
     /// No answer until the deadline.
     TimedOut,
+}
+
+/// A request to STS, as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// How it ended.
+    pub result: Answered,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How a request to STS ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answered {
+    /// STS gave what was asked for.
+    Ok,
+    /// STS said no.
+    Refused,
+    /// STS said that there are too many requests.
+    Throttled,
+    /// There was no answer, or none that STS gives when it is well.
+    Failed,
+}
+
+impl Answered {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Throttled, Self::Failed];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl<T> Reply<T> {
+    /// The request as it is counted.
+    #[must_use]
+    pub fn exchange(&self, took: Duration) -> Exchange {
+        let result = match &self.result {
+            Ok(_) => Answered::Ok,
+            Err(CallFault::Refused(refusal)) if refusal.is_throttling() || refusal.status == 429 => {
+                Answered::Throttled
+            }
+            Err(CallFault::Refused(refusal)) if refusal.status < 500 => Answered::Refused,
+            Err(_) => Answered::Failed,
+        };
+        Exchange { result, took }
+    }
 }
 
 /// The session that STS opened for the role. The credentials in it are never printed.

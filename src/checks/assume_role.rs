@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::aws::arn::RoleArn;
-use crate::aws::sts::{CallFault, Link, Reply, SESSION_SECONDS, Session, Sts};
+use crate::aws::sts::{CallFault, Exchange, Link, Reply, SESSION_SECONDS, Session, Sts};
+use crate::checks::caller_identity::Identity;
 use crate::checks::refusal::{self, Call};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
@@ -49,6 +50,12 @@ impl Asked {
         }
     }
 
+    /// The request as it is counted.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        self.reply.exchange(self.waited)
+    }
+
     /// STS's clock when it answered.
     #[must_use]
     pub fn server_time(&self) -> Option<SystemTime> {
@@ -65,6 +72,14 @@ pub struct Opened {
     pub session_name: String,
     /// When STS answered, by the local clock.
     pub at: SystemTime,
+}
+
+impl Opened {
+    /// Whether the session is that identity's, so that STS need not be asked whose it is.
+    #[must_use]
+    pub fn is_of(&self, identity: &Identity) -> bool {
+        self.session.assumed_role_arn.as_ref() == Some(&identity.arn)
+    }
 }
 
 impl Observed for Opened {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::arn::RoleArn;
-use crate::aws::sts::{CallFault, Caller, Reply};
+use crate::aws::sts::{CallFault, Caller, Exchange, Reply};
 use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
 use crate::checks::refusal::Call;
 use crate::checks::sts_endpoint::StsEndpoint;
@@ -42,6 +42,8 @@ impl Observed for Identity {
 pub struct Answer {
     reply: Reply<Caller>,
     waited: Duration,
+    /// The requests as they are counted.
+    pub exchanges: Vec<Exchange>,
 }
 
 /// Asks STS whose credentials these are; once more over a new connection if the first was lost,
@@ -59,15 +61,18 @@ pub async fn observe(
 ) -> Result<Answer, Diagnosis> {
     let started = Instant::now();
     let mut reply = asked.sts.caller(&opened.session, budget.until()).await;
+    let mut exchanges = vec![reply.exchange(started.elapsed())];
     if matches!(reply.result, Err(CallFault::Lost(_))) {
         let tried = sts_reachable::observe(pod, wanted, endpoint, budget).await;
         let (link, _) = match sts_reachable::judge(tried, pod.now()) {
             Verdict::Pass(connection) | Verdict::Warn(connection, _) => connection.split(),
             Verdict::Fail(diagnosis) => return Err(diagnosis),
         };
+        let again = Instant::now();
         reply = asked.sts.over(link).caller(&opened.session, budget.until()).await;
+        exchanges.push(reply.exchange(again.elapsed()));
     }
-    Ok(Answer { reply, waited: started.elapsed() })
+    Ok(Answer { reply, waited: started.elapsed(), exchanges })
 }
 
 /// Judges the answer.

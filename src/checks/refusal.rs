@@ -29,14 +29,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
     let said = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
     let refused = || Refused { request: request.clone(), refusal: refusal.clone() };
     match (call, refusal.code.as_str()) {
-        (
-            _,
-            "Throttling"
-            | "ThrottlingException"
-            | "ThrottledException"
-            | "RequestLimitExceeded"
-            | "TooManyRequestsException",
-        ) => Throttled(refused()).into(),
+        (_, _) if refusal.is_throttling() => Throttled(refused()).into(),
         (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
         (_, _) if refusal.status >= 500 || refusal.status == 429 => StsFault(refused()).into(),
         (_, "AccessDenied" | "AccessDeniedException") if said("vpc endpoint policy") => {

@@ -57,6 +57,19 @@ fn difference(local: SystemTime, server: SystemTime) -> i64 {
     }
 }
 
+/// When the kubelet is to replace the token.
+fn due_at(claims: &Claims) -> SystemTime {
+    claims.issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION)
+}
+
+/// The times from which on a token may be judged otherwise than before, by the local clock.
+#[must_use]
+pub fn turns(claims: &Claims) -> [SystemTime; 2] {
+    // Judged is by whole seconds; a second later it is beyond doubt.
+    let later = Duration::from_secs(1);
+    [due_at(claims) + ROTATION_LEEWAY + later, claims.expires_at + later]
+}
+
 /// Judges the token's times. `server_time` is STS's clock, if it answered.
 #[must_use]
 pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) -> Verdict<Freshness> {
@@ -71,7 +84,7 @@ pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) 
     let witness = if server_time.is_some() { ExpiryWitness::StsClock } else { ExpiryWitness::OwnClock };
     let (issued_at, expires_at) = (claims.issued_at, claims.expires_at);
     let valid_from = claims.not_before.unwrap_or(issued_at);
-    let due_at = issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION);
+    let due_at = due_at(claims);
     if expires_at <= earlier {
         warnings.push(TokenExpired { expired_at: expires_at, issued_at, now: server, witness }.into());
     } else if valid_from > later + LEEWAY {

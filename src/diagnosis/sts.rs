@@ -40,6 +40,22 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Whether it only says that there are too many requests.
+    /// Source: the codes that botocore and the AWS SDK for Go take for throttling.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "RequestLimitExceeded"
+                | "TooManyRequestsException"
+        )
+    }
+}
+
+impl Refusal {
     /// The facts of the answer.
     #[must_use]
     pub fn evidence(&self) -> Evidence {

@@ -123,17 +123,17 @@ impl WireDiagnosis {
 
 impl<'a> From<&'a Step> for WireCheck<'a> {
     fn from(step: &'a Step) -> Self {
-        let (outcome, skipped_because, diagnosis) = match &step.ending {
-            Ending::Pass => ("pass", None, None),
-            Ending::Warn(warnings) => ("warn", None, warnings.first()),
-            Ending::Fail(diagnosis) => ("fail", None, Some(diagnosis)),
-            Ending::Skipped(missing) => ("skipped", Some(missing.0.name()), None),
-            Ending::Interrupted => ("skipped", Some("interrupted"), None),
+        let (skipped_because, diagnosis) = match &step.ending {
+            Ending::Pass => (None, None),
+            Ending::Warn(warnings) => (None, warnings.first()),
+            Ending::Fail(diagnosis) => (None, Some(diagnosis)),
+            Ending::Skipped(missing) => (Some(missing.0.name()), None),
+            Ending::Interrupted => (Some("interrupted"), None),
         };
         Self {
             name: step.check.name(),
             title: step.check.title(),
-            outcome,
+            outcome: step.ending.outcome(),
             skipped_because,
             duration_ms: millis(step.took),
             evidence: &step.evidence,

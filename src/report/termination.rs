@@ -8,6 +8,9 @@ pub const MOST_BYTES: usize = 1024;
 /// The fewest bytes that are left to the cause, however long the first step is.
 const CAUSE_BYTES: usize = 300;
 
+/// What a run says that was ended before it had anything to say.
+pub const NO_VERDICT: &str = "interrupted before a verdict was known\n";
+
 /// The message.
 #[must_use]
 pub fn message(report: &Report) -> String {
@@ -26,7 +29,7 @@ pub fn message(report: &Report) -> String {
             let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
-        (None, Outcome::Fail) => "interrupted before a verdict was known\n".to_owned(),
+        (None, Outcome::Fail) => NO_VERDICT.to_owned(),
         (None, _) => {
             let warnings: Vec<&str> =
                 report.warnings().iter().map(|warning| warning.name().as_str()).collect();

@@ -1,0 +1,263 @@
+//! The sidecar's loop: the plan again and again, when the schedule says so or the pod changes.
+//!
+//! One task, one check at a time. Once a second it looks at the token file and at the clock. Another
+//! token is judged at once, without the network; STS is asked once an interval, sooner after a
+//! failure, and when the time has come at which the token should have been replaced.
+
+pub mod board;
+pub mod metrics;
+pub mod schedule;
+pub mod server;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::aws::sts::Answered;
+use crate::checks::token_fresh;
+use crate::checks::web_identity;
+use crate::plan::{self, Facts, Wanted};
+use crate::pod::{Pod, Stamp};
+use crate::report::model::{Leniency, Report};
+use crate::run::{Budget, Recorder, Step};
+use board::{Board, Found};
+use schedule::{Ended, Schedule};
+
+/// How often the token file and the clock are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long the file system may take to tell about the token file.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a sidecar with nothing to say says so.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3600);
+/// By how much the wall clock may leave the time that has passed, until it is taken for set.
+const CLOCK_SET: Duration = Duration::from_secs(60);
+
+/// What the loop is to know besides what the plan wants.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The most that one step of a check may take.
+    pub timeout: Duration,
+    /// Which failures do not fail the container.
+    pub leniency: Leniency,
+    /// The container's name, for reports.
+    pub container: Option<String>,
+}
+
+/// What somebody may want to be told.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// The verdict is another than before.
+    Verdict(&'a Report),
+    /// Another token is in the file.
+    Rotation(&'a Report),
+    /// Nothing has happened for an hour.
+    Steady(&'a Report),
+}
+
+/// The loop and what it remembers.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    pod: &'a Pod,
+    wanted: &'a Wanted,
+    settings: &'a Settings,
+    board: &'a Board,
+    schedule: Schedule,
+    last: Option<Report>,
+}
+
+/// The two clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn of(pod: &Pod) -> Self {
+        Self { steady: Instant::now(), wall: pod.now() }
+    }
+
+    /// Whether the wall clock was set between then and now.
+    fn is_torn_from(&self, then: &Self) -> bool {
+        let passed = self.steady.saturating_duration_since(then.steady);
+        let expected = then.wall + passed;
+        let off = expected.duration_since(self.wall).or_else(|_| self.wall.duration_since(expected));
+        off.is_ok_and(|off| off > CLOCK_SET)
+    }
+}
+
+impl<'a> Watch<'a> {
+    /// A loop that has not begun.
+    #[must_use]
+    pub fn new(
+        pod: &'a Pod,
+        wanted: &'a Wanted,
+        settings: &'a Settings,
+        board: &'a Board,
+        schedule: Schedule,
+    ) -> Self {
+        Self { pod, wanted, settings, board, schedule, last: None }
+    }
+
+    /// The last report, if a check has ended.
+    #[must_use]
+    pub fn last(&self) -> Option<&Report> {
+        self.last.as_ref()
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(&mut self, mut tell: impl AsyncFnMut(News<'_>)) -> Infallible {
+        let path = self.token_file();
+        let mut stamp = self.look(path.as_ref()).await;
+        let mut checked = Moment::of(self.pod);
+        let mut told = checked.steady;
+        let mut next = checked.steady;
+        let mut moment = checked;
+        loop {
+            if Instant::now() >= next {
+                if self.check().await {
+                    told = Instant::now();
+                    self.tell_verdict(&mut tell).await;
+                }
+                checked = Moment::of(self.pod);
+                next = checked.steady + self.schedule.after(self.ended());
+            }
+            if told.elapsed() >= SIGN_OF_LIFE
+                && let Some(report) = &self.last
+            {
+                told = Instant::now();
+                tell(News::Steady(report)).await;
+            }
+
+            let wake = next.min(Instant::now() + TICK);
+            self.board.promise(wake + LOOK);
+            tokio::time::sleep_until(wake).await;
+
+            let seen = self.look(path.as_ref()).await;
+            let now = Moment::of(self.pod);
+            let sooner = now.steady
+                + self
+                    .schedule
+                    .sooner(now.steady - checked.steady, next.saturating_duration_since(now.steady));
+            if seen != stamp {
+                stamp = seen;
+                if self.rotated(seen.is_some(), &mut tell).await {
+                    told = Instant::now();
+                } else {
+                    next = sooner;
+                }
+            }
+            if now.is_torn_from(&moment) || self.is_past_a_turn(checked.wall, now.wall) {
+                next = next.min(sooner);
+                checked.wall = now.wall;
+            }
+            moment = now;
+        }
+    }
+
+    /// Makes every check; says whether what it found is news.
+    async fn check(&mut self) -> bool {
+        let budget = self.budget();
+        self.board.promise(budget.deadline);
+        let started = (self.pod.now(), Instant::now());
+        let (mut run, mut facts) = (Recorder::default(), Facts::default());
+        let works = |report: &&Report| report.diagnosis().is_none();
+        let known = self.last.as_ref().filter(works).and_then(|report| report.facts.identity.clone());
+        plan::check(self.pod, self.wanted, known.as_ref(), budget, &mut run, &mut facts).await;
+        self.board.count_requests(&facts.exchanges);
+        let report = self.report(started, run.into_steps(), facts);
+        let is_news = self.board.write(Found::of(&report), true, self.pod.now());
+        self.last = Some(report);
+        is_news
+    }
+
+    /// Another token is in the file, or none that can be read. If the role worked, it is judged without
+    /// the network; says whether that is all that has to be done.
+    async fn rotated(&mut self, is_there: bool, tell: &mut impl AsyncFnMut(News<'_>)) -> bool {
+        if is_there {
+            self.board.count_rotation();
+        }
+        let Some(before) = self.last.take_if(|report| is_there && report.diagnosis().is_none()) else {
+            return false;
+        };
+        let budget = self.budget();
+        self.board.promise(budget.deadline);
+        let started = (self.pod.now(), Instant::now());
+        let (mut run, mut facts) = (Recorder::default(), Facts::default());
+        plan::offline(self.pod, self.wanted, budget, &mut run, &mut facts).await;
+        if run.failures().next().is_some() {
+            self.last = Some(before);
+            return false;
+        }
+        let Report { mut steps, facts: of_sts, .. } = before;
+        let fresh: Vec<Step> = run.into_recorded();
+        steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
+        steps.extend(fresh);
+        steps.sort_by_key(|step| step.check);
+        let report = self.report(started, steps, of_sts.with_pod_of(facts));
+        let is_news = self.board.write(Found::of(&report), false, self.pod.now());
+        tell(News::Rotation(&report)).await;
+        self.last = Some(report);
+        if is_news {
+            self.tell_verdict(tell).await;
+        }
+        true
+    }
+
+    async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(News<'_>)) {
+        if let Some(report) = &self.last {
+            tell(News::Verdict(report)).await;
+        }
+    }
+
+    /// How the last check ended, for the schedule.
+    fn ended(&self) -> Ended {
+        let Some(report) = &self.last else { return Ended::Fails };
+        let throttled = |report: &Report| {
+            report.facts.exchanges.last().is_some_and(|last| last.result == Answered::Throttled)
+        };
+        match report.diagnosis() {
+            None => Ended::Works,
+            Some(_) if throttled(report) => Ended::Throttled,
+            Some(_) => Ended::Fails,
+        }
+    }
+
+    /// Whether, since the check at `then`, a time has passed at which the token may be judged otherwise:
+    /// it should have been replaced, or it has expired.
+    fn is_past_a_turn(&self, then: SystemTime, now: SystemTime) -> bool {
+        let claims = self.last.as_ref().and_then(|report| report.facts.claims.as_ref());
+        claims.is_some_and(|claims| {
+            token_fresh::turns(claims).into_iter().any(|turn| then < turn && turn <= now)
+        })
+    }
+
+    fn report(&self, started: (SystemTime, Instant), steps: Vec<Step>, facts: Facts) -> Report {
+        Report {
+            started: started.0,
+            took: started.1.elapsed(),
+            attempts: 1,
+            interrupted: false,
+            container: self.settings.container.clone(),
+            who: self.pod.who(),
+            facts,
+            steps,
+            leniency: self.settings.leniency.clone(),
+        }
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::of_one_pass(self.settings.timeout)
+    }
+
+    fn token_file(&self) -> Option<PathBuf> {
+        let of_pod = || self.pod.raw_variable(web_identity::TOKEN_FILE).map(PathBuf::from);
+        self.wanted.token_file.clone().or_else(of_pod).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    async fn look(&self, path: Option<&PathBuf>) -> Option<Stamp> {
+        self.pod.stamp(path?, Instant::now() + LOOK).await
+    }
+}

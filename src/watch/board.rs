@@ -1,0 +1,281 @@
+//! What is known now. The loop writes it after each check; the server, and whoever tells Kubernetes,
+//! read it. Nobody waits for anybody: it is a little memory behind a lock that is held for moments.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::aws::sts::{Answered, Exchange};
+use crate::checks::Check;
+use crate::diagnosis::Name;
+use crate::report::model::Report;
+use crate::report::termination;
+use crate::shown::{shown, span};
+
+/// How late a check may be until the loop is taken for dead.
+const OVERDUE: Duration = Duration::from_secs(60);
+
+/// What the last check found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What is wrong; nothing, if the role works.
+    pub diagnosis: Option<Name>,
+    /// What was found beside that.
+    pub warnings: Vec<Name>,
+    /// Whether the container would not fail by it: the role works, or the failure is tolerated.
+    pub accepted: bool,
+    /// How each check ended.
+    pub checks: Vec<(Check, &'static str)>,
+    /// The role, as it may be printed.
+    pub role_arn: Option<String>,
+    /// When the token expires.
+    pub token_expires_at: Option<SystemTime>,
+    /// The termination message.
+    pub message: String,
+}
+
+impl Found {
+    /// What of a report has to be at hand.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        Self {
+            diagnosis: report.diagnosis().map(crate::diagnosis::Diagnosis::name),
+            warnings: report.warnings().into_iter().map(crate::diagnosis::Diagnosis::name).collect(),
+            accepted: report.exit_code() == 0,
+            checks: report.steps.iter().map(|step| (step.check, step.ending.outcome())).collect(),
+            role_arn: report.facts.role_arn.as_deref().map(shown),
+            token_expires_at: report.facts.claims.as_ref().map(|claims| claims.expires_at),
+            message: termination::message(report),
+        }
+    }
+
+    /// Whether the other says the same, as far as a person has to be told.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let names = |found: &Self| (found.diagnosis, found.warnings.clone(), found.role_arn.clone());
+        names(self) == names(other)
+    }
+}
+
+/// Everything that is known.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What the last check found; nothing before the first has ended.
+    pub found: Option<Found>,
+    /// When the role last worked.
+    pub last_success: Option<SystemTime>,
+    /// How many requests to STS ended how.
+    pub requests: BTreeMap<Answered, u64>,
+    /// How long the last of them took.
+    pub last_request: Option<Duration>,
+    /// How often another token was found in the file.
+    pub rotations: u64,
+    was_accepted: bool,
+    failing_since: Option<Instant>,
+    next_sign_by: Instant,
+}
+
+/// Whether the pod may be sent work, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether it may.
+    pub ready: bool,
+    /// One line that says why.
+    pub why: String,
+}
+
+impl Known {
+    /// Whether the pod may be sent work: not before the role has worked, and from then on unless a
+    /// failure has lasted for `grace`, since applications hold credentials that still work.
+    #[must_use]
+    pub fn readiness(&self, grace: Duration, now: Instant) -> Readiness {
+        let Some(found) = &self.found else {
+            return Readiness { ready: false, why: "starting: no check has ended yet".to_owned() };
+        };
+        let Some(name) = found.diagnosis else {
+            let warnings: Vec<&str> = found.warnings.iter().map(|name| name.as_str()).collect();
+            let but =
+                if warnings.is_empty() { String::new() } else { format!(", but: {}", warnings.join(", ")) };
+            return Readiness { ready: true, why: format!("ready: the role works{but}") };
+        };
+        let wrong = format!("{}: {}", name.as_str(), name.title());
+        if found.accepted {
+            return Readiness { ready: true, why: format!("{wrong} (ready, since this is tolerated)") };
+        }
+        let failing = self.failing_since.map_or(grace, |since| now.saturating_duration_since(since));
+        match grace.checked_sub(failing).filter(|left| self.was_accepted && !left.is_zero()) {
+            Some(left) => {
+                Readiness { ready: true, why: format!("{wrong} (ready for another {})", span(left)) }
+            }
+            None => Readiness { ready: false, why: wrong },
+        }
+    }
+
+    /// Whether the loop is alive: it has not missed the time by which it was to give a sign.
+    #[must_use]
+    pub fn is_alive(&self, now: Instant) -> bool {
+        now <= self.next_sign_by + OVERDUE
+    }
+}
+
+/// Where it is written.
+#[derive(Debug)]
+pub struct Board {
+    known: Mutex<Known>,
+    grace: Duration,
+}
+
+impl Board {
+    /// Nothing is known yet. A failure makes the pod unready when it has lasted for `grace`.
+    #[must_use]
+    pub fn new(grace: Duration) -> Self {
+        let known = Known {
+            found: None,
+            last_success: None,
+            requests: Answered::ALL.into_iter().map(|answered| (answered, 0)).collect(),
+            last_request: None,
+            rotations: 0,
+            was_accepted: false,
+            failing_since: None,
+            next_sign_by: Instant::now(),
+        };
+        Self { known: Mutex::new(known), grace }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known.
+    #[must_use]
+    pub fn read(&self) -> Known {
+        self.lock().clone()
+    }
+
+    /// Whether the pod may be sent work now.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.lock().readiness(self.grace, Instant::now())
+    }
+
+    /// The loop gives its next sign by then.
+    pub fn promise(&self, by: Instant) {
+        self.lock().next_sign_by = by;
+    }
+
+    /// Another token was found in the file.
+    pub fn count_rotation(&self) {
+        self.lock().rotations += 1;
+    }
+
+    /// These requests were made.
+    pub fn count_requests(&self, exchanges: &[Exchange]) {
+        let mut known = self.lock();
+        for exchange in exchanges {
+            *known.requests.entry(exchange.result).or_default() += 1;
+            known.last_request = Some(exchange.took);
+        }
+    }
+
+    /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
+    pub fn write(&self, found: Found, asked: bool, now: SystemTime) -> bool {
+        let mut known = self.lock();
+        if found.diagnosis.is_none() && asked {
+            known.last_success = Some(now);
+        }
+        if found.accepted {
+            known.was_accepted = true;
+            known.failing_since = None;
+        } else if known.failing_since.is_none() {
+            known.failing_since = Some(Instant::now());
+        }
+        let is_news = known.found.as_ref().is_none_or(|before| !before.is_as(&found));
+        known.found = Some(found);
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Board, Found, OVERDUE};
+    use crate::diagnosis::Name;
+    use std::time::{Duration, SystemTime};
+    use tokio::time::{Instant, advance};
+
+    const GRACE: Duration = Duration::from_secs(3600);
+
+    fn found(diagnosis: Option<Name>) -> Found {
+        Found {
+            diagnosis,
+            warnings: Vec::new(),
+            accepted: diagnosis.is_none(),
+            checks: Vec::new(),
+            role_arn: None,
+            token_expires_at: None,
+            message: String::new(),
+        }
+    }
+
+    fn write(board: &Board, diagnosis: Option<Name>) -> bool {
+        board.write(found(diagnosis), true, SystemTime::UNIX_EPOCH)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ready_from_the_first_pass_until_a_failure_has_lasted() {
+        let board = Board::new(GRACE);
+        let is = |ready: bool, why: &str| {
+            let readiness = board.readiness();
+            assert!(readiness.ready == ready && readiness.why.starts_with(why), "{readiness:?}");
+        };
+        is(false, "starting");
+        write(&board, Some(Name::Throttled));
+        is(false, "Throttled: ");
+        advance(GRACE * 2).await;
+        is(false, "Throttled: ");
+        write(&board, None);
+        is(true, "ready");
+        write(&board, Some(Name::AssumeRoleNotAuthorized));
+        advance(GRACE / 2).await;
+        // Another failure is still the same time without the role.
+        write(&board, Some(Name::StsTimedOut));
+        is(true, "StsTimedOut: ");
+        assert!(board.readiness().why.ends_with("(ready for another 30m)"));
+        advance(GRACE / 2).await;
+        is(false, "StsTimedOut: ");
+        write(&board, None);
+        is(true, "ready");
+        write(&board, Some(Name::StsTimedOut));
+        is(true, "StsTimedOut");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_grace_a_failure_counts_at_once_and_a_tolerated_one_never() {
+        let board = Board::new(Duration::ZERO);
+        write(&board, None);
+        write(&board, Some(Name::StsTimedOut));
+        assert!(!board.readiness().ready);
+        board.write(Found { accepted: true, ..found(Some(Name::StsTimedOut)) }, true, SystemTime::UNIX_EPOCH);
+        assert!(board.readiness().ready);
+    }
+
+    #[tokio::test]
+    async fn only_what_is_new_is_news() {
+        let board = Board::new(GRACE);
+        assert!(write(&board, None) && !write(&board, None));
+        assert!(write(&board, Some(Name::Throttled)) && !write(&board, Some(Name::Throttled)));
+        let warned = Found { warnings: vec![Name::TokenNotRotated], ..found(Some(Name::Throttled)) };
+        assert!(board.write(warned, true, SystemTime::UNIX_EPOCH));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_is_overdue_is_dead() {
+        let board = Board::new(GRACE);
+        board.promise(Instant::now() + GRACE);
+        advance(GRACE + OVERDUE).await;
+        assert!(board.read().is_alive(Instant::now()));
+        advance(Duration::from_secs(1)).await;
+        assert!(!board.read().is_alive(Instant::now()));
+    }
+}

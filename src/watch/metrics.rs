@@ -1,0 +1,188 @@
+//! What is known, as metrics in OpenMetrics' text format.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::Registry;
+
+use super::board::Board;
+use crate::diagnosis::Name;
+
+/// The content type of the format.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A metric: its name, as it is written in a query, and what it says. A counter's name ends in `_total`.
+pub struct Metric {
+    /// The name.
+    pub name: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+const UP: Metric = Metric {
+    name: "irsa_probe_up",
+    labels: &[],
+    help: "Whether the role works by the last check: 1 or 0; 0 before the first has ended",
+};
+const READY: Metric = Metric {
+    name: "irsa_probe_ready",
+    labels: &[],
+    help: "Whether /readyz says that the pod may be sent work: 1 or 0",
+};
+const DIAGNOSIS: Metric = Metric {
+    name: "irsa_probe_diagnosis",
+    labels: &["name", "class", "owner"],
+    help: "1 for what is wrong now; absent while the role works",
+};
+const WARNING: Metric = Metric {
+    name: "irsa_probe_warning",
+    labels: &["name", "class", "owner"],
+    help: "1 for each warning that holds now",
+};
+const CHECK: Metric = Metric {
+    name: "irsa_probe_check_outcome",
+    labels: &["check", "outcome"],
+    help: "1 for the outcome of each check, the last time it was made: pass, warn, fail or skipped",
+};
+const EXPIRY: Metric = Metric {
+    name: "irsa_probe_token_expiry_timestamp_seconds",
+    labels: &[],
+    help: "When the token expires, in Unix time; absent while no token can be read",
+};
+const SUCCESS: Metric = Metric {
+    name: "irsa_probe_last_success_timestamp_seconds",
+    labels: &[],
+    help: "When STS last gave the role, in Unix time; absent until it has",
+};
+const LAST_REQUEST: Metric = Metric {
+    name: "irsa_probe_sts_last_request_seconds",
+    labels: &[],
+    help: "How long the last request to STS took; absent until there was one",
+};
+const REQUESTS: Metric = Metric {
+    name: "irsa_probe_sts_requests_total",
+    labels: &["result"],
+    help: "Requests to STS by how they ended: ok, refused, throttled, or failed (no answer, or none of STS's own)",
+};
+const ROTATIONS: Metric = Metric {
+    name: "irsa_probe_token_rotations_total",
+    labels: &[],
+    help: "How often another token was found in the token file",
+};
+const BUILD: Metric =
+    Metric { name: "irsa_probe_build_info", labels: &["version"], help: "The version of irsa-probe" };
+const ROLE: Metric = Metric {
+    name: "irsa_probe_role_info",
+    labels: &["role_arn"],
+    help: "The role that the pod was given; only with --metrics-role-arn",
+};
+
+/// Every metric.
+pub const ALL: [Metric; 12] =
+    [UP, READY, DIAGNOSIS, WARNING, CHECK, EXPIRY, SUCCESS, LAST_REQUEST, REQUESTS, ROTATIONS, BUILD, ROLE];
+
+/// The metrics of a board.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// The board.
+    pub board: Arc<Board>,
+    /// Whether the role's ARN may be among them.
+    pub with_role_arn: bool,
+}
+
+impl Metrics {
+    /// The metrics now, in the text format.
+    ///
+    /// # Errors
+    /// Never: the text is written to memory.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.clone()));
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+impl Collector for Metrics {
+    fn encode(&self, mut out: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let known = self.board.read();
+        let found = known.found.as_ref();
+        let is_up = found.is_some_and(|found| found.diagnosis.is_none());
+        gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
+        gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
+        names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
+        names(&mut out, &WARNING, found.map_or(&[], |found| &found.warnings))?;
+        let mut checks = family(&mut out, &CHECK, MetricType::Gauge)?;
+        for (check, outcome) in found.map_or(&[][..], |found| &found.checks) {
+            let labels = [("check", check.name()), ("outcome", outcome)];
+            checks.encode_family(&labels)?.encode_gauge(&1_i64)?;
+        }
+        gauge(&mut out, &EXPIRY, found.and_then(|found| found.token_expires_at).map(unix))?;
+        gauge(&mut out, &SUCCESS, known.last_success.map(unix))?;
+        gauge(&mut out, &LAST_REQUEST, known.last_request.map(|took| took.as_secs_f64()))?;
+        let mut requests = family(&mut out, &REQUESTS, MetricType::Counter)?;
+        for (answered, count) in &known.requests {
+            counter(&mut requests.encode_family(&[("result", answered.as_str())])?, *count)?;
+        }
+        counter(&mut family(&mut out, &ROTATIONS, MetricType::Counter)?, known.rotations)?;
+        info(&mut out, &BUILD, &[("version", env!("CARGO_PKG_VERSION"))])?;
+        match found.and_then(|found| found.role_arn.as_deref()).filter(|_| self.with_role_arn) {
+            Some(role_arn) => info(&mut out, &ROLE, &[("role_arn", role_arn)]),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Announces a metric; a counter's and an info's suffix is added by the format.
+fn family<'a>(
+    out: &'a mut DescriptorEncoder,
+    metric: &Metric,
+    kind: MetricType,
+) -> Result<MetricEncoder<'a>, fmt::Error> {
+    let name = metric.name.strip_suffix("_total").or_else(|| metric.name.strip_suffix("_info"));
+    out.encode_descriptor(name.unwrap_or(metric.name), metric.help, None, kind)
+}
+
+fn gauge(out: &mut DescriptorEncoder, metric: &Metric, value: Option<f64>) -> Result<(), fmt::Error> {
+    value.map_or(Ok(()), |value| family(out, metric, MetricType::Gauge)?.encode_gauge(&value))
+}
+
+fn counter(out: &mut MetricEncoder, count: u64) -> Result<(), fmt::Error> {
+    out.encode_counter(&count, None::<&Exemplar<[(&str, &str); 0], f64>>)
+}
+
+fn info(
+    out: &mut DescriptorEncoder,
+    metric: &Metric,
+    labels: &impl EncodeLabelSet,
+) -> Result<(), fmt::Error> {
+    family(out, metric, MetricType::Info)?.encode_info(labels)
+}
+
+fn names(out: &mut DescriptorEncoder, metric: &Metric, names: &[Name]) -> Result<(), fmt::Error> {
+    let mut out = family(out, metric, MetricType::Gauge)?;
+    for (place, name) in names.iter().enumerate() {
+        // The same name twice would be the same series twice.
+        if names.iter().take(place).any(|earlier| earlier == name) {
+            continue;
+        }
+        let (class, owner) = (name.class().as_str(), name.owner().as_str());
+        let labels = [("name", name.as_str()), ("class", class), ("owner", owner)];
+        out.encode_family(&labels)?.encode_gauge(&1_i64)?;
+    }
+    Ok(())
+}
+
+/// A time in whole seconds since 1970; before that, 0.
+fn unix(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64().trunc())
+}

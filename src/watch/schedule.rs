@@ -1,0 +1,155 @@
+//! When to check next. Only numbers go in and come out, so that a fleet of sidecars can be lived
+//! through in a second.
+//!
+//! All sidecars of a fleet are started together, share one STS and fail together, so nothing here
+//! keeps them in step: every pause is drawn at random.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// How a check ended, as far as the next one depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The role works.
+    Works,
+    /// It does not.
+    Fails,
+    /// STS says that there are too many requests.
+    Throttled,
+}
+
+/// The first pause after a failure is drawn from up to this; each further one from up to twice as much.
+const FIRST: Duration = Duration::from_secs(1);
+/// The most that a pause after a failure is drawn from.
+const LONGEST: Duration = Duration::from_secs(300);
+/// The least that a pause is drawn from while STS is throttling: whoever is told to slow down, does.
+const THROTTLED: Duration = Duration::from_secs(60);
+/// The most that a pause is drawn from while STS is throttling.
+const LONGEST_THROTTLED: Duration = Duration::from_secs(1200);
+/// No pause is shorter.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// Where in an interval the next check may come, after one that was like the one before it.
+const STEADY: Range<f64> = 0.9..1.1;
+/// The same after the first check, or the first that passed again: what brought all of a fleet to the
+/// same moment is spread over a whole interval.
+const SPREAD: Range<f64> = 0.5..1.5;
+
+/// The least that lies between two checks, should the token file change all the time.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// The times of one sidecar's checks.
+#[derive(Debug)]
+pub struct Schedule {
+    interval: Duration,
+    random: fastrand::Rng,
+    failures: u32,
+    last: Option<Ended>,
+}
+
+impl Schedule {
+    /// One check an interval, on average, while the role works.
+    #[must_use]
+    pub fn new(interval: Duration, random: fastrand::Rng) -> Self {
+        Self { interval, random, failures: 0, last: None }
+    }
+
+    /// How long to wait after a check that ended so.
+    pub fn after(&mut self, ended: Ended) -> Duration {
+        let before = self.last.replace(ended);
+        if ended == Ended::Works {
+            self.failures = 0;
+            let range = if before == Some(Ended::Works) { STEADY } else { SPREAD };
+            let share = range.start + (range.end - range.start) * self.random.f64();
+            return self.interval.mul_f64(share);
+        }
+        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.failures.min(30)));
+        self.failures = self.failures.saturating_add(1);
+        let most = match ended {
+            Ended::Throttled => doubled.saturating_mul(4).clamp(THROTTLED, LONGEST_THROTTLED),
+            _ => doubled.min(LONGEST),
+        };
+        most.min(self.interval.max(FIRST)).mul_f64(self.random.f64()).max(SHORTEST)
+    }
+
+    /// How long to wait still, now that the pod itself has changed; `since` the last check. While STS
+    /// is throttling nothing is gained by asking sooner.
+    #[must_use]
+    pub fn sooner(&self, since: Duration, planned: Duration) -> Duration {
+        if self.last == Some(Ended::Throttled) { planned } else { planned.min(BETWEEN.saturating_sub(since)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BETWEEN, Ended, LONGEST, LONGEST_THROTTLED, SHORTEST, Schedule, THROTTLED};
+    use std::time::Duration;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn schedule(seed: u64) -> Schedule {
+        Schedule::new(HOUR, fastrand::Rng::with_seed(seed))
+    }
+
+    #[test]
+    fn while_the_role_works_there_is_one_check_an_interval() {
+        let mut schedule = schedule(1);
+        let first = schedule.after(Ended::Works);
+        assert!(first >= HOUR / 2 && first <= HOUR * 3 / 2);
+        let pauses: Vec<Duration> = (0..1000).map(|_| schedule.after(Ended::Works)).collect();
+        assert!(pauses.iter().all(|pause| *pause >= HOUR * 9 / 10 && *pause <= HOUR * 11 / 10));
+        let mean = pauses.iter().sum::<Duration>() / 1000;
+        assert!(mean > HOUR * 98 / 100 && mean < HOUR * 102 / 100, "{mean:?}");
+    }
+
+    #[test]
+    fn after_a_failure_it_is_sooner_and_then_slower() {
+        let longest_of = |failures: usize, ended| {
+            (0..300)
+                .map(|seed| {
+                    let mut schedule = schedule(seed);
+                    (0..failures).map(|_| schedule.after(ended)).last().unwrap_or_default()
+                })
+                .max()
+                .unwrap_or_default()
+        };
+        let first = longest_of(1, Ended::Fails);
+        assert!(first <= Duration::from_secs(1) && first > SHORTEST);
+        let third = longest_of(3, Ended::Fails);
+        assert!(third <= Duration::from_secs(4) && third > Duration::from_secs(2));
+        let late = longest_of(50, Ended::Fails);
+        assert!(late <= LONGEST && late > LONGEST / 2);
+        let throttled = longest_of(1, Ended::Throttled);
+        assert!(throttled <= THROTTLED && throttled > THROTTLED / 2);
+        let late = longest_of(50, Ended::Throttled);
+        assert!(late <= LONGEST_THROTTLED && late > LONGEST_THROTTLED / 2);
+    }
+
+    #[test]
+    fn a_pass_forgets_the_failures_and_spreads_the_next_check() {
+        let mut schedule = schedule(3);
+        for _ in 0..20 {
+            schedule.after(Ended::Fails);
+        }
+        assert!(schedule.after(Ended::Works) >= HOUR / 2);
+        assert!(schedule.after(Ended::Fails) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_short_interval_bounds_the_pauses_after_failures_too() {
+        let short = Duration::from_secs(10);
+        let mut schedule = Schedule::new(short, fastrand::Rng::with_seed(4));
+        assert!((0..100).all(|_| schedule.after(Ended::Throttled) <= short));
+    }
+
+    #[test]
+    fn a_change_of_the_pod_is_looked_at_soon_but_not_while_sts_throttles() {
+        let mut schedule = schedule(5);
+        let planned = Duration::from_secs(200);
+        schedule.after(Ended::Fails);
+        assert_eq!(schedule.sooner(Duration::ZERO, planned), BETWEEN);
+        assert_eq!(schedule.sooner(HOUR, planned), Duration::ZERO);
+        schedule.after(Ended::Throttled);
+        assert_eq!(schedule.sooner(HOUR, planned), planned);
+    }
+}
