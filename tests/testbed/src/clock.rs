@@ -1,19 +1,50 @@
-//! The server's own clock, which may be wrong on purpose, and the spellings of time that AWS uses.
+//! The servers' own clock, which may be wrong on purpose and can be moved while they run, and the
+//! spellings of time that AWS and Kubernetes use.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-/// A clock that is ahead of the real one by a fixed time, or behind it if negative.
-#[derive(Clone, Copy, Debug, Default)]
+/// A clock that is ahead of the real one, or behind it. Its clones are the same clock: who moves one
+/// moves all.
+#[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// How far this clock is ahead.
-    pub ahead: Duration,
+    ahead_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// What this clock shows now.
+    /// A clock that is ahead of the real one by this time, or behind it if negative.
+    ///
+    /// # Panics
+    /// If the time is longer than 292 million years.
     #[must_use]
-    pub fn now(self) -> OffsetDateTime {
-        OffsetDateTime::now_utc() + self.ahead
+    pub fn ahead_by(ahead: Duration) -> Self {
+        let clock = Self::default();
+        clock.set_ahead(ahead);
+        clock
+    }
+
+    /// Moves the clock: from now on it is ahead of the real one by this time, to the millisecond.
+    ///
+    /// # Panics
+    /// If the time is longer than 292 million years.
+    pub fn set_ahead(&self, ahead: Duration) {
+        let ahead = ahead.whole_milliseconds().try_into().expect("nobody lives so long");
+        self.ahead_ms.store(ahead, Ordering::SeqCst);
+    }
+
+    /// How far the clock is ahead.
+    #[must_use]
+    pub fn ahead(&self) -> Duration {
+        Duration::milliseconds(self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    /// What the clock shows now.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + self.ahead()
     }
 }
 
@@ -34,7 +65,7 @@ pub fn http_date(at: OffsetDateTime) -> String {
     )
 }
 
-/// As in STS's XML: `2026-11-24T05:43:00Z`.
+/// As in STS's XML and Kubernetes' JSON: `2026-11-24T05:43:00Z`.
 #[must_use]
 pub fn xml_date(at: OffsetDateTime) -> String {
     format!(
@@ -70,4 +101,10 @@ pub fn parse_amz_date(text: &str) -> Option<OffsetDateTime> {
     let date = Date::from_calendar_date(text[..4].parse().ok()?, month, part(6, 8)?).ok()?;
     let time = Time::from_hms(part(9, 11)?, part(11, 13)?, part(13, 15)?).ok()?;
     Some(PrimitiveDateTime::new(date, time).assume_utc())
+}
+
+/// Whether a text is a time as RFC 3339 writes it.
+#[must_use]
+pub fn is_rfc3339(text: &str) -> bool {
+    OffsetDateTime::parse(text, &Rfc3339).is_ok()
 }

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 
-use crate::task::{Task, wait_until};
+use crate::task::{Task, Tasks, wait_until};
 
 /// The record type of IPv4 addresses.
 pub const A: u16 = 1;
@@ -93,7 +92,7 @@ pub struct Dns {
 #[derive(Debug)]
 struct State {
     records: Vec<Record>,
-    mode: Mode,
+    mode: Mutex<Mode>,
     delay: Duration,
     queries: Mutex<Vec<Query>>,
 }
@@ -111,7 +110,7 @@ impl Dns {
     ) -> io::Result<Self> {
         let (udp, tcp) = bind(listen).await?;
         let address = udp.local_addr()?;
-        let state = Arc::new(State { records, mode, delay, queries: Mutex::default() });
+        let state = Arc::new(State { records, mode: Mutex::new(mode), delay, queries: Mutex::default() });
         let tasks = [
             Task::spawn(serve_udp(udp, Arc::clone(&state))),
             Task::spawn(serve_tcp(tcp, Arc::clone(&state))),
@@ -123,6 +122,11 @@ impl Dns {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on it answers in this way.
+    pub fn set_mode(&self, mode: Mode) {
+        *self.state.mode.lock().unwrap() = mode;
     }
 
     /// The queries so far.
@@ -147,7 +151,7 @@ async fn bind(listen: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
 
 async fn serve_udp(socket: UdpSocket, state: Arc<State>) {
     let socket = Arc::new(socket);
-    let mut answers = JoinSet::new();
+    let mut answers = Tasks::default();
     let mut buffer = vec![0; 64 * 1024];
     while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
         let Some(answer) = state.answer(&buffer[..length], Transport::Udp) else {
@@ -163,10 +167,12 @@ async fn serve_udp(socket: UdpSocket, state: Arc<State>) {
 }
 
 async fn serve_tcp(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
+    let mut connections = Tasks::default();
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
-        connections.spawn(async move { connection(stream, &state).await.ok() });
+        connections.spawn(async move {
+            connection(stream, &state).await.ok();
+        });
     }
 }
 
@@ -193,8 +199,9 @@ impl State {
         const SERVFAIL: u8 = 2;
         const NXDOMAIN: u8 = 3;
         const REFUSED: u8 = 5;
+        let mode = *self.mode.lock().unwrap();
         let record = self.records.iter().find(|record| record.covers(&name));
-        let (code, addresses) = match (self.mode, record) {
+        let (code, addresses) = match (mode, record) {
             (Mode::Silent, _) => return None,
             (Mode::SilentForIpv6, _) if record_type == AAAA => return None,
             (Mode::Garbage, _) => return Some(b"\xffthis is no DNS message\x00\xfe".to_vec()),

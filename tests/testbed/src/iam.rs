@@ -1,7 +1,5 @@
 //! What IAM knows in the testbed's accounts, and STS's judgement over a request, in STS's words.
 
-use std::sync::Mutex;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
@@ -110,27 +108,27 @@ pub struct Iam {
     pub providers: Vec<Provider>,
     /// The roles of all accounts.
     pub roles: Vec<Role>,
-    issued: Mutex<Vec<Session>>,
+    issued: Vec<Session>,
 }
 
 impl Iam {
     /// An IAM with these providers and roles.
     #[must_use]
     pub fn new(providers: Vec<Provider>, roles: Vec<Role>) -> Self {
-        Self { providers, roles, issued: Mutex::default() }
+        Self { providers, roles, issued: Vec::new() }
     }
 
     /// The sessions that were given out.
     #[must_use]
-    pub fn issued(&self) -> Vec<Session> {
-        self.issued.lock().unwrap().clone()
+    pub fn issued(&self) -> &[Session] {
+        &self.issued
     }
 
     /// AssumeRoleWithWebIdentity.
     ///
     /// # Errors
     /// If STS would refuse.
-    pub fn assume(&self, form: &[(String, String)], now: OffsetDateTime) -> Result<Session, Refusal> {
+    pub fn assume(&mut self, form: &[(String, String)], now: OffsetDateTime) -> Result<Session, Refusal> {
         let request = AssumeRequest::read(form)?;
         let verified = self.verify_token(request.token, &request.role.account, now.unix_timestamp())?;
         let not_authorized =
@@ -158,7 +156,7 @@ impl Iam {
             subject: verified.subject,
             policy: request.policy.map(str::to_owned),
         };
-        self.issued.lock().unwrap().push(session.clone());
+        self.issued.push(session.clone());
         Ok(session)
     }
 
@@ -237,8 +235,8 @@ impl Iam {
         let authorization = Authorization::parse(header("authorization").ok_or_else(unsigned)?)
             .ok_or_else(|| incomplete("Authorization header is not an AWS4-HMAC-SHA256 one."))?;
         let session = self
-            .issued()
-            .into_iter()
+            .issued
+            .iter()
             .find(|session| {
                 session.access_key_id == authorization.access_key_id
                     && header("x-amz-security-token") == Some(&session.session_token)
@@ -291,7 +289,7 @@ impl Iam {
                     .to_owned(),
             ));
         }
-        Ok(session)
+        Ok(session.clone())
     }
 }
 

@@ -1,5 +1,5 @@
 //! AWS as a pod sees it, on loopback: an OIDC issuer, a TLS STS that really verifies what it is
-//! sent, DNS, a CONNECT proxy, and their faults.
+//! sent, DNS, a CONNECT proxy, the pod's part of the Kubernetes API, and their faults.
 //!
 //! It judges `irsa-probe` from outside and so shares no code with it. Start at [`scenario`], which
 //! says what a world may hold, and [`world`], which starts one and runs a program in it.
@@ -18,6 +18,7 @@ pub mod faults;
 pub mod form;
 pub mod iam;
 pub mod issuer;
+pub mod kubernetes;
 pub mod link;
 mod parameters;
 pub mod proxy;
@@ -33,4 +34,4 @@ pub mod volume;
 pub mod world;
 
 pub use scenario::{Scenario, ScenarioError};
-pub use world::{Finished, World};
+pub use world::{Finished, Running, World};

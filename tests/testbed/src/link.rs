@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
-use crate::task::{Task, wait_until};
+use crate::task::{Task, Tasks, wait_until};
 
 /// A relay in front of a server; it ends when dropped.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Link {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let task = Task::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
+            let mut connections = Tasks::default();
             while let Ok((client, _)) = listener.accept().await {
                 connections.spawn(async move {
                     match TcpStream::connect(target).await {

@@ -9,11 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::Duration;
 
 use crate::link;
-use crate::task::Task;
+use crate::task::{Task, Tasks};
 
 const LONGEST_HEAD: usize = 64 * 1024;
 
@@ -70,10 +69,12 @@ impl Proxy {
         let state = Arc::new(State { routes, mode, connects: Mutex::default() });
         let serving = Arc::clone(&state);
         let task = Task::spawn(async move {
-            let mut connections = JoinSet::new();
+            let mut connections = Tasks::default();
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&serving);
-                connections.spawn(async move { connection(stream, &state).await.ok() });
+                connections.spawn(async move {
+                    connection(stream, &state).await.ok();
+                });
             }
         });
         Ok(Self { address, state, _task: task })

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::dns;
 use crate::iam::Refusal;
+use crate::kubernetes::Right;
 use crate::sts::{Accept, Answer, Fault, Step};
 use crate::tls::Certificate;
 use crate::token;
@@ -68,6 +69,8 @@ pub struct Scenario {
     pub dns: Dns,
     /// The proxy, if there is one.
     pub proxy: Option<Proxy>,
+    /// The Kubernetes API, if there is one.
+    pub kubernetes: Option<Kubernetes>,
 }
 
 impl Default for Scenario {
@@ -88,6 +91,7 @@ impl Default for Scenario {
             role: Role::default(),
             dns: Dns::default(),
             proxy: None,
+            kubernetes: None,
         }
     }
 }
@@ -159,11 +163,13 @@ pub struct ApiToken {
     pub present: bool,
     /// Laid over the claims.
     pub claims: Map<String, Value>,
+    /// How long ago its volume was mounted; when the world began if not said.
+    pub mounted_ago: Option<Span>,
 }
 
 impl Default for ApiToken {
     fn default() -> Self {
-        Self { present: true, claims: Map::new() }
+        Self { present: true, claims: Map::new(), mounted_ago: None }
     }
 }
 
@@ -334,6 +340,53 @@ pub enum ProxyMode {
     Close,
     /// Nothing listens there.
     Refused,
+}
+
+/// The API server of the pod's cluster. With it, `ca.crt` and `namespace` lie beside the API token,
+/// and `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kubernetes {
+    /// How it answers.
+    pub mode: KubernetesMode,
+    /// What the pod's service account may not do; it may do the rest.
+    pub deny: Vec<Right>,
+    /// What is known of the pod's service account.
+    pub service_account: ServiceAccount,
+    /// The annotated role; the scenario's role if not said.
+    pub role_arn: Option<String>,
+    /// How long ago `kubectl annotate` set the annotation; Kubernetes does not know if not said.
+    pub annotated_ago: Option<Span>,
+    /// How long ago the service account was created; when the recorded one was if not said.
+    pub created_ago: Option<Span>,
+}
+
+/// How the API server answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KubernetesMode {
+    /// As Kubernetes does.
+    #[default]
+    Serve,
+    /// Not at all.
+    Hang,
+    /// Nothing listens there.
+    Refused,
+    /// With 401, whatever the token.
+    Unauthorized,
+}
+
+/// The pod's service account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceAccount {
+    /// Annotated with a role.
+    #[default]
+    Annotated,
+    /// Without annotations.
+    Bare,
+    /// There is none.
+    Missing,
 }
 
 /// A time span: a number with `ms`, `s`, `m`, `h` or `d`; negative with a leading minus.

@@ -2,12 +2,13 @@
 //! record of all that was asked.
 
 mod content;
+mod script;
 mod xml;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +21,6 @@ use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::{self, Clock};
@@ -30,8 +30,9 @@ use crate::iam::{Iam, Refusal, Session};
 use crate::link::{self, Link};
 use crate::random;
 use crate::sigv4::Signable;
-use crate::task::Task;
+use crate::task::{Task, Tasks};
 use content::Content;
+use script::Script;
 
 /// The content type of STS.
 const XML: &str = "text/xml";
@@ -199,7 +200,7 @@ impl Default for Config {
 pub struct Sts {
     address: SocketAddr,
     state: Arc<State>,
-    _behind: Behind,
+    behind: Behind,
 }
 
 /// What keeps the address as it is.
@@ -210,29 +211,14 @@ enum Behind {
 }
 
 struct State {
-    iam: Iam,
+    accept: Mutex<Accept>,
+    iam: Mutex<Iam>,
     clock: Clock,
     assume: Script,
     identity: Script,
     requests: Mutex<Vec<Recorded>>,
     connections: AtomicU64,
     handshakes: AtomicU64,
-}
-
-struct Script {
-    steps: Vec<Step>,
-    next: AtomicUsize,
-}
-
-impl Script {
-    fn new(steps: Vec<Step>) -> Self {
-        Self { steps, next: AtomicUsize::new(0) }
-    }
-
-    fn next(&self) -> Step {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        self.steps.get(index).or(self.steps.last()).cloned().unwrap_or_default()
-    }
 }
 
 impl Sts {
@@ -242,7 +228,8 @@ impl Sts {
     /// If the address cannot be bound.
     pub async fn start(config: Config) -> io::Result<Self> {
         let state = Arc::new(State {
-            iam: config.iam,
+            accept: Mutex::new(config.accept),
+            iam: Mutex::new(config.iam),
             clock: config.clock,
             assume: Script::new(config.assume),
             identity: Script::new(config.identity),
@@ -259,7 +246,7 @@ impl Sts {
                 let hole = faults::black_hole().await?;
                 (hole.address(), Behind::BlackHole { _hole: hole })
             }
-            accept => {
+            _ => {
                 let outer = TcpListener::bind(config.listen).await?;
                 let address = outer.local_addr()?;
                 let (listener, link) = if config.round_trip.is_zero() {
@@ -270,11 +257,11 @@ impl Sts {
                     (inner, Some(link))
                 };
                 let tls = config.tls.map(TlsAcceptor::from);
-                let server = Task::spawn(serve(listener, accept, tls, Arc::clone(&state)));
+                let server = Task::spawn(serve(listener, tls, Arc::clone(&state)));
                 (address, Behind::Server { _server: server, _link: link })
             }
         };
-        Ok(Self { address, state, _behind: behind })
+        Ok(Self { address, state, behind })
     }
 
     /// Where it listens.
@@ -292,7 +279,39 @@ impl Sts {
     /// The sessions that were given out so far.
     #[must_use]
     pub fn issued(&self) -> Vec<Session> {
-        self.state.iam.issued()
+        self.state.iam.lock().unwrap().issued().to_vec()
+    }
+
+    /// Changes what IAM knows: who asks next is judged by it.
+    pub fn edit<T>(&self, edit: impl FnOnce(&mut Iam) -> T) -> T {
+        edit(&mut self.state.iam.lock().unwrap())
+    }
+
+    /// From now on this is the answer to every AssumeRoleWithWebIdentity; without one, it is what IAM
+    /// says.
+    pub fn answer(&self, step: Option<Step>) {
+        self.script(step.into_iter().collect());
+    }
+
+    /// From now on these are the answers to AssumeRoleWithWebIdentity, in order, the last one repeated;
+    /// without any, it is what IAM says.
+    pub fn script(&self, steps: Vec<Step>) {
+        self.state.assume.replace(steps);
+    }
+
+    /// From now on this happens to connections. On those that are open already, the next request is
+    /// left without an answer by [`Accept::Hang`], reset by [`Accept::Reset`], and else served.
+    ///
+    /// # Panics
+    /// With [`Accept::Refused`] and [`Accept::BlackHole`], and on an STS that was started with one of
+    /// them: these are made at the start.
+    pub fn accept(&self, accept: Accept) {
+        let served = matches!(self.behind, Behind::Server { .. });
+        assert!(
+            served && !matches!(accept, Accept::Refused | Accept::BlackHole),
+            "an STS that listens cannot become one that does not, or the other way round"
+        );
+        *self.state.accept.lock().unwrap() = accept;
     }
 
     /// How many TCP connections were accepted.
@@ -308,13 +327,16 @@ impl Sts {
     }
 }
 
-async fn serve(listener: TcpListener, accept: Accept, tls: Option<TlsAcceptor>, state: Arc<State>) {
-    let mut connections = JoinSet::new();
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
+    let mut connections = Tasks::default();
     while let Ok((stream, _)) = listener.accept().await {
         let number = state.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let (tls, state) = (tls.clone(), Arc::clone(&state));
+        let accept = *state.accept.lock().unwrap();
         // A client that goes away ends its connection with an error, and that concerns nobody here.
-        connections.spawn(async move { connection(stream, number, accept, tls, state).await.ok() });
+        connections.spawn(async move {
+            connection(stream, number, accept, tls, state).await.ok();
+        });
     }
 }
 
@@ -375,6 +397,14 @@ async fn answer(
 ) -> io::Result<Response<Content>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    // Looked up in a statement of its own, so that no lock is held while the request hangs.
+    let accept = *state.accept.lock().unwrap();
+    match accept {
+        // What a network swallows never arrived.
+        Accept::Hang => std::future::pending().await,
+        Accept::Reset => return reset(&socket),
+        _ => {}
+    }
     let recorded = Recorded::new(&head, &body, connection);
     state.requests.lock().unwrap().push(recorded.clone());
 
@@ -397,17 +427,17 @@ async fn answer(
     };
     let refuse = |refusal: Refusal| by_sts(refusal.status, xml::error(&refusal, &request_id));
     match step.answer {
-        Answer::Verify => match judge(&state.iam, &head, &recorded, &body, &request_id, now) {
-            Ok(xml) => by_sts(200, xml),
-            Err(refusal) => refuse(refusal),
-        },
+        Answer::Verify => {
+            let mut iam = state.iam.lock().unwrap();
+            match judge(&mut iam, &head, &recorded, &body, &request_id, now) {
+                Ok(xml) => by_sts(200, xml),
+                Err(refusal) => refuse(refusal),
+            }
+        }
         Answer::Error(refusal) => refuse(refusal),
         Answer::Reply { status, headers, body } => reply(status, XML, &headers, Content::whole(body), now),
         Answer::Fault(Fault::Hang) => std::future::pending().await,
-        Answer::Fault(Fault::Reset) => {
-            rustix::net::sockopt::set_socket_linger(&*socket, Some(Duration::ZERO))?;
-            Err(io::ErrorKind::ConnectionReset.into())
-        }
+        Answer::Fault(Fault::Reset) => reset(&socket),
         Answer::Fault(Fault::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
         Answer::Fault(Fault::Html) => {
             reply(200, "text/html; charset=utf-8", &[], Content::whole(CAPTIVE_PAGE), now)
@@ -420,9 +450,15 @@ async fn answer(
     }
 }
 
+/// Ends the connection of a request by a TCP reset.
+fn reset<T>(socket: &OwnedFd) -> io::Result<T> {
+    rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+    Err(io::ErrorKind::ConnectionReset.into())
+}
+
 /// What IAM says to a request, in XML.
 fn judge(
-    iam: &Iam,
+    iam: &mut Iam,
     head: &Parts,
     recorded: &Recorded,
     body: &[u8],

@@ -1,9 +1,9 @@
-//! A background task that ends with its owner, so that a dropped server is really gone, and waiting
+//! Background tasks that end with their owner, so that a dropped server is really gone, and waiting
 //! for an exact moment.
 
 use std::future::Future;
 
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Duration, Instant, sleep_until};
 
 #[derive(Debug)]
@@ -18,6 +18,17 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Any number of tasks. Those that are over are forgotten, so that a server can live long.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    pub(crate) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        while self.0.try_join_next().is_some() {}
+        self.0.spawn(work);
     }
 }
 

@@ -45,6 +45,12 @@ impl Authority {
         Self::new("Corp Interception CA", Some("Corp"))
     }
 
+    /// The CA of a Kubernetes cluster.
+    #[must_use]
+    pub fn kubernetes() -> Self {
+        Self::new("kubernetes", None)
+    }
+
     fn new(common_name: &str, organization: Option<&str>) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name = distinguished_name(common_name, organization);
@@ -63,9 +69,10 @@ impl Authority {
     }
 
     /// What a TLS server with such a certificate needs. `OtherCa` is taken from [`Self::corporate`].
+    /// A name may also be an IP address.
     ///
     /// # Panics
-    /// If a name is no DNS name.
+    /// If a name is neither.
     #[must_use]
     pub fn server_config(&self, names: &[String], certificate: Certificate) -> Arc<ServerConfig> {
         let now = OffsetDateTime::now_utc();
@@ -88,7 +95,7 @@ impl Authority {
     }
 
     fn leaf(&self, names: &[String], from: OffsetDateTime, to: OffsetDateTime) -> Arc<ServerConfig> {
-        let mut params = CertificateParams::new(names).expect("the names are DNS names");
+        let mut params = CertificateParams::new(names).expect("the names are DNS names or addresses");
         params.distinguished_name = distinguished_name(&names[0], None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;

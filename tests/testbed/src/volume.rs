@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 use time::OffsetDateTime;
 
 use crate::random;
@@ -51,6 +51,7 @@ pub fn is_root() -> bool {
 pub struct TokenVolume {
     directory: PathBuf,
     access: Access,
+    beside: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl TokenVolume {
@@ -59,11 +60,31 @@ impl TokenVolume {
     /// # Errors
     /// If the file system refuses.
     pub fn project(directory: &Path, token: &[u8], access: Access) -> io::Result<Self> {
+        Self::project_with(directory, token, Vec::new(), access)
+    }
+
+    /// Creates the directory and projects the token into it, and beside it these files by their names,
+    /// which stay as they are when the token is rotated.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn project_with(
+        directory: &Path,
+        token: &[u8],
+        beside: Vec<(&'static str, Vec<u8>)>,
+        access: Access,
+    ) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let volume = Self { directory: directory.to_owned(), access };
+        let volume = Self { directory: directory.to_owned(), access, beside };
         volume.rotate(token)?;
-        symlink(Path::new("..data").join(TOKEN), volume.token_file())?;
+        for name in volume.names() {
+            symlink(Path::new("..data").join(name), directory.join(name))?;
+        }
         Ok(volume)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(TOKEN).chain(self.beside.iter().map(|(name, _)| *name))
     }
 
     /// The path by which a pod reads the token.
@@ -81,11 +102,9 @@ impl TokenVolume {
         let payload = self.directory.join(&name);
         fs::create_dir(&payload)?;
         fs::set_permissions(&payload, Permissions::from_mode(0o755))?;
-        let file = payload.join(TOKEN);
-        fs::write(&file, token)?;
-        fs::set_permissions(&file, Permissions::from_mode(self.access.mode))?;
-        if let Some(owner) = self.access.owner {
-            chown(&file, Some(owner), Some(owner))?;
+        self.write(&payload.join(TOKEN), token)?;
+        for (name, content) in &self.beside {
+            self.write(&payload.join(name), content)?;
         }
         let data = self.directory.join("..data");
         let before = fs::read_link(&data).ok();
@@ -93,6 +112,26 @@ impl TokenVolume {
         symlink(&name, &next)?;
         fs::rename(&next, &data)?;
         before.map_or(Ok(()), |old| fs::remove_dir_all(self.directory.join(old)))
+    }
+
+    fn write(&self, file: &Path, content: &[u8]) -> io::Result<()> {
+        fs::write(file, content)?;
+        fs::set_permissions(file, Permissions::from_mode(self.access.mode))?;
+        self.access.owner.map_or(Ok(()), |owner| chown(file, Some(owner), Some(owner)))
+    }
+
+    /// Makes it look as if the volume had been mounted then. The kubelet makes the links that a pod
+    /// sees once, when it mounts the volume, and never touches them again.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn mounted_at(&self, at: OffsetDateTime) -> io::Result<()> {
+        let time = Timespec { tv_sec: at.unix_timestamp(), tv_nsec: at.nanosecond().into() };
+        let times = Timestamps { last_access: time, last_modification: time };
+        for name in self.names() {
+            utimensat(CWD, self.directory.join(name), &times, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        Ok(())
     }
 }
 

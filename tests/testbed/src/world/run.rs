@@ -1,4 +1,4 @@
-//! Runs a program in a world as a container of the pod, and gathers all that it left behind.
+//! Starts a program in a world as a container of the pod, and what it leaves behind.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -7,20 +7,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::World;
+use super::running::Running;
+use super::surroundings::Counts;
 use crate::dns::Query;
-use crate::proxy::{Connect, Proxy};
+use crate::proxy::Connect;
 use crate::secrets::{self, Leak, Secret};
 use crate::sts::Recorded;
-use crate::task::Task;
 use crate::volume::{POD_USER, is_root};
 
-const HARD_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const HARD_LIMIT: Duration = Duration::from_secs(60);
 
 impl World {
     /// Runs a program with the scenario's command and arguments, and these after them. If the testbed
@@ -29,8 +30,16 @@ impl World {
     /// # Errors
     /// If it cannot be run or does not end.
     pub async fn run(&self, program: &Path, extra_args: &[&str]) -> Result<Finished, RunError> {
-        let termination_log = self.empty_termination_log()?;
-        let before = Counts::of(self);
+        self.spawn(program, extra_args).await?.end().await
+    }
+
+    /// Starts a program as [`Self::run`] does, and leaves it running.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub async fn spawn(&self, program: &Path, extra_args: &[&str]) -> Result<Running, RunError> {
+        self.surroundings.empty_termination_log()?;
+        let before = Counts::of(&self.surroundings);
         let started = Instant::now();
         let mut command = Command::new(self.executable(program)?);
         command
@@ -39,7 +48,7 @@ impl World {
             .args(extra_args)
             .env_clear()
             .envs(&self.env)
-            .current_dir(&self.directory)
+            .current_dir(self.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -49,37 +58,14 @@ impl World {
             command.uid(POD_USER).gid(POD_USER);
         }
         let child = spawn(&mut command).await?;
-        let _signal = self.scenario.signal_after_ms.map(|delay| terminate_later(&child, delay));
-        let output = tokio::time::timeout(HARD_LIMIT, child.wait_with_output())
-            .await
-            .map_err(|_| RunError::Hung)??;
-        let elapsed = started.elapsed();
-        Ok(Finished {
-            status: Exit::of(output.status),
-            stdout: output.stdout,
-            stderr: output.stderr,
-            termination_log: fs::read(termination_log)?,
-            elapsed,
-            secrets: self.secrets(),
-            requests: self.sts.requests().split_off(before.requests),
-            dns_queries: self.dns.queries().split_off(before.dns_queries),
-            proxy_connects: self.proxy_connects().split_off(before.proxy_connects),
-            connections: self.sts.connections() - before.connections,
-            handshakes: self.sts.handshakes() - before.handshakes,
-        })
-    }
-
-    /// An empty termination log that the pod user may write.
-    pub(super) fn empty_termination_log(&self) -> io::Result<PathBuf> {
-        let path = self.directory.join("termination-log");
-        fs::write(&path, "")?;
-        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
-        Ok(path)
+        let signal_after = self.scenario.signal_after_ms.map(Duration::from_millis);
+        Running::follow(child, signal_after, before, Arc::clone(&self.surroundings), started)
+            .ok_or_else(|| RunError::Io(io::Error::other("it has no process id or no outputs")))
     }
 
     /// The program, where the pod user can execute it.
     fn executable(&self, program: &Path) -> io::Result<PathBuf> {
-        let directory = self.directory.join("bin");
+        let directory = self.dir().join("bin");
         fs::create_dir_all(&directory)?;
         let name = program.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let path = directory.join(name);
@@ -92,31 +78,6 @@ impl World {
             fs::set_permissions(&path, Permissions::from_mode(0o755))?;
         }
         Ok(path)
-    }
-
-    fn proxy_connects(&self) -> Vec<Connect> {
-        self.proxy().map(Proxy::connects).unwrap_or_default()
-    }
-}
-
-/// How much had happened when a run began.
-struct Counts {
-    requests: usize,
-    dns_queries: usize,
-    proxy_connects: usize,
-    connections: u64,
-    handshakes: u64,
-}
-
-impl Counts {
-    fn of(world: &World) -> Self {
-        Self {
-            requests: world.sts.requests().len(),
-            dns_queries: world.dns.queries().len(),
-            proxy_connects: world.proxy_connects().len(),
-            connections: world.sts.connections(),
-            handshakes: world.sts.handshakes(),
-        }
     }
 }
 
@@ -134,17 +95,6 @@ async fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-fn terminate_later(child: &Child, delay_ms: u64) -> Task {
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    Task::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        if let Some(pid) = pid {
-            // It may have ended by itself; the outcome then says so.
-            kill_process(pid, Signal::TERM).ok();
-        }
-    })
-}
-
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -155,7 +105,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    fn of(status: ExitStatus) -> Self {
+    pub(super) fn of(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(code), _) => Self::Code(code),
             (None, signal) => Self::Signal(signal.unwrap_or_default()),
@@ -201,11 +151,35 @@ impl Finished {
     }
 }
 
-/// Why there is no [`Finished`].
+/// What a program had printed when it was given up.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl fmt::Display for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [stdout, stderr] = [&self.stdout, &self.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        write!(f, "standard output:\n{stdout}\nstandard error:\n{stderr}")
+    }
+}
+
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why there is no [`Finished`], or no such line.
 #[derive(Debug)]
 pub enum RunError {
-    /// It was still running after the hard limit.
-    Hung,
+    /// It was still running after the hard limit, or had not printed the line.
+    Hung(Printed),
+    /// Its output ended without the line.
+    Ended(Printed),
     /// It could not be run.
     Io(io::Error),
 }
@@ -213,7 +187,12 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hung => write!(f, "the probe hung: it had not ended after {HARD_LIMIT:?}"),
+            Self::Hung(printed) => {
+                write!(f, "the probe hung: what was waited for had not come after {HARD_LIMIT:?}; {printed}")
+            }
+            Self::Ended(printed) => {
+                write!(f, "the probe's output ended without what was waited for; {printed}")
+            }
             Self::Io(error) => write!(f, "the probe could not be run: {error}"),
         }
     }

@@ -73,11 +73,21 @@ pub(crate) async fn post(
     form: &str,
     headers: &[(String, String)],
 ) -> io::Result<Reply> {
-    let mut request = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", form.len());
+    send(stream, "POST /", form, headers).await
+}
+
+/// Sends a request with this method and path, and reads one answer; the connection stays open.
+pub(crate) async fn send(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    target: &str,
+    body: &str,
+    headers: &[(String, String)],
+) -> io::Result<Reply> {
+    let mut request = format!("{target} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
-    stream.write_all(format!("{request}\r\n{form}").as_bytes()).await?;
+    stream.write_all(format!("{request}\r\n{body}").as_bytes()).await?;
     let mut read = Vec::new();
     let head = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {

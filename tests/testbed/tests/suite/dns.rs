@@ -90,6 +90,17 @@ async fn misbehaves_as_told() {
     assert_ne!(udp(garbage.address(), &question("sts.amazonaws.com", A)).await[..2], [0xab, 0xcd]);
 }
 
+#[tokio::test]
+async fn changes_while_it_runs() {
+    let dns = start(Mode::Normal).await;
+    let code = async || outcome(&udp(dns.address(), &question("sts.amazonaws.com", A)).await).0;
+    assert_eq!(code().await, 0);
+    dns.set_mode(Mode::Servfail);
+    assert_eq!(code().await, 2);
+    dns.set_mode(Mode::Normal);
+    assert_eq!(code().await, 0);
+}
+
 /// A silent server still hears: the second of two servers answers a query sent after that to the first.
 #[tokio::test]
 async fn records_what_it_does_not_answer() {

@@ -12,9 +12,13 @@
 mod client;
 mod dns;
 mod issuer;
+mod kubernetes;
+mod life;
 mod network;
 mod proxy;
+mod running;
 mod scenario;
+mod serve;
 mod sigv4;
 mod sts;
 mod volume;

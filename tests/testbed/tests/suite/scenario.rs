@@ -1,7 +1,8 @@
 //! Every key of a scenario is read, and nothing else is.
 
 use testbed::Scenario;
-use testbed::scenario::{Endpoint, Key, ProxyMode, Tls};
+use testbed::kubernetes::Right;
+use testbed::scenario::{Endpoint, Key, KubernetesMode, ProxyMode, ServiceAccount, Span, Tls};
 use testbed::sts::{Accept, Answer, Fault};
 use testbed::token::Kind;
 use testbed::volume::Layout;
@@ -31,6 +32,7 @@ mode = "0640"
 [api_token]
 present = false
 claims = { sub = "x" }
+mounted_ago = "3d"
 [sts]
 tls = "not-yet-valid"
 accept = "black-hole"
@@ -60,6 +62,13 @@ delay = "5s"
 mode = "auth"
 credentials = "user:pass"
 host = "proxy.corp.example"
+[kubernetes]
+mode = "unauthorized"
+deny = ["serviceaccounts", "pods/status", "events"]
+service_account = "bare"
+role_arn = "arn:aws:iam::111122223333:role/y"
+annotated_ago = "1h"
+created_ago = "2h"
 "#;
 
 #[test]
@@ -76,6 +85,7 @@ fn every_key_is_read() {
     assert_eq!(read.token.lifetime.unwrap().0.whole_days(), 2);
     assert_eq!((read.file.kind, read.file.mode.unwrap().0), (Layout::MissingDir, 0o640));
     assert_eq!((read.api_token.present, read.api_token.claims.len()), (false, 1));
+    assert_eq!(read.api_token.mounted_ago.unwrap().0.whole_days(), 3);
     assert_eq!((read.sts.tls, read.sts.accept), (Tls::NotYetValid, Accept::BlackHole));
     assert_eq!(
         (read.sts.host.as_str(), read.sts.endpoint),
@@ -97,6 +107,13 @@ fn every_key_is_read() {
     let proxy = read.proxy.unwrap();
     assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
     assert_eq!(proxy.host.as_deref(), Some("proxy.corp.example"));
+    let kubernetes = read.kubernetes.unwrap();
+    assert_eq!(kubernetes.mode, KubernetesMode::Unauthorized);
+    assert_eq!(kubernetes.deny, [Right::ServiceAccounts, Right::PodsStatus, Right::Events]);
+    assert_eq!(kubernetes.service_account, ServiceAccount::Bare);
+    assert_eq!(kubernetes.role_arn.as_deref(), Some("arn:aws:iam::111122223333:role/y"));
+    let hours = |span: Option<Span>| span.unwrap().0.whole_hours();
+    assert_eq!((hours(kubernetes.annotated_ago), hours(kubernetes.created_ago)), (1, 2));
 }
 
 #[test]
@@ -108,6 +125,8 @@ fn every_value_of_the_format_is_known() {
         ("sts.accept", "serve refused black-hole hang reset plain-http garbage"),
         ("dns.mode", "normal nxdomain servfail refused silent empty garbage"),
         ("proxy.mode", "normal auth refuse hang garbage close refused"),
+        ("kubernetes.mode", "serve hang refused unauthorized"),
+        ("kubernetes.service_account", "annotated bare missing"),
     ] {
         for value in values.split(' ') {
             Scenario::parse(&format!("{key} = \"{value}\"")).unwrap();
@@ -130,6 +149,8 @@ fn nothing_else_is_taken() {
         "[sts]\nassume = [{ }]",
         "[sts]\nclock_ahead = \"5 minutes\"",
         "[proxy]\nunknown = 1",
+        "[kubernetes]\nunknown = 1",
+        "[kubernetes]\ndeny = [\"pods\"]",
         "args = [\"${unknown}\"]",
         "args = [\"${dir\"]",
     ] {

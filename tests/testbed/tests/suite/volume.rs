@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use testbed::volume::{Access, TokenVolume, is_root};
 use testbed::{Scenario, World};
+use time::OffsetDateTime;
 
 #[test]
 fn is_laid_out_and_rotated_as_the_kubelet_does() {
@@ -23,6 +24,37 @@ fn is_laid_out_and_rotated_as_the_kubelet_does() {
     assert_eq!(fs::read(volume.token_file()).unwrap(), b"two");
     assert_ne!(fs::read_link(root.join("..data")).unwrap(), first);
     assert!(!root.join(first).exists());
+}
+
+#[test]
+fn what_lies_beside_the_token_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let beside = vec![("ca.crt", b"ca".to_vec()), ("namespace", b"payments".to_vec())];
+    let root = directory.path();
+    let volume = TokenVolume::project_with(root, b"one", beside, Access::root(0o644)).unwrap();
+    volume.rotate(b"two").unwrap();
+    for (name, content) in [("token", "two"), ("ca.crt", "ca"), ("namespace", "payments")] {
+        assert_eq!(fs::read_link(root.join(name)).unwrap(), Path::new("..data").join(name));
+        assert_eq!(fs::read_to_string(root.join(name)).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn links_are_as_old_as_the_mount() {
+    let now = || OffsetDateTime::now_utc().unix_timestamp();
+    let earliest = now();
+    let toml = "api_token.mounted_ago = \"3d\"\n[kubernetes]";
+    let world = World::start(&Scenario::parse(toml).unwrap()).await;
+    let token = PathBuf::from(&world.env()["IRSA_PROBE_API_TOKEN_FILE"]);
+    let three_days = 3 * 24 * 3600;
+    let mounted = earliest - three_days..=now() - three_days;
+    world.renew_api_token().unwrap();
+    for name in ["token", "ca.crt", "namespace"] {
+        let link = token.with_file_name(name);
+        let modified = fs::symlink_metadata(&link).unwrap().mtime();
+        assert!(mounted.contains(&modified), "{name}: {modified} not in {mounted:?}");
+        assert!(fs::metadata(&link).unwrap().mtime() >= earliest, "{name} is what was just written");
+    }
 }
 
 async fn laid_out(toml: &str) -> (World, PathBuf) {

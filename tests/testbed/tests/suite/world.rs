@@ -16,7 +16,7 @@ async fn run(toml: &str, script: &str) -> Finished {
     world.run(&program, &["--last"]).await.unwrap()
 }
 
-fn program(script: &str) -> (TempDir, PathBuf) {
+pub(crate) fn program(script: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("probe");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -24,7 +24,7 @@ fn program(script: &str) -> (TempDir, PathBuf) {
     (directory, program)
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

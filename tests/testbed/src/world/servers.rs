@@ -1,0 +1,161 @@
+//! The servers of a world, as its scenario describes them.
+
+use std::io;
+use std::net::SocketAddr;
+
+use time::OffsetDateTime;
+
+use super::Place;
+use super::surroundings::Port;
+use crate::clock::Clock;
+use crate::faults;
+use crate::form;
+use crate::iam::{self, Iam};
+use crate::issuer::Issuer;
+use crate::kubernetes::{self, Kubernetes, ServiceAccount};
+use crate::proxy::{self, Proxy};
+use crate::scenario::{self, Entry, KubernetesMode, ProxyMode, Scenario};
+use crate::sts::{self, Step, Sts};
+use crate::tls::{Authority, Certificate};
+
+/// What the proxy demands if the scenario gives its client nothing.
+const PROXY_CREDENTIALS: &str = "proxy-user:proxy-password";
+
+/// What IAM knows in a scenario.
+pub(super) fn iam(scenario: &Scenario, issuer: &Issuer) -> Iam {
+    let provider = iam::Provider {
+        account: iam::account_of(&scenario.role.arn).unwrap_or_default(),
+        issuer: issuer.url().to_owned(),
+        client_ids: scenario.provider.client_ids.clone(),
+        jwks: issuer.jwks(),
+    };
+    let role = iam::Role {
+        arn: scenario.role.arn.clone(),
+        subjects: scenario.role.subjects.clone(),
+        audiences: scenario.role.audiences.clone(),
+        max_session: 3600,
+    };
+    Iam::new(
+        scenario.provider.present.then_some(provider).into_iter().collect(),
+        scenario.role.present.then_some(role).into_iter().collect(),
+    )
+}
+
+/// The answers that a scenario gives in place of IAM's.
+pub(super) fn script(entries: &[Entry]) -> Vec<Step> {
+    entries.iter().map(|entry| entry.0.clone()).collect()
+}
+
+pub(super) async fn start_sts(
+    scenario: &Scenario,
+    place: &Place,
+    authority: &Authority,
+    issuer: &Issuer,
+    clock: &Clock,
+) -> io::Result<Sts> {
+    let described = &scenario.sts;
+    let names: Vec<String> = [described.host.as_str(), "sts.eu-west-1.amazonaws.com", "sts.amazonaws.com"]
+        .map(str::to_owned)
+        .into();
+    Sts::start(sts::Config {
+        tls: described.tls.certificate().map(|certificate| authority.server_config(&names, certificate)),
+        accept: described.accept,
+        iam: iam(scenario, issuer),
+        clock: clock.clone(),
+        assume: script(&described.assume),
+        identity: script(&described.identity),
+        round_trip: described.round_trip.delay(),
+        listen: SocketAddr::new(place.listen, place.sts_port),
+    })
+    .await
+}
+
+pub(super) async fn start_proxy(
+    scenario: &Scenario,
+    place: &Place,
+    sts: &Sts,
+) -> io::Result<Option<Port<Proxy>>> {
+    let Some(described) = &scenario.proxy else {
+        return Ok(None);
+    };
+    let wanted = || described.credentials.as_deref().unwrap_or(PROXY_CREDENTIALS).to_owned();
+    let mode = match described.mode {
+        ProxyMode::Normal => proxy::Mode::Normal,
+        ProxyMode::Auth => proxy::Mode::Auth(wanted()),
+        ProxyMode::Refuse => proxy::Mode::Refuse,
+        ProxyMode::Hang => proxy::Mode::Hang,
+        ProxyMode::Garbage => proxy::Mode::Garbage,
+        ProxyMode::Close => proxy::Mode::Close,
+        ProxyMode::Refused => return faults::refused_port().map(Port::Refused).map(Some),
+    };
+    let port = sts.address().port();
+    let target = SocketAddr::new(place.reachable(), port);
+    let routes = [443, port].map(|port| (format!("{}:{port}", scenario.sts.host), target)).into();
+    Proxy::start(place.listen, routes, mode).await.map(Port::Serving).map(Some)
+}
+
+/// What a client finds in `HTTPS_PROXY`.
+pub(super) fn proxy_url(scenario: &Scenario, place: &Place, proxy: &Port<Proxy>) -> String {
+    let described = scenario.proxy.clone().unwrap_or_default();
+    let user_info = described.credentials.map_or(String::new(), |credentials| {
+        let (user, password) = credentials.split_once(':').unwrap_or((&credentials, ""));
+        format!("{}:{}@", form::encode(user), form::encode(password))
+    });
+    let (host, port) = match proxy {
+        Port::Serving(proxy) => (place.reachable(), proxy.address().port()),
+        Port::Refused(port) => (port.address().ip(), port.address().port()),
+    };
+    let host = described.host.unwrap_or_else(|| host.to_string());
+    format!("http://{user_info}{host}:{port}")
+}
+
+pub(super) async fn start_kubernetes(
+    scenario: &Scenario,
+    place: &Place,
+    authority: &Authority,
+    token: &str,
+    clock: &Clock,
+) -> io::Result<Option<Port<Kubernetes>>> {
+    let Some(described) = &scenario.kubernetes else {
+        return Ok(None);
+    };
+    let mode = match described.mode {
+        KubernetesMode::Serve => kubernetes::Mode::Serve,
+        KubernetesMode::Hang => kubernetes::Mode::Hang,
+        KubernetesMode::Unauthorized => kubernetes::Mode::Unauthorized,
+        KubernetesMode::Refused => return faults::refused_port().map(Port::Refused).map(Some),
+    };
+    let names = [place.reachable().to_string(), "kubernetes.default.svc".to_owned()];
+    let config = kubernetes::Config {
+        listen: place.listen,
+        mode,
+        denied: described.deny.clone(),
+        service_account: service_account(scenario, described),
+        clock: clock.clone(),
+        ..kubernetes::Config::new(authority.server_config(&names, Certificate::Valid), token)
+    };
+    Kubernetes::start(config).await.map(Port::Serving).map(Some)
+}
+
+/// The pod's service account in a scenario.
+pub(super) fn service_account(
+    scenario: &Scenario,
+    described: &scenario::Kubernetes,
+) -> Option<ServiceAccount> {
+    let role_arn = || described.role_arn.as_ref().unwrap_or(&scenario.role.arn).clone();
+    let ago = |span: Option<scenario::Span>| span.map(|span| OffsetDateTime::now_utc() - span.0);
+    let (role_arn, annotated) = match described.service_account {
+        scenario::ServiceAccount::Annotated => (Some(role_arn()), ago(described.annotated_ago)),
+        scenario::ServiceAccount::Bare => (None, None),
+        scenario::ServiceAccount::Missing => return None,
+    };
+    Some(ServiceAccount { role_arn, annotated, created: ago(described.created_ago) })
+}
+
+/// Where a client finds the API server.
+pub(super) fn kubernetes_address(place: &Place, kubernetes: &Port<Kubernetes>) -> SocketAddr {
+    match kubernetes {
+        Port::Serving(server) => SocketAddr::new(place.reachable(), server.address().port()),
+        Port::Refused(port) => port.address(),
+    }
+}
