@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]
 
+mod threads;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -13,14 +15,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use threads::Threads;
 
 /// Where the kubelet puts the ordinary API token of a pod.
 pub const API_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -30,7 +32,7 @@ pub const API_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/
 pub struct Pod {
     variables: Arc<BTreeMap<OsString, OsString>>,
     clock: Clock,
-    threads: Arc<AtomicUsize>,
+    threads: Threads,
 }
 
 /// Where the time comes from.
@@ -65,7 +67,7 @@ impl Pod {
         clock: Clock,
     ) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: Arc::new(variables.collect()), clock, threads: Arc::default() }
+        Self { variables: Arc::new(variables.collect()), clock, threads: Threads::default() }
     }
 
     /// The wall clock.
@@ -119,14 +121,24 @@ impl Pod {
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let path = path.to_owned();
-        self.in_thread(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+        self.threads.run(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
     }
 
     /// What tells this file from the one that was at the path before, by `until` at the latest;
     /// `None` if there is none that can be looked at.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
         let path = path.to_owned();
-        self.in_thread(until, move || stamp(&path)).await?
+        self.threads.run(until, move || stamp(&path)).await?
+    }
+
+    /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
+    ///
+    /// In a volume that the kubelet projects, each file is a link into the folder `..data`. A rotation
+    /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
+    /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
+    pub async fn link_made(&self, path: &Path, until: Instant) -> Option<SystemTime> {
+        let path = path.to_owned();
+        self.threads.run(until, move || link_made(&path)).await?
     }
 
     /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
@@ -137,59 +149,7 @@ impl Pod {
     pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
         let path = path.to_owned();
         let late = || Err(io::ErrorKind::TimedOut.into());
-        self.in_thread(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
-    }
-}
-
-impl Pod {
-    /// Does work that may never end in a thread of its own, and waits for it until then. Where the
-    /// system gives no further thread, the work is done at once, in this one; where too many are
-    /// still at work that never ended, none is begun.
-    async fn in_thread<T: Send + 'static>(
-        &self,
-        until: Instant,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let busy = Busy::one_more(&self.threads)?;
-        let (sender, result) = oneshot::channel();
-        let work = Arc::new(Mutex::new(Some((work, busy))));
-        let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let of_thread = Arc::clone(&work);
-        let thread = std::thread::Builder::new().stack_size(THREAD_STACK).spawn(move || {
-            if let Some((work, busy)) = take(&of_thread) {
-                let done = work();
-                drop(busy);
-                // The receiver is gone if it did not wait so long.
-                let _ = sender.send(done);
-            }
-        });
-        match thread {
-            Ok(_) => tokio::time::timeout_at(until, result).await.ok()?.ok(),
-            Err(_) => take(&work).map(|(work, _busy)| work()),
-        }
-    }
-}
-
-/// What a thread needs that reads a file, in bytes.
-const THREAD_STACK: usize = 128 << 10;
-
-/// How many threads may wait for a file system at once. A pass needs one at a time; more are those
-/// that a hung file system never let go.
-const MOST_THREADS: usize = 16;
-
-/// One thread that is at work.
-struct Busy(Arc<AtomicUsize>);
-
-impl Busy {
-    fn one_more(threads: &Arc<AtomicUsize>) -> Option<Self> {
-        let busy = Self(Arc::clone(threads));
-        (threads.fetch_add(1, Ordering::Relaxed) < MOST_THREADS).then_some(busy)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.threads.run(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
     }
 }
 
@@ -207,6 +167,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
     let stat = rustix::fs::stat(path).ok()?;
     let changed = (stat.st_ctime, stat.st_ctime_nsec);
     Some(Stamp { device: stat.st_dev, inode: stat.st_ino, size: stat.st_size, changed })
+}
+
+fn link_made(path: &Path) -> Option<SystemTime> {
+    let meta = path.symlink_metadata().ok()?;
+    meta.is_symlink().then(|| meta.modified().ok())?
 }
 
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -412,26 +377,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_system_that_hangs_keeps_no_more_than_so_many_threads() {
-        let pod = Pod::recorded([("A", "b")], Clock::System);
-        let (release, hung) = std::sync::mpsc::channel::<()>();
-        let hung = std::sync::Arc::new(std::sync::Mutex::new(hung));
-        let hang = || {
-            let hung = std::sync::Arc::clone(&hung);
-            pod.in_thread(Instant::now(), move || hung.lock().map(|hung| hung.recv()).is_ok())
-        };
-        for _ in 0..super::MOST_THREADS {
-            assert_eq!(hang().await, None);
-        }
-        let soon = Instant::now() + Duration::from_secs(20);
-        assert_eq!(pod.in_thread(soon, || 1).await, None, "no further thread is begun");
-        drop(release);
-        while pod.in_thread(soon, || 1).await.is_none() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
     async fn a_stamp_tells_one_file_from_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
@@ -444,6 +389,29 @@ mod tests {
         std::fs::write(dir.path().join("next"), "2").unwrap();
         std::fs::rename(dir.path().join("next"), &path).unwrap();
         assert_ne!(look().await, first);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_as_old_as_the_volume_whatever_it_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (link, folder) = (dir.path().join("token"), dir.path().join("..data"));
+        let pod = Pod::recorded([("A", "b")], Clock::System);
+        let made = async |path: &Path| pod.link_made(path, Instant::now() + Duration::from_secs(20)).await;
+        assert_eq!(made(&link).await, None);
+
+        std::os::unix::fs::symlink("..data/token", &link).unwrap();
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        let since = hour_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let time = rustix::fs::Timespec { tv_sec: since.as_secs().cast_signed(), tv_nsec: 0 };
+        let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+        rustix::fs::utimensat(super::CWD, &link, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        let age = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()));
+        assert_eq!(made(&link).await, age);
+
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("token"), "rotated").unwrap();
+        assert_eq!(made(&link).await, age, "the link leads to a newer file");
+        assert_eq!(made(&folder.join("token")).await, None, "a file's age says nothing of the volume");
     }
 
     #[tokio::test]
