@@ -9,6 +9,7 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::diagnosis::Class;
+use crate::kubernetes::KubernetesUse;
 use crate::net::tls::SYSTEM_ROOTS;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
@@ -153,6 +154,10 @@ pub struct Checks {
     /// Classes of failure that exit with 0 all the same, separated by commas
     #[arg(long, value_enum, value_name = "CLASS,...", value_delimiter = ',', env = "IRSA_PROBE_TOLERATE")]
     pub tolerate: Vec<Class>,
+    /// When the pod's service account is read from the Kubernetes API: auto is only where the pod
+    /// carries no identity, to say why; always is on every pass, to see whether the annotation changed
+    #[arg(long, value_enum, value_name = "WHEN", env = "IRSA_PROBE_KUBERNETES", default_value_t = KubernetesUse::Auto)]
+    pub kubernetes: KubernetesUse,
     /// The time for one step of an attempt: a lookup, a connection, a handshake, an answer
     #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
     pub timeout: Duration,
@@ -267,6 +272,7 @@ impl Checks {
     pub fn wanted(&self) -> Wanted {
         Wanted {
             region: self.region.clone(),
+            kubernetes: self.kubernetes,
             dns_server: self.dns_server,
             system_roots: self.system_roots.clone(),
             ..self.identity.wanted()

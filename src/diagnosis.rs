@@ -10,6 +10,7 @@ use crate::evidence::Evidence;
 pub mod dns;
 pub mod endpoint;
 pub mod identity;
+pub mod injection;
 pub mod network;
 pub mod proxy;
 pub mod role_arn;
@@ -191,6 +192,10 @@ catalogue! {
     identity {
         NotInjected, RoleArnVarMissing, RoleArnVarEmpty, TokenFileVarMissing, TokenFileVarEmpty,
         PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
+    }
+    injection {
+        ServiceAccountNotAnnotated, ServiceAccountMissing, AnnotatedAfterPod, WebhookMissed,
+        AnnotationDiffersFromEnv,
     }
     role_arn { RoleArnMalformed }
     token_file {

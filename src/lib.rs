@@ -7,6 +7,7 @@ pub mod cli;
 pub mod diagnosis;
 pub mod evidence;
 pub mod explain;
+pub mod kubernetes;
 pub mod net;
 pub mod plan;
 pub mod pod;

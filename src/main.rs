@@ -3,6 +3,7 @@
 
 mod console;
 
+use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,9 +20,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
 use irsa_probe::attempts::Attempts;
+use irsa_probe::checks::token_file;
 use irsa_probe::cli::{self, Cli, Command, Log, Output};
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::explain;
+use irsa_probe::kubernetes::Api;
+use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::plan::{self, TrustPolicyInput};
 use irsa_probe::pod::Pod;
 use irsa_probe::report::json::{WireDiagnosis, line};
@@ -33,6 +37,7 @@ use irsa_probe::shown::{json_shown, shown, utc, without_secrets};
 use irsa_probe::trust_policy;
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::metrics::Metrics;
+use irsa_probe::watch::publish::publish;
 use irsa_probe::watch::schedule::Schedule;
 use irsa_probe::watch::{News, Settings, Watch, server};
 
@@ -89,7 +94,7 @@ async fn run(console: &Console) -> u8 {
     match cli.command {
         None => check(console, &pod, &cli.check).await,
         Some(Command::Check(flags)) => check(console, &pod, &flags).await,
-        Some(Command::Watch(flags)) => watch(console, &pod, &flags).await,
+        Some(Command::Watch(flags)) => Box::pin(watch(console, &pod, &flags)).await,
         Some(Command::TrustPolicy(flags)) => print_trust_policy(console, &pod, &flags).await,
         Some(Command::Explain(flags)) => print_page(console, &flags),
     }
@@ -148,6 +153,8 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
             return refuse(console, pod, &checks.termination_log, text).await;
         }
     };
+    let address = listener.local_addr().unwrap_or(flags.listen);
+    tracing::info!(%address, "serving /livez, /readyz and /metrics");
     let board = Arc::new(Board::new(flags.ready_grace));
     let metrics = Metrics { board: Arc::clone(&board), with_role_arn: flags.metrics_role_arn };
     let settings = Settings {
@@ -174,6 +181,7 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
         () = signals.received() => {}
         never = watch.run(tell) => match never {},
         never = server::serve(listener, metrics) => match never {},
+        never = tell_cluster(pod, flags, &board) => match never {},
     }
     match watch.last() {
         Some(report) => report.exit_code(),
@@ -182,6 +190,29 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
             if settings.leniency.observe { 0 } else { INTERRUPTED }
         }
     }
+}
+
+/// Keeps the pod's condition and events, as far as they are wanted and the pod may be named.
+async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallible {
+    if flags.pod_condition.is_some() || flags.pod_events {
+        let file = &flags.checks.identity.api_token_file;
+        let budget = Budget::of_one_pass(flags.checks.timeout);
+        let claims = token_file::api_token(pod, file, budget).await;
+        match (Api::of(pod, file), claims.as_ref().and_then(PodReference::of)) {
+            (Some(api), Some(reference)) => {
+                let condition = flags.pod_condition.clone();
+                publish(pod.clone(), api, reference, condition, flags.pod_events, board.subscribe()).await;
+            }
+            (None, _) => {
+                tracing::warn!("there is no Kubernetes API here: no condition and no event is published")
+            }
+            (_, None) => tracing::warn!(
+                file = %shown(&file.to_string_lossy()),
+                "the API token does not name a pod: no condition and no event is published"
+            ),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Says what was found to Kubernetes and to whoever reads the output.

@@ -16,6 +16,7 @@ use crate::checks::{
     Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
     token_file, token_fresh, web_identity,
 };
+use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
 use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
 use crate::token::{Claims, Token};
@@ -35,6 +36,8 @@ pub struct Wanted {
     pub expect_audience: Option<String>,
     /// The pod's API token.
     pub api_token_file: PathBuf,
+    /// When the pod's service account is read from the Kubernetes API.
+    pub kubernetes: KubernetesUse,
     /// A name server, in place of those in `/etc/resolv.conf`.
     pub dns_server: Option<SocketAddr>,
     /// Where the system's CA certificates are looked for.
@@ -141,14 +144,15 @@ pub async fn check(
             .await;
             let answered = need(&answer).ok().and_then(|answer| answer.as_ref().ok());
             facts.exchanges.extend(answered.into_iter().flat_map(|answer| &answer.exchanges));
-            both(need(&asked), answer).map(|(asked, answer)| caller_identity::judge(asked, answer))
+            both(both(need(&asked), need(&session)), answer)
+                .map(|((asked, opened), answer)| caller_identity::judge(asked, opened, answer))
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
 }
 
-/// Runs the checks that need no network.
-pub async fn offline(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
+/// Runs the checks that need no STS.
+pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
     let token = local(pod, wanted, budget, run, facts).await.token;
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
@@ -160,7 +164,8 @@ pub async fn offline(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recor
 async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) -> Local {
     facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
-    let identity = run.record(Check::WebIdentity, Ok(web_identity::judge(pod, wanted, api_claims)));
+    let read = web_identity::observe(pod, wanted, api_claims, budget).await;
+    let identity = run.record(Check::WebIdentity, Ok(web_identity::judge(pod, wanted, api_claims, &read)));
     facts.role_arn = need(&identity).ok().map(|identity| identity.role_arn.clone());
 
     let role = need(&identity)

@@ -1,11 +1,12 @@
 //! The sidecar's loop: the plan again and again, when the schedule says so or the pod changes.
 //!
 //! One task, one check at a time. Once a second it looks at the token file and at the clock. Another
-//! token is judged at once, without the network; STS is asked once an interval, sooner after a
+//! token is judged at once, without STS; STS is asked once an interval, sooner after a
 //! failure, and when the time has come at which the token should have been replaced.
 
 pub mod board;
 pub mod metrics;
+pub mod publish;
 pub mod schedule;
 pub mod server;
 
@@ -165,6 +166,7 @@ impl<'a> Watch<'a> {
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
         let works = |report: &&Report| report.diagnosis().is_none();
         let known = self.last.as_ref().filter(works).and_then(|report| report.facts.identity.clone());
+        let known = known.filter(|identity| identity.confirmed);
         plan::check(self.pod, self.wanted, known.as_ref(), budget, &mut run, &mut facts).await;
         self.board.count_requests(&facts.exchanges);
         let report = self.report(started, run.into_steps(), facts);
@@ -174,7 +176,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Another token is in the file, or none that can be read. If the role worked, it is judged without
-    /// the network; says whether that is all that has to be done.
+    /// STS; says whether that is all that has to be done.
     async fn rotated(&mut self, is_there: bool, tell: &mut impl AsyncFnMut(News<'_>)) -> bool {
         if is_there {
             self.board.count_rotation();
@@ -186,7 +188,7 @@ impl<'a> Watch<'a> {
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
-        plan::offline(self.pod, self.wanted, budget, &mut run, &mut facts).await;
+        plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
         if run.failures().next().is_some() {
             self.last = Some(before);
             return false;

@@ -10,8 +10,8 @@ use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
 use crate::checks::refusal::Call;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::sts_reachable;
-use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sts::IdentityMismatch;
+use crate::diagnosis::{Diagnosis, Name};
 use crate::evidence::Evidence;
 use crate::plan::Wanted;
 use crate::pod::Pod;
@@ -26,6 +26,8 @@ pub struct Identity {
     pub account: String,
     /// The request's id.
     pub request_id: Option<String>,
+    /// Whether GetCallerIdentity said so; otherwise it is what STS called the session when it gave it.
+    pub confirmed: bool,
 }
 
 impl Observed for Identity {
@@ -34,6 +36,7 @@ impl Observed for Identity {
             .text("caller_arn", &self.arn)
             .text("account", &self.account)
             .text_if("request_id", self.request_id.as_deref())
+            .value("confirmed", self.confirmed)
     }
 }
 
@@ -75,9 +78,10 @@ pub async fn observe(
     Ok(Answer { reply, waited: started.elapsed(), exchanges })
 }
 
-/// Judges the answer.
+/// Judges the answer. STS has given the role by then, so that it throttles the question whose it is does
+/// not make the role fail.
 #[must_use]
-pub fn judge(asked: &Asked, answer: Result<Answer, Diagnosis>) -> Verdict<Identity> {
+pub fn judge(asked: &Asked, opened: &Opened, answer: Result<Answer, Diagnosis>) -> Verdict<Identity> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(unreachable) => return Verdict::Fail(unreachable),
@@ -88,6 +92,7 @@ pub fn judge(asked: &Asked, answer: Result<Answer, Diagnosis>) -> Verdict<Identi
                 arn: caller.arn,
                 account: caller.account,
                 request_id: caller.request_id,
+                confirmed: true,
             }),
             Some(differs) => Verdict::fail(IdentityMismatch {
                 role_arn: asked.request.role.text.clone(),
@@ -95,8 +100,22 @@ pub fn judge(asked: &Asked, answer: Result<Answer, Diagnosis>) -> Verdict<Identi
                 differs,
             }),
         },
-        Err(fault) => Verdict::Fail(diagnosis_of(Call::Identity, asked, &fault, answer.waited)),
+        Err(fault) => {
+            let diagnosis = diagnosis_of(Call::Identity, asked, &fault, answer.waited);
+            match said_before(asked, opened).filter(|_| diagnosis.name() == Name::Throttled) {
+                Some(identity) => Verdict::Warn(identity, vec![diagnosis]),
+                None => Verdict::Fail(diagnosis),
+            }
+        }
     }
+}
+
+/// The identity as STS called it when it gave the session, if that is the role's.
+fn said_before(asked: &Asked, opened: &Opened) -> Option<Identity> {
+    let arn = opened.session.assumed_role_arn.clone()?;
+    let role = &asked.request.role;
+    let account = role.account.clone();
+    difference(role, &arn).is_none().then_some(Identity { arn, account, request_id: None, confirmed: false })
 }
 
 /// What a caller's ARN says otherwise than the role's. A session's ARN leaves the role's path out.

@@ -1,5 +1,7 @@
 //! What the pod was given: the two variables that make an identity.
 
+use std::fmt;
+
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown};
@@ -12,10 +14,30 @@ pub struct NotInjected {
     pub service_account: Option<ServiceAccount>,
     /// The pod's name, if known.
     pub pod: Option<String>,
+    /// Why the Kubernetes API did not say what the service account is like, if it was asked.
+    pub unread: Option<Unread>,
+}
+
+/// Why a service account is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// The API refused the pod's own token, which has not expired by the pod's clock.
+    Unauthorized,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized => f.write_str("the API refused the pod's API token, which has not expired"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
 }
 
 /// `kubectl -n NAMESPACE` for a service account's namespace, and the account's name.
-fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
+pub(super) fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
     service_account.map_or_else(
         || ("kubectl -n NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
         |account| (format!("kubectl -n {}", sh(&account.namespace)), sh(&account.name)),
@@ -40,12 +62,19 @@ impl Entry for NotInjected {
         let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
             format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
         });
+        let gone = match self.unread {
+            Some(Unread::Unauthorized) => {
+                " The Kubernetes API refuses the pod's own API token, which has not expired by the pod's \
+                 clock: it does so, for one, when the service account or the pod was deleted."
+            }
+            _ => "",
+        };
         format!(
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
              pod was admitted, no identity was injected{whose}. Either the service account had no \
              role annotation at that moment, or this container is left out (the pod's annotation eks.amazonaws.com/skip-containers), or \
              the webhook did not see the pod or the annotation. Injection happens \
-             only when a pod is created, so restarting the container never helps."
+             only when a pod is created, so restarting the container never helps.{gone}"
         )
     }
 
@@ -75,6 +104,7 @@ impl Entry for NotInjected {
         Evidence::new()
             .text_if("namespace", account.map(|account| account.namespace.as_str()))
             .text_if("service_account", account.map(|account| account.name.as_str()))
+            .text_if("service_account_read", self.unread.as_ref().map(Unread::to_string).as_deref())
     }
 }
 

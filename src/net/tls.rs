@@ -89,15 +89,23 @@ impl Trust {
             let Ok(file) = pod.read(path, LONGEST_FILE, until).await else {
                 continue;
             };
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&file.bytes).flatten());
-            if !roots.is_empty() {
+            if let Some(roots) = lenient(&file.bytes) {
                 return Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() });
             }
         }
         Err(TrustFault::NoRoots {
             tried: system_roots.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         })
+    }
+
+    /// The certificates of one file, as the cluster hands them out.
+    ///
+    /// # Errors
+    /// What is wrong with the file, in words that follow its name.
+    pub async fn file(pod: &Pod, path: &Path, until: Instant) -> Result<Self, String> {
+        let file = pod.read(path, LONGEST_FILE, until).await.map_err(|error| error.to_string())?;
+        let roots = lenient(&file.bytes).ok_or("it holds no certificate in PEM form")?;
+        Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() })
     }
 
     /// The settings of a client that trusts these certificates, and the memory of what the server
@@ -124,6 +132,14 @@ impl Trust {
         config.resumption = rustls::client::Resumption::disabled();
         Ok((config, witness))
     }
+}
+
+/// The certificates of a file that a machine wrote, without those that cannot be used; `None` if none
+/// can.
+fn lenient(pem: &[u8]) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
+    (!roots.is_empty()).then_some(roots)
 }
 
 /// The certificates of a file that a person named: each has to be usable.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::aws::sts::{Answered, Exchange};
@@ -13,6 +14,8 @@ use crate::diagnosis::Name;
 use crate::report::model::Report;
 use crate::report::termination;
 use crate::shown::{shown, span};
+
+use super::publish::{ROLE_WORKS, Standing};
 
 /// How late a check may be until the loop is taken for dead.
 const OVERDUE: Duration = Duration::from_secs(60);
@@ -72,9 +75,10 @@ pub struct Known {
     pub last_request: Option<Duration>,
     /// How often another token was found in the file.
     pub rotations: u64,
+    /// When the loop will have given its next sign of life.
+    pub next_sign_by: Instant,
     was_accepted: bool,
     failing_since: Option<Instant>,
-    next_sign_by: Instant,
 }
 
 /// Whether the pod may be sent work, and why.
@@ -125,6 +129,7 @@ impl Known {
 pub struct Board {
     known: Mutex<Known>,
     grace: Duration,
+    standing: watch::Sender<Option<Standing>>,
 }
 
 impl Board {
@@ -141,7 +146,7 @@ impl Board {
             failing_since: None,
             next_sign_by: Instant::now(),
         };
-        Self { known: Mutex::new(known), grace }
+        Self { known: Mutex::new(known), grace, standing: watch::Sender::new(None) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -160,9 +165,34 @@ impl Board {
         self.lock().readiness(self.grace, Instant::now())
     }
 
-    /// The loop gives its next sign by then.
+    /// How the sidecar stands, each time that this changes; nothing before the first verdict.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Option<Standing>> {
+        self.standing.subscribe()
+    }
+
+    /// The loop gives its next sign by then. What has changed by the passing of time alone is told.
     pub fn promise(&self, by: Instant) {
-        self.lock().next_sign_by = by;
+        let mut known = self.lock();
+        known.next_sign_by = by;
+        let standing = known.found.as_ref().map(|found| Standing {
+            ready: known.readiness(self.grace, Instant::now()).ready,
+            works: found.diagnosis.is_none(),
+            reason: found.diagnosis.map_or(ROLE_WORKS, Name::as_str).to_owned(),
+            message: found.message.clone(),
+        });
+        drop(known);
+        // A message alone, in which a time may be another, is no news.
+        let what = |standing: &Option<Standing>| {
+            standing.as_ref().map(|standing| (standing.ready, standing.works, standing.reason.clone()))
+        };
+        self.standing.send_if_modified(|before| {
+            let is_news = what(before) != what(&standing);
+            if is_news {
+                *before = standing;
+            }
+            is_news
+        });
     }
 
     /// Another token was found in the file.

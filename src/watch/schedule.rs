@@ -23,7 +23,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The most that a pause after a failure is drawn from.
 const LONGEST: Duration = Duration::from_secs(300);
 /// The least that a pause is drawn from while STS is throttling: whoever is told to slow down, does.
-const THROTTLED: Duration = Duration::from_secs(60);
+const THROTTLED: Duration = Duration::from_secs(120);
 /// The most that a pause is drawn from while STS is throttling.
 const LONGEST_THROTTLED: Duration = Duration::from_secs(1200);
 /// No pause is shorter.

@@ -1,0 +1,320 @@
+//! Why a call to the Kubernetes API brought nothing.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::diagnosis::dns::DnsFault;
+use crate::net::connect::{ConnectFault, TcpFault, TlsFault};
+use crate::net::dns::LookupFault;
+use crate::net::endpoint::UrlFault;
+use crate::shown::shown;
+
+/// What was asked of the API, as a rule in a Role would name it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The verb.
+    pub verb: &'static str,
+    /// The resource, with its subresource.
+    pub resource: &'static str,
+    /// The namespace.
+    pub namespace: &'a str,
+}
+
+/// Why a call brought nothing.
+#[derive(Debug)]
+pub enum ApiFault {
+    /// The variables that name the API server are not set.
+    NoApi,
+    /// The pod's API token does not say whose it is, so there is nothing to ask for.
+    NobodyNamed,
+    /// The variables make no address.
+    AddressUnusable {
+        /// What they make.
+        url: String,
+        /// What is wrong with it.
+        fault: UrlFault,
+    },
+    /// No object can have this name.
+    NameUnusable(String),
+    /// The pod's API token cannot be read.
+    TokenUnreadable {
+        /// Its file.
+        path: PathBuf,
+        /// Why, in words that follow the name of the file.
+        fault: String,
+    },
+    /// The file of the API server's CA cannot be used.
+    CaUnusable {
+        /// The file.
+        path: PathBuf,
+        /// Why, in words that follow the name of the file.
+        fault: String,
+    },
+    /// No connection could be opened.
+    Connect(ConnectFault),
+    /// The connection broke off; the library's words.
+    Lost(String),
+    /// No answer until the deadline.
+    TimedOut,
+    /// Nothing grants it to the service account.
+    Denied {
+        /// The verb.
+        verb: &'static str,
+        /// The resource, with its subresource.
+        resource: &'static str,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The API server does not accept the token.
+    Unauthorized,
+    /// There is no such object.
+    NotFound,
+    /// An object of this name exists already.
+    AlreadyExists,
+    /// The object is not the one, or not in the state, that the request was meant for.
+    Conflict {
+        /// The server's words.
+        message: String,
+    },
+    /// Kubernetes says no in another way.
+    Other {
+        /// The HTTP status.
+        status: u16,
+        /// The reason.
+        reason: String,
+        /// The server's words.
+        message: String,
+    },
+    /// What answered does not speak as the Kubernetes API does.
+    NotKubernetes {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The request was granted, and the answer is too long to be read.
+    TooLong,
+}
+
+/// The object in which Kubernetes says no.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    kind: String,
+    reason: String,
+    message: String,
+}
+
+impl ApiFault {
+    /// What an answer says that grants nothing.
+    #[must_use]
+    pub fn of_reply(asked: &Asked<'_>, status: u16, body: &[u8]) -> Self {
+        let Status { kind, reason, message } = serde_json::from_slice(body).unwrap_or_default();
+        if kind != "Status" {
+            return Self::NotKubernetes { status };
+        }
+        match (status, reason.as_str()) {
+            // So says the authorizer; admission and quota forbid in other words.
+            (403, "Forbidden") if message.contains(&format!("cannot {} resource", asked.verb)) => {
+                let Asked { verb, resource, namespace } = *asked;
+                Self::Denied { verb, resource, namespace: namespace.to_owned() }
+            }
+            (401, _) => Self::Unauthorized,
+            (404, "NotFound") => Self::NotFound,
+            (409, "AlreadyExists") => Self::AlreadyExists,
+            (409, _) => Self::Conflict { message },
+            _ => Self::Other { status, reason, message },
+        }
+    }
+
+    /// Why no connection was opened.
+    #[must_use]
+    pub fn of_connect(fault: ConnectFault) -> Self {
+        match fault {
+            ConnectFault::Lookup { fault: LookupFault::Unavailable(DnsFault::TimedOut), .. }
+            | ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. }
+            | ConnectFault::Tls { fault: TlsFault::TimedOut(_), .. } => Self::TimedOut,
+            other => Self::Connect(other),
+        }
+    }
+}
+
+/// A sentence without its full stop, for one line of the log: where a permission is missing, it says
+/// what to grant.
+impl fmt::Display for ApiFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoApi => f.write_str(
+                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so there is no API to ask",
+            ),
+            Self::NobodyNamed => {
+                f.write_str("the pod's API token cannot be read, or names no service account")
+            }
+            Self::AddressUnusable { url, fault } => {
+                write!(
+                    f,
+                    "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make {}, and {fault}",
+                    shown(url)
+                )
+            }
+            Self::NameUnusable(name) => write!(f, "\"{}\" cannot be a name in Kubernetes", shown(name)),
+            Self::TokenUnreadable { path, fault } => {
+                write!(f, "the API token {} cannot be read: {}", shown(&path.to_string_lossy()), shown(fault))
+            }
+            Self::CaUnusable { path, fault } => {
+                write!(f, "the API's CA {} cannot be used: {}", shown(&path.to_string_lossy()), shown(fault))
+            }
+            Self::Connect(fault) => write!(f, "the API cannot be reached: {}", words(fault)),
+            Self::Lost(error) => write!(f, "the connection to the API broke off: {}", shown(error)),
+            Self::TimedOut => f.write_str("the API did not answer in time"),
+            Self::Denied { verb, resource, namespace } => write!(
+                f,
+                "the pod's service account may not {verb} {resource} in namespace {}; to allow it, grant the \
+                 verb {verb} on the resource {resource} there, by a Role and a RoleBinding",
+                shown(namespace)
+            ),
+            Self::Unauthorized => {
+                f.write_str("the API does not accept the pod's API token (401 Unauthorized)")
+            }
+            Self::NotFound => f.write_str("the API knows no such object"),
+            Self::AlreadyExists => f.write_str("an object of this name exists already"),
+            Self::Conflict { message } => write!(f, "the API answered 409 Conflict: {}", shown(message)),
+            Self::Other { status, reason, message } => {
+                write!(f, "the API answered {status} {}: {}", shown(reason), shown(message))
+            }
+            Self::NotKubernetes { status } => {
+                write!(f, "what answered (HTTP {status}) does not speak as the Kubernetes API does")
+            }
+            Self::TooLong => f.write_str("the API's answer is too long to be read"),
+        }
+    }
+}
+
+impl std::error::Error for ApiFault {}
+
+fn words(fault: &ConnectFault) -> String {
+    match fault {
+        ConnectFault::Lookup { host, fault } => {
+            let fault = match fault {
+                LookupFault::NotResolved { .. } => "is not resolved",
+                LookupFault::Unavailable(_) => "could not be looked up",
+            };
+            format!("the name {} {fault}", shown(host))
+        }
+        ConnectFault::Tcp { fault, .. } => match fault {
+            TcpFault::Refused => "the connection was refused".to_owned(),
+            TcpFault::TimedOut(_) => "it did not answer".to_owned(),
+            TcpFault::NoRoute(error) | TcpFault::Lost(error) => shown(error),
+        },
+        ConnectFault::Proxy(_) => "a proxy is in the way".to_owned(),
+        ConnectFault::Tls { fault, .. } => match fault {
+            TlsFault::TimedOut(_) => "the TLS handshake was not answered".to_owned(),
+            TlsFault::Lost(error) => format!("the TLS handshake broke off ({})", shown(error)),
+            TlsFault::NotSpoken => "it does not speak TLS".to_owned(),
+            TlsFault::Untrusted(error) => {
+                format!("its certificate is not signed by the cluster's CA ({})", shown(error))
+            }
+            TlsFault::OtherName(_) => "its certificate is for another name".to_owned(),
+            TlsFault::NotValidNow { .. } => "its certificate is not valid now, by the pod's clock".to_owned(),
+            TlsFault::Other(error) => format!("TLS failed ({})", shown(error)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiFault, Asked, ConnectFault, TlsFault};
+    use crate::diagnosis::tls::Presented;
+    use std::time::Duration;
+
+    const GET_FORBIDDEN: &str = include_str!("../../tests/recorded/api-get-sa-forbidden.json");
+    const PATCH_FORBIDDEN: &str = include_str!("../../tests/recorded/api-patch-pod-status-forbidden.json");
+    const UNAUTHORIZED: &str = include_str!("../../tests/recorded/api-unauthorized.json");
+
+    #[test]
+    fn each_way_of_saying_no() {
+        let get = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        let patch = Asked { verb: "patch", resource: "pods/status", namespace: "payments" };
+        let status = |code: u16, reason: &str, message: &str| {
+            serde_json::json!({"kind": "Status", "status": "Failure", "reason": reason, "message": message,
+                "code": code})
+            .to_string()
+        };
+        let terminating = status(
+            403,
+            "Forbidden",
+            "events \"a\" is forbidden: unable to create new content in namespace payments because it is \
+             being terminated",
+        );
+        for (asked, code, body, expected) in [
+            (
+                &get,
+                403,
+                GET_FORBIDDEN,
+                "the pod's service account may not get serviceaccounts in namespace payments; to allow it, \
+                 grant the verb get on the resource serviceaccounts there, by a Role and a RoleBinding",
+            ),
+            (
+                &patch,
+                403,
+                PATCH_FORBIDDEN,
+                "the pod's service account may not patch pods/status in namespace payments; to allow it, \
+                 grant the verb patch on the resource pods/status there, by a Role and a RoleBinding",
+            ),
+            (&get, 401, UNAUTHORIZED, "the API does not accept the pod's API token (401 Unauthorized)"),
+            (
+                &get,
+                403,
+                &terminating,
+                "the API answered 403 Forbidden: events \"a\" is forbidden: unable to create new content in \
+                 namespace payments because it is being terminated",
+            ),
+            (&get, 404, &status(404, "NotFound", "no"), "the API knows no such object"),
+            (
+                &get,
+                404,
+                "404 page not found",
+                "what answered (HTTP 404) does not speak as the Kubernetes API does",
+            ),
+            (&get, 409, &status(409, "AlreadyExists", "no"), "an object of this name exists already"),
+            (&get, 409, &status(409, "Conflict", "other uid"), "the API answered 409 Conflict: other uid"),
+            (&get, 503, "", "what answered (HTTP 503) does not speak as the Kubernetes API does"),
+            (
+                &get,
+                429,
+                &status(429, "TooManyRequests", "slow\u{1b}[0m"),
+                "the API answered 429 TooManyRequests: slow\\u{1b}[0m",
+            ),
+        ] {
+            assert_eq!(ApiFault::of_reply(asked, code, body.as_bytes()).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn whatever_an_answer_holds_one_short_line_is_made_of_it() {
+        let get = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        let long =
+            serde_json::json!({"kind": "Status", "reason": "r\n".repeat(9999), "message": "m".repeat(99999)});
+        for body in [long.to_string().as_bytes(), GET_FORBIDDEN.as_bytes(), b"\xff", b"[]", b"{\"kind\": 1}"]
+        {
+            for status in [400, 401, 403, 404, 409, 422, 500] {
+                for end in [body.len(), body.len() / 2, body.len() / 3] {
+                    let words = ApiFault::of_reply(&get, status, &body[..end]).to_string();
+                    assert!(words.len() < 2000 && !words.contains('\n'), "{words}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_took_too_long_is_called_so() {
+        let tls = |fault| ConnectFault::Tls { addresses: Vec::new(), fault, presented: Presented::default() };
+        let hung = ApiFault::of_connect(tls(TlsFault::TimedOut(Duration::from_secs(1))));
+        assert!(matches!(hung, ApiFault::TimedOut));
+        let untrusted = ApiFault::of_connect(tls(TlsFault::Untrusted("UnknownIssuer".to_owned())));
+        assert_eq!(
+            untrusted.to_string(),
+            "the API cannot be reached: its certificate is not signed by the cluster's CA (UnknownIssuer)"
+        );
+    }
+}

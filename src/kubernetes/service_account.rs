@@ -1,0 +1,142 @@
+//! What the API says of the pod's service account.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The annotation that names the role of a service account.
+pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+
+/// A service account, as far as an injection depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The role that it is annotated with. To the webhook an empty annotation is none.
+    pub role_arn: Option<String>,
+    /// When it was created.
+    pub created_at: Option<SystemTime>,
+    /// When whoever wrote the annotation last changed the service account: the annotation was written
+    /// then, or before. `None` if it is not recorded.
+    pub annotated_by: Option<SystemTime>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    kind: String,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    annotations: Option<BTreeMap<String, String>>,
+    creation_timestamp: Option<String>,
+    managed_fields: Option<Vec<ManagedFields>>,
+}
+
+/// The fields that one manager, a tool or a person, wrote. `time` moves with each of its changes,
+/// whichever field that was of.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ManagedFields {
+    time: Option<String>,
+    #[serde(rename = "fieldsV1")]
+    fields: Option<Value>,
+}
+
+impl Account {
+    /// The service account in an answer of the API; `None` if there is none in it.
+    #[must_use]
+    pub fn parse(json: &[u8]) -> Option<Self> {
+        let Wire { kind, metadata } = serde_json::from_slice(json).ok()?;
+        if kind != "ServiceAccount" {
+            return None;
+        }
+        let annotated = |entry: &&ManagedFields| {
+            let fields = entry.fields.as_ref().and_then(|fields| fields.get("f:metadata"));
+            let fields = fields.and_then(|fields| fields.get("f:annotations"));
+            fields.is_some_and(|fields| fields.get(format!("f:{ROLE_ANNOTATION}")).is_some())
+        };
+        // Several may own the same value; it is as old as the first of them wrote it.
+        let annotated_by = metadata.managed_fields.iter().flatten().filter(annotated);
+        let annotated_by = annotated_by.filter_map(|entry| time(entry.time.as_deref()?)).min();
+        let role_arn = metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION));
+        Some(Self {
+            role_arn: role_arn.filter(|role_arn| !role_arn.is_empty()),
+            created_at: metadata.creation_timestamp.as_deref().and_then(time),
+            annotated_by,
+        })
+    }
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    SystemTime::try_from(DateTime::from_str(text, Format::DateTime).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Account;
+    use crate::shown::utc;
+    use serde_json::{Value, json};
+
+    const ANSWERED: &str = include_str!("../../tests/recorded/api-get-sa-ok.json");
+    const ANNOTATED: &str = include_str!("../../tests/recorded/sa-checkout.json");
+    const BARE: &str = include_str!("../../tests/recorded/sa-bare.json");
+    const FORBIDDEN: &str = include_str!("../../tests/recorded/api-get-sa-forbidden.json");
+    const A_POD: &str = include_str!("../../tests/recorded/pod-injected.json");
+
+    /// The role, when the account was created, and when it was annotated at the latest.
+    fn read(json: &str) -> Option<(Option<String>, Option<String>, Option<String>)> {
+        let account = Account::parse(json.as_bytes())?;
+        Some((account.role_arn, account.created_at.map(utc), account.annotated_by.map(utc)))
+    }
+
+    #[test]
+    fn recorded_accounts() {
+        let role = Some("arn:aws:iam::111122223333:role/payments-checkout".to_owned());
+        let created = Some("2026-11-23T18:04:49Z".to_owned());
+        assert_eq!(read(ANSWERED), Some((role.clone(), created.clone(), None)));
+        assert_eq!(read(ANNOTATED), Some((role, created.clone(), None)));
+        assert_eq!(read(BARE), Some((None, created, None)));
+        for other in [FORBIDDEN, A_POD, "", "{}", "[]"] {
+            assert_eq!(read(other), None);
+        }
+    }
+
+    #[test]
+    fn when_it_was_annotated() {
+        let entry = |time: &str, fields: Value| json!({"manager": "m", "time": time, "fieldsV1": fields});
+        let role = || json!({"f:metadata": {"f:annotations": {".": {}, "f:eks.amazonaws.com/role-arn": {}}}});
+        let label = json!({"f:metadata": {"f:labels": {"f:app": {}}}});
+        for (entries, expected) in [
+            (json!(null), None),
+            (json!([]), None),
+            (json!([{"manager": "m"}]), None),
+            (json!([entry("2026-11-23T18:00:00Z", label.clone())]), None),
+            (json!([entry("soon", role())]), None),
+            (
+                json!([entry("2026-11-23T18:00:00Z", label), entry("2026-11-23T19:00:00Z", role())]),
+                Some("2026-11-23T19:00:00Z"),
+            ),
+            (
+                json!([entry("2026-11-23T20:00:00Z", role()), entry("2026-11-23T19:00:00Z", role())]),
+                Some("2026-11-23T19:00:00Z"),
+            ),
+        ] {
+            let mut account: Value = serde_json::from_str(ANSWERED).unwrap();
+            account["metadata"]["managedFields"] = entries;
+            let annotated_by = read(&account.to_string()).and_then(|(_, _, annotated_by)| annotated_by);
+            assert_eq!(annotated_by.as_deref(), expected, "{account}");
+        }
+    }
+
+    #[test]
+    fn an_empty_annotation_is_none() {
+        let mut account: Value = serde_json::from_str(ANSWERED).unwrap();
+        account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] = json!("");
+        assert_eq!(read(&account.to_string()).and_then(|(role, _, _)| role), None);
+    }
+}

@@ -1,0 +1,288 @@
+//! Keeps the pod's condition and its events in step with the sidecar's verdict.
+//!
+//! What counts is the newest standing, not each one on the way: whatever could not be written in time is
+//! passed over. The condition and the events need different permissions, so each goes its own way, and
+//! neither waits for the other.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
+
+use crate::kubernetes::Api;
+use crate::kubernetes::event::{Event, EventType};
+use crate::kubernetes::fault::ApiFault;
+use crate::kubernetes::pod_status::{Condition, PodReference};
+use crate::pod::Pod;
+use crate::shown::shown;
+
+/// The reason while the role works.
+pub const ROLE_WORKS: &str = "RoleWorks";
+
+/// How the sidecar stands, as the cluster is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What `/readyz` says.
+    pub ready: bool,
+    /// Whether the role works.
+    pub works: bool,
+    /// The name of the diagnosis, or [`ROLE_WORKS`].
+    pub reason: String,
+    /// Why, for a reader, in at most 1,024 bytes, since the API takes no more.
+    pub message: String,
+}
+
+/// How long everything takes here.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The most that one call may take.
+    pub call: Duration,
+    /// The first pause after a fault is drawn from up to this; each further one from up to twice as much.
+    pub first: Duration,
+    /// The most that a pause after a fault is drawn from.
+    pub longest: Duration,
+    /// How long to wait, where something is not granted, until it is asked for again.
+    pub denied: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            call: Duration::from_secs(5),
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+            denied: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Publishes every standing until its sender is gone, or until there is nobody left to tell.
+pub async fn publish(
+    pod: Pod,
+    api: Api,
+    reference: PodReference,
+    condition_type: Option<String>,
+    events: bool,
+    standing: Receiver<Option<Standing>>,
+) {
+    let publisher = Publisher { pod, api, reference, pace: Pace::default() };
+    publisher.run(condition_type.as_deref(), events, standing).await;
+}
+
+/// Whoever tells the cluster.
+#[derive(Debug)]
+pub struct Publisher {
+    /// For its clock.
+    pub pod: Pod,
+    /// Whom to tell.
+    pub api: Api,
+    /// Of which pod.
+    pub reference: PodReference,
+    /// How fast.
+    pub pace: Pace,
+}
+
+/// What to do after a call.
+enum Next {
+    /// The next standing.
+    GoOn,
+    /// The same again, a little later.
+    Retry(ApiFault),
+    /// Nothing more: the pod is gone.
+    Stop,
+}
+
+impl Publisher {
+    /// See [`publish`].
+    pub async fn run(
+        &self,
+        condition_type: Option<&str>,
+        events: bool,
+        standing: Receiver<Option<Standing>>,
+    ) {
+        let condition = async {
+            if let Some(kind) = condition_type {
+                self.keep_condition(kind, standing.clone()).await;
+            }
+        };
+        let told = async {
+            if events {
+                self.tell_events(standing.clone()).await;
+            }
+        };
+        tokio::join!(condition, told);
+    }
+
+    async fn keep_condition(&self, kind: &str, mut standing: Receiver<Option<Standing>>) {
+        let mut pauses = Pauses::new(self.pace, "the pod's condition is not published");
+        let mut written = Written::Unknown;
+        loop {
+            let next = match &written {
+                Written::Unknown => self.read_back(kind, &mut written).await,
+                Written::Known(before) => {
+                    let newest = standing.borrow_and_update().clone();
+                    let wanted = newest.map(|Standing { ready, reason, message, .. }| {
+                        Condition::after(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
+                    });
+                    let news = |wanted: &Condition| {
+                        before.as_ref().is_none_or(|before| !before.says_the_same_as(wanted))
+                    };
+                    match wanted.filter(news) {
+                        Some(wanted) => self.write(wanted, &mut written).await,
+                        None if standing.changed().await.is_err() => return,
+                        None => continue,
+                    }
+                }
+            };
+            match next {
+                Next::GoOn => pauses.reset(),
+                Next::Retry(fault) => pauses.after(&fault).await,
+                Next::Stop => {
+                    tracing::info!(
+                        pod = %shown(&self.reference.name),
+                        "this pod was deleted or replaced; its condition is published no longer"
+                    );
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads the condition as it is, with the permission that is needed to write it: a patch of nothing.
+    async fn read_back(&self, kind: &str, written: &mut Written) -> Next {
+        match self.api.patch_pod_status(&self.reference, &json!({}), self.until()).await {
+            Ok(pod) if pod.uid != self.reference.uid => Next::Stop,
+            Ok(pod) => {
+                *written = Written::Known(pod.condition(kind).cloned());
+                Next::GoOn
+            }
+            // A pod that is too long to be read can still be written to.
+            Err(ApiFault::TooLong) => {
+                *written = Written::Known(None);
+                Next::GoOn
+            }
+            Err(ApiFault::NotFound) => Next::Stop,
+            Err(fault) => Next::Retry(fault),
+        }
+    }
+
+    async fn write(&self, condition: Condition, written: &mut Written) -> Next {
+        let patch = condition.patch(&self.reference);
+        match self.api.patch_pod_status(&self.reference, &patch, self.until()).await {
+            Ok(_) | Err(ApiFault::TooLong) => {
+                *written = Written::Known(Some(condition));
+                Next::GoOn
+            }
+            Err(ApiFault::NotFound) => Next::Stop,
+            // Either another pod has the name by now, or somebody else wrote just then: the pod will tell.
+            Err(fault @ (ApiFault::Conflict { .. } | ApiFault::Other { status: 422, .. })) => {
+                match self.read_back(&condition.kind, written).await {
+                    Next::Stop => Next::Stop,
+                    _ => Next::Retry(fault),
+                }
+            }
+            Err(fault) => Next::Retry(fault),
+        }
+    }
+
+    async fn tell_events(&self, mut standing: Receiver<Option<Standing>>) {
+        let mut pauses = Pauses::new(self.pace, "no event is published");
+        let mut told: Option<String> = None;
+        loop {
+            let newest = standing.borrow_and_update().clone();
+            let news = newest.filter(|standing| told.as_ref() != Some(&standing.reason));
+            let Some(Standing { works, reason, message, .. }) = news else {
+                if standing.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            // That the role works from the start is as it should be.
+            if works && told.is_none() {
+                told = Some(reason);
+                continue;
+            }
+            let kind = if works { EventType::Normal } else { EventType::Warning };
+            let event = Event::on(&self.reference, kind, &reason, &message, self.pod.now());
+            match self.api.create_event(&event, self.until()).await {
+                Ok(()) | Err(ApiFault::AlreadyExists | ApiFault::TooLong) => {
+                    told = Some(reason);
+                    pauses.reset();
+                }
+                Err(fault) => pauses.after(&fault).await,
+            }
+        }
+    }
+
+    fn until(&self) -> Instant {
+        Instant::now() + self.pace.call
+    }
+}
+
+/// What is known of the condition on the API server.
+enum Written {
+    /// Nothing.
+    Unknown,
+    /// What it is, if it is there.
+    Known(Option<Condition>),
+}
+
+/// The pauses after faults, with full jitter; and what is said of the faults, which is once each time
+/// that they begin.
+struct Pauses {
+    pace: Pace,
+    what: &'static str,
+    faults: u32,
+    denied: bool,
+}
+
+impl Pauses {
+    fn new(pace: Pace, what: &'static str) -> Self {
+        Self { pace, what, faults: 0, denied: false }
+    }
+
+    fn reset(&mut self) {
+        self.faults = 0;
+    }
+
+    async fn after(&mut self, fault: &ApiFault) {
+        tokio::time::sleep(self.next(fault)).await;
+    }
+
+    fn next(&mut self, fault: &ApiFault) -> Duration {
+        if matches!(fault, ApiFault::Denied { .. }) {
+            if !std::mem::replace(&mut self.denied, true) {
+                tracing::warn!(%fault, "{}", self.what);
+            }
+            return self.pace.denied;
+        }
+        if self.faults == 0 {
+            tracing::info!(%fault, "{}, for now", self.what);
+        }
+        let cap = self.pace.first.saturating_mul(2_u32.saturating_pow(self.faults.min(16)));
+        self.faults = self.faults.saturating_add(1);
+        cap.min(self.pace.longest).mul_f64(fastrand::f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, Pauses};
+    use crate::kubernetes::fault::ApiFault;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_a_denial_has_its_own() {
+        let pace = Pace::default();
+        let mut pauses = Pauses::new(pace, "nothing");
+        assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
+        for _ in 0..40 {
+            assert!(pauses.next(&ApiFault::TimedOut) <= pace.longest);
+        }
+        let denied =
+            || ApiFault::Denied { verb: "patch", resource: "pods/status", namespace: "payments".to_owned() };
+        assert_eq!(pauses.next(&denied()), pace.denied);
+        pauses.reset();
+        assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
+    }
+}
