@@ -8,14 +8,19 @@
     reason = "a test fails by panicking, and makes the files that it reads"
 )]
 
+mod fleet;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::checks::Check;
 use irsa_probe::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::explain;
+use irsa_probe::shown::span;
+use irsa_probe::watch::metrics;
 use testbed::scenario::Scenario;
 use testbed::world::{Finished, World};
 
@@ -44,9 +49,13 @@ fn with_block(readme: &str, marker: &str, block: &str) -> String {
     format!("{before}{start}\n{block}\n{end}{rest}")
 }
 
-fn flags() -> String {
+/// A table of the flags of a command that are none of the other's.
+fn flags(command: &clap::Command, but: Option<&clap::Command>) -> String {
     let mut table = "| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
-    for arg in Cli::command().get_arguments() {
+    let known = |arg: &&clap::Arg| {
+        but.is_some_and(|but| but.get_arguments().any(|other| other.get_id() == arg.get_id()))
+    };
+    for arg in command.get_arguments().filter(|arg| !known(arg)) {
         let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
             continue;
         };
@@ -91,11 +100,56 @@ fn checks() -> String {
     table
 }
 
+fn metrics() -> String {
+    let mut table = "| metric | labels | |\n|---|---|---|\n".to_owned();
+    for metric in metrics::ALL {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(table, "| `{}` | {} | {} |", metric.name, labels.join(", "), metric.help);
+    }
+    table
+}
+
+/// What becomes of a fleet, as a table.
+fn fleet() -> String {
+    let plan = fleet::usual();
+    let life = fleet::live(&plan);
+    let up_to = |hour: u32| fleet::HOUR * hour;
+    let hundredth = |of_hundred| span(fleet::percentile(&life.first_pass, of_hundred));
+    let each = life.requests(Duration::ZERO..up_to(1)) as f64 / plan.sidecars as f64;
+    let steady = up_to(2)..up_to(9);
+    let (second, minute) = life.peaks(steady.clone());
+    let down = plan.down.end.saturating_sub(plan.down.start).as_secs();
+    format!(
+        "| | |\n|---|---|\n\
+         | half, 99 of 100, and all of them have had their role after | {}, {}, {} |\n\
+         | requests in the first hour, throttled ones included | {:.1} for each (2 is the least) |\n\
+         | then, requests an hour | {:.2} for each |\n\
+         | the most of them in one minute, and in one second (even would be {}, and {:.1}) | {minute}, {second} |\n\
+         | requests a second while STS is gone | {:.0} |\n\
+         | half, and all, of those that noticed have their role again after | {}, {} |\n",
+        hundredth(50),
+        hundredth(99),
+        hundredth(100),
+        each,
+        life.requests(steady) as f64 / plan.sidecars as f64 / 7.0,
+        plan.sidecars / 60,
+        plan.sidecars as f64 / 3600.0,
+        life.requests(plan.down.clone()) as f64 / down as f64,
+        span(fleet::percentile(&life.back, 50)),
+        span(fleet::percentile(&life.back, 100)),
+    )
+}
+
 #[test]
 fn tables_and_blocks_are_the_code_s() {
     let message = std::fs::read_to_string(root().join("examples/AssumeRoleNotAuthorized.termination.txt"));
     let message = format!("```text\n{}```\n", message.unwrap_or_default());
-    let expected = with_block(&readme(), "flags", &flags());
+    let command = Cli::command();
+    let watch = command.find_subcommand("watch").unwrap();
+    let expected = with_block(&readme(), "flags", &flags(&command, None));
+    let expected = with_block(&expected, "watch flags", &flags(watch, Some(&command)));
+    let expected = with_block(&expected, "metrics", &metrics());
+    let expected = with_block(&expected, "fleet", &fleet());
     let expected = with_block(&expected, "checks", &checks());
     let expected = with_block(&expected, "termination message", &message);
     hold(&root().join("README.md"), &expected);
@@ -136,9 +190,16 @@ fn names_and_exit_codes_in_the_readme_exist() {
 }
 
 #[test]
-fn the_init_container_in_the_readme_is_accepted() {
+fn the_containers_in_the_readme_are_accepted() {
+    accepted("init container");
+    let sidecar = accepted("native sidecar");
+    assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::cli::LISTEN.port());
+    assert_eq!(sidecar["restartPolicy"], "Always");
+}
+
+fn accepted(marker: &str) -> serde_json::Value {
     let readme = readme();
-    let (_, block) = readme.split_once("<!-- init container -->\n```yaml\n").unwrap();
+    let (_, block) = readme.split_once(&format!("<!-- {marker} -->\n```yaml\n")).unwrap();
     let (yaml, _) = block.split_once("```").unwrap();
     let value: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
     let container = &value["initContainers"][0];
@@ -150,6 +211,7 @@ fn the_init_container_in_the_readme_is_accepted() {
         (&security["readOnlyRootFilesystem"], &security["capabilities"]["drop"][0]),
         (&true.into(), &"ALL".into())
     );
+    container.clone()
 }
 
 async fn run(toml: &str, output: &str) -> (World, Finished) {

@@ -1,0 +1,48 @@
+//! Ten thousand rotations of the token: none is missed, and nothing grows. A process of its own, since
+//! its memory is measured.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "a test fails by panicking, looks at its own process, and uses what it needs of the harness"
+)]
+
+mod life;
+
+use life::{ASSUME, HOUR, IDENTITY, SECOND, live};
+
+/// What this process holds: memory in KiB, open files, and threads.
+fn held() -> (u64, usize, usize) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let memory = of("RssAnon:").trim_end_matches(" kB").parse().unwrap();
+    (memory, std::fs::read_dir("/proc/self/fd").unwrap().count(), of("Threads:").parse().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_rotations_are_all_seen_and_ask_sts_for_nothing() {
+    live("", HOUR, async |life| {
+        let tokens: Vec<String> = (0..10).map(|_| life.mint(24 * HOUR)).collect();
+        let mut before = held();
+        for (token, rotation) in tokens.iter().cycle().zip(1..=10_000) {
+            life.world.rotate(token).unwrap();
+            life.pass(SECOND).await;
+            assert_eq!(life.board.read().rotations, rotation);
+            if rotation == 1_000 {
+                before = held();
+            }
+        }
+        let after = held();
+        assert_eq!(*life.told.borrow(), ["works"]);
+        let hours = usize::try_from(life.age().as_secs() / 3600).unwrap();
+        assert!((hours - 1..=hours + 2).contains(&life.requests(ASSUME)), "{}", life.requests(ASSUME));
+        assert_eq!(life.requests(IDENTITY), 1);
+        // The testbed's servers, and what they remember, are in it.
+        assert!(after.0 < before.0 + 1024, "memory grew from {} to {} KiB", before.0, after.0);
+        assert!(after.1 <= before.1 + 4 && after.2 <= before.2 + 4, "{before:?} {after:?}");
+    })
+    .await;
+}

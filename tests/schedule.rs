@@ -1,0 +1,51 @@
+//! What the schedule makes of ten thousand sidecars that are started together and share one STS.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fleet;
+
+use std::time::Duration;
+
+use fleet::{HOUR, MINUTE, live, percentile, usual};
+
+#[test]
+fn a_fleet_gets_its_roles_although_sts_cannot_serve_all_at_once() {
+    let plan = usual();
+    let life = live(&plan);
+    let last = life.first_pass.iter().max().unwrap();
+    assert_eq!(life.first_pass.len(), 10_000);
+    assert!(*last < MINUTE * 10, "{last:?}");
+    assert!(percentile(&life.first_pass, 50) < MINUTE * 3);
+    // Two requests each are needed; the rest are those that STS did not allow.
+    let requests = life.requests(Duration::ZERO..HOUR);
+    assert!((20_000..50_000).contains(&requests), "{requests}");
+}
+
+#[test]
+fn in_a_steady_state_each_asks_once_an_interval_and_they_keep_out_of_step() {
+    let plan = usual();
+    let life = live(&plan);
+    for hour in (1..9).chain(11..24) {
+        let range = HOUR * hour..HOUR * (hour + 1);
+        let requests = life.requests(range.clone());
+        assert!((9_500..10_500).contains(&requests), "{requests} in hour {hour}");
+        let (second, minute) = life.peaks(range);
+        assert!(
+            second < 25 && minute < 2 * 10_000 / 60,
+            "{second} a second, {minute} a minute in hour {hour}"
+        );
+    }
+}
+
+#[test]
+fn an_outage_makes_no_storm_and_is_noticed_to_be_over_within_minutes() {
+    let plan = usual();
+    let life = live(&plan);
+    let requests = life.requests(plan.down.clone());
+    assert!(requests < 50 * plan.down.end.saturating_sub(plan.down.start).as_secs(), "{requests}");
+    assert!(life.back.len() > 4_000);
+    let last = life.back.iter().max().unwrap();
+    assert!(*last < MINUTE * 6, "{last:?}");
+    let (second, _) = life.peaks(plan.down.end..plan.end);
+    assert!(second < 60, "{second} in a second");
+}
