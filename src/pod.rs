@@ -124,11 +124,11 @@ impl Pod {
         self.threads.run(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// What tells this file from the one that was at the path before, by `until` at the latest;
-    /// `None` if there is none that can be looked at.
+    /// What tells the file at the path from the one that was there before, by `until` at the latest;
+    /// `None` if the file system does not say.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
         let path = path.to_owned();
-        self.threads.run(until, move || stamp(&path)).await?
+        self.threads.run(until, move || stamp(&path)).await
     }
 
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
@@ -153,20 +153,31 @@ impl Pod {
     }
 }
 
-/// What tells a file from another that takes its place: the file system, the inode, its size, and when
-/// the inode was changed, in seconds and nanoseconds.
+/// What tells a file from another that takes its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: i64,
-    changed: (i64, u64),
+pub enum Stamp {
+    /// There is none that can be looked at.
+    Nothing,
+    /// There is this one.
+    File {
+        /// The file system.
+        device: u64,
+        /// The inode.
+        inode: u64,
+        /// The size in bytes.
+        size: i64,
+        /// When the inode was changed, in seconds since 1970 and nanoseconds.
+        changed: (i64, u64),
+    },
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
-    let stat = rustix::fs::stat(path).ok()?;
-    let changed = (stat.st_ctime, stat.st_ctime_nsec);
-    Some(Stamp { device: stat.st_dev, inode: stat.st_ino, size: stat.st_size, changed })
+fn stamp(path: &Path) -> Stamp {
+    rustix::fs::stat(path).map_or(Stamp::Nothing, |stat| Stamp::File {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        size: stat.st_size,
+        changed: (stat.st_ctime, stat.st_ctime_nsec),
+    })
 }
 
 fn link_made(path: &Path) -> Option<SystemTime> {
@@ -366,7 +377,7 @@ impl ReadError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, FileKind, Pod, ReadError};
+    use super::{Clock, FileKind, Pod, ReadError, Stamp};
     use std::path::Path;
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
@@ -382,10 +393,10 @@ mod tests {
         let path = dir.path().join("token");
         let pod = Pod::recorded([("A", "b")], Clock::System);
         let look = || pod.stamp(&path, Instant::now() + Duration::from_secs(20));
-        assert_eq!(look().await, None);
+        assert_eq!(look().await, Some(Stamp::Nothing));
         std::fs::write(&path, "1").unwrap();
         let first = look().await;
-        assert!(first.is_some() && look().await == first);
+        assert!(matches!(first, Some(Stamp::File { .. })) && look().await == first);
         std::fs::write(dir.path().join("next"), "2").unwrap();
         std::fs::rename(dir.path().join("next"), &path).unwrap();
         assert_ne!(look().await, first);

@@ -142,9 +142,9 @@ impl<'a> Watch<'a> {
                 + self
                     .schedule
                     .sooner(now.steady - checked.steady, next.saturating_duration_since(now.steady));
-            if seen != stamp {
-                stamp = seen;
-                if self.rotated(seen.is_some(), &mut tell).await {
+            if let Some(seen) = seen.filter(|seen| stamp != Some(*seen)) {
+                stamp = Some(seen);
+                if self.rotated(seen != Stamp::Nothing, &mut tell).await {
                     told = Instant::now();
                 } else {
                     next = sooner;

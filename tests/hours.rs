@@ -24,6 +24,7 @@ async fn most_of_a_day_without_news_is_one_request_an_hour_and_one_question_whos
         life.pass_by(5 * SECOND, 20 * HOUR).await;
         assert_eq!(*life.told.borrow(), ["works"]);
         assert!((19..=23).contains(&life.requests(ASSUME)), "{}", life.requests(ASSUME));
+        assert!((19..=20).contains(&life.steady.get()), "{} signs of life", life.steady.get());
         assert_eq!(life.requests(IDENTITY), 1);
     })
     .await;

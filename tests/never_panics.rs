@@ -15,6 +15,9 @@ use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
 use irsa_probe::aws::{arn, partition};
 use irsa_probe::checks::refusal::{self, Call};
 use irsa_probe::diagnosis::sts::{Refusal, Request};
+use irsa_probe::kubernetes::fault::{ApiFault, Asked};
+use irsa_probe::kubernetes::pod_status::PodState;
+use irsa_probe::kubernetes::service_account::Account;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::pod::{Clock, Pod};
 use irsa_probe::shown::{Secret, sh, shown};
@@ -76,6 +79,8 @@ fn mutated(original: &'static str) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+const ACCOUNT: &str = include_str!("recorded/api-get-sa-ok.json");
+const FORBIDDEN: &str = include_str!("recorded/api-get-sa-forbidden.json");
 const GIVEN: &str = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>2026-11-24T07:00:00Z</Expiration></Credentials><AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/a/b</Arn><AssumedRoleId>AROA:b</AssumedRoleId></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
 const REFUSED: &str = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error><RequestId>0</RequestId></ErrorResponse>";
 
@@ -201,6 +206,21 @@ proptest! {
     #[test]
     fn any_body_as_a_reply(status in 200_u16..=599, body in prop::collection::vec(any::<u8>(), 0..400)) {
         name(&answered(http(status, &body)));
+    }
+
+    #[test]
+    fn any_answer_of_the_kubernetes_api(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        account in mutated(ACCOUNT),
+        forbidden in mutated(FORBIDDEN),
+        status in 100_u16..=999,
+    ) {
+        let asked = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        for answer in [&bytes, &account, &forbidden] {
+            let _ = (Account::parse(answer), PodState::parse(answer));
+            let words = ApiFault::of_reply(&asked, status, answer).to_string();
+            prop_assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 2_000, "{words}");
+        }
     }
 
     #[test]

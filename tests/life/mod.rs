@@ -1,7 +1,7 @@
 //! Hours and days of a sidecar's life, in minutes. The loop, the plan, the files and the sockets are
 //! real; only the clock of the sidecar is driven, and STS's with it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -53,6 +53,8 @@ pub(crate) struct Life<'a> {
     pub(crate) world: &'a World,
     pub(crate) board: &'a Board,
     pub(crate) told: &'a RefCell<Vec<String>>,
+    /// How often it was said that there is nothing to say.
+    pub(crate) steady: &'a Cell<u32>,
     wall: Wall,
 }
 
@@ -163,7 +165,7 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
     };
     let settings = Settings { timeout: 5 * SECOND, leniency: Leniency::default(), container: None };
     let board = Board::new(HOUR);
-    let told = RefCell::new(Vec::new());
+    let (told, steady) = (RefCell::new(Vec::new()), Cell::new(0));
     let mut watch = Watch::new(
         &pod,
         &wanted,
@@ -171,14 +173,16 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
         &board,
         Schedule::new(interval, fastrand::Rng::with_seed(interval.as_secs())),
     );
-    let tell = async |news: News<'_>| {
-        if let News::Verdict(report) = news {
+    let tell = async |news: News<'_>| match news {
+        News::Verdict(report) => {
             let names = report.diagnosis().into_iter().chain(report.warnings());
             let names: Vec<_> = names.map(|diagnosis| diagnosis.name().as_str()).collect();
             told.borrow_mut().push(if names.is_empty() { "works".to_owned() } else { names.join("+") });
         }
+        News::Steady(_) => steady.set(steady.get() + 1),
+        News::Rotation(_) => {}
     };
-    let life = Life { world: &world, board: &board, wall, told: &told };
+    let life = Life { world: &world, board: &board, wall, told: &told, steady: &steady };
     let script = async {
         life.until_told("works", MINUTE).await;
         script(&life).await;
