@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::aws::sts::Answered;
 use crate::checks::token_fresh;
 use crate::checks::web_identity;
+use crate::diagnosis::Name;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::{Pod, Stamp};
 use crate::report::model::{Leniency, Report};
@@ -181,9 +182,12 @@ impl<'a> Watch<'a> {
         if is_there {
             self.board.count_rotation();
         }
-        let Some(before) = self.last.take_if(|report| is_there && report.diagnosis().is_none()) else {
-            return false;
+        // Where the clocks differ, only STS's can tell how old the new token is.
+        let is_enough = |report: &mut Report| {
+            let skewed = report.warnings().into_iter().any(|warning| warning.name() == Name::ClockSkewed);
+            is_there && report.diagnosis().is_none() && !skewed
         };
+        let Some(before) = self.last.take_if(is_enough) else { return false };
         let budget = self.budget();
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
