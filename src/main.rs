@@ -167,9 +167,8 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
     let mut watch = Watch::new(pod, &wanted, &settings, &board, schedule);
     let tell = async |news: News<'_>| match news {
         News::Verdict(report) => tell(console, pod, checks, report).await,
-        News::Rotation(report) => {
-            let expires_at = report.facts.claims.as_ref().map(|claims| utc(claims.expires_at));
-            tracing::info!(expires_at, "the token was rotated");
+        News::Rotation { expires_at } => {
+            tracing::info!(expires_at = expires_at.map(utc), "the token was rotated");
         }
         News::Steady(report) => {
             let diagnosis = report.diagnosis().map(|diagnosis| diagnosis.name().as_str());

@@ -53,7 +53,10 @@ pub enum News<'a> {
     /// The verdict is another than before.
     Verdict(&'a Report),
     /// Another token is in the file.
-    Rotation(&'a Report),
+    Rotation {
+        /// When it expires, if it was judged already.
+        expires_at: Option<SystemTime>,
+    },
     /// Nothing has happened for an hour.
     Steady(&'a Report),
 }
@@ -179,37 +182,44 @@ impl<'a> Watch<'a> {
     /// Another token is in the file, or none that can be read. If the role worked, it is judged without
     /// STS; says whether that is all that has to be done.
     async fn rotated(&mut self, is_there: bool, tell: &mut impl AsyncFnMut(News<'_>)) -> bool {
-        if is_there {
-            self.board.count_rotation();
-        }
-        // Where the clocks differ, only STS's can tell how old the new token is.
-        let is_enough = |report: &mut Report| {
-            let skewed = report.warnings().into_iter().any(|warning| warning.name() == Name::ClockSkewed);
-            is_there && report.diagnosis().is_none() && !skewed
-        };
-        let Some(before) = self.last.take_if(is_enough) else { return false };
-        let budget = self.budget();
-        self.board.promise(budget.deadline);
-        let started = (self.pod.now(), Instant::now());
-        let (mut run, mut facts) = (Recorder::default(), Facts::default());
-        plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
-        if run.failures().next().is_some() {
-            self.last = Some(before);
+        if !is_there {
             return false;
         }
-        let Report { mut steps, facts: of_sts, .. } = before;
+        self.board.count_rotation();
+        let Some((started, run, facts)) = self.without_sts().await else {
+            tell(News::Rotation { expires_at: None }).await;
+            return false;
+        };
+        let Some(Report { mut steps, facts: of_sts, .. }) = self.last.take() else { return false };
         let fresh: Vec<Step> = run.into_recorded();
         steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
         steps.extend(fresh);
         steps.sort_by_key(|step| step.check);
         let report = self.report(started, steps, of_sts.with_pod_of(facts));
         let is_news = self.board.write(Found::of(&report), false, self.pod.now());
-        tell(News::Rotation(&report)).await;
+        let expires_at = report.facts.claims.as_ref().map(|claims| claims.expires_at);
         self.last = Some(report);
+        tell(News::Rotation { expires_at }).await;
         if is_news {
             self.tell_verdict(tell).await;
         }
         true
+    }
+
+    /// What the pod was given, judged without STS; nothing, if that does not suffice: the role did not
+    /// work before, it cannot now, or the clocks differ, and only STS's tells how old the token is.
+    async fn without_sts(&self) -> Option<((SystemTime, Instant), Recorder, Facts)> {
+        let before = self.last.as_ref().filter(|report| report.diagnosis().is_none())?;
+        if before.warnings().into_iter().any(|warning| warning.name() == Name::ClockSkewed) {
+            return None;
+        }
+        let budget = self.budget();
+        self.board.promise(budget.deadline);
+        let started = (self.pod.now(), Instant::now());
+        let (mut run, mut facts) = (Recorder::default(), Facts::default());
+        plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
+        let fails = run.failures().next().is_some();
+        (!fails).then_some((started, run, facts))
     }
 
     async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(News<'_>)) {
