@@ -120,15 +120,16 @@ impl Pod {
     /// # Errors
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
-        let path = path.to_owned();
-        self.threads.run(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+        let of_thread = path.to_owned();
+        let read = self.threads.run(path, until, move || read_regular(&of_thread, limit)).await;
+        read.unwrap_or(Err(ReadError::Slow))
     }
 
     /// What tells the file at the path from the one that was there before, by `until` at the latest;
     /// `None` if the file system does not say.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
-        let path = path.to_owned();
-        self.threads.run(until, move || stamp(&path)).await
+        let of_thread = path.to_owned();
+        self.threads.run(path, until, move || stamp(&of_thread)).await
     }
 
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
@@ -137,8 +138,8 @@ impl Pod {
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
     /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
     pub async fn link_made(&self, path: &Path, until: Instant) -> Option<SystemTime> {
-        let path = path.to_owned();
-        self.threads.run(until, move || link_made(&path)).await?
+        let of_thread = path.to_owned();
+        self.threads.run(path, until, move || link_made(&of_thread)).await?
     }
 
     /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
@@ -147,9 +148,10 @@ impl Pod {
     /// # Errors
     /// If the file does not exist, is not a regular file, or cannot be written in time.
     pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
-        let path = path.to_owned();
+        let of_thread = path.to_owned();
         let late = || Err(io::ErrorKind::TimedOut.into());
-        self.threads.run(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
+        let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;
+        written.unwrap_or_else(late)
     }
 }
 
