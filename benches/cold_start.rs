@@ -21,6 +21,8 @@
     reason = "the rule keeps the probe's own reads in one file; this is not the probe"
 )]
 
+mod shipped;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
@@ -98,10 +100,7 @@ fn bench(flags: &Flags) -> Fallible<()> {
     let rtts = flags.rtt.clone().unwrap_or(rtts);
     let runs = flags.runs.map_or(runs, usize::from);
 
-    let probe = match std::env::var_os("IRSA_PROBE_BIN") {
-        Some(path) => fs::canonicalize(path)?,
-        None => build()?,
-    };
+    let probe = shipped::binary()?;
     let system_roots = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok());
     let cli_version = version("aws");
     println!("{}", probe.display());
@@ -143,25 +142,6 @@ fn bench(flags: &Flags) -> Fallible<()> {
     }
     print!("{}", table.text);
     Ok(())
-}
-
-/// Builds the binary that ships, in the target directory of this very `cargo bench`.
-fn build() -> Fallible<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--release", "--locked", "--bin", "irsa-probe"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err("the binary could not be built".into());
-    }
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .ok_or_else(|| "cargo does not say where the binary is".into())
 }
 
 /// What the launcher saw of the program that it started.

@@ -20,11 +20,13 @@
     reason = "the rule keeps the probe's own reads in one file; this is not the probe"
 )]
 
+mod shipped;
+
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
@@ -95,10 +97,7 @@ async fn main() -> ExitCode {
 async fn bench(flags: &Flags) -> Fallible<bool> {
     let (starts, rotations, seconds) = if flags.quick { (5, 5, 20) } else { (20, 20, 300) };
     let seconds = f64::from(flags.seconds.unwrap_or(seconds));
-    let probe = match std::env::var_os("IRSA_PROBE_BIN") {
-        Some(path) => fs::canonicalize(path)?,
-        None => build()?,
-    };
+    let probe = shipped::binary()?;
     let roots = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok()).unwrap_or_default();
     println!("{}", probe.display());
     println!(
@@ -178,25 +177,6 @@ fn rate(passed: f64, interval: f64) -> (u64, u64) {
     };
     // One that is due at the very end may be seen or not.
     (within(passed, FIRST_PAUSE.1, PAUSE.1).saturating_sub(1), within(passed + 1.0, FIRST_PAUSE.0, PAUSE.0))
-}
-
-/// Builds the binary that ships, in the target directory of this very `cargo bench`.
-fn build() -> Fallible<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--release", "--locked", "--bin", "irsa-probe"])
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err("the binary could not be built".into());
-    }
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .ok_or_else(|| "cargo does not say where the binary is".into())
 }
 
 /// A sidecar that became ready, in a world of its own.

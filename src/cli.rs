@@ -9,7 +9,7 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::diagnosis::Class;
-use crate::kubernetes::KubernetesUse;
+use crate::kubernetes::{self, KubernetesUse};
 use crate::net::tls::SYSTEM_ROOTS;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
@@ -305,25 +305,21 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The longest parts of a condition's type: a DNS name, and a name in it.
+/// The longest name of a condition after its prefix.
 /// Source: `k8s.io/apimachinery`, `IsQualifiedName`.
-const LONGEST_CONDITION_TYPE: [usize; 2] = [253, 63];
+const LONGEST_CONDITION: usize = 63;
 
 /// A condition of our own: one with a prefix, since those without are Kubernetes'.
 fn condition_type(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_name = |name: &str, longest: usize| {
-        name.len() <= longest
+    let is_condition = |name: &str| {
+        name.len() <= LONGEST_CONDITION
             && name.chars().all(inner)
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.ends_with(|c: char| c.is_ascii_alphanumeric())
     };
-    let [prefix_most, name_most] = LONGEST_CONDITION_TYPE;
-    let is_prefix = |prefix: &str| {
-        is_name(prefix, prefix_most) && !prefix.contains(|c: char| c == '_' || c.is_ascii_uppercase())
-    };
     match text.split_once('/') {
-        Some((prefix, name)) if is_prefix(prefix) && is_name(name, name_most) => Ok(text.to_owned()),
+        Some((prefix, name)) if kubernetes::is_name(prefix) && is_condition(name) => Ok(text.to_owned()),
         _ => Err("a name with a prefix, like irsa-probe/ready".to_owned()),
     }
 }

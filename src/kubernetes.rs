@@ -211,7 +211,8 @@ fn path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> {
 pub const LONGEST_NAME: usize = 253;
 
 /// Whether an object can have the name: a DNS subdomain.
-fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     name.len() <= LONGEST_NAME
         && name.chars().all(inner)

@@ -128,7 +128,8 @@ impl<'a> Watch<'a> {
 
     /// Runs until it is dropped.
     pub async fn run(&mut self, mut tell: impl AsyncFnMut(News<'_>)) -> Infallible {
-        let path = self.token_file();
+        let path =
+            web_identity::token_file(self.pod, self.wanted).filter(|path| !path.as_os_str().is_empty());
         let mut stamp = self.look(path.as_ref()).await;
         let mut checked = Moment::of(self.pod);
         let mut told = checked.steady;
@@ -280,11 +281,6 @@ impl<'a> Watch<'a> {
 
     fn budget(&self) -> Budget {
         Budget::of_one_pass(self.settings.timeout)
-    }
-
-    fn token_file(&self) -> Option<PathBuf> {
-        let of_pod = || self.pod.raw_variable(web_identity::TOKEN_FILE).map(PathBuf::from);
-        self.wanted.token_file.clone().or_else(of_pod).filter(|path| !path.as_os_str().is_empty())
     }
 
     async fn look(&self, path: Option<&PathBuf>) -> Option<Stamp> {

@@ -133,6 +133,12 @@ async fn read_account(
     }
 }
 
+/// The token's file, by the flag or else by the variable, whatever is in either.
+#[must_use]
+pub fn token_file(pod: &Pod, wanted: &Wanted) -> Option<PathBuf> {
+    wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE).map(PathBuf::from))
+}
+
 /// Judges the two variables, or what the flags say in their place, by what is known of the service
 /// account.
 #[must_use]
@@ -142,9 +148,9 @@ pub fn judge(
     api_claims: Option<&Claims>,
     read: &AccountRead,
 ) -> Verdict<WebIdentity> {
-    let of_pod = (pod.variable(ROLE_ARN), pod.raw_variable(TOKEN_FILE).map(PathBuf::from));
+    let of_pod = (pod.variable(ROLE_ARN), pod.raw_variable(TOKEN_FILE));
     let role_arn = wanted.role_arn.clone().or_else(|| of_pod.0.clone());
-    let token_file = wanted.token_file.clone().or_else(|| of_pod.1.clone());
+    let token_file = token_file(pod, wanted);
     if role_arn.as_ref().is_some_and(String::is_empty) {
         return Verdict::fail(RoleArnVarEmpty);
     }

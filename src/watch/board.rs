@@ -57,11 +57,8 @@ impl Found {
     /// Whether the other says the same, as far as a person has to be told.
     #[must_use]
     pub fn is_as(&self, other: &Self) -> bool {
-        let names = |found: &Self| {
-            let warnings: Vec<Name> = found.warnings.iter().map(|warned| warned.name).collect();
-            (found.diagnosis, warnings, found.role_arn.clone())
-        };
-        names(self) == names(other)
+        let what = |found: &Self| (found.diagnosis, names(&found.warnings), found.role_arn.clone());
+        what(self) == what(other)
     }
 }
 
@@ -72,6 +69,12 @@ pub struct Warned {
     pub name: Name,
     /// What is wrong, in full sentences.
     pub cause: String,
+}
+
+/// The names of warnings.
+#[must_use]
+pub fn names(warnings: &[Warned]) -> Vec<Name> {
+    warnings.iter().map(|warned| warned.name).collect()
 }
 
 impl Warned {
@@ -204,8 +207,7 @@ impl Board {
         // A message alone, in which a time may be another, is no news.
         let what = |standing: &Option<Standing>| {
             standing.as_ref().map(|standing| {
-                let warnings: Vec<Name> = standing.warnings.iter().map(|warned| warned.name).collect();
-                (standing.ready, standing.works, standing.reason.clone(), warnings)
+                (standing.ready, standing.works, standing.reason.clone(), names(&standing.warnings))
             })
         };
         self.standing.send_if_modified(|before| {

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
-use super::board::Board;
+use super::board::{self, Board};
 use crate::diagnosis::Name;
 
 /// The content type of the format.
@@ -120,8 +120,7 @@ impl Collector for Metrics {
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
         gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
         names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
-        let warnings: Vec<Name> =
-            found.map_or_else(Vec::new, |found| found.warnings.iter().map(|warned| warned.name).collect());
+        let warnings = found.map_or_else(Vec::new, |found| board::names(&found.warnings));
         names(&mut out, &WARNING, &warnings)?;
         let mut checks = family(&mut out, &CHECK, MetricType::Gauge)?;
         for (check, outcome) in found.map_or(&[][..], |found| &found.checks) {
