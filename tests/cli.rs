@@ -216,6 +216,14 @@ async fn a_proxy_with_a_password_works_and_is_not_printed() {
 }
 
 #[tokio::test]
+async fn an_endpoint_may_name_the_port_that_its_scheme_implies() {
+    let toml = "[sts]\nendpoint = \"none\"\n[proxy]\n[env]\nAWS_ENDPOINT_URL_STS = \"https://sts.eu-west-1.amazonaws.com:443\"\n";
+    let finished = run(toml, &[]).await;
+    assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
+    assert_eq!(finished.requests.len(), 2);
+}
+
+#[tokio::test]
 async fn a_server_that_echoes_the_token_gets_nothing_printed() {
     for message in ["${token}", "bad token: ${token}, sorry"] {
         let toml = format!(

@@ -101,8 +101,7 @@ impl Link {
         let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
         let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
         let (mut parts, body) = request.into_parts();
-        let host = parts.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
-        if let Some(Ok(host)) = host {
+        if let Some(host) = host(&parts.uri) {
             parts.headers.insert(HOST, host);
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -137,6 +136,17 @@ impl HttpConnector for Link {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().exchange(request))
     }
+}
+
+/// The Host header as the SDK signs it: without the port that the scheme implies
+/// (`aws_sigv4`, `http_request/canonical_request.rs`).
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let implied = matches!(
+        (uri.scheme_str(), authority.port_u16()),
+        (Some("https"), Some(443)) | (Some("http"), Some(80))
+    );
+    HeaderValue::from_str(if implied { authority.host() } else { authority.as_str() }).ok()
 }
 
 /// An error and its source, without the link to its manual that the TLS library adds.
@@ -436,4 +446,25 @@ fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Op
         next = source.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise STS rejects the signature of a healthy role's call.
+    #[test]
+    fn the_host_is_what_the_sdk_signs() {
+        for (url, expected) in [
+            ("https://sts.eu-west-1.amazonaws.com/", "sts.eu-west-1.amazonaws.com"),
+            ("https://sts.eu-west-1.amazonaws.com:443/", "sts.eu-west-1.amazonaws.com"),
+            ("https://sts.example:8443/", "sts.example:8443"),
+            ("https://sts.example:80/", "sts.example:80"),
+            ("http://sts.example:80/", "sts.example"),
+            ("http://127.0.0.1:443/", "127.0.0.1:443"),
+            ("https://[fd00::1]:443/", "[fd00::1]"),
+        ] {
+            assert_eq!(host(&url.parse().unwrap()).unwrap(), expected, "{url}");
+        }
+    }
 }
