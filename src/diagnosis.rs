@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod role_arn;
 pub mod sources;
 pub mod sts;
+pub mod target;
 pub mod tls;
 pub mod token;
 pub mod token_file;
@@ -189,6 +190,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     identity {
         NotInjected, RoleArnVarMissing, RoleArnVarEmpty, TokenFileVarMissing, TokenFileVarEmpty,
         PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
