@@ -10,8 +10,10 @@ use crate::pod::process::Process;
 use crate::pod::{Blocked, Fault, LONGEST_ENVIRONMENT, Who};
 use crate::shown::{sh, shown};
 
-/// The capability to look at every process. Source: linux/capability.h.
+/// The capability to look at every process, and those to read every file. Source: linux/capability.h.
 const SYS_PTRACE: u64 = 1 << 19;
+const DAC_OVERRIDE: u64 = 1 << 1;
+const DAC_READ_SEARCH: u64 = 1 << 2;
 
 /// The capabilities that containerd and CRI-O give a container of root that asks for none.
 /// Source: containerd, `defaultUnixCaps`.
@@ -70,14 +72,14 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// With the least rights that do; a process that is `closed` is shown to `SYS_PTRACE` alone.
-    fn of(process: &Process, closed: bool) -> Self {
+    /// With the least rights that do; some processes are only shown to root and its capabilities.
+    fn of(process: &Process, needs_root: bool) -> Self {
         let uid = process.who.uid;
         let is_plain = process.permitted == 0 && process.uids.iter().all(|id| *id == uid);
         let root = || r#"{"securityContext":{"runAsNonRoot":false,"runAsUser":0}}"#.to_owned();
-        if uid != 0 && is_plain && !closed {
+        if uid != 0 && is_plain && !needs_root {
             Self { profile: "restricted", custom: as_user(uid, process.who.gid) }
-        } else if uid == 0 && process.permitted & !DEFAULT_CAPABILITIES == 0 && !closed {
+        } else if uid == 0 && process.permitted & !DEFAULT_CAPABILITIES == 0 && !needs_root {
             Self { profile: "baseline", custom: root() }
         } else {
             Self { profile: "general", custom: root() }
@@ -207,7 +209,7 @@ pub struct TargetNotReadable {
     pub pod: Option<String>,
 }
 
-/// What we lack for the kernel to let us look at a process without `SYS_PTRACE`.
+/// What we lack for the kernel to let us look at a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lack {
     User,
@@ -216,17 +218,17 @@ enum Lack {
 }
 
 fn lacks(own: &Process, process: &Process) -> Vec<Lack> {
-    if own.effective & SYS_PTRACE != 0 {
-        return Vec::new();
-    }
+    let traces = own.effective & SYS_PTRACE != 0;
+    // The files in /proc belong to the process's user, whoever may trace it.
+    let overrides = own.effective & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0;
     let [.., uid] = own.uids;
     let [.., gid] = own.gids;
     // The file system ids of the other process do not matter.
     let differs = |ours: u32, theirs: &[u32; 4]| theirs.iter().take(3).any(|id| *id != ours);
     [
-        (differs(uid, &process.uids), Lack::User),
-        (differs(gid, &process.gids), Lack::Group),
-        (process.permitted & !own.effective != 0, Lack::Capabilities),
+        (!(traces && overrides) && differs(uid, &process.uids), Lack::User),
+        (!traces && differs(gid, &process.gids), Lack::Group),
+        (!traces && process.permitted & !own.effective != 0, Lack::Capabilities),
     ]
     .into_iter()
     .filter_map(|(is_lacking, lack)| is_lacking.then_some(lack))
@@ -237,8 +239,8 @@ impl TargetNotReadable {
     /// The command that gives what is missing, with the least rights that do.
     fn debug(&self) -> String {
         let Blocked { own, process, fault } = &self.blocked;
-        let Recipe { profile, custom } =
-            Recipe::of(process, *fault == Fault::Denied && lacks(own, process).is_empty());
+        let needs_root = *fault != Fault::Denied || lacks(own, process).is_empty();
+        let Recipe { profile, custom } = Recipe::of(process, needs_root);
         let Who { uid, gid, .. } = process.who;
         let say = match profile {
             "restricted" => format!(
@@ -281,7 +283,8 @@ impl TargetNotReadable {
                 .to_owned()
         } else {
             format!(
-                "what is missing is {}, or else the capability SYS_PTRACE, effective in this container",
+                "what is missing is {}, or else the capabilities SYS_PTRACE and DAC_OVERRIDE, effective in this \
+                 container, which root has with the profile general",
                 lacks.join(" and ")
             )
         }
@@ -302,7 +305,7 @@ impl Entry for TargetNotReadable {
             Fault::NotAsThatUser => format!(
                 "This container may look at {named}, but not read a file that this one may be able to read: \
                  it runs as user {}, group {}, and lacks the capabilities SETUID and SETGID to read as that \
-                 user.",
+                 user with that one's groups.",
                 self.blocked.own.who.uid, self.blocked.own.who.gid
             ),
             Fault::EnvironmentTooLarge => format!(
@@ -459,6 +462,8 @@ mod tests {
             (process(65532, 65532, 0), process(0, 0, 0), &[User, Group], "baseline", 0),
             (process(0, 0, USUAL), process(0, 0, general), &[Capabilities], "general", 0),
             (process(1000, 1000, 0), process(1000, 1000, 1 << 10), &[Capabilities], "general", 0),
+            // Without the right to read files of others, to trace them is not enough.
+            (process(1000, 1000, SYS_PTRACE), process(2000, 2000, 0), &[User], "restricted", 2000),
             // Nothing of this is missing, so that it is the process or a policy.
             (process(1000, 1000, 0), process(1000, 1000, 0), &[], "general", 0),
             (process(0, 0, general), process(1000, 1000, 0), &[], "general", 0),

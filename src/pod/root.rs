@@ -5,6 +5,7 @@
 //! than that process has, so that it can neither make us read what it may not read, nor pass for
 //! a process that may. What `/proc` holds is never read there: it is about the reader.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -186,13 +187,13 @@ fn become_like(process: &Process) -> Result<(), Errno> {
     let [.., uid] = process.uids;
     let [.., gid] = process.gids;
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    let groups: Vec<Gid> = process.who.groups.iter().copied().map(Gid::from_raw).collect();
-    let is_user = rustix::process::geteuid() == uid && rustix::process::getegid() == gid;
-    match rustix::thread::set_thread_groups(&groups) {
-        // Only who may change users may leave groups; those of the same pod hardly differ.
-        Err(Errno::PERM) if is_user => {}
-        outcome => outcome?,
+    let groups: BTreeSet<u32> = process.who.groups.iter().copied().collect();
+    let ours = rustix::process::getgroups()?.into_iter().map(Gid::as_raw).collect::<BTreeSet<u32>>();
+    if groups != ours {
+        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+        rustix::thread::set_thread_groups(&groups)?;
     }
+    let is_user = rustix::process::geteuid() == uid && rustix::process::getegid() == gid;
     if !is_user {
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         rustix::thread::set_thread_res_uid(uid, uid, uid)?;
