@@ -169,7 +169,7 @@ pub fn judge(
 }
 
 /// Where the webhook mounts the token. Source: amazon-eks-pod-identity-webhook, its defaults.
-const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
+pub const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
 
 /// Whether the token lies where the webhook mounts it.
 pub async fn is_mounted(pod: &Pod, budget: Budget) -> bool {
