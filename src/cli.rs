@@ -321,16 +321,27 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The longest type of a condition that Kubernetes takes: a DNS name of 253 characters, a slash, and
-/// a name of 63. Source: `k8s.io/apimachinery`, `IsQualifiedName`.
-const LONGEST_CONDITION_TYPE: usize = 253 + 1 + 63;
+/// The longest parts of a condition's type: a DNS name, and a name in it.
+/// Source: `k8s.io/apimachinery`, `IsQualifiedName`.
+const LONGEST_CONDITION_TYPE: [usize; 2] = [253, 63];
 
+/// A condition of our own: one with a prefix, since those without are Kubernetes'.
 fn condition_type(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if text.is_empty() || text.len() > LONGEST_CONDITION_TYPE || !text.chars().all(legal) {
-        return Err("a name like irsa-probe/ready".to_owned());
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name = |name: &str, longest: usize| {
+        name.len() <= longest
+            && name.chars().all(inner)
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let [prefix_most, name_most] = LONGEST_CONDITION_TYPE;
+    let is_prefix = |prefix: &str| {
+        is_name(prefix, prefix_most) && !prefix.contains(|c: char| c == '_' || c.is_ascii_uppercase())
+    };
+    match text.split_once('/') {
+        Some((prefix, name)) if is_prefix(prefix) && is_name(name, name_most) => Ok(text.to_owned()),
+        _ => Err("a name with a prefix, like irsa-probe/ready".to_owned()),
     }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -370,6 +381,10 @@ mod tests {
             &["watch", "--interval", "1s"],
             &["watch", "--listen", "9440"],
             &["watch", "--pod-condition", "a b"],
+            &["watch", "--pod-condition", "Ready"],
+            &["watch", "--pod-condition", "/"],
+            &["watch", "--pod-condition", "a/b/c"],
+            &["watch", "--pod-condition", "A/b"],
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("irsa-probe").chain(args.iter().copied())).is_err(),

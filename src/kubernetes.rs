@@ -22,7 +22,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::tls::Trust;
 use crate::pod::Pod;
 use crate::run::Budget;
-use crate::shown::Secret;
+use crate::shown::{Secret, without_secret};
 use crate::token::ServiceAccount;
 use event::Event;
 use fault::{ApiFault, Asked};
@@ -159,9 +159,10 @@ impl Api {
         match timeout_at(until, exchange(stream, request)).await {
             Err(_) => Err(ApiFault::TimedOut),
             Ok(Err(fault)) => Err(fault),
-            Ok(Ok((status, reply))) if status.is_success() => reply,
+            Ok(Ok((status, reply))) if status.is_success() => reply.map(|reply| clean(&reply, &token)),
             Ok(Ok((status, reply))) => {
-                Err(ApiFault::of_reply(&call.asked, status.as_u16(), &reply.unwrap_or_default()))
+                let reply = clean(&reply.unwrap_or_default(), &token);
+                Err(ApiFault::of_reply(&call.asked, status.as_u16(), &reply))
             }
         }
     }
@@ -184,6 +185,13 @@ impl Api {
         let path = self.token_file.with_file_name(CA_FILE);
         Trust::file(&self.pod, &path, until).await.map_err(|fault| ApiFault::CaUnusable { path, fault })
     }
+}
+
+/// An answer without what of the token it echoes.
+fn clean(reply: &[u8], token: &Secret) -> Bytes {
+    let parts = token.expose().split('.').map(|part| Secret::new(part.to_owned()));
+    let text = String::from_utf8_lossy(reply).into_owned();
+    Bytes::from(parts.fold(text, |text, part| without_secret(&text, &part)))
 }
 
 /// The path of something in a namespace. The names come out of a token: none may lead elsewhere.
@@ -256,7 +264,7 @@ async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Res
 
 #[cfg(test)]
 mod tests {
-    use super::{Api, Endpoint, is_name, path};
+    use super::{Api, Endpoint, Secret, clean, is_name, path};
     use crate::pod::{Clock, Pod};
     use std::path::Path;
     use std::time::SystemTime;
@@ -285,6 +293,14 @@ mod tests {
             assert_eq!(api.as_ref().map(|api| api.url.as_str()), url, "{variables:?}");
             assert!(api.is_none_or(|api| Endpoint::parse(&api.url).is_ok()), "{variables:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_echoes_the_token_is_cleaned() {
+        let token =
+            Secret::new("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0x.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg".to_owned());
+        let echo = br#"{"message":"bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"}"#;
+        assert_eq!(clean(echo, &token), br#"{"message":"bad [not shown]"}"#[..]);
     }
 
     #[test]

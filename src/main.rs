@@ -44,6 +44,10 @@ use irsa_probe::watch::{News, Settings, Watch, server};
 
 /// How long a file system may take to take the termination message.
 const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same for a sidecar that is to end within a second.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(400);
+/// How long to wait until an API token that cannot be read is tried again.
+const API_TOKEN_PAUSE: Duration = Duration::from_secs(10);
 /// How long whoever reads the output may take for it, at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long `trust-policy` may take to read its files.
@@ -178,9 +182,8 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
     let mut watch = Watch::new(pod, &wanted, &settings, &board, schedule);
     let tell = async |news: News<'_>| match news {
         News::Verdict(report) => tell(console, pod, checks, report).await,
-        News::Rotation(report) => {
-            let expires_at = report.facts.claims.as_ref().map(|claims| utc(claims.expires_at));
-            tracing::info!(expires_at, "the token was rotated");
+        News::Rotation { expires_at } => {
+            tracing::info!(expires_at = expires_at.map(utc), "the token was rotated");
         }
         News::Steady(report) => {
             let diagnosis = report.diagnosis().map(|diagnosis| diagnosis.name().as_str());
@@ -197,9 +200,25 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
     match watch.last() {
         Some(report) => report.exit_code(),
         None => {
-            tell_kubelet(pod, checks, termination::NO_VERDICT.to_owned()).await;
+            tell_kubelet(pod, checks, termination::NO_VERDICT.to_owned(), LAST_WORDS_TIMEOUT).await;
             if settings.leniency.observe { 0 } else { INTERRUPTED }
         }
+    }
+}
+
+/// The pod that the API token names, once it can be read; none, if it names none.
+async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodReference> {
+    let mut is_told = false;
+    loop {
+        let budget = Budget::of_one_pass(timeout);
+        if let Some(claims) = token_file::api_token(pod, file, budget).await {
+            return PodReference::of(&claims);
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            let file = shown(&file.to_string_lossy());
+            tracing::info!(%file, "no condition and no event is published, until the API token can be read");
+        }
+        tokio::time::sleep(API_TOKEN_PAUSE).await;
     }
 }
 
@@ -207,20 +226,19 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
 async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallible {
     if flags.pod_condition.is_some() || flags.pod_events {
         let file = &flags.checks.identity.api_token_file;
-        let budget = Budget::of_one_pass(flags.checks.timeout);
-        let claims = token_file::api_token(pod, file, budget).await;
-        match (Api::of(pod, file), claims.as_ref().and_then(PodReference::of)) {
-            (Some(api), Some(reference)) => {
-                let condition = flags.pod_condition.clone();
-                publish(pod.clone(), api, reference, condition, flags.pod_events, board.subscribe()).await;
+        match Api::of(pod, file) {
+            Some(api) => {
+                let reference = pod_reference(pod, file, flags.checks.timeout).await;
+                if let Some(reference) = reference {
+                    let condition = flags.pod_condition.clone();
+                    publish(pod.clone(), api, reference, condition, flags.pod_events, board.subscribe())
+                        .await;
+                } else {
+                    let file = shown(&file.to_string_lossy());
+                    tracing::warn!(%file, "the API token does not name a pod: no condition and no event is published");
+                }
             }
-            (None, _) => {
-                tracing::warn!("there is no Kubernetes API here: no condition and no event is published")
-            }
-            (_, None) => tracing::warn!(
-                file = %shown(&file.to_string_lossy()),
-                "the API token does not name a pod: no condition and no event is published"
-            ),
+            None => tracing::warn!("there is no Kubernetes API here: no condition and no event is published"),
         }
     }
     std::future::pending().await
@@ -228,7 +246,7 @@ async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallibl
 
 /// Says what was found to Kubernetes and to whoever reads the output.
 async fn tell(console: &Console, pod: &Pod, checks: &cli::Checks, report: &Report) {
-    tell_kubelet(pod, checks, termination::message(report)).await;
+    tell_kubelet(pod, checks, termination::message(report), TERMINATION_LOG_TIMEOUT).await;
     if is_text(checks.printing.output) {
         print(console, &text::page(report, colour(pod)));
     } else {
@@ -236,8 +254,8 @@ async fn tell(console: &Console, pod: &Pod, checks: &cli::Checks, report: &Repor
     }
 }
 
-async fn tell_kubelet(pod: &Pod, checks: &cli::Checks, message: String) {
-    let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
+async fn tell_kubelet(pod: &Pod, checks: &cli::Checks, message: String, within: Duration) {
+    let until = Instant::now() + within;
     if let Err(error) = pod.overwrite(&checks.termination_log, message, until).await {
         let file = shown(&checks.termination_log.to_string_lossy());
         tracing::info!(%file, %error, "no termination message");

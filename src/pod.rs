@@ -92,7 +92,7 @@ impl Pod {
     /// The processes of our PID namespace, by `until` at the latest; `None` if there is no `/proc` that
     /// shows them.
     pub async fn processes(&self, until: Instant) -> Option<Processes> {
-        self.threads.run(until, process::list).await?.ok()
+        self.threads.run(Path::new("/proc"), until, process::list).await?.ok()
     }
 
     /// The world of another process, with our clock, by `until` at the latest.
@@ -107,7 +107,8 @@ impl Pod {
     ) -> Result<Self, Box<Blocked>> {
         let (us, it) = (own.clone(), process.clone());
         let late = || Err(Blocked::boxed(own, process, Fault::Slow));
-        let opened = self.threads.run(until, move || open(us, it)).await.unwrap_or_else(late);
+        let folder = PathBuf::from(format!("/proc/{}", process.pid));
+        let opened = self.threads.run(&folder, until, move || open(us, it)).await.unwrap_or_else(late);
         let (variables, other) = opened?;
         Ok(Self {
             variables: Arc::new(variables),
@@ -183,8 +184,9 @@ impl Pod {
     /// # Errors
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
-        let (path, root) = (path.to_owned(), self.root.clone());
-        self.readers.run(until, move || root.read(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        let read = self.readers.run(path, until, move || root.read(&of_thread, limit)).await;
+        read.unwrap_or(Err(ReadError::Slow))
     }
 
     /// The same of our own file system, whoever's world it is.
@@ -192,15 +194,16 @@ impl Pod {
     /// # Errors
     /// As of [`Pod::read`].
     pub async fn read_own(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
-        let path = path.to_owned();
-        self.threads.run(until, move || Root::Ours.read(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
+        let of_thread = path.to_owned();
+        let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
+        read.unwrap_or(Err(ReadError::Slow))
     }
 
     /// What tells the file at the path from the one that was there before, by `until` at the latest;
     /// `None` if the file system does not say.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
-        let (path, root) = (path.to_owned(), self.root.clone());
-        self.readers.run(until, move || root.stamp(&path)).await
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        self.readers.run(path, until, move || root.stamp(&of_thread)).await
     }
 
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
@@ -209,8 +212,8 @@ impl Pod {
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
     /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
     pub async fn link_made(&self, path: &Path, until: Instant) -> Option<SystemTime> {
-        let (path, root) = (path.to_owned(), self.root.clone());
-        self.readers.run(until, move || root.link_made(&path)).await?
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        self.readers.run(path, until, move || root.link_made(&of_thread)).await?
     }
 
     /// Overwrites a file of our own that must exist already, as the kubelet's termination log does, by
@@ -219,9 +222,10 @@ impl Pod {
     /// # Errors
     /// If the file does not exist, is not a regular file, or cannot be written in time.
     pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
-        let path = path.to_owned();
+        let of_thread = path.to_owned();
         let late = || Err(io::ErrorKind::TimedOut.into());
-        self.threads.run(until, move || overwrite(&path, text.as_bytes())).await.unwrap_or_else(late)
+        let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;
+        written.unwrap_or_else(late)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::backoff;
 use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
@@ -225,8 +226,7 @@ impl Budget {
     /// How long to wait after this many passes, with full jitter; `None` if no time would be left.
     #[must_use]
     pub fn pause(&self, passes: u32) -> Option<Duration> {
-        let cap = (BACKOFF.0 * 2_u32.saturating_pow(passes.min(16).saturating_sub(1))).min(BACKOFF.1);
-        let pause = cap.mul_f64(fastrand::f64());
+        let pause = backoff::pause(BACKOFF.0, BACKOFF.1, passes);
         (pause < self.deadline.saturating_duration_since(Instant::now())).then_some(pause)
     }
 }

@@ -50,6 +50,28 @@ pub fn without_secrets(raw: &str) -> String {
     without_url_credentials(&without_tokens(raw)).into_owned()
 }
 
+/// The fewest characters of a secret that are taken for it, when a text was cut.
+const TELLING: usize = 16;
+
+/// The text without the secret, and without as much of its beginning as stands there.
+#[must_use]
+pub fn without_secret(text: &str, secret: &Secret) -> String {
+    let secret = secret.expose();
+    let Some(start) = secret.get(..TELLING.min(secret.len())).filter(|start| start.len() >= 8) else {
+        return text.to_owned();
+    };
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, found)) = rest.find(start).map(|at| rest.split_at(at)) {
+        let same = found.chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let length = same.map(|(c, _)| c.len_utf8()).sum();
+        clean.push_str(before);
+        clean.push_str("[not shown]");
+        rest = found.split_at(length).1;
+    }
+    clean + rest
+}
+
 /// JSON in which every character that a terminal could take for more than itself is escaped; it
 /// means the same.
 #[must_use]
@@ -176,7 +198,7 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN_CHARS, json_shown, sh, shown};
+    use super::{SHOWN_CHARS, Secret, json_shown, sh, shown, without_secret};
 
     #[test]
     fn foreign_text_is_bounded_escaped_and_without_secrets() {
@@ -212,5 +234,24 @@ mod tests {
         ] {
             assert_eq!(sh(raw), expected);
         }
+    }
+
+    #[test]
+    fn an_echoed_secret_is_taken_out() {
+        let secret = Secret::new("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg".to_owned());
+        for (text, expected) in [
+            ("nothing", "nothing"),
+            ("bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg!", "bad [not shown]!"),
+            ("cut c2lnbmF0dXJlLW9mLX", "cut [not shown]"),
+            ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown] [not shown]"),
+            ("c2lnbmF0", "c2lnbmF0"),
+        ] {
+            assert_eq!(without_secret(text, &secret), expected);
+        }
+        assert_eq!(
+            without_secret("a ab", &Secret::new("ab".to_owned())),
+            "a ab",
+            "what is too short to be a secret is left"
+        );
     }
 }

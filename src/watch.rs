@@ -17,13 +17,13 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::aws::sts::Answered;
-use crate::checks::token_fresh;
-use crate::checks::web_identity;
-use crate::diagnosis::Name;
+use crate::checks::caller_identity::Identity;
+use crate::checks::{Check, token_fresh, web_identity};
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::{Pod, Stamp};
 use crate::report::model::{Leniency, Report};
-use crate::run::{Budget, Recorder, Step};
+use crate::run::{Budget, Ending, Recorder, Step};
+use crate::token::Claims;
 use board::{Board, Found};
 use schedule::{Ended, Schedule};
 
@@ -53,7 +53,10 @@ pub enum News<'a> {
     /// The verdict is another than before.
     Verdict(&'a Report),
     /// Another token is in the file.
-    Rotation(&'a Report),
+    Rotation {
+        /// When it expires.
+        expires_at: Option<SystemTime>,
+    },
     /// Nothing has happened for an hour.
     Steady(&'a Report),
 }
@@ -67,6 +70,20 @@ pub struct Watch<'a> {
     board: &'a Board,
     schedule: Schedule,
     last: Option<Report>,
+    token: Option<Claims>,
+    identity: Option<Identity>,
+}
+
+/// What is known of a file that is another than before, without STS.
+enum Judged {
+    /// All that has to be, and somebody was told something.
+    Told,
+    /// All that has to be.
+    Whole,
+    /// The rest is STS's to say.
+    AskSts,
+    /// That it cannot work.
+    Fails,
 }
 
 /// The two clocks at one moment.
@@ -100,7 +117,7 @@ impl<'a> Watch<'a> {
         board: &'a Board,
         schedule: Schedule,
     ) -> Self {
-        Self { pod, wanted, settings, board, schedule, last: None }
+        Self { pod, wanted, settings, board, schedule, last: None, token: None, identity: None }
     }
 
     /// The last report, if a check has ended.
@@ -145,10 +162,12 @@ impl<'a> Watch<'a> {
                     .sooner(now.steady - checked.steady, next.saturating_duration_since(now.steady));
             if let Some(seen) = seen.filter(|seen| stamp != Some(*seen)) {
                 stamp = Some(seen);
-                if self.rotated(seen != Stamp::Nothing, &mut tell).await {
-                    told = Instant::now();
-                } else {
-                    next = sooner;
+                match self.rotated(&mut tell).await {
+                    Judged::Told => told = Instant::now(),
+                    Judged::Whole => {}
+                    Judged::AskSts => next = sooner,
+                    // No request is made for what cannot work.
+                    Judged::Fails => next = now.steady + Schedule::soonest(now.steady - checked.steady),
                 }
             }
             if now.is_torn_from(&moment) || self.is_past_a_turn(checked.wall, now.wall) {
@@ -165,10 +184,11 @@ impl<'a> Watch<'a> {
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
-        let works = |report: &&Report| report.diagnosis().is_none();
-        let known = self.last.as_ref().filter(works).and_then(|report| report.facts.identity.clone());
-        let known = known.filter(|identity| identity.confirmed);
-        plan::check(self.pod, self.wanted, known.as_ref(), budget, &mut run, &mut facts).await;
+        plan::check(self.pod, self.wanted, self.identity.as_ref(), budget, &mut run, &mut facts).await;
+        if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
+            self.identity = Some(identity);
+        }
+        self.token = facts.claims.clone().or(self.token.take());
         self.board.count_requests(&facts.exchanges);
         let report = self.report(started, run.into_steps(), facts);
         let is_news = self.board.write(Found::of(&report), true, self.pod.now());
@@ -176,40 +196,44 @@ impl<'a> Watch<'a> {
         is_news
     }
 
-    /// Another token is in the file, or none that can be read. If the role worked, it is judged without
-    /// STS; says whether that is all that has to be done.
-    async fn rotated(&mut self, is_there: bool, tell: &mut impl AsyncFnMut(News<'_>)) -> bool {
-        if is_there {
-            self.board.count_rotation();
-        }
-        // Where the clocks differ, only STS's can tell how old the new token is.
-        let is_enough = |report: &mut Report| {
-            let skewed = report.warnings().into_iter().any(|warning| warning.name() == Name::ClockSkewed);
-            is_there && report.diagnosis().is_none() && !skewed
-        };
-        let Some(before) = self.last.take_if(is_enough) else { return false };
+    /// The file is another than before: another token is in it, or the same, or none. It is judged
+    /// without STS, as far as that goes.
+    async fn rotated(&mut self, tell: &mut impl AsyncFnMut(News<'_>)) -> Judged {
         let budget = self.budget();
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
         plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
-        if run.failures().next().is_some() {
-            self.last = Some(before);
-            return false;
+        let claims = facts.claims.clone();
+        let is_other = claims.is_some() && self.token.is_some() && claims != self.token;
+        self.token = claims.or(self.token.take());
+        if is_other {
+            self.board.count_rotation();
+            tell(News::Rotation { expires_at: facts.claims.as_ref().map(|claims| claims.expires_at) }).await;
         }
-        let Report { mut steps, facts: of_sts, .. } = before;
+        if run.failures().next().is_some() {
+            return Judged::Fails;
+        }
+        // Where the clocks differ, only STS's can tell how old a token is.
+        let is_doubtful =
+            |step: &Step| step.check == Check::TokenFresh && matches!(step.ending, Ending::Warn(_));
         let fresh: Vec<Step> = run.into_recorded();
+        let is_enough = |report: &mut Report| {
+            report.diagnosis().is_none() && !report.steps.iter().chain(&fresh).any(is_doubtful)
+        };
+        let Some(Report { mut steps, facts: of_sts, .. }) = self.last.take_if(is_enough) else {
+            return Judged::AskSts;
+        };
         steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
         steps.extend(fresh);
         steps.sort_by_key(|step| step.check);
         let report = self.report(started, steps, of_sts.with_pod_of(facts));
         let is_news = self.board.write(Found::of(&report), false, self.pod.now());
-        tell(News::Rotation(&report)).await;
         self.last = Some(report);
         if is_news {
             self.tell_verdict(tell).await;
         }
-        true
+        if is_news || is_other { Judged::Told } else { Judged::Whole }
     }
 
     async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(News<'_>)) {

@@ -74,6 +74,55 @@ async fn every_trouble_with_sts_is_named_and_its_end_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whose_the_role_is_is_asked_once_whatever_fails_in_between() {
+    live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
+        for _ in 0..3 {
+            life.world.sts().answer(Some(throttling().into()));
+            life.until_told("Throttled", 16 * MINUTE).await;
+            life.world.sts().answer(None);
+            life.until_told("works", 21 * MINUTE).await;
+        }
+        assert_eq!(life.requests(IDENTITY), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_touched_or_goes_and_returns_is_no_rotation() {
+    live("token.lifetime = \"48h\"", HOUR, async |life| {
+        let file = life.world.volume().unwrap().token_file();
+        let target = std::fs::canonicalize(&file).unwrap();
+        for mode in [0o644, 0o640, 0o644] {
+            std::fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            life.pass(3 * SECOND).await;
+        }
+        let data = file.with_file_name("..data");
+        let aside = data.with_file_name("..aside");
+        std::fs::rename(&data, &aside).unwrap();
+        life.until_told("TokenFileMissing", 10 * SECOND).await;
+        std::fs::rename(&aside, &data).unwrap();
+        life.until_told("works", 10 * SECOND).await;
+        assert_eq!(life.board.read().rotations, 0);
+        life.rotate(24 * HOUR);
+        life.pass(2 * SECOND).await;
+        assert_eq!(life.board.read().rotations, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_token_is_named_at_once_although_sts_throttles() {
+    live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
+        life.world.sts().answer(Some(throttling().into()));
+        life.until_told("Throttled", 16 * MINUTE).await;
+        life.pass(10 * MINUTE).await;
+        life.world.rotate("no token").unwrap();
+        life.until_told("TokenNotAJwt", 10 * SECOND).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_sts_that_flaps_is_followed_without_a_storm() {
     live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
         let before = life.requests(ASSUME);
@@ -150,10 +199,13 @@ async fn a_clock_that_is_set_is_noticed_and_does_no_harm() {
             life.set_clock(0);
             life.until_told("works", 10 * SECOND).await;
         }
-        // Half a minute is within what clocks may differ.
+        // These are within what clocks may differ, also for a token that is new.
         let told = life.told.borrow().len();
-        life.set_clock(30);
-        life.pass(2 * HOUR).await;
+        for seconds in [30, -120, 120] {
+            life.set_clock(seconds);
+            life.rotate(48 * HOUR);
+            life.pass(2 * HOUR).await;
+        }
         assert_eq!(life.told.borrow().len(), told);
     })
     .await;

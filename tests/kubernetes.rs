@@ -17,11 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
+use irsa_probe::diagnosis::Name;
 use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::fault::ApiFault;
 use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::pod::{Clock, Pod};
 use irsa_probe::token::{self, Claims};
+use irsa_probe::watch::board::Warned;
 use irsa_probe::watch::publish::{Pace, Publisher, ROLE_WORKS, Standing};
 use serde_json::{Value, json};
 use testbed::kubernetes::{Kubernetes, Mode, Right};
@@ -146,7 +148,9 @@ impl Sidecar {
     fn say(&self, reason: &str, message: &str) {
         let works = reason == ROLE_WORKS;
         let (reason, message) = (reason.to_owned(), message.to_owned());
-        self.standing.send(Some(Standing { ready: works, works, reason, message })).unwrap();
+        self.standing
+            .send(Some(Standing { ready: works, works, reason, message, warnings: Vec::new() }))
+            .unwrap();
     }
 
     /// Waits until it ends by itself.
@@ -519,4 +523,23 @@ async fn the_api_is_asked_when_it_is_to_be() {
     let (world, _, report) = check(&trust_policy).await;
     assert_eq!(report["diagnosis"]["name"], "NotInjected");
     assert!(world.kubernetes().unwrap().requests().is_empty(), "trust-policy calls nothing");
+}
+
+#[tokio::test]
+async fn a_warning_has_an_event_of_its_own() {
+    let cluster = Cluster::start("[kubernetes]").await;
+    let sidecar = cluster.sidecar(PACE, false, true).await;
+    let warned = |warnings: Vec<Warned>| Standing {
+        ready: true,
+        works: true,
+        reason: ROLE_WORKS.to_owned(),
+        message: "m".to_owned(),
+        warnings,
+    };
+    let not_rotated = || Warned { name: Name::TokenNotRotated, cause: "It was due an hour ago.".to_owned() };
+    sidecar.standing.send(Some(warned(Vec::new()))).unwrap();
+    sidecar.standing.send(Some(warned(vec![not_rotated()]))).unwrap();
+    assert_eq!(cluster.events(1).await, [("Warning".to_owned(), "TokenNotRotated".to_owned())]);
+    let message = cluster.api().events()[0]["message"].as_str().unwrap().to_owned();
+    assert!(message.ends_with(": It was due an hour ago."), "{message}");
 }

@@ -954,14 +954,14 @@ fn an_alert_says_where_what_and_who_and_gives_commands() {
 #[test]
 fn an_alert_reads_the_report_as_the_readme_does() {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let (_, filter) = readme.split_once("jq -r '").unwrap();
+    let (_, filter) = readme.split_once("jq -rs '").unwrap();
     let (filter, _) = filter.split_once('\'').unwrap();
     let all: Vec<String> =
         alerts().iter().map(|rule| rule["annotations"]["description"].as_str().unwrap().to_owned()).collect();
     let reading: Vec<_> = all.iter().filter(|text| text.contains(" logs ") && text.contains("jq")).collect();
     assert!(!reading.is_empty());
     for text in reading {
-        assert!(text.contains(&format!("jq -r '{filter}'")), "{text}");
+        assert!(text.contains(&format!("jq -rs '{filter}'")), "{text}");
     }
 }
 

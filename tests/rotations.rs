@@ -25,7 +25,7 @@ fn held() -> (u64, usize, usize) {
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_rotations_are_all_seen_and_ask_sts_for_nothing() {
     live("", HOUR, async |life| {
-        let tokens: Vec<String> = (0..10).map(|_| life.mint(24 * HOUR)).collect();
+        let tokens: Vec<String> = (0..10).map(|place| life.mint(24 * HOUR + SECOND * place)).collect();
         let mut before = held();
         for (token, rotation) in tokens.iter().cycle().zip(1..=10_000) {
             life.world.rotate(token).unwrap();

@@ -19,6 +19,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use irsa_probe::checks::token_file;
+use irsa_probe::pod::process::Process;
 use irsa_probe::pod::{Clock, Fault, Pod, ReadError};
 use irsa_probe::run::{Budget, Verdict};
 use serde_json::Value;
@@ -91,7 +92,7 @@ impl Container {
 
     /// Waits until the application runs, which is `sleep`.
     fn follow(mut command: Command, world: World, user_namespace: bool) -> Self {
-        let unshare =
+        let mut unshare =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let children = format!("/proc/{0}/task/{0}/children", unshare.id());
         for _ in 0..1000 {
@@ -102,6 +103,7 @@ impl Container {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        unshare.kill().and_then(|()| unshare.wait()).unwrap();
         panic!("the application does not run");
     }
 
@@ -476,24 +478,24 @@ async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
     assert!(seen.variable("PATH").is_some() && seen.variable("A").is_none());
 
     sleep.kill().unwrap();
-    for waited_for in [false, true] {
-        if waited_for {
-            sleep.wait().unwrap();
-        } else {
-            wait_until_ended(process.pid);
-        }
-        match seen.read(&token, 9, soon()).await {
-            Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
-            other => panic!("{:?}", other.map(|file| file.bytes)),
-        }
-        let budget = Budget::of_one_pass(Duration::from_secs(20));
-        let read = token_file::observe(&seen, &token, budget).await;
-        let verdict = token_file::judge(read, &seen.who());
-        let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
-        assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
-        let again = ours.through(&found.own, process, soon()).await.map(drop).unwrap_err();
-        assert_eq!(again.fault, Fault::Gone);
+    // The kernel still knows of it, and after that not any more.
+    wait_until_ended(process.pid);
+    says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
+    sleep.wait().unwrap();
+    says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
+}
+
+async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
+    match seen.read(token, 9, soon()).await {
+        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
+        other => panic!("{:?}", other.map(|file| file.bytes)),
     }
+    let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
+    let verdict = token_file::judge(read, &seen.who());
+    let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
+    let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();
+    assert_eq!(again.fault, Fault::Gone);
 }
 
 fn wait_until_ended(pid: u32) {

@@ -218,8 +218,8 @@ impl Entry for WebhookMissed {
     fn cause(&self) -> String {
         let age = match (self.account.annotated_by, self.volume_made) {
             (Some(annotated), Some(made)) => format!(
-                "The annotation was there by {}, and the kubelet set this pod up later ({}), so the webhook left \
-                 the pod as it was",
+                "The annotation was there by {}, and the kubelet set this pod up later ({}): most likely the webhook \
+                 left the pod as it was",
                 utc(annotated),
                 utc(made)
             ),
@@ -229,7 +229,7 @@ impl Entry for WebhookMissed {
         };
         format!(
             "No identity was injected into this container, although the pod's {} is annotated with the role {}. \
-             {age}. It does so where it is not reachable (the pod is then admitted as it is), where it has not \
+             {age}. The webhook does so where it is not reachable (the pod is then admitted as it is), where it has not \
              seen the annotation yet, and where a label or an annotation of the pod tells it to leave out the pod \
              or this container.",
             self.of.account(),

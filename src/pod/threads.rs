@@ -2,7 +2,8 @@
 //! behind. One of them is kept between two pieces of work, so that a look a second costs little.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,9 +13,9 @@ use tokio::time::{Instant, timeout_at};
 /// What a thread needs that reads a file, in bytes.
 const STACK: usize = 128 << 10;
 
-/// How many threads may be at work at once. A pass needs one at a time; more are those that a hung
-/// file system never let go.
-const MOST: usize = 16;
+/// How many threads may be at work on one path at once. More than a few are those that a hung file
+/// system never let go. Other paths may be on one that is well.
+const MOST: usize = 4;
 
 /// A piece of work. It says when its thread is free again, before anybody hears that it is done.
 type Work = Box<dyn FnOnce(&dyn Fn()) + Send>;
@@ -22,20 +23,21 @@ type Work = Box<dyn FnOnce(&dyn Fn()) + Send>;
 /// The threads.
 #[derive(Clone, Default)]
 pub(super) struct Threads {
-    busy: Arc<AtomicUsize>,
+    busy: Arc<Mutex<BTreeMap<PathBuf, usize>>>,
     idle: Arc<Mutex<Option<SyncSender<Work>>>>,
 }
 
 impl Threads {
-    /// Does the work in a thread, and waits for it until then. Where the system gives no further
-    /// thread, the work is done at once, in this one; where too many are still at work that never
-    /// ended, none is begun.
+    /// Does the work on a path in a thread, and waits for it until then. Where the system gives no
+    /// further thread, the work is done at once, in this one; where too many are still at work on
+    /// that path, none is begun.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        path: &Path,
         until: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let busy = Busy::one_more(&self.busy)?;
+        let busy = Busy::one_more(&self.busy, path)?;
         let (sender, result) = oneshot::channel();
         let work: Work = Box::new(move |free| {
             let done = work();
@@ -93,25 +95,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One piece of work that has not ended.
-struct Busy(Arc<AtomicUsize>);
+/// One piece of work on a path that has not ended.
+struct Busy {
+    paths: Arc<Mutex<BTreeMap<PathBuf, usize>>>,
+    path: PathBuf,
+}
 
 impl Busy {
-    fn one_more(busy: &Arc<AtomicUsize>) -> Option<Self> {
-        let one = Self(Arc::clone(busy));
-        (busy.fetch_add(1, Ordering::Relaxed) < MOST).then_some(one)
+    fn one_more(paths: &Arc<Mutex<BTreeMap<PathBuf, usize>>>, path: &Path) -> Option<Self> {
+        let mut busy = lock(paths);
+        let count = busy.entry(path.to_owned()).or_default();
+        (*count < MOST).then(|| {
+            *count += 1;
+            Self { paths: Arc::clone(paths), path: path.to_owned() }
+        })
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut busy = lock(&self.paths);
+        match busy.get_mut(&self.path) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(busy.remove(&self.path)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{MOST, Threads};
+    use std::path::Path;
     use std::sync::{Arc, Mutex, mpsc};
     use std::time::Duration;
     use tokio::time::Instant;
@@ -122,28 +136,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_system_that_hangs_keeps_no_more_than_so_many_threads() {
-        let threads = Threads::default();
+        let (threads, path) = (Threads::default(), Path::new("/a"));
         let (release, hung) = mpsc::channel::<()>();
         let hung = Arc::new(Mutex::new(hung));
         for _ in 0..MOST {
             let hung = Arc::clone(&hung);
             let hang = move || hung.lock().map(|hung| hung.recv()).is_ok();
-            assert_eq!(threads.run(Instant::now(), hang).await, None);
+            assert_eq!(threads.run(path, Instant::now(), hang).await, None);
         }
-        assert_eq!(threads.run(soon(), || 1).await, None, "no further thread is begun");
+        assert_eq!(threads.run(path, soon(), || 1).await, None, "no further thread is begun");
+        assert_eq!(threads.run(Path::new("/b"), soon(), || 1).await, Some(1), "another path is well");
         drop(release);
-        while threads.run(soon(), || 1).await.is_none() {
+        while !super::lock(&threads.busy).is_empty() {
             tokio::task::yield_now().await;
         }
+        assert_eq!(threads.run(path, soon(), || 1).await, Some(1), "and once they are let go, it goes on");
     }
 
     #[tokio::test]
     async fn one_thread_does_what_comes_one_after_the_other() {
         let threads = Threads::default();
         let id = || std::thread::current().id();
-        let first = threads.run(soon(), id).await;
+        let first = threads.run(Path::new("/a"), soon(), id).await;
         for _ in 0..100 {
-            assert_eq!(threads.run(soon(), id).await, first);
+            assert_eq!(threads.run(Path::new("/a"), soon(), id).await, first);
         }
         assert!(first.is_some() && first != Some(id()));
     }

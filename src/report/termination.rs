@@ -48,7 +48,8 @@ pub fn message(report: &Report) -> String {
 }
 
 /// The text, cut at a character so that it has at most so many bytes, with a sign that it was.
-fn cut(text: &str, most: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

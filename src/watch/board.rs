@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::aws::sts::{Answered, Exchange};
 use crate::checks::Check;
-use crate::diagnosis::Name;
+use crate::diagnosis::{Diagnosis, Name};
 use crate::report::model::Report;
 use crate::report::termination;
 use crate::shown::{shown, span};
@@ -25,8 +25,8 @@ const OVERDUE: Duration = Duration::from_secs(60);
 pub struct Found {
     /// What is wrong; nothing, if the role works.
     pub diagnosis: Option<Name>,
-    /// What was found beside that.
-    pub warnings: Vec<Name>,
+    /// What was found beside that, and each in words.
+    pub warnings: Vec<Warned>,
     /// Whether the container would not fail by it: the role works, or the failure is tolerated.
     pub accepted: bool,
     /// How each check ended.
@@ -44,8 +44,8 @@ impl Found {
     #[must_use]
     pub fn of(report: &Report) -> Self {
         Self {
-            diagnosis: report.diagnosis().map(crate::diagnosis::Diagnosis::name),
-            warnings: report.warnings().into_iter().map(crate::diagnosis::Diagnosis::name).collect(),
+            diagnosis: report.diagnosis().map(Diagnosis::name),
+            warnings: report.warnings().into_iter().map(Warned::of).collect(),
             accepted: report.exit_code() == 0,
             checks: report.steps.iter().map(|step| (step.check, step.ending.outcome())).collect(),
             role_arn: report.facts.role_arn.as_deref().map(shown),
@@ -57,8 +57,26 @@ impl Found {
     /// Whether the other says the same, as far as a person has to be told.
     #[must_use]
     pub fn is_as(&self, other: &Self) -> bool {
-        let names = |found: &Self| (found.diagnosis, found.warnings.clone(), found.role_arn.clone());
+        let names = |found: &Self| {
+            let warnings: Vec<Name> = found.warnings.iter().map(|warned| warned.name).collect();
+            (found.diagnosis, warnings, found.role_arn.clone())
+        };
         names(self) == names(other)
+    }
+}
+
+/// A warning, and what it means here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warned {
+    /// Its name.
+    pub name: Name,
+    /// What is wrong, in full sentences.
+    pub cause: String,
+}
+
+impl Warned {
+    fn of(warning: &Diagnosis) -> Self {
+        Self { name: warning.name(), cause: warning.cause() }
     }
 }
 
@@ -77,7 +95,7 @@ pub struct Known {
     pub rotations: u64,
     /// When the loop will have given its next sign of life.
     pub next_sign_by: Instant,
-    was_accepted: bool,
+    has_worked: bool,
     failing_since: Option<Instant>,
 }
 
@@ -99,7 +117,7 @@ impl Known {
             return Readiness { ready: false, why: "starting: no check has ended yet".to_owned() };
         };
         let Some(name) = found.diagnosis else {
-            let warnings: Vec<&str> = found.warnings.iter().map(|name| name.as_str()).collect();
+            let warnings: Vec<&str> = found.warnings.iter().map(|warned| warned.name.as_str()).collect();
             let but =
                 if warnings.is_empty() { String::new() } else { format!(", but: {}", warnings.join(", ")) };
             return Readiness { ready: true, why: format!("ready: the role works{but}") };
@@ -109,7 +127,7 @@ impl Known {
             return Readiness { ready: true, why: format!("{wrong} (ready, since this is tolerated)") };
         }
         let failing = self.failing_since.map_or(grace, |since| now.saturating_duration_since(since));
-        match grace.checked_sub(failing).filter(|left| self.was_accepted && !left.is_zero()) {
+        match grace.checked_sub(failing).filter(|left| self.has_worked && !left.is_zero()) {
             Some(left) => {
                 Readiness { ready: true, why: format!("{wrong} (ready for another {})", span(left)) }
             }
@@ -142,7 +160,7 @@ impl Board {
             requests: Answered::ALL.into_iter().map(|answered| (answered, 0)).collect(),
             last_request: None,
             rotations: 0,
-            was_accepted: false,
+            has_worked: false,
             failing_since: None,
             next_sign_by: Instant::now(),
         };
@@ -180,11 +198,15 @@ impl Board {
             works: found.diagnosis.is_none(),
             reason: found.diagnosis.map_or(ROLE_WORKS, Name::as_str).to_owned(),
             message: found.message.clone(),
+            warnings: found.warnings.clone(),
         });
         drop(known);
         // A message alone, in which a time may be another, is no news.
         let what = |standing: &Option<Standing>| {
-            standing.as_ref().map(|standing| (standing.ready, standing.works, standing.reason.clone()))
+            standing.as_ref().map(|standing| {
+                let warnings: Vec<Name> = standing.warnings.iter().map(|warned| warned.name).collect();
+                (standing.ready, standing.works, standing.reason.clone(), warnings)
+            })
         };
         self.standing.send_if_modified(|before| {
             let is_news = what(before) != what(&standing);
@@ -212,13 +234,14 @@ impl Board {
     /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
     pub fn write(&self, found: Found, asked: bool, now: SystemTime) -> bool {
         let mut known = self.lock();
-        if found.diagnosis.is_none() && asked {
-            known.last_success = Some(now);
-        }
-        if found.accepted {
-            known.was_accepted = true;
+        if found.diagnosis.is_none() {
+            known.has_worked = true;
             known.failing_since = None;
+            if asked {
+                known.last_success = Some(now);
+            }
         } else if known.failing_since.is_none() {
+            // From then on the credentials that applications hold run out, tolerated or not.
             known.failing_since = Some(Instant::now());
         }
         let is_news = known.found.as_ref().is_none_or(|before| !before.is_as(&found));
@@ -229,7 +252,7 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use super::{Board, Found, OVERDUE};
+    use super::{Board, Found, OVERDUE, Warned};
     use crate::diagnosis::Name;
     use std::time::{Duration, SystemTime};
     use tokio::time::{Instant, advance};
@@ -290,12 +313,31 @@ mod tests {
         assert!(board.readiness().ready);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_tolerated_neither_begins_the_grace_nor_ends_it() {
+        let tolerated = || Found { accepted: true, ..found(Some(Name::StsTimedOut)) };
+        let board = Board::new(GRACE);
+        board.write(tolerated(), true, SystemTime::UNIX_EPOCH);
+        write(&board, Some(Name::AssumeRoleNotAuthorized));
+        assert!(!board.readiness().ready, "the role has never worked");
+        write(&board, None);
+        for _ in 0..3 {
+            assert!(board.readiness().ready);
+            write(&board, Some(Name::AssumeRoleNotAuthorized));
+            advance(GRACE / 3).await;
+            board.write(tolerated(), true, SystemTime::UNIX_EPOCH);
+        }
+        write(&board, Some(Name::AssumeRoleNotAuthorized));
+        assert!(!board.readiness().ready, "the role has not worked for as long as the grace lasts");
+    }
+
     #[tokio::test]
     async fn only_what_is_new_is_news() {
         let board = Board::new(GRACE);
         assert!(write(&board, None) && !write(&board, None));
         assert!(write(&board, Some(Name::Throttled)) && !write(&board, Some(Name::Throttled)));
-        let warned = Found { warnings: vec![Name::TokenNotRotated], ..found(Some(Name::Throttled)) };
+        let warning = Warned { name: Name::TokenNotRotated, cause: String::new() };
+        let warned = Found { warnings: vec![warning], ..found(Some(Name::Throttled)) };
         assert!(board.write(warned, true, SystemTime::UNIX_EPOCH));
     }
 

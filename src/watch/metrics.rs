@@ -120,7 +120,9 @@ impl Collector for Metrics {
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
         gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
         names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
-        names(&mut out, &WARNING, found.map_or(&[], |found| &found.warnings))?;
+        let warnings: Vec<Name> =
+            found.map_or_else(Vec::new, |found| found.warnings.iter().map(|warned| warned.name).collect());
+        names(&mut out, &WARNING, &warnings)?;
         let mut checks = family(&mut out, &CHECK, MetricType::Gauge)?;
         for (check, outcome) in found.map_or(&[][..], |found| &found.checks) {
             let labels = [("check", check.name()), ("outcome", outcome)];

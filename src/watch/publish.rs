@@ -10,11 +10,14 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
+use super::board::Warned;
+use crate::backoff;
 use crate::kubernetes::Api;
 use crate::kubernetes::event::{Event, EventType};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::pod_status::{Condition, PodReference};
 use crate::pod::Pod;
+use crate::report::termination;
 use crate::shown::shown;
 
 /// The reason while the role works.
@@ -31,6 +34,29 @@ pub struct Standing {
     pub reason: String,
     /// Why, for a reader, in at most 1,024 bytes, since the API takes no more.
     pub message: String,
+    /// What was found beside that.
+    pub warnings: Vec<Warned>,
+}
+
+impl Standing {
+    /// What of it is told by events: how the role stands, and each warning.
+    fn tidings(&self) -> Vec<Tiding> {
+        let kind = if self.works { EventType::Normal } else { EventType::Warning };
+        let main = Tiding { kind, reason: self.reason.clone(), message: self.message.clone() };
+        let warnings = self.warnings.iter().map(|Warned { name, cause }| Tiding {
+            kind: EventType::Warning,
+            reason: name.as_str().to_owned(),
+            message: termination::cut(&format!("{}: {cause}", name.title()), termination::MOST_BYTES),
+        });
+        std::iter::once(main).chain(warnings).collect()
+    }
+}
+
+/// Something that an event tells.
+struct Tiding {
+    kind: EventType,
+    reason: String,
+    message: String,
 }
 
 /// How long everything takes here.
@@ -42,7 +68,7 @@ pub struct Pace {
     pub first: Duration,
     /// The most that a pause after a fault is drawn from.
     pub longest: Duration,
-    /// How long to wait, where something is not granted, until it is asked for again.
+    /// The same, where something is not granted.
     pub denied: Duration,
 }
 
@@ -188,26 +214,30 @@ impl Publisher {
 
     async fn tell_events(&self, mut standing: Receiver<Option<Standing>>) {
         let mut pauses = Pauses::new(self.pace, "no event is published");
-        let mut told: Option<String> = None;
+        // The reasons that hold and were told, or need not be.
+        let mut told: Vec<String> = Vec::new();
+        let mut is_first = true;
         loop {
             let newest = standing.borrow_and_update().clone();
-            let news = newest.filter(|standing| told.as_ref() != Some(&standing.reason));
-            let Some(Standing { works, reason, message, .. }) = news else {
+            let tidings = newest.map_or_else(Vec::new, |standing| standing.tidings());
+            told.retain(|reason| tidings.iter().any(|tiding| tiding.reason == *reason));
+            let Some(Tiding { kind, reason, message }) =
+                tidings.into_iter().find(|tiding| !told.contains(&tiding.reason))
+            else {
                 if standing.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
             // That the role works from the start is as it should be.
-            if works && told.is_none() {
-                told = Some(reason);
+            if std::mem::take(&mut is_first) && reason == ROLE_WORKS {
+                told.push(reason);
                 continue;
             }
-            let kind = if works { EventType::Normal } else { EventType::Warning };
             let event = Event::on(&self.reference, kind, &reason, &message, self.pod.now());
             match self.api.create_event(&event, self.until()).await {
                 Ok(()) | Err(ApiFault::AlreadyExists | ApiFault::TooLong) => {
-                    told = Some(reason);
+                    told.push(reason);
                     pauses.reset();
                 }
                 Err(fault) => pauses.after(&fault).await,
@@ -243,7 +273,7 @@ impl Pauses {
     }
 
     fn reset(&mut self) {
-        self.faults = 0;
+        (self.faults, self.denied) = (0, false);
     }
 
     async fn after(&mut self, fault: &ApiFault) {
@@ -251,18 +281,19 @@ impl Pauses {
     }
 
     fn next(&mut self, fault: &ApiFault) -> Duration {
-        if matches!(fault, ApiFault::Denied { .. }) {
-            if !std::mem::replace(&mut self.denied, true) {
-                tracing::warn!(%fault, "{}", self.what);
-            }
-            return self.pace.denied;
-        }
-        if self.faults == 0 {
+        let is_denied = matches!(fault, ApiFault::Denied { .. });
+        if is_denied && !std::mem::replace(&mut self.denied, true) {
+            tracing::warn!(%fault, "{}", self.what);
+        } else if !is_denied && self.faults == 0 {
             tracing::info!(%fault, "{}, for now", self.what);
         }
-        let cap = self.pace.first.saturating_mul(2_u32.saturating_pow(self.faults.min(16)));
         self.faults = self.faults.saturating_add(1);
-        cap.min(self.pace.longest).mul_f64(fastrand::f64())
+        // What is denied may be granted any moment, and then again never.
+        backoff::pause(
+            self.pace.first,
+            if is_denied { self.pace.denied } else { self.pace.longest },
+            self.faults,
+        )
     }
 }
 
@@ -281,8 +312,10 @@ mod tests {
         }
         let denied =
             || ApiFault::Denied { verb: "patch", resource: "pods/status", namespace: "payments".to_owned() };
-        assert_eq!(pauses.next(&denied()), pace.denied);
+        assert!((0..40).map(|_| pauses.next(&denied())).max() > Some(pace.longest));
+        assert!(pauses.next(&denied()) <= pace.denied && pauses.denied);
         pauses.reset();
+        assert!(!pauses.denied, "what is revoked later is told again");
         assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
     }
 }

@@ -7,6 +7,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::backoff;
+
 /// How a check ended, as far as the next one depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -63,11 +65,10 @@ impl Schedule {
             let share = range.start + (range.end - range.start) * self.random.f64();
             return self.interval.mul_f64(share);
         }
-        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.failures.min(30)));
         self.failures = self.failures.saturating_add(1);
         let most = match ended {
-            Ended::Throttled => doubled.saturating_mul(4).clamp(THROTTLED, LONGEST_THROTTLED),
-            _ => doubled.min(LONGEST),
+            Ended::Throttled => backoff::most(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED),
+            _ => backoff::most(FIRST, LONGEST, self.failures),
         };
         most.min(self.interval.max(FIRST)).mul_f64(self.random.f64()).max(SHORTEST)
     }
@@ -76,7 +77,13 @@ impl Schedule {
     /// is throttling nothing is gained by asking sooner.
     #[must_use]
     pub fn sooner(&self, since: Duration, planned: Duration) -> Duration {
-        if self.last == Some(Ended::Throttled) { planned } else { planned.min(BETWEEN.saturating_sub(since)) }
+        if self.last == Some(Ended::Throttled) { planned } else { planned.min(Self::soonest(since)) }
+    }
+
+    /// The same, where STS need not be asked.
+    #[must_use]
+    pub fn soonest(since: Duration) -> Duration {
+        BETWEEN.saturating_sub(since)
     }
 }
 

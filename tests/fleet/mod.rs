@@ -95,8 +95,9 @@ pub(crate) fn percentile(times: &[Duration], of_hundred: usize) -> Duration {
 /// A sidecar, and where it is in its check.
 struct Sidecar {
     schedule: Schedule,
-    knows_identity: bool,
-    asks_identity: bool,
+    knows_whose: bool,
+    asks_whose: bool,
+    has_worked: bool,
     has_failed: bool,
 }
 
@@ -109,7 +110,7 @@ pub(crate) fn live(plan: &Plan) -> Life {
     let mut fleet: Vec<Sidecar> = (0..plan.sidecars)
         .map(|seed| {
             let schedule = Schedule::new(HOUR, fastrand::Rng::with_seed(seed));
-            Sidecar { schedule, knows_identity: false, asks_identity: false, has_failed: false }
+            Sidecar { schedule, knows_whose: false, asks_whose: false, has_worked: false, has_failed: false }
         })
         .collect();
     let mut due: BinaryHeap<Reverse<(Duration, usize)>> =
@@ -124,22 +125,25 @@ pub(crate) fn live(plan: &Plan) -> Life {
         } else {
             (Ended::Throttled, now + ANSWER)
         };
-        // The first time it is also asked whose the credentials are. The role works whatever comes of it.
-        if ended == Ended::Works && !sidecar.knows_identity && !sidecar.asks_identity {
-            sidecar.asks_identity = true;
+        // Until STS has said so once, it is also asked whose the credentials are. The role works whatever
+        // comes of it.
+        let answers_whose = std::mem::take(&mut sidecar.asks_whose);
+        sidecar.knows_whose |= answers_whose && ended == Ended::Works;
+        if ended == Ended::Works && !answers_whose && !sidecar.knows_whose {
+            sidecar.asks_whose = true;
             due.push(Reverse((at, which)));
             continue;
         }
-        let ended = if std::mem::take(&mut sidecar.asks_identity) { Ended::Works } else { ended };
+        let ended = if answers_whose { Ended::Works } else { ended };
         if ended == Ended::Works {
-            if !std::mem::replace(&mut sidecar.knows_identity, true) {
+            if !std::mem::replace(&mut sidecar.has_worked, true) {
                 life.first_pass.push(at);
             } else if sidecar.has_failed {
                 life.back.push(at.saturating_sub(plan.down.end));
             }
             sidecar.has_failed = false;
         } else {
-            sidecar.has_failed = sidecar.knows_identity;
+            sidecar.has_failed = sidecar.has_worked;
         }
         due.push(Reverse((at + sidecar.schedule.after(ended), which)));
     }

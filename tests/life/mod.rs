@@ -180,7 +180,7 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
             told.borrow_mut().push(if names.is_empty() { "works".to_owned() } else { names.join("+") });
         }
         News::Steady(_) => steady.set(steady.get() + 1),
-        News::Rotation(_) => {}
+        News::Rotation { .. } => {}
     };
     let life = Life { world: &world, board: &board, wall, told: &told, steady: &steady };
     let script = async {
