@@ -190,7 +190,6 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     identity {
         NotInjected, RoleArnVarMissing, RoleArnVarEmpty, TokenFileVarMissing, TokenFileVarEmpty,
         PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
@@ -199,6 +198,7 @@ catalogue! {
         ServiceAccountNotAnnotated, ServiceAccountMissing, AnnotatedAfterPod, WebhookMissed,
         AnnotationDiffersFromEnv,
     }
+    target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     role_arn { RoleArnMalformed }
     token_file {
         TokenFileVarHoldsToken, TokenFileMissing, TokenFileUnreadable, TokenFileNotRegular,
