@@ -56,7 +56,7 @@ fn choose(candidates: &[Process], pod: Option<&str>) -> Vec<String> {
     steps.extend(candidates.first().map(|first| {
         let Recipe { profile, custom } = Recipe::of(first, false);
         format!(
-            "The same with kubectl debug, for the first of them, as its own user:\n{} --env=IRSA_PROBE_PID={}",
+            "The same with kubectl debug, for the first of them:\n{} --env=IRSA_PROBE_PID={}",
             debug(pod, profile, &custom),
             first.pid
         )
@@ -385,7 +385,7 @@ impl Entry for TargetHasNoIdentity {
                 format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
             });
             format!(
-                "{start} Nor is the token mounted in its container: when the pod was admitted, no identity was \
+                "{start} Nor is the token where the webhook mounts it: when the pod was admitted, no identity was \
                  injected into that container{whose}. Either the service account had no role annotation at that \
                  moment, or the container is left out (the pod's annotation eks.amazonaws.com/skip-containers), \
                  or the webhook did not see the pod or the annotation. Injection happens only when a pod is \
