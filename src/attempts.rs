@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use crate::diagnosis::Diagnosis;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
 use crate::report::model::{Leniency, Report};
@@ -60,6 +61,13 @@ impl Attempts {
         }
     }
 
+    /// Ends them before the first, where there is nothing to check.
+    pub fn end(&mut self, diagnosis: Diagnosis) {
+        let mut ended = Attempt::default();
+        plan::nothing(diagnosis, &mut ended.run);
+        self.ended = Some(ended);
+    }
+
     /// What is known: the last attempt that ended, else the one that was interrupted.
     #[must_use]
     pub fn into_report(
@@ -76,7 +84,8 @@ impl Attempts {
             attempts: self.count,
             interrupted,
             container,
-            who: pod.who(),
+            who: pod.own_who(),
+            target: pod.target().cloned(),
             facts: known.facts,
             steps: known.run.into_steps(),
             leniency,

@@ -15,6 +15,7 @@ use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
 use crate::report::model::Leniency;
 use crate::shown::span;
+use crate::target::Choice;
 
 /// Where Kubernetes reads why a container ended, unless the pod spec names another file.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -92,6 +93,15 @@ pub struct Identity {
     /// Fail unless the token is meant for this audience
     #[arg(long, value_name = "AUDIENCE", env = "IRSA_PROBE_EXPECT_AUDIENCE")]
     pub expect_audience: Option<String>,
+}
+
+/// Through which process to look, of those commands that look once.
+#[derive(Debug, Args)]
+pub struct Through {
+    /// The process whose variables and files are looked at: its number, auto or none; auto is chosen by
+    /// itself where this container has no identity and shares the PID namespace of another
+    #[arg(long, value_name = "PID", env = "IRSA_PROBE_PID")]
+    pub pid: Option<Choice>,
 }
 
 /// How to print.
@@ -189,6 +199,9 @@ pub struct Check {
     /// How to make the checks.
     #[command(flatten)]
     pub checks: Checks,
+    /// Through which process to look.
+    #[command(flatten)]
+    pub through: Through,
     /// The time for everything, spent on trying again what may mend itself; 0s: one attempt, of one --timeout
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
     pub wait: Duration,
@@ -229,6 +242,9 @@ pub struct TrustPolicy {
     /// What the pod is to be taken for.
     #[command(flatten)]
     pub identity: Identity,
+    /// Through which process to look.
+    #[command(flatten)]
+    pub through: Through,
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
@@ -355,6 +371,8 @@ mod tests {
             &["--mode", "maybe"],
             &["--dns-server", "dns"],
             &["--no-such-flag"],
+            &["--pid", "0"],
+            &["watch", "--pid", "auto"],
             &["watch", "--wait", "1s"],
             &["watch", "--interval", "1s"],
             &["watch", "--listen", "9440"],

@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod role_arn;
 pub mod sources;
 pub mod sts;
+pub mod target;
 pub mod tls;
 pub mod token;
 pub mod token_file;
@@ -197,6 +198,7 @@ catalogue! {
         ServiceAccountNotAnnotated, ServiceAccountMissing, AnnotatedAfterPod, WebhookMissed,
         AnnotationDiffersFromEnv,
     }
+    target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     role_arn { RoleArnMalformed }
     token_file {
         TokenFileVarHoldsToken, TokenFileMissing, TokenFileUnreadable, TokenFileNotRegular,

@@ -15,6 +15,7 @@ pub mod pod;
 pub mod report;
 pub mod run;
 pub mod shown;
+pub mod target;
 pub mod token;
 pub mod trust_policy;
 pub mod watch;

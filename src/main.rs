@@ -32,8 +32,9 @@ use irsa_probe::report::json::{WireDiagnosis, line};
 use irsa_probe::report::model::{INTERRUPTED, Report};
 use irsa_probe::report::termination;
 use irsa_probe::report::text::{self, Colour};
-use irsa_probe::run::Budget;
+use irsa_probe::run::{Budget, Recorder};
 use irsa_probe::shown::{json_shown, shown, utc, without_secrets};
+use irsa_probe::target;
 use irsa_probe::trust_policy;
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::metrics::Metrics;
@@ -133,12 +134,22 @@ async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
     let wanted = checks.wanted();
     let once = flags.wait.is_zero();
     let mut signals = Signals::new();
+    let mut world = pod.clone();
+    let run = async {
+        match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+            Ok(found) => {
+                world = found;
+                attempts.run(&world, &wanted, &budget, flags.wait_for_access, once).await;
+            }
+            Err(diagnosis) => attempts.end(diagnosis),
+        }
+    };
     let interrupted = tokio::select! {
         biased;
         () = signals.received() => true,
-        () = attempts.run(pod, &wanted, &budget, flags.wait_for_access, once) => false,
+        () = run => false,
     };
-    let report = attempts.into_report(pod, checks.container.clone(), checks.leniency(), interrupted);
+    let report = attempts.into_report(&world, checks.container.clone(), checks.leniency(), interrupted);
     tell(console, pod, checks, &report).await;
     report.exit_code()
 }
@@ -343,7 +354,16 @@ struct NeedsUnknown {
 async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
     let budget = Budget { deadline: Instant::now() + LOCAL_TIMEOUT, timeout: LOCAL_TIMEOUT };
     let output = flags.printing.output;
-    match plan::trust_policy(pod, &flags.identity.wanted(), budget).await {
+    let wanted = flags.identity.wanted();
+    let judged = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+        Ok(world) => plan::trust_policy(&world, &wanted, budget).await,
+        Err(diagnosis) => {
+            let mut run = Recorder::default();
+            plan::nothing(diagnosis, &mut run);
+            Err(run)
+        }
+    };
+    match judged {
         Ok(TrustPolicyInput { role, claims, run }) => {
             let needs = Needs {
                 schema: TRUST_POLICY_SCHEMA,

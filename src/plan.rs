@@ -16,6 +16,7 @@ use crate::checks::{
     Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
     token_file, token_fresh, web_identity,
 };
+use crate::diagnosis::Diagnosis;
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
 use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
@@ -151,6 +152,14 @@ pub async fn check(
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
 }
 
+/// Records that there was nothing to check, and why: everything needs the pod's identity.
+pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
+    let missing = run.record::<WebIdentity>(Check::WebIdentity, Ok(Verdict::Fail(diagnosis)));
+    for check in Check::ALL.into_iter().skip(1) {
+        let _ = run.record(check, need(&missing).map(|identity| Verdict::Pass(identity.clone())));
+    }
+}
+
 /// Runs the checks that need no STS.
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
@@ -165,7 +174,14 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
     let read = web_identity::observe(pod, wanted, api_claims, budget).await;
-    let identity = run.record(Check::WebIdentity, Ok(web_identity::judge(pod, wanted, api_claims, &read)));
+    let found = web_identity::judge(pod, wanted, api_claims, &read);
+    let found = match pod.target() {
+        Some(process) => {
+            web_identity::judge_target(found, process, web_identity::is_mounted(pod, budget).await)
+        }
+        None => found,
+    };
+    let identity = run.record(Check::WebIdentity, Ok(found));
     facts.role_arn = need(&identity).ok().map(|identity| identity.role_arn.clone());
 
     let role = need(&identity)

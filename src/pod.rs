@@ -2,37 +2,49 @@
 //!
 //! Everything the checks know of the machine comes through a [`Pod`], so that what they judge can
 //! be given to them by value, and so that no check can open a device, wait on a pipe, or read
-//! without bound.
+//! without bound. It is our own world, or another process's ([`Pod::through`]): then the variables
+//! and the files are that one's, and the clock, the network and what is asked of us by flags stay ours.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]
 
+pub mod process;
+mod root;
 mod threads;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use tokio::time::Instant;
 
+use process::{Handle, Process, Processes};
+use root::{Other, Root};
 use threads::Threads;
 
 /// Where the kubelet puts the ordinary API token of a pod.
 pub const API_TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// The process's world, read once at the start: its variables and its clock.
+/// The most bytes of another process's environment. Linux gives a program that many for its arguments
+/// and variables together, unless the limit of its stack was raised.
+pub const LONGEST_ENVIRONMENT: usize = 4 << 20;
+
+/// A process's world: its variables, read once at the start, its files, and our clock.
 #[derive(Clone)]
 pub struct Pod {
     variables: Arc<BTreeMap<OsString, OsString>>,
     clock: Clock,
     threads: Threads,
+    /// Those that read the world's files. Where it is another process's, they have its rights.
+    readers: Threads,
+    root: Root,
 }
 
 /// Where the time comes from.
@@ -67,7 +79,53 @@ impl Pod {
         clock: Clock,
     ) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: Arc::new(variables.collect()), clock, threads: Threads::default() }
+        let threads = Threads::default();
+        Self {
+            variables: Arc::new(variables.collect()),
+            clock,
+            readers: threads.clone(),
+            threads,
+            root: Root::Ours,
+        }
+    }
+
+    /// The processes of our PID namespace, by `until` at the latest; `None` if there is no `/proc` that
+    /// shows them.
+    pub async fn processes(&self, until: Instant) -> Option<Processes> {
+        self.threads.run(Path::new("/proc"), until, process::list).await?.ok()
+    }
+
+    /// The world of another process, with our clock, by `until` at the latest.
+    ///
+    /// # Errors
+    /// Why it cannot be looked at.
+    pub async fn through(
+        &self,
+        own: &Process,
+        process: &Process,
+        until: Instant,
+    ) -> Result<Self, Box<Blocked>> {
+        let (us, it) = (own.clone(), process.clone());
+        let late = || Err(Blocked::boxed(own, process, Fault::Slow));
+        let folder = PathBuf::from(format!("/proc/{}", process.pid));
+        let opened = self.threads.run(&folder, until, move || open(us, it)).await.unwrap_or_else(late);
+        let (variables, other) = opened?;
+        Ok(Self {
+            variables: Arc::new(variables),
+            clock: self.clock.clone(),
+            threads: self.threads.clone(),
+            readers: Threads::default(),
+            root: Root::Of(Arc::new(other)),
+        })
+    }
+
+    /// The other process whose world it is, if it is not ours.
+    #[must_use]
+    pub fn target(&self) -> Option<&Process> {
+        match &self.root {
+            Root::Ours => None,
+            Root::Of(other) => Some(&other.process),
+        }
     }
 
     /// The wall clock.
@@ -98,9 +156,15 @@ impl Pod {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
-    /// Who this process is.
+    /// Who the process is whose world it is.
     #[must_use]
     pub fn who(&self) -> Who {
+        self.target().map_or_else(|| self.own_who(), |process| process.who.clone())
+    }
+
+    /// Who this process is.
+    #[must_use]
+    pub fn own_who(&self) -> Who {
         Who {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
@@ -120,16 +184,26 @@ impl Pod {
     /// # Errors
     /// Says which step failed, and what is known of the file by then.
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        let read = self.readers.run(path, until, move || root.read(&of_thread, limit)).await;
+        read.unwrap_or(Err(ReadError::Slow))
+    }
+
+    /// The same of our own file system, whoever's world it is.
+    ///
+    /// # Errors
+    /// As of [`Pod::read`].
+    pub async fn read_own(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let of_thread = path.to_owned();
-        let read = self.threads.run(path, until, move || read_regular(&of_thread, limit)).await;
+        let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
         read.unwrap_or(Err(ReadError::Slow))
     }
 
     /// What tells the file at the path from the one that was there before, by `until` at the latest;
     /// `None` if the file system does not say.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
-        let of_thread = path.to_owned();
-        self.threads.run(path, until, move || stamp(&of_thread)).await
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        self.readers.run(path, until, move || root.stamp(&of_thread)).await
     }
 
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
@@ -138,12 +212,12 @@ impl Pod {
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
     /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
     pub async fn link_made(&self, path: &Path, until: Instant) -> Option<SystemTime> {
-        let of_thread = path.to_owned();
-        self.threads.run(path, until, move || link_made(&of_thread)).await?
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        self.readers.run(path, until, move || root.link_made(&of_thread)).await?
     }
 
-    /// Overwrites a file that must exist already, as the kubelet's termination log does, by `until`
-    /// at the latest.
+    /// Overwrites a file of our own that must exist already, as the kubelet's termination log does, by
+    /// `until` at the latest.
     ///
     /// # Errors
     /// If the file does not exist, is not a regular file, or cannot be written in time.
@@ -173,20 +247,6 @@ pub enum Stamp {
     },
 }
 
-fn stamp(path: &Path) -> Stamp {
-    rustix::fs::stat(path).map_or(Stamp::Nothing, |stat| Stamp::File {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        size: stat.st_size,
-        changed: (stat.st_ctime, stat.st_ctime_nsec),
-    })
-}
-
-fn link_made(path: &Path) -> Option<SystemTime> {
-    let meta = path.symlink_metadata().ok()?;
-    meta.is_symlink().then(|| meta.modified().ok())?
-}
-
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -201,34 +261,81 @@ fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(text)
 }
 
-/// The longest leading part of the path that exists.
-fn nearest_existing(path: &Path) -> Option<PathBuf> {
-    path.ancestors().find(|part| part.symlink_metadata().is_ok()).map(Path::to_owned)
+/// The variables and the root of a process.
+fn open(own: Process, process: Process) -> Result<(BTreeMap<OsString, OsString>, Other), Box<Blocked>> {
+    let blocked = |fault| Blocked::boxed(&own, &process, fault);
+    let handle = Handle::open(process.pid).map_err(|_| blocked(Fault::Gone))?;
+    let most = u64::try_from(LONGEST_ENVIRONMENT).unwrap_or(u64::MAX).saturating_add(1);
+    let environment = match handle.read("environ", most) {
+        Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => return Err(blocked(Fault::EnvironmentTooLarge)),
+        outcome => outcome.map_err(|errno| blocked(Fault::of_errno(errno, &handle)))?,
+    };
+    // What has ended has no environment any more, and no error says so.
+    if !handle.is_alive() {
+        return Err(blocked(Fault::Gone));
+    }
+    let other = Other::open(own.clone(), process.clone(), handle)?;
+    Ok((variables(&environment), other))
 }
 
-fn read_regular(path: &Path, limit: usize) -> Result<FileRead, ReadError> {
-    let handle = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|errno| ReadError::at_open(path, errno, None))?;
-    let stat =
-        FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| ReadError::at_open(path, errno, None))?);
-    if stat.kind != FileKind::Regular {
-        return Err(ReadError::NotRegular(stat));
+/// The variables of an environment as the kernel shows it. Of two with the same name the first counts,
+/// as it does for the C library.
+fn variables(environment: &[u8]) -> BTreeMap<OsString, OsString> {
+    let mut variables = BTreeMap::new();
+    for entry in environment.split(|byte| *byte == 0) {
+        let equals = entry.iter().skip(1).position(|byte| *byte == b'=').map(|at| at + 1);
+        if let Some((name, value)) = equals.and_then(|at| entry.split_at_checked(at)) {
+            let value = value.get(1..).unwrap_or_default();
+            let [name, value] = [name, value].map(|bytes| OsStr::from_bytes(bytes).to_owned());
+            variables.entry(name).or_insert(value);
+        }
     }
-    let through = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&handle));
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let opened = match rustix::fs::openat(CWD, &through, flags, Mode::empty()) {
-        // Without /proc the path itself is opened; non-blocking, so a pipe swapped in cannot hold us.
-        Err(Errno::NOENT) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
-        other => other,
-    };
-    let file = File::from(opened.map_err(|errno| ReadError::at_open(path, errno, Some(stat)))?);
-    let expected = usize::try_from(stat.size).unwrap_or(limit).min(limit) + 1;
-    let mut bytes = Vec::with_capacity(expected);
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    match file.take(most).read_to_end(&mut bytes) {
-        Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),
-        Ok(_) => Ok(FileRead { bytes, stat }),
-        Err(error) => Err(ReadError::Io { errno: error.raw_os_error() }),
+    variables
+}
+
+/// Another process's world that cannot be looked at, or not to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// We ourselves.
+    pub own: Process,
+    /// The other process.
+    pub process: Process,
+    /// Why.
+    pub fault: Fault,
+}
+
+impl Blocked {
+    fn boxed(own: &Process, process: &Process, fault: Fault) -> Box<Self> {
+        Box::new(Self { own: own.clone(), process: process.clone(), fault })
+    }
+}
+
+/// Why another process's world cannot be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The process has ended.
+    Gone,
+    /// The kernel does not allow it.
+    Denied,
+    /// A file may be one that the process can read, but not we, who may not take its user.
+    NotAsThatUser,
+    /// Its environment has more than [`LONGEST_ENVIRONMENT`] bytes.
+    EnvironmentTooLarge,
+    /// The kernel has no `openat2`, or the container's seccomp profile forbids it.
+    NoOpenat2,
+    /// Its memory or its file system had not answered at the deadline.
+    Slow,
+    /// The system reported another error.
+    Io(i32),
+}
+
+impl Fault {
+    fn of_errno(errno: Errno, handle: &Handle) -> Self {
+        match errno {
+            _ if !handle.is_alive() => Self::Gone,
+            Errno::ACCESS | Errno::PERM => Self::Denied,
+            other => Self::Io(other.raw_os_error()),
+        }
     }
 }
 
@@ -298,6 +405,8 @@ pub enum FileKind {
     Socket,
     /// A device.
     Device,
+    /// A file of `/proc`, where another process names it: it would be about us.
+    Proc,
 }
 
 impl FileKind {
@@ -310,6 +419,7 @@ impl FileKind {
             Self::Fifo => "a named pipe",
             Self::Socket => "a socket",
             Self::Device => "a device",
+            Self::Proc => "a file of /proc",
         }
     }
 }
@@ -348,6 +458,8 @@ pub enum ReadError {
     },
     /// The file system had not answered at the deadline.
     Slow,
+    /// The process whose file it is ended meanwhile, or may not be taken for.
+    Blocked(Box<Blocked>),
 }
 
 /// In words that follow the name of the file.
@@ -362,17 +474,8 @@ impl fmt::Display for ReadError {
             Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
             Self::Io { errno: None } => f.write_str("reading it failed"),
             Self::Slow => f.write_str("the file system did not answer"),
-        }
-    }
-}
-
-impl ReadError {
-    fn at_open(path: &Path, errno: Errno, stat: Option<FileStat>) -> Self {
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => Self::Missing(nearest_existing(path)),
-            Errno::ACCESS | Errno::PERM => Self::Denied(stat),
-            Errno::LOOP => Self::Loop,
-            other => Self::Io { errno: Some(other.raw_os_error()) },
+            Self::Blocked(blocked) if blocked.fault == Fault::Gone => f.write_str("its process has ended"),
+            Self::Blocked(_) => f.write_str("its process may read it, and this one may not"),
         }
     }
 }
@@ -380,6 +483,7 @@ impl ReadError {
 #[cfg(test)]
 mod tests {
     use super::{Clock, FileKind, Pod, ReadError, Stamp};
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
@@ -417,7 +521,7 @@ mod tests {
         let since = hour_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let time = rustix::fs::Timespec { tv_sec: since.as_secs().cast_signed(), tv_nsec: 0 };
         let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
-        rustix::fs::utimensat(super::CWD, &link, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        rustix::fs::utimensat(rustix::fs::CWD, &link, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).unwrap();
         let age = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()));
         assert_eq!(made(&link).await, age);
 
@@ -427,6 +531,15 @@ mod tests {
         assert_eq!(made(&folder.join("token")).await, None, "a file's age says nothing of the volume");
     }
 
+    #[test]
+    fn an_environment_is_read_as_the_c_library_reads_it() {
+        let found = super::variables(b"A=1\0B=x=y\0A=2\0nothing\0=C=z\0\0D=\xff\0E=");
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let expected: [(&[u8], &[u8]); 5] =
+            [(b"=C", b"z"), (b"A", b"1"), (b"B", b"x=y"), (b"D", b"\xff"), (b"E", b"")];
+        assert_eq!(found, expected);
+    }
+
     #[tokio::test]
     async fn only_regular_files_of_a_bounded_size_are_read() {
         let dir = std::env::temp_dir().join(format!("irsa-probe-pod-{}", std::process::id()));
@@ -434,7 +547,8 @@ mod tests {
         std::fs::write(dir.join("file"), b"12345").unwrap();
         std::os::unix::fs::symlink("loop", dir.join("loop")).unwrap();
         std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
-        rustix::fs::mknodat(super::CWD, dir.join("fifo"), super::FileType::Fifo, 0o600.into(), 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, dir.join("fifo"), super::FileType::Fifo, 0o600.into(), 0)
+            .unwrap();
 
         assert_eq!(read(&dir.join("link"), 5).await, Ok(b"12345".to_vec()));
         assert!(matches!(read(&dir.join("file"), 4).await, Err(ReadError::TooLarge { limit: 4, .. })));

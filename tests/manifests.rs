@@ -9,13 +9,14 @@
     reason = "a test fails by panicking, and reads the files that it is about"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::Answered;
+use irsa_probe::checks::web_identity::{ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
 use irsa_probe::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::watch::metrics;
@@ -205,6 +206,10 @@ fn the_manifests_are_those_that_are_published() {
             "components/readiness-gate/rbac.yaml RoleBinding",
             "components/sidecar/kustomization.yaml Component",
             "components/sidecar/pod-template.yaml a patch",
+            "debug/copy.yaml a patch",
+            "debug/env-and-volume.yaml a patch",
+            "debug/restricted.yaml a patch",
+            "debug/root.yaml a patch",
             "init-container/deployment.yaml ServiceAccount",
             "init-container/deployment.yaml Deployment",
             "job/job.yaml Job",
@@ -708,6 +713,97 @@ fn the_rules_of_pod_security_find_what_breaks_them() {
     );
     let host = json!({"hostNetwork": true, "volumes": [{"name": "root", "hostPath": {"path": "/"}}]});
     assert_eq!(refused_pod(&host), ["hostNetwork", "volume: hostPath"]);
+}
+
+/// What is pasted for `kubectl debug`: the name of the file, and what is in it.
+fn debugging() -> Vec<(String, Value)> {
+    documents()
+        .into_iter()
+        .filter_map(|it| Some((it.file.strip_prefix("manifests/debug/")?.to_owned(), it.content)))
+        .collect()
+}
+
+/// The values of the variables in a container.
+fn variables(container: &Value) -> BTreeMap<&str, &str> {
+    let all = container["env"].as_array().into_iter().flatten();
+    all.map(|variable| (variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn kubectl_debug_takes_what_is_pasted_for_it() {
+    // Name, command, image, lifecycle and volume devices are kubectl's own; ports, probes and resources
+    // no ephemeral container may have.
+    for (file, profile) in debugging() {
+        for field in profile.as_object().unwrap().keys() {
+            assert!(["env", "volumeMounts", "securityContext"].contains(&field.as_str()), "{file}: {field}");
+        }
+        let text = fs::read_to_string(Path::new(ROOT).join("manifests/debug").join(&file)).unwrap();
+        let command =
+            text.lines().find(|line| line.starts_with("# kubectl -n NAMESPACE debug POD -it ")).unwrap();
+        assert!(command.contains(&format!(" --custom=manifests/debug/{file}")), "{command}");
+        assert!(
+            command.contains(&format!(" --image=irsa-probe:{} ", env!("CARGO_PKG_VERSION"))),
+            "{command}"
+        );
+        if let Some((_, inner)) = command.split_once(" -- /irsa-probe ") {
+            let words = ["irsa-probe"].into_iter().chain(inner.split(' '));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        }
+        // Without --target there is no process to look through, and with it no copy.
+        let looks_through =
+            !variables(&profile).contains_key("AWS_ROLE_ARN") && !command.contains("--copy-to");
+        assert_eq!(command.contains(" --target=CONTAINER "), looks_through, "{command}");
+
+        let cli = Cli::command();
+        let ours = profile["env"].as_array().unwrap().iter();
+        let ours = ours.filter(|it| it["name"].as_str().unwrap().starts_with("IRSA_PROBE_"));
+        let flags: Vec<String> = ours.map(|variable| as_flag(&cli, variable)).collect();
+        let words = ["irsa-probe"].into_iter().chain(flags.iter().map(String::as_str));
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+#[test]
+fn what_is_pasted_for_kubectl_debug_is_admitted_as_it_says() {
+    for (file, profile) in debugging() {
+        let refused = refused_container(&profile, &Value::Null);
+        if file == "root.yaml" {
+            assert!(refused.contains(&"runAsUser"), "{refused:?}");
+        } else {
+            assert_eq!(refused, Vec::<&str>::new(), "{file}");
+        }
+        assert_eq!(profile["securityContext"]["readOnlyRootFilesystem"], true, "{file}");
+        let has_user = profile["securityContext"]["runAsUser"].is_number();
+        assert_eq!(has_user, ["restricted.yaml", "root.yaml"].contains(&file.as_str()), "{file}");
+    }
+}
+
+#[test]
+fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
+    let (_, profile) = debugging().into_iter().find(|(file, _)| file == "env-and-volume.yaml").unwrap();
+    let variables = variables(&profile);
+    assert_eq!(variables[TOKEN_FILE], USUAL_TOKEN_FILE);
+    assert!(variables[ROLE_ARN].starts_with("arn:aws:iam::"));
+    let mount = &profile["volumeMounts"][0];
+    assert_eq!(mount["name"], "aws-iam-token");
+    assert_eq!(Path::new(USUAL_TOKEN_FILE).parent(), mount["mountPath"].as_str().map(Path::new));
+}
+
+#[test]
+fn every_manifest_that_is_named_exists() {
+    let texts = Name::ALL.iter().map(|name| name.page().to_owned());
+    let source = ["README.md", "src/diagnosis/target.rs"];
+    let source = source.iter().map(|file| fs::read_to_string(Path::new(ROOT).join(file)).unwrap());
+    let mut named = 0;
+    for text in texts.chain(source) {
+        for rest in text.split("manifests/debug/").skip(1) {
+            let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-' || c == '.')).unwrap();
+            let file = rest[..end].trim_end_matches('.');
+            assert!(Path::new(ROOT).join("manifests/debug").join(file).exists(), "{file}");
+            named += 1;
+        }
+    }
+    assert!(named >= 5, "{named}");
 }
 
 /// The labels that Prometheus gives to what a PodMonitor finds.

@@ -8,7 +8,7 @@ use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env, Fs};
 use tokio::time::Instant;
 
-use crate::pod::{Pod, ReadError};
+use crate::pod::{Fault, Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 128 << 10;
@@ -63,6 +63,8 @@ impl Profiles {
             let contents = match pod.read(&path, LONGEST_FILE, until).await {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::Missing(_)) => continue,
+                // That the process has ended is said where its token is read.
+                Err(ReadError::Blocked(blocked)) if blocked.fault == Fault::Gone => continue,
                 Err(error) => Err(error.to_string()),
             };
             let path = path.to_string_lossy().into_owned();

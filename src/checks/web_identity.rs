@@ -1,6 +1,6 @@
 //! The pod carries a web identity: both variables are there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
@@ -15,12 +15,14 @@ use crate::diagnosis::injection::{
     AnnotatedAfterPod, AnnotationDiffersFromEnv, Injection, Newer, ServiceAccountMissing,
     ServiceAccountNotAnnotated, WebhookMissed,
 };
+use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::service_account::Account;
 use crate::kubernetes::{Api, KubernetesUse};
 use crate::plan::Wanted;
-use crate::pod::Pod;
+use crate::pod::process::Process;
+use crate::pod::{Pod, Stamp};
 use crate::run::{Budget, Observed, Verdict};
 use crate::token::{Claims, ServiceAccount};
 
@@ -170,6 +172,33 @@ pub fn judge(
         (None, Some(_)) if of_pod.1.is_some() => Verdict::fail(RoleArnVarMissing),
         _ => absent(pod, api_claims, read),
     }
+}
+
+/// Where the webhook mounts the token. Source: amazon-eks-pod-identity-webhook, its defaults.
+pub const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
+
+/// Whether the token lies where the webhook mounts it.
+pub async fn is_mounted(pod: &Pod, budget: Budget) -> bool {
+    let stamp = pod.stamp(Path::new(USUAL_TOKEN_FILE), budget.until()).await;
+    matches!(stamp, Some(Stamp::File { .. }))
+}
+
+/// Judges the same of another process, into whose container the token is mounted or not. What it lacks
+/// may have been lost on the way from its container to it.
+#[must_use]
+pub fn judge_target(
+    found: Verdict<WebIdentity>,
+    process: &Process,
+    has_volume: bool,
+) -> Verdict<WebIdentity> {
+    let pod = match found {
+        Verdict::Fail(Diagnosis::NotInjected(pod)) => *pod,
+        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if has_volume => {
+            NotInjected { service_account: Some(missed.of.service_account), pod: missed.of.pod, unread: None }
+        }
+        found => return found,
+    };
+    Verdict::fail(TargetHasNoIdentity { process: process.clone(), has_volume, pod })
 }
 
 /// The pod's name, if known.

@@ -81,10 +81,11 @@ pub enum LookupFault {
 }
 
 impl Resolver {
-    /// Reads the pod's resolver configuration, or takes one server in its place.
+    /// Reads the pod's resolver configuration, or takes one server in its place. The files are our
+    /// own: they go with the network, which is the pod's, whoever looks through which process.
     pub async fn of(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
         let read = async |path: &str| {
-            let file = pod.read(Path::new(path), LONGEST_FILE, until).await;
+            let file = pod.read_own(Path::new(path), LONGEST_FILE, until).await;
             file.map(|file| file.bytes).unwrap_or_default()
         };
         let mut conf = ResolvConf::new();

@@ -86,7 +86,7 @@ impl Trust {
             }
         }
         for path in system_roots {
-            let Ok(file) = pod.read(path, LONGEST_FILE, until).await else {
+            let Ok(file) = pod.read_own(path, LONGEST_FILE, until).await else {
                 continue;
             };
             if let Some(roots) = lenient(&file.bytes) {

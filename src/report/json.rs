@@ -54,6 +54,17 @@ struct WirePod {
     service_account: Option<String>,
     pod: Option<String>,
     node: Option<String>,
+    /// Only where another process's world was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<WireTarget>,
+}
+
+#[derive(Serialize)]
+struct WireTarget {
+    pid: u32,
+    name: String,
+    uid: u32,
+    gid: u32,
 }
 
 #[derive(Serialize)]
@@ -199,6 +210,12 @@ pub fn line(report: &Report) -> String {
             service_account: account.as_ref().map(|account| text(&account.name)),
             pod: report.pod_name().map(text),
             node: report.node().map(text),
+            target: report.target.as_ref().map(|process| WireTarget {
+                pid: process.pid,
+                name: text(&process.name),
+                uid: process.who.uid,
+                gid: process.who.gid,
+            }),
         },
         role_arn: facts.role_arn.as_deref().map(text),
         token,

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::diagnosis::{Class, Diagnosis};
 use crate::plan::Facts;
 use crate::pod::Who;
+use crate::pod::process::Process;
 use crate::run::{Ending, Step};
 use crate::shown::sh;
 
@@ -56,8 +57,10 @@ pub struct Report {
     pub interrupted: bool,
     /// The name of the container, where the pod spec tells it.
     pub container: Option<String>,
-    /// Who the process was.
+    /// Who our process was.
     pub who: Who,
+    /// The other process whose world was looked at, if it was not ours.
+    pub target: Option<Process>,
     /// What is known of the pod.
     pub facts: Facts,
     /// The checks of the last attempt.

@@ -34,10 +34,13 @@ pub fn message(report: &Report) -> String {
             let warnings: Vec<&str> =
                 report.warnings().iter().map(|warning| warning.name().as_str()).collect();
             let role = report.facts.role_arn.as_deref().map(shown).unwrap_or_default();
+            let through = report.target.as_ref().map_or_else(String::new, |process| {
+                format!(", through process {} ({})", process.pid, shown(&process.name))
+            });
             if warnings.is_empty() {
-                format!("pass: this pod gets {role}\n")
+                format!("pass: this pod gets {role}{through}\n")
             } else {
-                format!("warn: this pod gets {role}, but: {}\n", warnings.join(", "))
+                format!("warn: this pod gets {role}{through}, but: {}\n", warnings.join(", "))
             }
         }
     };

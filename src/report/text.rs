@@ -90,7 +90,14 @@ fn headline(report: &Report) -> String {
         }
         _ => String::new(),
     };
-    format!("irsa-probe {}: seen from {container}, user {}{pod}", env!("CARGO_PKG_VERSION"), report.who.uid)
+    let whose = report.target.as_ref().map_or_else(String::new, |process| {
+        format!("process {} ({}), user {}, ", process.pid, shown(&process.name), process.who.uid)
+    });
+    format!(
+        "irsa-probe {}: {whose}seen from {container}, user {}{pod}",
+        env!("CARGO_PKG_VERSION"),
+        report.who.uid
+    )
 }
 
 fn check_line(step: &Step, colour: Colour) -> String {

@@ -166,6 +166,41 @@ contained unreadable "${pod[@]}" "${injected[@]}" --volume "$scratch/closed:/clo
     --env AWS_WEB_IDENTITY_TOKEN_FILE=/closed/token -- "${short[@]}"
 fails "a token file of root's with mode 0600" TokenFileUnreadable 11
 
+# --- Through another process ------------------------------------------------------------------
+
+# application USER [PODMAN-ARGUMENT...]: a container of the pod, into whose PID namespace others are
+# put as kubectl debug --target does it.
+application() {
+    podman rm --force --time 0 application >/dev/null 2>&1 || true
+    podman run --detach --name application --user "$1" --cap-drop all --passwd=false \
+        "${pod[@]}" "${@:2}" "$image" watch --listen 127.0.0.1:9440 >/dev/null
+}
+# What a debugging container has, which is nothing of the pod but its network.
+debugging=(--network "ns:/var/run/netns/$network" --dns "$here" --pid container:application)
+root=(--user 0:0 --security-opt no-new-privileges=false)
+of_root=(--cap-add DAC_OVERRIDE --cap-add SETUID --cap-add SETGID)
+
+application 65532:65532 "${injected[@]}"
+contained same-user "${debugging[@]}" -- "${short[@]}"
+check "the application's own user looks through it: exit code 0" exits 0
+check "the application's own user looks through it: whose world it is" reports \
+    '.outcome == "pass" and .pod.target == {"pid": 1, "name": "irsa-probe", "uid": 65532, "gid": 65532}
+     and .pod.service_account == "checkout"'
+check "the application's own user looks through it: the token's signature is nowhere" keeps_secrets
+contained as-root "${debugging[@]}" "${root[@]}" "${of_root[@]}" --cap-add SYS_PTRACE -- "${short[@]}"
+check "root with SYS_PTRACE looks through it: exit code 0" exits 0
+contained as-plain-root "${debugging[@]}" "${root[@]}" "${of_root[@]}" -- "${short[@]}"
+fails "root without SYS_PTRACE" TargetNotReadable 14 '.diagnosis.remedy[0] | contains("--profile=restricted")'
+contained another-user "${debugging[@]}" --user 1000:1000 -- "${short[@]}"
+fails "another user" TargetNotReadable 14 '.diagnosis.remedy[0] | contains("\"runAsUser\":65532")'
+contained no-such "${debugging[@]}" -- "${short[@]}" --pid 4000000
+fails "no such process" TargetNotFound 14
+
+application 65532:65532
+contained through-bare "${debugging[@]}" -- "${short[@]}"
+fails "an application that was not injected" TargetHasNoIdentity 10 '.diagnosis.evidence.token_mounted == false'
+podman rm --force --time 0 application >/dev/null
+
 # --- What can go wrong in the network ---------------------------------------------------------
 
 contained roots "${pod[@]}" "${injected[@]}" --env AWS_CA_BUNDLE= -- "${short[@]}"

@@ -41,6 +41,25 @@ for manifest in "$manifests"/admission-policy/*.yaml; do
     check "${manifest#"$source_root"/} is nothing that 1.35 knows" invalid "$manifest" --kubernetes-version 1.35
 done
 
+# What kubectl debug takes is a part of a container: it fits the schemas in a pod, among its ephemeral
+# containers and among the others.
+in_pods() {
+    "$scratch/venv/bin/python" - "$1" <<'PYTHON'
+import json, sys, yaml
+part = yaml.safe_load(open(sys.argv[1]))
+container = {"name": "irsa-probe", "image": "irsa-probe", **part}
+application = {"name": "application", "image": "application"}
+specs = [{"containers": [application], "ephemeralContainers": [container]}, {"containers": [container]}]
+for spec in specs:
+    print("---")
+    print(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}))
+PYTHON
+}
+for manifest in "$manifests"/debug/*.yaml; do
+    in_pods "$manifest" >"$scratch/debug.yaml"
+    check "${manifest#"$source_root"/} fits the schemas in a pod" valid "$scratch/debug.yaml"
+done
+
 # Kustomize: the one of this machine, or the one that Go builds.
 if command -v kubectl >/dev/null; then
     kustomize=(kubectl kustomize)

@@ -22,7 +22,7 @@ pub const DEFAULT_ROLE_ARN: &str = "arn:aws:iam::111122223333:role/payments-chec
 pub const DEFAULT_STS_HOST: &str = "sts.eu-west-1.amazonaws.com";
 
 /// What `${…}` may name in arguments, in the environment, in files and in the token's content.
-pub const PLACEHOLDERS: [&str; 10] = [
+pub const PLACEHOLDERS: [&str; 11] = [
     "dir",
     "token",
     "token_file",
@@ -33,6 +33,7 @@ pub const PLACEHOLDERS: [&str; 10] = [
     "proxy_url",
     "role_arn",
     "issuer",
+    "pid",
 ];
 
 /// A world, and the program's part in it.
@@ -71,6 +72,8 @@ pub struct Scenario {
     pub proxy: Option<Proxy>,
     /// The Kubernetes API, if there is one.
     pub kubernetes: Option<Kubernetes>,
+    /// Another process of the pod, `${pid}`, if there is one.
+    pub application: Option<Application>,
 }
 
 impl Default for Scenario {
@@ -92,6 +95,7 @@ impl Default for Scenario {
             dns: Dns::default(),
             proxy: None,
             kubernetes: None,
+            application: None,
         }
     }
 }
@@ -342,6 +346,22 @@ pub enum ProxyMode {
     Refused,
 }
 
+/// Another process of the pod, in the program's PID namespace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Application {
+    /// Whether the program may look at it.
+    pub readable: bool,
+    /// Its variables, all of them.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        Self { readable: true, env: BTreeMap::new() }
+    }
+}
+
 /// The API server of the pod's cluster. With it, `ca.crt` and `namespace` lie beside the API token,
 /// and `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -501,7 +521,8 @@ impl Scenario {
         let scenario: Self = toml::from_str(toml).map_err(|error| ScenarioError(error.to_string()))?;
         let content = scenario.token.content.as_ref();
         let texts = scenario.args.iter().chain(scenario.env.values()).chain(scenario.files.values());
-        for text in texts.chain(content) {
+        let of_application = scenario.application.iter().flat_map(|application| application.env.values());
+        for text in texts.chain(content).chain(of_application) {
             expand(text, &|name| PLACEHOLDERS.contains(&name).then(String::new))?;
         }
         Ok(scenario)

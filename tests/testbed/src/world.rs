@@ -1,6 +1,7 @@
 //! Starts the world that a [`Scenario`] describes. Running a program in it, and what changes
 //! meanwhile, are in files of their own.
 
+mod application;
 mod life;
 mod pod;
 mod run;
@@ -26,6 +27,7 @@ use crate::secrets::Secret;
 use crate::sts::Sts;
 use crate::tls::Authority;
 use crate::volume::TokenVolume;
+use application::Application;
 use surroundings::{Port, Surroundings};
 
 pub use run::{Exit, Finished, Printed, RunError};
@@ -132,6 +134,7 @@ impl World {
             ),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
+            ("pid", String::new()),
         ]);
         let surroundings = Surroundings {
             directory,
@@ -140,6 +143,7 @@ impl World {
             proxy,
             kubernetes,
             secrets: Mutex::default(),
+            application: Mutex::default(),
             _temporary: temporary,
         };
         let mut world = Self {
@@ -156,9 +160,19 @@ impl World {
             surroundings: Arc::new(surroundings),
         };
         world.write_files(&api_token, &cluster.pem())?;
+        world.start_application()?;
         world.env = world.environment(dns_address, kubernetes_address);
         world.surroundings.keep_secret(world.standing_secrets(&api_token));
         Ok(world)
+    }
+
+    fn start_application(&mut self) -> io::Result<()> {
+        let Some(application) = &self.scenario.application else { return Ok(()) };
+        let env = application.env.iter().map(|(name, value)| (name.clone(), self.expand(value))).collect();
+        let started = Application::start(self.dir(), &env, application.readable)?;
+        self.placeholders.insert("pid", started.pid().to_string());
+        *self.surroundings.application.lock().unwrap() = Some(started);
+        Ok(())
     }
 
     fn expand(&self, text: &str) -> String {

@@ -15,6 +15,8 @@ use crate::proxy::{Connect, Proxy};
 use crate::secrets::Secret;
 use crate::sts::Sts;
 
+use super::application::Application;
+
 /// A port with a server behind it, or with none.
 pub(super) enum Port<Server> {
     Serving(Server),
@@ -39,6 +41,7 @@ pub(super) struct Surroundings {
     pub(super) kubernetes: Option<Port<Kubernetes>>,
     /// Those besides what STS gives out.
     pub(super) secrets: Mutex<Vec<Secret>>,
+    pub(super) application: Mutex<Option<Application>>,
     pub(super) _temporary: Option<TempDir>,
 }
 

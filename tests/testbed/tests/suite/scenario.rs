@@ -8,7 +8,7 @@ use testbed::token::Kind;
 use testbed::volume::Layout;
 
 const EVERYTHING: &str = r#"
-args = ["--wait", "2s", "${dir}/x"]
+args = ["--wait", "2s", "${dir}/${pid}"]
 command = "watch"
 unset = ["AWS_REGION"]
 warns = true
@@ -69,6 +69,9 @@ service_account = "bare"
 role_arn = "arn:aws:iam::111122223333:role/y"
 annotated_ago = "1h"
 created_ago = "2h"
+[application]
+readable = false
+env = { A = "${token_file}" }
 "#;
 
 #[test]
@@ -107,6 +110,8 @@ fn every_key_is_read() {
     let proxy = read.proxy.unwrap();
     assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
     assert_eq!(proxy.host.as_deref(), Some("proxy.corp.example"));
+    let application = read.application.unwrap();
+    assert_eq!((application.readable, application.env["A"].as_str()), (false, "${token_file}"));
     let kubernetes = read.kubernetes.unwrap();
     assert_eq!(kubernetes.mode, KubernetesMode::Unauthorized);
     assert_eq!(kubernetes.deny, [Right::ServiceAccounts, Right::PodsStatus, Right::Events]);

@@ -1,0 +1,226 @@
+//! Where paths lead: into our own file system, or into another process's.
+//!
+//! In another process's, the kernel resolves a path within that process's root (`openat2` with
+//! `RESOLVE_IN_ROOT`), whatever symbolic links are there; and files are opened with no more rights
+//! than that process has, so that it can neither make us read what it may not read, nor pass for
+//! a process that may. What `/proc` holds is never read there: it is about the reader.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use super::process::{Handle, Process};
+use super::{Blocked, Fault, FileKind, FileRead, FileStat, ReadError, Stamp};
+
+/// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
+const PROC: i64 = 0x9fa0;
+
+/// How often a path is resolved anew when something was renamed meanwhile.
+const TRIES: usize = 16;
+
+/// Where paths lead.
+#[derive(Debug, Clone)]
+pub(super) enum Root {
+    /// Into our own file system.
+    Ours,
+    /// Into another process's.
+    Of(Arc<Other>),
+}
+
+/// Another process's file system.
+#[derive(Debug)]
+pub(super) struct Other {
+    pub(super) own: Process,
+    pub(super) process: Process,
+    handle: Handle,
+    root: OwnedFd,
+    working_directory: PathBuf,
+}
+
+impl Other {
+    /// The root of a process.
+    pub(super) fn open(own: Process, process: Process, handle: Handle) -> Result<Self, Box<Blocked>> {
+        let blocked = |fault| Blocked::boxed(&own, &process, fault);
+        let of_errno = |errno| blocked(Fault::of_errno(errno, &handle));
+        let root = handle.root().map_err(of_errno)?;
+        match in_root(&root, Path::new("/"), OFlags::DIRECTORY) {
+            // Older container runtimes forbid system calls that they do not know with EPERM.
+            Err(Errno::NOSYS | Errno::PERM) => return Err(blocked(Fault::NoOpenat2)),
+            outcome => drop(outcome.map_err(of_errno)?),
+        }
+        let working_directory = handle.working_directory().map_err(of_errno)?;
+        Ok(Self { own, process, handle, root, working_directory })
+    }
+
+    fn blocked(&self, fault: Fault) -> ReadError {
+        ReadError::Blocked(Blocked::boxed(&self.own, &self.process, fault))
+    }
+}
+
+/// Resolves a path within a root to a handle that cannot read.
+fn in_root(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | flags;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = 0;
+    loop {
+        match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if tries < TRIES => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+impl Root {
+    /// Resolves a path to a handle that cannot read.
+    fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        match self {
+            Self::Ours => {
+                rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty())
+            }
+            Self::Of(other) => in_root(&other.root, &other.working_directory.join(path), flags),
+        }
+    }
+
+    fn stat(&self, path: &Path, flags: OFlags) -> Result<Stat, Errno> {
+        rustix::fs::fstat(self.open(path, flags)?)
+    }
+
+    pub(super) fn stamp(&self, path: &Path) -> Stamp {
+        self.stat(path, OFlags::empty()).map_or(Stamp::Nothing, |stat| Stamp::File {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size,
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        })
+    }
+
+    pub(super) fn link_made(&self, path: &Path) -> Option<SystemTime> {
+        let stat = self.stat(path, OFlags::NOFOLLOW).ok()?;
+        let is_link = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink();
+        let since = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
+        is_link.then(|| SystemTime::UNIX_EPOCH.checked_add(since))?
+    }
+
+    /// The longest leading part of the path that exists.
+    fn nearest_existing(&self, path: &Path) -> Option<PathBuf> {
+        path.ancestors().find(|part| self.stat(part, OFlags::NOFOLLOW).is_ok()).map(Path::to_owned)
+    }
+
+    /// Reads a regular file of at most so many bytes.
+    pub(super) fn read(&self, path: &Path, limit: usize) -> Result<FileRead, ReadError> {
+        let Self::Of(other) = self else { return self.read_regular(path, limit, None) };
+        // A thread that is us alone may take the other's rights for good.
+        if rustix::thread::gettid() == rustix::process::getpid() {
+            return Err(ReadError::Io { errno: Some(Errno::AGAIN.raw_os_error()) });
+        }
+        let is_like = become_like(&other.process).is_ok();
+        let read = self.read_regular(path, limit, (!is_like).then_some(&**other));
+        // Its mounts go with it: what was found, or not, after its end is not what it saw.
+        if other.handle.is_alive() { read } else { Err(other.blocked(Fault::Gone)) }
+    }
+
+    /// The same; where the rights of another process are not ours, it is judged by the file's mode
+    /// whether that one may read it.
+    fn read_regular(&self, path: &Path, limit: usize, unlike: Option<&Other>) -> Result<FileRead, ReadError> {
+        let at_open = |errno, stat| self.at_open(path, errno, stat);
+        let handle = self.open(path, OFlags::empty()).map_err(|errno| match (errno, unlike) {
+            (Errno::ACCESS | Errno::PERM, Some(other)) => other.blocked(Fault::NotAsThatUser),
+            _ => at_open(errno, None),
+        })?;
+        let mut stat = FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| at_open(errno, None))?);
+        if stat.kind == FileKind::Regular && matches!(self, Self::Of(_)) {
+            let system = rustix::fs::fstatfs(&handle).map_err(|errno| at_open(errno, Some(stat)))?;
+            if system.f_type == PROC {
+                stat.kind = FileKind::Proc;
+            }
+        }
+        if stat.kind != FileKind::Regular {
+            return Err(ReadError::NotRegular(stat));
+        }
+        if unlike.is_some_and(|other| !may_read(&other.process, &stat)) {
+            return Err(ReadError::Denied(Some(stat)));
+        }
+        let through = format!("/proc/self/fd/{}", handle.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = match (rustix::fs::openat(CWD, &through, flags, Mode::empty()), unlike) {
+            // Without /proc the path itself is opened; non-blocking, so a pipe swapped in cannot hold us.
+            (Err(Errno::NOENT), _) if matches!(self, Self::Ours) => {
+                rustix::fs::openat(CWD, path, flags, Mode::empty())
+            }
+            (Err(Errno::ACCESS | Errno::PERM), Some(other)) => {
+                return Err(other.blocked(Fault::NotAsThatUser));
+            }
+            (outcome, _) => outcome,
+        };
+        let file = File::from(opened.map_err(|errno| at_open(errno, Some(stat)))?);
+        let expected = usize::try_from(stat.size).unwrap_or(limit).min(limit) + 1;
+        let mut bytes = Vec::with_capacity(expected);
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        match file.take(most).read_to_end(&mut bytes) {
+            Ok(_) if bytes.len() > limit => Err(ReadError::TooLarge { stat, limit }),
+            Ok(_) => Ok(FileRead { bytes, stat }),
+            Err(error) => Err(ReadError::Io { errno: error.raw_os_error() }),
+        }
+    }
+
+    fn at_open(&self, path: &Path, errno: Errno, stat: Option<FileStat>) -> ReadError {
+        match errno {
+            Errno::NOENT | Errno::NOTDIR => ReadError::Missing(self.nearest_existing(path)),
+            Errno::ACCESS | Errno::PERM => ReadError::Denied(stat),
+            Errno::LOOP => ReadError::Loop,
+            other => ReadError::Io { errno: Some(other.raw_os_error()) },
+        }
+    }
+}
+
+/// Gives up, in this thread, every right to files that the process does not have.
+fn become_like(process: &Process) -> Result<(), Errno> {
+    let [.., uid] = process.uids;
+    let [.., gid] = process.gids;
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    let groups: BTreeSet<u32> = process.who.groups.iter().copied().collect();
+    let ours = rustix::process::getgroups()?.into_iter().map(Gid::as_raw).collect::<BTreeSet<u32>>();
+    if groups != ours {
+        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+        rustix::thread::set_thread_groups(&groups)?;
+    }
+    let is_user = rustix::process::geteuid() == uid && rustix::process::getegid() == gid;
+    if !is_user {
+        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+        rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    }
+    let its = CapabilitySet::from_bits_retain(process.effective);
+    let ours = rustix::thread::capabilities(None)?;
+    let sets = CapabilitySets {
+        effective: ours.effective & its,
+        permitted: ours.permitted & its,
+        inheritable: ours.inheritable & its,
+    };
+    if sets == ours { Ok(()) } else { rustix::thread::set_capabilities(None, sets) }
+}
+
+/// Whether a process may read a file, by its mode.
+fn may_read(process: &Process, file: &FileStat) -> bool {
+    let overrides = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    if CapabilitySet::from_bits_retain(process.effective).intersects(overrides) {
+        return true;
+    }
+    let ([.., uid], [.., gid]) = (process.uids, process.gids);
+    let right = if file.uid == uid {
+        0o400
+    } else if file.gid == gid || process.who.groups.contains(&file.gid) {
+        0o040
+    } else {
+        0o004
+    };
+    file.mode & right != 0
+}

@@ -1,0 +1,223 @@
+//! Whose world is looked at: our own, or that of another process of our PID namespace.
+//!
+//! An ephemeral container of `kubectl debug` gets neither the variables nor the token of the container
+//! that it is to debug, but it can share that one's PID namespace. What may be looked at there is the
+//! kernel's to say; where it says no, it is worked out why, and which command would do.
+
+use std::str::FromStr;
+
+use tokio::time::Instant;
+
+use crate::checks::web_identity::{ROLE_ARN, TOKEN_FILE};
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::target::{Search, TargetNotFound, TargetNotReadable};
+use crate::plan::Wanted;
+use crate::pod::process::{Process, Processes};
+use crate::pod::{Blocked, Fault, Pod};
+
+/// The programs that start one other program and wait for it. Those are never what a pod is about.
+/// The last two watch over services, each of which is a child of a child.
+const INITS: [&str; 7] =
+    ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "s6-svscan", "s6-supervise"];
+
+/// The program that Kubernetes runs to keep a pod's namespaces, and the one that is the kernel itself.
+const NEVER: [&str; 2] = ["pause", "kthreadd"];
+
+/// Through which process to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The application's, if it can be told.
+    Auto,
+    /// None: our own world.
+    None,
+    /// This one.
+    Pid(u32),
+}
+
+impl FromStr for Choice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            number => match number.parse() {
+                Ok(pid) if pid > 0 => Ok(Self::Pid(pid)),
+                _ => Err("auto, none or the id of a process"),
+            },
+        }
+    }
+}
+
+/// The world that is wanted, by `until` at the latest. Without a choice it is our own, unless that has
+/// no identity and we were put into the PID namespace of another container.
+///
+/// # Errors
+/// Why another process's world is wanted and cannot be looked at.
+pub async fn world(
+    pod: &Pod,
+    choice: Option<Choice>,
+    wanted: &Wanted,
+    until: Instant,
+) -> Result<Pod, Diagnosis> {
+    let has_identity = [ROLE_ARN, TOKEN_FILE].iter().any(|name| pod.raw_variable(name).is_some())
+        || wanted.role_arn.is_some()
+        || wanted.token_file.is_some();
+    if choice == Some(Choice::None) || choice.is_none() && has_identity {
+        return Ok(pod.clone());
+    }
+    let not_found = |search| TargetNotFound { search, pod: pod.filled("HOSTNAME") };
+    let Some(found) = pod.processes(until).await else {
+        return choice.map_or_else(|| Ok(pod.clone()), |_| Err(not_found(Search::NoProcesses).into()));
+    };
+    let candidates: Vec<Process> = candidates(&found).into_iter().cloned().collect();
+    let process = match (choice, candidates.as_slice()) {
+        (Some(Choice::Pid(pid)), _) => match found.all.iter().find(|process| process.pid == pid) {
+            Some(process) => process,
+            None => return Err(not_found(Search::NoSuch { pid, candidates }).into()),
+        },
+        (None, _) if !is_guest(&found) => return Ok(pod.clone()),
+        (_, [only]) => only,
+        (None, []) => return Ok(pod.clone()),
+        (_, []) => return Err(not_found(Search::Nothing).into()),
+        (_, _) => return Err(not_found(Search::Several(candidates)).into()),
+    };
+    let seen = pod.through(&found.own, process, until).await;
+    seen.map_err(|blocked| diagnosis(*blocked, pod.filled("HOSTNAME")))
+}
+
+/// What is wrong where a world cannot be looked at, or not to the end; `pod` is the pod's name.
+#[must_use]
+pub fn diagnosis(blocked: Blocked, pod: Option<String>) -> Diagnosis {
+    match blocked.fault {
+        Fault::Gone => TargetNotFound { search: Search::Ended(blocked.process), pod }.into(),
+        _ => TargetNotReadable { blocked, pod }.into(),
+    }
+}
+
+/// This process and those that it descends from, as far as they are in our PID namespace.
+fn lineage(found: &Processes) -> Vec<u32> {
+    let mut line = vec![found.own.pid];
+    let mut parent = found.own.parent;
+    while let Some(process) = found.all.iter().find(|process| process.pid == parent)
+        && !line.contains(&parent)
+    {
+        line.push(parent);
+        parent = process.parent;
+    }
+    line
+}
+
+/// Whether we were put into a PID namespace that others made: its first process is not one that we
+/// descend from.
+fn is_guest(found: &Processes) -> bool {
+    !lineage(found).contains(&1)
+}
+
+/// The processes that the pod may be about: the first one, or what it waits for if that is all that it
+/// does; otherwise all that were put into the PID namespace.
+fn candidates(found: &Processes) -> Vec<&Process> {
+    let lineage = lineage(found);
+    let fits = |process: &&Process| {
+        !process.has_ended && !NEVER.contains(&process.name.as_str()) && !lineage.contains(&process.pid)
+    };
+    let rooted = |root: &'_ Process| roots(found, root.pid, &fits);
+    let first = found.all.iter().filter(fits).find(|process| process.pid == 1).map(rooted);
+    match first {
+        Some(first) if !first.is_empty() => first,
+        _ => {
+            let guests = found.all.iter().filter(fits).filter(|process| process.parent == 0);
+            guests.flat_map(|process| roots(found, process.pid, &fits)).collect()
+        }
+    }
+}
+
+/// A process, or in place of an init the processes that it waits for.
+fn roots<'a>(found: &'a Processes, pid: u32, fits: &dyn Fn(&&Process) -> bool) -> Vec<&'a Process> {
+    let mut open = vec![pid];
+    let mut known = Vec::new();
+    let mut roots = Vec::new();
+    while let Some(pid) = open.pop() {
+        let Some(process) = found.all.iter().find(|process| process.pid == pid) else { continue };
+        if known.contains(&pid) {
+            continue;
+        }
+        known.push(pid);
+        if INITS.contains(&process.name.as_str()) {
+            let children = found.all.iter().filter(fits).filter(|child| child.parent == pid);
+            open.extend(children.map(|child| child.pid));
+        } else {
+            roots.push(process);
+        }
+    }
+    roots.sort_by_key(|process| process.pid);
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, candidates, is_guest};
+    use crate::pod::Who;
+    use crate::pod::process::{Process, Processes};
+
+    fn process(pid: u32, parent: u32, name: &str) -> Process {
+        Process {
+            pid,
+            parent,
+            name: name.trim_start_matches('+').to_owned(),
+            has_ended: name.starts_with('+'),
+            who: Who { uid: 0, gid: 0, groups: Vec::new() },
+            uids: [0; 4],
+            gids: [0; 4],
+            permitted: 0,
+            effective: 0,
+        }
+    }
+
+    #[test]
+    fn which_processes_a_pod_may_be_about() {
+        for (what, own, others, guest, expected) in [
+            ("kubectl debug", (20, 0), &[(1, 0, "java")][..], true, &[1][..]),
+            ("a shell in it", (21, 20), &[(1, 0, "java"), (20, 0, "sh")], true, &[1]),
+            ("another debugger is there", (30, 0), &[(1, 0, "java"), (20, 0, "sh")], true, &[1]),
+            ("an init", (20, 0), &[(1, 0, "tini"), (7, 1, "java")], true, &[7]),
+            ("an init in an init", (20, 0), &[(1, 0, "tini"), (7, 1, "dumb-init"), (8, 7, "x")], true, &[8]),
+            ("the child has children", (20, 0), &[(1, 0, "tini"), (7, 1, "sh"), (8, 7, "x")], true, &[7]),
+            ("two children", (20, 0), &[(1, 0, "tini"), (7, 1, "java"), (9, 1, "x")], true, &[7, 9]),
+            ("one of them has ended", (20, 0), &[(1, 0, "tini"), (7, 1, "java"), (9, 1, "+x")], true, &[7]),
+            ("services", (20, 0), &[(1, 0, "s6-svscan"), (2, 1, "s6-supervise"), (3, 2, "x")], true, &[3]),
+            ("a shared namespace", (20, 0), &[(1, 0, "pause"), (7, 0, "java")], true, &[7]),
+            (
+                "with two",
+                (20, 0),
+                &[(1, 0, "pause"), (7, 0, "java"), (9, 0, "tini"), (10, 9, "x")],
+                true,
+                &[7, 10],
+            ),
+            ("podman's pause", (20, 0), &[(1, 0, "catatonit"), (7, 0, "java")], true, &[7]),
+            ("the node's own", (20, 9), &[(1, 0, "systemd"), (2, 0, "kthreadd"), (9, 1, "sh")], false, &[]),
+            ("only a pause", (20, 0), &[(1, 0, "pause")], true, &[]),
+            ("we are alone", (1, 0), &[], false, &[]),
+            ("others are our guests", (1, 0), &[(7, 0, "sh")], false, &[7]),
+            ("the application starts us", (9, 1), &[(1, 0, "java")], false, &[]),
+            ("our own init", (9, 1), &[(1, 0, "tini"), (7, 1, "java")], false, &[]),
+            ("a circle", (20, 21), &[(21, 20, "sh"), (1, 0, "java")], true, &[1]),
+        ] {
+            let own = process(own.0, own.1, "irsa-probe");
+            let others = others.iter().map(|(pid, parent, name)| process(*pid, *parent, name));
+            let found = Processes { own: own.clone(), all: std::iter::once(own).chain(others).collect() };
+            let pids: Vec<u32> = candidates(&found).iter().map(|process| process.pid).collect();
+            assert_eq!((is_guest(&found), pids.as_slice()), (guest, expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_a_word_or_a_process() {
+        assert_eq!("auto".parse(), Ok(Choice::Auto));
+        assert_eq!("none".parse(), Ok(Choice::None));
+        assert_eq!("7".parse(), Ok(Choice::Pid(7)));
+        for text in ["", "0", "-1", "self", "7x", "99999999999"] {
+            assert!(text.parse::<Choice>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! Looking at a pod through another of its processes, in real PID, mount and user namespaces: what a
+//! debugging container may see, what it says where it may not, and that an evil application gets
+//! nothing out of it. Where namespaces may not be made, it says so and tests nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and makes the files that it reads"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
+
+use irsa_probe::checks::token_file;
+use irsa_probe::pod::process::Process;
+use irsa_probe::pod::{Clock, Fault, Pod, ReadError};
+use irsa_probe::run::{Budget, Verdict};
+use serde_json::Value;
+use testbed::scenario::Scenario;
+use testbed::secrets::{self, Secret};
+use testbed::volume::POD_USER;
+use testbed::world::World;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
+
+/// A user that is neither root nor the application's.
+const OTHER_USER: u32 = 1000;
+
+/// What is ours and must not get out: it stands in a file of our own root, and in our variables.
+const OURS: &str = "irsa-probe-test-of-our-own";
+
+/// A container with an application, in a PID and a mount namespace and a root of its own.
+struct Container {
+    unshare: Child,
+    pid: u32,
+    world: World,
+    user_namespace: bool,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // With the first process of its PID namespace all others go. It may have ended by itself.
+        Command::new("kill").args(["-9", &self.pid.to_string()]).status().ok();
+        self.unshare.wait().ok();
+    }
+}
+
+/// Whether namespaces can be made here; says so if not.
+fn can_unshare() -> bool {
+    let tried = Command::new("unshare").args(["--mount", "--pid", "--fork", "true"]).output();
+    let can = tried.is_ok_and(|output| output.status.success());
+    if !can {
+        eprintln!("skipped: unshare is not permitted here, so that there is nothing to look through");
+    }
+    can
+}
+
+/// A container's file system over a world's directory: the programs of this machine, and `/proc`.
+const SET_UP: &str = r#"
+cd "$1"; shift
+mkdir -p usr proc dev; touch dev/null
+ln -sfn usr/lib lib; ln -sfn usr/lib64 lib64
+mount --bind /usr usr
+mount --bind /dev/null dev/null
+mount -t proc proc proc
+exec chroot . "$@"
+"#;
+
+impl Container {
+    /// Starts one in a world, with the user's application, by a shell's words.
+    async fn start(toml: &str, user: u32, application: &str) -> Self {
+        let world = World::start(&Scenario::parse(toml).unwrap()).await;
+        Self::start_in(world, user, application, &[])
+    }
+
+    fn start_in(world: World, user: u32, application: &str, unset: &[&str]) -> Self {
+        let user = user.to_string();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", SET_UP, "set-up"]);
+        command.arg(world.dir()).args(["/usr/bin/setpriv", "--clear-groups", "--inh-caps=-all"]);
+        command.args(["--reuid", &user, "--regid", &user, "/usr/bin/env", "-i"]);
+        command.args(variables_of(&world, unset)).args(["/usr/bin/sh", "-c", application]);
+        Self::follow(command, world, false)
+    }
+
+    /// Waits until the application runs, which is `sleep`.
+    fn follow(mut command: Command, world: World, user_namespace: bool) -> Self {
+        let mut unshare =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
+        for _ in 0..1000 {
+            let pids = fs::read_to_string(&children).unwrap_or_default();
+            let pid = pids.split_ascii_whitespace().next().and_then(|pid| pid.parse().ok());
+            if let Some(pid) = pid.filter(|pid| sleeps(*pid)) {
+                return Self { unshare, pid, world, user_namespace };
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        unshare.kill().and_then(|()| unshare.wait()).unwrap();
+        panic!("the application does not run");
+    }
+
+    /// Runs the probe as `kubectl debug --target` does: in the PID namespace, and in nothing else of
+    /// the container; as whom, `setpriv` is told.
+    fn debug(&self, privileges: &[&str], args: &[&str]) -> Output {
+        let pid = format!("--pid=/proc/{}/ns/pid", self.pid);
+        let mut command = Command::new(if self.user_namespace { "setpriv" } else { "nsenter" });
+        if self.user_namespace {
+            // Its owner is root there.
+            command.args(user(POD_USER)).args(["nsenter", "--preserve-credentials"]);
+            command.arg(format!("--user=/proc/{}/ns/user", self.pid));
+        }
+        command.arg(pid);
+        command.args(["unshare", "--mount", "--mount-proc", "setpriv"]).args(privileges);
+        command.arg(self.program()).args(args).env_clear();
+        command.env("PATH", "/usr/bin:/usr/sbin:/bin").env("OURS", OURS);
+        for (name, value) in self.world.env() {
+            if name.starts_with("IRSA_PROBE_") {
+                command.env(name, value);
+            }
+        }
+        command.env("IRSA_PROBE_API_TOKEN_FILE", "/var/run/secrets/kubernetes.io/serviceaccount/token");
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The report of the same.
+    fn report(&self, privileges: &[&str], args: &[&str]) -> Value {
+        let output = self.debug(privileges, args);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let mut secrets = self.world.secrets();
+        secrets.push(Secret { label: "ours".to_owned(), value: OURS.to_owned() });
+        for (place, output) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            assert!(
+                secrets::find(&secrets, place, output).is_empty(),
+                "a secret is printed: {stdout}{stderr}"
+            );
+        }
+        let report: Value =
+            serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
+        let schema = serde_json::from_str(include_str!("../examples/report.v1.schema.json")).unwrap();
+        if let Err(error) = jsonschema::validate(&schema, &report) {
+            panic!("{error} at {}: {report}", error.instance_path());
+        }
+        assert_eq!(output.status.code().map(i64::from), report["exit_code"].as_i64());
+        report
+    }
+
+    /// The program, where every user can execute it.
+    fn program(&self) -> PathBuf {
+        let path = self.world.dir().join("irsa-probe");
+        if !path.exists() {
+            fs::copy(PROGRAM, &path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+        path
+    }
+}
+
+/// Whether the process is `sleep`, or waits for one that is.
+fn sleeps(pid: u32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let mut children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+    name == "sleep\n" || name == "tini\n" && children.any(sleeps)
+}
+
+/// The variables of a world's pod, as its container sees them in its own root.
+fn variables_of(world: &World, unset: &[&str]) -> Vec<String> {
+    let dir = world.dir().to_string_lossy().into_owned();
+    let of_pod: BTreeMap<_, _> =
+        world.env().iter().filter(|(name, _)| !name.starts_with("IRSA_PROBE_")).collect();
+    of_pod
+        .into_iter()
+        .filter(|(name, _)| !unset.contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}={}", value.replace(&dir, "")))
+        .collect()
+}
+
+/// What `setpriv` is told to be a user without capabilities.
+fn user(id: u32) -> Vec<String> {
+    ["--reuid", "--regid"]
+        .iter()
+        .flat_map(|flag| [(*flag).to_owned(), id.to_string()])
+        .chain(plain())
+        .collect()
+}
+
+fn plain() -> [String; 2] {
+    ["--clear-groups".to_owned(), "--inh-caps=-all".to_owned()]
+}
+
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+const SLEEP: &str = "exec sleep 1000";
+/// Root with all that a container gets that asks for nothing, and without.
+const ROOT: &[&str] = &["--bounding-set=-sys_ptrace,-sys_admin,-dac_read_search"];
+const ROOT_AND_PTRACE: &[&str] = &["--bounding-set=-sys_admin,-dac_read_search"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_without_an_identity_looks_through_the_application_by_itself() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("", POD_USER, SLEEP).await;
+    let report = container.report(&words(&user(POD_USER)), &[]);
+    assert_eq!(report["outcome"], "pass", "{report}");
+    let target = serde_json::json!({"pid": 1, "name": "sleep", "uid": POD_USER, "gid": POD_USER});
+    assert_eq!(report["pod"]["target"], target);
+    assert_eq!(report["pod"]["pod"], "checkout-6d5f9c7b8-abcde", "from the API token in its root");
+    assert_eq!(report["token"]["file"], "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
+    assert_eq!(container.world.sts().requests().len(), 2);
+
+    let text = container.debug(&words(&user(POD_USER)), &["--output", "text"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let head = "process 1 (sleep), user 65532, seen from this container, user 65532 of pod payments/";
+    assert!(text.lines().next().unwrap().contains(head), "{text}");
+
+    let none = container.report(&words(&user(POD_USER)), &["--pid", "none"]);
+    assert_eq!(none["diagnosis"]["name"], "NotInjected");
+    assert_eq!(none["pod"].get("target"), None);
+
+    let policy = container.debug(&words(&user(POD_USER)), &["trust-policy", "--pid", "auto"]);
+    let policy: Value = serde_json::from_slice(&policy.stdout).unwrap();
+    assert_eq!(policy["role_arn"], testbed::scenario::DEFAULT_ROLE_ARN, "{policy}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_look_and_what_is_missing_otherwise() {
+    if !can_unshare() {
+        return;
+    }
+    let other_and_ptrace: Vec<String> = user(OTHER_USER)
+        .into_iter()
+        .filter(|word| !word.starts_with("--inh-caps"))
+        .chain(["--inh-caps=+sys_ptrace", "--ambient-caps=+sys_ptrace"].map(str::to_owned))
+        .collect();
+    let and_override: &[&str] = &["--bounding-set=-all,+sys_ptrace,+dac_override"];
+    let only_ptrace: &[&str] = &["--bounding-set=-all,+sys_ptrace"];
+    for (target, privileges, missing) in [
+        (POD_USER, words(&user(POD_USER)), None),
+        (POD_USER, ROOT_AND_PTRACE.to_vec(), None),
+        (
+            POD_USER,
+            ROOT.to_vec(),
+            Some(("the user (this container runs as 0, the process as 65532)", "restricted")),
+        ),
+        (
+            POD_USER,
+            words(&user(OTHER_USER)),
+            Some(("the group (this container runs with 1000", "restricted")),
+        ),
+        (POD_USER, words(&other_and_ptrace), Some(("the user (this container runs as 1000", "restricted"))),
+        (POD_USER, only_ptrace.to_vec(), Some(("the user (this container runs as 0", "restricted"))),
+        (POD_USER, and_override.to_vec(), None),
+        (0, ROOT_AND_PTRACE.to_vec(), None),
+        (0, words(&user(POD_USER)), Some(("the capabilities (the process may have", "general"))),
+    ] {
+        let container = Container::start("", target, SLEEP).await;
+        let report = container.report(&privileges, &[]);
+        let what = format!("{target} by {privileges:?}: {report}");
+        let Some((cause, profile)) = missing else {
+            assert_eq!(
+                (&report["outcome"], &report["pod"]["target"]["uid"]),
+                (&"pass".into(), &target.into()),
+                "{what}"
+            );
+            continue;
+        };
+        assert_eq!(report["diagnosis"]["name"], "TargetNotReadable", "{what}");
+        assert!(report["diagnosis"]["cause"].as_str().unwrap().contains(cause), "{what}");
+        let command = report["diagnosis"]["remedy"][0].as_str().unwrap();
+        assert!(command.contains(&format!("--profile={profile} ")), "{what}");
+        assert_eq!(container.world.sts().requests().len(), 0, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_reads_no_more_than_the_application_may() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("file.mode = \"0600\"", POD_USER, SLEEP).await;
+    let report = container.report(ROOT_AND_PTRACE, &[]);
+    assert_eq!(report["diagnosis"]["name"], "TokenFileUnreadable", "{report}");
+    assert_eq!(report["diagnosis"]["evidence"]["uid"], POD_USER);
+    assert_eq!(report["pod"]["uid"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_one_that_an_init_waits_for_is_taken_and_of_several_none() {
+    if !can_unshare() {
+        return;
+    }
+    let init = |application: &str| format!("ln -sf sh /tmp/tini; exec /tmp/tini -c '{application}'");
+    for (application, expected) in
+        [("sleep 1000 & wait", Some("sleep")), ("sleep 1000 & sleep 1000 & wait", None)]
+    {
+        let world = World::start(&Scenario::default()).await;
+        let folder = world.dir().join("tmp");
+        fs::create_dir(&folder).unwrap();
+        fs::copy("/usr/bin/dash", folder.join("sh")).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
+        let container = Container::start_in(world, POD_USER, &init(application), &[]);
+        let report = container.report(&words(&user(POD_USER)), &[]);
+        match expected {
+            Some(name) => {
+                assert_eq!(
+                    (&report["outcome"], &report["pod"]["target"]["name"]),
+                    (&"pass".into(), &name.into())
+                );
+                assert_ne!(report["pod"]["target"]["pid"], 1);
+            }
+            None => {
+                assert_eq!(report["diagnosis"]["name"], "TargetNotFound", "{report}");
+                let candidates = report["diagnosis"]["evidence"]["candidates"].as_array().unwrap();
+                assert_eq!(candidates.len(), 2);
+                let command = report["diagnosis"]["remedy"][0].as_str().unwrap();
+                let chosen = command.lines().nth(1).unwrap().split(' ').skip(1).collect::<Vec<_>>();
+                let report = container.report(&words(&user(POD_USER)), &chosen);
+                assert_eq!(report["outcome"], "pass", "{command}: {report}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_without_an_identity_was_not_injected_or_lost_it() {
+    if !can_unshare() {
+        return;
+    }
+    for (toml, mounted) in [("file.kind = \"missing-dir\"", false), ("", true)] {
+        let world = World::start(&Scenario::parse(toml).unwrap()).await;
+        let unset = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+        let container = Container::start_in(world, POD_USER, SLEEP, &unset);
+        let report = container.report(&words(&user(POD_USER)), &[]);
+        assert_eq!(report["diagnosis"]["name"], "TargetHasNoIdentity", "{report}");
+        assert_eq!(report["diagnosis"]["evidence"]["token_mounted"], mounted, "{report}");
+        assert_eq!(report["exit_code"], 10);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proxy_and_trust_are_the_application_s() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("[proxy]\nmode = \"normal\"", POD_USER, SLEEP).await;
+    let report = container.report(&words(&user(POD_USER)), &[]);
+    assert_eq!(report["outcome"], "pass", "{report}");
+    assert!(report["sts"]["proxy"].is_string(), "{report}");
+    assert_eq!(container.world.proxy().unwrap().connects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("", POD_USER, SLEEP).await;
+    let mut chown = Command::new("chown");
+    assert!(chown.args(["-R", "0:65532"]).arg(container.world.dir().join("var")).status().unwrap().success());
+    let traces = ["--inh-caps=+sys_ptrace", "--ambient-caps=+sys_ptrace"];
+    let privileges = [&["--reuid=65532", "--regid=1000", "--clear-groups"][..], &traces].concat();
+    let report = container.report(&privileges, &[]);
+    assert_eq!(report["diagnosis"]["name"], "TargetNotReadable", "{report}");
+    assert!(report["diagnosis"]["cause"].as_str().unwrap().contains("SETUID and SETGID"), "{report}");
+    assert!(report["diagnosis"]["remedy"][0].as_str().unwrap().contains("--profile=general "), "{report}");
+}
+
+/// What an evil application names as its token's file, and how that is judged.
+const EVIL: [(&str, &str, &str); 9] = [
+    ("an absolute link to a file that only we have", "/link-to-ours", "TokenFileMissing"),
+    ("a link with many ..", "/link-upwards", "TokenFileMissing"),
+    ("many ..", "/../../../../../../../..OURS", "TokenFileMissing"),
+    ("a loop", "/loop", "TokenFileMissing"),
+    ("a named pipe", "/fifo", "TokenFileNotRegular"),
+    ("a device", "/zero", "TokenFileNotRegular"),
+    ("what /proc says of the reader", "/proc/self/environ", "TokenFileNotRegular"),
+    ("the reader's root", "/proc/self/root/etc/hosts", "TokenFileMissing"),
+    ("an endless file", "/huge", "TokenFileTooLarge"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evil_application_gets_nothing_out_of_us() {
+    if !can_unshare() {
+        return;
+    }
+    let ours = tempfile::NamedTempFile::new().unwrap();
+    fs::write(ours.path(), OURS).unwrap();
+    fs::set_permissions(ours.path(), Permissions::from_mode(0o644)).unwrap();
+    let path = ours.path().to_str().unwrap();
+    for (what, token_file, expected) in EVIL {
+        let token_file = token_file.replace("OURS", path);
+        let toml = format!("[env]\nAWS_WEB_IDENTITY_TOKEN_FILE = \"{token_file}\"");
+        let world = World::start(&Scenario::parse(&toml).unwrap()).await;
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, world.dir().join(name)).unwrap();
+        link(path, "link-to-ours");
+        link(&format!("../../../../../..{path}"), "link-upwards");
+        link("/loop", "loop");
+        let made = |args: &[&str]| {
+            let mut mknod = Command::new("mknod");
+            assert!(
+                mknod.current_dir(world.dir()).args(["-m", "666"]).args(args).status().unwrap().success()
+            );
+        };
+        made(&["fifo", "p"]);
+        made(&["zero", "c", "1", "5"]);
+        fs::File::create(world.dir().join("huge")).unwrap().set_len(1 << 40).unwrap();
+
+        let container = Container::start_in(world, POD_USER, SLEEP, &[]);
+        for privileges in [words(&user(POD_USER)), ROOT_AND_PTRACE.to_vec()] {
+            let report = container.report(&privileges, &[]);
+            assert_eq!(report["diagnosis"]["name"], expected, "{what}: {report}");
+            assert!(!report.to_string().contains(OURS), "{what}: {report}");
+            assert_eq!(container.world.sts().requests().len(), 0, "{what}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_without_end_is_not_read_to_its_end() {
+    if !can_unshare() {
+        return;
+    }
+    let application = "ulimit -s unlimited; big=$(printf '%0100000d' 0); i=0; \
+                       while [ $i -lt 48 ]; do export V$i=$big; i=$((i+1)); done; exec sleep 1000";
+    let container = Container::start("", POD_USER, application).await;
+    let report = container.report(&words(&user(POD_USER)), &[]);
+    assert_eq!(report["diagnosis"]["name"], "TargetNotReadable", "{report}");
+    let cause = report["diagnosis"]["cause"].as_str().unwrap();
+    assert!(cause.contains("more than 4194304 bytes"), "{cause}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn root_of_a_user_namespace_looks_through_its_own() {
+    if !can_unshare() {
+        return;
+    }
+    // Everything belongs to one user, who is root in a namespace of their own.
+    let world = World::start(&Scenario::default()).await;
+    let chown = Command::new("chown").args(["-R", "65532:65532"]).arg(world.dir()).status().unwrap();
+    assert!(chown.success());
+    let mut command = Command::new("setpriv");
+    command.args(user(POD_USER)).args(["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"]);
+    command.args(["--kill-child", "sh", "-ec", SET_UP, "set-up"]).arg(world.dir());
+    command.args(["/usr/bin/env", "-i"]).args(variables_of(&world, &[])).args(["/usr/bin/sleep", "1000"]);
+    let container = Container::follow(command, world, true);
+    let report = container.report(&["--inh-caps=-all"], &[]);
+    assert_eq!(report["outcome"], "pass", "{report}");
+    assert_eq!(report["pod"]["target"]["uid"], 0);
+}
+
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(20)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "x").unwrap();
+    let mut sleep = Command::new("sleep").arg("1000").spawn().unwrap();
+    let ours = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
+    let found = ours.processes(soon()).await.unwrap();
+    let process = found.all.iter().find(|process| process.pid == sleep.id()).unwrap();
+    let seen = ours.through(&found.own, process, soon()).await.unwrap();
+    assert_eq!(seen.read(&token, 9, soon()).await.map(|file| file.bytes), Ok(b"x".to_vec()));
+    assert!(seen.variable("PATH").is_some() && seen.variable("A").is_none());
+
+    sleep.kill().unwrap();
+    // The kernel still knows of it, and after that not any more.
+    wait_until_ended(process.pid);
+    says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
+    sleep.wait().unwrap();
+    says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
+}
+
+async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
+    match seen.read(token, 9, soon()).await {
+        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
+        other => panic!("{:?}", other.map(|file| file.bytes)),
+    }
+    let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
+    let verdict = token_file::judge(read, &seen.who());
+    let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
+    let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();
+    assert_eq!(again.fault, Fault::Gone);
+}
+
+fn wait_until_ended(pid: u32) {
+    let status = PathBuf::from(format!("/proc/{pid}/status"));
+    while !fs::read_to_string(Path::new(&status)).unwrap().contains("\nState:\tZ") {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
