@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod aws;
+pub mod chain;
 pub mod checks;
 pub mod cli;
 pub mod diagnosis;
