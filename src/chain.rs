@@ -5,6 +5,7 @@
 //! [`gather`] reads it from a pod. [`answer`] is a pure function: it gives the same answer to the
 //! same situation, in a test as in a pod.
 
+pub mod ask;
 pub mod container;
 pub mod gather;
 pub mod imds;

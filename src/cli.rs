@@ -70,6 +70,8 @@ pub enum Command {
     Watch(Box<Watch>),
     /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
     TrustPolicy(TrustPolicy),
+    /// Print which credentials each AWS SDK takes here, and why; asks STS, the container endpoint and IMDS
+    Chain(Chain),
     /// Print the page of a diagnosis, or the list of all
     Explain(Explain),
 }
@@ -232,6 +234,31 @@ pub struct TrustPolicy {
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
+}
+
+/// The flags of `chain`.
+#[derive(Debug, Args)]
+pub struct Chain {
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// The time for one step: a lookup, a connection, a handshake, an answer
+    #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
+    pub timeout: Duration,
+    /// A name server, in place of those in /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for, separated by commas
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
+    pub system_roots: Vec<PathBuf>,
+}
+
+impl Chain {
+    /// What the plan wants to know of the flags.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted { dns_server: self.dns_server, system_roots: self.system_roots.clone(), ..Wanted::default() }
+    }
 }
 
 /// The flags of `explain`.

@@ -10,6 +10,10 @@ use std::time::SystemTime;
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
+use crate::chain::gather::{gather, pairs};
+use crate::chain::imds::{NodeRole, node_role};
+use crate::chain::situation::Situation;
+use crate::chain::{ask, container};
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
@@ -183,6 +187,19 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     let expected = wanted.expect_audience.as_deref();
     let token = run.record(Check::Token, decoded.map(|decoded| token::judge(decoded, api_claims, expected)));
     Local { identity, role, token }
+}
+
+/// What each SDK finds when it looks for credentials in this pod, and what IMDS says. This asks STS
+/// what the SDKs would ask it, the container credentials endpoint, and IMDS.
+pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
+    let mut situation = gather(pod, budget.until()).await;
+    let (mut run, mut facts) = (Recorder::default(), Facts::default());
+    if !pairs(&situation).is_empty() {
+        check(pod, wanted, None, budget, &mut run, &mut facts).await;
+        ask::ask(pod, wanted, budget, &run, &mut situation).await;
+    }
+    container::ask(pod, &mut situation).await;
+    (situation, node_role(pod).await)
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.

@@ -155,6 +155,12 @@ impl Recorder {
         self.steps
     }
 
+    /// The steps so far.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// The steps that were made.
     #[must_use]
     pub fn into_recorded(self) -> Vec<Step> {

@@ -51,6 +51,21 @@ pub enum LoadConfig {
     ByTrue(SdkId),
 }
 
+impl Step {
+    /// Whether it is about the profile in use.
+    #[must_use]
+    pub fn is_of_profile(&self) -> bool {
+        matches!(
+            self,
+            Self::Role(_)
+                | Self::ProfileKeys(_)
+                | Self::ProfileWebIdentity(_)
+                | Self::Process(_)
+                | Self::SignOn(_)
+        )
+    }
+}
+
 impl Sdk {
     /// The rules that hold in the situation.
     #[must_use]
@@ -69,6 +84,8 @@ impl Sdk {
 pub enum Then {
     /// The next step, without a word.
     Next,
+    /// The next step that is not about the profile, without a word.
+    LeavesProfile,
     /// The end: an error.
     Error,
     /// The end: no credentials, and no error either.
@@ -155,6 +172,8 @@ pub enum Step {
         /// Unless keys are in the environment and no profile is selected.
         unless_keys: bool,
     },
+    /// A region must be set, whatever the source is.
+    RegionMustBeSet,
     /// The selected profile must exist if one of these variables selects it.
     ProfileMustExist {
         /// The variables.
@@ -385,18 +404,7 @@ pub struct Hosts {
     /// 169.254.170.23.
     pub eks: bool,
     /// `[fd00:ec2::23]`.
-    pub eks_ipv6: Allowed,
-}
-
-/// When an IPv6 host may be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allowed {
-    /// Always.
-    Yes,
-    /// Never.
-    No,
-    /// If `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE` is IPv6.
-    InIpv6Mode,
+    pub eks_ipv6: bool,
 }
 
 /// How the token for the container endpoint is read and sent.
@@ -434,6 +442,6 @@ pub enum Disabled {
     Anything,
     /// By anything but `false`.
     NotFalse,
-    /// By anything but `false` in any case.
+    /// By anything but `false` in any case, and also by nothing.
     NotFalseInAnyCase,
 }

@@ -14,7 +14,7 @@ pub mod swift;
 
 use super::SdkId;
 use super::ini::{Dialect, Faults, Indented, Names};
-use super::rules::{Allowed, FileRule, Hosts, Sdk};
+use super::rules::{FileRule, Hosts, Sdk};
 
 /// The rules of an SDK.
 #[must_use]
@@ -71,7 +71,7 @@ const CONFIG: FileRule = FileRule { variable: Some("AWS_CONFIG_FILE"), ..CREDENT
 
 /// Every loopback address, and those of ECS and EKS, but no name.
 const LOOPBACK_ECS_EKS: Hosts =
-    Hosts { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: Allowed::Yes };
+    Hosts { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: true };
 
 /// The same, and `localhost`.
 const LOOPBACK_NAME_ECS_EKS: Hosts = Hosts { localhost: true, ..LOOPBACK_ECS_EKS };

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Picks;
 use super::ini::{Kind, Malformed, Section, Sections};
 use super::rules::{
-    Allowed, Alone, Container, Disabled, FileRule, GoProfile, Hosts, In, Join, Keys, LineBreak, Named,
-    NoRegion, ProfileKeys, ProfileWebIdentity, Role, Sdk, SignOn, Step, Then, WebIdentity,
+    Alone, Container, Disabled, FileRule, GoProfile, Hosts, In, Join, Keys, LineBreak, Named, NoRegion,
+    ProfileKeys, ProfileWebIdentity, Role, Sdk, SignOn, Step, Then, WebIdentity,
 };
 use super::situation::{Container as Endpoint, Place, Reply, Situation, TokenFile, Trade};
 use crate::shown::shown;
@@ -17,13 +17,22 @@ pub fn walk(sdk: &Sdk, situation: &Situation) -> (Picks, String) {
     let view = View::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
     let mut assumes_later = false;
+    let mut left_profile = false;
     for step in sdk.steps {
+        left_profile &= step.is_of_profile();
+        if left_profile {
+            continue;
+        }
         if let Step::Role(role) = step {
             assumes_later |= view.assumes_later(role);
         }
         match view.step(step) {
             Found::Nothing => {}
             Found::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
+            Found::LeavesProfile(why) => {
+                left_profile = true;
+                passed.push(format!("{why}, which it passes over."));
+            }
             Found::Ends(picks, why) => return (picks, told(&passed, &why)),
             Found::Takes(picks, why) if assumes_later && picks != Picks::ProfileWebIdentity => {
                 let why = format!("{why} With them it assumes the profile's role.");
@@ -45,6 +54,8 @@ enum Found {
     Nothing,
     /// A failure that the SDK passes over.
     PassedOver(String),
+    /// A failure that makes the SDK pass over the profile.
+    LeavesProfile(String),
     /// The source.
     Takes(Picks, String),
     /// A failure that ends the search.
@@ -57,6 +68,7 @@ impl Then {
         let why = why.into();
         match self {
             Self::Next => Found::PassedOver(why),
+            Self::LeavesProfile => Found::LeavesProfile(why),
             Self::Error => Found::Ends(Picks::Error, format!("{why}.")),
             Self::Nothing => Found::Ends(Picks::Nothing, format!("{why}; it goes on without credentials.")),
             Self::Crash => Found::Ends(Picks::Crash, format!("{why}, which ends the process.")),
@@ -118,6 +130,10 @@ impl<'a> View<'a> {
             Step::FilesMustParse { then, unless_keys } => self.files(*then, *unless_keys),
             Step::ProfileMustExist { variables, empty_counts } => self.exists(variables, *empty_counts),
             Step::ProfileMustBeSound(go) => self.sound(*go),
+            Step::RegionMustBeSet => match self.region() {
+                Ok(()) => Found::Nothing,
+                Err(why) => Then::Error.after(format!("No call can be made: {why}")),
+            },
             Step::ConfigForRegion => self.config_for_region(),
             Step::Keys(keys) => self.keys(keys),
             Step::WebIdentity(rule) => self.web_identity(rule),
@@ -344,7 +360,7 @@ impl<'a> View<'a> {
             TokenFile::Readable { .. } => {}
         }
         if role.chars().count() < least_role {
-            return Err(format!("The ARN of {whose} is too short"));
+            return Err(format!("The ARN of {whose} is empty or too short"));
         }
         self.region().map_err(|why| format!("STS cannot be asked for {whose}: {why}"))?;
         match self.situation.trade(role, file) {
@@ -592,7 +608,7 @@ impl<'a> View<'a> {
         if value.is_empty() {
             return rule.bad_host.after(format!("{variable} is set to nothing"));
         }
-        if host.is_some_and(|host| !allowed(&rule.hosts, host, self.situation)) {
+        if host.is_some_and(|host| !allowed(&rule.hosts, host)) {
             return rule.bad_host.after(format!("The host in {variable} is none that it calls"));
         }
         let with_token = match token {
@@ -636,11 +652,11 @@ impl<'a> View<'a> {
     }
 
     fn is_disabled(&self, disabled: Disabled) -> bool {
-        let value = self.situation.filled(METADATA_DISABLED);
+        let value = self.situation.variable(METADATA_DISABLED);
         value.is_some_and(|value| match disabled {
             Disabled::True => value.eq_ignore_ascii_case("true"),
-            Disabled::Anything => true,
-            Disabled::NotFalse => value != "false",
+            Disabled::Anything => !value.is_empty(),
+            Disabled::NotFalse => !value.is_empty() && value != "false",
             Disabled::NotFalseInAnyCase => !value.eq_ignore_ascii_case("false"),
         })
     }
@@ -745,27 +761,27 @@ fn host_of(url: &str) -> UrlHost<'_> {
     UrlHost { tls: scheme.eq_ignore_ascii_case("https"), host: host.filter(|host| !host.is_empty()) }
 }
 
-fn allowed(hosts: &Hosts, url: UrlHost<'_>, situation: &Situation) -> bool {
+fn allowed(hosts: &Hosts, url: UrlHost<'_>) -> bool {
     let Some(host) = url.host else { return false };
     if url.tls {
         return true;
     }
-    let is_ipv6_mode = || {
-        let mode = situation.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
-        mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"))
-    };
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(ECS)) => hosts.ecs,
         Ok(IpAddr::V4(EKS)) => hosts.eks,
-        Ok(IpAddr::V6(EKS_IPV6)) => match hosts.eks_ipv6 {
-            Allowed::Yes => true,
-            Allowed::No => false,
-            Allowed::InIpv6Mode => is_ipv6_mode(),
-        },
+        Ok(IpAddr::V6(EKS_IPV6)) => hosts.eks_ipv6,
         Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) => true,
         Ok(address) => hosts.loopback && address.is_loopback(),
         Err(_) => hosts.localhost && host == "localhost",
     }
+}
+
+/// Whether the URL is one without TLS at this node: a loopback address, or one of AWS's for containers.
+#[must_use]
+pub fn is_of_node(url: &str) -> bool {
+    let url = host_of(url);
+    let all = Hosts { loopback: true, localhost: true, ecs: true, eks: true, eks_ipv6: true };
+    !url.tls && allowed(&all, url)
 }
 
 /// Where ECS, and a relative address, leads.

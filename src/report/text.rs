@@ -11,7 +11,7 @@ use crate::run::{Ending, Step};
 use crate::shown::{shown, utc};
 
 /// The width that text is wrapped to; what is meant to be pasted is not wrapped.
-const WIDTH: usize = 100;
+pub const WIDTH: usize = 100;
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,23 +30,33 @@ impl Colour {
         }
     }
 
-    fn good(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    fn warning(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn warning(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
-    fn faint(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    fn strong(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 }

@@ -27,7 +27,7 @@ pub const CPP: Sdk = Sdk {
     profiles_need_config: false,
     region: Region {
         variables: &["AWS_DEFAULT_REGION", "AWS_REGION"],
-        file: Some(In::Config),
+        file: Some(In::Both),
         missing: NoRegion::Fails,
     },
     load_config: None,
@@ -42,33 +42,33 @@ pub const CPP: Sdk = Sdk {
             unless: None,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Config,
+            file: In::Both,
             without_role: Then::Next,
             least_token: 0,
             fails: Then::Next,
             crashes: true,
         }),
-        // ProfileConfigFileAWSCredentialsProvider: the credentials file alone
+        // ProfileConfigFileAWSCredentialsProvider
         Step::ProfileKeys(ProfileKeys {
-            file: In::Credentials,
+            file: In::Both,
             empty_counts: false,
             half: Then::Next,
             other_half: Then::Next,
-            unless_role: false,
+            unless_role: true,
         }),
-        // ProcessCredentialsProvider: the config file alone
-        Step::Process(In::Config),
+        // ProcessCredentialsProvider
+        Step::Process(In::Both),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
         Step::WebIdentity(WebIdentity {
             empty_counts: false,
-            filled_from: Some(In::Config),
+            filled_from: Some(In::Both),
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Next,
         }),
-        Step::SignOn(SignOn { file: In::Config, any_of: SIGN_ON, then: Then::Next }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
         // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
         Step::Container(Container {
             relative_first: true,

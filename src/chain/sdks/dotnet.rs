@@ -26,7 +26,7 @@ const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
     without_role: Then::Next,
     without_token: Then::Next,
     least_token: 0,
-    least_role: 0,
+    least_role: 1,
     fails: Then::Error,
 });
 /// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`.
@@ -35,7 +35,7 @@ const ROLE: Step = Step::Role(Role {
     unless_token_file: true,
     without_role: false,
     alone: Alone::NotThis,
-    both: Then::Next,
+    both: Then::LeavesProfile,
     missing: Then::Error,
     empty: Then::Error,
     sources: Sources { web_identity: true, process: true, half_fails: false, itself: false },

@@ -41,7 +41,7 @@ const WEB_IDENTITY: WebIdentity = WebIdentity {
     without_role: Then::Error,
     without_token: Then::Next,
     least_token: 0,
-    least_role: 0,
+    least_role: 1,
     fails: Then::Error,
 };
 /// Version 1 checks the lengths in the STS model before it calls.

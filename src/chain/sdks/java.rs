@@ -2,9 +2,8 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Allowed, Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -61,7 +60,7 @@ pub const V1: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Error,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Next,
         }),
         // ProfileCredentialsProvider; ProfileAssumeRoleCredentialsProvider: a source has keys
@@ -69,18 +68,18 @@ pub const V1: Sdk = Sdk {
             file: In::Credentials,
             unless_token_file: false,
             without_role: false,
-            alone: Alone::Fails(Then::Next),
-            both: Then::Next,
-            missing: Then::Next,
-            empty: Then::Next,
+            alone: Alone::Fails(Then::LeavesProfile),
+            both: Then::LeavesProfile,
+            missing: Then::LeavesProfile,
+            empty: Then::LeavesProfile,
             sources: Sources { web_identity: false, process: false, half_fails: true, itself: true },
             named: &[],
-            unknown: Then::Next,
-            named_empty: Then::Next,
+            unknown: Then::LeavesProfile,
+            named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region_of_its_own: false,
-            fails: Then::Next,
+            fails: Then::LeavesProfile,
         }),
         Step::Process(In::Credentials),
         Step::ProfileKeys(ProfileKeys {
@@ -94,7 +93,7 @@ pub const V1: Sdk = Sdk {
         Step::Container(Container {
             relative_first: true,
             empty_counts: true,
-            hosts: Hosts { loopback: true, localhost: true, ecs: false, eks: false, eks_ipv6: Allowed::No },
+            hosts: Hosts { loopback: true, localhost: true, ecs: false, eks: false, eks_ipv6: false },
             bad_host: Then::Error,
             token: Token {
                 file: false,
@@ -127,6 +126,8 @@ pub const V2: Sdk = Sdk {
     region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
     load_config: None,
     steps: &[
+        // The files are read as the chain is built.
+        Step::FilesMustParse { then: Then::Error, unless_keys: false },
         // SystemSettingsCredentialsProvider
         Step::Keys(Keys {
             id: ID,
@@ -143,7 +144,7 @@ pub const V2: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Next,
         }),
         // ProfileCredentialsProvider; ProfileCredentialsUtils: the order of the kinds
@@ -151,7 +152,7 @@ pub const V2: Sdk = Sdk {
             file: In::Both,
             without_role: Then::Next,
             least_token: 0,
-            fails: Then::Next,
+            fails: Then::LeavesProfile,
             crashes: false,
         }),
         Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
@@ -160,17 +161,17 @@ pub const V2: Sdk = Sdk {
             unless_token_file: true,
             without_role: false,
             alone: Alone::NotThis,
-            both: Then::Next,
-            missing: Then::Next,
-            empty: Then::Next,
+            both: Then::LeavesProfile,
+            missing: Then::LeavesProfile,
+            empty: Then::LeavesProfile,
             sources: Sources { web_identity: true, process: true, half_fails: true, itself: false },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
-            unknown: Then::Next,
-            named_empty: Then::Next,
+            unknown: Then::LeavesProfile,
+            named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region_of_its_own: false,
-            fails: Then::Next,
+            fails: Then::LeavesProfile,
         }),
         Step::Process(In::Both),
         Step::ProfileKeys(ProfileKeys {
@@ -184,7 +185,7 @@ pub const V2: Sdk = Sdk {
         Step::Container(Container {
             relative_first: true,
             empty_counts: false,
-            hosts: Hosts { eks_ipv6: Allowed::InIpv6Mode, ..LOOPBACK_NAME_ECS_EKS },
+            hosts: LOOPBACK_NAME_ECS_EKS,
             bad_host: Then::Next,
             token: Token {
                 file: true,

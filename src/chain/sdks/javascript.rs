@@ -2,9 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Allowed, Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named,
-    NoRegion, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity,
+    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named, NoRegion,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
@@ -54,13 +54,13 @@ pub const V3: Sdk = Sdk {
             unless_token_file: false,
             without_role: false,
             alone: Alone::NotThis,
-            both: Then::Next,
-            missing: Then::Next,
-            empty: Then::Next,
+            both: Then::LeavesProfile,
+            missing: Then::LeavesProfile,
+            empty: Then::LeavesProfile,
             sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
-            unknown: Then::Next,
-            named_empty: Then::Next,
+            unknown: Then::LeavesProfile,
+            named_empty: Then::LeavesProfile,
             minds_disabled: false,
             mfa: Some(Then::Error),
             region_of_its_own: true,
@@ -91,7 +91,7 @@ pub const V3: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Error,
         }),
         // remoteProvider: one or the other; fromHttp and checkUrl of credential-provider-http. After a
@@ -145,18 +145,18 @@ const V2_ROLE: Step = Step::Role(Role {
     file: In::Both,
     unless_token_file: false,
     without_role: false,
-    alone: Alone::Fails(Then::Next),
-    both: Then::Next,
-    missing: Then::Next,
-    empty: Then::Next,
+    alone: Alone::Fails(Then::LeavesProfile),
+    both: Then::LeavesProfile,
+    missing: Then::LeavesProfile,
+    empty: Then::LeavesProfile,
     sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
     named: &[],
-    unknown: Then::Next,
-    named_empty: Then::Next,
+    unknown: Then::LeavesProfile,
+    named_empty: Then::LeavesProfile,
     minds_disabled: true,
     mfa: None,
     region_of_its_own: true,
-    fails: Then::Next,
+    fails: Then::LeavesProfile,
 });
 const V2_PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
     file: In::Both,
@@ -169,7 +169,7 @@ const V2_PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
 const V2_CONTAINER: Step = Step::Container(Container {
     relative_first: true,
     empty_counts: false,
-    hosts: Hosts { loopback: false, localhost: true, ecs: false, eks: true, eks_ipv6: Allowed::No },
+    hosts: Hosts { loopback: false, localhost: true, ecs: false, eks: true, eks_ipv6: false },
     bad_host: Then::Next,
     token: Token {
         file: true,
@@ -187,14 +187,14 @@ const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
     without_role: Then::Next,
     without_token: Then::Next,
     least_token: 0,
-    least_role: 0,
+    least_role: 1,
     fails: Then::Next,
 });
 const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     file: In::Both,
     without_role: Then::Next,
     least_token: 0,
-    fails: Then::Next,
+    fails: Then::LeavesProfile,
     crashes: false,
 });
 

@@ -27,6 +27,8 @@ const PROFILE_VARIABLES: &[&str] = &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 const STEPS: &[Step] = &[
     Step::FilesMustParse { then: Then::Error, unless_keys: false },
     Step::ProfileMustExist { variables: PROFILE_VARIABLES, empty_counts: true },
+    // Only for the CLI: what it is asked for is a call of its own.
+    Step::RegionMustBeSet,
     // EnvProvider.load
     Step::Keys(Keys {
         id: ID,

@@ -56,7 +56,7 @@ pub const RUBY: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Error,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {

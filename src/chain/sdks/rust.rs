@@ -48,7 +48,7 @@ pub const RUST: Sdk = Sdk {
             without_role: true,
             alone: Alone::Fails(Then::Error),
             both: Then::Error,
-            missing: Then::Next,
+            missing: Then::LeavesProfile,
             empty: Then::Error,
             sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
@@ -84,7 +84,7 @@ pub const RUST: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Error,
         }),
         // ecs.rs: the token file is read first; a host name must lead to an allowed address

@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Allowed, Alone, Container, Disabled, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
+    ProfileWebIdentity, Region, Role, Sdk, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -37,18 +37,18 @@ pub const SWIFT: Sdk = Sdk {
             file: In::Both,
             unless_token_file: true,
             without_role: false,
-            alone: Alone::Fails(Then::Next),
-            both: Then::Next,
-            missing: Then::Next,
-            empty: Then::Next,
+            alone: Alone::Fails(Then::LeavesProfile),
+            both: Then::LeavesProfile,
+            missing: Then::LeavesProfile,
+            empty: Then::LeavesProfile,
             sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
-            unknown: Then::Next,
-            named_empty: Then::Next,
+            unknown: Then::LeavesProfile,
+            named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region_of_its_own: false,
-            fails: Then::Next,
+            fails: Then::LeavesProfile,
         }),
         Step::Process(In::Both),
         Step::ProfileKeys(ProfileKeys {
@@ -65,21 +65,21 @@ pub const SWIFT: Sdk = Sdk {
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
-            least_role: 0,
+            least_role: 1,
             fails: Then::Next,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             file: In::Both,
             without_role: Then::Next,
             least_token: 0,
-            fails: Then::Next,
+            fails: Then::LeavesProfile,
             crashes: false,
         }),
         // ECSAWSCredentialIdentityResolver: no IPv6 host
         Step::Container(Container {
             relative_first: true,
             empty_counts: false,
-            hosts: Hosts { eks_ipv6: Allowed::No, ..LOOPBACK_NAME_ECS_EKS },
+            hosts: Hosts { eks_ipv6: false, ..LOOPBACK_NAME_ECS_EKS },
             bad_host: Then::Next,
             token: Token {
                 file: true,
