@@ -55,14 +55,11 @@ impl Step {
     /// Whether it is about the profile in use.
     #[must_use]
     pub fn is_of_profile(&self) -> bool {
-        matches!(
-            self,
-            Self::Role(_)
-                | Self::ProfileKeys(_)
-                | Self::ProfileWebIdentity(_)
-                | Self::Process(_)
-                | Self::SignOn(_)
-        )
+        match self {
+            Self::Role(_) | Self::ProfileKeys(_) | Self::ProfileWebIdentity(_) | Self::SignOn(_) => true,
+            Self::Process(process) => !process.is_link,
+            _ => false,
+        }
     }
 }
 
@@ -86,6 +83,8 @@ pub enum Then {
     Next,
     /// The next step that is not about the profile, without a word.
     LeavesProfile,
+    /// Container credentials, without a word; all other steps fail likewise.
+    OnlyContainer,
     /// The end: an error.
     Error,
     /// The end: no credentials, and no error either.
@@ -196,7 +195,7 @@ pub enum Step {
     /// A web identity in a profile.
     ProfileWebIdentity(ProfileWebIdentity),
     /// A program that a profile names.
-    Process(In),
+    Process(Process),
     /// A profile of IAM Identity Center.
     SignOn(SignOn),
     /// Container credentials.
@@ -362,6 +361,25 @@ pub struct ProfileKeys {
     pub other_half: Then,
     /// Whether a profile with a role has no keys of its own.
     pub unless_role: bool,
+}
+
+/// A program that a profile names.
+#[derive(Debug, Clone, Copy)]
+pub struct Process {
+    /// Where the profile is.
+    pub file: In,
+    /// Whether a profile with a role has no program.
+    pub unless_role: bool,
+    /// Whether it is a link of the chain, which is tried also if the profile was passed over.
+    pub is_link: bool,
+}
+
+impl Process {
+    /// A program in this file's profile.
+    #[must_use]
+    pub const fn of(file: In) -> Self {
+        Self { file, unless_role: false, is_link: false }
+    }
 }
 
 /// A profile of IAM Identity Center. Nobody signs on in a pod, so that it never gives credentials.

@@ -6,7 +6,7 @@ use super::Picks;
 use super::ini::{Kind, Malformed, Section, Sections};
 use super::rules::{
     Alone, Container, Disabled, FileRule, GoProfile, Hosts, In, Join, Keys, LineBreak, Named, NoRegion,
-    ProfileKeys, ProfileWebIdentity, Role, Sdk, SignOn, Step, Then, WebIdentity,
+    Process, ProfileKeys, ProfileWebIdentity, Role, Sdk, SignOn, Step, Then, WebIdentity,
 };
 use super::situation::{Container as Endpoint, Place, Reply, Situation, TokenFile, Trade};
 use crate::shown::shown;
@@ -17,10 +17,10 @@ pub fn walk(sdk: &Sdk, situation: &Situation) -> (Picks, String) {
     let view = View::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
     let mut assumes_later = false;
-    let mut left_profile = false;
+    let (mut left_profile, mut only_container) = (false, false);
     for step in sdk.steps {
         left_profile &= step.is_of_profile();
-        if left_profile {
+        if left_profile || only_container && !matches!(step, Step::Container(_)) {
             continue;
         }
         if let Step::Role(role) = step {
@@ -34,6 +34,10 @@ pub fn walk(sdk: &Sdk, situation: &Situation) -> (Picks, String) {
                 passed.push(format!("{why}, which it passes over."));
             }
             Found::Ends(picks, why) => return (picks, told(&passed, &why)),
+            Found::OnlyContainer(why) => {
+                only_container = true;
+                passed.push(format!("{why}, and nothing but container credentials is left."));
+            }
             Found::Takes(picks, why) if assumes_later && picks != Picks::ProfileWebIdentity => {
                 let why = format!("{why} With them it assumes the profile's role.");
                 return (Picks::AssumedRole, told(&passed, &why));
@@ -56,6 +60,8 @@ enum Found {
     PassedOver(String),
     /// A failure that makes the SDK pass over the profile.
     LeavesProfile(String),
+    /// A failure that all steps share but the one for container credentials.
+    OnlyContainer(String),
     /// The source.
     Takes(Picks, String),
     /// A failure that ends the search.
@@ -69,6 +75,7 @@ impl Then {
         match self {
             Self::Next => Found::PassedOver(why),
             Self::LeavesProfile => Found::LeavesProfile(why),
+            Self::OnlyContainer => Found::OnlyContainer(why),
             Self::Error => Found::Ends(Picks::Error, format!("{why}.")),
             Self::Nothing => Found::Ends(Picks::Nothing, format!("{why}; it goes on without credentials.")),
             Self::Crash => Found::Ends(Picks::Crash, format!("{why}, which ends the process.")),
@@ -140,7 +147,7 @@ impl<'a> View<'a> {
             Step::Role(role) => self.role(role),
             Step::ProfileKeys(rule) => self.profile_keys(rule),
             Step::ProfileWebIdentity(rule) => self.profile_web_identity(rule),
-            Step::Process(file) => self.process(*file),
+            Step::Process(rule) => self.process(rule),
             Step::SignOn(rule) => self.sign_on(rule),
             Step::Container(rule) => self.container(rule),
             Step::Imds(disabled) => self.imds(*disabled),
@@ -454,17 +461,19 @@ impl<'a> View<'a> {
     ) -> Result<(Picks, String), Failed> {
         let words = self.profile_words(profile);
         match (section.get("source_profile"), section.get("credential_source")) {
-            (Some(_), Some(_)) => Err((role.both, format!("There are two sources for the role in {words}"))),
+            (Some(_), Some(_)) if !role.named.is_empty() => {
+                Err((role.both, format!("There are two sources for the role in {words}")))
+            }
             (None, None) => Err((role.empty, format!("There is no source for the role in {words}"))),
             (None, Some(source)) => self.named(role, profile, source),
-            (Some(source), None) if source == profile => {
+            (Some(source), _) if source == profile => {
                 if role.sources.itself && is_pair(section) {
                     Ok((Picks::Profile, format!("the keys in {words}")))
                 } else {
                     Err((role.empty, format!("The source of {words} is {words} itself, without keys")))
                 }
             }
-            (Some(source), None) => self.source(role, source, visited),
+            (Some(source), _) => self.source(role, source, visited),
         }
     }
 
@@ -570,8 +579,10 @@ impl<'a> View<'a> {
         }
     }
 
-    fn process(&self, file: In) -> Found {
-        let command = self.selected(file).and_then(|section| filled(section, "credential_process"));
+    fn process(&self, rule: &Process) -> Found {
+        let section = self.selected(rule.file);
+        let section = section.filter(|section| !(rule.unless_role && filled(section, "role_arn").is_some()));
+        let command = section.and_then(|section| filled(section, "credential_process"));
         let words = self.profile_words(&self.profile);
         command.map_or(Found::Nothing, |_| {
             Found::Takes(Picks::Process, format!("A program is in {words}, which it runs for them."))

@@ -2,7 +2,7 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Container, Disabled, FileRule, In, Join, Keys, LineBreak, NoRegion, ProfileKeys, ProfileName,
+    Container, Disabled, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys, ProfileName,
     ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
@@ -57,7 +57,7 @@ pub const CPP: Sdk = Sdk {
             unless_role: true,
         }),
         // ProcessCredentialsProvider
-        Step::Process(In::Both),
+        Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
         Step::WebIdentity(WebIdentity {
             empty_counts: false,

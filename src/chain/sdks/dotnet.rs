@@ -3,8 +3,8 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -98,7 +98,7 @@ pub const V3: Sdk = Sdk {
         ROLE,
         PROFILE_WEB_IDENTITY,
         PROFILE_SIGN_ON,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         PROFILE_KEYS,
         KEYS,
         CONTAINER,
@@ -119,7 +119,7 @@ pub const V4: Sdk = Sdk {
         ROLE,
         PROFILE_WEB_IDENTITY,
         PROFILE_SIGN_ON,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         PROFILE_KEYS,
         CONTAINER,
         Step::Imds(Disabled::True),

@@ -4,8 +4,8 @@
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
     Alone, Container, Disabled, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named, NoRegion,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
@@ -131,7 +131,7 @@ pub const V2: Sdk = Sdk {
         Step::ProfileWebIdentity(PROFILE_WEB_IDENTITY),
         SIGN_ON,
         Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::Container(CONTAINER),
         Step::Imds(Disabled::True),
     ],
@@ -159,7 +159,7 @@ pub const V1: Sdk = Sdk {
         KEYS,
         Step::WebIdentity(V1_WEB_IDENTITY),
         PROFILE_KEYS,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],
@@ -187,7 +187,7 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
         PROFILE_KEYS,
         Step::ProfileWebIdentity(ProfileWebIdentity { least_token: 4, ..PROFILE_WEB_IDENTITY }),
         SIGN_ON,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],

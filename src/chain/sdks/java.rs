@@ -2,8 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -81,7 +82,7 @@ pub const V1: Sdk = Sdk {
             region_of_its_own: false,
             fails: Then::LeavesProfile,
         }),
-        Step::Process(In::Credentials),
+        Step::Process(Process::of(In::Credentials)),
         Step::ProfileKeys(ProfileKeys {
             file: In::Credentials,
             empty_counts: false,
@@ -126,8 +127,6 @@ pub const V2: Sdk = Sdk {
     region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
     load_config: None,
     steps: &[
-        // The files are read as the chain is built.
-        Step::FilesMustParse { then: Then::Error, unless_keys: false },
         // SystemSettingsCredentialsProvider
         Step::Keys(Keys {
             id: ID,
@@ -137,6 +136,8 @@ pub const V2: Sdk = Sdk {
             half: Then::Next,
             unless: None,
         }),
+        // The STS client, the profile and IMDS's endpoint are all configured from the files.
+        Step::FilesMustParse { then: Then::OnlyContainer, unless_keys: false },
         // WebIdentityTokenFileCredentialsProvider
         Step::WebIdentity(WebIdentity {
             empty_counts: true,
@@ -173,7 +174,7 @@ pub const V2: Sdk = Sdk {
             region_of_its_own: false,
             fails: Then::LeavesProfile,
         }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::ProfileKeys(ProfileKeys {
             file: In::Both,
             empty_counts: true,

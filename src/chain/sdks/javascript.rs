@@ -3,8 +3,8 @@
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
     Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named, NoRegion,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
@@ -81,9 +81,11 @@ pub const V3: Sdk = Sdk {
             fails: Then::Error,
             crashes: false,
         }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error }),
         Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
+        // fromProcess of credential-provider-process
+        Step::Process(Process { is_link: true, ..Process::of(In::Both) }),
         // fromTokenFile of credential-provider-web-identity
         Step::WebIdentity(WebIdentity {
             empty_counts: false,
@@ -224,7 +226,7 @@ pub const V2: Sdk = Sdk {
         V2_ROLE,
         V2_PROFILE_KEYS,
         V2_CONTAINER,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
         // lib/metadata_service.js
@@ -253,7 +255,7 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
         V2_ROLE,
         V2_PROFILE_KEYS,
         V2_CONTAINER,
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
         Step::Imds(Disabled::Anything),

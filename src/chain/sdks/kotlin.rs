@@ -2,8 +2,8 @@
 //! smithy-kotlin).
 
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -69,7 +69,7 @@ pub const KOTLIN: Sdk = Sdk {
             crashes: false,
         }),
         Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::ProfileKeys(ProfileKeys {
             file: In::Both,
             empty_counts: false,

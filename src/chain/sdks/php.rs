@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -82,10 +82,10 @@ pub const PHP: Sdk = Sdk {
             crashes: false,
         }),
         Step::SignOn(SignOn { file: In::Config, any_of: SIGN_ON, then: Then::Next }),
-        Step::Process(In::Credentials),
+        Step::Process(Process::of(In::Credentials)),
         role(In::Credentials),
         keys(In::Credentials),
-        Step::Process(In::Config),
+        Step::Process(Process::of(In::Config)),
         role(In::Config),
         keys(In::Config),
         // shouldUseEcs: one or the other; EcsCredentialProvider.php

@@ -2,7 +2,7 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys,
+    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
     ProfileName, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
@@ -79,7 +79,7 @@ const STEPS: &[Step] = &[
     // LoginProvider.load
     Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
     // ProcessProvider.load
-    Step::Process(In::Both),
+    Step::Process(Process::of(In::Both)),
     // ConfigProvider.load
     Step::ProfileKeys(ProfileKeys {
         file: In::Config,

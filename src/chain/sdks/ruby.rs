@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS};
@@ -105,7 +105,7 @@ pub const RUBY: Sdk = Sdk {
             other_half: Then::Next,
             unless_role: false,
         }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         // instance_profile_credentials: one or the other; ecs_credentials.rb
         Step::Container(Container {
             relative_first: true,

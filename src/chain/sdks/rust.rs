@@ -1,7 +1,7 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys,
+    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
@@ -69,7 +69,7 @@ pub const RUST: Sdk = Sdk {
         }),
         Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error }),
         Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::ProfileKeys(ProfileKeys {
             file: In::Both,
             empty_counts: true,

@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Role, Sdk, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, Sdk, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -50,7 +50,7 @@ pub const SWIFT: Sdk = Sdk {
             region_of_its_own: false,
             fails: Then::LeavesProfile,
         }),
-        Step::Process(In::Both),
+        Step::Process(Process::of(In::Both)),
         Step::ProfileKeys(ProfileKeys {
             file: In::Both,
             empty_counts: false,
