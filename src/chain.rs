@@ -104,6 +104,12 @@ pub enum Picks {
 }
 
 impl Picks {
+    /// What a profile gives.
+    pub const OF_PROFILE: &[Self] =
+        &[Self::Profile, Self::Process, Self::AssumedRole, Self::ProfileWebIdentity];
+    /// What is no credentials at all.
+    pub const FAILURES: &[Self] = &[Self::Nothing, Self::Error, Self::Crash];
+
     /// The word in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -144,6 +150,13 @@ pub struct FoundSdk {
     pub version: Option<String>,
     /// Where it was found.
     pub place: String,
+}
+
+/// The names of the SDKs whose pick is among these.
+#[must_use]
+pub fn names(answers: &[Answer], picks: &[Picks]) -> Vec<&'static str> {
+    let among = answers.iter().filter(|answer| picks.contains(&answer.picks));
+    among.map(|answer| answer.sdk.rules().name).collect()
 }
 
 /// What an SDK does in a situation.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::chain::{FoundSdk, SdkId};
 use crate::diagnosis::Class;
 use crate::kubernetes::KubernetesUse;
 use crate::net::tls::SYSTEM_ROOTS;
@@ -147,6 +148,10 @@ pub struct Checks {
     /// The region, in place of AWS_REGION
     #[arg(long, value_name = "REGION", env = "IRSA_PROBE_REGION")]
     pub region: Option<String>,
+    /// Fail unless this SDK of the application takes the role: boto, gov2, jv2 or another of those that
+    /// chain lists
+    #[arg(long, value_name = "SDK[@VERSION]", value_parser = sdk, env = "IRSA_PROBE_EXPECT_SDK")]
+    pub expect_sdk: Option<FoundSdk>,
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
@@ -299,10 +304,28 @@ impl Checks {
     pub fn wanted(&self) -> Wanted {
         Wanted {
             region: self.region.clone(),
+            expect_sdk: self.expect_sdk.clone(),
             kubernetes: self.kubernetes,
             dns_server: self.dns_server,
             system_roots: self.system_roots.clone(),
             ..self.identity.wanted()
+        }
+    }
+}
+
+fn sdk(text: &str) -> Result<FoundSdk, String> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let sdk = SdkId::parse(name).ok_or_else(|| {
+        let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
+        format!("one of {}", ids.join(", "))
+    })?;
+    match version {
+        Some("") => Err("a version after the @".to_owned()),
+        version => {
+            Ok(FoundSdk { sdk, version: version.map(str::to_owned), place: "--expect-sdk".to_owned() })
         }
     }
 }
@@ -375,6 +398,8 @@ mod tests {
             &["--mode", "maybe"],
             &["--dns-server", "dns"],
             &["--no-such-flag"],
+            &["--expect-sdk", "cobol"],
+            &["--expect-sdk", "boto@"],
             &["watch", "--wait", "1s"],
             &["watch", "--interval", "1s"],
             &["watch", "--listen", "9440"],

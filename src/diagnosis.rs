@@ -226,7 +226,8 @@ catalogue! {
     }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
-        ShadowedByContainerCredentials, SharedConfigMalformed,
+        ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,
+        FallsToNodeRole, NodeRoleReachable,
     }
 }
 

@@ -11,18 +11,18 @@ use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
 use crate::chain::gather::{gather, pairs};
-use crate::chain::imds::{NodeRole, node_role};
+use crate::chain::imds::{self, NodeRole};
 use crate::chain::situation::Situation;
-use crate::chain::{ask, container};
+use crate::chain::{FoundSdk, ask, container};
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
-    token_file, token_fresh, web_identity,
+    Check, assume_role, caller_identity, credential_sources, node_role, role_arn, sts_endpoint,
+    sts_reachable, token, token_file, token_fresh, web_identity,
 };
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
+use crate::run::{Budget, Ending, Have, Recorder, Verdict, both, need, with};
 use crate::token::{Claims, Token};
 
 /// What the user wants of the checks, beyond what the pod says.
@@ -40,6 +40,8 @@ pub struct Wanted {
     pub expect_audience: Option<String>,
     /// The pod's API token.
     pub api_token_file: PathBuf,
+    /// The SDK that the application has.
+    pub expect_sdk: Option<FoundSdk>,
     /// When the pod's service account is read from the Kubernetes API.
     pub kubernetes: KubernetesUse,
     /// A name server, in place of those in `/etc/resolv.conf`.
@@ -103,7 +105,9 @@ pub async fn check(
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
     // Needs no network, so it is known even when the run is ended in the middle of that.
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    let situation = gather(pod, budget.until()).await;
+    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
+    let _ = run.record(Check::CredentialSources, Ok(sources));
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
@@ -153,13 +157,24 @@ pub async fn check(
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
+
+    let failure = run.steps().iter().find_map(|step| match &step.ending {
+        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
+        _ => None,
+    });
+    if let Some(failure) = failure {
+        let hidden = node_role::observe(pod, situation, failure).await;
+        run.add_warnings(Check::CredentialSources, hidden);
+    }
 }
 
 /// Runs the checks that need no STS.
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
     let token = local(pod, wanted, budget, run, facts).await.token;
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    let situation = gather(pod, budget.until()).await;
+    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
+    let _ = run.record(Check::CredentialSources, Ok(sources));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 }
@@ -199,7 +214,7 @@ pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, No
         ask::ask(pod, wanted, budget, &run, &mut situation).await;
     }
     container::ask(pod, &mut situation).await;
-    (situation, node_role(pod).await)
+    (situation, imds::node_role(pod).await)
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.

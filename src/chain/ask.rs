@@ -27,8 +27,7 @@ const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Fills in what STS says.
 pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, situation: &mut Situation) {
-    let own = (situation.variable("AWS_ROLE_ARN"), situation.variable("AWS_WEB_IDENTITY_TOKEN_FILE"));
-    let own = own.0.zip(own.1).map(|(role, file)| (role.to_owned(), file.to_owned()));
+    let own = situation.own_pair();
     for pair in pairs(situation) {
         let known = found(run).filter(|_| own.as_ref() == Some(&pair));
         let trade = match (known, situation.token(&pair.1)) {

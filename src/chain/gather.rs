@@ -93,7 +93,7 @@ fn token_files(situation: &Situation) -> BTreeSet<String> {
 /// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
 #[must_use]
 pub fn pairs(situation: &Situation) -> Vec<Pair> {
-    let of_pod = (situation.variable("AWS_ROLE_ARN"), situation.variable("AWS_WEB_IDENTITY_TOKEN_FILE"));
+    let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));
     let mut pairs: Vec<Pair> = Vec::new();
     let mut add = |role: Option<&str>, file: Option<&str>| {
         if let (Some(role), Some(file)) = (role, file) {

@@ -55,6 +55,9 @@ const SECRET: [&str; 9] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
 
+/// The length of a token such as the kubelet projects, in bytes, about.
+const LIKELY_TOKEN: usize = 1200;
+
 /// Where a shared file may lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -184,6 +187,32 @@ impl Situation {
     pub fn token(&self, path: &str) -> TokenFile {
         let missing = || TokenFile::Unreadable("it does not exist".to_owned());
         self.tokens.get(path).cloned().unwrap_or_else(missing)
+    }
+
+    /// The same, if the pod's role worked, and a region were set where none is: what is left then is what
+    /// comes before the role.
+    #[must_use]
+    pub fn with_working_role(&self) -> Self {
+        let mut working = self.clone();
+        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        if regions.iter().all(|name| working.filled(name).is_none()) {
+            for name in regions {
+                working.set(name, "us-east-1");
+            }
+        }
+        if let Some((role, file)) = self.own_pair() {
+            let readable = TokenFile::Readable { length: LIKELY_TOKEN, line_break: false };
+            working.tokens.insert(file.clone(), readable);
+            working.trades.insert((role, file), Trade::Given);
+        }
+        working
+    }
+
+    /// The role and the token file that the pod's variables name, if both are there.
+    #[must_use]
+    pub fn own_pair(&self) -> Option<(String, String)> {
+        let role = self.filled("AWS_ROLE_ARN")?;
+        Some((role.to_owned(), self.filled("AWS_WEB_IDENTITY_TOKEN_FILE")?.to_owned()))
     }
 
     /// Whether an endpoint for STS is set in place of the region's own.

@@ -110,7 +110,7 @@ const STEPS: &[Step] = &[
 /// botocore and boto3.
 pub const BOTO: Sdk = Sdk {
     id: SdkId::Boto,
-    name: "boto3, botocore",
+    name: "Python (boto3)",
     version: "botocore 1.44.5",
     was_run: true,
     source: "boto/botocore: botocore/credentials.py, create_credential_resolver",
