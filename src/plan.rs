@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
-use crate::chain::gather::{gather, pairs};
+use crate::chain::gather::gather;
 use crate::chain::imds::{self, NodeRole};
 use crate::chain::situation::Situation;
 use crate::chain::{FoundSdk, ask, container};
@@ -209,10 +209,10 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
     let mut situation = gather(pod, budget.until()).await;
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
-    if !pairs(&situation).is_empty() {
+    if situation.own_pair().is_some() {
         check(pod, wanted, None, budget, &mut run, &mut facts).await;
-        ask::ask(pod, wanted, budget, &run, &mut situation).await;
     }
+    ask::ask(pod, wanted, budget, &run, &mut situation).await;
     container::ask(pod, &mut situation).await;
     (situation, imds::node_role(pod).await)
 }

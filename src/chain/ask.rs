@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::gather::{Pair, pairs};
+use super::gather::{Pair, has_roles, pairs};
 use super::situation::{Situation, TokenFile, Trade};
 use crate::aws::profile::Profiles;
 use crate::aws::sts::{CallFault, Link, Sts};
@@ -37,6 +37,11 @@ pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, sit
             (None, TokenFile::Readable { .. }) => trade(pod, wanted, budget, &pair).await,
         };
         situation.trades.insert(pair, trade);
+    }
+    // Whether a role can be assumed with keys is not tried, but STS has to be there for it.
+    if situation.trades.is_empty() && has_roles(situation) {
+        let reached = Box::pin(reach(pod, wanted, budget)).await;
+        situation.sts_unreachable = reached.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
     }
 }
 

@@ -81,6 +81,12 @@ fn profiles(situation: &Situation) -> Vec<Sections> {
     parsed.filter_map(Result::ok).collect()
 }
 
+/// Whether some profile has a role.
+#[must_use]
+pub fn has_roles(situation: &Situation) -> bool {
+    profiles(situation).iter().flat_map(Sections::values).any(|section| section.contains_key("role_arn"))
+}
+
 fn token_files(situation: &Situation) -> BTreeSet<String> {
     let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);

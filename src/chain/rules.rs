@@ -235,10 +235,12 @@ pub struct Keys {
 /// The web identity that the variables name.
 #[derive(Debug, Clone, Copy)]
 pub struct WebIdentity {
-    /// Whether a variable that is set to nothing counts as set.
-    pub empty_counts: bool,
+    /// What a variable is that is set to nothing.
+    pub empty: Empty,
     /// The file whose profile gives what no variable says.
     pub filled_from: Option<In>,
+    /// Which profile that is, if it is another than the one in use.
+    pub filled_by: Option<ProfileName>,
     /// A token file without a role.
     pub without_role: Then,
     /// A role without a token file.
@@ -249,6 +251,17 @@ pub struct WebIdentity {
     pub least_role: usize,
     /// STS refuses or cannot be reached, or the token cannot be read.
     pub fails: Then,
+}
+
+/// What a variable is that is set to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// Not set.
+    Unset,
+    /// Not set, and yet it hides what the profile says.
+    Hides,
+    /// Set.
+    Set,
 }
 
 /// A web identity in a profile.
@@ -295,10 +308,21 @@ pub struct Role {
     pub minds_disabled: bool,
     /// A profile that wants a one-time password.
     pub mfa: Option<Then>,
-    /// Whether STS is called without any region of the chain's.
-    pub region_of_its_own: bool,
+    /// Which region STS is called in.
+    pub region: RoleRegion,
     /// STS refuses, or cannot be reached.
     pub fails: Then,
+}
+
+/// Which region STS is called in to assume a profile's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleRegion {
+    /// That for the web identity.
+    AsForWebIdentity,
+    /// The same, and there must be one.
+    Must,
+    /// One of its own, if there is none.
+    OfItsOwn,
 }
 
 /// A role without a source.

@@ -139,6 +139,8 @@ pub struct Situation {
     pub files: BTreeMap<Place, Content>,
     /// The token files by the path that names them.
     pub tokens: BTreeMap<String, TokenFile>,
+    /// Why STS cannot be reached, if it was tried in vain.
+    pub sts_unreachable: Option<String>,
     /// What STS says, by role and token file.
     pub trades: BTreeMap<(String, String), Trade>,
     /// The endpoint for container credentials that the relative variable names.
@@ -176,10 +178,11 @@ impl Situation {
     /// Why STS cannot be asked at all, if that is known.
     #[must_use]
     pub fn sts_unreachable(&self) -> Option<&str> {
-        self.trades.values().find_map(|trade| match trade {
+        let of_trade = self.trades.values().find_map(|trade| match trade {
             Trade::Unreachable(why) => Some(why.as_str()),
             _ => None,
-        })
+        });
+        of_trade.or(self.sts_unreachable.as_deref())
     }
 
     /// A token file.

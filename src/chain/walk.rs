@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::Picks;
 use super::ini::{Kind, Malformed, Section, Sections};
 use super::rules::{
-    Alone, Container, Disabled, FileRule, GoProfile, Hosts, In, Join, Keys, LineBreak, Named, NoRegion,
-    Process, ProfileKeys, ProfileWebIdentity, Role, Sdk, SignOn, Step, Then, WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, GoProfile, Hosts, In, Join, Keys, LineBreak, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Role, RoleRegion, Sdk, SignOn, Step,
+    Then, WebIdentity,
 };
 use super::situation::{Container as Endpoint, Place, Reply, Situation, TokenFile, Trade};
 use crate::shown::shown;
@@ -118,17 +119,15 @@ impl<'a> View<'a> {
         let config = read(Kind::Config, config_at);
         let credentials = read(Kind::Credentials, credentials_at);
         let has_config = config_at.is_some_and(|at| situation.files.contains_key(&at));
-        // One file that cannot be parsed spoils both, where it is not an error.
-        let both = match (&config, &credentials) {
-            (Ok(config), Ok(credentials)) if has_config || !sdk.profiles_need_config => {
-                joined(sdk.join, config, credentials)
-            }
-            _ => Sections::new(),
+        let empty = Sections::new();
+        let both = if has_config || !sdk.profiles_need_config {
+            let (config, credentials) =
+                (config.as_ref().unwrap_or(&empty), credentials.as_ref().unwrap_or(&empty));
+            joined(sdk.join, config, credentials)
+        } else {
+            Sections::new()
         };
-        let selected = sdk.profile.variables.iter().find_map(|name| {
-            if sdk.profile.empty_counts { situation.variable(name) } else { situation.filled(name) }
-        });
-        let profile = selected.unwrap_or("default").to_owned();
+        let profile = selected(&sdk.profile, situation).to_owned();
         Self { sdk, situation, profile, credentials, config, has_config, both }
     }
 
@@ -308,18 +307,18 @@ impl<'a> View<'a> {
     }
 
     fn web_identity(&self, rule: &WebIdentity) -> Found {
-        let variable = |name: &str| {
-            let value = self.situation.variable(name);
-            value.filter(|value| rule.empty_counts || !value.is_empty())
-        };
+        let profile = rule
+            .filled_by
+            .as_ref()
+            .map_or_else(|| self.profile.clone(), |name| selected(name, self.situation).to_owned());
         let setting = |name: &str| {
-            let section = rule.filled_from.and_then(|file| self.selected(file));
+            let section = rule.filled_from.and_then(|file| self.section(file, &profile));
             section.and_then(|section| filled(section, name))
         };
-        // A variable that is set to nothing hides the profile's setting.
-        let of = |name: &str, key: &str| match self.situation.variable(name) {
-            Some("") if rule.filled_from.is_some() => None,
-            _ => variable(name).map(|value| (value, true)).or_else(|| Some((setting(key)?, false))),
+        let of = |name: &str, key: &str| match (self.situation.variable(name), rule.empty) {
+            (Some(""), Empty::Hides) => None,
+            (Some(""), Empty::Unset) | (None, _) => Some((setting(key)?, false)),
+            (Some(value), _) => Some((value, true)),
         };
         let token_file = of(TOKEN_FILE, "web_identity_token_file");
         let role = of(ROLE_ARN, "role_arn");
@@ -378,25 +377,29 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether STS can be called, as far as the region goes.
-    fn region(&self) -> Result<(), String> {
+    fn has_region(&self) -> bool {
         let rule = &self.sdk.region;
         let named = rule.variables.iter().any(|name| self.situation.filled(name).is_some());
         let in_file =
             rule.file.and_then(|file| self.selected(file)).and_then(|section| filled(section, "region"));
-        if named || in_file.is_some() {
+        named || in_file.is_some()
+    }
+
+    /// Whether STS can be called, as far as the region goes.
+    fn region(&self) -> Result<(), String> {
+        if self.has_region() {
             return Ok(());
         }
         let endpoint = self.situation.has_sts_endpoint();
         let regional = self.situation.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
-        let fails = match rule.missing {
+        let fails = match self.sdk.region.missing {
             NoRegion::Fine => false,
             NoRegion::Fails => true,
             NoRegion::FailsWithoutEndpoint => !endpoint,
             NoRegion::FailsWithEndpoint => endpoint || regional,
             NoRegion::AsksImds => !endpoint && self.is_disabled(Disabled::True),
         };
-        if fails { Err("no region is set that it reads".to_owned()) } else { Ok(()) }
+        if fails { Err(NO_REGION.to_owned()) } else { Ok(()) }
     }
 
     fn assumes_later(&self, role: &Role) -> bool {
@@ -445,8 +448,11 @@ impl<'a> View<'a> {
 
     /// Whether a signed call to STS can be made. Whether it succeeds is not known.
     fn assumes(&self, role: &Role) -> Result<(), String> {
-        if !role.region_of_its_own {
-            self.region()?;
+        match role.region {
+            RoleRegion::OfItsOwn => {}
+            RoleRegion::AsForWebIdentity => self.region()?,
+            RoleRegion::Must if self.has_region() => {}
+            RoleRegion::Must => return Err(NO_REGION.to_owned()),
         }
         self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
     }
@@ -565,6 +571,10 @@ impl<'a> View<'a> {
         let words = self.profile_words(&self.profile);
         match (filled(section, "role_arn"), filled(section, "web_identity_token_file")) {
             (Some(_), Some(_)) if rule.crashes => {
+                let gets_there = self.config.is_ok() && self.credentials.is_ok() && self.region().is_ok();
+                if !gets_there {
+                    return Found::Nothing;
+                }
                 Then::Crash.after(format!("There is a web identity in {words}"))
             }
             (Some(role), Some(file)) => match self.trade(role, file, rule.least_token, 0, false) {
@@ -681,6 +691,8 @@ impl<'a> View<'a> {
     }
 }
 
+const NO_REGION: &str = "no region is set that it reads";
+
 /// The most source profiles that are followed.
 const LONGEST_CHAIN: usize = 64;
 
@@ -715,6 +727,14 @@ fn replied(rule: &Container, variable: &str, endpoint: &Endpoint, with_token: bo
             rule.fails.after(format!("The endpoint in {variable} does not answer: {why}"))
         }
     }
+}
+
+/// The profile that the variables select.
+fn selected<'a>(name: &ProfileName, situation: &'a Situation) -> &'a str {
+    let selected = name.variables.iter().find_map(|variable| {
+        if name.empty_counts { situation.variable(variable) } else { situation.filled(variable) }
+    });
+    selected.unwrap_or("default")
 }
 
 /// A setting that is not empty.

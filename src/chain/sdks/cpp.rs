@@ -1,15 +1,15 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Dialect, Names};
 use super::super::rules::{
-    Container, Disabled, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 
-/// `AWSProfileConfigLoaderBase.cpp`: lenient.
-const DIALECT: Dialect = Dialect { faults: Faults::None, credentials: Names::AsWritten, ..SPECIFIED };
+/// The profile provider of aws-c-sdkutils.
+const DIALECT: Dialect = Dialect { credentials: Names::AsWritten, ..SPECIFIED };
 
 /// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
 /// only `AWS_PROFILE` selects one, was seen when it was run.
@@ -19,7 +19,7 @@ pub const CPP: Sdk = Sdk {
     version: "1.11.900",
     was_run: true,
     source: "aws/aws-sdk-cpp: src/aws-cpp-sdk-core/source/auth/AWSCredentialsProviderChain.cpp",
-    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
     credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
     config: Some(FileRule { tilde: false, ..CONFIG }),
     dialect: DIALECT,
@@ -60,8 +60,12 @@ pub const CPP: Sdk = Sdk {
         Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
         Step::WebIdentity(WebIdentity {
-            empty_counts: false,
+            empty: Empty::Unset,
             filled_from: Some(In::Both),
+            filled_by: Some(ProfileName {
+                variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
+                empty_counts: false,
+            }),
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,

@@ -3,8 +3,9 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -21,8 +22,9 @@ const KEYS: Step = Step::Keys(Keys {
 /// `AssumeRoleWithWebIdentityCredentials.FromEnvironmentVariables`: its constructor takes neither null nor
 /// nothing; the call is made when the credentials are used.
 const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
-    empty_counts: false,
+    empty: Empty::Unset,
     filled_from: None,
+    filled_by: None,
     without_role: Then::Next,
     without_token: Then::Next,
     least_token: 0,
@@ -44,7 +46,7 @@ const ROLE: Step = Step::Role(Role {
     named_empty: Then::Error,
     minds_disabled: true,
     mfa: Some(Then::Error),
-    region_of_its_own: false,
+    region: RoleRegion::AsForWebIdentity,
     fails: Then::Error,
 });
 const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {

@@ -3,9 +3,9 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
+    Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
@@ -36,8 +36,9 @@ const KEYS: Step = Step::Keys(Keys {
 });
 /// `assumeWebIdentity`.
 const WEB_IDENTITY: WebIdentity = WebIdentity {
-    empty_counts: false,
+    empty: Empty::Unset,
     filled_from: None,
+    filled_by: None,
     without_role: Then::Error,
     without_token: Then::Next,
     least_token: 0,
@@ -61,7 +62,7 @@ const ROLE: Role = Role {
     named_empty: Then::Error,
     minds_disabled: true,
     mfa: Some(Then::Error),
-    region_of_its_own: false,
+    region: RoleRegion::AsForWebIdentity,
     fails: Then::Error,
 };
 const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {

@@ -2,9 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -56,8 +56,9 @@ pub const V1: Sdk = Sdk {
         }),
         // WebIdentityTokenCredentialsProvider; a role without a token ends in a StackOverflowError
         Step::WebIdentity(WebIdentity {
-            empty_counts: true,
+            empty: Empty::Set,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Error,
             least_token: 0,
@@ -79,7 +80,7 @@ pub const V1: Sdk = Sdk {
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::LeavesProfile,
         }),
         Step::Process(Process::of(In::Credentials)),
@@ -140,8 +141,9 @@ pub const V2: Sdk = Sdk {
         Step::FilesMustParse { then: Then::OnlyContainer, unless_keys: false },
         // WebIdentityTokenFileCredentialsProvider
         Step::WebIdentity(WebIdentity {
-            empty_counts: true,
+            empty: Empty::Set,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
@@ -171,7 +173,7 @@ pub const V2: Sdk = Sdk {
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::LeavesProfile,
         }),
         Step::Process(Process::of(In::Both)),

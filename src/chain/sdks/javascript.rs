@@ -2,9 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
+    Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
@@ -63,7 +63,7 @@ pub const V3: Sdk = Sdk {
             named_empty: Then::LeavesProfile,
             minds_disabled: false,
             mfa: Some(Then::Error),
-            region_of_its_own: true,
+            region: RoleRegion::OfItsOwn,
             fails: Then::Error,
         }),
         // resolveProfileData: the order of the kinds
@@ -88,8 +88,9 @@ pub const V3: Sdk = Sdk {
         Step::Process(Process { is_link: true, ..Process::of(In::Both) }),
         // fromTokenFile of credential-provider-web-identity
         Step::WebIdentity(WebIdentity {
-            empty_counts: false,
+            empty: Empty::Unset,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
@@ -157,7 +158,7 @@ const V2_ROLE: Step = Step::Role(Role {
     named_empty: Then::LeavesProfile,
     minds_disabled: true,
     mfa: None,
-    region_of_its_own: true,
+    region: RoleRegion::OfItsOwn,
     fails: Then::LeavesProfile,
 });
 const V2_PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
@@ -184,8 +185,9 @@ const V2_CONTAINER: Step = Step::Container(Container {
 });
 /// `TokenFileWebIdentityCredentials.load`: the variables, or else the profile.
 const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
-    empty_counts: false,
+    empty: Empty::Unset,
     filled_from: None,
+    filled_by: None,
     without_role: Then::Next,
     without_token: Then::Next,
     least_token: 0,

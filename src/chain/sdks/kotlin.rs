@@ -2,8 +2,9 @@
 //! smithy-kotlin).
 
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -35,14 +36,17 @@ pub const KOTLIN: Sdk = Sdk {
         }),
         // StsWebIdentityProvider
         Step::WebIdentity(WebIdentity {
-            empty_counts: false,
+            empty: Empty::Unset,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
             least_role: 1,
             fails: Then::Next,
         }),
+        // loadAwsSharedConfig
+        Step::FilesMustParse { then: Then::LeavesProfile, unless_keys: false },
         // ProfileCredentialsProvider; ProfileChain.kt: the order of the kinds
         Step::Role(Role {
             file: In::Both,
@@ -58,7 +62,7 @@ pub const KOTLIN: Sdk = Sdk {
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::LeavesProfile,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {

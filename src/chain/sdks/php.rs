@@ -2,8 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -24,7 +25,7 @@ const fn role(file: In) -> Step {
         named_empty: Then::LeavesProfile,
         minds_disabled: true,
         mfa: None,
-        region_of_its_own: true,
+        region: RoleRegion::OfItsOwn,
         fails: Then::LeavesProfile,
     })
 }
@@ -66,8 +67,9 @@ pub const PHP: Sdk = Sdk {
         }),
         // assumeRoleWithWebIdentityCredentialProvider: the variables, or else the profile
         Step::WebIdentity(WebIdentity {
-            empty_counts: false,
+            empty: Empty::Unset,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,

@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Faults, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -53,13 +53,14 @@ const STEPS: &[Step] = &[
         named_empty: Then::Error,
         minds_disabled: true,
         mfa: Some(Then::Error),
-        region_of_its_own: false,
+        region: RoleRegion::Must,
         fails: Then::Error,
     }),
     // AssumeRoleWithWebIdentityProvider.load; the token's and the role's least lengths are the STS model's.
     Step::WebIdentity(WebIdentity {
-        empty_counts: false,
+        empty: Empty::Hides,
         filled_from: Some(In::Both),
+        filled_by: None,
         without_role: Then::Error,
         without_token: Then::Next,
         least_token: 4,

@@ -2,8 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Indented, Names};
 use super::super::rules::{
-    Alone, Container, Disabled, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS};
@@ -51,8 +52,9 @@ pub const RUBY: Sdk = Sdk {
         }),
         // assume_role_web_identity_credentials: the variables, or else the config file's profile
         Step::WebIdentity(WebIdentity {
-            empty_counts: true,
+            empty: Empty::Set,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
@@ -87,7 +89,7 @@ pub const RUBY: Sdk = Sdk {
             named_empty: Then::Error,
             minds_disabled: false,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::Error,
         }),
         // shared_credentials: the credentials file, or else the config file

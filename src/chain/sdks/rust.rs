@@ -1,8 +1,9 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
 use super::super::rules::{
-    Alone, Container, Disabled, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SIGN_ON, SPECIFIED};
@@ -56,7 +57,7 @@ pub const RUST: Sdk = Sdk {
             named_empty: Then::Error,
             minds_disabled: true,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::Error,
         }),
         // repr.rs, base_provider: the order of the kinds
@@ -79,8 +80,9 @@ pub const RUST: Sdk = Sdk {
         }),
         // web_identity_token.rs: variables that are set to nothing are set
         Step::WebIdentity(WebIdentity {
-            empty_counts: true,
+            empty: Empty::Set,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,

@@ -2,8 +2,9 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, Sdk, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, Sources, Step, Then, Token,
+    WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -47,7 +48,7 @@ pub const SWIFT: Sdk = Sdk {
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
             mfa: None,
-            region_of_its_own: false,
+            region: RoleRegion::AsForWebIdentity,
             fails: Then::LeavesProfile,
         }),
         Step::Process(Process::of(In::Both)),
@@ -60,8 +61,9 @@ pub const SWIFT: Sdk = Sdk {
         }),
         // STSWebIdentityAWSCredentialIdentityResolver: the variables, and then the profile
         Step::WebIdentity(WebIdentity {
-            empty_counts: false,
+            empty: Empty::Unset,
             filled_from: None,
+            filled_by: None,
             without_role: Then::Next,
             without_token: Then::Next,
             least_token: 0,
