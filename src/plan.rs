@@ -92,7 +92,7 @@ struct Local {
 }
 
 /// Runs every check once, within the budget. Whom STS took the pod for is not asked again while the
-/// session is that of the identity that is `known`.
+/// session is that of the identity that is `known`. After a failure also IMDS may be asked.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
@@ -101,6 +101,26 @@ pub async fn check(
     run: &mut Recorder,
     facts: &mut Facts,
 ) {
+    let situation = checks(pod, wanted, known, budget, run, facts).await;
+    let failure = run.steps().iter().find_map(|step| match &step.ending {
+        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
+        _ => None,
+    });
+    if let Some(failure) = failure {
+        let hidden = node_role::observe(pod, situation, failure).await;
+        run.add_warnings(Check::CredentialSources, hidden);
+    }
+}
+
+/// Runs every check once, and hands on what the SDKs find.
+async fn checks(
+    pod: &Pod,
+    wanted: &Wanted,
+    known: Option<&Identity>,
+    budget: Budget,
+    run: &mut Recorder,
+    facts: &mut Facts,
+) -> Situation {
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
@@ -157,15 +177,7 @@ pub async fn check(
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
-
-    let failure = run.steps().iter().find_map(|step| match &step.ending {
-        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
-        _ => None,
-    });
-    if let Some(failure) = failure {
-        let hidden = node_role::observe(pod, situation, failure).await;
-        run.add_warnings(Check::CredentialSources, hidden);
-    }
+    situation
 }
 
 /// Runs the checks that need no STS.
@@ -207,11 +219,8 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 /// What each SDK finds when it looks for credentials in this pod, and what IMDS says. This asks STS
 /// what the SDKs would ask it, the container credentials endpoint, and IMDS.
 pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
-    let mut situation = gather(pod, budget.until()).await;
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
-    if situation.own_pair().is_some() {
-        check(pod, wanted, None, budget, &mut run, &mut facts).await;
-    }
+    let mut situation = checks(pod, wanted, None, budget, &mut run, &mut facts).await;
     ask::ask(pod, wanted, budget, &run, &mut situation).await;
     container::ask(pod, &mut situation).await;
     (situation, imds::node_role(pod).await)

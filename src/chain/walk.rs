@@ -414,7 +414,7 @@ impl<'a> View<'a> {
         }
         let has_role = section.contains_key("role_arn");
         let sourced = section.contains_key("source_profile") || section.contains_key("credential_source");
-        if !has_role && !(role.without_role && sourced) {
+        if !(has_role || role.without_role && sourced) {
             return Found::Nothing;
         }
         let words = self.profile_words(&self.profile);
@@ -434,8 +434,8 @@ impl<'a> View<'a> {
             return then.after(format!("A one-time password is wanted for the role in {words}"));
         }
         if !has_role {
-            let (picks, why) = base;
-            return Found::Takes(picks, why);
+            let (picks, base) = base;
+            return Found::Takes(picks, format!("A source without a role is in {words}: it takes {base}."));
         }
         match self.assumes(role) {
             Ok(()) => Found::Takes(
