@@ -308,11 +308,11 @@ impl Entry for FallsToNodeRole {
                 let verb = if self.takes.len() == 1 { "hides" } else { "hide" };
                 let stops = match self.stops.as_slice() {
                     [] => String::new(),
-                    stops => format!(" Only {} would show it, by an error.", listed(stops)),
+                    stops => format!(" {} would stop with an error instead.", listed_first(stops)),
                 };
                 format!(
-                    "The role does not work, and the application may not say so: {} {verb} that and go on with \
-                     the node's role{node}.{stops}",
+                    "The role does not work, and the application may not say so: {} {verb} that behind the \
+                     node's role{node}.{stops}",
                     listed(&self.takes)
                 )
             }

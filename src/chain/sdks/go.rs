@@ -198,7 +198,7 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
 /// Version 1, the deprecated `session.New`: `defaults.CredProviders`, which know no web identity.
 pub const V1_OLD: Sdk = Sdk {
     id: SdkId::GoV1Old,
-    name: "Go v1, deprecated session.New",
+    name: "Go v1 by session.New",
     source: "aws/aws-sdk-go: aws/defaults/defaults.go, CredProviders; aws/session/session.go, New",
     dialect: Dialect { credentials: Names::AsWritten, ..V1_DIALECT },
     steps: &[
