@@ -26,6 +26,10 @@ use tokio::time::Instant;
 /// The 34 situations in which the real SDKs were run, with what each picked.
 const MATRIX: &str = include_str!("recorded/sdk-matrix.json");
 
+/// More of them, each with one condition, in a pod with a web identity and in one without: what 13 SDKs
+/// picked when the conformance run asked them.
+const SINGLES: &str = include_str!("recorded/sdk-singles.json");
+
 /// The region that is set unless a situation says otherwise.
 const REGION: &str = "eu-west-1";
 const STS_WORKS: &str = "http://127.0.0.1:18999/sts";
@@ -131,6 +135,9 @@ async fn every_sdk_picks_what_it_really_picked() {
     let (compared, differ) = differences(MATRIX).await;
     assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
     assert_eq!(compared, 34 * 13);
+    let (compared, differ) = differences(SINGLES).await;
+    assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
+    assert_eq!(compared, 144 * 13);
 }
 
 /// More situations, in the form of the recorded ones, from the conformance run.

@@ -77,3 +77,42 @@ const LOOPBACK_ECS_EKS: Hosts =
 const LOOPBACK_NAME_ECS_EKS: Hosts = Hosts { localhost: true, ..LOOPBACK_ECS_EKS };
 
 const SIGN_ON: &[&str] = &["sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name"];
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use crate::chain::SdkId;
+    use crate::chain::rules::Step;
+    use crate::chain::situation::VARIABLES;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_variable_that_a_rule_names_is_read() {
+        for id in SdkId::ALL {
+            let sdk = of(*id);
+            assert_eq!(sdk.id, *id);
+            let mut names: Vec<&str> = [sdk.profile.variables, sdk.region.variables].concat();
+            names.extend([sdk.credentials, sdk.config].iter().filter_map(|rule| rule.as_ref()?.variable));
+            for step in sdk.steps {
+                match step {
+                    Step::Keys(keys) => {
+                        names.extend(keys.id.iter().chain(keys.secret).chain(keys.unless.as_ref()))
+                    }
+                    Step::ProfileMustExist { variables, .. } => names.extend(*variables),
+                    Step::WebIdentity(rule) => {
+                        names.extend(rule.filled_by.iter().flat_map(|name| name.variables))
+                    }
+                    _ => {}
+                }
+            }
+            assert!(names.iter().all(|name| VARIABLES.contains(name)), "{}: {names:?}", id.as_str());
+        }
+    }
+
+    #[test]
+    fn sdks_are_told_apart_and_cite_their_source() {
+        let names: BTreeSet<&str> = SdkId::ALL.iter().map(|id| of(*id).name).collect();
+        assert_eq!(names.len(), SdkId::ALL.len());
+        assert!(SdkId::ALL.iter().all(|id| of(*id).source.contains('/') && !of(*id).version.is_empty()));
+    }
+}
