@@ -222,7 +222,7 @@ pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, No
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
     let mut situation = checks(pod, wanted, None, budget, &mut run, &mut facts).await;
     ask::ask(pod, wanted, budget, &run, &mut situation).await;
-    container::ask(pod, &mut situation).await;
+    container::ask(pod, wanted, &mut situation).await;
     (situation, imds::node_role(pod).await)
 }
 

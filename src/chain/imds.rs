@@ -11,7 +11,8 @@ use hyper::{Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::net::endpoint::Endpoint;
-use crate::net::http::Plain;
+use crate::net::http::Call;
+use crate::net::tls::Trust;
 use crate::pod::Pod;
 
 /// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
@@ -69,9 +70,11 @@ async fn ask(pod: &Pod, url: &str, until: Instant) -> NodeRole {
     if endpoint.tls {
         return NodeRole::Unreachable("it is not asked over TLS".to_owned());
     }
+    let trust = Trust::nobody();
     let call = |method, path, header| {
-        let call = Plain { endpoint: &endpoint, method, path, headers: vec![header], longest: LONGEST_REPLY };
-        call.send(pod, until)
+        let (endpoint, trust, headers) = (&endpoint, &trust, vec![header]);
+        Call { endpoint, dns_server: None, trust, method, path, headers, longest: LONGEST_REPLY }
+            .send(pod, until)
     };
     let seconds = (TOKEN_SECONDS, HeaderValue::from_static("60"));
     let token = match call(Method::PUT, TOKEN_PATH, seconds).await {

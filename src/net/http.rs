@@ -1,5 +1,7 @@
-//! One request over a connection that ends with it; also to a server of the node, without TLS.
+//! One request over a connection that ends with it; also one without a body to a server that the pod's
+//! variables name.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -57,11 +59,14 @@ pub async fn exchange(
     }
 }
 
-/// A request to a server of the node, which is neither encrypted nor sent through a proxy.
-#[derive(Debug)]
-pub struct Plain<'a> {
+/// A request without a body, which is sent through no proxy.
+pub struct Call<'a> {
     /// The server.
     pub endpoint: &'a Endpoint,
+    /// A name server, in place of the pod's.
+    pub dns_server: Option<SocketAddr>,
+    /// Whom to trust, if it speaks TLS.
+    pub trust: &'a Trust,
     /// The method.
     pub method: Method,
     /// The path and query.
@@ -72,15 +77,14 @@ pub struct Plain<'a> {
     pub longest: usize,
 }
 
-impl Plain<'_> {
+impl Call<'_> {
     /// Sends it, by `until` at the latest.
     ///
     /// # Errors
     /// Why there is no answer, in words that follow the server's name.
     pub async fn send(self, pod: &Pod, until: Instant) -> Result<Answer, String> {
-        let resolver = Resolver::of(pod, None, until).await;
-        let trust = Trust::nobody();
-        let route = Route { endpoint: self.endpoint, proxy: None, trust: &trust, resolver: &resolver };
+        let resolver = Resolver::of(pod, self.dns_server, until).await;
+        let route = Route { endpoint: self.endpoint, proxy: None, trust: self.trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
         let opened = Box::pin(connect::open(pod, &route, budget)).await;
         let stream = opened.map_err(|fault| in_words(&fault))?.stream;
@@ -104,8 +108,9 @@ fn in_words(fault: &ConnectFault) -> String {
         ConnectFault::Lookup { .. } => "its name is not resolved".to_owned(),
         ConnectFault::Tcp { fault: TcpFault::Refused, .. } => "the connection is refused".to_owned(),
         ConnectFault::Tcp { fault: TcpFault::NoRoute(words) | TcpFault::Lost(words), .. } => words.clone(),
-        ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. }
-        | ConnectFault::Proxy(_)
-        | ConnectFault::Tls { .. } => "it does not answer".to_owned(),
+        ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. } | ConnectFault::Proxy(_) => {
+            "it does not answer".to_owned()
+        }
+        ConnectFault::Tls { .. } => "TLS with it fails".to_owned(),
     }
 }
