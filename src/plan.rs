@@ -91,29 +91,9 @@ struct Local {
     token: Have<Token>,
 }
 
-/// Runs every check once, within the budget. Whom STS took the pod for is not asked again while the
-/// session is that of the identity that is `known`. After a failure also IMDS may be asked.
+/// Runs every check once, within the budget, and hands on what the SDKs find. Whom STS took the pod for is
+/// not asked again while the session is that of the identity that is `known`.
 pub async fn check(
-    pod: &Pod,
-    wanted: &Wanted,
-    known: Option<&Identity>,
-    budget: Budget,
-    run: &mut Recorder,
-    facts: &mut Facts,
-) {
-    let situation = checks(pod, wanted, known, budget, run, facts).await;
-    let failure = run.steps().iter().find_map(|step| match &step.ending {
-        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
-        _ => None,
-    });
-    if let Some(failure) = failure {
-        let hidden = node_role::observe(pod, situation, failure).await;
-        run.add_warnings(Check::CredentialSources, hidden);
-    }
-}
-
-/// Runs every check once, and hands on what the SDKs find.
-async fn checks(
     pod: &Pod,
     wanted: &Wanted,
     known: Option<&Identity>,
@@ -180,6 +160,19 @@ async fn checks(
     situation
 }
 
+/// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
+/// only if there is a failure, and some SDK that hides it.
+pub async fn hidden(pod: &Pod, situation: Situation, run: &mut Recorder) {
+    let failure = run.steps().iter().find_map(|step| match &step.ending {
+        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
+        _ => None,
+    });
+    if let Some(failure) = failure {
+        let hidden = node_role::observe(pod, situation, failure).await;
+        run.add_warnings(Check::CredentialSources, hidden);
+    }
+}
+
 /// Runs the checks that need no STS.
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
@@ -220,7 +213,7 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 /// what the SDKs would ask it, the container credentials endpoint, and IMDS.
 pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
-    let mut situation = checks(pod, wanted, None, budget, &mut run, &mut facts).await;
+    let mut situation = check(pod, wanted, None, budget, &mut run, &mut facts).await;
     ask::ask(pod, wanted, budget, &run, &mut situation).await;
     container::ask(pod, wanted, &mut situation).await;
     (situation, imds::node_role(pod).await)

@@ -233,7 +233,8 @@ async fn the_container_endpoint_is_asked_for_its_status_alone() {
 async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_start() {
     let refused = format!("args = [\"--wait\", \"0s\"]\n[sts]\naccept = \"refused\"\n{NODE}");
     let disabled = format!("{refused}[env]\nAWS_EC2_METADATA_DISABLED = \"true\"\n");
-    for (toml, expected) in [(NODE, &[][..]), (&refused, &IMDS_CALLS), (&disabled, &[])] {
+    let mended = format!("[sts]\nassume = [{{ fault = \"reset\" }}, {{ verify = true }}]\n{NODE}");
+    for (toml, expected) in [(NODE, &[][..]), (&refused, &IMDS_CALLS), (&disabled, &[]), (&mended, &[])] {
         let (finished, asked) = run(toml, &["--output", "json"]).await;
         let warnings = json(&finished)["warnings"].to_string();
         assert_eq!(asked, expected, "{toml}");
