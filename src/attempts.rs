@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use crate::chain::situation::Situation;
 use crate::diagnosis::Diagnosis;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
@@ -15,6 +16,7 @@ use crate::run::{Budget, Recorder};
 struct Attempt {
     run: Recorder,
     facts: Facts,
+    situation: Situation,
 }
 
 /// All attempts of one run. Whoever drops [`Attempts::run`] half-way can still ask for the report.
@@ -45,7 +47,8 @@ impl Attempts {
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
-            plan::check(pod, wanted, None, *budget, &mut attempt.run, &mut attempt.facts).await;
+            let (run, facts) = (&mut attempt.run, &mut attempt.facts);
+            attempt.situation = plan::check(pod, wanted, None, *budget, run, facts).await;
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.
@@ -54,7 +57,12 @@ impl Attempts {
                 self.ended = ended;
             }
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
-            let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else { return };
+            let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else {
+                if let Some(Attempt { run, situation, .. }) = &mut self.ended {
+                    plan::hidden(pod, std::mem::take(situation), run).await;
+                }
+                return;
+            };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(attempts = self.count, pause_ms, "trying again");
             tokio::time::sleep(pause).await;

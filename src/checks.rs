@@ -3,6 +3,7 @@
 pub mod assume_role;
 pub mod caller_identity;
 pub mod credential_sources;
+pub mod node_role;
 pub mod refusal;
 pub mod role_arn;
 pub mod sts_endpoint;

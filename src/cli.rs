@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::chain::{FoundSdk, SdkId};
 use crate::diagnosis::Class;
 use crate::kubernetes::{self, KubernetesUse};
 use crate::net::tls::SYSTEM_ROOTS;
@@ -71,6 +72,8 @@ pub enum Command {
     Watch(Box<Watch>),
     /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
     TrustPolicy(TrustPolicy),
+    /// Print which credentials each AWS SDK takes here, and why; asks STS, the container endpoint and IMDS
+    Chain(Chain),
     /// Print the page of a diagnosis, or the list of all
     Explain(Explain),
 }
@@ -155,6 +158,10 @@ pub struct Checks {
     /// The region, in place of AWS_REGION
     #[arg(long, value_name = "REGION", env = "IRSA_PROBE_REGION")]
     pub region: Option<String>,
+    /// Fail unless this SDK of the application takes the role: boto, gov2, jv2 or another of those that
+    /// chain lists
+    #[arg(long, value_name = "SDK[@VERSION]", value_parser = sdk, env = "IRSA_PROBE_EXPECT_SDK")]
+    pub expect_sdk: Option<FoundSdk>,
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
@@ -250,6 +257,31 @@ pub struct TrustPolicy {
     pub printing: Printing,
 }
 
+/// The flags of `chain`.
+#[derive(Debug, Args)]
+pub struct Chain {
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// The time for one step: a lookup, a connection, a handshake, an answer
+    #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
+    pub timeout: Duration,
+    /// A name server, in place of those in /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for, separated by commas
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
+    pub system_roots: Vec<PathBuf>,
+}
+
+impl Chain {
+    /// What the plan wants to know of the flags.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted { dns_server: self.dns_server, system_roots: self.system_roots.clone(), ..Wanted::default() }
+    }
+}
+
 /// The flags of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
@@ -288,10 +320,28 @@ impl Checks {
     pub fn wanted(&self) -> Wanted {
         Wanted {
             region: self.region.clone(),
+            expect_sdk: self.expect_sdk.clone(),
             kubernetes: self.kubernetes,
             dns_server: self.dns_server,
             system_roots: self.system_roots.clone(),
             ..self.identity.wanted()
+        }
+    }
+}
+
+fn sdk(text: &str) -> Result<FoundSdk, String> {
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text, None),
+    };
+    let sdk = SdkId::parse(name).ok_or_else(|| {
+        let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
+        format!("one of {}", ids.join(", "))
+    })?;
+    match version {
+        Some("") => Err("a version after the @".to_owned()),
+        version => {
+            Ok(FoundSdk { sdk, version: version.map(str::to_owned), place: "--expect-sdk".to_owned() })
         }
     }
 }
@@ -373,6 +423,8 @@ mod tests {
             &["--no-such-flag"],
             &["--pid", "0"],
             &["watch", "--pid", "auto"],
+            &["--expect-sdk", "cobol"],
+            &["--expect-sdk", "boto@"],
             &["watch", "--wait", "1s"],
             &["watch", "--interval", "1s"],
             &["watch", "--listen", "9440"],

@@ -228,7 +228,8 @@ catalogue! {
     }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
-        ShadowedByContainerCredentials, SharedConfigMalformed,
+        ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,
+        FallsToNodeRole, NodeRoleReachable,
     }
 }
 

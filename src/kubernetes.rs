@@ -5,20 +5,18 @@
 
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
+use http_body_util::Full;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::connect::{self, Route, Stream};
+use crate::net::connect::{self, Route};
 use crate::net::dns::Resolver;
 use crate::net::endpoint::Endpoint;
+use crate::net::http::{self, Unread};
 use crate::net::tls::Trust;
 use crate::pod::Pod;
 use crate::run::Budget;
@@ -156,10 +154,15 @@ impl Api {
         let connected = Box::pin(connect::open(&self.pod, &route, budget)).await;
         let stream = connected.map_err(ApiFault::of_connect)?.stream;
         let request = request(&call, &endpoint, &token)?;
-        match timeout_at(until, exchange(stream, request)).await {
+        match timeout_at(until, http::exchange(stream, request, LONGEST_REPLY)).await {
             Err(_) => Err(ApiFault::TimedOut),
-            Ok(Err(fault)) => Err(fault),
-            Ok(Ok((status, reply))) if status.is_success() => reply.map(|reply| clean(&reply, &token)),
+            Ok(Err(words)) => Err(ApiFault::Lost(words)),
+            Ok(Ok((status, reply))) if status.is_success() => {
+                reply.map(|reply| clean(&reply, &token)).map_err(|unread| match unread {
+                    Unread::TooLong => ApiFault::TooLong,
+                    Unread::Lost(words) => ApiFault::Lost(words),
+                })
+            }
             Ok(Ok((status, reply))) => {
                 let reply = clean(&reply.unwrap_or_default(), &token);
                 Err(ApiFault::of_reply(&call.asked, status.as_u16(), &reply))
@@ -237,30 +240,6 @@ fn request(call: &Call<'_>, endpoint: &Endpoint, token: &Secret) -> Result<Reque
         request = request.header(CONTENT_TYPE, content_type);
     }
     request.body(Full::new(Bytes::from(call.body.clone()))).map_err(unfit)
-}
-
-/// The answer's status, and its body as far as that could be read.
-type Answer = (StatusCode, Result<Bytes, ApiFault>);
-
-/// Sends one request over a connection, which ends with it.
-async fn exchange(stream: Box<dyn Stream>, request: Request<Full<Bytes>>) -> Result<Answer, ApiFault> {
-    let lost = |error: hyper::Error| ApiFault::Lost(error.to_string());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(async {
-        let (head, body) = sender.send_request(request).await.map_err(lost)?.into_parts();
-        let body = Limited::new(body, LONGEST_REPLY).collect().await;
-        let body = body.map(|body| body.to_bytes()).map_err(|error| {
-            let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_long { ApiFault::TooLong } else { ApiFault::Lost(error.to_string()) }
-        });
-        Ok((head.status, body))
-    });
-    tokio::select! {
-        answer = &mut answer => answer,
-        // Whatever came before the end has been handed over.
-        _ = &mut connection => answer.await,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod aws;
 pub mod backoff;
+pub mod chain;
 pub mod checks;
 pub mod cli;
 pub mod diagnosis;

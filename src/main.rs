@@ -20,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
 use irsa_probe::attempts::Attempts;
+use irsa_probe::chain;
 use irsa_probe::checks::token_file;
 use irsa_probe::cli::{self, Cli, Command, Log, Output};
 use irsa_probe::diagnosis::{Class, Name};
@@ -28,6 +29,7 @@ use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::plan::{self, TrustPolicyInput};
 use irsa_probe::pod::Pod;
+use irsa_probe::report::chain::{self as chains_report, Chains};
 use irsa_probe::report::json::{WireDiagnosis, line};
 use irsa_probe::report::model::{INTERRUPTED, Report};
 use irsa_probe::report::termination;
@@ -101,6 +103,7 @@ async fn run(console: &Console) -> u8 {
         Some(Command::Check(flags)) => check(console, &pod, &flags).await,
         Some(Command::Watch(flags)) => Box::pin(watch(console, &pod, &flags)).await,
         Some(Command::TrustPolicy(flags)) => print_trust_policy(console, &pod, &flags).await,
+        Some(Command::Chain(flags)) => Box::pin(print_chain(console, &pod, &flags)).await,
         Some(Command::Explain(flags)) => print_page(console, &flags),
     }
 }
@@ -381,6 +384,21 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
             found.name().class().exit_code()
         }
     }
+}
+
+/// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.
+async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) -> u8 {
+    let budget = Budget::of_one_pass(flags.timeout);
+    let (situation, node_role) = plan::chain(pod, &flags.wanted(), budget).await;
+    let found = Vec::new();
+    let chains = Chains { answers: chain::answers(&situation, &found), found, node_role };
+    let output = flags.printing.output;
+    if is_text(output) {
+        print(console, &chains_report::page(&chains, colour(pod)));
+    } else {
+        print_json(console, &chains_report::Wire::from(&chains), output);
+    }
+    0
 }
 
 /// Prints JSON: on one line for programs, with indentation for people.

@@ -3,5 +3,6 @@
 pub mod connect;
 pub mod dns;
 pub mod endpoint;
+pub mod http;
 pub mod proxy;
 pub mod tls;

@@ -10,16 +10,20 @@ use std::time::SystemTime;
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
+use crate::chain::gather::gather;
+use crate::chain::imds::{self, NodeRole};
+use crate::chain::situation::Situation;
+use crate::chain::{FoundSdk, ask, container};
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
-    token_file, token_fresh, web_identity,
+    Check, assume_role, caller_identity, credential_sources, node_role, role_arn, sts_endpoint,
+    sts_reachable, token, token_file, token_fresh, web_identity,
 };
 use crate::diagnosis::Diagnosis;
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
+use crate::run::{Budget, Ending, Have, Recorder, Verdict, both, need, with};
 use crate::token::{Claims, Token};
 
 /// What the user wants of the checks, beyond what the pod says.
@@ -37,6 +41,8 @@ pub struct Wanted {
     pub expect_audience: Option<String>,
     /// The pod's API token.
     pub api_token_file: PathBuf,
+    /// The SDK that the application has.
+    pub expect_sdk: Option<FoundSdk>,
     /// When the pod's service account is read from the Kubernetes API.
     pub kubernetes: KubernetesUse,
     /// A name server, in place of those in `/etc/resolv.conf`.
@@ -86,8 +92,8 @@ struct Local {
     token: Have<Token>,
 }
 
-/// Runs every check once, within the budget. Whom STS took the pod for is not asked again while the
-/// session is that of the identity that is `known`.
+/// Runs every check once, within the budget, and hands on what the SDKs find. Whom STS took the pod for is
+/// not asked again while the session is that of the identity that is `known`.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
@@ -95,12 +101,14 @@ pub async fn check(
     budget: Budget,
     run: &mut Recorder,
     facts: &mut Facts,
-) {
+) -> Situation {
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
     // Needs no network, so it is known even when the run is ended in the middle of that.
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    let situation = gather(pod, budget.until()).await;
+    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
+    let _ = run.record(Check::CredentialSources, Ok(sources));
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
@@ -150,6 +158,20 @@ pub async fn check(
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
+    situation
+}
+
+/// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
+/// only if there is a failure, and some SDK that hides it.
+pub async fn hidden(pod: &Pod, situation: Situation, run: &mut Recorder) {
+    let failure = run.steps().iter().find_map(|step| match &step.ending {
+        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
+        _ => None,
+    });
+    if let Some(failure) = failure {
+        let hidden = node_role::observe(pod, situation, failure).await;
+        run.add_warnings(Check::CredentialSources, hidden);
+    }
 }
 
 /// Records that there was nothing to check, and why: everything needs the pod's identity.
@@ -164,7 +186,9 @@ pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
     let token = local(pod, wanted, budget, run, facts).await.token;
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    let situation = gather(pod, budget.until()).await;
+    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
+    let _ = run.record(Check::CredentialSources, Ok(sources));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 }
@@ -199,6 +223,16 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     let expected = wanted.expect_audience.as_deref();
     let token = run.record(Check::Token, decoded.map(|decoded| token::judge(decoded, api_claims, expected)));
     Local { identity, role, token }
+}
+
+/// What each SDK finds when it looks for credentials in this pod, and what IMDS says. This asks STS
+/// what the SDKs would ask it, the container credentials endpoint, and IMDS.
+pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
+    let (mut run, mut facts) = (Recorder::default(), Facts::default());
+    let mut situation = check(pod, wanted, None, budget, &mut run, &mut facts).await;
+    ask::ask(pod, wanted, budget, &run, &mut situation).await;
+    container::ask(pod, wanted, &mut situation).await;
+    (situation, imds::node_role(pod).await)
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.

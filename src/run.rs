@@ -156,6 +156,22 @@ impl Recorder {
         self.steps
     }
 
+    /// Adds reservations to a check that held.
+    pub fn add_warnings(&mut self, check: Check, more: Vec<Diagnosis>) {
+        let step = self.steps.iter_mut().find(|step| step.check == check);
+        match step.map(|step| &mut step.ending) {
+            Some(Ending::Warn(warnings)) => warnings.extend(more),
+            Some(ending @ Ending::Pass) if !more.is_empty() => *ending = Ending::Warn(more),
+            _ => {}
+        }
+    }
+
+    /// The steps so far.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// The steps that were made.
     #[must_use]
     pub fn into_recorded(self) -> Vec<Step> {

@@ -185,7 +185,9 @@ impl<'a> Watch<'a> {
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
-        plan::check(self.pod, self.wanted, self.identity.as_ref(), budget, &mut run, &mut facts).await;
+        let known = self.identity.as_ref();
+        let situation = plan::check(self.pod, self.wanted, known, budget, &mut run, &mut facts).await;
+        plan::hidden(self.pod, situation, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
             self.identity = Some(identity);
         }

@@ -33,7 +33,14 @@ fn report(finished: &Finished) -> Value {
 
 fn alone(args: &[&str], variables: &[(&str, &[u8])]) -> Output {
     let variables = variables.iter().map(|(name, value)| (name, std::ffi::OsStr::from_bytes(value)));
-    Command::new(PROGRAM).args(args).env_clear().envs(variables).stdin(Stdio::null()).output().unwrap()
+    bare().args(args).envs(variables).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The program outside of any world; the machine's own IMDS is left in peace.
+fn bare() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+    command
 }
 
 #[tokio::test]
@@ -435,8 +442,7 @@ fn outputs_that_nobody_reads_do_not_keep_it_from_its_end() {
         let mut filler = filler;
         let _ = std::io::copy(&mut std::io::repeat(b'x'), &mut filler);
     });
-    let mut child = Command::new(PROGRAM)
-        .env_clear()
+    let mut child = bare()
         .stdin(Stdio::null())
         .stdout(full.try_clone().unwrap())
         .stderr(full.try_clone().unwrap())
@@ -449,6 +455,6 @@ fn outputs_that_nobody_reads_do_not_keep_it_from_its_end() {
 #[test]
 fn a_full_disk_or_a_closed_pipe_changes_no_exit_code() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let status = Command::new(PROGRAM).env_clear().stdout(full).stderr(Stdio::null()).status().unwrap();
+    let status = bare().stdout(full).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(10));
 }

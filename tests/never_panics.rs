@@ -13,6 +13,10 @@ use hyper::Uri;
 use hyper_util::rt::TokioIo;
 use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
 use irsa_probe::aws::{arn, partition};
+use irsa_probe::chain::situation::{
+    Container, Content, Place, Reply as ContainerReply, Situation, TokenFile, Trade, VARIABLES,
+};
+use irsa_probe::chain::{SdkId, answer};
 use irsa_probe::checks::refusal::{self, Call};
 use irsa_probe::diagnosis::sts::{Refusal, Request};
 use irsa_probe::kubernetes::fault::{ApiFault, Asked};
@@ -146,8 +150,131 @@ fn said_within_bounds(refusal: &Refusal) {
     }
 }
 
+/// A piece of a shared file: a line that means something, or any text.
+fn line() -> impl Strategy<Value = String> {
+    let meaning = prop::sample::select(vec![
+        "[default]",
+        "[profile a]",
+        "[a]",
+        "[[[",
+        "role_arn = arn:aws:iam::111122223333:role/b",
+        "source_profile = a",
+        "source_profile = default",
+        "source_profile =",
+        "credential_source = Environment",
+        "credential_source = EcsContainer",
+        "credential_source = Ec2InstanceMetadata",
+        "credential_source = x",
+        "web_identity_token_file = /token",
+        "credential_process = /bin/true",
+        "aws_access_key_id = AKIASECRET",
+        "aws_secret_access_key = s3cr3tvalue",
+        "aws_access_key_id =",
+        "sso_session = x",
+        "mfa_serial = y",
+        "region = eu-west-1",
+        "  indented = 1",
+        "# comment",
+        "=",
+    ]);
+    prop_oneof![9 => meaning.prop_map(str::to_owned), 1 => "\\PC{0,30}"]
+}
+
+fn shared_file() -> impl Strategy<Value = Content> {
+    let text = prop::collection::vec(line(), 0..12).prop_map(|lines| lines.join("\n").into_bytes());
+    prop_oneof![9 => text, 1 => prop::collection::vec(any::<u8>(), 0..200)].prop_map(Content)
+}
+
+fn trade() -> impl Strategy<Value = Trade> {
+    prop::sample::select(vec![
+        Trade::Given,
+        Trade::Refused("AccessDenied".to_owned()),
+        Trade::Unreachable("it does not answer".to_owned()),
+        Trade::NotTried,
+    ])
+}
+
+fn container() -> impl Strategy<Value = Container> {
+    let reply = prop::sample::select(vec![
+        ContainerReply::Given,
+        ContainerReply::Status(403),
+        ContainerReply::Unreachable("it does not answer".to_owned()),
+        ContainerReply::NotTried,
+    ]);
+    (reply.clone(), reply).prop_map(|(with_token, without_token)| Container { with_token, without_token })
+}
+
+fn token_file() -> impl Strategy<Value = TokenFile> {
+    let readable = (0..9_usize, any::<bool>())
+        .prop_map(|(length, line_break)| TokenFile::Readable { length, line_break });
+    prop_oneof![readable, Just(TokenFile::Unreadable("it does not exist".to_owned()))]
+}
+
+fn situation() -> impl Strategy<Value = Situation> {
+    let value = prop_oneof![
+        prop::sample::select(vec![
+            "",
+            " ",
+            "a",
+            "default",
+            "true",
+            "false",
+            "1",
+            "/token",
+            "/nope",
+            "http://127.0.0.1:1/x",
+            "https://x/y",
+            "http://169.254.170.23/v1",
+            "http://[fd00:ec2::23]/v1",
+            "http://192.0.2.1",
+            "/x",
+            "eu-west-1",
+            "~/x",
+            "arn:aws:iam::111122223333:role/a",
+            "regional",
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{0,20}",
+    ];
+    let variables = prop::collection::vec((prop::sample::select(VARIABLES.to_vec()), value), 0..14);
+    let files =
+        (prop::option::of(shared_file()), prop::option::of(shared_file()), prop::option::of(shared_file()));
+    (variables, files, token_file(), trade(), container(), container()).prop_map(
+        |(variables, (config, credentials, named), token, trade, relative, full)| {
+            let mut situation = Situation { relative, full, ..Situation::default() };
+            for (name, value) in variables {
+                situation.set(name, &value);
+            }
+            for (place, content) in [
+                (Place::UsualConfig, config),
+                (Place::UsualCredentials, credentials),
+                (Place::Variable("AWS_CONFIG_FILE"), named),
+            ] {
+                situation.files.extend(content.map(|content| (place, content)));
+            }
+            situation.tokens.insert("/token".to_owned(), token);
+            for role in ["a", "b"] {
+                let role = format!("arn:aws:iam::111122223333:role/{role}");
+                situation.trades.insert((role, "/token".to_owned()), trade.clone());
+            }
+            situation
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn any_situation_has_an_answer_for_every_sdk(situation in situation()) {
+        for id in SdkId::ALL {
+            let answer = answer(*id, &situation);
+            prop_assert!(answer.because.ends_with('.') && answer.because.len() < 4_000, "{answer:?}");
+            prop_assert!(!answer.because.contains("s3cr3tvalue") && !answer.because.contains("AKIASECRET"));
+            let said = format!("{situation:?}");
+            prop_assert!(!said.contains("s3cr3tvalue"));
+        }
+    }
 
     #[test]
     fn any_text_as_a_token(text in "\\PC{0,200}", dotted in "[A-Za-z0-9_=.-]{0,200}") {

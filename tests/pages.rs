@@ -42,7 +42,9 @@ fn every_page_has_the_form() {
         assert!(title.chars().count() <= 90 && !title.ends_with('.'), "{}: {title}", name.as_str());
 
         let scenario = Scenario::parse(explain::scenario(*name).unwrap()).unwrap();
-        let ends = if scenario.warns {
+        let ends = if scenario.beside.is_some() {
+            "a warning beside the failure".to_owned()
+        } else if scenario.warns {
             "a warning (exit code 0)".to_owned()
         } else {
             format!("exit code {}", name.class().exit_code())

@@ -54,8 +54,12 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished, schema: &Value) -
     if let Err(error) = jsonschema::validate(schema, &report) {
         return Err(format!("against the schema: {error} at {}", error.instance_path()));
     }
-    let (found, exit) = if scenario.warns {
-        (names(&report["warnings"]).contains(&name.as_str()) && report["outcome"] == "warn", 0)
+    let warned = names(&report["warnings"]).contains(&name.as_str());
+    let (found, exit) = if let Some(beside) = &scenario.beside {
+        let found = warned && report["diagnosis"]["name"] == beside.as_str() && report["outcome"] == "fail";
+        (found, Name::parse(beside).map_or(-1, |beside| i32::from(beside.class().exit_code())))
+    } else if scenario.warns {
+        (warned && report["outcome"] == "warn", 0)
     } else {
         let found = report["diagnosis"]["name"] == name.as_str() && report["outcome"] == "fail";
         (found, i32::from(name.class().exit_code()))
@@ -72,7 +76,7 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished, schema: &Value) -
     let message = String::from_utf8_lossy(&finished.termination_log);
     if finished.termination_log.is_empty()
         || finished.termination_log.len() > 1024
-        || !message.contains(name.as_str())
+        || !message.contains(scenario.beside.as_deref().unwrap_or(name.as_str()))
     {
         return Err(format!("termination message: {message}"));
     }

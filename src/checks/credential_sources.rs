@@ -1,14 +1,16 @@
-//! Nothing shadows the role: other credentials in the pod, which an SDK may take first.
+//! Nothing shadows the role: other credentials in the pod, which an SDK takes first, by the SDKs' own
+//! rules in [`crate::chain`]. Judged as if the role worked: whether it does, others say.
 
 use crate::aws::profile::{BadFile, Profiles};
-use crate::checks::web_identity::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE};
+use crate::chain::situation::Situation;
+use crate::chain::{self, Answer, FoundSdk, Picks};
+use crate::checks::web_identity::CONTAINER_CREDENTIALS;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{
-    ShadowedByContainerCredentials, ShadowedByProfile, ShadowedBySharedFile, ShadowedByStaticKeys,
-    SharedConfigMalformed,
+    FallsToNodeRole, SdkCredentialError, ShadowedByContainerCredentials, ShadowedByProfile,
+    ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed,
 };
 use crate::evidence::Evidence;
-use crate::pod::Pod;
 use crate::run::{Observed, Verdict};
 
 /// The sources that were looked at.
@@ -27,90 +29,203 @@ impl Observed for Sources {
     }
 }
 
-/// Judges the variables and the shared files; values of keys are never looked at.
+/// Judges what an SDK finds; values of keys are never looked at. What holds for the SDK that the
+/// application has is a failure, and for others a warning.
 #[must_use]
-pub fn judge(pod: &Pod, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources> {
-    let set = |names: &[&'static str]| -> Vec<&'static str> {
-        names.iter().copied().filter(|name| pod.filled(name).is_some()).collect()
-    };
-    let mut warnings: Vec<Diagnosis> = Vec::new();
+pub fn judge(
+    situation: &Situation,
+    profiles: &Result<Profiles, BadFile>,
+    expected: Option<&FoundSdk>,
+) -> Verdict<Sources> {
+    let working = situation.with_working_role();
+    let seen = Seen { situation: &working, profiles, answers: chain::answers(&working, &[]) };
+    if let Some(diagnosis) = expected.and_then(|expected| seen.of_sdk(expected)) {
+        return Verdict::Fail(diagnosis);
+    }
+    let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
+    Verdict::holds(Sources { files }, seen.of_any())
+}
 
-    let variables = set(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
-    if !variables.is_empty() {
-        let half = variables.len() == 1;
-        warnings.push(ShadowedByStaticKeys { variables, half }.into());
+/// What the SDKs do with what is there.
+struct Seen<'a> {
+    situation: &'a Situation,
+    profiles: &'a Result<Profiles, BadFile>,
+    answers: Vec<Answer>,
+}
+
+/// The variables of a pair of keys.
+const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+/// The variables that select a profile.
+const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+
+impl Seen<'_> {
+    fn set(&self, names: &[&'static str]) -> Vec<&'static str> {
+        names.iter().copied().filter(|name| self.situation.filled(name).is_some()).collect()
     }
-    if let Some((variable, profile)) =
-        ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, pod.variable(name)?)))
-    {
-        warnings.push(ShadowedByProfile { variable, profile }.into());
+
+    fn names(&self, picks: &[Picks]) -> Vec<&'static str> {
+        chain::names(&self.answers, picks)
     }
-    let container = set(&CONTAINER_CREDENTIALS);
-    if !container.is_empty() && !set(&[ROLE_ARN, TOKEN_FILE]).is_empty() {
-        warnings.push(ShadowedByContainerCredentials { variables: container }.into());
+
+    fn selected(&self) -> Option<(&'static str, String)> {
+        PROFILE.into_iter().find_map(|name| Some((name, self.situation.variable(name)?.to_owned())))
     }
-    let files = match profiles {
-        Ok(profiles) => {
-            let keys = profiles.credential_keys();
-            if !keys.is_empty() {
-                let (files, profile) = (profiles.files.clone(), profiles.selected.clone());
-                warnings.push(ShadowedBySharedFile { files, profile, keys }.into());
+
+    fn of_any(&self) -> Vec<Diagnosis> {
+        let mut warnings: Vec<Diagnosis> = Vec::new();
+        // Those that stop are blamed on the first thing that is wrong.
+        let mut stops = self.names(Picks::FAILURES);
+        let keys = self.set(&KEYS);
+        if !keys.is_empty() {
+            let stops = if keys.len() == 1 { std::mem::take(&mut stops) } else { Vec::new() };
+            warnings.push(self.static_keys(keys, stops));
+        }
+        if let Err(BadFile { path, fault }) = self.profiles {
+            let stops = std::mem::take(&mut stops);
+            warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stops }.into());
+        }
+        let of_profile = self.names(Picks::OF_PROFILE);
+        match self.selected() {
+            Some((variable, profile)) if !(of_profile.is_empty() && stops.is_empty()) => {
+                let stops = std::mem::take(&mut stops);
+                warnings.push(ShadowedByProfile { variable, profile, takes: of_profile, stops }.into());
             }
-            profiles.files.clone()
+            None if !of_profile.is_empty() => warnings.push(self.shared_file(of_profile)),
+            _ => {}
         }
-        Err(BadFile { path, fault }) => {
-            warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone() }.into());
-            Vec::new()
+        let container = self.names(&[Picks::Container]);
+        if !container.is_empty() && self.situation.own_pair().is_some() {
+            let variables = self.set(&CONTAINER_CREDENTIALS);
+            warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
-    };
-    Verdict::holds(Sources { files }, warnings)
+        if !stops.is_empty() && self.situation.own_pair().is_some() {
+            let first = self.answers.iter().find(|answer| Picks::FAILURES.contains(&answer.picks));
+            let because = first.map_or_else(String::new, |answer| answer.because.clone());
+            warnings.push(SdkCredentialError { stops, because }.into());
+        }
+        warnings
+    }
+
+    fn of_sdk(&self, expected: &FoundSdk) -> Option<Diagnosis> {
+        let answer = self.answers.iter().find(|answer| answer.sdk == expected.sdk)?;
+        let name = answer.sdk.rules().name;
+        Some(match answer.picks {
+            Picks::WebIdentity => return None,
+            Picks::Keys | Picks::LegacyKeys => {
+                ShadowedByStaticKeys { variables: self.set(&KEYS), takes: vec![name], stops: Vec::new() }
+                    .into()
+            }
+            Picks::Profile | Picks::Process | Picks::AssumedRole | Picks::ProfileWebIdentity => {
+                match self.selected() {
+                    Some((variable, profile)) => {
+                        let (takes, stops) = (vec![name], Vec::new());
+                        ShadowedByProfile { variable, profile, takes, stops }.into()
+                    }
+                    None => self.shared_file(vec![name]),
+                }
+            }
+            Picks::Container => {
+                let variables = self.set(&CONTAINER_CREDENTIALS);
+                ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
+            }
+            Picks::NodeRole => {
+                let expected = Some(answer.because.clone());
+                FallsToNodeRole { takes: vec![name], stops: Vec::new(), role: None, expected }.into()
+            }
+            Picks::Nothing | Picks::Error | Picks::Crash => {
+                SdkCredentialError { stops: vec![name], because: answer.because.clone() }.into()
+            }
+        })
+    }
+
+    fn static_keys(&self, variables: Vec<&'static str>, stops: Vec<&'static str>) -> Diagnosis {
+        let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
+        ShadowedByStaticKeys { variables, takes, stops }.into()
+    }
+
+    fn shared_file(&self, takes: Vec<&'static str>) -> Diagnosis {
+        let profiles = self.profiles.as_ref();
+        let files = profiles.map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
+        let keys = profiles.map_or_else(|_| Vec::new(), Profiles::credential_keys);
+        let profile = profiles.map_or_else(|_| "default".to_owned(), |profiles| profiles.selected.clone());
+        ShadowedBySharedFile { files, profile, keys, takes }.into()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::judge;
     use crate::aws::profile::Profiles;
+    use crate::chain::gather::gather;
+    use crate::chain::{FoundSdk, SdkId};
     use crate::pod::{Clock, Pod};
     use crate::run::Verdict;
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
 
-    async fn names(variables: &[(&str, &str)]) -> Vec<&'static str> {
-        let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
-        let profiles = Profiles::load(&pod, Instant::now() + Duration::from_secs(20)).await;
-        match judge(&pod, &profiles) {
+    const IDENTITY: [(&str, &str); 2] =
+        [("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")];
+    const CONTAINER: (&str, &str) =
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
+
+    async fn names(variables: &[(&str, &str)], expected: Option<SdkId>) -> Vec<&'static str> {
+        let all = IDENTITY.iter().chain(variables).copied();
+        let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
+        let until = Instant::now() + Duration::from_secs(20);
+        let profiles = Profiles::load(&pod, until).await;
+        let expected = expected.map(|sdk| FoundSdk { sdk, version: None, place: String::new() });
+        match judge(&gather(&pod, until).await, &profiles, expected.as_ref()) {
+            Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
-            _ => vec![],
+            Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
         }
     }
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "the test makes the files that it reads")]
     async fn each_source_is_found() {
-        let dir = std::env::temp_dir().join(format!("irsa-probe-sources-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let (keys, bad, plain) = (dir.join("keys"), dir.join("bad"), dir.join("plain"));
-        std::fs::write(&keys, "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n").unwrap();
-        std::fs::write(&bad, "[default\naws_access_key_id\n").unwrap();
-        std::fs::write(&plain, "[default]\nregion = eu-west-1\n").unwrap();
-        let (keys, bad, plain) = (keys.to_str().unwrap(), bad.to_str().unwrap(), plain.to_str().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).unwrap();
+            dir.path().join(name).to_string_lossy().into_owned()
+        };
+        let keys = path("keys", "[default]\naws_access_key_id = AKIA\naws_secret_access_key = x\n");
+        let role = path("role", "[default]\nrole_arn = arn:aws:iam::111122223333:role/b\n");
+        let (bad, plain) = (path("bad", "[default\nkey\n"), path("plain", "[default]\nregion = eu-west-1\n"));
+        let pair = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
         for (variables, expected) in [
             (&[][..], vec![]),
-            (&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")], vec!["ShadowedByStaticKeys"]),
+            (&pair, vec!["ShadowedByStaticKeys"]),
+            (&pair[..1], vec!["ShadowedByStaticKeys"]),
+            (&pair[1..], vec!["ShadowedByStaticKeys"]),
             (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], vec![]),
             (&[("AWS_PROFILE", "p")], vec!["ShadowedByProfile"]),
             (&[("AWS_PROFILE", "")], vec!["ShadowedByProfile"]),
-            (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x")], vec![]),
-            (
-                &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://x"), ("AWS_ROLE_ARN", "a")],
-                vec!["ShadowedByContainerCredentials"],
-            ),
-            (&[("AWS_SHARED_CREDENTIALS_FILE", keys)], vec!["ShadowedBySharedFile"]),
-            (&[("AWS_CONFIG_FILE", bad)], vec!["SharedConfigMalformed"]),
-            (&[("AWS_CONFIG_FILE", plain)], vec![]),
+            (&[("AWS_PROFILE", "default"), ("AWS_CONFIG_FILE", &plain)], vec![]),
+            (&[CONTAINER], vec!["ShadowedByContainerCredentials"]),
+            (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], vec!["ShadowedBySharedFile"]),
+            (&[("AWS_CONFIG_FILE", &role)], vec!["SdkCredentialError"]),
+            (&[("AWS_CONFIG_FILE", &bad)], vec!["SharedConfigMalformed"]),
+            (&[("AWS_CONFIG_FILE", &plain)], vec![]),
         ] {
-            assert_eq!(names(variables).await, expected, "{variables:?}");
+            assert_eq!(names(variables, None).await, expected, "{variables:?}");
         }
-        std::fs::remove_dir_all(&dir).unwrap();
+        for (variables, sdk, expected) in [
+            (&[][..], SdkId::Boto, vec![]),
+            (&[], SdkId::GoV1Old, vec!["fails", "FallsToNodeRole"]),
+            (&pair, SdkId::Boto, vec!["fails", "ShadowedByStaticKeys"]),
+            (&pair, SdkId::DotNet3, vec!["ShadowedByStaticKeys"]),
+            (&pair[..1], SdkId::Boto, vec!["fails", "SdkCredentialError"]),
+            (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], SdkId::Boto, vec!["ShadowedBySharedFile"]),
+            (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], SdkId::JsV3, vec!["fails", "ShadowedBySharedFile"]),
+            (
+                &[("AWS_SHARED_CREDENTIALS_FILE", &keys), ("AWS_PROFILE", "default")],
+                SdkId::JsV3,
+                vec!["fails", "ShadowedByProfile"],
+            ),
+            (&[CONTAINER], SdkId::JsV2, vec!["fails", "ShadowedByContainerCredentials"]),
+        ] {
+            assert_eq!(names(variables, Some(sdk)).await, expected, "{variables:?} {sdk:?}");
+        }
     }
 }

@@ -1,16 +1,55 @@
-//! Other credentials in the pod, which an SDK may take instead of the role.
+//! Other credentials in the pod, which an SDK takes instead of the role. Which SDKs do is what
+//! [`crate::chain`] says of this very pod.
 
 use super::{Class, Entry, Owner};
+use crate::chain::SdkId;
 use crate::evidence::Evidence;
 use crate::shown::shown;
+
+/// SDKs in a sentence: each by its name, or if nearly all of them, the few that are not.
+fn listed(names: &[&'static str]) -> String {
+    let others: Vec<&str> =
+        SdkId::ALL.iter().map(|id| id.rules().name).filter(|name| !names.contains(name)).collect();
+    match (names, others.as_slice()) {
+        ([one], _) => (*one).to_owned(),
+        (_, []) => "every SDK".to_owned(),
+        (_, [_] | [_, _]) => format!("every SDK but {}", others.join(" and ")),
+        ([first @ .., last], _) => format!("{} and {last}", first.join(", ")),
+        ([], _) => "no SDK".to_owned(),
+    }
+}
+
+/// `Listed` at the beginning of a sentence.
+fn listed_first(names: &[&'static str]) -> String {
+    let text = listed(names);
+    text.strip_prefix("every").map_or_else(|| text.clone(), |rest| format!("Every{rest}"))
+}
+
+fn takes(names: &[&'static str], what: &str) -> String {
+    let verb = if names.len() == 1 { "takes" } else { "take" };
+    match names {
+        [] => String::new(),
+        names => format!(" Before the role, {} {verb} {what}.", listed(names)),
+    }
+}
+
+fn stop(names: &[&'static str]) -> String {
+    let verb = if names.len() == 1 { "ends" } else { "end" };
+    match names {
+        [] => String::new(),
+        names => format!(" {} {verb} with an error or without credentials.", listed_first(names)),
+    }
+}
 
 /// Keys in the environment.
 #[derive(Debug, Clone)]
 pub struct ShadowedByStaticKeys {
     /// The variables that are set.
     pub variables: Vec<&'static str>,
-    /// Whether only one half of a pair of keys is set.
-    pub half: bool,
+    /// The SDKs that take them.
+    pub takes: Vec<&'static str>,
+    /// The SDKs that stop because only one of a pair is set.
+    pub stops: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByStaticKeys {
@@ -18,43 +57,53 @@ impl Entry for ShadowedByStaticKeys {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        if self.half && self.variables.contains(&"AWS_ACCESS_KEY_ID") {
-            return "AWS_ACCESS_KEY_ID is set in this container without AWS_SECRET_ACCESS_KEY. boto3 and the AWS CLI \
-                    stop with an error over it; most other SDKs pass it over."
-                .to_owned();
-        }
-        if self.half {
-            return "AWS_SECRET_ACCESS_KEY is set in this container without AWS_ACCESS_KEY_ID. SDKs pass it over; a \
-                    key id that is added later would come before the role."
-                .to_owned();
-        }
-        format!(
-            "{} are set in this container. Nearly every SDK takes keys from the environment before the role; \
-             only version 3 of the .NET SDK takes the role first.",
-            self.variables.join(" and ")
-        )
+        let half = match self.variables.as_slice() {
+            ["AWS_ACCESS_KEY_ID"] if self.takes.is_empty() => {
+                " It is half of a pair: the secret is missing, and most SDKs pass it over."
+            }
+            ["AWS_SECRET_ACCESS_KEY"] if self.takes.is_empty() => {
+                " It is half of a pair, which SDKs pass over; a key id that is added later would come before the role."
+            }
+            _ => "",
+        };
+        let variables = match self.variables.as_slice() {
+            [] => "Access keys are set in this container.".to_owned(),
+            [one] => format!("{one} is set in this container."),
+            both => format!("{} are set in this container.", both.join(" and ")),
+        };
+        format!("{variables}{half}{}{}", takes(&self.takes, "these keys"), stop(&self.stops))
     }
 
     fn remedy(&self) -> Vec<String> {
+        let variables = match self.variables.as_slice() {
+            [] => "AWS_ACCESS_KEY, AWS_SECRET_KEY and their kind".to_owned(),
+            variables => variables.join(", "),
+        };
         vec![format!(
             "Find where they are set (env, envFrom, a Secret, a chart's values, the image's ENV) and remove \
-             them: {}.",
-            self.variables.join(", ")
+             them: {variables}."
         )]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().texts("variables", &self.variables)
+        Evidence::new()
+            .texts("variables", &self.variables)
+            .value("taken_by", self.takes.clone())
+            .value("stop", self.stops.clone())
     }
 }
 
-/// A profile is selected.
+/// A profile is selected, and matters.
 #[derive(Debug, Clone)]
 pub struct ShadowedByProfile {
     /// The variable that selects it.
     pub variable: &'static str,
     /// The profile's name.
     pub profile: String,
+    /// The SDKs that take its credentials.
+    pub takes: Vec<&'static str>,
+    /// The SDKs that stop over it.
+    pub stops: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByProfile {
@@ -62,20 +111,12 @@ impl Entry for ShadowedByProfile {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        if self.profile.is_empty() {
-            return format!(
-                "{} is set to nothing. boto3 and the AWS CLI look for a profile without a name and fail; most other \
-                 SDKs take it for not set.",
-                self.variable
-            );
-        }
-        format!(
-            "{} selects the profile \"{}\". JavaScript, Rust, C++ and Swift take a profile's credentials before \
-             the role, boto3 does for a profile with a role of its own, and boto3, the AWS CLI and Go v2 fail if \
-             the profile does not exist.",
-            self.variable,
-            shown(&self.profile)
-        )
+        let selects = if self.profile.is_empty() {
+            format!("{} is set to nothing, which some SDKs take for a profile without a name.", self.variable)
+        } else {
+            format!("{} selects the profile \"{}\".", self.variable, shown(&self.profile))
+        };
+        format!("{selects}{}{}", takes(&self.takes, "its credentials"), stop(&self.stops))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -83,7 +124,11 @@ impl Entry for ShadowedByProfile {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("variable", self.variable).text("profile", &self.profile)
+        Evidence::new()
+            .value("variable", self.variable)
+            .text("profile", &self.profile)
+            .value("taken_by", self.takes.clone())
+            .value("stop", self.stops.clone())
     }
 }
 
@@ -96,6 +141,8 @@ pub struct ShadowedBySharedFile {
     pub profile: String,
     /// The keys that make it a source of credentials; never their values.
     pub keys: Vec<String>,
+    /// The SDKs that take them.
+    pub takes: Vec<&'static str>,
 }
 
 impl Entry for ShadowedBySharedFile {
@@ -103,13 +150,13 @@ impl Entry for ShadowedBySharedFile {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
+        let of = |texts: &[String]| texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ");
+        let place = if self.files.is_empty() { String::new() } else { format!(" in {}", of(&self.files)) };
+        let keys = if self.keys.is_empty() { String::new() } else { format!(" ({})", of(&self.keys)) };
         format!(
-            "The profile \"{}\" in {} has credentials of its own ({}). JavaScript, Rust, C++ and Swift take them \
-             before the role; boto3 and the AWS CLI do, too, for a profile with \
-             role_arn and source_profile or credential_source.",
+            "The profile \"{}\"{place} has credentials of its own{keys}.{}",
             shown(&self.profile),
-            self.files.iter().map(|file| shown(file)).collect::<Vec<_>>().join(", "),
-            self.keys.iter().map(|key| shown(key)).collect::<Vec<_>>().join(", ")
+            takes(&self.takes, "them")
         )
     }
 
@@ -121,7 +168,11 @@ impl Entry for ShadowedBySharedFile {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().texts("files", &self.files).text("profile", &self.profile).texts("keys", &self.keys)
+        Evidence::new()
+            .texts("files", &self.files)
+            .text("profile", &self.profile)
+            .texts("keys", &self.keys)
+            .value("taken_by", self.takes.clone())
     }
 }
 
@@ -130,6 +181,8 @@ impl Entry for ShadowedBySharedFile {
 pub struct ShadowedByContainerCredentials {
     /// The variables that are set.
     pub variables: Vec<&'static str>,
+    /// The SDKs that take them.
+    pub takes: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByContainerCredentials {
@@ -138,9 +191,9 @@ impl Entry for ShadowedByContainerCredentials {
 
     fn cause(&self) -> String {
         format!(
-            "{} is set beside the web identity, as EKS Pod Identity sets it. Version 2 of the JavaScript SDK \
-             takes those credentials before the role; most other SDKs take the role.",
-            self.variables.join(" and ")
+            "{} is set beside the web identity, as EKS Pod Identity sets it.{} Who does not, takes the role.",
+            self.variables.join(" and "),
+            takes(&self.takes, "those credentials")
         )
     }
 
@@ -154,7 +207,7 @@ impl Entry for ShadowedByContainerCredentials {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().texts("variables", &self.variables)
+        Evidence::new().texts("variables", &self.variables).value("taken_by", self.takes.clone())
     }
 }
 
@@ -165,6 +218,8 @@ pub struct SharedConfigMalformed {
     pub path: String,
     /// What is wrong with it.
     pub fault: String,
+    /// The SDKs that stop over it.
+    pub stops: Vec<&'static str>,
 }
 
 impl Entry for SharedConfigMalformed {
@@ -172,12 +227,12 @@ impl Entry for SharedConfigMalformed {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        format!(
-            "The shared file {} cannot be used: {}. boto3, the AWS CLI, Rust and version 1 of the Go SDK stop with an \
-             error over such a file, although they would get the role without it.",
-            shown(&self.path),
-            shown(&self.fault)
-        )
+        let over = if self.stops.is_empty() {
+            " No SDK stops over it, but what the file says is lost.".to_owned()
+        } else {
+            format!("{} Without the file the role is theirs.", stop(&self.stops))
+        };
+        format!("The shared file {} cannot be used: {}.{over}", shown(&self.path), shown(&self.fault))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -185,6 +240,162 @@ impl Entry for SharedConfigMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("file", &self.path)
+        Evidence::new().text("file", &self.path).value("stop", self.stops.clone())
+    }
+}
+
+/// The role works, and an SDK stops before it gets there.
+#[derive(Debug, Clone)]
+pub struct SdkCredentialError {
+    /// The SDKs that stop.
+    pub stops: Vec<&'static str>,
+    /// Why the first of them does.
+    pub because: String,
+}
+
+impl Entry for SdkCredentialError {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let first = match self.stops.as_slice() {
+            [] | [_] => self.because.clone(),
+            [first, ..] => format!("For {first}: {}", self.because),
+        };
+        format!("Something beside the role keeps an SDK from it.{} {first}", stop(&self.stops))
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Remove what is in the way, or complete it: a variable of the container, or a profile in a \
+             shared file of the image or of a volume."
+                .to_owned(),
+            "See what each SDK does, and why, in the application's container:\nirsa-probe chain --output text"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("stop", self.stops.clone()).text("because", &self.because)
+    }
+}
+
+/// An SDK goes on with the node's role.
+#[derive(Debug, Clone)]
+pub struct FallsToNodeRole {
+    /// The SDKs that do.
+    pub takes: Vec<&'static str>,
+    /// The SDKs that stop instead.
+    pub stops: Vec<&'static str>,
+    /// The node's role, if it was asked for.
+    pub role: Option<String>,
+    /// Why the application's own SDK does, although the role works.
+    pub expected: Option<String>,
+}
+
+impl Entry for FallsToNodeRole {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let node = self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", shown(role)));
+        match &self.expected {
+            Some(because) => format!(
+                "{} does not take the role, although it works, but the node's role{node}. {because}",
+                listed_first(&self.takes)
+            ),
+            None => {
+                let verb = if self.takes.len() == 1 { "hides" } else { "hide" };
+                let stops = match self.stops.as_slice() {
+                    [] => String::new(),
+                    stops => format!(" {} would stop with an error instead.", listed_first(stops)),
+                };
+                format!(
+                    "The role does not work, and the application may not say so: {} {verb} that behind the \
+                     node's role{node}.{stops}",
+                    listed(&self.takes)
+                )
+            }
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let mut steps = vec![
+            "Let the application's SDK stop instead of going on: set AWS_EC2_METADATA_DISABLED=true in its \
+             container."
+                .to_owned(),
+        ];
+        if self.expected.is_some() {
+            steps.insert(
+                0,
+                "Make the SDK take the role: a newer version, or another way to its session, as \
+                 irsa-probe explain FallsToNodeRole lists them."
+                    .to_owned(),
+            );
+        } else {
+            steps.insert(0, "Mend the role first: the diagnosis of this report says how.".to_owned());
+        }
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .value("hide", self.takes.clone())
+            .value("stop", self.stops.clone())
+            .text_if("node_role", self.role.as_deref())
+    }
+}
+
+/// The node's role can be reached from the pod.
+#[derive(Debug, Clone)]
+pub struct NodeRoleReachable {
+    /// The role's name.
+    pub role: String,
+    /// Where IMDS answered.
+    pub endpoint: String,
+}
+
+impl Entry for NodeRoleReachable {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Node;
+
+    fn cause(&self) -> String {
+        format!(
+            "IMDS at {} answers this pod, and would give it the credentials of the node's role {}. Everything \
+             in the pod has that role's rights, whatever its own role is.",
+            shown(&self.endpoint),
+            shown(&self.role)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "Keep pods from IMDS: require IMDSv2 with a hop limit of 1 in the node group's launch template, \
+             or for one node:\n\
+             aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-tokens required \
+             --http-put-response-hop-limit 1"
+                .to_owned(),
+            "A pod with hostNetwork: true reaches IMDS all the same: leave it out where it is not needed."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().text("node_role", &self.role).text("endpoint", &self.endpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{listed, listed_first};
+    use crate::chain::SdkId;
+
+    #[test]
+    fn sdks_in_a_sentence() {
+        let all: Vec<&str> = SdkId::ALL.iter().map(|id| id.rules().name).collect();
+        assert_eq!(listed(&["Go v2"]), "Go v2");
+        assert_eq!(listed(&["Go v2", "Rust", "Ruby"]), "Go v2, Rust and Ruby");
+        assert_eq!(listed(&all), "every SDK");
+        assert_eq!(listed_first(&all[1..]), "Every SDK but Python (boto3)");
     }
 }

@@ -5,13 +5,14 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::model::{Outcome, Report};
+use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
 use crate::run::{Ending, Step};
 use crate::shown::{shown, utc};
 
 /// The width that text is wrapped to; what is meant to be pasted is not wrapped.
-const WIDTH: usize = 100;
+pub const WIDTH: usize = 100;
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,23 +31,33 @@ impl Colour {
         }
     }
 
-    fn good(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    fn warning(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn warning(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
-    fn faint(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    fn strong(self, text: &str) -> String {
+    /// Painted so.
+    #[must_use]
+    pub fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 }
@@ -218,6 +229,12 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
+/// Whether the role works, and only the application does not use it.
+fn is_passed_by(report: &Report) -> bool {
+    let failed = report.steps.iter().find(|step| matches!(step.ending, Ending::Fail(_)));
+    report.facts.identity.is_some() && failed.is_some_and(|step| step.check == Check::CredentialSources)
+}
+
 fn verdict(report: &Report, colour: Colour) -> String {
     let code = report.exit_code();
     let attempts =
@@ -230,6 +247,9 @@ fn verdict(report: &Report, colour: Colour) -> String {
         Outcome::Pass => colour.good("This pod gets its role."),
         Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
         Outcome::Fail if report.interrupted => colour.bad("Interrupted."),
+        Outcome::Fail if is_passed_by(report) => {
+            colour.bad("This pod gets its role, but the application's SDK does not take it.")
+        }
         Outcome::Fail => colour.bad(match report.diagnosis().map(|diagnosis| diagnosis.name().class()) {
             Some(Class::NotJudged) => "Whether this pod gets its role is not known.",
             Some(Class::Unreachable) => "This pod does not get its role now.",

@@ -20,6 +20,7 @@ pub mod iam;
 pub mod issuer;
 pub mod kubernetes;
 pub mod link;
+pub mod node;
 mod parameters;
 pub mod proxy;
 mod random;

@@ -22,7 +22,7 @@ pub const DEFAULT_ROLE_ARN: &str = "arn:aws:iam::111122223333:role/payments-chec
 pub const DEFAULT_STS_HOST: &str = "sts.eu-west-1.amazonaws.com";
 
 /// What `${…}` may name in arguments, in the environment, in files and in the token's content.
-pub const PLACEHOLDERS: [&str; 11] = [
+pub const PLACEHOLDERS: [&str; 12] = [
     "dir",
     "token",
     "token_file",
@@ -31,6 +31,7 @@ pub const PLACEHOLDERS: [&str; 11] = [
     "sts_port",
     "sts_url",
     "proxy_url",
+    "node_url",
     "role_arn",
     "issuer",
     "pid",
@@ -48,6 +49,8 @@ pub struct Scenario {
     pub unset: Vec<String>,
     /// Whether the page's name is expected among the warnings instead of as the diagnosis.
     pub warns: bool,
+    /// The diagnosis beside which the page's name is expected among the warnings.
+    pub beside: Option<String>,
     /// When the program gets a SIGTERM.
     pub signal_after_ms: Option<u64>,
     /// Variables besides the injected ones, or instead of them.
@@ -74,6 +77,8 @@ pub struct Scenario {
     pub kubernetes: Option<Kubernetes>,
     /// Another process of the pod, `${pid}`, if there is one.
     pub application: Option<Application>,
+    /// The node, if it serves anything.
+    pub node: Option<Node>,
 }
 
 impl Default for Scenario {
@@ -83,6 +88,7 @@ impl Default for Scenario {
             args: Vec::new(),
             unset: Vec::new(),
             warns: false,
+            beside: None,
             signal_after_ms: None,
             env: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -96,6 +102,7 @@ impl Default for Scenario {
             proxy: None,
             kubernetes: None,
             application: None,
+            node: None,
         }
     }
 }
@@ -360,6 +367,15 @@ impl Default for Application {
     fn default() -> Self {
         Self { readable: true, env: BTreeMap::new() }
     }
+}
+
+/// What the node serves to its pods. With it, `AWS_EC2_METADATA_SERVICE_ENDPOINT` leads there; without,
+/// to where nothing listens, so that no test asks the IMDS of the machine it runs on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    /// The node's role, if it has one.
+    pub role: Option<String>,
 }
 
 /// The API server of the pod's cluster. With it, `ca.crt` and `namespace` lie beside the API token,

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::dns::{Dns, Record};
 use crate::issuer::{DEFAULT_ISSUER, Issuer};
 use crate::kubernetes::Kubernetes;
+use crate::node::Node;
 use crate::proxy::Proxy;
 use crate::scenario::{Scenario, expand};
 use crate::secrets::Secret;
@@ -111,6 +112,7 @@ impl World {
         let dns = Dns::start(place.listen, records, scenario.dns.mode, scenario.dns.delay.delay()).await?;
         let proxy = servers::start_proxy(scenario, &place, &sts).await?;
         let kubernetes = servers::start_kubernetes(scenario, &place, &cluster, &api_token, &clock).await?;
+        let node = servers::start_node(scenario, &place).await?;
         let dns_address = SocketAddr::new(host, dns.address().port());
         let kubernetes_address =
             kubernetes.as_ref().map(|kubernetes| servers::kubernetes_address(&place, kubernetes));
@@ -132,6 +134,7 @@ impl World {
                 "proxy_url",
                 proxy.as_ref().map_or_else(String::new, |proxy| servers::proxy_url(scenario, &place, proxy)),
             ),
+            ("node_url", servers::node_url(&place, &node)),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
             ("pid", String::new()),
@@ -142,6 +145,7 @@ impl World {
             dns,
             proxy,
             kubernetes,
+            node,
             secrets: Mutex::default(),
             application: Mutex::default(),
             _temporary: temporary,
@@ -237,6 +241,12 @@ impl World {
     #[must_use]
     pub fn dns(&self) -> &Dns {
         &self.surroundings.dns
+    }
+
+    /// The node, if it serves anything.
+    #[must_use]
+    pub fn node(&self) -> Option<&Node> {
+        self.surroundings.node.server()
     }
 
     /// The proxy, if there is one that listens.

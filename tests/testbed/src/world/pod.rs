@@ -9,6 +9,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::{API_TOKEN_DIRECTORY, TOKEN_DIRECTORY, World};
+use crate::node;
 use crate::scenario::Endpoint;
 use crate::secrets::{self, Secret};
 use crate::token;
@@ -66,6 +67,7 @@ impl World {
             ("AWS_ROLE_ARN", value("role_arn")),
             ("AWS_WEB_IDENTITY_TOKEN_FILE", value("token_file")),
             ("AWS_CA_BUNDLE", value("ca")),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", value("node_url")),
             ("HOME", path("home")),
             ("HOSTNAME", token::POD.to_owned()),
             ("IRSA_PROBE_DNS_SERVER", dns.to_string()),
@@ -94,6 +96,7 @@ impl World {
     /// The secrets that are there before anything runs.
     pub(super) fn standing_secrets(&self, api_token: &str) -> Vec<Secret> {
         let mut found = secrets::of_token("web identity token", &self.token);
+        found.push(Secret::new("secret key of the node's credentials", node::SECRET_KEY));
         found.extend(secrets::of_token("API token", api_token));
         if let Some(content) = &self.scenario.token.content {
             let content = self.expand(content);

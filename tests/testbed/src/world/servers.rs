@@ -13,6 +13,7 @@ use crate::form;
 use crate::iam::{self, Iam};
 use crate::issuer::Issuer;
 use crate::kubernetes::{self, Kubernetes, ServiceAccount};
+use crate::node::Node;
 use crate::proxy::{self, Proxy};
 use crate::scenario::{self, Entry, KubernetesMode, ProxyMode, Scenario};
 use crate::sts::{self, Step, Sts};
@@ -107,6 +108,23 @@ pub(super) fn proxy_url(scenario: &Scenario, place: &Place, proxy: &Port<Proxy>)
     };
     let host = described.host.unwrap_or_else(|| host.to_string());
     format!("http://{user_info}{host}:{port}")
+}
+
+pub(super) async fn start_node(scenario: &Scenario, place: &Place) -> io::Result<Port<Node>> {
+    match &scenario.node {
+        Some(described) => Node::start(place.listen, described.role.clone()).await.map(Port::Serving),
+        None => faults::refused_port().map(Port::Refused),
+    }
+}
+
+/// Where a client finds the node.
+pub(super) fn node_url(place: &Place, node: &Port<Node>) -> String {
+    match node {
+        Port::Serving(node) => {
+            format!("http://{}", SocketAddr::new(place.reachable(), node.address().port()))
+        }
+        Port::Refused(port) => format!("http://{}", port.address()),
+    }
 }
 
 pub(super) async fn start_kubernetes(

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::dns::Dns;
 use crate::faults::RefusedPort;
 use crate::kubernetes::Kubernetes;
+use crate::node::Node;
 use crate::proxy::{Connect, Proxy};
 use crate::secrets::Secret;
 use crate::sts::Sts;
@@ -39,6 +40,7 @@ pub(super) struct Surroundings {
     pub(super) dns: Dns,
     pub(super) proxy: Option<Port<Proxy>>,
     pub(super) kubernetes: Option<Port<Kubernetes>>,
+    pub(super) node: Port<Node>,
     /// Those besides what STS gives out.
     pub(super) secrets: Mutex<Vec<Secret>>,
     pub(super) application: Mutex<Option<Application>>,

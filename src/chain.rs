@@ -1,0 +1,175 @@
+//! The credential chain of each AWS SDK: which source an SDK takes in a situation, and why.
+//!
+//! [`sdks`] declares the rules, one SDK on a screen, each with its source; [`rules`] has the words
+//! they are declared in; [`walk`] says what those mean. [`situation`] is what they are applied to, and
+//! [`gather`] reads it from a pod. [`answer`] is a pure function: it gives the same answer to the
+//! same situation, in a test as in a pod.
+
+pub mod ask;
+pub mod container;
+pub mod gather;
+pub mod imds;
+pub mod ini;
+pub mod rules;
+pub mod sdks;
+pub mod situation;
+pub mod walk;
+
+use situation::Situation;
+
+macro_rules! sdk_ids {
+    ($($name:ident = $id:literal),* $(,)?) => {
+        /// An SDK, in as many ways as it may be used.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum SdkId {
+            $(#[doc = concat!("`", $id, "`.")] $name,)*
+        }
+
+        impl SdkId {
+            /// Every SDK, in the order in which they are listed.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The id in reports and on the command line.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $id,)* }
+            }
+        }
+    };
+}
+
+sdk_ids! {
+    Boto = "boto",
+    CliV2 = "cliv2",
+    JsV3 = "jsv3",
+    JsV2 = "jsv2",
+    JsV2LoadConfig = "jsv2lc",
+    GoV2 = "gov2",
+    GoV1 = "gov1",
+    GoV1LoadConfig = "gov1lc",
+    GoV1Old = "gov1old",
+    Rust = "rust",
+    Ruby = "ruby",
+    Cpp = "cpp-tls",
+    JavaV1 = "jv1",
+    JavaV2 = "jv2",
+    DotNet3 = "dotnet3",
+    DotNet4 = "dotnet4",
+    Php = "php",
+    Kotlin = "kotlin",
+    Swift = "swift",
+}
+
+impl SdkId {
+    /// The SDK with this id, in any case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|id| id.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// Its rules.
+    #[must_use]
+    pub fn rules(self) -> &'static rules::Sdk {
+        sdks::of(self)
+    }
+}
+
+/// The source that an SDK takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Picks {
+    /// The pod's role, through the web identity that its variables name.
+    WebIdentity,
+    /// A profile's role, through a web identity.
+    ProfileWebIdentity,
+    /// Keys in the environment.
+    Keys,
+    /// Keys in variables of an old kind.
+    LegacyKeys,
+    /// Keys in a profile.
+    Profile,
+    /// What a program gives that a profile names.
+    Process,
+    /// A profile's role, with the credentials of another source.
+    AssumedRole,
+    /// Container credentials, as EKS Pod Identity gives them.
+    Container,
+    /// The node's role.
+    NodeRole,
+    /// No credentials, and no error.
+    Nothing,
+    /// None: it stops with an error.
+    Error,
+    /// None: the process ends.
+    Crash,
+}
+
+impl Picks {
+    /// What a profile gives.
+    pub const OF_PROFILE: &[Self] =
+        &[Self::Profile, Self::Process, Self::AssumedRole, Self::ProfileWebIdentity];
+    /// What is no credentials at all.
+    pub const FAILURES: &[Self] = &[Self::Nothing, Self::Error, Self::Crash];
+
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebIdentity => "web-id",
+            Self::ProfileWebIdentity => "web-id(profile)",
+            Self::Keys => "env",
+            Self::LegacyKeys => "env-legacy",
+            Self::Profile => "profile",
+            Self::Process => "process",
+            Self::AssumedRole => "assume-role",
+            Self::Container => "container",
+            Self::NodeRole => "IMDS",
+            Self::Nothing => "none",
+            Self::Error => "error",
+            Self::Crash => "crash",
+        }
+    }
+}
+
+/// What an SDK does in a situation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The SDK.
+    pub sdk: SdkId,
+    /// The source that it takes.
+    pub picks: Picks,
+    /// Why, in full sentences.
+    pub because: String,
+}
+
+/// An SDK that the application really has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSdk {
+    /// Which.
+    pub sdk: SdkId,
+    /// Its version, if it is known.
+    pub version: Option<String>,
+    /// Where it was found.
+    pub place: String,
+}
+
+/// The names of the SDKs whose pick is among these.
+#[must_use]
+pub fn names(answers: &[Answer], picks: &[Picks]) -> Vec<&'static str> {
+    let among = answers.iter().filter(|answer| picks.contains(&answer.picks));
+    among.map(|answer| answer.sdk.rules().name).collect()
+}
+
+/// What an SDK does in a situation.
+#[must_use]
+pub fn answer(id: SdkId, situation: &Situation) -> Answer {
+    let (picks, because) = walk::walk(id.rules().for_situation(situation), situation);
+    Answer { sdk: id, picks, because }
+}
+
+/// What every SDK does in a situation: those that were found first.
+#[must_use]
+pub fn answers(situation: &Situation, found: &[FoundSdk]) -> Vec<Answer> {
+    let is_found = |id: &SdkId| found.iter().any(|found| found.sdk == *id);
+    let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| is_found(id));
+    first.into_iter().chain(rest).map(|id| answer(id, situation)).collect()
+}

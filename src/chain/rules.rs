@@ -1,0 +1,489 @@
+//! The words in which an SDK's rules are declared. What they mean is in [`super::walk`].
+//!
+//! An SDK is a list of steps that are tried in order. A step finds nothing, takes a source, or fails;
+//! what a failure leads to is the [`Then`] of the step.
+
+use super::ini::Dialect;
+use super::situation::Situation;
+use super::{Picks, SdkId};
+
+/// The rules of one SDK.
+#[derive(Debug)]
+pub struct Sdk {
+    /// Its id.
+    pub id: SdkId,
+    /// Its name for people.
+    pub name: &'static str,
+    /// The version whose rules these are.
+    pub version: &'static str,
+    /// Whether that version was run, instead of only read.
+    pub was_run: bool,
+    /// Where the rules are written.
+    pub source: &'static str,
+    /// Which profile is in use.
+    pub profile: ProfileName,
+    /// Where the credentials file is.
+    pub credentials: Option<FileRule>,
+    /// Where the config file is, if it is read.
+    pub config: Option<FileRule>,
+    /// How both are read.
+    pub dialect: Dialect,
+    /// How both are joined.
+    pub join: Join,
+    /// Whether no profile is read at all without a config file.
+    pub profiles_need_config: bool,
+    /// Which region there is for STS.
+    pub region: Region,
+    /// Which other rules a variable turns these into.
+    pub load_config: Option<LoadConfig>,
+    /// What is tried, in order.
+    pub steps: &'static [Step],
+    /// What there is if no step takes a source.
+    pub at_end: Picks,
+}
+
+/// Which rules hold instead, if `AWS_SDK_LOAD_CONFIG` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadConfig {
+    /// Those, if it is set to anything.
+    ByAnything(SdkId),
+    /// Those, if it is set to what Go's `strconv.ParseBool` takes for true.
+    ByTrue(SdkId),
+}
+
+impl Step {
+    /// Whether it is about the profile in use.
+    #[must_use]
+    pub fn is_of_profile(&self) -> bool {
+        match self {
+            Self::Role(_) | Self::ProfileKeys(_) | Self::ProfileWebIdentity(_) | Self::SignOn(_) => true,
+            Self::Process(process) => !process.is_link,
+            _ => false,
+        }
+    }
+}
+
+impl Sdk {
+    /// The rules that hold in the situation.
+    #[must_use]
+    pub fn for_situation(&'static self, situation: &Situation) -> &'static Self {
+        let value = situation.filled("AWS_SDK_LOAD_CONFIG");
+        match (self.load_config, value) {
+            (Some(LoadConfig::ByAnything(id)), Some(_))
+            | (Some(LoadConfig::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => id.rules(),
+            _ => self,
+        }
+    }
+}
+
+/// What a failure leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The next step, without a word.
+    Next,
+    /// The next step that is not about the profile, without a word.
+    LeavesProfile,
+    /// Container credentials, without a word; all other steps fail likewise.
+    OnlyContainer,
+    /// The end: an error.
+    Error,
+    /// The end: no credentials, and no error either.
+    Nothing,
+    /// The end of the process.
+    Crash,
+}
+
+/// Which profile is in use: that of the first variable that counts, or `default`.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileName {
+    /// The variables, in order.
+    pub variables: &'static [&'static str],
+    /// Whether a variable that is set to nothing counts.
+    pub empty_counts: bool,
+}
+
+/// Where a shared file is.
+#[derive(Debug, Clone, Copy)]
+pub struct FileRule {
+    /// The variable that names it, if the SDK reads one.
+    pub variable: Option<&'static str>,
+    /// Whether that variable, set to nothing, counts; there is no file then.
+    pub empty_counts: bool,
+    /// Whether `~/` at its beginning is the home directory.
+    pub tilde: bool,
+    /// Whether `~/.aws/config` takes its place if it does not exist.
+    pub or_config: bool,
+}
+
+/// How the two files are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Setting by setting, where the credentials file comes first.
+    BySetting,
+    /// The same, but a pair of keys only as a pair.
+    ByPair,
+}
+
+/// Which file a step reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum In {
+    /// Both, joined.
+    Both,
+    /// The credentials file.
+    Credentials,
+    /// The config file.
+    Config,
+}
+
+/// Which region there is for STS, and what happens without one.
+#[derive(Debug, Clone, Copy)]
+pub struct Region {
+    /// The variables, in order.
+    pub variables: &'static [&'static str],
+    /// The file whose profile may name it.
+    pub file: Option<In>,
+    /// What happens without one.
+    pub missing: NoRegion,
+}
+
+/// What happens without a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRegion {
+    /// STS is called all the same, at its global endpoint.
+    Fine,
+    /// The call fails.
+    Fails,
+    /// The call fails unless an endpoint is set.
+    FailsWithoutEndpoint,
+    /// The call fails if an endpoint is set, or a regional one is wanted; else it is the global one.
+    FailsWithEndpoint,
+    /// IMDS is asked for it unless an endpoint is set; the call fails where IMDS is disabled.
+    AsksImds,
+}
+
+/// One step of a chain.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// Both files must be readable for this SDK, from here on.
+    FilesMustParse {
+        /// Else.
+        then: Then,
+        /// Unless keys are in the environment and no profile is selected.
+        unless_keys: bool,
+    },
+    /// A region must be set, whatever the source is.
+    RegionMustBeSet,
+    /// The selected profile must exist if one of these variables selects it.
+    ProfileMustExist {
+        /// The variables.
+        variables: &'static [&'static str],
+        /// Whether a variable that is set to nothing counts.
+        empty_counts: bool,
+    },
+    /// The profile in use must be sound, even if it is not needed: the Go SDKs check it as they load it.
+    ProfileMustBeSound(GoProfile),
+    /// The config file is read for the region if no variable names one, and must exist for that.
+    ConfigForRegion,
+    /// Keys in the environment.
+    Keys(Keys),
+    /// The web identity that the variables name.
+    WebIdentity(WebIdentity),
+    /// A profile that assumes a role with other credentials.
+    Role(Role),
+    /// Keys in a profile.
+    ProfileKeys(ProfileKeys),
+    /// A web identity in a profile.
+    ProfileWebIdentity(ProfileWebIdentity),
+    /// A program that a profile names.
+    Process(Process),
+    /// A profile of IAM Identity Center.
+    SignOn(SignOn),
+    /// Container credentials.
+    Container(Container),
+    /// The node's role.
+    Imds(Disabled),
+}
+
+/// How the Go SDKs check a profile as they load it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoProfile {
+    /// Whether the settings for roles are read.
+    pub roles: bool,
+    /// Whether half a pair of keys is an error.
+    pub half: bool,
+    /// Whether the check is passed over if keys are in the environment and no profile is selected.
+    pub unless_keys: bool,
+}
+
+/// Keys in the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys {
+    /// The variables for the key's id, in order; the first is the usual one.
+    pub id: &'static [&'static str],
+    /// The variables for the secret.
+    pub secret: &'static [&'static str],
+    /// Whether the first of them that is set decides, even if it is set to nothing.
+    pub empty_counts: bool,
+    /// Whether these variables are of an old kind.
+    pub legacy: bool,
+    /// An id without a secret.
+    pub half: Then,
+    /// The step is left out if this variable is not empty.
+    pub unless: Option<&'static str>,
+}
+
+/// The web identity that the variables name.
+#[derive(Debug, Clone, Copy)]
+pub struct WebIdentity {
+    /// What a variable is that is set to nothing.
+    pub empty: Empty,
+    /// The file whose profile gives what no variable says.
+    pub filled_from: Option<In>,
+    /// Which profile that is, if it is another than the one in use.
+    pub filled_by: Option<ProfileName>,
+    /// A token file without a role.
+    pub without_role: Then,
+    /// A role without a token file.
+    pub without_token: Then,
+    /// The shortest token that is sent, in bytes; 0 if an empty one is.
+    pub least_token: usize,
+    /// The shortest role ARN that is sent, in characters.
+    pub least_role: usize,
+    /// STS refuses or cannot be reached, or the token cannot be read.
+    pub fails: Then,
+}
+
+/// What a variable is that is set to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// Not set.
+    Unset,
+    /// Not set, and yet it hides what the profile says.
+    Hides,
+    /// Set.
+    Set,
+}
+
+/// A web identity in a profile.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileWebIdentity {
+    /// Where the profile is.
+    pub file: In,
+    /// A token file without a role.
+    pub without_role: Then,
+    /// The shortest token that is sent, in bytes.
+    pub least_token: usize,
+    /// It cannot be used.
+    pub fails: Then,
+    /// It is not even tried.
+    pub crashes: bool,
+}
+
+/// A profile that assumes a role with the credentials of another profile or of a named source.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    /// Where the profile is.
+    pub file: In,
+    /// Whether a profile with a token file is none of this kind.
+    pub unless_token_file: bool,
+    /// Whether a `source_profile` or `credential_source` without `role_arn` counts, too.
+    pub without_role: bool,
+    /// A role without either source.
+    pub alone: Alone,
+    /// Both sources.
+    pub both: Then,
+    /// The source profile does not exist.
+    pub missing: Then,
+    /// The source profile exists, and has no credentials.
+    pub empty: Then,
+    /// Which kinds of credentials a source profile may have.
+    pub sources: Sources,
+    /// The named sources that there are.
+    pub named: &'static [Named],
+    /// A named source that is not known.
+    pub unknown: Then,
+    /// A named source that has nothing.
+    pub named_empty: Then,
+    /// Whether `Ec2InstanceMetadata` minds that IMDS is disabled.
+    pub minds_disabled: bool,
+    /// A profile that wants a one-time password.
+    pub mfa: Option<Then>,
+    /// Which region STS is called in.
+    pub region: RoleRegion,
+    /// STS refuses, or cannot be reached.
+    pub fails: Then,
+}
+
+/// Which region STS is called in to assume a profile's role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleRegion {
+    /// That for the web identity.
+    AsForWebIdentity,
+    /// The same, and there must be one.
+    Must,
+    /// One of its own, if there is none.
+    OfItsOwn,
+}
+
+/// A role without a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// The profile is none of this kind.
+    NotThis,
+    /// A failure.
+    Fails(Then),
+    /// Whatever source is found later assumes the role: the Go SDKs.
+    Later,
+}
+
+/// Which kinds of credentials a source profile may have, beside keys and a role of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sources {
+    /// A web identity.
+    pub web_identity: bool,
+    /// A program.
+    pub process: bool,
+    /// Whether half a pair of keys is a failure, instead of nothing.
+    pub half_fails: bool,
+    /// Whether a profile may be its own source, by its keys.
+    pub itself: bool,
+}
+
+/// A source that `credential_source` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// `Environment`.
+    Environment,
+    /// `EcsContainer`.
+    EcsContainer,
+    /// `Ec2InstanceMetadata`.
+    Ec2InstanceMetadata,
+}
+
+impl Named {
+    /// The name in a profile.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "Environment",
+            Self::EcsContainer => "EcsContainer",
+            Self::Ec2InstanceMetadata => "Ec2InstanceMetadata",
+        }
+    }
+}
+
+/// Keys in a profile.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileKeys {
+    /// Where the profile is.
+    pub file: In,
+    /// Whether a key that is set to nothing counts as there.
+    pub empty_counts: bool,
+    /// An id without a secret.
+    pub half: Then,
+    /// A secret without an id.
+    pub other_half: Then,
+    /// Whether a profile with a role has no keys of its own.
+    pub unless_role: bool,
+}
+
+/// A program that a profile names.
+#[derive(Debug, Clone, Copy)]
+pub struct Process {
+    /// Where the profile is.
+    pub file: In,
+    /// Whether a profile with a role has no program.
+    pub unless_role: bool,
+    /// Whether it is a link of the chain, which is tried also if the profile was passed over.
+    pub is_link: bool,
+}
+
+impl Process {
+    /// A program in this file's profile.
+    #[must_use]
+    pub const fn of(file: In) -> Self {
+        Self { file, unless_role: false, is_link: false }
+    }
+}
+
+/// A profile of IAM Identity Center. Nobody signs on in a pod, so that it never gives credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct SignOn {
+    /// Where the profile is.
+    pub file: In,
+    /// The settings of which any makes the profile one of this kind.
+    pub any_of: &'static [&'static str],
+    /// What it leads to.
+    pub then: Then,
+}
+
+/// Container credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Container {
+    /// Whether the relative variable decides, if both are set.
+    pub relative_first: bool,
+    /// Whether a variable that is set to nothing counts.
+    pub empty_counts: bool,
+    /// Which hosts may be called without TLS, beside 169.254.170.2 through the relative variable.
+    pub hosts: Hosts,
+    /// Another host.
+    pub bad_host: Then,
+    /// How the token is read and sent.
+    pub token: Token,
+    /// The endpoint refuses, or cannot be reached.
+    pub fails: Then,
+}
+
+/// Which hosts may be called without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hosts {
+    /// Every loopback address, instead of 127.0.0.1 alone.
+    pub loopback: bool,
+    /// `localhost`.
+    pub localhost: bool,
+    /// 169.254.170.2.
+    pub ecs: bool,
+    /// 169.254.170.23.
+    pub eks: bool,
+    /// `[fd00:ec2::23]`.
+    pub eks_ipv6: bool,
+}
+
+/// How the token for the container endpoint is read and sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Whether a token file is read at all; else the request has none.
+    pub file: bool,
+    /// Whether the token in the variable comes before the file.
+    pub variable_first: bool,
+    /// A file that cannot be read.
+    pub unreadable: Then,
+    /// A token with a line break.
+    pub line_break: LineBreak,
+    /// Whether the file is read before it is known whether the source is wanted.
+    pub read_first: bool,
+}
+
+/// What happens to a token with a line break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineBreak {
+    /// It is sent.
+    Sent,
+    /// It is a failure.
+    Fails(Then),
+    /// The request is made again without it at `localhost` and 127.0.0.1, and fails elsewhere.
+    WithoutIt(Then),
+}
+
+/// When IMDS counts as disabled by `AWS_EC2_METADATA_DISABLED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disabled {
+    /// By `true` in any case.
+    True,
+    /// By anything.
+    Anything,
+    /// By anything but `false`.
+    NotFalse,
+    /// By anything but `false` in any case, and also by nothing.
+    NotFalseInAnyCase,
+}

@@ -1,0 +1,94 @@
+//! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
+
+use super::super::ini::{Dialect, Names};
+use super::super::rules::{
+    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+};
+use super::super::{Picks, SdkId};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+
+/// The profile provider of aws-c-sdkutils.
+const DIALECT: Dialect = Dialect { credentials: Names::AsWritten, ..SPECIFIED };
+
+/// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
+/// only `AWS_PROFILE` selects one, was seen when it was run.
+pub const CPP: Sdk = Sdk {
+    id: SdkId::Cpp,
+    name: "C++",
+    version: "1.11.900",
+    was_run: true,
+    source: "aws/aws-sdk-cpp: src/aws-cpp-sdk-core/source/auth/AWSCredentialsProviderChain.cpp",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
+    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
+    config: Some(FileRule { tilde: false, ..CONFIG }),
+    dialect: DIALECT,
+    join: Join::BySetting,
+    profiles_need_config: false,
+    region: Region {
+        variables: &["AWS_DEFAULT_REGION", "AWS_REGION"],
+        file: Some(In::Both),
+        missing: NoRegion::Fails,
+    },
+    load_config: None,
+    steps: &[
+        // EnvironmentAWSCredentialsProvider
+        Step::Keys(Keys {
+            id: ID,
+            secret: SECRET,
+            empty_counts: false,
+            legacy: false,
+            half: Then::Next,
+            unless: None,
+        }),
+        Step::ProfileWebIdentity(ProfileWebIdentity {
+            file: In::Both,
+            without_role: Then::Next,
+            least_token: 0,
+            fails: Then::Next,
+            crashes: true,
+        }),
+        // ProfileConfigFileAWSCredentialsProvider
+        Step::ProfileKeys(ProfileKeys {
+            file: In::Both,
+            empty_counts: false,
+            half: Then::Next,
+            other_half: Then::Next,
+            unless_role: true,
+        }),
+        // ProcessCredentialsProvider
+        Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
+        // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
+        Step::WebIdentity(WebIdentity {
+            empty: Empty::Unset,
+            filled_from: Some(In::Both),
+            filled_by: Some(ProfileName {
+                variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
+                empty_counts: false,
+            }),
+            without_role: Then::Next,
+            without_token: Then::Next,
+            least_token: 0,
+            least_role: 1,
+            fails: Then::Next,
+        }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
+        Step::Container(Container {
+            relative_first: true,
+            empty_counts: false,
+            hosts: LOOPBACK_NAME_ECS_EKS,
+            bad_host: Then::Nothing,
+            token: Token {
+                file: true,
+                variable_first: false,
+                unreadable: Then::Nothing,
+                line_break: LineBreak::Sent,
+                read_first: false,
+            },
+            fails: Then::Nothing,
+        }),
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Nothing,
+};

@@ -1,0 +1,130 @@
+//! The AWS SDK for .NET, version 3 and version 4: a source is chosen by what is configured, and what it
+//! then fails with ends the search.
+
+use super::super::ini::{Dialect, Faults};
+use super::super::rules::{
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
+};
+use super::super::{Picks, SdkId};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+
+/// `EnvironmentVariablesAWSCredentials`.
+const KEYS: Step = Step::Keys(Keys {
+    id: ID,
+    secret: SECRET,
+    empty_counts: false,
+    legacy: false,
+    half: Then::Next,
+    unless: None,
+});
+/// `AssumeRoleWithWebIdentityCredentials.FromEnvironmentVariables`: its constructor takes neither null nor
+/// nothing; the call is made when the credentials are used.
+const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
+    empty: Empty::Unset,
+    filled_from: None,
+    filled_by: None,
+    without_role: Then::Next,
+    without_token: Then::Next,
+    least_token: 0,
+    least_role: 1,
+    fails: Then::Error,
+});
+/// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`.
+const ROLE: Step = Step::Role(Role {
+    file: In::Both,
+    unless_token_file: true,
+    without_role: false,
+    alone: Alone::NotThis,
+    both: Then::LeavesProfile,
+    missing: Then::Error,
+    empty: Then::Error,
+    sources: Sources { web_identity: true, process: true, half_fails: false, itself: false },
+    named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+    unknown: Then::Error,
+    named_empty: Then::Error,
+    minds_disabled: true,
+    mfa: Some(Then::Error),
+    region: RoleRegion::AsForWebIdentity,
+    fails: Then::Error,
+});
+const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
+    file: In::Both,
+    without_role: Then::Next,
+    least_token: 0,
+    fails: Then::Error,
+    crashes: false,
+});
+const PROFILE_SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error });
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
+    file: In::Both,
+    empty_counts: false,
+    half: Then::Next,
+    other_half: Then::Next,
+    unless_role: false,
+});
+/// `GenericContainerCredentials`, or the instance profile.
+const CONTAINER: Step = Step::Container(Container {
+    relative_first: true,
+    empty_counts: false,
+    hosts: LOOPBACK_NAME_ECS_EKS,
+    bad_host: Then::Error,
+    token: Token {
+        file: true,
+        variable_first: false,
+        unreadable: Then::Error,
+        line_break: LineBreak::Fails(Then::Error),
+        read_first: false,
+    },
+    fails: Then::Error,
+});
+
+/// Version 3: the web identity and the profile come before keys in the environment.
+pub const V3: Sdk = Sdk {
+    id: SdkId::DotNet3,
+    name: ".NET v3",
+    version: "AWSSDK.Core 3.7",
+    was_run: false,
+    source: "aws/aws-sdk-net (v3): sdk/src/Core/Amazon.Runtime/Credentials/FallbackCredentialsFactory.cs",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    credentials: Some(CREDENTIALS),
+    config: Some(CONFIG),
+    dialect: Dialect { faults: Faults::None, ..SPECIFIED },
+    join: Join::BySetting,
+    profiles_need_config: false,
+    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
+    load_config: None,
+    steps: &[
+        WEB_IDENTITY,
+        ROLE,
+        PROFILE_WEB_IDENTITY,
+        PROFILE_SIGN_ON,
+        Step::Process(Process::of(In::Both)),
+        PROFILE_KEYS,
+        KEYS,
+        CONTAINER,
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Error,
+};
+
+/// Version 4.
+pub const V4: Sdk = Sdk {
+    id: SdkId::DotNet4,
+    name: ".NET v4",
+    version: "AWSSDK.Core 4.0",
+    source: "aws/aws-sdk-net: sdk/src/Core/Amazon.Runtime/Credentials/DefaultAWSCredentialsIdentityResolver.cs",
+    steps: &[
+        KEYS,
+        WEB_IDENTITY,
+        ROLE,
+        PROFILE_WEB_IDENTITY,
+        PROFILE_SIGN_ON,
+        Step::Process(Process::of(In::Both)),
+        PROFILE_KEYS,
+        CONTAINER,
+        Step::Imds(Disabled::True),
+    ],
+    ..V3
+};

@@ -1,0 +1,103 @@
+//! The AWS SDK for Kotlin: the chain swallows every exception of its links (`IdentityProviderChain` of
+//! smithy-kotlin).
+
+use super::super::rules::{
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
+};
+use super::super::{Picks, SdkId};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+
+/// Version 1.5.
+pub const KOTLIN: Sdk = Sdk {
+    id: SdkId::Kotlin,
+    name: "Kotlin",
+    version: "1.5",
+    was_run: false,
+    source: "awslabs/aws-sdk-kotlin: aws-runtime/aws-config, DefaultChainCredentialsProvider.kt, profile/ProfileChain.kt",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    credentials: Some(CREDENTIALS),
+    config: Some(CONFIG),
+    dialect: SPECIFIED,
+    join: Join::BySetting,
+    profiles_need_config: false,
+    // IMDS is asked last
+    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::AsksImds },
+    load_config: None,
+    steps: &[
+        Step::Keys(Keys {
+            id: ID,
+            secret: SECRET,
+            empty_counts: false,
+            legacy: false,
+            half: Then::Next,
+            unless: None,
+        }),
+        // StsWebIdentityProvider
+        Step::WebIdentity(WebIdentity {
+            empty: Empty::Unset,
+            filled_from: None,
+            filled_by: None,
+            without_role: Then::Next,
+            without_token: Then::Next,
+            least_token: 0,
+            least_role: 1,
+            fails: Then::Next,
+        }),
+        // loadAwsSharedConfig
+        Step::FilesMustParse { then: Then::LeavesProfile, unless_keys: false },
+        // ProfileCredentialsProvider; ProfileChain.kt: the order of the kinds
+        Step::Role(Role {
+            file: In::Both,
+            unless_token_file: true,
+            without_role: true,
+            alone: Alone::Fails(Then::LeavesProfile),
+            both: Then::LeavesProfile,
+            missing: Then::LeavesProfile,
+            empty: Then::LeavesProfile,
+            sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            unknown: Then::LeavesProfile,
+            named_empty: Then::LeavesProfile,
+            minds_disabled: true,
+            mfa: None,
+            region: RoleRegion::AsForWebIdentity,
+            fails: Then::LeavesProfile,
+        }),
+        Step::ProfileWebIdentity(ProfileWebIdentity {
+            file: In::Both,
+            without_role: Then::Next,
+            least_token: 0,
+            fails: Then::LeavesProfile,
+            crashes: false,
+        }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        Step::Process(Process::of(In::Both)),
+        Step::ProfileKeys(ProfileKeys {
+            file: In::Both,
+            empty_counts: false,
+            half: Then::Next,
+            other_half: Then::Next,
+            unless_role: false,
+        }),
+        // EcsCredentialsProvider.kt
+        Step::Container(Container {
+            relative_first: true,
+            empty_counts: false,
+            hosts: LOOPBACK_NAME_ECS_EKS,
+            bad_host: Then::Next,
+            token: Token {
+                file: true,
+                variable_first: false,
+                unreadable: Then::Next,
+                line_break: LineBreak::Fails(Then::Next),
+                read_first: false,
+            },
+            fails: Then::Next,
+        }),
+        // ImdsCredentialsProvider.kt
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Error,
+};

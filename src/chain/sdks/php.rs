@@ -1,0 +1,112 @@
+//! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
+
+use super::super::ini::{Dialect, Faults, Names};
+use super::super::rules::{
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity,
+};
+use super::super::{Picks, SdkId};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+
+/// `ini`, for one of the two files.
+const fn role(file: In) -> Step {
+    Step::Role(Role {
+        file,
+        unless_token_file: false,
+        without_role: false,
+        alone: Alone::Fails(Then::LeavesProfile),
+        both: Then::LeavesProfile,
+        missing: Then::LeavesProfile,
+        empty: Then::LeavesProfile,
+        sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
+        named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+        unknown: Then::LeavesProfile,
+        named_empty: Then::LeavesProfile,
+        minds_disabled: true,
+        mfa: None,
+        region: RoleRegion::OfItsOwn,
+        fails: Then::LeavesProfile,
+    })
+}
+
+const fn keys(file: In) -> Step {
+    Step::ProfileKeys(ProfileKeys {
+        file,
+        empty_counts: false,
+        half: Then::Next,
+        other_half: Then::Next,
+        unless_role: true,
+    })
+}
+
+/// Version 3.
+pub const PHP: Sdk = Sdk {
+    id: SdkId::Php,
+    name: "PHP",
+    version: "3",
+    was_run: false,
+    source: "aws/aws-sdk-php: src/Credentials/CredentialProvider.php, defaultProvider",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    credentials: Some(CREDENTIALS),
+    config: Some(CONFIG),
+    dialect: Dialect { faults: Faults::None, credentials: Names::AsWritten, ..SPECIFIED },
+    join: Join::BySetting,
+    profiles_need_config: false,
+    // us-east-1, unless the client's own is passed on
+    region: Region { variables: &["AWS_REGION"], file: None, missing: NoRegion::Fine },
+    load_config: None,
+    steps: &[
+        Step::Keys(Keys {
+            id: ID,
+            secret: SECRET,
+            empty_counts: false,
+            legacy: false,
+            half: Then::Next,
+            unless: None,
+        }),
+        // assumeRoleWithWebIdentityCredentialProvider: the variables, or else the profile
+        Step::WebIdentity(WebIdentity {
+            empty: Empty::Unset,
+            filled_from: None,
+            filled_by: None,
+            without_role: Then::Next,
+            without_token: Then::Next,
+            least_token: 0,
+            least_role: 1,
+            fails: Then::Next,
+        }),
+        Step::ProfileWebIdentity(ProfileWebIdentity {
+            file: In::Both,
+            without_role: Then::Next,
+            least_token: 0,
+            fails: Then::LeavesProfile,
+            crashes: false,
+        }),
+        Step::SignOn(SignOn { file: In::Config, any_of: SIGN_ON, then: Then::Next }),
+        Step::Process(Process::of(In::Credentials)),
+        role(In::Credentials),
+        keys(In::Credentials),
+        Step::Process(Process::of(In::Config)),
+        role(In::Config),
+        keys(In::Config),
+        // shouldUseEcs: one or the other; EcsCredentialProvider.php
+        Step::Container(Container {
+            relative_first: true,
+            empty_counts: false,
+            hosts: LOOPBACK_NAME_ECS_EKS,
+            bad_host: Then::Error,
+            token: Token {
+                file: true,
+                variable_first: false,
+                unreadable: Then::Error,
+                line_break: LineBreak::Fails(Then::Error),
+                read_first: false,
+            },
+            fails: Then::Error,
+        }),
+        // InstanceProfileProvider.php
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Error,
+};

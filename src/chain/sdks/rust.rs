@@ -1,0 +1,110 @@
+//! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
+
+use super::super::rules::{
+    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity,
+};
+use super::super::{Picks, SdkId};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SIGN_ON, SPECIFIED};
+
+/// `aws-runtime`, `env_config/source.rs`: a variable that is set to nothing names no file.
+const CREDENTIALS_FILE: FileRule = FileRule { empty_counts: true, ..CREDENTIALS };
+const CONFIG_FILE: FileRule = FileRule { empty_counts: true, ..CONFIG };
+
+/// aws-config.
+pub const RUST: Sdk = Sdk {
+    id: SdkId::Rust,
+    name: "Rust",
+    version: "aws-config 1.13.0",
+    was_run: true,
+    source: "awslabs/aws-sdk-rust: aws-config/src/default_provider/credentials.rs, profile/credentials/repr.rs",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
+    credentials: Some(CREDENTIALS_FILE),
+    config: Some(CONFIG_FILE),
+    dialect: SPECIFIED,
+    join: Join::BySetting,
+    profiles_need_config: false,
+    region: Region {
+        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        file: Some(In::Both),
+        missing: NoRegion::AsksImds,
+    },
+    load_config: None,
+    steps: &[
+        // environment/credentials.rs: a blank key is none
+        Step::Keys(Keys {
+            id: ID,
+            secret: &["AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"],
+            empty_counts: true,
+            legacy: false,
+            half: Then::Next,
+            unless: None,
+        }),
+        Step::FilesMustParse { then: Then::Error, unless_keys: false },
+        // repr.rs, resolve_chain: a missing profile is "not loaded", any other flaw is an error
+        Step::Role(Role {
+            file: In::Both,
+            unless_token_file: true,
+            without_role: true,
+            alone: Alone::Fails(Then::Error),
+            both: Then::Error,
+            missing: Then::LeavesProfile,
+            empty: Then::Error,
+            sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            unknown: Then::Error,
+            named_empty: Then::Error,
+            minds_disabled: true,
+            mfa: None,
+            region: RoleRegion::AsForWebIdentity,
+            fails: Then::Error,
+        }),
+        // repr.rs, base_provider: the order of the kinds
+        Step::ProfileWebIdentity(ProfileWebIdentity {
+            file: In::Both,
+            without_role: Then::Error,
+            least_token: 0,
+            fails: Then::Error,
+            crashes: false,
+        }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error }),
+        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
+        Step::Process(Process::of(In::Both)),
+        Step::ProfileKeys(ProfileKeys {
+            file: In::Both,
+            empty_counts: true,
+            half: Then::Error,
+            other_half: Then::Error,
+            unless_role: false,
+        }),
+        // web_identity_token.rs: variables that are set to nothing are set
+        Step::WebIdentity(WebIdentity {
+            empty: Empty::Set,
+            filled_from: None,
+            filled_by: None,
+            without_role: Then::Next,
+            without_token: Then::Next,
+            least_token: 0,
+            least_role: 1,
+            fails: Then::Error,
+        }),
+        // ecs.rs: the token file is read first; a host name must lead to an allowed address
+        Step::Container(Container {
+            relative_first: true,
+            empty_counts: true,
+            hosts: LOOPBACK_NAME_ECS_EKS,
+            bad_host: Then::Error,
+            token: Token {
+                file: true,
+                variable_first: false,
+                unreadable: Then::Error,
+                line_break: LineBreak::Fails(Then::Error),
+                read_first: true,
+            },
+            fails: Then::Error,
+        }),
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Error,
+};

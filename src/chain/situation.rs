@@ -1,0 +1,230 @@
+//! What an SDK finds when it looks for credentials: variables, shared files, token files, and what
+//! STS, the container endpoint and IMDS answer. By value, so that the chain is a pure function of it.
+//!
+//! No secret is in it but the content of the shared files, of which [`super::ini`] keeps only that
+//! there is one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The variables that some SDK reads while it looks for credentials.
+pub const VARIABLES: [&str; 31] = [
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_REGION",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CREDENTIAL_PROFILES_FILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_SDK_CONFIG_OPT_OUT",
+    "AWS_SDK_LOAD_CONFIG",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "HOME",
+    "SECRET_ACCESS_KEY",
+];
+
+/// Those of them whose values are secrets, or may be: of these only whether they are blank is kept.
+const SECRET: [&str; 9] = [
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "SECRET_ACCESS_KEY",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+];
+
+/// The length of a token such as the kubelet projects, in bytes, about.
+const LIKELY_TOKEN: usize = 1200;
+
+/// Where a shared file may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// `~/.aws/config`.
+    UsualConfig,
+    /// `~/.aws/credentials`.
+    UsualCredentials,
+    /// Where this variable says, as it is written.
+    Variable(&'static str),
+}
+
+/// The content of a shared file, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content(pub Vec<u8>);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[not shown]")
+    }
+}
+
+/// A token file, as far as SDKs differ about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenFile {
+    /// It can be read.
+    Readable {
+        /// Its length in bytes.
+        length: usize,
+        /// Whether there is a line break in it, as an editor leaves one at the end.
+        line_break: bool,
+    },
+    /// It cannot; why, in words that follow its name.
+    Unreadable(String),
+}
+
+/// What STS says to a token and a role.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trade {
+    /// It gives credentials.
+    Given,
+    /// It says no; the code.
+    Refused(String),
+    /// It cannot be asked; why.
+    Unreachable(String),
+    /// It was not asked; taken as given.
+    #[default]
+    NotTried,
+}
+
+/// What a container credentials endpoint answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Reply {
+    /// Credentials, or so its status says.
+    Given,
+    /// Another HTTP status.
+    Status(u16),
+    /// Nothing; why.
+    Unreachable(String),
+    /// It was not asked; taken as given.
+    #[default]
+    NotTried,
+}
+
+/// A container credentials endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Container {
+    /// What it answers to the token that the variables name.
+    pub with_token: Reply,
+    /// What it answers without one.
+    pub without_token: Reply,
+}
+
+/// What an SDK finds when it looks for credentials.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// The variables among [`VARIABLES`] that are set; of secrets only whether they are blank.
+    pub variables: BTreeMap<&'static str, String>,
+    /// The shared files that could be read.
+    pub files: BTreeMap<Place, Content>,
+    /// The token files by the path that names them.
+    pub tokens: BTreeMap<String, TokenFile>,
+    /// Why STS cannot be reached, if it was tried in vain.
+    pub sts_unreachable: Option<String>,
+    /// What STS says, by role and token file.
+    pub trades: BTreeMap<(String, String), Trade>,
+    /// The endpoint for container credentials that the relative variable names.
+    pub relative: Container,
+    /// The one that the full variable names.
+    pub full: Container,
+}
+
+impl Situation {
+    /// Sets a variable, if it is one that an SDK reads.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let Some(name) = VARIABLES.iter().copied().find(|known| *known == name) else { return };
+        let secret = SECRET.contains(&name) && !value.trim().is_empty();
+        self.variables.insert(name, if secret { "set" } else { value }.to_owned());
+    }
+
+    /// A variable's value, if it is set at all.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// A variable's value, where an empty one counts as not set.
+    #[must_use]
+    pub fn filled(&self, name: &str) -> Option<&str> {
+        self.variable(name).filter(|value| !value.is_empty())
+    }
+
+    /// What STS says to this role and the token in this file.
+    #[must_use]
+    pub fn trade(&self, role_arn: &str, token_file: &str) -> Trade {
+        self.trades.get(&(role_arn.to_owned(), token_file.to_owned())).cloned().unwrap_or_default()
+    }
+
+    /// Why STS cannot be asked at all, if that is known.
+    #[must_use]
+    pub fn sts_unreachable(&self) -> Option<&str> {
+        let of_trade = self.trades.values().find_map(|trade| match trade {
+            Trade::Unreachable(why) => Some(why.as_str()),
+            _ => None,
+        });
+        of_trade.or(self.sts_unreachable.as_deref())
+    }
+
+    /// A token file.
+    #[must_use]
+    pub fn token(&self, path: &str) -> TokenFile {
+        let missing = || TokenFile::Unreadable("it does not exist".to_owned());
+        self.tokens.get(path).cloned().unwrap_or_else(missing)
+    }
+
+    /// The same, if the pod's role worked, and a region were set where none is: what is left then is what
+    /// comes before the role.
+    #[must_use]
+    pub fn with_working_role(&self) -> Self {
+        let mut working = self.clone();
+        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        if regions.iter().all(|name| working.filled(name).is_none()) {
+            for name in regions {
+                working.set(name, "us-east-1");
+            }
+        }
+        if let Some((role, file)) = self.own_pair() {
+            let readable = TokenFile::Readable { length: LIKELY_TOKEN, line_break: false };
+            working.tokens.insert(file.clone(), readable);
+            working.trades.insert((role, file), Trade::Given);
+        }
+        working
+    }
+
+    /// The role and the token file that the pod's variables name, if both are there.
+    #[must_use]
+    pub fn own_pair(&self) -> Option<(String, String)> {
+        let role = self.filled("AWS_ROLE_ARN")?;
+        Some((role.to_owned(), self.filled("AWS_WEB_IDENTITY_TOKEN_FILE")?.to_owned()))
+    }
+
+    /// Whether an endpoint for STS is set in place of the region's own.
+    #[must_use]
+    pub fn has_sts_endpoint(&self) -> bool {
+        let ignored = self
+            .variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let set = self.filled("AWS_ENDPOINT_URL_STS").or_else(|| self.filled("AWS_ENDPOINT_URL"));
+        set.is_some() && !ignored
+    }
+}
