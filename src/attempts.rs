@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use crate::checks::application_sdk::Application;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
 use crate::report::model::{Leniency, Report};
@@ -41,10 +42,12 @@ impl Attempts {
         wait_for_access: bool,
         once: bool,
     ) {
+        let application = wanted.sdk_root.clone().map(Application::new);
+        let application = application.as_ref();
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
-            plan::check(pod, wanted, None, *budget, &mut attempt.run, &mut attempt.facts).await;
+            plan::check(pod, wanted, None, application, *budget, &mut attempt.run, &mut attempt.facts).await;
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod pod;
 pub mod report;
 pub mod run;
+pub mod sdk;
 pub mod shown;
 pub mod token;
 pub mod trust_policy;

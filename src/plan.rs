@@ -10,11 +10,12 @@ use std::time::SystemTime;
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
+use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable, token,
-    token_file, token_fresh, web_identity,
+    Check, application_sdk, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint,
+    sts_reachable, token, token_file, token_fresh, web_identity,
 };
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
@@ -42,6 +43,8 @@ pub struct Wanted {
     pub dns_server: Option<SocketAddr>,
     /// Where the system's CA certificates are looked for.
     pub system_roots: Vec<PathBuf>,
+    /// Where the application's SDK is looked for, if it is.
+    pub sdk_root: Option<PathBuf>,
 }
 
 /// What a pass found out about the pod, for the report; as much as it came to.
@@ -86,11 +89,13 @@ struct Local {
 }
 
 /// Runs every check once, within the budget. Whom STS took the pod for is not asked again while the
-/// session is that of the identity that is `known`.
+/// session is that of the identity that is `known`. The SDK of the `application` is looked for if one is
+/// given.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
     known: Option<&Identity>,
+    application: Option<&Application>,
     budget: Budget,
     run: &mut Recorder,
     facts: &mut Facts,
@@ -98,8 +103,12 @@ pub async fn check(
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
-    // Needs no network, so it is known even when the run is ended in the middle of that.
+    // These need no network, so they are known even when the run is ended in the middle of that.
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(pod, &profiles)));
+    if let Some(application) = application {
+        let scan = application.scan(pod, budget).await;
+        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(scan)));
+    }
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {

@@ -13,6 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,6 +125,15 @@ impl Pod {
         self.threads.run(until, move || read_regular(&path, limit)).await.unwrap_or(Err(ReadError::Slow))
     }
 
+    /// Does work that asks the file system, in a thread of its own, and waits for it until then.
+    pub async fn apart<T: Send + 'static>(
+        &self,
+        until: Instant,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.threads.run(until, work).await
+    }
+
     /// What tells the file at the path from the one that was there before, by `until` at the latest;
     /// `None` if the file system does not say.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
@@ -183,6 +193,15 @@ fn stamp(path: &Path) -> Stamp {
 fn link_made(path: &Path) -> Option<SystemTime> {
     let meta = path.symlink_metadata().ok()?;
     meta.is_symlink().then(|| meta.modified().ok())?
+}
+
+/// Opens a folder, to look for files below it. Blocks for as long as the file system does.
+///
+/// # Errors
+/// What the system says.
+pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?)
 }
 
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {

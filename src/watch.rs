@@ -168,7 +168,7 @@ impl<'a> Watch<'a> {
         let works = |report: &&Report| report.diagnosis().is_none();
         let known = self.last.as_ref().filter(works).and_then(|report| report.facts.identity.clone());
         let known = known.filter(|identity| identity.confirmed);
-        plan::check(self.pod, self.wanted, known.as_ref(), budget, &mut run, &mut facts).await;
+        plan::check(self.pod, self.wanted, known.as_ref(), None, budget, &mut run, &mut facts).await;
         self.board.count_requests(&facts.exchanges);
         let report = self.report(started, run.into_steps(), facts);
         let is_news = self.board.write(Found::of(&report), true, self.pod.now());
