@@ -230,6 +230,9 @@ impl Scan {
 /// The most SDKs that are listed; an image with more of them is not an application's.
 const MOST_FOUND: usize = 64;
 
+/// The longest text that is taken for a version: those that Go makes up for a commit have 40 bytes.
+const LONGEST_VERSION: usize = 128;
+
 /// SDKs as they are found.
 #[derive(Default)]
 struct Finds(Vec<FoundSdk>);
@@ -239,7 +242,8 @@ impl Finds {
         self.push(FoundSdk { sdk, version, place, sts_module: None, how });
     }
 
-    fn push(&mut self, found: FoundSdk) {
+    fn push(&mut self, mut found: FoundSdk) {
+        found.version = found.version.filter(|version| version.len() <= LONGEST_VERSION);
         let is_known = self.0.iter().any(|known| known.sdk == found.sdk && known.version == found.version);
         if !is_known && self.0.len() < MOST_FOUND {
             self.0.push(found);

@@ -18,7 +18,9 @@ use super::{Finds, FoundSdk, How, Sdk};
 /// How deep archives are looked for in archives: an ear, a war in it, a jar in that.
 const DEEPEST: u32 = 3;
 /// The most archives in one archive.
-const MOST_NESTED: usize = 4096;
+const MOST_NESTED: usize = 2048;
+/// The longest name of an archive in an archive.
+const LONGEST_NAME: usize = 512;
 /// The longest properties file that is read, packed and unpacked; they have about 100 bytes.
 const LONGEST_PROPERTIES: usize = 16 << 10;
 /// The longest record of an archive's directory that is understood.
@@ -89,7 +91,7 @@ impl Java {
             let path = entry.file_path();
             let name: &[u8] = path.as_ref();
             if is_archive(name) {
-                if nested.len() < MOST_NESTED {
+                if nested.len() < MOST_NESTED && name.len() <= LONGEST_NAME {
                     let name = String::from_utf8_lossy(name).into_owned();
                     nested.push((name, entry.compression_method(), entry.wayfinder()));
                 }

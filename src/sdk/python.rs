@@ -48,8 +48,11 @@ impl Folder {
         }
         let Some(file) = root.file(&[place, b"/botocore/__init__.py"].concat()) else { return };
         let Some(head) = file.head(LONGEST_INIT) else { return };
-        let text = String::from_utf8_lossy(&head);
-        finds.add(Sdk::Boto, version_in(&text), super::place(place, b"botocore/__init__.py"), How::Source);
+        // A folder of this name without a version is some other package's part for botocore.
+        if let Some(version) = version_in(&String::from_utf8_lossy(&head)) {
+            let place = super::place(place, b"botocore/__init__.py");
+            finds.add(Sdk::Boto, Some(version), place, How::Source);
+        }
     }
 }
 
