@@ -70,15 +70,17 @@ enum Use {
     Unknown,
 }
 
-fn judge_one(found: &FoundSdk) -> Use {
+fn judge_one(found: &FoundSdk, scan: &Scan) -> Use {
     if found.sts_module == Some(false)
         && let Some(module) = found.sdk.sts_module()
     {
-        return Use::Cannot(SdkLacksStsModule { found: found.clone(), module }.into());
+        return Use::Cannot(SdkLacksStsModule { found: found.clone(), module, scan: scan.clone() }.into());
     }
     let version = found.version.as_deref();
     match (version.and_then(|version| is_too_old(found.sdk, version)), minimum(found.sdk)) {
-        (Some(true), Some(least)) => Use::Cannot(SdkTooOldForIrsa { found: found.clone(), least }.into()),
+        (Some(true), Some(least)) => {
+            Use::Cannot(SdkTooOldForIrsa { found: found.clone(), least, scan: scan.clone() }.into())
+        }
         (Some(_), _) | (None, None) => Use::Can,
         // Code that a bundler took over is found by the variables that it reads.
         (None, Some(_)) if found.how == How::BundledCode => Use::Can,
@@ -93,32 +95,20 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
     let (mut can, mut unknown) = (false, false);
     for found in &scan.found {
-        match judge_one(found) {
+        match judge_one(found, scan) {
             Use::Can => can = true,
             Use::Cannot(diagnosis) => faults.push(diagnosis),
             Use::Unknown => unknown = true,
         }
     }
     let is_certain = scan.end == ScanEnd::Whole && !can && !unknown;
-    match faults.into_iter().next() {
-        Some(first) if is_certain => Verdict::Fail(first),
-        _ => Verdict::holds(scan.clone(), warnings(scan, can)),
+    if is_certain && !faults.is_empty() {
+        return Verdict::Fail(faults.swap_remove(0));
     }
-}
-
-fn warnings(scan: &Scan, can: bool) -> Vec<Diagnosis> {
-    let mut warnings: Vec<Diagnosis> = scan
-        .found
-        .iter()
-        .filter_map(|found| match judge_one(found) {
-            Use::Cannot(diagnosis) => Some(diagnosis),
-            Use::Can | Use::Unknown => None,
-        })
-        .collect();
-    if warnings.is_empty() && !can {
-        warnings.push(SdkUnknown { scan: scan.clone() }.into());
+    if faults.is_empty() && !can {
+        faults.push(SdkUnknown { scan: scan.clone() }.into());
     }
-    warnings
+    Verdict::holds(scan.clone(), faults)
 }
 
 #[cfg(test)]

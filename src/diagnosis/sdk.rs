@@ -2,16 +2,20 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
+use crate::run::Observed;
 use crate::sdk::{FoundSdk, Scan, ScanEnd, Sdk};
 use crate::shown::shown;
 
-fn evidence_of(found: &FoundSdk) -> Evidence {
+/// What is known of one SDK, and then what else was seen.
+fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str)) -> Evidence {
     Evidence::new()
         .value("sdk", found.sdk.id())
         .value("package", found.sdk.package())
         .text_if("version", found.version.as_deref())
         .text("place", &found.place)
         .value("found_by", found.how.as_str())
+        .value(own.0, own.1)
+        .and(scan.evidence())
 }
 
 /// An SDK from before IRSA.
@@ -21,6 +25,8 @@ pub struct SdkTooOldForIrsa {
     pub found: FoundSdk,
     /// The least version that AWS supports with IRSA.
     pub least: &'static str,
+    /// Everything that was seen.
+    pub scan: Scan,
 }
 
 impl Entry for SdkTooOldForIrsa {
@@ -70,7 +76,7 @@ impl Entry for SdkTooOldForIrsa {
     }
 
     fn evidence(&self) -> Evidence {
-        evidence_of(&self.found).value("least_version", self.least)
+        evidence_of(&self.found, &self.scan, ("least_version", self.least))
     }
 }
 
@@ -81,6 +87,8 @@ pub struct SdkLacksStsModule {
     pub found: FoundSdk,
     /// The module that is missing.
     pub module: &'static str,
+    /// Everything that was seen.
+    pub scan: Scan,
 }
 
 impl Entry for SdkLacksStsModule {
@@ -112,7 +120,7 @@ impl Entry for SdkLacksStsModule {
     }
 
     fn evidence(&self) -> Evidence {
-        evidence_of(&self.found).value("missing_module", self.module)
+        evidence_of(&self.found, &self.scan, ("missing_module", self.module))
     }
 }
 
@@ -160,6 +168,6 @@ impl Entry for SdkUnknown {
     }
 
     fn evidence(&self) -> Evidence {
-        crate::run::Observed::evidence(&self.scan)
+        self.scan.evidence()
     }
 }

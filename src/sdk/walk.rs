@@ -147,10 +147,12 @@ impl<'w, 'm> Walk<'w, 'm> {
             if !is_in_packages(folder) && !self.scripts.push(path()) {
                 self.meter.stop(StoppedBy::Entries);
             }
-        } else if self.with_programs && may_be_program(name) && self.is_program(handle, name) {
-            if let Some(file) = self.root.file(&path()) {
-                go::look(&file, &place(folder, name), self.finds);
-            }
+        } else if self.with_programs
+            && may_be_program(name)
+            && self.is_program(handle, name)
+            && let Some(file) = self.root.file(&path())
+        {
+            go::look(&file, &place(folder, name), self.finds);
         }
     }
 
