@@ -46,6 +46,7 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
 #[cfg(test)]
 mod tests {
     use super::{Sdk, is_too_old, minimum, numbers};
+    use crate::diagnosis::Name;
 
     #[test]
     fn versions_are_compared_as_numbers() {
@@ -72,9 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn every_least_version_is_one() {
-        for sdk in Sdk::ALL {
-            assert!(minimum(sdk).is_none_or(|version| numbers(version).is_some()), "{sdk:?}");
+    fn every_least_version_is_one_and_on_the_page() {
+        let page = Name::SdkTooOldForIrsa.page();
+        for (sdk, least) in Sdk::ALL.into_iter().filter_map(|sdk| Some((sdk, minimum(sdk)?))) {
+            assert!(numbers(least).is_some(), "{sdk:?}");
+            let is_row = |line: &str| {
+                line.contains(&format!("`{}`", sdk.package())) && line.ends_with(&format!("| {least} |"))
+            };
+            assert!(page.lines().any(is_row), "{sdk:?}");
         }
     }
 }

@@ -23,11 +23,14 @@ has() {
     done
 }
 
-# scan ROOT: the check of the SDK alone, in $scratch/sdk.json. No variable is set, so nothing is called.
+# scan ROOT: the check of the SDK alone, in $scratch/sdk.json. No variable is set, so nothing is called, and
+# the whole fails for that.
 scan() {
+    local code=0
     env --ignore-environment "$probe_bin" check --wait 10s --kubernetes off --output json --log off \
-        --termination-log "$scratch/none" --sdk-root "$1" 2>"$scratch/err" |
-        jq '.checks[] | select(.name == "application-sdk")' >"$scratch/sdk.json"
+        --termination-log "$scratch/none" --sdk-root "$1" >"$scratch/out" 2>"$scratch/err" || code=$?
+    [ "$code" -eq 10 ] || return 1
+    jq '.checks[] | select(.name == "application-sdk")' "$scratch/out" >"$scratch/sdk.json"
 }
 
 # is ROOT OUTCOME DIAGNOSIS SDK...: the outcome, the diagnosis or null, and all SDKs, each as it is shown up
@@ -35,7 +38,7 @@ scan() {
 is() {
     local root="$1" outcome="$2" diagnosis="$3"
     shift 3
-    scan "$root"
+    scan "$root" || return 1
     jq --exit-status --arg outcome "$outcome" --arg diagnosis "$diagnosis" '
         .outcome == $outcome and (.diagnosis // "null") == $diagnosis and .evidence.stopped_by == null
         and ([.evidence.sdks[] | sub(" \\(.*?, "; " (")] | sort) == ($ARGS.positional | sort)
@@ -48,7 +51,8 @@ is() {
 python_packages() {
     local version
     python3 -m venv "$roots/venv"
-    "$roots/venv/bin/pip" --quiet --disable-pip-version-check install boto3==1.43.11
+    "$roots/venv/bin/pip" --quiet --disable-pip-version-check install \
+        boto3==1.43.11 botocore==1.43.11
     for version in 1.12.199 1.12.200; do
         "$roots/venv/bin/pip" --quiet --disable-pip-version-check install --no-deps \
             --target "$roots/botocore-$version/usr/lib/python3/site-packages" "botocore==$version"
@@ -70,7 +74,7 @@ npm_root() {
     shift
     mkdir --parents "$root"
     echo '{"name":"app","version":"1.0.0","private":true}' >"$root/package.json"
-    (cd "$root" && npm install --silent --no-audit --no-fund --ignore-scripts "$@" >/dev/null)
+    (cd "$root" && npm install --silent --save-exact --no-audit --no-fund --ignore-scripts "$@" >/dev/null)
 }
 
 javascript_packages() {
