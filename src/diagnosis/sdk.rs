@@ -99,7 +99,7 @@ impl Entry for SdkLacksStsModule {
         let version =
             self.found.version.as_deref().map_or_else(String::new, |text| format!(" {}", shown(text)));
         format!(
-            "The application has {}{version} ({}), and no archive beside it holds {}. Without that module the SDK \
+            "The application has {}{version} ({}), and no archive below that root holds {}. Without that module the SDK \
              cannot change the web identity for credentials. It says so only in its log, and goes on to whatever \
              comes next, on a node that lets pods ask for it the node's role.",
             self.found.sdk.package(),
