@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use crate::chain::situation::Situation;
+use crate::checks::application_sdk::Application;
 use crate::diagnosis::Diagnosis;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
@@ -44,11 +45,13 @@ impl Attempts {
         wait_for_access: bool,
         once: bool,
     ) {
+        let application = wanted.sdk_root.clone().map(Application::new);
+        let application = application.as_ref();
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
             let (run, facts) = (&mut attempt.run, &mut attempt.facts);
-            attempt.situation = plan::check(pod, wanted, None, *budget, run, facts).await;
+            attempt.situation = plan::check(pod, wanted, None, application, *budget, run, facts).await;
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.

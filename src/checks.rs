@@ -1,5 +1,6 @@
 //! One file for each check: what it observes, and how it judges that.
 
+pub mod application_sdk;
 pub mod assume_role;
 pub mod caller_identity;
 pub mod credential_sources;
@@ -36,11 +37,13 @@ pub enum Check {
     CallerIdentity,
     /// Nothing shadows the role.
     CredentialSources,
+    /// The application's SDK can use the role; made only where it is said where the application is.
+    ApplicationSdk,
 }
 
 impl Check {
     /// Every check, in the order of the plan.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::WebIdentity,
         Self::RoleArn,
         Self::TokenFile,
@@ -51,7 +54,14 @@ impl Check {
         Self::TokenFresh,
         Self::CallerIdentity,
         Self::CredentialSources,
+        Self::ApplicationSdk,
     ];
+
+    /// Whether every run makes it.
+    #[must_use]
+    pub fn is_always_made(self) -> bool {
+        self != Self::ApplicationSdk
+    }
 
     /// The name in reports.
     #[must_use]
@@ -67,6 +77,7 @@ impl Check {
             Self::TokenFresh => "token-fresh",
             Self::CallerIdentity => "caller-identity",
             Self::CredentialSources => "credential-sources",
+            Self::ApplicationSdk => "application-sdk",
         }
     }
 
@@ -84,6 +95,7 @@ impl Check {
             Self::TokenFresh => "the token is fresh",
             Self::CallerIdentity => "the credentials are the role's",
             Self::CredentialSources => "nothing shadows the role",
+            Self::ApplicationSdk => "the application's SDK can use the role",
         }
     }
 }

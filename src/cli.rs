@@ -215,6 +215,18 @@ pub struct Check {
     /// Also try again while IAM refuses, since a change there takes time to spread
     #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
     pub wait_for_access: bool,
+    /// Look for the application's AWS SDK below this folder, the root of its file system: / in an image
+    /// build or in the application's own container
+    #[arg(long, value_name = "FOLDER", env = "IRSA_PROBE_SDK_ROOT")]
+    pub sdk_root: Option<PathBuf>,
+}
+
+impl Check {
+    /// What the plan wants to know of the flags.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted { sdk_root: self.sdk_root.clone(), ..self.checks.wanted() }
+    }
 }
 
 /// The flags of `watch`.

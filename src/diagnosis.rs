@@ -14,6 +14,7 @@ pub mod injection;
 pub mod network;
 pub mod proxy;
 pub mod role_arn;
+pub mod sdk;
 pub mod sources;
 pub mod sts;
 pub mod target;
@@ -231,6 +232,7 @@ catalogue! {
         ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,
         FallsToNodeRole, NodeRoleReachable,
     }
+    sdk { SdkTooOldForIrsa, SdkLacksStsModule, SdkUnknown }
 }
 
 /// [`Entry`] without its constants, so that a diagnosis of any name can be asked.

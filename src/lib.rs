@@ -15,6 +15,7 @@ pub mod plan;
 pub mod pod;
 pub mod report;
 pub mod run;
+pub mod sdk;
 pub mod shown;
 pub mod target;
 pub mod token;

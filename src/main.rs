@@ -134,7 +134,7 @@ async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
     let mut attempts = Attempts::new(pod);
     let wait = if flags.wait.is_zero() { checks.timeout } else { flags.wait };
     let budget = Budget { deadline: Instant::now() + wait, timeout: checks.timeout.min(wait) };
-    let wanted = checks.wanted();
+    let wanted = flags.wanted();
     let once = flags.wait.is_zero();
     let mut signals = Signals::new();
     let mut world = pod.clone();

@@ -14,11 +14,12 @@ use crate::chain::gather::gather;
 use crate::chain::imds::{self, NodeRole};
 use crate::chain::situation::Situation;
 use crate::chain::{FoundSdk, ask, container};
+use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, assume_role, caller_identity, credential_sources, node_role, role_arn, sts_endpoint,
-    sts_reachable, token, token_file, token_fresh, web_identity,
+    Check, application_sdk, assume_role, caller_identity, credential_sources, node_role, role_arn,
+    sts_endpoint, sts_reachable, token, token_file, token_fresh, web_identity,
 };
 use crate::diagnosis::Diagnosis;
 use crate::kubernetes::KubernetesUse;
@@ -49,6 +50,8 @@ pub struct Wanted {
     pub dns_server: Option<SocketAddr>,
     /// Where the system's CA certificates are looked for.
     pub system_roots: Vec<PathBuf>,
+    /// Where the application's SDK is looked for, if it is.
+    pub sdk_root: Option<PathBuf>,
 }
 
 /// What a pass found out about the pod, for the report; as much as it came to.
@@ -93,11 +96,13 @@ struct Local {
 }
 
 /// Runs every check once, within the budget, and hands on what the SDKs find. Whom STS took the pod for is
-/// not asked again while the session is that of the identity that is `known`.
+/// not asked again while the session is that of the identity that is `known`. The SDK of the `application`
+/// is looked for if one is given.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
     known: Option<&Identity>,
+    application: Option<&Application>,
     budget: Budget,
     run: &mut Recorder,
     facts: &mut Facts,
@@ -105,10 +110,14 @@ pub async fn check(
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
-    // Needs no network, so it is known even when the run is ended in the middle of that.
+    // These need no network, so they are known even when the run is ended in the middle of that.
     let situation = gather(pod, budget.until()).await;
     let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
     let _ = run.record(Check::CredentialSources, Ok(sources));
+    if let Some(application) = application {
+        let scan = application.scan(pod, budget).await;
+        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(scan)));
+    }
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
@@ -229,7 +238,7 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 /// what the SDKs would ask it, the container credentials endpoint, and IMDS.
 pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
-    let mut situation = check(pod, wanted, None, budget, &mut run, &mut facts).await;
+    let mut situation = check(pod, wanted, None, None, budget, &mut run, &mut facts).await;
     ask::ask(pod, wanted, budget, &run, &mut situation).await;
     container::ask(pod, wanted, &mut situation).await;
     (situation, imds::node_role(pod).await)

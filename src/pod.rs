@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -197,6 +198,22 @@ impl Pod {
         let of_thread = path.to_owned();
         let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
         read.unwrap_or(Err(ReadError::Slow))
+    }
+
+    /// Hands a folder to work that looks at what is below it, and the program that the process runs if it is
+    /// another one; by `until` at the latest. Both are handles that cannot read.
+    ///
+    /// # Errors
+    /// Why there is no such folder.
+    pub async fn look_below<T: Send + 'static>(
+        &self,
+        folder: &Path,
+        until: Instant,
+        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let (of_thread, root) = (folder.to_owned(), self.root.clone());
+        let seen = self.readers.run(folder, until, move || root.look_below(&of_thread, look)).await;
+        seen.unwrap_or(Err(ReadError::Slow))
     }
 
     /// What tells the file at the path from the one that was there before, by `until` at the latest;

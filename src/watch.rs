@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
         let known = self.identity.as_ref();
-        let situation = plan::check(self.pod, self.wanted, known, budget, &mut run, &mut facts).await;
+        let situation = plan::check(self.pod, self.wanted, known, None, budget, &mut run, &mut facts).await;
         plan::hidden(self.pod, situation, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
             self.identity = Some(identity);

@@ -141,6 +141,11 @@ impl Handle {
         rustix::fs::openat(&self.folder, "root", flags, Mode::empty())
     }
 
+    /// The program that the process runs, which cannot be read through the handle.
+    pub(super) fn program(&self) -> Result<OwnedFd, Errno> {
+        rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    }
+
     /// The process's working directory, as a path in its root.
     pub(super) fn working_directory(&self) -> Result<std::path::PathBuf, Errno> {
         use std::os::unix::ffi::OsStrExt;

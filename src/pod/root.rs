@@ -115,11 +115,30 @@ impl Root {
         path.ancestors().find(|part| self.stat(part, OFlags::NOFOLLOW).is_ok()).map(Path::to_owned)
     }
 
+    /// Hands on a folder, and the program that the process runs if it is another one.
+    pub(super) fn look_below<T>(
+        &self,
+        folder: &Path,
+        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T,
+    ) -> Result<T, ReadError> {
+        let program = match self {
+            Self::Ours => None,
+            Self::Of(other) => {
+                let program = other.handle.program().ok();
+                // What is only looked through may be looked through with our own rights, too.
+                let _ = is_own_thread().then(|| become_like(&other.process));
+                program
+            }
+        };
+        let opened =
+            self.open(folder, OFlags::DIRECTORY).map_err(|errno| self.at_open(folder, errno, None))?;
+        Ok(look(opened, program))
+    }
+
     /// Reads a regular file of at most so many bytes.
     pub(super) fn read(&self, path: &Path, limit: usize) -> Result<FileRead, ReadError> {
         let Self::Of(other) = self else { return self.read_regular(path, limit, None) };
-        // A thread that is us alone may take the other's rights for good.
-        if rustix::thread::gettid() == rustix::process::getpid() {
+        if !is_own_thread() {
             return Err(ReadError::Io { errno: Some(Errno::AGAIN.raw_os_error()) });
         }
         let is_like = become_like(&other.process).is_ok();
@@ -180,6 +199,11 @@ impl Root {
             other => ReadError::Io { errno: Some(other.raw_os_error()) },
         }
     }
+}
+
+/// Whether this is a thread beside the first one: such a one may take another process's rights for good.
+fn is_own_thread() -> bool {
+    rustix::thread::gettid() != rustix::process::getpid()
 }
 
 /// Gives up, in this thread, every right to files that the process does not have.

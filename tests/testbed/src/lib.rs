@@ -12,6 +12,7 @@
     reason = "only tests run this crate, and a testbed that cannot start has to stop the test at once"
 )]
 
+pub mod archive;
 pub mod clock;
 pub mod dns;
 pub mod faults;

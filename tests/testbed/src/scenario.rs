@@ -57,6 +57,8 @@ pub struct Scenario {
     pub env: BTreeMap<String, String>,
     /// Files by their path in the world's directory.
     pub files: BTreeMap<String, String>,
+    /// Zip archives by their path in the world's directory, each with its files.
+    pub archives: BTreeMap<String, BTreeMap<String, String>>,
     /// The web identity token.
     pub token: Token,
     /// How the token lies in the file system.
@@ -92,6 +94,7 @@ impl Default for Scenario {
             signal_after_ms: None,
             env: BTreeMap::new(),
             files: BTreeMap::new(),
+            archives: BTreeMap::new(),
             token: Token::default(),
             file: File::default(),
             api_token: ApiToken::default(),

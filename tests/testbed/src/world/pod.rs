@@ -9,6 +9,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::{API_TOKEN_DIRECTORY, TOKEN_DIRECTORY, World};
+use crate::archive;
 use crate::node;
 use crate::scenario::Endpoint;
 use crate::secrets::{self, Secret};
@@ -34,6 +35,11 @@ impl World {
             let path = self.dir().join(path);
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
             fs::write(path, self.expand(text))?;
+        }
+        for (path, files) in &self.scenario.archives {
+            let path = self.dir().join(path);
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, archive::stored(files)?)?;
         }
         Ok(())
     }
