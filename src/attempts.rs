@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use crate::chain::situation::Situation;
+use crate::chain::Outlook;
 use crate::checks::application_sdk::Application;
 use crate::diagnosis::Diagnosis;
 use crate::plan::{self, Facts, Wanted};
@@ -17,7 +17,7 @@ use crate::run::{Budget, Recorder};
 struct Attempt {
     run: Recorder,
     facts: Facts,
-    situation: Situation,
+    outlook: Outlook,
 }
 
 /// All attempts of one run. Whoever drops [`Attempts::run`] half-way can still ask for the report.
@@ -45,13 +45,13 @@ impl Attempts {
         wait_for_access: bool,
         once: bool,
     ) {
-        let application = wanted.sdk_root.clone().map(Application::new);
+        let application = Application::of(pod, wanted);
         let application = application.as_ref();
         loop {
             self.count += 1;
             let attempt = self.current.insert(Attempt::default());
             let (run, facts) = (&mut attempt.run, &mut attempt.facts);
-            attempt.situation = plan::check(pod, wanted, None, application, *budget, run, facts).await;
+            attempt.outlook = plan::check(pod, wanted, None, application, *budget, run, facts).await;
             let ended = self.current.take();
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.
@@ -61,8 +61,8 @@ impl Attempts {
             }
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
             let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else {
-                if let Some(Attempt { run, situation, .. }) = &mut self.ended {
-                    plan::hidden(pod, std::mem::take(situation), run).await;
+                if let Some(Attempt { run, outlook, .. }) = &mut self.ended {
+                    plan::hidden(pod, std::mem::take(outlook), run).await;
                 }
                 return;
             };

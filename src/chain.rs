@@ -141,15 +141,64 @@ pub struct Answer {
     pub because: String,
 }
 
-/// An SDK that the application really has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundSdk {
-    /// Which.
-    pub sdk: SdkId,
-    /// Its version, if it is known.
-    pub version: Option<String>,
-    /// Where it was found.
-    pub place: String,
+/// Which SDKs the application has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Used {
+    /// It is not known.
+    #[default]
+    Unknown,
+    /// This one: the user says so.
+    Said(SdkId),
+    /// These were found.
+    Found {
+        /// Which.
+        sdks: Vec<SdkId>,
+        /// Whether everything was seen.
+        whole: bool,
+    },
+}
+
+impl Used {
+    /// The SDKs that are known.
+    #[must_use]
+    pub fn sdks(&self) -> &[SdkId] {
+        match self {
+            Self::Unknown => &[],
+            Self::Said(sdk) => std::slice::from_ref(sdk),
+            Self::Found { sdks, .. } => sdks,
+        }
+    }
+
+    /// Whether there can be no other.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Said(_) => true,
+            Self::Found { sdks, whole } => *whole && !sdks.is_empty(),
+        }
+    }
+}
+
+/// What the SDKs of a pod find, and which of them the application has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What they find.
+    pub situation: Situation,
+    /// Which the application has.
+    pub used: Used,
+}
+
+impl Outlook {
+    /// What each SDK does: those that the application has first, and the others only if the user did not
+    /// say which it is.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Answer> {
+        match self.used {
+            Used::Said(sdk) => vec![answer(sdk, &self.situation)],
+            Used::Unknown | Used::Found { .. } => answers(&self.situation, self.used.sdks()),
+        }
+    }
 }
 
 /// The names of the SDKs whose pick is among these.
@@ -162,14 +211,14 @@ pub fn names(answers: &[Answer], picks: &[Picks]) -> Vec<&'static str> {
 /// What an SDK does in a situation.
 #[must_use]
 pub fn answer(id: SdkId, situation: &Situation) -> Answer {
-    let (picks, because) = walk::walk(id.rules().for_situation(situation), situation);
+    let rules = id.rules().for_situation(situation);
+    let (picks, because) = walk::walk(rules, situation.lacks.get(&id), situation);
     Answer { sdk: id, picks, because }
 }
 
 /// What every SDK does in a situation: those that were found first.
 #[must_use]
-pub fn answers(situation: &Situation, found: &[FoundSdk]) -> Vec<Answer> {
-    let is_found = |id: &SdkId| found.iter().any(|found| found.sdk == *id);
-    let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| is_found(id));
+pub fn answers(situation: &Situation, found: &[SdkId]) -> Vec<Answer> {
+    let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| found.contains(id));
     first.into_iter().chain(rest).map(|id| answer(id, situation)).collect()
 }

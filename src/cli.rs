@@ -8,13 +8,14 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::chain::{FoundSdk, SdkId};
+use crate::chain::SdkId;
 use crate::diagnosis::Class;
 use crate::kubernetes::{self, KubernetesUse};
 use crate::net::tls::SYSTEM_ROOTS;
 use crate::plan::Wanted;
 use crate::pod::{API_TOKEN_FILE, Pod};
 use crate::report::model::Leniency;
+use crate::sdk::SaidSdk;
 use crate::shown::span;
 use crate::target::Choice;
 
@@ -107,6 +108,15 @@ pub struct Through {
     pub pid: Option<Choice>,
 }
 
+/// Where the application is, of those commands that look for its SDK.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// Look for the application's AWS SDK below this folder, the root of its file system: / in an image
+    /// build or in the application's own container; with --pid it is that process's / by itself
+    #[arg(long, value_name = "FOLDER", env = "IRSA_PROBE_SDK_ROOT")]
+    pub sdk_root: Option<PathBuf>,
+}
+
 /// How to print.
 #[derive(Debug, Args)]
 pub struct Printing {
@@ -161,7 +171,7 @@ pub struct Checks {
     /// Fail unless this SDK of the application takes the role: boto, gov2, jv2 or another of those that
     /// chain lists
     #[arg(long, value_name = "SDK[@VERSION]", value_parser = sdk, env = "IRSA_PROBE_EXPECT_SDK")]
-    pub expect_sdk: Option<FoundSdk>,
+    pub expect_sdk: Option<SaidSdk>,
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
@@ -215,17 +225,16 @@ pub struct Check {
     /// Also try again while IAM refuses, since a change there takes time to spread
     #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_WAIT_FOR_ACCESS")]
     pub wait_for_access: bool,
-    /// Look for the application's AWS SDK below this folder, the root of its file system: / in an image
-    /// build or in the application's own container
-    #[arg(long, value_name = "FOLDER", env = "IRSA_PROBE_SDK_ROOT")]
-    pub sdk_root: Option<PathBuf>,
+    /// Where the application is.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 impl Check {
     /// What the plan wants to know of the flags.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        Wanted { sdk_root: self.sdk_root.clone(), ..self.checks.wanted() }
+        Wanted { sdk_root: self.files.sdk_root.clone(), ..self.checks.wanted() }
     }
 }
 
@@ -272,6 +281,12 @@ pub struct TrustPolicy {
 /// The flags of `chain`.
 #[derive(Debug, Args)]
 pub struct Chain {
+    /// Through which process to look.
+    #[command(flatten)]
+    pub through: Through,
+    /// Where the application is.
+    #[command(flatten)]
+    pub files: Files,
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
@@ -290,7 +305,12 @@ impl Chain {
     /// What the plan wants to know of the flags.
     #[must_use]
     pub fn wanted(&self) -> Wanted {
-        Wanted { dns_server: self.dns_server, system_roots: self.system_roots.clone(), ..Wanted::default() }
+        Wanted {
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+            sdk_root: self.files.sdk_root.clone(),
+            ..Wanted::default()
+        }
     }
 }
 
@@ -341,7 +361,7 @@ impl Checks {
     }
 }
 
-fn sdk(text: &str) -> Result<FoundSdk, String> {
+fn sdk(text: &str) -> Result<SaidSdk, String> {
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (text, None),
@@ -352,9 +372,7 @@ fn sdk(text: &str) -> Result<FoundSdk, String> {
     })?;
     match version {
         Some("") => Err("a version after the @".to_owned()),
-        version => {
-            Ok(FoundSdk { sdk, version: version.map(str::to_owned), place: "--expect-sdk".to_owned() })
-        }
+        version => Ok(SaidSdk { sdk, version: version.map(str::to_owned) }),
     }
 }
 

@@ -20,7 +20,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
 use irsa_probe::attempts::Attempts;
-use irsa_probe::chain;
 use irsa_probe::checks::token_file;
 use irsa_probe::cli::{self, Cli, Command, Log, Output};
 use irsa_probe::diagnosis::{Class, Name};
@@ -29,7 +28,7 @@ use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::plan::{self, TrustPolicyInput};
 use irsa_probe::pod::Pod;
-use irsa_probe::report::chain::{self as chains_report, Chains};
+use irsa_probe::report::chain as chains_report;
 use irsa_probe::report::json::{WireDiagnosis, line};
 use irsa_probe::report::model::{INTERRUPTED, Report};
 use irsa_probe::report::termination;
@@ -389,14 +388,18 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
 /// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.
 async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) -> u8 {
     let budget = Budget::of_one_pass(flags.timeout);
-    let (situation, node_role) = plan::chain(pod, &flags.wanted(), budget).await;
-    let found = Vec::new();
-    let chains = Chains { answers: chain::answers(&situation, &found), found, node_role };
-    let output = flags.printing.output;
-    if is_text(output) {
-        print(console, &chains_report::page(&chains, colour(pod)));
-    } else {
-        print_json(console, &chains_report::Wire::from(&chains), output);
+    let (wanted, output) = (flags.wanted(), flags.printing.output);
+    match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+        Ok(world) => {
+            let chains = plan::chain(&world, &wanted, budget).await;
+            if is_text(output) {
+                print(console, &chains_report::page(&chains, world.target(), colour(pod)));
+            } else {
+                print_json(console, &chains_report::Wire::new(&chains, world.target()), output);
+            }
+        }
+        Err(found) if is_text(output) => print(console, &text::failure(&found, colour(pod))),
+        Err(found) => print_json(console, &chains_report::Unknown::new(&found), output),
     }
     0
 }

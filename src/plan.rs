@@ -12,8 +12,7 @@ use crate::aws::profile::Profiles;
 use crate::aws::sts::Exchange;
 use crate::chain::gather::gather;
 use crate::chain::imds::{self, NodeRole};
-use crate::chain::situation::Situation;
-use crate::chain::{FoundSdk, ask, container};
+use crate::chain::{Outlook, Used, ask, container};
 use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
 use crate::checks::web_identity::WebIdentity;
@@ -24,7 +23,8 @@ use crate::checks::{
 use crate::diagnosis::Diagnosis;
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Ending, Have, Recorder, Verdict, both, need, with};
+use crate::run::{Budget, Ending, Have, Recorder, Step, Verdict, both, need, with};
+use crate::sdk::{FoundSdk, SaidSdk, Scan};
 use crate::token::{Claims, Token};
 
 /// What the user wants of the checks, beyond what the pod says.
@@ -43,7 +43,7 @@ pub struct Wanted {
     /// The pod's API token.
     pub api_token_file: PathBuf,
     /// The SDK that the application has.
-    pub expect_sdk: Option<FoundSdk>,
+    pub expect_sdk: Option<SaidSdk>,
     /// When the pod's service account is read from the Kubernetes API.
     pub kubernetes: KubernetesUse,
     /// A name server, in place of those in `/etc/resolv.conf`.
@@ -106,18 +106,19 @@ pub async fn check(
     budget: Budget,
     run: &mut Recorder,
     facts: &mut Facts,
-) -> Situation {
+) -> Outlook {
     let profiles = Profiles::load(pod, budget.until()).await;
     let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
 
     // These need no network, so they are known even when the run is ended in the middle of that.
-    let situation = gather(pod, budget.until()).await;
-    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
-    let _ = run.record(Check::CredentialSources, Ok(sources));
+    let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used: Used::Unknown };
     if let Some(application) = application {
         let scan = application.scan(pod, budget).await;
+        outlook.used = application.used(scan);
+        outlook.situation.lacks = application_sdk::lacks(scan);
         let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(scan)));
     }
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
 
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(&identity)) {
@@ -167,26 +168,29 @@ pub async fn check(
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
-    situation
+    outlook
 }
 
 /// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
 /// only if there is a failure, and some SDK that hides it.
-pub async fn hidden(pod: &Pod, situation: Situation, run: &mut Recorder) {
-    let failure = run.steps().iter().find_map(|step| match &step.ending {
-        Ending::Fail(diagnosis) if step.check != Check::CredentialSources => Some(diagnosis),
-        _ => None,
-    });
-    if let Some(failure) = failure {
-        let hidden = node_role::observe(pod, situation, failure).await;
-        run.add_warnings(Check::CredentialSources, hidden);
-    }
+pub async fn hidden(pod: &Pod, outlook: Outlook, run: &mut Recorder) {
+    let fails = |step: &&Step| matches!(step.ending, Ending::Fail(_));
+    let of_role = |step: &&Step| !matches!(step.check, Check::CredentialSources | Check::ApplicationSdk);
+    let failures = || run.steps().iter().filter(fails);
+    let hidden = match failures().find(of_role).map(|step| &step.ending) {
+        Some(Ending::Fail(diagnosis)) => node_role::observe(pod, outlook, diagnosis).await,
+        _ if failures().any(|step| step.check == Check::ApplicationSdk) => {
+            node_role::observe_lack(pod, &outlook).await
+        }
+        _ => return,
+    };
+    run.add_warnings(Check::CredentialSources, hidden);
 }
 
 /// Records that there was nothing to check, and why: everything needs the pod's identity.
 pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
     let missing = run.record::<WebIdentity>(Check::WebIdentity, Ok(Verdict::Fail(diagnosis)));
-    for check in Check::ALL.into_iter().skip(1) {
+    for check in Check::ALL.into_iter().skip(1).filter(|check| check.is_always_made()) {
         let _ = run.record(check, need(&missing).map(|identity| Verdict::Pass(identity.clone())));
     }
 }
@@ -195,9 +199,9 @@ pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
     let profiles = Profiles::load(pod, budget.until()).await;
     let token = local(pod, wanted, budget, run, facts).await.token;
-    let situation = gather(pod, budget.until()).await;
-    let sources = credential_sources::judge(&situation, &profiles, wanted.expect_sdk.as_ref());
-    let _ = run.record(Check::CredentialSources, Ok(sources));
+    let used = wanted.expect_sdk.as_ref().map_or(Used::Unknown, |said| Used::Said(said.sdk));
+    let outlook = Outlook { situation: gather(pod, budget.until()).await, used };
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 }
@@ -234,14 +238,35 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     Local { identity, role, token }
 }
 
+/// What is known of the credential chains in a pod.
+#[derive(Debug)]
+pub struct Chains {
+    /// What the SDKs find, and which the application has.
+    pub outlook: Outlook,
+    /// What was seen of the application, if it was looked at.
+    pub scan: Option<Scan>,
+    /// What IMDS says.
+    pub node_role: NodeRole,
+}
+
+impl Chains {
+    /// The SDKs that were found.
+    #[must_use]
+    pub fn found(&self) -> &[FoundSdk] {
+        self.scan.as_ref().map_or(&[], |scan| scan.found.as_slice())
+    }
+}
+
 /// What each SDK finds when it looks for credentials in this pod, and what IMDS says. This asks STS
 /// what the SDKs would ask it, the container credentials endpoint, and IMDS.
-pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> (Situation, NodeRole) {
+pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> Chains {
     let (mut run, mut facts) = (Recorder::default(), Facts::default());
-    let mut situation = check(pod, wanted, None, None, budget, &mut run, &mut facts).await;
-    ask::ask(pod, wanted, budget, &run, &mut situation).await;
-    container::ask(pod, wanted, &mut situation).await;
-    (situation, imds::node_role(pod).await)
+    let application = Application::of(pod, wanted);
+    let mut outlook = check(pod, wanted, None, application.as_ref(), budget, &mut run, &mut facts).await;
+    ask::ask(pod, wanted, budget, &run, &mut outlook.situation).await;
+    container::ask(pod, wanted, &mut outlook.situation).await;
+    let scan = application.and_then(Application::into_scan);
+    Chains { outlook, scan, node_role: imds::node_role(pod).await }
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.

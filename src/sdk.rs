@@ -8,84 +8,19 @@ mod go;
 mod java;
 mod javascript;
 mod meter;
-pub mod minimum;
+pub mod packages;
 mod python;
 mod root;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use crate::chain::{SdkId, Used};
 use crate::shown::shown;
 use meter::Meter;
 use root::Root;
-
-/// An AWS SDK, as far as the choice of credentials tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sdk {
-    /// botocore, which boto3, aiobotocore and version 1 of the AWS CLI stand on.
-    Boto,
-    /// Version 2 of the AWS CLI.
-    CliV2,
-    /// Version 2 of the JavaScript SDK.
-    JsV2,
-    /// Version 3 of the JavaScript SDK.
-    JsV3,
-    /// Version 1 of the Go SDK.
-    GoV1,
-    /// Version 2 of the Go SDK.
-    GoV2,
-    /// Version 1 of the Java SDK.
-    JavaV1,
-    /// Version 2 of the Java SDK.
-    JavaV2,
-}
-
-impl Sdk {
-    /// Every SDK that is looked for.
-    pub const ALL: [Self; 8] =
-        [Self::Boto, Self::CliV2, Self::JsV2, Self::JsV3, Self::GoV1, Self::GoV2, Self::JavaV1, Self::JavaV2];
-
-    /// The id in reports.
-    #[must_use]
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Boto => "boto",
-            Self::CliV2 => "cliv2",
-            Self::JsV2 => "jsv2",
-            Self::JsV3 => "jsv3",
-            Self::GoV1 => "gov1",
-            Self::GoV2 => "gov2",
-            Self::JavaV1 => "jv1",
-            Self::JavaV2 => "jv2",
-        }
-    }
-
-    /// The package whose version counts, as its registry names it.
-    #[must_use]
-    pub fn package(self) -> &'static str {
-        match self {
-            Self::Boto => "botocore",
-            Self::CliV2 => "awscli",
-            Self::JsV2 => "aws-sdk",
-            Self::JsV3 => "@aws-sdk/credential-provider-node",
-            Self::GoV1 => go::V1,
-            Self::GoV2 => go::V2_CONFIG,
-            Self::JavaV1 => "com.amazonaws:aws-java-sdk-core",
-            Self::JavaV2 => "software.amazon.awssdk:auth",
-        }
-    }
-
-    /// The module without which the SDK has no web identity, where that is a module of its own.
-    #[must_use]
-    pub fn sts_module(self) -> Option<&'static str> {
-        match self {
-            Self::JavaV1 => Some("com.amazonaws:aws-java-sdk-sts"),
-            Self::JavaV2 => Some("software.amazon.awssdk:sts"),
-            _ => None,
-        }
-    }
-}
 
 /// What shows that an SDK is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +35,8 @@ pub enum How {
     Archive,
     /// The list of modules that Go's linker puts into a program.
     BuildInfo,
+    /// The user says so.
+    Said,
 }
 
 impl How {
@@ -112,6 +49,7 @@ impl How {
             Self::BundledCode => "bundled code",
             Self::Archive => "Java archive",
             Self::BuildInfo => "Go build info",
+            Self::Said => "said",
         }
     }
 }
@@ -120,12 +58,12 @@ impl How {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSdk {
     /// Which.
-    pub sdk: Sdk,
-    /// The version of [`Sdk::package`], where it is known.
+    pub sdk: SdkId,
+    /// The version of its [`packages::package`], where it is known.
     pub version: Option<String>,
     /// The file or folder that shows it, from the root.
     pub place: String,
-    /// Whether the module of [`Sdk::sts_module`] is there, too; `None` where there is none such, or
+    /// Whether the module of [`packages::sts_module`] is there, too; `None` where there is none such, or
     /// where the scan did not come far enough to say.
     pub sts_module: Option<bool>,
     /// What shows it.
@@ -142,7 +80,7 @@ impl FoundSdk {
             Some(false) => ", without the sts module",
             None => "",
         };
-        format!("{} {version} ({}, {}{sts})", self.sdk.id(), shown(&self.place), self.how.as_str())
+        format!("{} {version} ({}, {}{sts})", self.sdk.as_str(), shown(&self.place), self.how.as_str())
     }
 }
 
@@ -219,7 +157,47 @@ pub struct Scan {
     pub unreadable: usize,
 }
 
+/// An SDK that the user says the application has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidSdk {
+    /// Which.
+    pub sdk: SdkId,
+    /// Its version, if it is said.
+    pub version: Option<String>,
+}
+
 impl Scan {
+    /// What ended it before everything was seen, if anything did.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<StoppedBy> {
+        match self.end {
+            ScanEnd::Whole => None,
+            ScanEnd::Stopped(by) => Some(by),
+        }
+    }
+
+    /// Which SDKs the application has, as far as was seen.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        let sdks: BTreeSet<SdkId> = self.found.iter().map(|found| found.sdk).collect();
+        Used::Found { sdks: sdks.into_iter().collect(), whole: self.end == ScanEnd::Whole }
+    }
+
+    /// What is known without a scan, from the user.
+    #[must_use]
+    pub fn said(SaidSdk { sdk, version }: SaidSdk) -> Self {
+        let place = "--expect-sdk".to_owned();
+        let found = vec![FoundSdk { sdk, version, place, sts_module: None, how: How::Said }];
+        Self { found, end: ScanEnd::Whole, entries: 0, bytes: 0, unreadable: 0 }
+    }
+
+    /// What was found of this SDK; where that is nothing, what the user said.
+    #[must_use]
+    pub fn of(mut self, said: SaidSdk) -> Self {
+        self.found.retain(|found| found.sdk == said.sdk);
+        if self.found.is_empty() { Self::said(said) } else { self }
+    }
+
     /// A scan that found nothing for this reason.
     #[must_use]
     pub fn stopped(by: StoppedBy) -> Self {
@@ -238,7 +216,7 @@ const LONGEST_VERSION: usize = 128;
 struct Finds(Vec<FoundSdk>);
 
 impl Finds {
-    fn add(&mut self, sdk: Sdk, version: Option<String>, place: String, how: How) {
+    fn add(&mut self, sdk: SdkId, version: Option<String>, place: String, how: How) {
         self.push(FoundSdk { sdk, version, place, sts_module: None, how });
     }
 

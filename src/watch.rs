@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::aws::sts::Answered;
+use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
 use crate::checks::{Check, token_fresh, web_identity};
 use crate::plan::{self, Facts, Wanted};
@@ -186,8 +187,11 @@ impl<'a> Watch<'a> {
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
         let known = self.identity.as_ref();
-        let situation = plan::check(self.pod, self.wanted, known, None, budget, &mut run, &mut facts).await;
-        plan::hidden(self.pod, situation, &mut run).await;
+        let application = Application::of(self.pod, self.wanted);
+        let application = application.as_ref();
+        let outlook =
+            plan::check(self.pod, self.wanted, known, application, budget, &mut run, &mut facts).await;
+        plan::hidden(self.pod, outlook, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
             self.identity = Some(identity);
         }

@@ -14,7 +14,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use irsa_probe::sdk::{FoundSdk, Scan, ScanBudget, ScanEnd, Sdk, StoppedBy, scan};
+use irsa_probe::chain::SdkId;
+use irsa_probe::sdk::{FoundSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use testbed::archive::stored;
@@ -287,7 +288,7 @@ fn programs_below_the_root_are_looked_into_where_no_process_is_known() {
     assert!(look(root.path()).found.is_empty(), "neither may be executed");
     fs::set_permissions(root.path().join("app/server"), fs::Permissions::from_mode(0o755)).unwrap();
     let scan = look(root.path());
-    assert_eq!(scan.found.iter().map(|found| found.sdk).collect::<Vec<_>>(), [Sdk::GoV2, Sdk::GoV1]);
+    assert_eq!(scan.found.iter().map(|found| found.sdk).collect::<Vec<_>>(), [SdkId::GoV2, SdkId::GoV1]);
 }
 
 #[test]

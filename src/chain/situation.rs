@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::SdkId;
+
 /// The variables that some SDK reads while it looks for credentials.
 pub const VARIABLES: [&str; 31] = [
     "AMAZON_ACCESS_KEY_ID",
@@ -130,9 +132,38 @@ pub struct Container {
     pub without_token: Reply,
 }
 
+/// Why the application's copy of an SDK cannot trade a token for a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// It is older than IRSA, and does not look at the variables.
+    TooOld {
+        /// The package and its version.
+        package: String,
+        /// The least version with IRSA.
+        least: &'static str,
+    },
+    /// The module for it is not there; its name.
+    Module(&'static str),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooOld { package, least } => {
+                write!(f, "The application has {package}, which is older than IRSA (from {least} on)")
+            }
+            Self::Module(module) => {
+                write!(f, "The application lacks {module}, without which no token is traded for a role")
+            }
+        }
+    }
+}
+
 /// What an SDK finds when it looks for credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Situation {
+    /// The SDKs that the application has in copies that cannot use a web identity.
+    pub lacks: BTreeMap<SdkId, Lack>,
     /// The variables among [`VARIABLES`] that are set; of secrets only whether they are blank.
     pub variables: BTreeMap<&'static str, String>,
     /// The shared files that could be read.
@@ -192,11 +223,11 @@ impl Situation {
         self.tokens.get(path).cloned().unwrap_or_else(missing)
     }
 
-    /// The same, if the pod's role worked, and a region were set where none is: what is left then is what
+    /// The same, if the pod's role worked for every SDK, and a region were set where none is: what is left then is what
     /// comes before the role.
     #[must_use]
     pub fn with_working_role(&self) -> Self {
-        let mut working = self.clone();
+        let mut working = Self { lacks: BTreeMap::new(), ..self.clone() };
         let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         if regions.iter().all(|name| working.filled(name).is_none()) {
             for name in regions {

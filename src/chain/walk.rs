@@ -8,14 +8,14 @@ mod web_identity;
 use super::Picks;
 use super::ini::{Kind, Malformed, Section, Sections};
 use super::rules::{Disabled, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
-use super::situation::{Place, Situation};
+use super::situation::{Lack, Place, Situation};
 use crate::shown::shown;
 
 pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
 
 /// The source that the SDK takes, and why.
 #[must_use]
-pub fn walk(sdk: &Sdk, situation: &Situation) -> (Picks, String) {
+pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, String) {
     let view = View::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
     let mut assumes_later = false;
@@ -28,7 +28,7 @@ pub fn walk(sdk: &Sdk, situation: &Situation) -> (Picks, String) {
         if let Step::Role(role) = step {
             assumes_later |= view.assumes_later(role);
         }
-        match view.step(step) {
+        match view.step(step).with(lack, step) {
             Found::Nothing => {}
             Found::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
             Found::LeavesProfile(why) => {
@@ -68,6 +68,19 @@ enum Found {
     Takes(Picks, String),
     /// A failure that ends the search.
     Ends(Picks, String),
+}
+
+impl Found {
+    /// The same in an SDK that lacks what it takes to use a web identity.
+    fn with(self, lack: Option<&Lack>, step: &Step) -> Self {
+        let Some(lack) = lack else { return self };
+        let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
+        let assumes = matches!(self, Self::Takes(Picks::AssumedRole, _)) && matches!(lack, Lack::Module(_));
+        if is_web_identity && !matches!(self, Self::Nothing) || assumes {
+            return Self::PassedOver(lack.to_string());
+        }
+        self
+    }
 }
 
 impl Then {

@@ -3,7 +3,7 @@
 
 use crate::aws::profile::{BadFile, Profiles};
 use crate::chain::situation::Situation;
-use crate::chain::{self, Answer, FoundSdk, Picks};
+use crate::chain::{self, Answer, Outlook, Picks, SdkId};
 use crate::checks::web_identity::CONTAINER_CREDENTIALS;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{
@@ -29,17 +29,14 @@ impl Observed for Sources {
     }
 }
 
-/// Judges what an SDK finds; values of keys are never looked at. What holds for the SDK that the
-/// application has is a failure, and for others a warning.
+/// Judges what an SDK finds; values of keys are never looked at. What holds for every SDK that the
+/// application has is a failure, and what holds for others a warning.
 #[must_use]
-pub fn judge(
-    situation: &Situation,
-    profiles: &Result<Profiles, BadFile>,
-    expected: Option<&FoundSdk>,
-) -> Verdict<Sources> {
-    let working = situation.with_working_role();
-    let seen = Seen { situation: &working, profiles, answers: chain::answers(&working, &[]) };
-    if let Some(diagnosis) = expected.and_then(|expected| seen.of_sdk(expected)) {
+pub fn judge(outlook: &Outlook, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources> {
+    let working = Outlook { situation: outlook.situation.with_working_role(), used: outlook.used.clone() };
+    let seen = Seen { situation: &working.situation, profiles, answers: working.answers() };
+    let own: Option<Vec<Diagnosis>> = outlook.used.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
+    if let Some(diagnosis) = own.filter(|_| outlook.used.is_all()).and_then(|own| own.into_iter().next()) {
         return Verdict::Fail(diagnosis);
     }
     let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
@@ -77,8 +74,12 @@ impl Seen<'_> {
         let mut stops = self.names(Picks::FAILURES);
         let keys = self.set(&KEYS);
         if !keys.is_empty() {
-            let stops = if keys.len() == 1 { std::mem::take(&mut stops) } else { Vec::new() };
-            warnings.push(self.static_keys(keys, stops));
+            let is_half = keys.len() == 1;
+            let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
+            let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
+            if is_half || !takes.is_empty() {
+                warnings.push(ShadowedByStaticKeys { variables: keys, takes, stops }.into());
+            }
         }
         if let Err(BadFile { path, fault }) = self.profiles {
             let stops = std::mem::take(&mut stops);
@@ -106,8 +107,9 @@ impl Seen<'_> {
         warnings
     }
 
-    fn of_sdk(&self, expected: &FoundSdk) -> Option<Diagnosis> {
-        let answer = self.answers.iter().find(|answer| answer.sdk == expected.sdk)?;
+    /// What keeps an SDK from the role, if anything does.
+    fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
+        let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
         Some(match answer.picks {
             Picks::WebIdentity => return None,
@@ -129,18 +131,13 @@ impl Seen<'_> {
                 ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
             }
             Picks::NodeRole => {
-                let expected = Some(answer.because.clone());
-                FallsToNodeRole { takes: vec![name], stops: Vec::new(), role: None, expected }.into()
+                let although = Some(answer.because.clone());
+                FallsToNodeRole { takes: vec![name], stops: Vec::new(), role: None, although }.into()
             }
             Picks::Nothing | Picks::Error | Picks::Crash => {
                 SdkCredentialError { stops: vec![name], because: answer.because.clone() }.into()
             }
         })
-    }
-
-    fn static_keys(&self, variables: Vec<&'static str>, stops: Vec<&'static str>) -> Diagnosis {
-        let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
-        ShadowedByStaticKeys { variables, takes, stops }.into()
     }
 
     fn shared_file(&self, takes: Vec<&'static str>) -> Diagnosis {
@@ -157,7 +154,7 @@ mod tests {
     use super::judge;
     use crate::aws::profile::Profiles;
     use crate::chain::gather::gather;
-    use crate::chain::{FoundSdk, SdkId};
+    use crate::chain::{Outlook, SdkId, Used};
     use crate::pod::{Clock, Pod};
     use crate::run::Verdict;
     use std::time::{Duration, SystemTime};
@@ -168,13 +165,13 @@ mod tests {
     const CONTAINER: (&str, &str) =
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
 
-    async fn names(variables: &[(&str, &str)], expected: Option<SdkId>) -> Vec<&'static str> {
+    async fn names(variables: &[(&str, &str)], used: Used) -> Vec<&'static str> {
         let all = IDENTITY.iter().chain(variables).copied();
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, until).await;
-        let expected = expected.map(|sdk| FoundSdk { sdk, version: None, place: String::new() });
-        match judge(&gather(&pod, until).await, &profiles, expected.as_ref()) {
+        let outlook = Outlook { situation: gather(&pod, until).await, used };
+        match judge(&outlook, &profiles) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
@@ -208,15 +205,15 @@ mod tests {
             (&[("AWS_CONFIG_FILE", &bad)], vec!["SharedConfigMalformed"]),
             (&[("AWS_CONFIG_FILE", &plain)], vec![]),
         ] {
-            assert_eq!(names(variables, None).await, expected, "{variables:?}");
+            assert_eq!(names(variables, Used::Unknown).await, expected, "{variables:?}");
         }
         for (variables, sdk, expected) in [
             (&[][..], SdkId::Boto, vec![]),
             (&[], SdkId::GoV1Old, vec!["fails", "FallsToNodeRole"]),
             (&pair, SdkId::Boto, vec!["fails", "ShadowedByStaticKeys"]),
-            (&pair, SdkId::DotNet3, vec!["ShadowedByStaticKeys"]),
+            (&pair, SdkId::DotNet3, vec![]),
             (&pair[..1], SdkId::Boto, vec!["fails", "SdkCredentialError"]),
-            (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], SdkId::Boto, vec!["ShadowedBySharedFile"]),
+            (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], SdkId::Boto, vec![]),
             (&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], SdkId::JsV3, vec!["fails", "ShadowedBySharedFile"]),
             (
                 &[("AWS_SHARED_CREDENTIALS_FILE", &keys), ("AWS_PROFILE", "default")],
@@ -225,7 +222,19 @@ mod tests {
             ),
             (&[CONTAINER], SdkId::JsV2, vec!["fails", "ShadowedByContainerCredentials"]),
         ] {
-            assert_eq!(names(variables, Some(sdk)).await, expected, "{variables:?} {sdk:?}");
+            assert_eq!(names(variables, Used::Said(sdk)).await, expected, "{variables:?} {sdk:?}");
+        }
+        let found = |sdks: &[SdkId], whole| Used::Found { sdks: sdks.to_vec(), whole };
+        for (used, expected) in [
+            (found(&[SdkId::JsV3], true), vec!["fails", "ShadowedBySharedFile"]),
+            (found(&[SdkId::JsV3], false), vec!["ShadowedBySharedFile"]),
+            (found(&[SdkId::JsV3, SdkId::Rust], true), vec!["fails", "ShadowedBySharedFile"]),
+            (found(&[SdkId::JsV3, SdkId::Boto], true), vec!["ShadowedBySharedFile"]),
+            (found(&[SdkId::Boto], true), vec!["ShadowedBySharedFile"]),
+            (found(&[], true), vec!["ShadowedBySharedFile"]),
+        ] {
+            let said = format!("{used:?}");
+            assert_eq!(names(&[("AWS_SHARED_CREDENTIALS_FILE", &keys)], used).await, expected, "{said}");
         }
     }
 }

@@ -6,14 +6,22 @@
 
 use crate::chain::imds::{self, NodeRole};
 use crate::chain::situation::Situation;
-use crate::chain::{self, Picks, ask};
+use crate::chain::{self, Answer, Outlook, Picks, ask};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{FallsToNodeRole, NodeRoleReachable};
 use crate::pod::Pod;
 
 /// What is hidden of a failure of the pod's role, if anything is.
-pub async fn observe(pod: &Pod, situation: Situation, failure: &Diagnosis) -> Vec<Diagnosis> {
-    let hides = hides(situation, failure);
+pub async fn observe(pod: &Pod, outlook: Outlook, failure: &Diagnosis) -> Vec<Diagnosis> {
+    ask(pod, hides(outlook, failure)).await
+}
+
+/// What is hidden where the role works, and the application's SDK cannot use it.
+pub async fn observe_lack(pod: &Pod, outlook: &Outlook) -> Vec<Diagnosis> {
+    ask(pod, hides_lack(&outlook.situation)).await
+}
+
+async fn ask(pod: &Pod, hides: Hides) -> Vec<Diagnosis> {
     if hides.takes.is_empty() {
         return Vec::new();
     }
@@ -25,24 +33,37 @@ pub async fn observe(pod: &Pod, situation: Situation, failure: &Diagnosis) -> Ve
 pub struct Hides {
     takes: Vec<&'static str>,
     stops: Vec<&'static str>,
+    /// Why they do, although the role works.
+    although: Option<String>,
 }
 
-fn hides(mut situation: Situation, failure: &Diagnosis) -> Hides {
-    if let Some(pair) = situation.own_pair() {
-        situation.trades.insert(pair, ask::outcome(failure));
+fn hides(mut outlook: Outlook, failure: &Diagnosis) -> Hides {
+    if let Some(pair) = outlook.situation.own_pair() {
+        outlook.situation.trades.insert(pair, ask::outcome(failure));
     }
-    let answers = chain::answers(&situation, &[]);
+    let answers = outlook.answers();
     Hides {
         takes: chain::names(&answers, &[Picks::NodeRole]),
         stops: chain::names(&answers, Picks::FAILURES),
+        although: None,
+    }
+}
+
+fn hides_lack(situation: &Situation) -> Hides {
+    let answers: Vec<Answer> = situation.lacks.keys().map(|sdk| chain::answer(*sdk, situation)).collect();
+    let takes = |answer: &&Answer| answer.picks == Picks::NodeRole;
+    Hides {
+        takes: chain::names(&answers, &[Picks::NodeRole]),
+        stops: Vec::new(),
+        although: answers.iter().find(takes).map(|answer| answer.because.clone()),
     }
 }
 
 fn judge(hides: Hides, node_role: NodeRole) -> Vec<Diagnosis> {
-    let Hides { takes, stops } = hides;
+    let Hides { takes, stops, although } = hides;
     match node_role {
         NodeRole::Reachable { role, endpoint } => vec![
-            FallsToNodeRole { takes, stops, role: Some(role.clone()), expected: None }.into(),
+            FallsToNodeRole { takes, stops, role: Some(role.clone()), although }.into(),
             NodeRoleReachable { role, endpoint }.into(),
         ],
         // Who falls to nothing fails, and hides nothing.
@@ -52,7 +73,8 @@ fn judge(hides: Hides, node_role: NodeRole) -> Vec<Diagnosis> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hides, NodeRole, hides, judge};
+    use super::{Hides, NodeRole, Outlook, hides, judge};
+    use crate::chain::Used;
     use crate::chain::situation::{Situation, TokenFile};
     use crate::diagnosis::tls::TrustRootsMissing;
 
@@ -63,7 +85,7 @@ mod tests {
         }
         let readable = TokenFile::Readable { length: 1200, line_break: false };
         situation.tokens.insert("/token".to_owned(), readable);
-        hides(situation, &TrustRootsMissing { tried: Vec::new() }.into())
+        hides(Outlook { situation, used: Used::Unknown }, &TrustRootsMissing { tried: Vec::new() }.into())
     }
 
     const IDENTITY: [(&str, &str); 3] = [

@@ -1,16 +1,18 @@
 //! The application's SDK cannot use the role, or could not be found.
 
 use super::{Class, Entry, Owner};
+use crate::chain::SdkId;
 use crate::evidence::Evidence;
 use crate::run::Observed;
-use crate::sdk::{FoundSdk, Scan, ScanEnd, Sdk};
+use crate::sdk::packages::package;
+use crate::sdk::{FoundSdk, Scan, ScanEnd};
 use crate::shown::shown;
 
 /// What is known of one SDK, and then what else was seen.
 fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str)) -> Evidence {
     Evidence::new()
-        .value("sdk", found.sdk.id())
-        .value("package", found.sdk.package())
+        .value("sdk", found.sdk.as_str())
+        .value("package", package(found.sdk))
         .text_if("version", found.version.as_deref())
         .text("place", &found.place)
         .value("found_by", found.how.as_str())
@@ -38,7 +40,7 @@ impl Entry for SdkTooOldForIrsa {
             "The application has {} {} ({}). AWS supports IRSA from {} on. An older one does not look at the \
              web identity: it takes whatever else it finds, on a node that lets pods ask for it the node's role, or \
              fails as if the pod had no credentials.",
-            self.found.sdk.package(),
+            package(self.found.sdk),
             self.found.version.as_deref().map(shown).unwrap_or_default(),
             shown(&self.found.place),
             self.least,
@@ -48,29 +50,29 @@ impl Entry for SdkTooOldForIrsa {
     fn remedy(&self) -> Vec<String> {
         let least = self.least;
         let update = match self.found.sdk {
-            Sdk::Boto => format!(
+            SdkId::Boto => format!(
                 "Update boto3, and with it botocore to {least} or newer, where the image is built:\n\
                  pip install --upgrade boto3 'botocore>={least}'"
             ),
-            Sdk::CliV2 => "Update the AWS CLI.".to_owned(),
-            Sdk::JsV2 => format!(
+            SdkId::JsV2 | SdkId::JsV2LoadConfig => format!(
                 "Update aws-sdk to {least} or newer, and build the image anew:\nnpm install 'aws-sdk@^{least}'"
             ),
-            Sdk::JsV3 => format!(
+            SdkId::JsV3 => format!(
                 "Update the packages under @aws-sdk that bring the old one, until it is {least} or newer, and build \
                  the image anew:\nnpm ls @aws-sdk/credential-provider-node"
             ),
-            Sdk::GoV1 | Sdk::GoV2 => format!(
+            SdkId::GoV1 | SdkId::GoV1LoadConfig | SdkId::GoV1Old | SdkId::GoV2 => format!(
                 "Update the module to v{least} or newer, and build the program anew:\n\
                  go get {}@latest && go mod tidy",
-                self.found.sdk.package()
+                package(self.found.sdk)
             ),
-            Sdk::JavaV1 | Sdk::JavaV2 => format!(
+            SdkId::JavaV1 | SdkId::JavaV2 => format!(
                 "Update the SDK's version in the build file to {least} or newer, for all its modules alike, and \
                  build the image anew. What brings the old one:\n\
                  mvn dependency:tree -Dincludes={}",
-                self.found.sdk.package()
+                package(self.found.sdk)
             ),
+            other => format!("Update {} to {least} or newer, and build the image anew.", package(other)),
         };
         vec![update]
     }
@@ -102,7 +104,7 @@ impl Entry for SdkLacksStsModule {
             "The application has {}{version} ({}), and no archive below that root holds {}. Without that module the SDK \
              cannot change the web identity for credentials. It says so only in its log, and goes on to whatever \
              comes next, on a node that lets pods ask for it the node's role.",
-            self.found.sdk.package(),
+            package(self.found.sdk),
             shown(&self.found.place),
             self.module,
         )
@@ -139,7 +141,7 @@ impl Entry for SdkUnknown {
         let what = match self.scan.found.first() {
             Some(found) => format!(
                 "{} was found ({}), and nothing says its version.",
-                found.sdk.package(),
+                package(found.sdk),
                 shown(&found.place)
             ),
             None => {

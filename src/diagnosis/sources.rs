@@ -290,7 +290,7 @@ pub struct FallsToNodeRole {
     /// The node's role, if it was asked for.
     pub role: Option<String>,
     /// Why the application's own SDK does, although the role works.
-    pub expected: Option<String>,
+    pub although: Option<String>,
 }
 
 impl Entry for FallsToNodeRole {
@@ -299,7 +299,7 @@ impl Entry for FallsToNodeRole {
 
     fn cause(&self) -> String {
         let node = self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", shown(role)));
-        match &self.expected {
+        match &self.although {
             Some(because) => format!(
                 "{} does not take the role, although it works, but the node's role{node}. {because}",
                 listed_first(&self.takes)
@@ -325,7 +325,7 @@ impl Entry for FallsToNodeRole {
              container."
                 .to_owned(),
         ];
-        if self.expected.is_some() {
+        if self.although.is_some() {
             steps.insert(
                 0,
                 "Make the SDK take the role: a newer version, or another way to its session, as \

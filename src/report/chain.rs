@@ -4,31 +4,29 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::text::{Colour, WIDTH};
+use super::json::{WireDiagnosis, WireTarget};
+use super::text::{Colour, WIDTH, of};
 use crate::chain::imds::NodeRole;
-use crate::chain::{Answer, FoundSdk, Picks, SdkId};
+use crate::chain::{Answer, Picks, SdkId};
+use crate::diagnosis::Diagnosis;
+use crate::plan::Chains;
+use crate::pod::process::Process;
+use crate::sdk::{FoundSdk, Scan, StoppedBy};
 use crate::shown::shown;
 
 /// The schema's name.
 pub const SCHEMA: &str = "irsa-probe.chain/v1";
 
-/// What is known of the chains in this pod.
-#[derive(Debug)]
-pub struct Chains {
-    /// What each SDK does; those that were found first.
-    pub answers: Vec<Answer>,
-    /// The SDKs that were found.
-    pub found: Vec<FoundSdk>,
-    /// What IMDS says.
-    pub node_role: NodeRole,
-}
-
 /// The public form. It changes only by additions.
 #[derive(Serialize)]
 pub struct Wire {
     schema: &'static str,
+    /// Only where another process's world was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<WireTarget>,
     sdks: Vec<WireSdk>,
     found: Vec<WireFound>,
+    search_stopped_by: Option<&'static str>,
     node_role: WireNodeRole,
 }
 
@@ -47,6 +45,7 @@ struct WireFound {
     sdk: &'static str,
     version: Option<String>,
     place: String,
+    sts_module: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -57,8 +56,27 @@ struct WireNodeRole {
     why_not: Option<String>,
 }
 
-impl From<&Chains> for Wire {
-    fn from(chains: &Chains) -> Self {
+/// Why nothing is known of them.
+#[derive(Serialize)]
+pub struct Unknown {
+    schema: &'static str,
+    sdks: [WireSdk; 0],
+    diagnosis: WireDiagnosis,
+}
+
+impl Unknown {
+    /// For this reason.
+    #[must_use]
+    pub fn new(diagnosis: &Diagnosis) -> Self {
+        let remedy = diagnosis.remedy();
+        Self { schema: SCHEMA, sdks: [], diagnosis: WireDiagnosis::new(diagnosis, remedy) }
+    }
+}
+
+impl Wire {
+    /// What is known of the pod, or of another process in it.
+    #[must_use]
+    pub fn new(chains: &Chains, target: Option<&Process>) -> Self {
         let sdk = |answer: &Answer| {
             let rules = answer.sdk.rules();
             WireSdk {
@@ -74,6 +92,7 @@ impl From<&Chains> for Wire {
             sdk: found.sdk.as_str(),
             version: found.version.as_deref().map(shown),
             place: shown(&found.place),
+            sts_module: found.sts_module,
         };
         let node_role = match &chains.node_role {
             NodeRole::Reachable { role, endpoint } => WireNodeRole {
@@ -94,8 +113,10 @@ impl From<&Chains> for Wire {
         };
         Self {
             schema: SCHEMA,
-            sdks: chains.answers.iter().map(sdk).collect(),
-            found: chains.found.iter().map(found).collect(),
+            target: target.map(WireTarget::from),
+            sdks: chains.outlook.answers().iter().map(sdk).collect(),
+            found: chains.found().iter().map(found).collect(),
+            search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(StoppedBy::as_str),
             node_role,
         }
     }
@@ -103,16 +124,18 @@ impl From<&Chains> for Wire {
 
 /// The table for people.
 #[must_use]
-pub fn page(chains: &Chains, colour: Colour) -> String {
-    let mut page =
-        format!("irsa-probe {}: the credentials that each AWS SDK takes here\n\n", env!("CARGO_PKG_VERSION"));
+pub fn page(chains: &Chains, target: Option<&Process>, colour: Colour) -> String {
+    let place = target.map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
+    let version = env!("CARGO_PKG_VERSION");
+    let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n\n");
     let width = SdkId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
     let picks_width = "web-id(profile)".len();
     let indent = " ".repeat(width + picks_width + 6);
     let _ =
         writeln!(page, "  {}", colour.faint(&format!("{:width$}  {:picks_width$}  because", "sdk", "picks")));
-    for answer in &chains.answers {
-        let is_found = chains.found.iter().any(|found| found.sdk == answer.sdk);
+    let found = chains.outlook.used.sdks();
+    for answer in &chains.outlook.answers() {
+        let is_found = found.contains(&answer.sdk);
         let sdk = format!("{:width$}", answer.sdk.as_str());
         let sdk = if is_found { colour.strong(&sdk) } else { sdk };
         let picks = format!("{:picks_width$}", answer.picks.as_str());
@@ -128,13 +151,24 @@ pub fn page(chains: &Chains, colour: Colour) -> String {
         let _ = writeln!(page, "  {sdk}  {picks}  {because}");
     }
     let _ = writeln!(page, "\n{}", node_role(&chains.node_role));
-    for found in &chains.found {
-        let version =
-            found.version.as_deref().map_or_else(String::new, |version| format!(" {}", shown(version)));
-        let name = found.sdk.rules().name;
-        let _ = writeln!(page, "Found: {name}{version}, in {}.", shown(&found.place));
+    if let Some(scan) = &chains.scan {
+        page.push_str(&searched(scan));
     }
     page
+}
+
+fn searched(scan: &Scan) -> String {
+    let mut lines = String::new();
+    for found in &scan.found {
+        let _ = writeln!(lines, "Found: {}", found.line());
+    }
+    if scan.found.is_empty() {
+        lines.push_str("Found: no AWS SDK in the application's files.\n");
+    }
+    if let Some(by) = scan.stopped_by() {
+        let _ = writeln!(lines, "Not everything was seen: {}.", by.as_str());
+    }
+    lines
 }
 
 fn node_role(node_role: &NodeRole) -> String {

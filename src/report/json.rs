@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::model::Report;
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
+use crate::pod::process::Process;
 use crate::run::{Ending, Step};
 use crate::shown::{shown, utc};
 
@@ -60,11 +61,17 @@ struct WirePod {
 }
 
 #[derive(Serialize)]
-struct WireTarget {
+pub(super) struct WireTarget {
     pid: u32,
     name: String,
     uid: u32,
     gid: u32,
+}
+
+impl From<&Process> for WireTarget {
+    fn from(process: &Process) -> Self {
+        Self { pid: process.pid, name: shown(&process.name), uid: process.who.uid, gid: process.who.gid }
+    }
 }
 
 #[derive(Serialize)]
@@ -210,12 +217,7 @@ pub fn line(report: &Report) -> String {
             service_account: account.as_ref().map(|account| text(&account.name)),
             pod: report.pod_name().map(text),
             node: report.node().map(text),
-            target: report.target.as_ref().map(|process| WireTarget {
-                pid: process.pid,
-                name: text(&process.name),
-                uid: process.who.uid,
-                gid: process.who.gid,
-            }),
+            target: report.target.as_ref().map(WireTarget::from),
         },
         role_arn: facts.role_arn.as_deref().map(text),
         token,

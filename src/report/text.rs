@@ -8,6 +8,7 @@ use super::model::{Outcome, Report};
 use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
+use crate::pod::process::Process;
 use crate::run::{Ending, Step};
 use crate::shown::{shown, utc};
 
@@ -72,10 +73,10 @@ pub fn page(report: &Report, colour: Colour) -> String {
     }
     page.push_str(&seen(report, colour));
     if let Some(diagnosis) = report.diagnosis() {
-        page.push_str(&section(report, diagnosis, "FAIL", colour));
+        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", colour));
     }
     for warning in report.warnings() {
-        page.push_str(&section(report, warning, "WARN", colour));
+        page.push_str(&section(warning, &report.remedy(warning), "WARN", colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
@@ -101,14 +102,17 @@ fn headline(report: &Report) -> String {
         }
         _ => String::new(),
     };
-    let whose = report.target.as_ref().map_or_else(String::new, |process| {
-        format!("process {} ({}), user {}, ", process.pid, shown(&process.name), process.who.uid)
-    });
+    let whose = report.target.as_ref().map_or_else(String::new, |process| format!("{}, ", of(process)));
     format!(
         "irsa-probe {}: {whose}seen from {container}, user {}{pod}",
         env!("CARGO_PKG_VERSION"),
         report.who.uid
     )
+}
+
+/// A process in a sentence.
+pub(super) fn of(process: &Process) -> String {
+    format!("process {} ({}), user {}", process.pid, shown(&process.name), process.who.uid)
 }
 
 fn check_line(step: &Step, colour: Colour) -> String {
@@ -178,7 +182,13 @@ fn seen(report: &Report, colour: Colour) -> String {
     text
 }
 
-fn section(report: &Report, diagnosis: &Diagnosis, word: &str, colour: Colour) -> String {
+/// A diagnosis that is all there is to say.
+#[must_use]
+pub fn failure(diagnosis: &Diagnosis, colour: Colour) -> String {
+    section(diagnosis, &diagnosis.remedy(), "FAIL", colour)
+}
+
+fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, colour: Colour) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -191,7 +201,7 @@ fn section(report: &Report, diagnosis: &Diagnosis, word: &str, colour: Colour) -
     text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
     text.push_str(&facts(&diagnosis.evidence(), colour));
     text.push('\n');
-    for (place, step) in report.remedy(diagnosis).iter().enumerate() {
+    for (place, step) in remedy.iter().enumerate() {
         let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
         text.push_str(&wrapped(say, &format!("  {}. ", place + 1), "     "));
         for line in paste.lines() {

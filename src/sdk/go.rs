@@ -7,7 +7,8 @@
 use memchr::memmem;
 
 use super::root::File;
-use super::{Finds, How, Sdk};
+use super::{Finds, How};
+use crate::chain::SdkId;
 
 /// The module of version 1.
 pub(super) const V1: &str = "github.com/aws/aws-sdk-go";
@@ -128,7 +129,7 @@ fn sized(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// The AWS SDKs in a list of modules, whose lines are `dep`, module, version and checksum, or `=>` and
 /// the same of what takes the place of the one before.
-fn sdks(list: &str) -> Vec<(Sdk, Option<String>)> {
+fn sdks(list: &str) -> Vec<(SdkId, Option<String>)> {
     let mut versions: Vec<(&str, Option<&str>)> = Vec::new();
     for line in list.lines() {
         let mut fields = line.split('\t');
@@ -147,7 +148,7 @@ fn sdks(list: &str) -> Vec<(Sdk, Option<String>)> {
         |module: &str| versions.iter().find(|(name, _)| *name == module).map(|(_, version)| *version);
     let v2_core = "github.com/aws/aws-sdk-go-v2";
     let v2 = version_of(V2_CONFIG).or_else(|| version_of(v2_core).map(|_| None));
-    [(Sdk::GoV2, v2), (Sdk::GoV1, version_of(V1))]
+    [(SdkId::GoV2, v2), (SdkId::GoV1, version_of(V1))]
         .into_iter()
         .filter_map(|(sdk, version)| Some((sdk, version?)))
         .map(|(sdk, version)| (sdk, version.map(|text| text.trim_start_matches('v').to_owned())))

@@ -13,7 +13,8 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchiveEntryWayfinder, ZipLocator};
 
 use super::root::File;
-use super::{Finds, FoundSdk, How, Sdk};
+use super::{Finds, FoundSdk, How};
+use crate::chain::SdkId;
 
 /// How deep archives are looked for in archives: an ear, a war in it, a jar in that.
 const DEEPEST: u32 = 3;
@@ -28,7 +29,7 @@ const BUFFER: usize = 64 << 10;
 
 /// The signs of one version of the SDK.
 struct Signs {
-    sdk: Sdk,
+    sdk: SdkId,
     /// The file that says the version.
     version: &'static [u8],
     /// The class of the credential chain, which every version has.
@@ -43,7 +44,7 @@ struct Signs {
 
 const SIGNS: [Signs; 2] = [
     Signs {
-        sdk: Sdk::JavaV1,
+        sdk: SdkId::JavaV1,
         version: b"com/amazonaws/sdk/versionInfo.properties",
         chain: b"amazonaws/auth/DefaultAWSCredentialsProviderChain.class",
         sts: b"services/securitytoken/internal/STSProfileCredentialsService.class",
@@ -51,7 +52,7 @@ const SIGNS: [Signs; 2] = [
         sts_archive: "aws-java-sdk-sts-1.",
     },
     Signs {
-        sdk: Sdk::JavaV2,
+        sdk: SdkId::JavaV2,
         version: b"META-INF/maven/software.amazon.awssdk/auth/pom.properties",
         chain: b"awssdk/auth/credentials/DefaultCredentialsProvider.class",
         sts: b"services/sts/internal/StsWebIdentityCredentialsProviderFactory.class",

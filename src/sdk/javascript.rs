@@ -9,7 +9,8 @@ use memchr::memmem;
 use serde::Deserialize;
 
 use super::root::{File, Root};
-use super::{Finds, How, Sdk};
+use super::{Finds, How};
+use crate::chain::SdkId;
 
 /// The longest `package.json` that is read; that of `aws-sdk` has about 10,000 bytes.
 const LONGEST_PACKAGE: usize = 256 << 10;
@@ -24,18 +25,18 @@ struct Package {
 }
 
 /// The package that a folder is, if it is one that matters: by its name and that of the folder above.
-pub(super) fn package(place: &[u8], name: &[u8]) -> Option<Sdk> {
+pub(super) fn package(place: &[u8], name: &[u8]) -> Option<SdkId> {
     if name == b"aws-sdk" && place.ends_with(b"/node_modules") {
-        Some(Sdk::JsV2)
+        Some(SdkId::JsV2)
     } else if name == b"credential-provider-node" && place.ends_with(b"/node_modules/@aws-sdk") {
-        Some(Sdk::JsV3)
+        Some(SdkId::JsV3)
     } else {
         None
     }
 }
 
 /// Adds the package in the folder at this path, if it has a `package.json`.
-pub(super) fn look(root: &Root<'_>, place: &[u8], name: &[u8], sdk: Sdk, finds: &mut Finds) {
+pub(super) fn look(root: &Root<'_>, place: &[u8], name: &[u8], sdk: SdkId, finds: &mut Finds) {
     let place = [place, b"/", name].concat();
     let Some(file) = root.file(&[&place, &b"/package.json"[..]].concat()) else { return };
     let package: Option<Package> =
@@ -87,11 +88,11 @@ impl Texts {
         }
     }
 
-    fn sdk(self) -> Option<(Sdk, Option<String>)> {
+    fn sdk(self) -> Option<(SdkId, Option<String>)> {
         match self.v2 {
-            Some(version) if self.container => Some((Sdk::JsV2, Some(version))),
+            Some(version) if self.container => Some((SdkId::JsV2, Some(version))),
             // Which version it is, the code does not say; that it knows web identity, it does.
-            _ if self.v3 && self.web_identity => Some((Sdk::JsV3, None)),
+            _ if self.v3 && self.web_identity => Some((SdkId::JsV3, None)),
             _ => None,
         }
     }
@@ -110,9 +111,9 @@ fn version_2(text: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sdk, Texts, package, version_2};
+    use super::{SdkId, Texts, package, version_2};
 
-    fn sdk(code: &str) -> Option<(Sdk, Option<String>)> {
+    fn sdk(code: &str) -> Option<(SdkId, Option<String>)> {
         let mut texts = Texts::default();
         texts.look(code.as_bytes());
         texts.sdk()
@@ -124,8 +125,8 @@ mod tests {
         let v3 =
             r#"name:"@aws-sdk/nested-clients",version:"3.848.0";process.env["AWS_WEB_IDENTITY_TOKEN_FILE"]"#;
         for (code, expected) in [
-            (v2, Some((Sdk::JsV2, Some("2.1692.0".to_owned())))),
-            (v3, Some((Sdk::JsV3, None))),
+            (v2, Some((SdkId::JsV2, Some("2.1692.0".to_owned())))),
+            (v3, Some((SdkId::JsV3, None))),
             (r#"{VERSION:"2.1692.0"}"#, None),
             (r#"require("@aws-sdk/client-s3")"#, None),
             ("AWS_WEB_IDENTITY_TOKEN_FILE", None),
@@ -154,9 +155,13 @@ mod tests {
     #[test]
     fn packages_count_only_where_node_looks_for_them() {
         for (place, name, expected) in [
-            ("/app/node_modules", "aws-sdk", Some(Sdk::JsV2)),
-            ("/app/node_modules/@aws-sdk", "credential-provider-node", Some(Sdk::JsV3)),
-            ("/app/node_modules/.pnpm/x/node_modules/@aws-sdk", "credential-provider-node", Some(Sdk::JsV3)),
+            ("/app/node_modules", "aws-sdk", Some(SdkId::JsV2)),
+            ("/app/node_modules/@aws-sdk", "credential-provider-node", Some(SdkId::JsV3)),
+            (
+                "/app/node_modules/.pnpm/x/node_modules/@aws-sdk",
+                "credential-provider-node",
+                Some(SdkId::JsV3),
+            ),
             ("/app/node_modules/@aws-sdk", "client-sts", None),
             ("/app/src", "aws-sdk", None),
             ("", "aws-sdk", None),

@@ -5,7 +5,8 @@
 //! `__init__.py` says its version.
 
 use super::root::Root;
-use super::{Finds, How, Sdk};
+use super::{Finds, How};
+use crate::chain::SdkId;
 
 /// The most bytes of `__init__.py` that are read; botocore's has about 5,000.
 const LONGEST_INIT: usize = 64 << 10;
@@ -25,12 +26,12 @@ impl Folder {
         let Some(record) = ["dist-info", "egg-info", "egg"].iter().find_map(|kind| stem(name, kind)) else {
             return;
         };
-        for (package, sdk) in [("botocore-", Sdk::Boto), ("awscli-2.", Sdk::CliV2)] {
+        for (package, sdk) in [("botocore-", SdkId::Boto), ("awscli-2.", SdkId::CliV2)] {
             let Some(rest) = record.strip_prefix(package) else { continue };
-            let rest = if sdk == Sdk::CliV2 { format!("2.{rest}") } else { rest.to_owned() };
+            let rest = if sdk == SdkId::CliV2 { format!("2.{rest}") } else { rest.to_owned() };
             let version =
                 rest.split('-').next().filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-            self.has_metadata |= sdk == Sdk::Boto;
+            self.has_metadata |= sdk == SdkId::Boto;
             finds.add(
                 sdk,
                 version.map(str::to_owned),
@@ -51,7 +52,7 @@ impl Folder {
         // A folder of this name without a version is some other package's part for botocore.
         if let Some(version) = version_in(&String::from_utf8_lossy(&head)) {
             let place = super::place(place, b"botocore/__init__.py");
-            finds.add(Sdk::Boto, Some(version), place, How::Source);
+            finds.add(SdkId::Boto, Some(version), place, How::Source);
         }
     }
 }
