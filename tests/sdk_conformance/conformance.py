@@ -1,0 +1,225 @@
+"""Asks the real SDKs what they pick in each situation, and the probe what it says they pick.
+
+`install` brings the SDKs into a scratch directory; `run` needs a network namespace of its own, and
+prints each disagreement, then how many answers agreed. See run.sh.
+"""
+
+import argparse
+import base64
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import sdks
+import servers
+import situations
+
+# Longer than any SDK tries an endpoint that is not there.
+PATIENCE_S = 120
+# The SDKs mostly wait; more at once would only wait for the processor.
+AT_ONCE = 6
+REGION = "eu-west-1"
+
+
+def token():
+    """A token such as the kubelet projects, with an hour to live; nobody checks its signature."""
+    now = int(time.time())
+    payload = {
+        "aud": ["sts.amazonaws.com"],
+        "iss": "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE",
+        "sub": "system:serviceaccount:shop:checkout",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 3600,
+    }
+    parts = [{"alg": "RS256", "kid": "example", "typ": "JWT"}, payload]
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*encoded, "c2lnbmF0dXJl"])
+
+
+def prepare(scratch):
+    """The files that situations name: what each placeholder stands for."""
+    (scratch / "token").write_text(token())
+    (scratch / "empty").write_text("")
+    (scratch / "token-newline").write_text(f"{token()}\n")
+    process = scratch / "process"
+    answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"}
+    process.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    process.chmod(0o755)
+    for address in servers.STS_BY_NAME.values():
+        (scratch / f"hosts-{address}").write_text("".join(f"{address} {name}\n" for name in servers.STS_NAMES))
+    # Longest first: one is the beginning of another.
+    return {
+        "@TOKENNL": str(scratch / "token-newline"),
+        "@TOKEN": str(scratch / "token"),
+        "@EMPTY": str(scratch / "empty"),
+        "@PROCESS": str(process),
+    }
+
+
+def trust(scratch):
+    """What Java is told to trust: the authority of the fake STS."""
+    store = scratch / "trust.p12"
+    store.unlink(missing_ok=True)
+    sdks.run(
+        "keytool", "-importcert", "-noprompt", "-alias", "sts", "-file", scratch / "sts.pem",
+        "-keystore", store, "-storetype", "PKCS12", "-storepass", "changeit",
+    )  # fmt: skip
+
+
+class Runner:
+    """Runs programs in situations."""
+
+    def __init__(self, scratch, placeholders):
+        self.scratch = scratch
+        self.placeholders = placeholders
+
+    def filled(self, text):
+        for placeholder, value in self.placeholders.items():
+            text = text.replace(placeholder, value)
+        return text
+
+    def in_situation(self, situation, command, extra):
+        """The program's end: in a fresh home, with nothing else in its environment."""
+        env = {"PATH": os.environ["PATH"], "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **situation["env"], **extra}
+        env["AWS_ENDPOINT_URL_STS"] = env.pop("STS", servers.STS_WORKS)
+        with tempfile.TemporaryDirectory(dir=self.scratch) as home:
+            env["HOME"] = home
+            for name in ("credentials", "config"):
+                text = situation[f"{name}_file"]
+                if text is not None:
+                    file = pathlib.Path(home, ".aws", name)
+                    file.parent.mkdir(exist_ok=True)
+                    file.write_text(self.filled(text))
+            env = {name: self.filled(value) for name, value in env.items() if value is not None}
+            return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+
+    def sdk(self, sdk, situation):
+        """What the SDK picks, in the words of the matrix, and what it said."""
+        sts = situation["env"].get("STS", servers.STS_WORKS)
+        try:
+            done = self.in_situation(situation, sdk.command(sdks.Asked(self.scratch, sts)), sdk.env)
+        except subprocess.TimeoutExpired:
+            return "hangs", ""
+        ((kind, detail),) = sdk.read(done).items()
+        return (servers.SOURCES.get(detail, f"unknown key {detail}"), "") if kind == "key" else (kind, str(detail))
+
+    def probe(self, binary, situation):
+        """What the probe says of each SDK: id -> word and reason; and what is wrong with its answer."""
+        try:
+            done = self.in_situation(situation, [binary, "chain", "--output", "json"], {})
+        except subprocess.TimeoutExpired:
+            return {}, "hangs"
+        try:
+            answer = json.loads(done.stdout)
+            said = {one["sdk"]: (one["picks"], one["because"]) for one in answer["sdks"]}
+        except (ValueError, KeyError, TypeError) as error:
+            return {}, f"{error!r}: exit code {done.returncode}: {(done.stdout + done.stderr)[-1000:]}"
+        return said, None if done.returncode == 0 else f"exit code {done.returncode}"
+
+
+def chosen(names):
+    """The SDKs of these ids."""
+    known = {sdk.id: sdk for sdk in sdks.SDKS}
+    unknown = set(names) - set(known)
+    if unknown:
+        sys.exit(f"no such SDK: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def install(wanted, scratch):
+    """Each thing once, however many SDKs are in it."""
+    for bring in dict.fromkeys(sdk.install for sdk in wanted):
+        bring(scratch)
+
+
+class Tally:
+    """Counts, and prints what differs."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.by_sdk = collections.Counter()
+
+    def compare(self, id, situation, sdk, who, said, because, real, detail):
+        if said == real:
+            self.passed += 1
+            return
+        self.failed += 1
+        self.by_sdk[sdk, who] += 1
+        print(f"FAILED  {id} {sdk}: {who} {said}, the SDK {real} [{situation['desc']}]")
+        for speaker, text in ((who, because), (sdk, detail)):
+            if text:
+                print(f"        {speaker}: {' '.join(text.split())[:600]}")
+
+
+def everything(runner, wanted, cases, binary, record):
+    """Runs all, prints the disagreements; whether there was none."""
+    tally = Tally()
+    recorded = situations.recorded()
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        real = {
+            (id, sdk.id): pool.submit(runner.sdk, sdk, situation) for id, situation in cases.items() for sdk in wanted
+        }
+        probed = {id: pool.submit(runner.probe, binary, situation) for id, situation in cases.items() if binary}
+        for id, situation in cases.items():
+            said, wrong = probed[id].result() if binary else ({}, None)
+            if wrong:
+                tally.failed += 1
+                print(f"FAILED  {id} irsa-probe chain: {wrong} [{situation['desc']}]")
+            situation["winner"] = {}
+            for sdk in wanted:
+                word, detail = real[id, sdk.id].result()
+                situation["winner"][sdk.id] = word
+                before = recorded.get(id, {}).get("winner", {}).get(sdk.id)
+                if before:
+                    tally.compare(id, situation, sdk.id, "recorded", before, "", word, detail)
+                if binary and not wrong:
+                    picks, because = said.get(sdk.id, ("nothing", ""))
+                    tally.compare(id, situation, sdk.id, "irsa-probe", picks, because, word, detail)
+            sys.stdout.flush()
+            if record:
+                record.write_text(json.dumps({"situations": {i: s for i, s in cases.items() if "winner" in s}}, indent=1))
+    for (sdk, who), count in sorted(tally.by_sdk.items()):
+        print(f"{sdk}: {count} not as {who}")
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return tally.failed == 0 and tally.passed > 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["install", "run"])
+    parser.add_argument("--scratch", type=pathlib.Path, required=True, help="where the SDKs are installed")
+    parser.add_argument("--sdks", default=",".join(sdk.id for sdk in sdks.SDKS), help="ids, with commas")
+    parser.add_argument("--seed", type=int, default=1, help="of the generated situations")
+    parser.add_argument("--count", type=int, default=0, help="how many mostly calm situations to generate")
+    parser.add_argument("--pairwise", action="store_true", help="generate also one in which each two conditions meet")
+    parser.add_argument("--only", help="ids of the situations to run, with commas")
+    parser.add_argument("--record", type=pathlib.Path, help="a file for all situations and winners")
+    arguments = parser.parse_args()
+    scratch = arguments.scratch.resolve()
+    wanted = chosen(arguments.sdks.split(","))
+    if arguments.what == "install":
+        install(wanted, scratch)
+        return True
+    cases = situations.recorded() | situations.generated(arguments.seed, arguments.count, arguments.pairwise)
+    if arguments.only:
+        cases = {id: cases[id] for id in arguments.only.split(",")}
+    for situation in cases.values():
+        situation.pop("winner", None)
+    binary = os.environ.get("IRSA_PROBE_BIN")
+    with servers.serving(scratch):
+        if shutil.which("keytool"):
+            trust(scratch)
+        return everything(Runner(scratch, prepare(scratch)), wanted, cases, binary and os.path.abspath(binary), arguments.record)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
