@@ -54,7 +54,14 @@ def prepare(scratch):
     process.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
     process.chmod(0o755)
     for address in servers.STS_BY_NAME.values():
-        (scratch / f"hosts-{address}").write_text("".join(f"{address} {name}\n" for name in servers.STS_NAMES))
+        hosts = "".join(f"{address} {name}\n" for name in servers.STS_NAMES)
+        (scratch / f"hosts-{address}").write_text(hosts)
+        etc = scratch / f"etc-{address}"
+        (etc / "ssl/certs").mkdir(parents=True, exist_ok=True)
+        (etc / "hosts").write_text(hosts)
+        (etc / "nsswitch.conf").write_text("hosts: files\n")
+        (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        shutil.copy(scratch / "sts.pem", etc / "ssl/certs/ca-certificates.crt")
     # Longest first: one is the beginning of another.
     return {
         "@TOKENNL": str(scratch / "token-newline"),
@@ -199,8 +206,8 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, required=True, help="where the SDKs are installed")
     parser.add_argument("--sdks", default=",".join(sdk.id for sdk in sdks.SDKS), help="ids, with commas")
     parser.add_argument("--seed", type=int, default=1, help="of the generated situations")
-    parser.add_argument("--count", type=int, default=0, help="how many mostly calm situations to generate")
-    parser.add_argument("--pairwise", action="store_true", help="generate also one in which each two conditions meet")
+    parser.add_argument("--generate", default="sparse", help="kinds, with commas: singles, pairwise, sparse")
+    parser.add_argument("--count", type=int, default=60, help="how many of the sparse ones")
     parser.add_argument("--only", help="ids of the situations to run, with commas")
     parser.add_argument("--record", type=pathlib.Path, help="a file for all situations and winners")
     arguments = parser.parse_args()
@@ -209,7 +216,7 @@ def main():
     if arguments.what == "install":
         install(wanted, scratch)
         return True
-    cases = situations.recorded() | situations.generated(arguments.seed, arguments.count, arguments.pairwise)
+    cases = situations.recorded() | situations.generated(arguments.generate.split(","), arguments.seed, arguments.count)
     if arguments.only:
         cases = {id: cases[id] for id in arguments.only.split(",")}
     for situation in cases.values():

@@ -22,10 +22,10 @@ unset CARGO_TARGET_DIR
 tools=(python3 ip unshare openssl node npm go)
 case "${1:-}" in
 --sample)
-    options=(--sdks boto,jsv3,gov2 --count 60)
+    options=(--sdks "boto,jsv3,gov2")
     ;;
 --all)
-    options=(--count 300 --pairwise)
+    options=(--generate "singles,pairwise,sparse" --count 300)
     tools+=(java javac keytool mvn cargo)
     ;;
 *)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import servers
 
+PYARROW = "26.0.1"
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -47,6 +48,10 @@ def run(*command, **options):
 
 def with_pip(_scratch):
     """Installed with the runner's own requirements."""
+
+
+def with_pyarrow(_scratch):
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"pyarrow=={PYARROW}")
 
 
 def with_npm(name):
@@ -112,6 +117,13 @@ def java(version):
     return command
 
 
+def cpp(asked):
+    """It takes the variable for a host name, which is none: here too STS is what its name leads to."""
+    etc = asked.scratch / f"etc-{servers.STS_BY_NAME[asked.sts]}"
+    inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec env --unset AWS_ENDPOINT_URL_STS "$@"', etc]
+    return [*inside, sys.executable, HERE / "cpp.py", servers.ENDPOINT.removeprefix("http://")]
+
+
 def last_line(done):
     lines = done.stdout.strip().splitlines()
     return lines[-1] if lines else ""
@@ -159,8 +171,7 @@ SDKS = [
     Sdk("gov1lc", GO_V1, lambda asked: [asked.scratch / "go-v1"], read_json, LOAD_CONFIG),
     Sdk("gov1old", GO_V1, lambda asked: [asked.scratch / "go-v1", "new"], read_json),
     Sdk("rust", with_cargo, lambda asked: [asked.scratch / "rust/bin/chain"], read_json),
+    Sdk("cpp-tls", with_pyarrow, cpp, read_json),
     Sdk("jv1", with_maven("v1"), java("v1"), read_words),
     Sdk("jv2", with_maven("v2"), java("v2"), read_words),
 ]
-
-SAMPLE = ("boto", "jsv3", "gov2")

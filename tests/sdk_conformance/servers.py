@@ -147,6 +147,8 @@ class Handler(BaseHTTPRequestHandler):
             self.respond(*(sts_refusal(*refusal) if denies else sts_answer(form, signature)), "text/xml")
         elif host == IMDS:
             self.imds(path)
+        elif path == "/store/signer":
+            self.respond(200, signer(self.headers.get("Authorization") or ""), "text/plain")
         elif path == "/container403":
             self.respond(403, '{"code":"AccessDenied","message":"not associated"}')
         elif path in ("/container", "/relative", "/v1/credentials"):
@@ -172,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.respond(404, "", "text/plain")
 
-    do_GET = do_POST = do_PUT = answer
+    do_GET = do_HEAD = do_POST = do_PUT = answer
 
     def log_message(self, *_):
         """Nothing: what an SDK asked is told by what it got."""
@@ -204,10 +206,11 @@ def certificate(directory):
 
 def addresses():
     """Gives the namespace's loopback the addresses of AWS."""
-    run = ["ip", "link", "set", "lo", "up"]
-    subprocess.run(run, check=True)
-    for address in (f"{ECS}/32", f"{POD_IDENTITY}/32", f"{IMDS}/32", "fd00:ec2::23/128", "fd00:ec2::254/128"):
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in (f"{ECS}/32", f"{POD_IDENTITY}/32", f"{IMDS}/32"):
         subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
+    # At once, not when the kernel is sure that nobody else has it.
+    subprocess.run(["ip", "address", "add", "fd00:ec2::23/128", "dev", "lo", "nodad"], check=True)
 
 
 @contextlib.contextmanager

@@ -183,6 +183,17 @@ def composed(labels):
     return {"desc": " + ".join(filter(None, labels)), **situation}
 
 
+def singles():
+    """Each condition alone, in a pod with IRSA and in one without."""
+    calm = [next(iter(choices)) for choices in DIMENSIONS.values()]
+    for irsa in ("IRSA", "no IRSA"):
+        for place, choices in list(enumerate(DIMENSIONS.values()))[1:]:
+            for label in list(choices)[1:]:
+                yield composed([irsa, *calm[1:place], label, *calm[place + 1 :]])
+    for label in DIMENSIONS["irsa"]:
+        yield composed([label, *calm[1:]])
+
+
 def pairwise(seed):
     """Situations in which each two labels of two dimensions meet at least once."""
     chance = random.Random(seed)
@@ -203,9 +214,9 @@ def sparse(seed, count):
     return list(found.values())
 
 
-def generated(seed, count, pairs):
-    """Generated situations: id -> situation; the id tells the seed."""
-    situations = {f"r{seed}-{n:03}": situation for n, situation in enumerate(sparse(seed, count))}
-    if pairs:
-        situations |= {f"p{seed}-{n:03}": situation for n, situation in enumerate(pairwise(seed))}
-    return situations
+def generated(kinds, seed, count):
+    """Generated situations of these kinds: id -> situation; the id tells kind and seed."""
+    makers = {"singles": singles, "pairwise": lambda: pairwise(seed), "sparse": lambda: sparse(seed, count)}
+    return {
+        f"{kind}-{seed}-{n:03}": situation for kind in kinds for n, situation in enumerate(makers[kind]())
+    }
