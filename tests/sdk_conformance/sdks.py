@@ -106,13 +106,15 @@ def java(version):
         into = asked.scratch / f"java-{version}"
         options = [
             "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
-            # SDK v1 takes the endpoint from the region alone: STS is what its name leads to.
+            # SDK v1 takes the endpoint from the region alone, and v2 drops the path of the variable's:
+            # STS is what its name leads to.
             f"-Djdk.net.hosts.file={asked.scratch}/hosts-{servers.STS_BY_NAME[asked.sts]}",
             f"-Djavax.net.ssl.trustStore={asked.scratch}/trust.p12", "-Djavax.net.ssl.trustStorePassword=changeit",
             "-cp", f"{into}:{into}/jars/*",
         ]  # fmt: skip
         # Java takes the home directory from the user database: here, as in most images, both agree.
-        return ["sh", "-c", 'exec java -Duser.home="$HOME" "$@"', "java", *options, "Chain"]
+        by_name = ["env", "--unset", "AWS_ENDPOINT_URL_STS"]
+        return [*by_name, "sh", "-c", 'exec java -Duser.home="$HOME" "$@"', "java", *options, "Chain"]
 
     return command
 

@@ -80,6 +80,8 @@ def sts_answer(form, authorization):
             "<Arn>arn:aws:sts::111122223333:assumed-role/podrole/session1</Arn>"
             f"<UserId>{signer(authorization)}</UserId><Account>111122223333</Account>"
         )
+    elif not role:
+        return sts_refusal(400, "ValidationError", "Value '' at 'roleArn' failed to satisfy constraint")
     elif action in ("AssumeRole", "AssumeRoleWithWebIdentity"):
         if action == "AssumeRole":
             access_key = "ASIAASSUMEDROLE"
