@@ -29,7 +29,7 @@ REGION = "eu-west-1"
 
 
 def token():
-    """A token such as the kubelet projects, with an hour to live; nobody checks its signature."""
+    """A token such as the kubelet projects, with a day to live; nobody checks its signature."""
     now = int(time.time())
     payload = {
         "aud": ["sts.amazonaws.com"],
@@ -37,46 +37,46 @@ def token():
         "sub": "system:serviceaccount:shop:checkout",
         "iat": now,
         "nbf": now,
-        "exp": now + 3600,
+        "exp": now + 86400,
     }
     parts = [{"alg": "RS256", "kid": "example", "typ": "JWT"}, payload]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
-def prepare(scratch):
+def prepare(work):
     """The files that situations name: what each placeholder stands for."""
-    (scratch / "token").write_text(token())
-    (scratch / "empty").write_text("")
-    (scratch / "token-newline").write_text(f"{token()}\n")
-    process = scratch / "process"
+    (work / "token").write_text(token())
+    (work / "empty").write_text("")
+    (work / "token-newline").write_text(f"{token()}\n")
+    process = work / "process"
     answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "secret"}
     process.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
     process.chmod(0o755)
     for address in servers.STS_BY_NAME.values():
         hosts = "".join(f"{address} {name}\n" for name in servers.STS_NAMES)
-        (scratch / f"hosts-{address}").write_text(hosts)
-        etc = scratch / f"etc-{address}"
+        (work / f"hosts-{address}").write_text(hosts)
+        etc = work / f"etc-{address}"
         (etc / "ssl/certs").mkdir(parents=True, exist_ok=True)
         (etc / "hosts").write_text(hosts)
         (etc / "nsswitch.conf").write_text("hosts: files\n")
         (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-        shutil.copy(scratch / "sts.pem", etc / "ssl/certs/ca-certificates.crt")
+        shutil.copy(work / "sts.pem", etc / "ssl/certs/ca-certificates.crt")
     # Longest first: one is the beginning of another.
     return {
-        "@TOKENNL": str(scratch / "token-newline"),
-        "@TOKEN": str(scratch / "token"),
-        "@EMPTY": str(scratch / "empty"),
+        "@TOKENNL": str(work / "token-newline"),
+        "@TOKEN": str(work / "token"),
+        "@EMPTY": str(work / "empty"),
         "@PROCESS": str(process),
     }
 
 
-def trust(scratch):
+def trust(work):
     """What Java is told to trust: the authority of the fake STS."""
-    store = scratch / "trust.p12"
+    store = work / "trust.p12"
     store.unlink(missing_ok=True)
     sdks.run(
-        "keytool", "-importcert", "-noprompt", "-alias", "sts", "-file", scratch / "sts.pem",
+        "keytool", "-importcert", "-noprompt", "-alias", "sts", "-file", work / "sts.pem",
         "-keystore", store, "-storetype", "PKCS12", "-storepass", "changeit",
     )  # fmt: skip
 
@@ -84,8 +84,9 @@ def trust(scratch):
 class Runner:
     """Runs programs in situations."""
 
-    def __init__(self, scratch, placeholders):
+    def __init__(self, scratch, work, placeholders):
         self.scratch = scratch
+        self.work = work
         self.placeholders = placeholders
 
     def filled(self, text):
@@ -97,7 +98,7 @@ class Runner:
         """The program's end: in a fresh home, with nothing else in its environment."""
         env = {"PATH": os.environ["PATH"], "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **situation["env"], **extra}
         env["AWS_ENDPOINT_URL_STS"] = env.pop("STS", servers.STS_WORKS)
-        with tempfile.TemporaryDirectory(dir=self.scratch) as home:
+        with tempfile.TemporaryDirectory(dir=self.work) as home:
             env["HOME"] = home
             for name in ("credentials", "config"):
                 text = situation[f"{name}_file"]
@@ -112,7 +113,7 @@ class Runner:
         """What the SDK picks, in the words of the matrix, and what it said."""
         sts = situation["env"].get("STS", servers.STS_WORKS)
         try:
-            done = self.in_situation(situation, sdk.command(sdks.Asked(self.scratch, sts)), sdk.env)
+            done = self.in_situation(situation, sdk.command(sdks.Asked(self.scratch, self.work, sts)), sdk.env)
         except subprocess.TimeoutExpired:
             return "hangs", ""
         ((kind, detail),) = sdk.read(done).items()
@@ -218,14 +219,21 @@ def main():
         return True
     cases = situations.recorded() | situations.generated(arguments.generate.split(","), arguments.seed, arguments.count)
     if arguments.only:
-        cases = {id: cases[id] for id in arguments.only.split(",")}
+        only = arguments.only.split(",")
+        unknown = [id for id in only if id not in cases]
+        if unknown:
+            sys.exit(f"no such situation: {', '.join(unknown)}")
+        cases = {id: cases[id] for id in only}
     for situation in cases.values():
         situation.pop("winner", None)
     binary = os.environ.get("IRSA_PROBE_BIN")
-    with servers.serving(scratch):
-        if shutil.which("keytool"):
-            trust(scratch)
-        return everything(Runner(scratch, prepare(scratch)), wanted, cases, binary and os.path.abspath(binary), arguments.record)
+    with tempfile.TemporaryDirectory(prefix="irsa-probe-conformance.") as directory:
+        work = pathlib.Path(directory)
+        with servers.serving(work):
+            if shutil.which("keytool"):
+                trust(work)
+            runner = Runner(scratch, work, prepare(work))
+            return everything(runner, wanted, cases, binary and os.path.abspath(binary), arguments.record)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ class Asked:
     """What a program has to know beside its environment."""
 
     scratch: pathlib.Path
+    """Where the SDKs are installed."""
+    work: pathlib.Path
+    """What this run alone has."""
     sts: str
 
 
@@ -108,8 +111,8 @@ def java(version):
             "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
             # SDK v1 takes the endpoint from the region alone, and v2 drops the path of the variable's:
             # STS is what its name leads to.
-            f"-Djdk.net.hosts.file={asked.scratch}/hosts-{servers.STS_BY_NAME[asked.sts]}",
-            f"-Djavax.net.ssl.trustStore={asked.scratch}/trust.p12", "-Djavax.net.ssl.trustStorePassword=changeit",
+            f"-Djdk.net.hosts.file={asked.work}/hosts-{servers.STS_BY_NAME[asked.sts]}",
+            f"-Djavax.net.ssl.trustStore={asked.work}/trust.p12", "-Djavax.net.ssl.trustStorePassword=changeit",
             "-cp", f"{into}:{into}/jars/*",
         ]  # fmt: skip
         # Java takes the home directory from the user database: here, as in most images, both agree.
@@ -121,7 +124,7 @@ def java(version):
 
 def cpp(asked):
     """It takes the variable for a host name, which is none: here too STS is what its name leads to."""
-    etc = asked.scratch / f"etc-{servers.STS_BY_NAME[asked.sts]}"
+    etc = asked.work / f"etc-{servers.STS_BY_NAME[asked.sts]}"
     inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec env --unset AWS_ENDPOINT_URL_STS "$@"', etc]
     return [*inside, sys.executable, HERE / "cpp.py", servers.ENDPOINT.removeprefix("http://")]
 
