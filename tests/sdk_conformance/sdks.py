@@ -31,7 +31,7 @@ class Asked:
     sts: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sdk:
     """One column of the matrix."""
 

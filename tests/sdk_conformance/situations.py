@@ -6,6 +6,7 @@ program for `credential_process`; `STS` is the endpoint of STS; the region varia
 they are null.
 """
 
+import functools
 import json
 import pathlib
 import random
@@ -166,6 +167,7 @@ DIMENSIONS = {
 }
 
 
+@functools.cache
 def recorded():
     """The recorded situations, with the winners of that run: id -> situation."""
     return json.loads(RECORDED.read_text())["situations"]
