@@ -97,7 +97,13 @@ class Runner:
 
     def in_situation(self, situation, command, extra):
         """The program's end: in a fresh home, with nothing else in its environment."""
-        env = {"PATH": os.environ["PATH"], "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **situation["env"], **extra}
+        env = {
+            "PATH": os.environ["PATH"],
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **situation["env"],
+            **extra,
+        }
         env["AWS_ENDPOINT_URL_STS"] = env.pop("STS", servers.STS_WORKS)
         with tempfile.TemporaryDirectory(dir=self.work) as home:
             env["HOME"] = home
@@ -108,7 +114,16 @@ class Runner:
                     file.parent.mkdir(exist_ok=True)
                     file.write_text(self.filled(text))
             env = {name: self.filled(value) for name, value in env.items() if value is not None}
-            return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+            return subprocess.run(
+                command,
+                env=env,
+                cwd=home,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=PATIENCE_S,
+                stdin=subprocess.DEVNULL,
+            )
 
     def sdk(self, sdk, situation):
         """What the SDK picks, in the words of the matrix, and what it said."""

@@ -103,7 +103,9 @@ def with_maven(version):
     def install(scratch):
         into = scratch / f"java-{version}"
         shutil.copytree(HERE / "java" / version, into, dirs_exist_ok=True)
-        run("mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies", f"-DoutputDirectory={into}/jars", cwd=into)
+        run(
+            "mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies", f"-DoutputDirectory={into}/jars", cwd=into
+        )
         run("javac", "-cp", f"{into}/jars/*", "-d", into, into / "Chain.java")
 
     return install
@@ -130,7 +132,14 @@ def java(version):
 def cpp(asked):
     """It takes the variable for a host name, which is none: here too STS is what its name leads to."""
     etc = asked.work / f"etc-{servers.STS_BY_NAME[asked.sts]}"
-    inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec env --unset AWS_ENDPOINT_URL_STS "$@"', etc]
+    inside = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind "$0" /etc && exec env --unset AWS_ENDPOINT_URL_STS "$@"',
+        etc,
+    ]
     return [*inside, sys.executable, HERE / "cpp.py", servers.ENDPOINT.removeprefix("http://")]
 
 

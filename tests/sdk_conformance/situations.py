@@ -145,7 +145,10 @@ DIMENSIONS = {
             "container of the agent": full(f"http://{servers.POD_IDENTITY}/v1/credentials"),
             "container of the agent, IPv6": full("http://[fd00:ec2::23]/v1/credentials"),
             "container relative": {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/relative"},
-            "container relative and full": {**full(servers.STS_REFUSED), "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/relative"},
+            "container relative and full": {
+                **full(servers.STS_REFUSED),
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/relative",
+            },
             "container 403": full(f"{servers.ENDPOINT}/container403"),
             "container refused": full(f"{servers.STS_REFUSED}/x"),
             "container token missing": full(CONTAINER, "/nope/token"),
@@ -219,6 +222,4 @@ def sparse(seed, count):
 def generated(kinds, seed, count):
     """Generated situations of these kinds: id -> situation; the id tells kind and seed."""
     makers = {"singles": singles, "pairwise": lambda: pairwise(seed), "sparse": lambda: sparse(seed, count)}
-    return {
-        f"{kind}-{seed}-{n:03}": situation for kind in kinds for n, situation in enumerate(makers[kind]())
-    }
+    return {f"{kind}-{seed}-{n:03}": situation for kind in kinds for n, situation in enumerate(makers[kind]())}
