@@ -143,10 +143,12 @@ class Handler(BaseHTTPRequestHandler):
         by_name = isinstance(self.connection, ssl.SSLSocket)
         form = self.form()
         if by_name or path.startswith("/sts"):
-            denies = host == STS_BY_NAME[STS_DENIES] if by_name else path.startswith("/stsdeny")
+            deny = host == STS_BY_NAME[STS_DENIES] if by_name else path.startswith("/stsdeny")
+            # As the role's trust policy does, which has no say in other calls.
+            deny = deny and form.get("Action") == "AssumeRoleWithWebIdentity"
             signature = self.headers.get("Authorization") or ""
             refusal = (403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-            self.respond(*(sts_refusal(*refusal) if denies else sts_answer(form, signature)), "text/xml")
+            self.respond(*(sts_refusal(*refusal) if deny else sts_answer(form, signature)), "text/xml")
         elif host == IMDS:
             self.imds(path)
         elif path == "/store/signer":
