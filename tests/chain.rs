@@ -148,6 +148,42 @@ async fn every_sdk_picks_what_it_picked_in_further_situations() {
     assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
 }
 
+/// A situation with this config file.
+async fn with_config(files: &Files, config: &str, env: &Value) -> Situation {
+    let described = serde_json::json!({ "config_file": config, "env": env });
+    situation(files, &described).await
+}
+
+#[tokio::test]
+async fn what_is_looked_at_first_is_what_is_in_use() {
+    let files = Files::new();
+    let mut config = String::new();
+    for number in 0..40 {
+        config += &format!(
+            "[profile a{number}]\nrole_arn = arn:aws:iam::111122223333:role/a{number}\n\
+             web_identity_token_file = /a/{number}\n"
+        );
+    }
+    config += "[profile zz]\nrole_arn = arn:aws:iam::111122223333:role/zz\n\
+               web_identity_token_file = @TOKENNL\n";
+    let sts = "http://127.0.0.1:18999/stsdeny";
+    let own = serde_json::json!({
+        "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/podrole", "AWS_WEB_IDENTITY_TOKEN_FILE": "@TOKEN"
+    });
+    let situation_of_pod = with_config(&files, &config, &own).await;
+    for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust, SdkId::JavaV2] {
+        let answer = answer(sdk, &situation_of_pod);
+        assert_eq!(answer.picks.as_str(), "web-id", "{answer:?}");
+    }
+    let selected = serde_json::json!({ "AWS_PROFILE": "zz", "STS": sts });
+    let situation_of_profile = with_config(&files, &config, &selected).await;
+    for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust] {
+        let answer = answer(sdk, &situation_of_profile);
+        assert_eq!(answer.picks.as_str(), "error", "{answer:?}");
+        assert!(answer.because.contains("AccessDenied"), "{answer:?}");
+    }
+}
+
 async fn run(toml: &str, args: &[&str]) -> (Finished, Vec<String>) {
     let world = World::start(&Scenario::parse(toml).unwrap()).await;
     let finished = world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), args).await.unwrap();
