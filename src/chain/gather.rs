@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
 
-use super::ini::{Dialect, Faults, Indented, Kind, Names, Section, Sections};
+use super::ini::{
+    Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Kind, Names, Section, Sections, Spaces, Trailing,
+};
 use super::situation::{Content, Place, Situation, TokenFile, VARIABLES};
 use crate::pod::{Pod, ReadError};
 
@@ -29,6 +31,16 @@ const ALL: Dialect = Dialect {
     drops_empty: true,
     indented: Indented::Line,
     faults: Faults::None,
+    skips_mark: true,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        gap: Gap::Blanks,
+        quotes: true,
+        spaces: Spaces::Always,
+        trailing: Trailing::Ignored,
+        both: Both::Merged,
+    },
     config: Names::Either,
     credentials: Names::Either,
 };

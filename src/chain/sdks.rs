@@ -13,7 +13,7 @@ pub mod rust;
 pub mod swift;
 
 use super::SdkId;
-use super::ini::{Dialect, Faults, Indented, Names};
+use super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::rules::{FileRule, Hosts, Sdk};
 
 /// The rules of an SDK.
@@ -54,6 +54,16 @@ const SPECIFIED: Dialect = Dialect {
     drops_empty: false,
     indented: Indented::Continues,
     faults: Faults::Specification,
+    skips_mark: false,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        gap: Gap::Blanks,
+        quotes: false,
+        spaces: Spaces::Never,
+        trailing: Trailing::Fault,
+        both: Both::Prefixed,
+    },
     config: Names::Prefixed,
     credentials: Names::Unprefixed,
 };

@@ -241,7 +241,7 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, required=True, help="where the SDKs are installed")
     parser.add_argument("--sdks", default=",".join(sdk.id for sdk in sdks.SDKS), help="ids, with commas")
     parser.add_argument("--seed", type=int, default=1, help="of the generated situations")
-    parser.add_argument("--generate", default="sparse", help="kinds, with commas: singles, pairwise, sparse")
+    parser.add_argument("--generate", default="sparse", help="kinds, with commas: singles, written, pairwise, sparse")
     parser.add_argument("--count", type=int, default=60, help="how many of the sparse ones")
     parser.add_argument("--only", help="ids of the situations to run, with commas")
     parser.add_argument("--record", type=pathlib.Path, help="a file for all situations and winners")

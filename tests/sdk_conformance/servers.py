@@ -41,6 +41,7 @@ SOURCES = {
     "ASIACONTAINER": "container",
     "ASIANODEROLE": "IMDS",
     "AKIAENV": "env",
+    " ": "env",
     "AKIAENVLEGACY": "env-legacy",
     "AKIAPROCESS": "process",
     "AKIADEFAULT": "profile",

@@ -1,6 +1,6 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
-use super::super::ini::{Dialect, Names};
+use super::super::ini::{Dialect, Headers, Trailing};
 use super::super::rules::{
     Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
@@ -9,7 +9,8 @@ use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 
 /// The profile provider of aws-c-sdkutils.
-const DIALECT: Dialect = Dialect { credentials: Names::AsWritten, ..SPECIFIED };
+const DIALECT: Dialect =
+    Dialect { headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers }, ..SPECIFIED };
 
 /// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
 /// only `AWS_PROFILE` selects one, was seen when it was run.

@@ -1,7 +1,7 @@
 //! The AWS SDKs for Go, version 2, and version 1 in its three ways to a session. Both choose a source
 //! once; what it then fails with ends the search.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Both, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named,
     NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
@@ -11,12 +11,26 @@ use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 
 /// `aws-sdk-go-v2/internal/ini`: lenient; a header without `profile` in the config file is passed over.
-const V2_DIALECT: Dialect = Dialect { colon: true, faults: Faults::None, ..SPECIFIED };
+const V2_DIALECT: Dialect = Dialect {
+    colon: true,
+    indented: Indented::BelowEmpty,
+    faults: Faults::None,
+    headers: Headers { spaces: Spaces::Always, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
+    ..SPECIFIED
+};
 /// `aws-sdk-go/internal/ini`, and `setFromIniFile`: NAME or `profile NAME` in either file.
 const V1_DIALECT: Dialect = Dialect {
     colon: true,
     folds_names: false,
+    indented: Indented::BelowEmpty,
     faults: Faults::Brackets,
+    headers: Headers {
+        gap: Gap::Space,
+        spaces: Spaces::Always,
+        trailing: Trailing::Ignored,
+        both: Both::Plain,
+        ..SPECIFIED.headers
+    },
     config: Names::Either,
     credentials: Names::Either,
     ..SPECIFIED

@@ -20,6 +20,7 @@ const V1_DIALECT: Dialect = Dialect {
     faults: Faults::Specification,
     config: Names::AsWritten,
     credentials: Names::AsWritten,
+    ..SPECIFIED
 };
 
 /// Version 1, with the sts module.

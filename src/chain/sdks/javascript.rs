@@ -1,6 +1,6 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
-use super::super::ini::{Dialect, Faults, Indented, Names};
+use super::super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named,
     NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
@@ -15,8 +15,18 @@ const V3_DIALECT: Dialect = Dialect {
     inline_comments: true,
     folds_names: false,
     drops_empty: true,
-    indented: Indented::Line,
+    indented: Indented::BelowEmpty,
     faults: Faults::None,
+    skips_mark: true,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: false,
+        gap: Gap::Blank,
+        quotes: true,
+        spaces: Spaces::Never,
+        trailing: Trailing::NoHeader,
+        both: Both::Prefixed,
+    },
     config: Names::Prefixed,
     credentials: Names::Unprefixed,
 };
@@ -119,7 +129,19 @@ pub const V3: Sdk = Sdk {
 };
 
 /// `util.ini.parse` of `lib/util.js` and `getProfiles` of `lib/shared-ini/ini-loader.js`.
-const V2_DIALECT: Dialect = Dialect { config: Names::Either, credentials: Names::AsWritten, ..V3_DIALECT };
+const V2_DIALECT: Dialect = Dialect {
+    indented: Indented::Line,
+    headers: Headers {
+        gap: Gap::Space,
+        quotes: false,
+        spaces: Spaces::Always,
+        both: Both::Spoils,
+        ..V3_DIALECT.headers
+    },
+    config: Names::Either,
+    credentials: Names::AsWritten,
+    ..V3_DIALECT
+};
 
 /// `getProfilesFromSharedConfig` of `lib/util.js`: no variable without `AWS_SDK_LOAD_CONFIG`.
 const V2_CREDENTIALS: FileRule =

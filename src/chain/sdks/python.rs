@@ -1,6 +1,6 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Both, Bytes, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
     ProfileKeys, ProfileName, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
@@ -12,7 +12,17 @@ use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
 const DIALECT: Dialect = Dialect {
     colon: true,
     inline_comments: false,
+    indented: Indented::Deeper,
     faults: Faults::Strict,
+    bytes: Bytes::Fault,
+    headers: Headers {
+        trims: false,
+        quotes: true,
+        spaces: Spaces::Quoted,
+        trailing: Trailing::Ignored,
+        both: Both::Merged,
+        ..SPECIFIED.headers
+    },
     credentials: Names::AsWritten,
     ..SPECIFIED
 };
@@ -132,7 +142,7 @@ pub const BOTO: Sdk = Sdk {
 pub const CLI_V2: Sdk = Sdk {
     id: SdkId::CliV2,
     name: "AWS CLI v2",
-    version: "2.36.7",
+    version: "2.36.12",
     source: "aws/aws-cli (v2): awscli/botocore/credentials.py, create_credential_resolver",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: true },
     region: Region {

@@ -1,13 +1,13 @@
 //! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
 
-use super::super::ini::{Dialect, Faults, Indented, Names};
+use super::super::ini::{Both, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
     WebIdentity,
 };
 use super::super::{Picks, SdkId};
-use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS};
+use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 
 /// `ini_parser.rb`: lenient; `profile NAME` is NAME in either file.
 const DIALECT: Dialect = Dialect {
@@ -15,10 +15,17 @@ const DIALECT: Dialect = Dialect {
     inline_comments: true,
     folds_names: false,
     drops_empty: true,
-    indented: Indented::Continues,
+    indented: Indented::Nested,
     faults: Faults::None,
+    headers: Headers {
+        spaces: Spaces::Always,
+        trailing: Trailing::NoHeader,
+        both: Both::Merged,
+        ..SPECIFIED.headers
+    },
     config: Names::Either,
     credentials: Names::Either,
+    ..SPECIFIED
 };
 
 /// aws-sdk-core.

@@ -1,5 +1,6 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
+use super::super::ini::{Bytes, Dialect};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
     ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
@@ -22,7 +23,7 @@ pub const RUST: Sdk = Sdk {
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
     credentials: Some(CREDENTIALS_FILE),
     config: Some(CONFIG_FILE),
-    dialect: SPECIFIED,
+    dialect: Dialect { bytes: Bytes::Empty, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
     region: Region {
