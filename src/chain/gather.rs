@@ -9,10 +9,10 @@ use super::ini::{
     Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Kind, Names, Section, Sections, Spaces, Trailing,
 };
 use super::situation::{Content, Place, Situation, TokenFile, VARIABLES};
-use crate::pod::{Pod, ReadError};
+use crate::pod::{FileKind, Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 128 << 10;
+const LONGEST_FILE: usize = 1 << 20;
 /// The most bytes of a token file that are read.
 const LONGEST_TOKEN: usize = 64 << 10;
 /// The most token files that are looked at.
@@ -35,6 +35,7 @@ const ALL: Dialect = Dialect {
     bytes: Bytes::Replaced,
     headers: Headers {
         trims: true,
+        must_name: false,
         gap: Gap::Blanks,
         quotes: true,
         spaces: Spaces::Always,
@@ -66,8 +67,14 @@ pub async fn gather(pod: &Pod, until: Instant) -> Situation {
     }
     for (place, path) in places {
         let Some(path) = path else { continue };
-        if let Ok(file) = pod.read(&path, LONGEST_FILE, until).await {
-            situation.files.insert(place, Content(file.bytes));
+        match pod.read(&path, LONGEST_FILE, until).await {
+            Ok(file) => {
+                situation.files.insert(place, Content(file.bytes));
+            }
+            Err(ReadError::NotRegular(stat)) if stat.kind == FileKind::Directory => {
+                situation.directories.insert(place);
+            }
+            Err(_) => {}
         }
     }
     for path in token_files(&situation) {

@@ -72,7 +72,7 @@ pub enum Faults {
     Strict,
     /// The same without the rule of coming twice: AWS's specification of the format.
     Specification,
-    /// A header without its closing bracket, or without a name, and a byte order mark.
+    /// A header without its closing bracket, and a byte order mark.
     Brackets,
 }
 
@@ -92,6 +92,8 @@ pub enum Bytes {
 pub struct Headers {
     /// Whether white space around a name is no part of it.
     pub trims: bool,
+    /// Whether a header without a name makes the whole file unusable.
+    pub must_name: bool,
     /// What stands between `profile` and a name.
     pub gap: Gap,
     /// Whether quotes around a name are no part of it.
@@ -348,7 +350,7 @@ impl<'a> Reading<'a> {
                 Trailing::Fault => return Some(Err("text follows a header")),
             }
         }
-        if name.is_empty() && matches!(dialect.faults, Faults::Strict | Faults::Brackets) {
+        if name.is_empty() && dialect.headers.must_name {
             return Some(Err("a header is empty"));
         }
         if dialect.faults == Faults::Strict && !self.seen.insert(name.to_owned()) {
@@ -450,6 +452,7 @@ mod tests {
 
     const HEADERS: Headers = Headers {
         trims: true,
+        must_name: true,
         gap: Gap::Blanks,
         quotes: true,
         spaces: Spaces::Quoted,

@@ -58,6 +58,7 @@ const SPECIFIED: Dialect = Dialect {
     bytes: Bytes::Replaced,
     headers: Headers {
         trims: true,
+        must_name: false,
         gap: Gap::Blanks,
         quotes: false,
         spaces: Spaces::Never,
@@ -109,6 +110,9 @@ mod tests {
                         names.extend(keys.id.iter().chain(keys.secret).chain(keys.unless.as_ref()))
                     }
                     Step::ProfileMustExist { variables, .. } => names.extend(*variables),
+                    Step::ProfileWebIdentity(rule) => {
+                        names.extend(rule.by.iter().flat_map(|name| name.variables));
+                    }
                     Step::WebIdentity(rule) => {
                         names.extend(rule.filled_by.iter().flat_map(|name| name.variables))
                     }

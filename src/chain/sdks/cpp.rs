@@ -2,15 +2,18 @@
 
 use super::super::ini::{Dialect, Headers, Trailing};
 use super::super::rules::{
-    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+    Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 
 /// The profile provider of aws-c-sdkutils.
-const DIALECT: Dialect =
-    Dialect { headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers }, ..SPECIFIED };
+const DIALECT: Dialect = Dialect {
+    folds_names: false,
+    headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers },
+    ..SPECIFIED
+};
 
 /// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
 /// only `AWS_PROFILE` selects one, was seen when it was run.
@@ -21,42 +24,37 @@ pub const CPP: Sdk = Sdk {
     was_run: true,
     source: "aws/aws-sdk-cpp: src/aws-cpp-sdk-core/source/auth/AWSCredentialsProviderChain.cpp",
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
-    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
-    config: Some(FileRule { tilde: false, ..CONFIG }),
+    credentials: Some(FileRule { empty_counts: true, tilde: false, ..CREDENTIALS }),
+    config: Some(FileRule { empty_counts: true, tilde: false, ..CONFIG }),
     dialect: DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
     region: Region {
         variables: &["AWS_DEFAULT_REGION", "AWS_REGION"],
-        file: Some(In::Both),
+        empty: EmptyRegion::Unset,
+        files: &[In::Config],
+        by: None,
         missing: NoRegion::Fails,
     },
-    load_config: None,
+    instead: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: None,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
-            fails: Then::Next,
+            empty_counts: true,
             crashes: true,
+            ..ProfileWebIdentity::of(In::Both)
         }),
         // ProfileConfigFileAWSCredentialsProvider
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: true,
-        }),
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) }),
         // ProcessCredentialsProvider
         Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile

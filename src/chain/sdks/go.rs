@@ -3,9 +3,9 @@
 
 use super::super::ini::{Both, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named,
-    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, GoProfile, In, Instead, Join, Keys, LineBreak,
+    Named, NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk,
+    SignOn, Sources, Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
@@ -29,6 +29,7 @@ const V1_DIALECT: Dialect = Dialect {
         spaces: Spaces::Always,
         trailing: Trailing::Ignored,
         both: Both::Plain,
+        must_name: true,
         ..SPECIFIED.headers
     },
     config: Names::Either,
@@ -44,6 +45,7 @@ const KEYS: Step = Step::Keys(Keys {
     id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
     empty_counts: false,
+    trims: false,
     legacy: false,
     half: Then::Next,
     unless: None,
@@ -65,13 +67,22 @@ const V1_WEB_IDENTITY: WebIdentity = WebIdentity { least_token: 4, least_role: 2
 const ROLE: Role = Role {
     file: In::Both,
     unless_token_file: false,
-    without_role: false,
+    without_role: WithoutRole::Ignored,
     alone: Alone::Later,
     both: Then::Error,
     missing: Then::Error,
     empty: Then::Error,
-    sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+    circle: Then::Error,
+    sources: Sources {
+        web_identity: true,
+        process: true,
+        named: true,
+        sign_on: None,
+        half_fails: false,
+        itself: true,
+    },
     named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named_in_any_case: false,
     unknown: Then::Error,
     named_empty: Then::Error,
     minds_disabled: true,
@@ -79,25 +90,10 @@ const ROLE: Role = Role {
     region: RoleRegion::AsForWebIdentity,
     fails: Then::Error,
 };
-const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
-    file: In::Both,
-    empty_counts: false,
-    half: Then::Next,
-    other_half: Then::Next,
-    unless_role: false,
-});
-const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
-    file: In::Both,
-    without_role: Then::Error,
-    least_token: 0,
-    fails: Then::Error,
-    crashes: false,
-};
-const SIGN_ON: Step = Step::SignOn(SignOn {
-    file: In::Both,
-    any_of: &["sso_account_id", "sso_role_name", "sso_session", "sso_start_url"],
-    then: Then::Error,
-});
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(In::Both));
+const PROFILE_WEB_IDENTITY: ProfileWebIdentity =
+    ProfileWebIdentity { without_role: Then::Error, fails: Then::Error, ..ProfileWebIdentity::of(In::Both) };
+const SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: super::SIGN_ON, then: Then::Error });
 /// `resolveHTTPCredProvider` and `isAllowedHost`; a name must lead to such an address.
 const CONTAINER: Container = Container {
     relative_first: true,
@@ -131,13 +127,16 @@ pub const V2: Sdk = Sdk {
     profiles_need_config: false,
     region: Region {
         variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
+        empty: EmptyRegion::Unset,
+        files: &[In::Both],
+        by: None,
         missing: NoRegion::FailsWithoutEndpoint,
     },
-    load_config: None,
+    instead: None,
     steps: &[
         // resolveConfigLoaders: only AWS_PROFILE makes the profile obligatory
-        Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false },
+        Step::NoDirectories,
+        Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false, even_default: true },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: true, unless_keys: false }),
         KEYS,
         Step::WebIdentity(WEB_IDENTITY),
@@ -166,8 +165,14 @@ pub const V1: Sdk = Sdk {
     dialect: V1_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region { variables: &["AWS_REGION"], file: None, missing: NoRegion::FailsWithoutEndpoint },
-    load_config: Some(LoadConfig::ByTrue(SdkId::GoV1LoadConfig)),
+    region: Region {
+        variables: &["AWS_REGION"],
+        empty: EmptyRegion::Unset,
+        files: &[],
+        by: None,
+        missing: NoRegion::FailsWithoutEndpoint,
+    },
+    instead: Some(Instead::ByTrue(SdkId::GoV1LoadConfig)),
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: true },
         Step::ProfileMustBeSound(GoProfile { roles: false, half: false, unless_keys: true }),
@@ -189,10 +194,12 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
     config: Some(CONFIG_FILE),
     region: Region {
         variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
+        empty: EmptyRegion::Unset,
+        files: &[In::Both],
+        by: None,
         missing: NoRegion::FailsWithoutEndpoint,
     },
-    load_config: None,
+    instead: None,
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: false },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: false, unless_keys: false }),
@@ -218,13 +225,7 @@ pub const V1_OLD: Sdk = Sdk {
     steps: &[
         KEYS,
         // credentials.SharedCredentialsProvider
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Credentials,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
+        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],
