@@ -41,7 +41,9 @@ SOURCES = {
     "ASIACONTAINER": "container",
     "ASIANODEROLE": "IMDS",
     "AKIAENV": "env",
+    # What is blank: only the environment and profiles may name it.
     " ": "env",
+    "": "profile",
     "AKIAENVLEGACY": "env-legacy",
     "AKIAPROCESS": "process",
     "AKIADEFAULT": "profile",
