@@ -12,7 +12,7 @@ use super::situation::{Content, Place, Situation, TokenFile, VARIABLES};
 use crate::pod::{FileKind, Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 1 << 20;
+const LONGEST_FILE: usize = 256 << 10;
 /// The most bytes of a token file that are read.
 const LONGEST_TOKEN: usize = 64 << 10;
 /// The most token files that are looked at.

@@ -160,6 +160,14 @@ pub struct Region {
     pub missing: NoRegion,
 }
 
+impl Region {
+    /// That of the first variable with a value, or of the profile in use.
+    #[must_use]
+    pub const fn of(variables: &'static [&'static str], files: &'static [In], missing: NoRegion) -> Self {
+        Self { variables, empty: EmptyRegion::Unset, files, by: None, missing }
+    }
+}
+
 /// What a variable for the region is that is set to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptyRegion {
@@ -426,6 +434,18 @@ pub struct Sources {
     pub half_fails: bool,
     /// Whether a profile may be its own source, by its keys.
     pub itself: bool,
+}
+
+impl Sources {
+    /// Each kind that gives credentials, and the profile itself.
+    pub const ALL: Self = Self {
+        web_identity: true,
+        process: true,
+        named: true,
+        sign_on: None,
+        half_fails: false,
+        itself: true,
+    };
 }
 
 /// A source that `credential_source` names.

@@ -2,8 +2,8 @@
 
 use super::super::ini::{Dialect, Headers, Trailing};
 use super::super::rules::{
-    Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -29,13 +29,7 @@ pub const CPP: Sdk = Sdk {
     dialect: DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_DEFAULT_REGION", "AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Config],
-        by: None,
-        missing: NoRegion::Fails,
-    },
+    region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[In::Config], NoRegion::Fails),
     instead: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider

@@ -3,9 +3,9 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity, WithoutRole,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -43,14 +43,7 @@ const ROLE: Step = Step::Role(Role {
     missing: Then::LeavesProfile,
     empty: Then::LeavesProfile,
     circle: Then::LeavesProfile,
-    sources: Sources {
-        web_identity: true,
-        process: true,
-        named: true,
-        sign_on: None,
-        half_fails: false,
-        itself: false,
-    },
+    sources: Sources { itself: false, ..Sources::ALL },
     named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
     named_in_any_case: true,
     unknown: Then::LeavesProfile,
@@ -94,13 +87,7 @@ pub const V3: Sdk = Sdk {
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fine,
-    },
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
     instead: None,
     steps: &[
         WEB_IDENTITY,

@@ -3,9 +3,9 @@
 
 use super::super::ini::{Both, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, GoProfile, In, Instead, Join, Keys, LineBreak,
-    Named, NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk,
-    SignOn, Sources, Step, Then, Token, WebIdentity, WithoutRole,
+    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Instead, Join, Keys, LineBreak, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
+    Sources, Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
@@ -73,14 +73,7 @@ const ROLE: Role = Role {
     missing: Then::Error,
     empty: Then::Error,
     circle: Then::Error,
-    sources: Sources {
-        web_identity: true,
-        process: true,
-        named: true,
-        sign_on: None,
-        half_fails: false,
-        itself: true,
-    },
+    sources: Sources::ALL,
     named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
     named_in_any_case: false,
     unknown: Then::Error,
@@ -125,17 +118,12 @@ pub const V2: Sdk = Sdk {
     dialect: V2_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::FailsWithoutEndpoint,
-    },
+    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
     instead: None,
     steps: &[
-        // resolveConfigLoaders: only AWS_PROFILE makes the profile obligatory
+        // loadIniFiles: what cannot be opened is not there, what cannot be read is an error
         Step::NoDirectories,
+        // resolveConfigLoaders: only AWS_PROFILE makes the profile obligatory
         Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false, even_default: true },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: true, unless_keys: false }),
         KEYS,
@@ -165,13 +153,7 @@ pub const V1: Sdk = Sdk {
     dialect: V1_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[],
-        by: None,
-        missing: NoRegion::FailsWithoutEndpoint,
-    },
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
     instead: Some(Instead::ByTrue(SdkId::GoV1LoadConfig)),
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: true },
@@ -192,13 +174,7 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
     name: "Go v1 with AWS_SDK_LOAD_CONFIG",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: false },
     config: Some(CONFIG_FILE),
-    region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::FailsWithoutEndpoint,
-    },
+    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
     instead: None,
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: false },

@@ -45,11 +45,8 @@ pub const V1: Sdk = Sdk {
     profiles_need_config: false,
     // DefaultAwsRegionProviderChain: the variable, the config file's profile, IMDS
     region: Region {
-        variables: &["AWS_REGION"],
         empty: EmptyRegion::Counts,
-        files: &[In::Config],
-        by: None,
-        missing: NoRegion::Fails,
+        ..Region::of(&["AWS_REGION"], &[In::Config], NoRegion::Fails)
     },
     instead: None,
     steps: &[
@@ -84,14 +81,7 @@ pub const V1: Sdk = Sdk {
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
             circle: Then::LeavesProfile,
-            sources: Sources {
-                web_identity: false,
-                process: false,
-                named: true,
-                sign_on: None,
-                half_fails: true,
-                itself: true,
-            },
+            sources: Sources { web_identity: false, process: false, half_fails: true, ..Sources::ALL },
             named: &[],
             named_in_any_case: false,
             unknown: Then::LeavesProfile,
@@ -137,13 +127,7 @@ pub const V2: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // StsWebIdentityCredentialsProviderFactory: us-east-1 where the default chain finds none
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fine,
-    },
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
     instead: None,
     steps: &[
         // SystemSettingsCredentialsProvider
@@ -184,14 +168,7 @@ pub const V2: Sdk = Sdk {
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
             circle: Then::LeavesProfile,
-            sources: Sources {
-                web_identity: true,
-                process: true,
-                named: true,
-                sign_on: None,
-                half_fails: true,
-                itself: false,
-            },
+            sources: Sources { half_fails: true, itself: false, ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
             named_in_any_case: false,
             unknown: Then::LeavesProfile,

@@ -50,13 +50,7 @@ pub const V3: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // The nested STS client falls back to us-east-1.
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Fails,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fine,
-    },
+    region: Region { empty: EmptyRegion::Fails, ..Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine) },
     instead: None,
     steps: &[
         // defaultProvider: fromEnv is skipped with AWS_PROFILE
@@ -79,14 +73,7 @@ pub const V3: Sdk = Sdk {
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
             circle: Then::LeavesProfile,
-            sources: Sources {
-                web_identity: true,
-                process: true,
-                named: true,
-                sign_on: Some(V3_SIGN_ON),
-                half_fails: false,
-                itself: true,
-            },
+            sources: Sources { sign_on: Some(V3_SIGN_ON), ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
             named_in_any_case: false,
             unknown: Then::LeavesProfile,
@@ -188,14 +175,7 @@ const V2_ROLE: Step = Step::Role(Role {
     missing: Then::LeavesProfile,
     empty: Then::LeavesProfile,
     circle: Then::Crash,
-    sources: Sources {
-        web_identity: false,
-        process: false,
-        named: true,
-        sign_on: None,
-        half_fails: false,
-        itself: true,
-    },
+    sources: Sources { web_identity: false, process: false, ..Sources::ALL },
     named: &[],
     named_in_any_case: false,
     unknown: Then::LeavesProfile,
@@ -253,13 +233,7 @@ pub const V2: Sdk = Sdk {
     dialect: V2_DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION", "AMAZON_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[],
-        by: None,
-        missing: NoRegion::FailsWithEndpoint,
-    },
+    region: Region::of(&["AWS_REGION", "AMAZON_REGION"], &[], NoRegion::FailsWithEndpoint),
     instead: Some(Instead::ByAnything(SdkId::JsV2LoadConfig)),
     steps: &[
         V2_KEYS,

@@ -2,9 +2,9 @@
 //! smithy-kotlin).
 
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity, WithoutRole,
+    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -23,13 +23,7 @@ pub const KOTLIN: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // IMDS is asked last
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::AsksImds,
-    },
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::AsksImds),
     instead: None,
     steps: &[
         Step::Keys(Keys {
@@ -64,14 +58,7 @@ pub const KOTLIN: Sdk = Sdk {
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
             circle: Then::LeavesProfile,
-            sources: Sources {
-                web_identity: true,
-                process: true,
-                named: true,
-                sign_on: None,
-                half_fails: false,
-                itself: true,
-            },
+            sources: Sources::ALL,
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
             named_in_any_case: false,
             unknown: Then::LeavesProfile,

@@ -2,9 +2,9 @@
 
 use super::super::ini::{Dialect, Faults, Headers, Indented, Names, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources,
-    Step, Then, Token, WebIdentity, WithoutRole,
+    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -20,14 +20,7 @@ const fn role(file: In) -> Step {
         missing: Then::LeavesProfile,
         empty: Then::LeavesProfile,
         circle: Then::LeavesProfile,
-        sources: Sources {
-            web_identity: false,
-            process: false,
-            named: true,
-            sign_on: None,
-            half_fails: false,
-            itself: true,
-        },
+        sources: Sources { web_identity: false, process: false, ..Sources::ALL },
         named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
         named_in_any_case: false,
         unknown: Then::LeavesProfile,
@@ -69,13 +62,7 @@ pub const PHP: Sdk = Sdk {
     join: Join::ByProfile,
     profiles_need_config: false,
     // us-east-1, unless the client's own is passed on
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[],
-        by: None,
-        missing: NoRegion::Fine,
-    },
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::Fine),
     instead: None,
     steps: &[
         Step::Keys(Keys {

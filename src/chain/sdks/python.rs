@@ -61,14 +61,7 @@ const STEPS: &[Step] = &[
         missing: Then::Error,
         empty: Then::Error,
         circle: Then::Error,
-        sources: Sources {
-            web_identity: true,
-            process: true,
-            named: true,
-            sign_on: None,
-            half_fails: true,
-            itself: true,
-        },
+        sources: Sources { half_fails: true, ..Sources::ALL },
         named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
         named_in_any_case: false,
         unknown: Then::Error,
@@ -136,13 +129,7 @@ pub const BOTO: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // Without one STS is called at its global endpoint.
-    region: Region {
-        variables: &["AWS_DEFAULT_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fine,
-    },
+    region: Region::of(&["AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fine),
     instead: None,
     steps: STEPS,
     at_end: Picks::Nothing,
@@ -156,11 +143,8 @@ pub const CLI_V2: Sdk = Sdk {
     source: "aws/aws-cli (v2): awscli/botocore/credentials.py, create_credential_resolver",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: true },
     region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
         empty: EmptyRegion::Counts,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fails,
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
     },
     at_end: Picks::Error,
     ..BOTO

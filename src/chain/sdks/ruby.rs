@@ -74,14 +74,7 @@ const ROLE: Step = Step::Role(Role {
     missing: Then::Error,
     empty: Then::Error,
     circle: Then::Error,
-    sources: Sources {
-        web_identity: true,
-        process: true,
-        named: false,
-        sign_on: None,
-        half_fails: false,
-        itself: true,
-    },
+    sources: Sources { named: false, ..Sources::ALL },
     named: &[Named::EcsContainer, Named::Ec2InstanceMetadata],
     named_in_any_case: false,
     unknown: Then::Error,
@@ -143,11 +136,9 @@ const OPTED_OUT: Sdk = Sdk {
     profiles_need_config: false,
     // regional_endpoint.rb: the first variable that is set at all, unless it is set to nothing
     region: Region {
-        variables: &["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"],
         empty: EmptyRegion::Hides,
-        files: &[In::Both],
         by: Some(SHARED_CONFIG),
-        missing: NoRegion::Fails,
+        ..Region::of(&["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
     },
     instead: None,
     steps: &[

@@ -27,11 +27,8 @@ pub const RUST: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
         empty: EmptyRegion::Fails,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::AsksImds,
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::AsksImds)
     },
     instead: None,
     steps: &[
@@ -56,14 +53,7 @@ pub const RUST: Sdk = Sdk {
             missing: Then::LeavesProfile,
             empty: Then::Error,
             circle: Then::Error,
-            sources: Sources {
-                web_identity: true,
-                process: true,
-                named: true,
-                sign_on: None,
-                half_fails: false,
-                itself: true,
-            },
+            sources: Sources::ALL,
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
             named_in_any_case: false,
             unknown: Then::Error,

@@ -2,9 +2,9 @@
 
 use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, Hosts, In, Join, Keys, LineBreak, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, Sources, Step,
-    Then, Token, WebIdentity, WithoutRole,
+    Alone, Container, Disabled, Empty, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, Sources, Step, Then, Token,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -22,13 +22,7 @@ pub const SWIFT: Sdk = Sdk {
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION"],
-        empty: EmptyRegion::Unset,
-        files: &[In::Both],
-        by: None,
-        missing: NoRegion::Fails,
-    },
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fails),
     instead: None,
     steps: &[
         Step::Keys(Keys {
@@ -51,14 +45,7 @@ pub const SWIFT: Sdk = Sdk {
             missing: Then::Next,
             empty: Then::Next,
             circle: Then::Next,
-            sources: Sources {
-                web_identity: true,
-                process: true,
-                named: true,
-                sign_on: None,
-                half_fails: false,
-                itself: false,
-            },
+            sources: Sources { itself: false, ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
             named_in_any_case: false,
             unknown: Then::Next,
