@@ -480,6 +480,64 @@ mod tests {
     }
 
     #[test]
+    fn an_indented_line_is_what_each_parser_takes_it_for() {
+        let all = "[default]\n  a = 1\n  b = 2\n";
+        let one = "[default]\na = 1\n\n  b = 2\n";
+        let nested = "[default]\ns3 =\n  a = 1\nb = 2\n";
+        for (indented, of_all, of_one, of_nested) in [
+            (Indented::Continues, "a", "a", "b s3"),
+            (Indented::Deeper, "a b", "a", "b s3"),
+            (Indented::BelowEmpty, "a b", "a b", "b s3"),
+            (Indented::Nested, "", "a", "b s3"),
+            (Indented::Line, "a b", "a b", "a b s3"),
+        ] {
+            let dialect = Dialect { indented, faults: Faults::None, ..SPECIFIED };
+            for (text, expected) in [(all, of_all), (one, of_one), (nested, of_nested)] {
+                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let found: Vec<&str> = sections["default"].keys().map(String::as_str).collect();
+                assert_eq!(found.join(" "), expected, "{indented:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_of_two_spellings_is_what_each_parser_takes_it_for() {
+        for (both, plain_first, prefixed_first) in [
+            (Both::Merged, "a b", "a b"),
+            (Both::Prefixed, "b", "b"),
+            (Both::Plain, "a", "a"),
+            (Both::Spoils, "", ""),
+        ] {
+            let headers = Headers { both, ..HEADERS };
+            let dialect = Dialect { headers, ..SPECIFIED };
+            for (text, expected) in [
+                ("[default]\na = 1\n[profile default]\nb = 2\n", plain_first),
+                ("[profile default]\nb = 2\n[default]\na = 1\n", prefixed_first),
+            ] {
+                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let found: Vec<&str> =
+                    sections.values().flat_map(|section| section.keys()).map(String::as_str).collect();
+                assert_eq!(found.join(" "), expected, "{both:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_or_spoils_the_file() {
+        let text = "\u{feff}[default]\na = 1\n";
+        for (skips_mark, faults, expected) in [
+            (true, Faults::None, 1),
+            (false, Faults::None, 0),
+            (false, Faults::Brackets, 9),
+            (false, Faults::Strict, 9),
+        ] {
+            let dialect = Dialect { skips_mark, faults, ..SPECIFIED };
+            let found = dialect.parse(Kind::Config, text.as_bytes()).map_or(9, |sections| sections.len());
+            assert_eq!(found, expected, "{skips_mark} {faults:?}");
+        }
+    }
+
+    #[test]
     fn what_makes_a_file_unusable() {
         for (text, strict, specification, brackets) in [
             (&b"this is = not\n[[[\n garbage"[..], true, true, true),
