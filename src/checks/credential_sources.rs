@@ -136,8 +136,15 @@ impl Seen<'_> {
     fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
+        let is_injected = self.situation.own_pair().is_some();
         Some(match answer.picks {
             Picks::WebIdentity => return None,
+            // Without an identity that is what remains.
+            Picks::Container | Picks::NodeRole | Picks::Nothing | Picks::Error | Picks::Crash
+                if !is_injected =>
+            {
+                return None;
+            }
             Picks::Keys | Picks::LegacyKeys => {
                 let variables = self.keys(&[answer.picks]);
                 ShadowedByStaticKeys { variables, takes: vec![name], stops: Vec::new() }.into()
@@ -176,7 +183,7 @@ impl Seen<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{KEYS, judge};
     use crate::aws::profile::Profiles;
     use crate::chain::gather::gather;
     use crate::chain::{Outlook, SdkId, Used};
@@ -200,6 +207,19 @@ mod tests {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
+        }
+    }
+
+    #[tokio::test]
+    async fn without_an_identity_only_what_would_come_before_it_is_in_the_way() {
+        let until = Instant::now() + Duration::from_secs(20);
+        for (variables, fails) in
+            [(&[][..], false), (&[CONTAINER], false), (&KEYS.map(|name| (name, "a")), true)]
+        {
+            let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
+            let outlook = Outlook { situation: gather(&pod, until).await, used: Used::Said(SdkId::Boto) };
+            let verdict = judge(&outlook, &Profiles::load(&pod, until).await);
+            assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
         }
     }
 
