@@ -26,7 +26,7 @@ use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use tokio::time::Instant;
 
-use process::{Handle, Process, Processes};
+use process::{Handle, Process, Processes, Unlisted};
 use root::{Other, Root};
 use threads::Threads;
 
@@ -90,10 +90,18 @@ impl Pod {
         }
     }
 
-    /// The processes of our PID namespace, by `until` at the latest; `None` if there is no `/proc` that
-    /// shows them.
-    pub async fn processes(&self, until: Instant) -> Option<Processes> {
-        self.threads.run(Path::new("/proc"), until, process::list).await?.ok()
+    /// The processes of our PID namespace, by `until` at the latest.
+    ///
+    /// # Errors
+    /// Why they cannot be listed.
+    pub async fn processes(&self, until: Instant) -> Result<Processes, Unlisted> {
+        let listed = self.threads.run(Path::new("/proc"), until, process::list).await;
+        listed.ok_or(Unlisted::Slow)?.map_err(|_| Unlisted::NoProc)
+    }
+
+    /// One of them, by `until` at the latest.
+    pub async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
+        self.threads.run(Path::new("/proc"), until, move || process::one(pid)).await?
     }
 
     /// The world of another process, with our clock, by `until` at the latest.
@@ -223,6 +231,13 @@ impl Pod {
         self.readers.run(path, until, move || root.stamp(&of_thread)).await
     }
 
+    /// Whether there is anything at the path, by `until` at the latest.
+    pub async fn presence(&self, path: &Path, until: Instant) -> Presence {
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        let seen = self.readers.run(path, until, move || root.presence(&of_thread)).await;
+        seen.unwrap_or(Presence::Unknown)
+    }
+
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
     ///
     /// In a volume that the kubelet projects, each file is a link into the folder `..data`. A rotation
@@ -262,6 +277,17 @@ pub enum Stamp {
         /// When the inode was changed, in seconds since 1970 and nanoseconds.
         changed: (i64, u64),
     },
+}
+
+/// Whether there is anything at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There is.
+    There,
+    /// There is not.
+    NotThere,
+    /// It cannot be seen: a directory forbids it, the file system is too slow, or broken.
+    Unknown,
 }
 
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {

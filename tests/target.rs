@@ -110,6 +110,12 @@ impl Container {
     /// Runs the probe as `kubectl debug --target` does: in the PID namespace, and in nothing else of
     /// the container; as whom, `setpriv` is told.
     fn debug(&self, privileges: &[&str], args: &[&str]) -> Output {
+        let mut command = self.debugger(privileges);
+        command.arg(self.program()).args(args);
+        self.run(command)
+    }
+
+    fn debugger(&self, privileges: &[&str]) -> Command {
         let pid = format!("--pid=/proc/{}/ns/pid", self.pid);
         let mut command = Command::new(if self.user_namespace { "setpriv" } else { "nsenter" });
         if self.user_namespace {
@@ -119,7 +125,40 @@ impl Container {
         }
         command.arg(pid);
         command.args(["unshare", "--mount", "--mount-proc", "setpriv"]).args(privileges);
-        command.arg(self.program()).args(args).env_clear();
+        command
+    }
+
+    /// Puts a further process into the container itself, as its user.
+    fn exec(&self, user: u32) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.pid.to_string(), "--pid", "--mount", "--root", "--wd=/"]);
+        command.args(["/usr/bin/setpriv", "--clear-groups", "--inh-caps=-all"]);
+        command.args(["--reuid", &user.to_string(), "--regid", &user.to_string()]);
+        command
+    }
+
+    /// Starts another container in the same PID namespace, with the world's identity; or with nothing
+    /// of it, as a debugging container has, and returns when it sleeps.
+    fn start_beside(&self, user: u32, has_identity: bool) -> Child {
+        let mut command = self.exec(user);
+        command.args(["/usr/bin/env", "-i"]);
+        if has_identity {
+            command.args(variables_of(&self.world, &[]));
+        }
+        command.args(["/usr/bin/sleep", "1000"]).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for _ in 0..1000 {
+            if children(child.id()).any(sleeps) {
+                return child;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the other container does not run");
+    }
+
+    /// Runs the probe with the settings of a debugging container.
+    fn run(&self, mut command: Command) -> Output {
+        command.env_clear();
         command.env("PATH", "/usr/bin:/usr/sbin:/bin").env("OURS", OURS);
         for (name, value) in self.world.env() {
             if name.starts_with("IRSA_PROBE_") {
@@ -132,7 +171,11 @@ impl Container {
 
     /// The report of the same.
     fn report(&self, privileges: &[&str], args: &[&str]) -> Value {
-        let output = self.debug(privileges, args);
+        self.report_of(&self.debug(privileges, args))
+    }
+
+    /// The report that the probe printed, without any secret.
+    fn report_of(&self, output: &Output) -> Value {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let mut secrets = self.world.secrets();
@@ -164,12 +207,25 @@ impl Container {
     }
 }
 
-/// Whether the process is `sleep`, or waits for one that is.
+/// Whether the process is `sleep`, by whatever name, or waits for one that is.
 fn sleeps(pid: u32) -> bool {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let is_sleep = arguments.split('\0').nth(1) == Some("1000");
+    is_sleep || name == "tini\n" && children(pid).any(sleeps)
+}
+
+fn children(pid: u32) -> impl Iterator<Item = u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let mut children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-    name == "sleep\n" || name == "tini\n" && children.any(sleeps)
+    let children: Vec<u32> = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    children.into_iter()
+}
+
+/// A world in whose root `sleep` lies by another name.
+async fn world_with_sleep_as(name: &str) -> World {
+    let world = World::start(&Scenario::default()).await;
+    fs::copy("/usr/bin/sleep", world.dir().join(name)).unwrap();
+    world
 }
 
 /// The variables of a world's pod, as its container sees them in its own root.
@@ -347,6 +403,62 @@ async fn an_application_without_an_identity_was_not_injected_or_lost_it() {
         assert_eq!(report["diagnosis"]["evidence"]["token_mounted"], mounted, "{report}");
         assert_eq!(report["exit_code"], 10);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_the_other_containers_of_a_pod_nobody_is_looked_through_unasked() {
+    if !can_unshare() {
+        return;
+    }
+    for (sidecar, asked) in [(OTHER_USER, "TargetNotReadable"), (POD_USER, "pass")] {
+        let world = world_with_sleep_as("pause").await;
+        let pod = Container::start_in(world, 0, "exec /pause 1000", &[]);
+        let mut sidecar = pod.start_beside(sidecar, true);
+        let report = pod.report(&words(&user(POD_USER)), &[]);
+        assert_eq!(report["diagnosis"]["name"], "NotInjected", "{report}");
+        assert_eq!(report["exit_code"], 10);
+        let asks = report["diagnosis"]["remedy"].to_string().contains("--pid auto");
+        assert!(report["pod"].get("target").is_none() && asks, "{report}");
+        let report = pod.report(&words(&user(POD_USER)), &["--pid", "auto"]);
+        assert!([&report["diagnosis"]["name"], &report["outcome"]].contains(&&asked.into()), "{report}");
+        drop(pod);
+        sidecar.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_in_the_application_s_own_container_judges_that_container() {
+    if !can_unshare() {
+        return;
+    }
+    let world = World::start(&Scenario::default()).await;
+    let unset = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let container = Container::start_in(world, POD_USER, SLEEP, &unset);
+    container.program();
+    // With an API token and, where automounting is off, without.
+    for api_token in ["/var/run/secrets/kubernetes.io/serviceaccount/token", "/none"] {
+        let mut command = container.exec(POD_USER);
+        command.args(["/irsa-probe", "check", "--api-token-file", api_token]);
+        let report = container.report_of(&container.run(command));
+        assert_eq!(report["diagnosis"]["name"], "NotInjected", "{report}");
+        assert!(report["pod"].get("target").is_none(), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_s_shell_is_not_judged_in_place_of_an_application_that_ended() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start_in(world_with_sleep_as("tini").await, POD_USER, "exec /tini 1000", &[]);
+    let mut shell = container.start_beside(POD_USER, false);
+    for args in [&[][..], &["--pid", "auto"]] {
+        let report = container.report(&words(&user(POD_USER)), args);
+        assert_eq!(report["diagnosis"]["name"], "TargetNotFound", "{report}");
+        assert_eq!(report["exit_code"], 14);
+    }
+    drop(container);
+    shell.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

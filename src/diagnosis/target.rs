@@ -3,10 +3,10 @@
 //! When the kernel allows that: `ptrace_may_access` with `PTRACE_MODE_READ_FSCREDS`, see ptrace(2),
 //! "Ptrace access mode checking". Which profile of `kubectl debug` brings what was tried on a cluster.
 
-use super::identity::NotInjected;
+use super::identity::{IMAGE, NotInjected};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::pod::process::Process;
+use crate::pod::process::{Process, Unlisted};
 use crate::pod::{Blocked, Fault, LONGEST_ENVIRONMENT, Who};
 use crate::shown::{sh, shown};
 
@@ -18,9 +18,6 @@ const DAC_READ_SEARCH: u64 = 1 << 2;
 /// The capabilities that containerd and CRI-O give a container of root that asks for none.
 /// Source: containerd, `defaultUnixCaps`.
 const DEFAULT_CAPABILITIES: u64 = 0xa804_25fb;
-
-/// The image, as the README names it.
-const IMAGE: &str = concat!("irsa-probe:", env!("CARGO_PKG_VERSION"));
 
 /// The most processes that are listed.
 const MOST_LISTED: usize = 8;
@@ -113,9 +110,9 @@ pub struct TargetNotFound {
 /// What came of looking for a process.
 #[derive(Debug, Clone)]
 pub enum Search {
-    /// There is no `/proc` of our PID namespace.
-    NoProcesses,
-    /// There is none but ours.
+    /// The processes of our PID namespace cannot be listed.
+    Unlisted(Unlisted),
+    /// There is none but ours and inits that wait for nothing.
     Nothing,
     /// There are several, and nothing says which.
     Several(Vec<Process>),
@@ -136,12 +133,16 @@ impl Entry for TargetNotFound {
 
     fn cause(&self) -> String {
         let found = match &self.search {
-            Search::NoProcesses => {
+            Search::Unlisted(Unlisted::NoProc) => {
                 "this container has no /proc that shows the processes of its PID namespace".to_owned()
             }
+            Search::Unlisted(Unlisted::Slow) => {
+                "the processes of this PID namespace could not be listed in time".to_owned()
+            }
             Search::Nothing => {
-                "in this PID namespace there is no process of another container. It is shared \
-                 with kubectl debug --target, or where the pod spec sets shareProcessNamespace"
+                "in this PID namespace there is no process of another container that may be the \
+                 application's: none at all, or an init that has no child. It is shared with kubectl debug \
+                 --target, or where the pod spec sets shareProcessNamespace"
                     .to_owned()
             }
             Search::Several(candidates) => format!(
@@ -170,7 +171,7 @@ impl Entry for TargetNotFound {
             )
         };
         match &self.search {
-            Search::NoProcesses | Search::Nothing => {
+            Search::Unlisted(_) | Search::Nothing => {
                 vec![share(), "To judge this container itself:\nirsa-probe check --pid none".to_owned()]
             }
             Search::NoSuch { candidates, .. } if candidates.is_empty() => vec![share()],
@@ -185,7 +186,7 @@ impl Entry for TargetNotFound {
 
     fn evidence(&self) -> Evidence {
         match &self.search {
-            Search::NoProcesses | Search::Nothing => Evidence::new(),
+            Search::Unlisted(_) | Search::Nothing => Evidence::new(),
             Search::Several(candidates) => with_candidates(Evidence::new(), candidates),
             Search::NoSuch { pid, candidates } => {
                 with_candidates(Evidence::new().value("target_pid", *pid), candidates)

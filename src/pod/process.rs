@@ -1,6 +1,7 @@
 //! Other processes of our PID namespace, as `/proc` shows them to everybody: who they are, whose
 //! children, and whether they still live.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -15,6 +16,8 @@ use super::Who;
 const LONGEST_STATUS: u64 = 1 << 20;
 /// The most processes that are looked at.
 const MOST: usize = 4096;
+/// The most bytes of a list of mounts that are read.
+const LONGEST_MOUNTS: u64 = 1 << 20;
 
 /// What the kernel tells everybody of a process. Source: proc_pid_status(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,18 @@ pub struct Processes {
     pub own: Process,
     /// All that can be seen, this one among them, in the order of their ids.
     pub all: Vec<Process>,
+    /// Whether the first process of the PID namespace sees mounts that we see, so that it runs in our
+    /// own container; `None` if that is not known.
+    pub first_is_beside_us: Option<bool>,
+}
+
+/// Why there is no list of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// There is no `/proc`, or one of another PID namespace.
+    NoProc,
+    /// `/proc` had not answered at the deadline.
+    Slow,
 }
 
 /// Lists the processes.
@@ -88,7 +103,26 @@ pub(super) fn list() -> io::Result<Processes> {
         .collect();
     ids.sort_unstable();
     let all = ids.into_iter().filter_map(|pid| Handle::open(pid).ok()?.look().ok()).collect();
-    Ok(Processes { own, all })
+    let first_is_beside_us = shares_mounts(own.pid, 1).ok();
+    Ok(Processes { own, all, first_is_beside_us })
+}
+
+/// One process, however many there are.
+pub(super) fn one(pid: u32) -> Option<Process> {
+    Handle::open(pid).ok()?.look().ok()
+}
+
+/// Whether two processes see the same mounts. Every mount has an id of its own, and those of another
+/// mount namespace have others; unlike the namespaces themselves, all may see them.
+/// Source: proc_pid_mountinfo(5).
+fn shares_mounts(one: u32, other: u32) -> Result<bool, Errno> {
+    let mounts = |pid| -> Result<BTreeSet<u64>, Errno> {
+        let list = Handle::open(pid)?.read("mountinfo", LONGEST_MOUNTS)?;
+        let list = String::from_utf8_lossy(&list);
+        Ok(list.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect())
+    };
+    let (one, other) = (mounts(one)?, mounts(other)?);
+    if one.is_empty() || other.is_empty() { Err(Errno::NODATA) } else { Ok(!one.is_disjoint(&other)) }
 }
 
 /// This process, by the id that `/proc` gives it.
@@ -190,6 +224,15 @@ mod tests {
         let found = list().unwrap();
         assert!(found.all.contains(&found.own) || found.all.iter().any(|it| it.pid == found.own.pid));
         assert!(Handle::open(found.own.pid).unwrap().is_alive());
+    }
+
+    #[test]
+    fn the_processes_of_one_container_see_the_same_mounts() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let shares = super::shares_mounts(std::process::id(), child.id());
+        child.kill().and_then(|()| child.wait()).unwrap();
+        assert_eq!(shares, Ok(true));
+        assert!(super::shares_mounts(std::process::id(), child.id()).is_err(), "it has ended");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::process::{Handle, Process};
-use super::{Blocked, Fault, FileKind, FileRead, FileStat, ReadError, Stamp};
+use super::{Blocked, Fault, FileKind, FileRead, FileStat, Presence, ReadError, Stamp};
 
 /// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
 const PROC: i64 = 0x9fa0;
@@ -101,6 +101,14 @@ impl Root {
             size: stat.st_size,
             changed: (stat.st_ctime, stat.st_ctime_nsec),
         })
+    }
+
+    pub(super) fn presence(&self, path: &Path) -> Presence {
+        match self.stat(path, OFlags::empty()) {
+            Ok(_) => Presence::There,
+            Err(Errno::NOENT | Errno::NOTDIR) => Presence::NotThere,
+            Err(_) => Presence::Unknown,
+        }
     }
 
     pub(super) fn link_made(&self, path: &Path) -> Option<SystemTime> {
