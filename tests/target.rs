@@ -474,6 +474,31 @@ async fn proxy_and_trust_are_the_application_s() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_system_s_certificates_are_the_application_s_unless_it_has_none() {
+    if !can_unshare() {
+        return;
+    }
+    // Those of this machine do not vouch for the testbed's STS.
+    let of_this_machine = ["--system-roots", "/etc/ssl/certs/ca-certificates.crt"];
+    for (has_roots, args, trusted) in
+        [(true, &[][..], true), (true, &of_this_machine, false), (false, &[], false)]
+    {
+        let world = World::start(&Scenario::default()).await;
+        if has_roots {
+            fs::create_dir_all(world.dir().join("etc/pki/tls/certs")).unwrap();
+            fs::write(world.dir().join("etc/pki/tls/certs/ca-bundle.crt"), world.ca_pem()).unwrap();
+        }
+        let container = Container::start_in(world, POD_USER, SLEEP, &["AWS_CA_BUNDLE"]);
+        let report = container.report(&words(&user(POD_USER)), args);
+        let whose = if trusted { "" } else { "(of this container)" };
+        let expected = if trusted { "pass" } else { "fail" };
+        assert_eq!(report["outcome"], expected, "{has_roots} {args:?}: {report}");
+        assert!(trusted || report["diagnosis"]["name"] == "TlsUntrusted", "{report}");
+        assert!(report.to_string().contains(whose), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
     if !can_unshare() {
         return;
