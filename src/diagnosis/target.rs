@@ -331,14 +331,14 @@ impl Entry for TargetNotReadable {
         match self.blocked.fault {
             Fault::Denied | Fault::NotAsThatUser => vec![
                 self.debug(),
-                "Where that cannot be had, let a copy of the pod be made, which is injected as any new pod \
-                 (manifests/debug/copy.yaml), or give the debugging container the variables and the volume by \
-                 hand (manifests/debug/env-and-volume.yaml)."
+                "Where that cannot be had, give a debugging container the variables, the volume and the user by \
+                 hand (manifests/debug/env-and-volume.yaml), or let a copy of the pod be made, which has what \
+                 this one was given, or is injected if this one was not (manifests/debug/copy.yaml)."
                     .to_owned(),
             ],
             _ => vec![
                 "Look through another process of the same container, or give a debugging container the \
-                 variables and the volume by hand (manifests/debug/env-and-volume.yaml)."
+                 variables, the volume and the user by hand (manifests/debug/env-and-volume.yaml)."
                     .to_owned(),
             ],
         }
