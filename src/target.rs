@@ -91,7 +91,14 @@ pub async fn world(
         (_, _) => return Err(not_found(Search::Several(candidates)).into()),
     };
     let seen = pod.through(&found.own, &process, until).await;
-    seen.map_err(|blocked| diagnosis(*blocked, pod.filled("HOSTNAME")))
+    let seen = seen.map_err(|blocked| diagnosis(*blocked, pod.filled("HOSTNAME")))?;
+    if seen.has_another_network() {
+        tracing::warn!(
+            pid = process.pid,
+            "the process has another network: STS is called from this container's"
+        );
+    }
+    Ok(seen)
 }
 
 /// What is wrong where a world cannot be looked at, or not to the end; `pod` is the pod's name.

@@ -1,6 +1,7 @@
 //! Looking at a pod through another of its processes, in real PID, mount and user namespaces: what a
 //! debugging container may see, what it says where it may not, and that an evil application gets
-//! nothing out of it. Where namespaces may not be made, it says so and tests nothing.
+//! nothing out of it. Where namespaces may not be made, it says so and tests nothing, or fails if
+//! `TESTS_MUST_UNSHARE` is set.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -57,6 +59,7 @@ fn can_unshare() -> bool {
     let tried = Command::new("unshare").args(["--mount", "--pid", "--fork", "true"]).output();
     let can = tried.is_ok_and(|output| output.status.success());
     if !can {
+        assert!(std::env::var_os("TESTS_MUST_UNSHARE").is_none(), "unshare is not permitted here");
         eprintln!("skipped: unshare is not permitted here, so that there is nothing to look through");
     }
     can
@@ -146,13 +149,14 @@ impl Container {
             command.args(variables_of(&self.world, &[]));
         }
         command.args(["/usr/bin/sleep", "1000"]).stdin(Stdio::null());
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         for _ in 0..1000 {
             if children(child.id()).any(sleeps) {
                 return child;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        child.kill().and_then(|()| child.wait()).unwrap();
         panic!("the other container does not run");
     }
 
@@ -280,6 +284,7 @@ async fn a_container_without_an_identity_looks_through_the_application_by_itself
     let text = String::from_utf8(text).unwrap();
     let head = "process 1 (sleep), user 65532, seen from this container, user 65532 of pod payments/";
     assert!(text.lines().next().unwrap().contains(head), "{text}");
+    assert!(text.lines().nth(1).unwrap().contains("is of that process and its container"), "{text}");
 
     let none = container.report(&words(&user(POD_USER)), &["--pid", "none"]);
     assert_eq!(none["diagnosis"]["name"], "NotInjected");
@@ -514,8 +519,45 @@ async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
     assert!(report["diagnosis"]["remedy"][0].as_str().unwrap().contains("--profile=general "), "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relative_path_is_one_from_the_application_s_working_directory() {
+    if !can_unshare() {
+        return;
+    }
+    let toml = "[env]\nAWS_WEB_IDENTITY_TOKEN_FILE = \"eks.amazonaws.com/serviceaccount/token\"";
+    let container = Container::start(toml, POD_USER, "cd /var/run/secrets; exec sleep 1000").await;
+    let report = container.report(&words(&user(POD_USER)), &[]);
+    assert_eq!(report["outcome"], "pass", "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_of_another_network_is_of_another_pod() {
+    if !can_unshare() {
+        return;
+    }
+    let world = World::start(&Scenario::parse("api_token.present = false").unwrap()).await;
+    let api_token = World::start(&Scenario::default()).await;
+    let file = "var/run/secrets/kubernetes.io/serviceaccount/token";
+    let ours = api_token.dir().join(file);
+    let unset = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let container = Container::start_in(world, POD_USER, SLEEP, &unset);
+    for (args, named) in [(&[][..], true), (&["unshare", "--net"], false)] {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--pid=/proc/{}/ns/pid", container.pid)).args(args);
+        command.args(["unshare", "--mount", "--mount-proc", "setpriv"]).args(user(POD_USER));
+        command.arg(container.program()).args(["--pid", "1", "--wait", "0s", "--timeout", "1s"]);
+        command.arg("--api-token-file").arg(&ours);
+        let output = container.run(command);
+        let report = container.report_of(&output);
+        assert_eq!(report["diagnosis"]["name"], "TargetHasNoIdentity", "{report}");
+        assert_eq!(report["pod"]["service_account"].is_string(), named, "{report}");
+        let warned = String::from_utf8_lossy(&output.stderr).contains("another network");
+        assert_eq!(warned, !named, "{report}");
+    }
+}
+
 /// What an evil application names as its token's file, and how that is judged.
-const EVIL: [(&str, &str, &str); 9] = [
+const EVIL: [(&str, &str, &str); 10] = [
     ("an absolute link to a file that only we have", "/link-to-ours", "TokenFileMissing"),
     ("a link with many ..", "/link-upwards", "TokenFileMissing"),
     ("many ..", "/../../../../../../../..OURS", "TokenFileMissing"),
@@ -523,7 +565,8 @@ const EVIL: [(&str, &str, &str); 9] = [
     ("a named pipe", "/fifo", "TokenFileNotRegular"),
     ("a device", "/zero", "TokenFileNotRegular"),
     ("what /proc says of the reader", "/proc/self/environ", "TokenFileNotRegular"),
-    ("the reader's root", "/proc/self/root/etc/hosts", "TokenFileMissing"),
+    ("the reader's root", "/proc/self/root/etc/hosts", "TargetNotReadable"),
+    ("a file that the reader has open", "/proc/self/fd/0", "TargetNotReadable"),
     ("an endless file", "/huge", "TokenFileTooLarge"),
 ];
 
@@ -622,13 +665,32 @@ async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
     says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_is_looked_at_as_the_user_that_it_has_become() {
+    if !can_unshare() {
+        return;
+    }
+    let changes = "read go; exec setpriv --reuid 1000 --regid 1000 --clear-groups sleep 1000";
+    let mut application = Command::new("sh").args(["-c", changes]).stdin(Stdio::piped()).spawn().unwrap();
+    let ours = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
+    let found = ours.processes(soon()).await.unwrap();
+    let listed = found.all.iter().find(|process| process.pid == application.id()).unwrap();
+    application.stdin.take().unwrap().write_all(b"\n").unwrap();
+    while fs::read_to_string(format!("/proc/{}/comm", listed.pid)).unwrap() != "sleep\n" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let who = ours.through(&found.own, listed, soon()).await.map(|seen| seen.who());
+    application.kill().and_then(|()| application.wait()).unwrap();
+    assert_eq!((listed.who.uid, who.unwrap().uid), (0, OTHER_USER));
+}
+
 async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
     match seen.read(token, 9, soon()).await {
         Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
         other => panic!("{:?}", other.map(|file| file.bytes)),
     }
     let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
-    let verdict = token_file::judge(read, &seen.who());
+    let verdict = token_file::judge(read, &seen.who(), None);
     let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
     assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
     let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();

@@ -2,10 +2,12 @@
 //! children, and whether they still live.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -67,6 +69,13 @@ impl Process {
             permitted: mask("CapPrm")?,
             effective: mask("CapEff")?,
         })
+    }
+}
+
+impl Process {
+    /// The process, if it has not ended.
+    pub(super) fn alive(self) -> Result<Self, Errno> {
+        if self.has_ended { Err(Errno::SRCH) } else { Ok(self) }
     }
 }
 
@@ -155,7 +164,7 @@ impl Handle {
 
     /// Whether the process has not ended.
     pub(super) fn is_alive(&self) -> bool {
-        self.look().is_ok_and(|process| !process.has_ended)
+        self.look().and_then(Process::alive).is_ok()
     }
 
     /// The first bytes of a file in the folder, at most so many.
@@ -180,11 +189,22 @@ impl Handle {
         rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// The process's working directory, as a path in its root.
-    pub(super) fn working_directory(&self) -> Result<std::path::PathBuf, Errno> {
-        use std::os::unix::ffi::OsStrExt;
-        let path = rustix::fs::readlinkat(&self.folder, "cwd", Vec::new())?;
-        Ok(Path::new(std::ffi::OsStr::from_bytes(path.as_bytes())).to_owned())
+    /// The process's working directory, as a path in its root; `None` if it is outside of that.
+    pub(super) fn working_directory(&self) -> Result<Option<PathBuf>, Errno> {
+        // Both are shown as paths in the mount namespace, in which a chroot has changed only the root.
+        let (root, directory) = (self.link("root")?, self.link("cwd")?);
+        Ok(directory.strip_prefix(root).ok().map(|below| Path::new("/").join(below)))
+    }
+
+    /// Whether the process is in the same namespace of a kind, by its name in `/proc`, as another.
+    pub(super) fn shares(&self, other: &Self, kind: &str) -> Result<bool, Errno> {
+        let link = format!("ns/{kind}");
+        Ok(self.link(&link)? == other.link(&link)?)
+    }
+
+    fn link(&self, name: &str) -> Result<PathBuf, Errno> {
+        let path = rustix::fs::readlinkat(&self.folder, name, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
     }
 }
 
