@@ -165,7 +165,8 @@ impl Container {
         command.env_clear();
         command.env("PATH", "/usr/bin:/usr/sbin:/bin").env("OURS", OURS);
         for (name, value) in self.world.env() {
-            if name.starts_with("IRSA_PROBE_") {
+            // This machine's own IMDS is not asked.
+            if name.starts_with("IRSA_PROBE_") || name == "AWS_EC2_METADATA_SERVICE_ENDPOINT" {
                 command.env(name, value);
             }
         }
@@ -243,6 +244,9 @@ fn variables_of(world: &World, unset: &[&str]) -> Vec<String> {
         .map(|(name, value)| format!("{name}={}", value.replace(&dir, "")))
         .collect()
 }
+
+/// Those by which a container is known not to be a debugging one.
+const OF_POD_IDENTITY: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials";
 
 /// What `setpriv` is told to be a user without capabilities.
 fn user(id: u32) -> Vec<String> {
@@ -446,6 +450,25 @@ async fn a_command_in_the_application_s_own_container_judges_that_container() {
         command.args(["/irsa-probe", "check", "--api-token-file", api_token]);
         let report = container.report_of(&container.run(command));
         assert_eq!(report["diagnosis"]["name"], "NotInjected", "{report}");
+        assert!(report["pod"].get("target").is_none(), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_with_what_debugging_ones_never_have_judges_itself() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("", POD_USER, SLEEP).await;
+    let api_token = container.world.env()["IRSA_PROBE_API_TOKEN_FILE"].clone();
+    for (words_before, args, expected) in [
+        (&["env", OF_POD_IDENTITY][..], &[][..], "PodIdentityOnly"),
+        (&[], &["--api-token-file", &api_token], "NotInjected"),
+    ] {
+        let mut command = container.debugger(&words(&user(POD_USER)));
+        command.args(words_before).arg(container.program()).args(args);
+        let report = container.report_of(&container.run(command));
+        assert_eq!(report["diagnosis"]["name"], expected, "{report}");
         assert!(report["pod"].get("target").is_none(), "{report}");
     }
 }
