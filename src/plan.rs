@@ -220,9 +220,7 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
     let read = web_identity::observe(pod, wanted, api_claims, budget).await;
     let found = web_identity::judge(pod, wanted, api_claims, &read);
     let found = match pod.target() {
-        Some(process) => {
-            web_identity::judge_target(found, process, web_identity::is_mounted(pod, budget).await)
-        }
+        Some(process) => web_identity::judge_target(found, process, web_identity::mounted(pod, budget).await),
         None => found,
     };
     let identity = run.record(Check::WebIdentity, Ok(found));
@@ -234,7 +232,8 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 
     let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
     let read = with(need(&identity), observe).await;
-    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who())));
+    let name = || web_identity::pod_name(pod, api_claims);
+    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who(), name())));
     facts.token_file = need(&file).ok().map(|file| (file.path.clone(), file.stat));
 
     let decoded = need(&file).map(token::observe);
