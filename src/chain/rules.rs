@@ -390,7 +390,7 @@ pub struct Role {
 pub enum RoleRegion {
     /// That for the web identity.
     AsForWebIdentity,
-    /// The same, and there must be one.
+    /// The same, and there must be one, even for an endpoint that is set.
     Must,
     /// One of its own, if there is none.
     OfItsOwn,

@@ -329,9 +329,14 @@ impl<'a> View<'a> {
             NoRegion::Fails => true,
             NoRegion::FailsWithoutEndpoint => !endpoint,
             NoRegion::FailsWithEndpoint => endpoint || regional,
-            NoRegion::AsksImds => !endpoint && self.is_disabled(Disabled::True),
+            NoRegion::AsksImds => !endpoint && !self.imds_has_region(),
         };
         if fails { Err(NO_REGION.to_owned()) } else { Ok(()) }
+    }
+
+    /// Whether IMDS is asked for a region that nothing names, and may be.
+    fn imds_has_region(&self) -> bool {
+        self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(Disabled::True)
     }
 
     fn is_disabled(&self, disabled: Disabled) -> bool {

@@ -26,7 +26,6 @@ import situations
 PATIENCE_S = 120
 # The SDKs mostly wait; more at once would only wait for the processor.
 AT_ONCE = 6
-REGION = "eu-west-1"
 
 
 def token():
@@ -99,8 +98,8 @@ class Runner:
         """The program's end: in a fresh home, with nothing else in its environment."""
         env = {
             "PATH": os.environ["PATH"],
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": servers.REGION,
+            "AWS_DEFAULT_REGION": servers.REGION,
             **situation["env"],
             **extra,
         }

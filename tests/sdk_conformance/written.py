@@ -153,6 +153,8 @@ case("region in config alone", "[default]\nregion = eu-west-1\n", **NO_REGION)
 case("region in credentials alone", None, "[default]\nregion = eu-west-1\n", **NO_REGION)
 case("region of foo alone", "[profile foo]\nregion = eu-west-1\n", **NO_REGION, **FOO)
 case("region of default, AWS_PROFILE=foo", f"[default]\nregion = eu-west-1\n[profile foo]\n{KEYS}", **NO_REGION, **FOO)
+case("no region, config role with a source", f"[default]\n{ROLE}source_profile = base\n[profile base]\n{BASE_KEYS}", **NO_REGION)
+case("no region, config role with a source, no IMDS", f"[default]\n{ROLE}source_profile = base\n[profile base]\n{BASE_KEYS}", AWS_EC2_METADATA_DISABLED="true", **NO_REGION)
 case("no region, config web identity", f"[default]\n{WEB_IDENTITY}", **NO_REGION)
 
 

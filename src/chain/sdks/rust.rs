@@ -60,7 +60,7 @@ pub const RUST: Sdk = Sdk {
             named_empty: Then::Error,
             minds_disabled: true,
             mfa: None,
-            region: RoleRegion::AsForWebIdentity,
+            region: RoleRegion::Must,
             fails: Then::Error,
         }),
         // repr.rs, base_provider: the order of the kinds

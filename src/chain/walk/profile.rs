@@ -85,7 +85,7 @@ impl View<'_> {
         match role.region {
             RoleRegion::OfItsOwn => {}
             RoleRegion::AsForWebIdentity => self.region()?,
-            RoleRegion::Must if self.has_region() => {}
+            RoleRegion::Must if self.has_region() || self.imds_has_region() => {}
             RoleRegion::Must => return Err(NO_REGION.to_owned()),
         }
         self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
