@@ -18,7 +18,7 @@ pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
 pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, String) {
     let view = View::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
-    let mut assumes_later = false;
+    let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
     for step in sdk.steps {
         left_profile &= step.is_of_profile();
@@ -26,7 +26,7 @@ pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, St
             continue;
         }
         if let Step::Role(role) = step {
-            assumes_later |= view.assumes_later(role);
+            later = later.or(Some(role).filter(|role| view.assumes_later(role)));
         }
         match view.step(step).with(lack, step) {
             Found::Nothing => {}
@@ -40,11 +40,19 @@ pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, St
                 only_container = true;
                 passed.push(format!("{why}, and nothing but container credentials is left."));
             }
-            Found::Takes(picks, why) if assumes_later && picks != Picks::ProfileWebIdentity => {
-                let why = format!("{why} With them it assumes the profile's role.");
-                return (Picks::AssumedRole, told(&passed, &why));
+            Found::Takes(picks, why) => {
+                let role = later.filter(|_| picks != Picks::ProfileWebIdentity);
+                let (picks, why) = match role.map(|role| view.assumes(role)) {
+                    None => (picks, why),
+                    Some(Ok(())) => {
+                        (Picks::AssumedRole, format!("{why} With them it assumes the profile's role."))
+                    }
+                    Some(Err(fault)) => {
+                        (Picks::Error, format!("{why} The profile's role cannot be assumed: {fault}."))
+                    }
+                };
+                return (picks, told(&passed, &why));
             }
-            Found::Takes(picks, why) => return (picks, told(&passed, &why)),
         }
     }
     (sdk.at_end, told(&passed, "There is no other source."))

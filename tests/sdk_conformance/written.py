@@ -123,6 +123,7 @@ case("config, a login", "[default]\nlogin_session = arn:aws:iam::111122223333:us
 case("config, web identity; env token missing", f"[default]\n{WEB_IDENTITY}", AWS_ROLE_ARN=servers.POD_ROLE, AWS_WEB_IDENTITY_TOKEN_FILE="/nope")
 case("config, web identity; STS denies", f"[default]\n{WEB_IDENTITY}", STS=servers.STS_DENIES)
 case("config, role with a source; STS denies", f"[default]\n{ROLE}source_profile = base\n[profile base]\n{BASE_KEYS}", STS=servers.STS_DENIES)
+case("config, a role and keys; STS refused", f"[default]\n{ROLE}{KEYS}", STS=servers.STS_REFUSED)
 case("config, web identity; AWS_PROFILE missing", f"[default]\n{WEB_IDENTITY}", AWS_PROFILE="missing")
 case("config, web identity of foo; AWS_DEFAULT_PROFILE", f"[profile foo]\n{WEB_IDENTITY}", AWS_DEFAULT_PROFILE="foo")
 
