@@ -1,10 +1,12 @@
 //! Other processes of our PID namespace, as `/proc` shows them to everybody: who they are, whose
 //! children, and whether they still live.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -146,11 +148,19 @@ impl Handle {
         rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
+    /// The program's path in the process's root.
+    pub(super) fn program_path(&self) -> Result<PathBuf, Errno> {
+        self.link("exe")
+    }
+
     /// The process's working directory, as a path in its root.
-    pub(super) fn working_directory(&self) -> Result<std::path::PathBuf, Errno> {
-        use std::os::unix::ffi::OsStrExt;
-        let path = rustix::fs::readlinkat(&self.folder, "cwd", Vec::new())?;
-        Ok(Path::new(std::ffi::OsStr::from_bytes(path.as_bytes())).to_owned())
+    pub(super) fn working_directory(&self) -> Result<PathBuf, Errno> {
+        self.link("cwd")
+    }
+
+    fn link(&self, name: &str) -> Result<PathBuf, Errno> {
+        let path = rustix::fs::readlinkat(&self.folder, name, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
     }
 }
 
