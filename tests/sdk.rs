@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, and makes the files that are searched"
@@ -18,8 +19,11 @@ use irsa_probe::chain::SdkId;
 use irsa_probe::pod::{Clock, Pod, Program};
 use irsa_probe::sdk::{FoundSdk, Runs, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use proptest::prelude::*;
+use serde_json::Value;
 use tempfile::TempDir;
 use testbed::archive::stored;
+use testbed::scenario::Scenario;
+use testbed::world::World;
 
 const V1_CHAIN: &str = "com/amazonaws/auth/DefaultAWSCredentialsProviderChain.class";
 const V1_VERSION: &str = "com/amazonaws/sdk/versionInfo.properties";
@@ -211,6 +215,7 @@ fn jars_are_read_in_place_however_deep() {
     let deeper = |inner: Vec<u8>| stored([("x.jar", inner)]).unwrap();
     let deep = stored([("core.jar", v1("1.12.788")), ("a.war", deeper(deeper(deeper(sts))))]).unwrap();
     let half = stored([("core.jar", v1("1.12.788")), ("torn.jar", b"PK".to_vec())]).unwrap();
+    let data = stored([("core.jar", v1("1.12.788")), ("data.zip", b"PK".to_vec())]).unwrap();
     let prefixed = [b"#!/bin/sh\nexec java -jar $0\n".to_vec(), v2("2.20.0")].concat();
     for (name, content, expected) in [
         ("app.jar", v1("1.12.788"), "jv1 1.12.788 (/app.jar, Java archive, without the sts module)"),
@@ -229,6 +234,7 @@ fn jars_are_read_in_place_however_deep() {
         ("app.nar", nar, "jv2 2.31.78 (/app.nar!/a.jar, Java archive, with the sts module)"),
         ("deep.ear", deep, "jv1 1.12.788 (/deep.ear!/core.jar, Java archive)"),
         ("half.jar", half, "jv1 1.12.788 (/half.jar!/core.jar, Java archive)"),
+        ("data.jar", data, "jv1 1.12.788 (/data.jar!/core.jar, Java archive, without the sts module)"),
         ("app.jar", prefixed, "jv2 2.20.0 (/app.jar, Java archive, without the sts module)"),
         (
             "auth-2.9.1.jar",
@@ -591,6 +597,40 @@ async fn a_small_stack_is_enough() {
         ("a/botocore/__init__.py", &[b'\n'; 1 << 20]),
     ]);
     assert_eq!(below(root.path(), budget()).await.end, ScanEnd::Whole);
+}
+
+/// The report of a check in this world, with these arguments.
+async fn report(toml: &str, args: &[&str]) -> Value {
+    let world = World::start(&Scenario::parse(toml).unwrap()).await;
+    let finished = world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), args).await.unwrap();
+    serde_json::from_slice(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&finished.stdout)))
+}
+
+#[tokio::test]
+async fn a_slow_search_takes_no_time_from_the_calls() {
+    use std::os::unix::fs::PermissionsExt;
+    // More to read than an unoptimised program reads in the time that the whole run has.
+    let root = root(&[]);
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for number in 0..8 {
+        let file = fs::File::create(root.path().join(format!("{number}.js"))).unwrap();
+        file.set_len(31 << 20).unwrap();
+    }
+    let args = ["--output", "json", "--wait", "0s", "--timeout", "3s", "--sdk-root"];
+    let unhurried = "[sts]\nassume = [{ delay_ms = 200, verify = true }]\n";
+    let report = report(unhurried, &[&args[..], &[root.path().to_str().unwrap()]].concat()).await;
+    assert_eq!(report["diagnosis"], Value::Null, "{report}");
+    let names: Vec<_> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!(names[9..], ["credential-sources", "application-sdk"]);
+}
+
+#[tokio::test]
+async fn a_root_that_is_not_there_is_not_called_searched() {
+    let report = report("", &["--output", "json", "--sdk-root", "/nowhere"]).await;
+    let cause = report["warnings"][0]["cause"].as_str().unwrap();
+    assert!(cause.contains("Nothing was searched") && cause.contains("there is no such folder"), "{cause}");
 }
 
 /// The file with some bytes replaced.
