@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::chain::Outlook;
 use crate::checks::application_sdk::Application;
+use crate::checks::node_role::Imds;
 use crate::diagnosis::Diagnosis;
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
@@ -62,7 +63,7 @@ impl Attempts {
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
             let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else {
                 if let Some(Attempt { run, outlook, .. }) = &mut self.ended {
-                    plan::hidden(pod, std::mem::take(outlook), run).await;
+                    plan::hidden(pod, outlook, &mut Imds::new(wanted.dns_server), run).await;
                 }
                 return;
             };

@@ -67,6 +67,12 @@ impl SdkId {
         Self::ALL.iter().copied().find(|id| id.as_str().eq_ignore_ascii_case(text))
     }
 
+    /// Whether the SDK is used so unless the application, or a variable that is looked at, says otherwise.
+    #[must_use]
+    pub fn is_default(self) -> bool {
+        self != Self::JsV2LoadConfig
+    }
+
     /// Its rules.
     #[must_use]
     pub fn rules(self) -> &'static rules::Sdk {
@@ -190,13 +196,22 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// What each SDK does: those that the application has first, and the others only if the user did not
-    /// say which it is.
+    /// What each SDK does, those that the application has first.
     #[must_use]
     pub fn answers(&self) -> Vec<Answer> {
+        answers(&self.situation, self.used.sdks())
+    }
+
+    /// The same of those SDKs that the application may have, as they are used by default.
+    #[must_use]
+    pub fn likely_answers(&self) -> Vec<Answer> {
         match self.used {
             Used::Said(sdk) => vec![answer(sdk, &self.situation)],
-            Used::Unknown | Used::Found { .. } => answers(&self.situation, self.used.sdks()),
+            Used::Unknown | Used::Found { .. } => {
+                let mut answers = self.answers();
+                answers.retain(|answer| answer.sdk.is_default());
+                answers
+            }
         }
     }
 }

@@ -57,6 +57,12 @@ impl Check {
         Self::ApplicationSdk,
     ];
 
+    /// Whether it is about the application, and not about the pod's role.
+    #[must_use]
+    pub fn is_of_application(self) -> bool {
+        matches!(self, Self::CredentialSources | Self::ApplicationSdk)
+    }
+
     /// Whether every run makes it.
     #[must_use]
     pub fn is_always_made(self) -> bool {

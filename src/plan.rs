@@ -15,15 +15,16 @@ use crate::chain::imds::{self, NodeRole};
 use crate::chain::{Outlook, Used, ask, container};
 use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
+use crate::checks::node_role::{Hides, Imds};
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
-    Check, application_sdk, assume_role, caller_identity, credential_sources, node_role, role_arn,
-    sts_endpoint, sts_reachable, token, token_file, token_fresh, web_identity,
+    Check, application_sdk, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint,
+    sts_reachable, token, token_file, token_fresh, web_identity,
 };
 use crate::diagnosis::Diagnosis;
 use crate::kubernetes::KubernetesUse;
 use crate::pod::{FileStat, Pod};
-use crate::run::{Budget, Ending, Have, Recorder, Step, Verdict, both, need, with};
+use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
 use crate::sdk::{FoundSdk, SaidSdk, Scan};
 use crate::token::{Claims, Token};
 
@@ -191,18 +192,24 @@ async fn through_sts(
 
 /// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
 /// only if there is a failure, and some SDK that hides it.
-pub async fn hidden(pod: &Pod, outlook: Outlook, run: &mut Recorder) {
-    let fails = |step: &&Step| matches!(step.ending, Ending::Fail(_));
-    let of_role = |step: &&Step| !matches!(step.check, Check::CredentialSources | Check::ApplicationSdk);
-    let failures = || run.steps().iter().filter(fails);
-    let hidden = match failures().find(of_role).map(|step| &step.ending) {
-        Some(Ending::Fail(diagnosis)) => node_role::observe(pod, outlook, diagnosis).await,
-        _ if failures().any(|step| step.check == Check::ApplicationSdk) => {
-            node_role::observe_lack(pod, &outlook).await
+pub async fn hidden(pod: &Pod, outlook: &Outlook, imds: &mut Imds, run: &mut Recorder) {
+    let failures = || run.steps().iter().filter_map(|step| Some((step.check, step.failure()?)));
+    let of_role = |(check, _): &(Check, &Diagnosis)| !check.is_of_application();
+    let hides = match failures().find(of_role) {
+        Some((check, failure)) => Hides::failure(outlook, check, failure),
+        None if failures().any(|(check, _)| check == Check::ApplicationSdk) => {
+            Hides::lack(&outlook.situation)
         }
-        _ => return,
+        None => None,
     };
-    run.add_warnings(Check::CredentialSources, hidden);
+    if let Some(hides) = hides.filter(|_| run.holds(Check::CredentialSources)) {
+        let hidden = hides.judge(imds.node_role(pod).await);
+        run.add_warnings(Check::CredentialSources, hidden);
+    } else if let Some(Diagnosis::FallsToNodeRole(found)) = run.failure_mut(Check::CredentialSources)
+        && let NodeRole::Reachable { role, .. } = imds.node_role(pod).await
+    {
+        found.role = Some(role);
+    }
 }
 
 /// Records that there was nothing to check, and why: everything needs the pod's identity.
@@ -284,7 +291,7 @@ pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> Chains {
     ask::ask(pod, wanted, budget, &run, &mut outlook.situation).await;
     container::ask(pod, wanted, &mut outlook.situation).await;
     let scan = application.and_then(Application::into_scan);
-    Chains { outlook, scan, node_role: imds::node_role(pod).await }
+    Chains { outlook, scan, node_role: imds::node_role(pod, wanted.dns_server).await }
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.

@@ -112,6 +112,17 @@ pub struct Step {
     pub took: Duration,
 }
 
+impl Step {
+    /// What is wrong, if the check failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Diagnosis> {
+        match &self.ending {
+            Ending::Fail(diagnosis) => Some(diagnosis),
+            _ => None,
+        }
+    }
+}
+
 /// One pass through the plan, check by check.
 #[derive(Debug)]
 pub struct Recorder {
@@ -172,6 +183,22 @@ impl Recorder {
         }
         self.steps.sort_by_key(|step| step.check);
         self.steps
+    }
+
+    /// What is wrong by a check, to add what became known later.
+    pub fn failure_mut(&mut self, check: Check) -> Option<&mut Diagnosis> {
+        let step = self.steps.iter_mut().find(|step| step.check == check)?;
+        match &mut step.ending {
+            Ending::Fail(diagnosis) => Some(diagnosis),
+            _ => None,
+        }
+    }
+
+    /// Whether a check was made, and held.
+    #[must_use]
+    pub fn holds(&self, check: Check) -> bool {
+        let holds = |ending: &Ending| matches!(ending, Ending::Pass | Ending::Warn(_));
+        self.steps.iter().any(|step| step.check == check && holds(&step.ending))
     }
 
     /// Adds reservations to a check that held.

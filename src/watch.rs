@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::aws::sts::Answered;
 use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::Identity;
+use crate::checks::node_role::Imds;
 use crate::checks::{Check, token_fresh, web_identity};
 use crate::plan::{self, Facts, Wanted};
 use crate::pod::{Pod, Stamp};
@@ -73,6 +74,8 @@ pub struct Watch<'a> {
     last: Option<Report>,
     token: Option<Claims>,
     identity: Option<Identity>,
+    application: Option<Application>,
+    imds: Imds,
 }
 
 /// What is known of a file that is another than before, without STS.
@@ -118,7 +121,18 @@ impl<'a> Watch<'a> {
         board: &'a Board,
         schedule: Schedule,
     ) -> Self {
-        Self { pod, wanted, settings, board, schedule, last: None, token: None, identity: None }
+        Self {
+            pod,
+            wanted,
+            settings,
+            board,
+            schedule,
+            last: None,
+            token: None,
+            identity: None,
+            application: Application::of(pod, wanted),
+            imds: Imds::new(wanted.dns_server),
+        }
     }
 
     /// The last report, if a check has ended.
@@ -187,11 +201,13 @@ impl<'a> Watch<'a> {
         let started = (self.pod.now(), Instant::now());
         let (mut run, mut facts) = (Recorder::default(), Facts::default());
         let known = self.identity.as_ref();
-        let application = Application::of(self.pod, self.wanted);
-        let application = application.as_ref();
+        let application = self.application.as_ref();
         let outlook =
             plan::check(self.pod, self.wanted, known, application, budget, &mut run, &mut facts).await;
-        plan::hidden(self.pod, outlook, &mut run).await;
+        if run.failures().next().is_none() {
+            self.imds = Imds::new(self.wanted.dns_server);
+        }
+        plan::hidden(self.pod, &outlook, &mut self.imds, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
             self.identity = Some(identity);
         }

@@ -234,12 +234,51 @@ async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_sta
     let refused = format!("args = [\"--wait\", \"0s\"]\n[sts]\naccept = \"refused\"\n{NODE}");
     let disabled = format!("{refused}[env]\nAWS_EC2_METADATA_DISABLED = \"true\"\n");
     let mended = format!("[sts]\nassume = [{{ fault = \"reset\" }}, {{ verify = true }}]\n{NODE}");
-    for (toml, expected) in [(NODE, &[][..]), (&refused, &IMDS_CALLS), (&disabled, &[]), (&mended, &[])] {
+    let unexpected = format!("args = [\"--expect-role-arn\", \"arn:aws:iam::111122223333:role/b\"]\n{NODE}");
+    let unreachable = format!("{refused}hop_limit = 1\n");
+    let by_v1 = format!("{unreachable}http_tokens = \"optional\"\n");
+    for (toml, expected, hides) in [
+        (NODE, &[][..], false),
+        (&refused, &IMDS_CALLS, true),
+        (&disabled, &[], false),
+        (&mended, &[], false),
+        (&unexpected, &[], false),
+        (&unreachable, &IMDS_CALLS, false),
+        (&by_v1, &IMDS_CALLS, true),
+    ] {
         let (finished, asked) = run(toml, &["--output", "json"]).await;
         let warnings = json(&finished)["warnings"].to_string();
         assert_eq!(asked, expected, "{toml}");
-        assert_eq!(warnings.contains("FallsToNodeRole"), !expected.is_empty(), "{warnings}");
-        assert_eq!(warnings.contains("eks-node"), !expected.is_empty(), "{warnings}");
+        for expected in ["FallsToNodeRole", "NodeRoleReachable", "eks-node"] {
+            assert_eq!(warnings.contains(expected), hides, "{toml}: {warnings}");
+        }
+        assert_eq!(warnings.contains("\"IMDSv1\""), toml == by_v1, "{warnings}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_the_expected_sdk_names_the_node_s_role() {
+    let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", "gov1old"]).await;
+    let diagnosis = json(&finished)["diagnosis"].clone();
+    assert_eq!((diagnosis["name"].as_str(), asked.len()), (Some("FallsToNodeRole"), 2), "{diagnosis}");
+    assert_eq!(diagnosis["evidence"]["node_role"], "eks-node");
+}
+
+#[tokio::test]
+async fn an_old_sdk_is_judged_by_its_version() {
+    for (sdk, exit, name) in [
+        ("boto@1.12.199", 11, "SdkTooOldForIrsa"),
+        ("boto@1.12.200", 0, ""),
+        ("boto", 0, ""),
+        ("ruby@3.50.0", 11, "SdkTooOldForIrsa"),
+        ("swift@0.1.0", 0, ""),
+    ] {
+        let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", sdk]).await;
+        let report = json(&finished);
+        assert_eq!(finished.status, Exit::Code(exit), "{sdk}: {report}");
+        assert_eq!(report["diagnosis"]["name"].as_str().unwrap_or_default(), name, "{sdk}");
+        let hides = report["warnings"].to_string().contains("FallsToNodeRole");
+        assert_eq!((hides, asked.is_empty()), (exit != 0, exit == 0), "{sdk}: {report}");
     }
 }
 

@@ -88,6 +88,27 @@ async fn whose_the_role_is_is_asked_once_whatever_fails_in_between() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn imds_is_asked_once_in_the_course_of_a_failure_and_never_besides() {
+    let denied = Refusal::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    let denied = Answer::Error(denied);
+    let asked = |life: &life::Life<'_>| life.world.node().unwrap().requests().len();
+    live("token.lifetime = \"48h\"\n[node]\nrole = \"eks-node\"", 10 * MINUTE, async |life| {
+        life.pass(2 * HOUR).await;
+        assert_eq!(asked(life), 0);
+        for outage in 1..=2 {
+            life.world.sts().answer(Some(denied.clone().into()));
+            let verdict = "AssumeRoleNotAuthorized+FallsToNodeRole+NodeRoleReachable";
+            life.until_told(verdict, 16 * MINUTE).await;
+            life.pass(2 * HOUR).await;
+            assert_eq!(asked(life), outage * 2);
+            life.world.sts().answer(None);
+            life.until_told("works", 6 * MINUTE).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_is_touched_or_goes_and_returns_is_no_rotation() {
     live("token.lifetime = \"48h\"", HOUR, async |life| {
         let file = life.world.volume().unwrap().token_file();

@@ -152,6 +152,10 @@ fn tables_and_blocks_are_the_code_s() {
     let expected = with_block(&expected, "fleet", &fleet());
     let expected = with_block(&expected, "checks", &checks());
     let expected = with_block(&expected, "termination message", &message);
+    let table = std::fs::read_to_string(root().join("examples/chain.txt")).unwrap_or_default();
+    let rows = table.lines().skip(2).take_while(|line| !line.contains("jsv2lc"));
+    let rows: String = rows.map(|row| format!("{row}\n")).collect();
+    let expected = with_block(&expected, "chain", &format!("```text\n{rows}```\n"));
     hold(&root().join("README.md"), &expected);
 }
 
@@ -214,12 +218,26 @@ fn accepted(marker: &str) -> serde_json::Value {
     container.clone()
 }
 
-async fn run(toml: &str, output: &str) -> (World, Finished) {
+async fn run(toml: &str, args: &[&str]) -> (World, Finished) {
     let world = World::start(&Scenario::parse(toml).unwrap()).await;
-    let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
-    let finished = world.run(program, &["--output", output, "--container", "irsa-probe"]).await.unwrap();
+    let finished = world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), args).await.unwrap();
     (world, finished)
 }
+
+/// A pod that gets its role, with keys in a shared file beside it.
+const KEYS_IN_A_FILE: &str = r#"
+command = "chain"
+
+[env]
+HOME = "${dir}/root"
+
+[files]
+"root/.aws/credentials" = """
+[default]
+aws_access_key_id = AKIAEXAMPLE
+aws_secret_access_key = example
+"""
+"#;
 
 /// What stands before numbers that differ from machine to machine or from run to run.
 const NUMBERED: [(&str, &str); 9] = [
@@ -302,10 +320,14 @@ fn is_like(text: &str, shape: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_examples_are_real_outputs() {
+    for (output, ending) in [("text", "txt"), ("json", "json")] {
+        let (world, finished) = run(KEYS_IN_A_FILE, &["--output", output]).await;
+        hold(&root().join("examples").join(format!("chain.{ending}")), &settled(&world, &finished.stdout));
+    }
     let refused = explain::scenario(Name::AssumeRoleNotAuthorized).unwrap();
     for (name, toml) in [("pass", ""), ("AssumeRoleNotAuthorized", refused)] {
         for (output, ending) in [("text", "txt"), ("json", "json")] {
-            let (world, finished) = run(toml, output).await;
+            let (world, finished) = run(toml, &["--output", output, "--container", "irsa-probe"]).await;
             let examples = root().join("examples");
             hold(&examples.join(format!("{name}.{ending}")), &settled(&world, &finished.stdout));
             hold(

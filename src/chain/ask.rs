@@ -68,7 +68,9 @@ pub fn outcome(diagnosis: &Diagnosis) -> Trade {
     }
 }
 
-fn unreachable(diagnosis: &Diagnosis) -> Trade {
+/// What a failure to reach STS means to an SDK.
+#[must_use]
+pub fn unreachable(diagnosis: &Diagnosis) -> Trade {
     Trade::Unreachable(diagnosis.name().as_str().to_owned())
 }
 

@@ -34,7 +34,7 @@ impl Observed for Sources {
 #[must_use]
 pub fn judge(outlook: &Outlook, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources> {
     let working = Outlook { situation: outlook.situation.with_working_role(), used: outlook.used.clone() };
-    let seen = Seen { situation: &working.situation, profiles, answers: working.answers() };
+    let seen = Seen { situation: &working.situation, profiles, answers: working.likely_answers() };
     let own: Option<Vec<Diagnosis>> = outlook.used.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
     if let Some(diagnosis) = own.filter(|_| outlook.used.is_all()).and_then(|own| own.into_iter().next()) {
         return Verdict::Fail(diagnosis);
@@ -52,8 +52,14 @@ struct Seen<'a> {
 
 /// The variables of a pair of keys.
 const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-/// The variables that select a profile.
-const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// The same under old names, which some SDKs still read.
+const LEGACY_KEYS: [&str; 5] = [
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "SECRET_ACCESS_KEY",
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+];
 
 impl Seen<'_> {
     fn set(&self, names: &[&'static str]) -> Vec<&'static str> {
@@ -64,35 +70,54 @@ impl Seen<'_> {
         chain::names(&self.answers, picks)
     }
 
-    fn selected(&self) -> Option<(&'static str, String)> {
-        PROFILE.into_iter().find_map(|name| Some((name, self.situation.variable(name)?.to_owned())))
+    /// The variables of keys that matter to whoever picks so.
+    fn keys(&self, picks: &[Picks]) -> Vec<&'static str> {
+        let legacy = if picks.contains(&Picks::LegacyKeys) { self.set(&LEGACY_KEYS) } else { Vec::new() };
+        self.set(&KEYS).into_iter().chain(legacy).collect()
+    }
+
+    /// The variable that selects the profile of an SDK, and that profile.
+    fn selected(&self, sdk: SdkId) -> Option<(&'static str, String)> {
+        let variables = sdk.rules().profile.variables.iter().copied();
+        let of = |value: fn(&Situation, &str) -> Option<String>| {
+            variables.clone().find_map(|name| Some((name, value(self.situation, name)?)))
+        };
+        of(|situation, name| situation.filled(name).map(str::to_owned))
+            .or_else(|| of(|situation, name| situation.variable(name).map(str::to_owned)))
+    }
+
+    /// The first SDK that picks one of these.
+    fn first(&self, picks: &[Picks]) -> Option<&Answer> {
+        self.answers.iter().find(|answer| picks.contains(&answer.picks))
     }
 
     fn of_any(&self) -> Vec<Diagnosis> {
         let mut warnings: Vec<Diagnosis> = Vec::new();
         // Those that stop are blamed on the first thing that is wrong.
         let mut stops = self.names(Picks::FAILURES);
-        let keys = self.set(&KEYS);
-        if !keys.is_empty() {
-            let is_half = keys.len() == 1;
+        let is_half = self.set(&KEYS).len() == 1;
+        let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
+        if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
-            let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
-            if is_half || !takes.is_empty() {
-                warnings.push(ShadowedByStaticKeys { variables: keys, takes, stops }.into());
-            }
+            let picks: Vec<Picks> = self.answers.iter().map(|answer| answer.picks).collect();
+            warnings.push(ShadowedByStaticKeys { variables: self.keys(&picks), takes, stops }.into());
         }
         if let Err(BadFile { path, fault }) = self.profiles {
             let stops = std::mem::take(&mut stops);
             warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stops }.into());
         }
         let of_profile = self.names(Picks::OF_PROFILE);
-        match self.selected() {
-            Some((variable, profile)) if !(of_profile.is_empty() && stops.is_empty()) => {
+        // What those take that take a profile, or else what those stop over that stop.
+        let concerned = self
+            .first(Picks::OF_PROFILE)
+            .or_else(|| self.first(Picks::FAILURES).filter(|_| !stops.is_empty()));
+        match concerned.and_then(|answer| self.selected(answer.sdk)) {
+            Some((variable, profile)) => {
                 let stops = std::mem::take(&mut stops);
                 warnings.push(ShadowedByProfile { variable, profile, takes: of_profile, stops }.into());
             }
             None if !of_profile.is_empty() => warnings.push(self.shared_file(of_profile)),
-            _ => {}
+            None => {}
         }
         let container = self.names(&[Picks::Container]);
         if !container.is_empty() && self.situation.own_pair().is_some() {
@@ -100,8 +125,8 @@ impl Seen<'_> {
             warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
         if !stops.is_empty() && self.situation.own_pair().is_some() {
-            let first = self.answers.iter().find(|answer| Picks::FAILURES.contains(&answer.picks));
-            let because = first.map_or_else(String::new, |answer| answer.because.clone());
+            let because =
+                self.first(Picks::FAILURES).map_or_else(String::new, |answer| answer.because.clone());
             warnings.push(SdkCredentialError { stops, because }.into());
         }
         warnings
@@ -111,14 +136,21 @@ impl Seen<'_> {
     fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
+        let is_injected = self.situation.own_pair().is_some();
         Some(match answer.picks {
             Picks::WebIdentity => return None,
+            // Without an identity that is what remains.
+            Picks::Container | Picks::NodeRole | Picks::Nothing | Picks::Error | Picks::Crash
+                if !is_injected =>
+            {
+                return None;
+            }
             Picks::Keys | Picks::LegacyKeys => {
-                ShadowedByStaticKeys { variables: self.set(&KEYS), takes: vec![name], stops: Vec::new() }
-                    .into()
+                let variables = self.keys(&[answer.picks]);
+                ShadowedByStaticKeys { variables, takes: vec![name], stops: Vec::new() }.into()
             }
             Picks::Profile | Picks::Process | Picks::AssumedRole | Picks::ProfileWebIdentity => {
-                match self.selected() {
+                match self.selected(sdk) {
                     Some((variable, profile)) => {
                         let (takes, stops) = (vec![name], Vec::new());
                         ShadowedByProfile { variable, profile, takes, stops }.into()
@@ -151,7 +183,7 @@ impl Seen<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{KEYS, judge};
     use crate::aws::profile::Profiles;
     use crate::chain::gather::gather;
     use crate::chain::{Outlook, SdkId, Used};
@@ -179,6 +211,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_an_identity_only_what_would_come_before_it_is_in_the_way() {
+        let until = Instant::now() + Duration::from_secs(20);
+        for (variables, fails) in
+            [(&[][..], false), (&[CONTAINER], false), (&KEYS.map(|name| (name, "a")), true)]
+        {
+            let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
+            let outlook = Outlook { situation: gather(&pod, until).await, used: Used::Said(SdkId::Boto) };
+            let verdict = judge(&outlook, &Profiles::load(&pod, until).await);
+            assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
+        }
+    }
+
+    #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "the test makes the files that it reads")]
     async fn each_source_is_found() {
         let dir = tempfile::tempdir().unwrap();
@@ -196,6 +241,8 @@ mod tests {
             (&pair[..1], vec!["ShadowedByStaticKeys"]),
             (&pair[1..], vec!["ShadowedByStaticKeys"]),
             (&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], vec![]),
+            (&[("AWS_ACCESS_KEY", "a"), ("AWS_SECRET_KEY", "b")], vec!["ShadowedByStaticKeys"]),
+            (&[("AMAZON_ACCESS_KEY_ID", "a")], vec![]),
             (&[("AWS_PROFILE", "p")], vec!["ShadowedByProfile"]),
             (&[("AWS_PROFILE", "")], vec!["ShadowedByProfile"]),
             (&[("AWS_PROFILE", "default"), ("AWS_CONFIG_FILE", &plain)], vec![]),

@@ -4,28 +4,41 @@
 //! IMDS is asked only here, after a failure that some SDK would hide: on a healthy start a call to it
 //! would alarm who watches for that.
 
+use std::net::SocketAddr;
+
 use crate::chain::imds::{self, NodeRole};
-use crate::chain::situation::Situation;
+use crate::chain::situation::{Situation, Trade};
 use crate::chain::{self, Answer, Outlook, Picks, ask};
-use crate::diagnosis::Diagnosis;
+use crate::checks::Check;
 use crate::diagnosis::sources::{FallsToNodeRole, NodeRoleReachable};
+use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::pod::Pod;
 
-/// What is hidden of a failure of the pod's role, if anything is.
-pub async fn observe(pod: &Pod, outlook: Outlook, failure: &Diagnosis) -> Vec<Diagnosis> {
-    ask(pod, hides(outlook, failure)).await
+/// Whom to ask for the node's role, and what it said when it was last asked. It is asked once, however
+/// long a failure lasts.
+#[derive(Debug, Clone, Default)]
+pub struct Imds {
+    dns_server: Option<SocketAddr>,
+    said: Option<NodeRole>,
 }
 
-/// What is hidden where the role works, and the application's SDK cannot use it.
-pub async fn observe_lack(pod: &Pod, outlook: &Outlook) -> Vec<Diagnosis> {
-    ask(pod, hides_lack(&outlook.situation)).await
-}
-
-async fn ask(pod: &Pod, hides: Hides) -> Vec<Diagnosis> {
-    if hides.takes.is_empty() {
-        return Vec::new();
+impl Imds {
+    /// One that was not asked yet.
+    #[must_use]
+    pub fn new(dns_server: Option<SocketAddr>) -> Self {
+        Self { dns_server, said: None }
     }
-    judge(hides, imds::node_role(pod).await)
+
+    /// What it says, asked now or before.
+    pub async fn node_role(&mut self, pod: &Pod) -> NodeRole {
+        match &self.said {
+            Some(said) => said.clone(),
+            None => {
+                let said = imds::node_role(pod, self.dns_server).await;
+                self.said.insert(said).clone()
+            }
+        }
+    }
 }
 
 /// The SDKs that would take the node's role, and those that would stop.
@@ -37,55 +50,88 @@ pub struct Hides {
     although: Option<String>,
 }
 
-fn hides(mut outlook: Outlook, failure: &Diagnosis) -> Hides {
-    if let Some(pair) = outlook.situation.own_pair() {
-        outlook.situation.trades.insert(pair, ask::outcome(failure));
+impl Hides {
+    /// Those that hide that a check of the pod's role failed; `None` if no SDK does, or if that check
+    /// says nothing of what an SDK meets.
+    #[must_use]
+    pub fn failure(outlook: &Outlook, check: Check, failure: &Diagnosis) -> Option<Self> {
+        let trade = met_by_sdks(check, failure)?;
+        let mut outlook = outlook.clone();
+        if let Some(pair) = outlook.situation.own_pair() {
+            outlook.situation.trades.insert(pair, trade);
+        }
+        let answers = outlook.likely_answers();
+        let takes = chain::names(&answers, &[Picks::NodeRole]);
+        let stops = chain::names(&answers, Picks::FAILURES);
+        (!takes.is_empty()).then_some(Self { takes, stops, although: None })
     }
-    let answers = outlook.answers();
-    Hides {
-        takes: chain::names(&answers, &[Picks::NodeRole]),
-        stops: chain::names(&answers, Picks::FAILURES),
-        although: None,
+
+    /// Those that cannot use a role that works, and go on to the node's.
+    #[must_use]
+    pub fn lack(situation: &Situation) -> Option<Self> {
+        let answers = situation.lacks.keys().map(|sdk| chain::answer(*sdk, situation));
+        let answers: Vec<Answer> = answers.filter(|answer| answer.picks == Picks::NodeRole).collect();
+        let because = answers.first()?.because.clone();
+        let takes = chain::names(&answers, &[Picks::NodeRole]);
+        Some(Self { takes, stops: Vec::new(), although: Some(because) })
+    }
+
+    /// What there is to say, if they get the role.
+    #[must_use]
+    pub fn judge(self, node_role: NodeRole) -> Vec<Diagnosis> {
+        let Self { takes, stops, although } = self;
+        match node_role {
+            NodeRole::Reachable { role, endpoint, only_v1 } => vec![
+                FallsToNodeRole { takes, stops, role: Some(role.clone()), although }.into(),
+                NodeRoleReachable { role, endpoint, only_v1 }.into(),
+            ],
+            // Who falls to nothing fails, and hides nothing.
+            NodeRole::None { .. } | NodeRole::Unreachable(_) => Vec::new(),
+        }
     }
 }
 
-fn hides_lack(situation: &Situation) -> Hides {
-    let answers: Vec<Answer> = situation.lacks.keys().map(|sdk| chain::answer(*sdk, situation)).collect();
-    let takes = |answer: &&Answer| answer.picks == Picks::NodeRole;
-    Hides {
-        takes: chain::names(&answers, &[Picks::NodeRole]),
-        stops: Vec::new(),
-        although: answers.iter().find(takes).map(|answer| answer.because.clone()),
-    }
-}
-
-fn judge(hides: Hides, node_role: NodeRole) -> Vec<Diagnosis> {
-    let Hides { takes, stops, although } = hides;
-    match node_role {
-        NodeRole::Reachable { role, endpoint } => vec![
-            FallsToNodeRole { takes, stops, role: Some(role.clone()), although }.into(),
-            NodeRoleReachable { role, endpoint }.into(),
-        ],
-        // Who falls to nothing fails, and hides nothing.
-        NodeRole::None { .. } | NodeRole::Unreachable(_) => Vec::new(),
+/// What an SDK meets at STS where this check of the pod's role failed; `None` if that is not known, or if
+/// the role is given to it all the same.
+fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<Trade> {
+    let name = failure.name();
+    match (check, name) {
+        (_, Name::RoleArnUnexpected | Name::TokenAudienceUnexpected | Name::TrustRootsMissing) => None,
+        _ if name.class() == Class::NotJudged => None,
+        (Check::CallerIdentity | Check::CredentialSources | Check::ApplicationSdk, _) => None,
+        (Check::StsEndpoint, Name::PartitionMismatch) => Some(Trade::Refused(name.as_str().to_owned())),
+        (Check::StsEndpoint, Name::EndpointMalformed) | (Check::StsReachable, _) => {
+            Some(ask::unreachable(failure))
+        }
+        // Whether an SDK needs a region is among its own rules.
+        (Check::StsEndpoint, _) => Some(Trade::NotTried),
+        _ => Some(ask::outcome(failure)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Hides, NodeRole, Outlook, hides, judge};
+    use super::{Check, Diagnosis, Hides, NodeRole, Outlook};
     use crate::chain::Used;
     use crate::chain::situation::{Situation, TokenFile};
+    use crate::diagnosis::endpoint::RegionMissing;
+    use crate::diagnosis::identity::RoleArnUnexpected;
+    use crate::diagnosis::network::{Phase, StsConnectionLost};
     use crate::diagnosis::tls::TrustRootsMissing;
 
-    fn pod(variables: &[(&str, &str)]) -> Hides {
+    fn pod(variables: &[(&str, &str)], check: Check, failure: impl Into<Diagnosis>) -> Option<Hides> {
         let mut situation = Situation::default();
         for (name, value) in variables {
             situation.set(name, value);
         }
         let readable = TokenFile::Readable { length: 1200, line_break: false };
         situation.tokens.insert("/token".to_owned(), readable);
-        hides(Outlook { situation, used: Used::Unknown }, &TrustRootsMissing { tried: Vec::new() }.into())
+        Hides::failure(&Outlook { situation, used: Used::Unknown }, check, &failure.into())
+    }
+
+    fn lost(variables: &[(&str, &str)]) -> Option<Hides> {
+        let lost = StsConnectionLost { host: String::new(), phase: Phase::Reply, error: String::new() };
+        pod(variables, Check::AssumeRole, lost)
     }
 
     const IDENTITY: [(&str, &str); 3] = [
@@ -96,21 +142,31 @@ mod tests {
 
     #[test]
     fn java_goes_on_and_python_stops() {
-        let hides = pod(&IDENTITY);
+        let hides = lost(&IDENTITY).unwrap();
         assert!(hides.takes.contains(&"Java v2") && hides.stops.contains(&"Python (boto3)"), "{hides:?}");
         let disabled = [IDENTITY.as_slice(), &[("AWS_EC2_METADATA_DISABLED", "true")]].concat();
-        assert_eq!(pod(&disabled).takes, Vec::<&str>::new());
-        assert!(pod(&[]).takes.contains(&"Python (boto3)"), "without an identity everybody asks IMDS");
+        assert_eq!(lost(&disabled), None);
+        let bare = lost(&[]).unwrap();
+        assert!(bare.takes.contains(&"Python (boto3)"), "without an identity everybody asks IMDS");
+    }
+
+    #[test]
+    fn a_failure_that_no_sdk_meets_hides_nothing() {
+        let unexpected = || RoleArnUnexpected { found: String::new(), expected: String::new() };
+        assert_eq!(pod(&IDENTITY, Check::RoleArn, unexpected()), None);
+        assert_eq!(pod(&IDENTITY, Check::StsReachable, TrustRootsMissing { tried: Vec::new() }), None);
+        let hides = pod(&IDENTITY[..2], Check::StsEndpoint, RegionMissing { of_issuer: None }).unwrap();
+        assert!(!hides.takes.contains(&"Java v2") && hides.takes.contains(&"JavaScript v2"), "{hides:?}");
     }
 
     #[test]
     fn nothing_is_hidden_where_imds_does_not_answer() {
         let names = |node_role| {
-            let found = judge(pod(&IDENTITY), node_role);
+            let found = lost(&IDENTITY).unwrap().judge(node_role);
             found.iter().map(|found| found.name().as_str()).collect::<Vec<_>>()
         };
         let endpoint = || "http://169.254.169.254".to_owned();
-        let reachable = NodeRole::Reachable { role: "node".to_owned(), endpoint: endpoint() };
+        let reachable = NodeRole::Reachable { role: "node".to_owned(), endpoint: endpoint(), only_v1: false };
         assert_eq!(names(reachable), ["FallsToNodeRole", "NodeRoleReachable"]);
         assert_eq!(names(NodeRole::None { endpoint: endpoint() }), [""; 0]);
         assert_eq!(names(NodeRole::Unreachable("it does not answer".to_owned())), [""; 0]);

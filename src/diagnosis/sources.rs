@@ -8,8 +8,12 @@ use crate::shown::shown;
 
 /// SDKs in a sentence: each by its name, or if nearly all of them, the few that are not.
 fn listed(names: &[&'static str]) -> String {
-    let others: Vec<&str> =
-        SdkId::ALL.iter().map(|id| id.rules().name).filter(|name| !names.contains(name)).collect();
+    let others: Vec<&str> = SdkId::ALL
+        .iter()
+        .filter(|id| id.is_default())
+        .map(|id| id.rules().name)
+        .filter(|name| !names.contains(name))
+        .collect();
     match (names, others.as_slice()) {
         ([one], _) => (*one).to_owned(),
         (_, []) => "every SDK".to_owned(),
@@ -25,8 +29,13 @@ fn listed_first(names: &[&'static str]) -> String {
     text.strip_prefix("every").map_or_else(|| text.clone(), |rest| format!("Every{rest}"))
 }
 
+/// A verb after [`listed`].
+fn verb(names: &[&'static str], one: &'static str, many: &'static str) -> &'static str {
+    if names.len() == 1 || listed(names).starts_with("every") { one } else { many }
+}
+
 fn takes(names: &[&'static str], what: &str) -> String {
-    let verb = if names.len() == 1 { "takes" } else { "take" };
+    let verb = verb(names, "takes", "take");
     match names {
         [] => String::new(),
         names => format!(" Before the role, {} {verb} {what}.", listed(names)),
@@ -34,7 +43,7 @@ fn takes(names: &[&'static str], what: &str) -> String {
 }
 
 fn stop(names: &[&'static str]) -> String {
-    let verb = if names.len() == 1 { "ends" } else { "end" };
+    let verb = verb(names, "ends", "end");
     match names {
         [] => String::new(),
         names => format!(" {} {verb} with an error or without credentials.", listed_first(names)),
@@ -67,21 +76,18 @@ impl Entry for ShadowedByStaticKeys {
             _ => "",
         };
         let variables = match self.variables.as_slice() {
-            [] => "Access keys are set in this container.".to_owned(),
+            [] => String::new(),
             [one] => format!("{one} is set in this container."),
-            both => format!("{} are set in this container.", both.join(" and ")),
+            [first @ .., last] => format!("{} and {last} are set in this container.", first.join(", ")),
         };
         format!("{variables}{half}{}{}", takes(&self.takes, "these keys"), stop(&self.stops))
     }
 
     fn remedy(&self) -> Vec<String> {
-        let variables = match self.variables.as_slice() {
-            [] => "AWS_ACCESS_KEY, AWS_SECRET_KEY and their kind".to_owned(),
-            variables => variables.join(", "),
-        };
         vec![format!(
             "Find where they are set (env, envFrom, a Secret, a chart's values, the image's ENV) and remove \
-             them: {variables}."
+             them: {}.",
+            self.variables.join(", ")
         )]
     }
 
@@ -305,7 +311,7 @@ impl Entry for FallsToNodeRole {
                 listed_first(&self.takes)
             ),
             None => {
-                let verb = if self.takes.len() == 1 { "hides" } else { "hide" };
+                let verb = verb(&self.takes, "hides", "hide");
                 let stops = match self.stops.as_slice() {
                     [] => String::new(),
                     stops => format!(" {} would stop with an error instead.", listed_first(stops)),
@@ -353,6 +359,8 @@ pub struct NodeRoleReachable {
     pub role: String,
     /// Where IMDS answered.
     pub endpoint: String,
+    /// Whether only to calls without a token, which is IMDSv1.
+    pub only_v1: bool,
 }
 
 impl Entry for NodeRoleReachable {
@@ -360,9 +368,14 @@ impl Entry for NodeRoleReachable {
     const OWNER: Owner = Owner::Node;
 
     fn cause(&self) -> String {
+        let v1 = if self.only_v1 {
+            " It does so without a token only (IMDSv1), which many SDKs try after a call for one."
+        } else {
+            ""
+        };
         format!(
-            "IMDS at {} answers this pod, and would give it the credentials of the node's role {}. Everything \
-             in the pod has that role's rights, whatever its own role is.",
+            "IMDS at {} answers this pod, and would give it the credentials of the node's role {}.{v1} \
+             Everything in the pod has that role's rights, whatever its own role is.",
             shown(&self.endpoint),
             shown(&self.role)
         )
@@ -381,7 +394,10 @@ impl Entry for NodeRoleReachable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("node_role", &self.role).text("endpoint", &self.endpoint)
+        Evidence::new()
+            .text("node_role", &self.role)
+            .text("endpoint", &self.endpoint)
+            .value("by", if self.only_v1 { "IMDSv1" } else { "IMDSv2" })
     }
 }
 

@@ -51,6 +51,8 @@ struct WireFound {
 #[derive(Serialize)]
 struct WireNodeRole {
     reachable: bool,
+    /// `IMDSv2`, or `IMDSv1` if it answers calls without a token only.
+    by: Option<&'static str>,
     role: Option<String>,
     endpoint: Option<String>,
     why_not: Option<String>,
@@ -95,21 +97,27 @@ impl Wire {
             sts_module: found.sts_module,
         };
         let node_role = match &chains.node_role {
-            NodeRole::Reachable { role, endpoint } => WireNodeRole {
+            NodeRole::Reachable { role, endpoint, only_v1 } => WireNodeRole {
                 reachable: true,
+                by: Some(protocol(*only_v1)),
                 role: Some(shown(role)),
                 endpoint: Some(shown(endpoint)),
                 why_not: None,
             },
             NodeRole::None { endpoint } => WireNodeRole {
                 reachable: false,
+                by: None,
                 role: None,
                 endpoint: Some(shown(endpoint)),
                 why_not: Some("the node has no role".to_owned()),
             },
-            NodeRole::Unreachable(why) => {
-                WireNodeRole { reachable: false, role: None, endpoint: None, why_not: Some(shown(why)) }
-            }
+            NodeRole::Unreachable(why) => WireNodeRole {
+                reachable: false,
+                by: None,
+                role: None,
+                endpoint: None,
+                why_not: Some(shown(why)),
+            },
         };
         Self {
             schema: SCHEMA,
@@ -171,14 +179,16 @@ fn searched(scan: &Scan) -> String {
     lines
 }
 
+fn protocol(only_v1: bool) -> &'static str {
+    if only_v1 { "IMDSv1" } else { "IMDSv2" }
+}
+
 fn node_role(node_role: &NodeRole) -> String {
     match node_role {
-        NodeRole::Reachable { role, endpoint } => {
-            format!(
-                "IMDS: the node's role {} can be reached from this pod, at {}.",
-                shown(role),
-                shown(endpoint)
-            )
+        NodeRole::Reachable { role, endpoint, only_v1 } => {
+            let by = protocol(*only_v1);
+            let (role, endpoint) = (shown(role), shown(endpoint));
+            format!("IMDS: the node's role {role} can be reached from this pod by {by}, at {endpoint}.")
         }
         NodeRole::None { endpoint } => {
             format!("IMDS: {} answers, and the node has no role.", shown(endpoint))

@@ -374,11 +374,32 @@ impl Default for Application {
 
 /// What the node serves to its pods. With it, `AWS_EC2_METADATA_SERVICE_ENDPOINT` leads there; without,
 /// to where nothing listens, so that no test asks the IMDS of the machine it runs on.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Node {
     /// The node's role, if it has one.
     pub role: Option<String>,
+    /// How far an answer with a token goes: at 1 it does not get to a pod.
+    pub hop_limit: u8,
+    /// Whether IMDS wants a token.
+    pub http_tokens: HttpTokens,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { role: None, hop_limit: 2, http_tokens: HttpTokens::Required }
+    }
+}
+
+/// Whether IMDS wants a token, in the words of EC2's API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HttpTokens {
+    /// Without one it answers 401.
+    #[default]
+    Required,
+    /// It answers IMDSv1, too.
+    Optional,
 }
 
 /// The API server of the pod's cluster. With it, `ca.crt` and `namespace` lie beside the API token,

@@ -112,7 +112,7 @@ pub(super) fn proxy_url(scenario: &Scenario, place: &Place, proxy: &Port<Proxy>)
 
 pub(super) async fn start_node(scenario: &Scenario, place: &Place) -> io::Result<Port<Node>> {
     match &scenario.node {
-        Some(described) => Node::start(place.listen, described.role.clone()).await.map(Port::Serving),
+        Some(described) => Node::start(place.listen, described.clone()).await.map(Port::Serving),
         None => faults::refused_port().map(Port::Refused),
     }
 }
