@@ -434,7 +434,7 @@ fn what_cannot_be_read_is_known_to_be_unseen() {
     let files: &[(&str, &[u8])] = &[("opt/core.jar", &jar), ("home/app/x", b""), ("root/x", b"")];
     let root = root(files);
     for folder in ["home/app", "root"] {
-        fs::set_permissions(root.path().join(folder), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.path().join(folder), fs::Permissions::from_mode(0o000)).unwrap();
     }
     // Root reads everything; as another user it may look up what it may not read.
     let looked = std::thread::scope(|scope| {

@@ -78,7 +78,7 @@ impl Signs {
     fn is_moved(&self, class: &[u8]) -> bool {
         let of =
             |folder: &&[u8]| class.strip_prefix(*folder).is_some_and(|rest| rest.starts_with(self.package));
-        !CLASS_FOLDERS.iter().any(|folder| of(folder))
+        !CLASS_FOLDERS.iter().any(of)
     }
 
     /// The version in an archive's name, if it is one of these names.
