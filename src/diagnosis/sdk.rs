@@ -25,10 +25,13 @@ fn where_is(found: &FoundSdk, scan: &Scan) -> String {
     let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", shown(text)));
     let what = format!("{}{version} ({})", package(found.sdk), shown(&found.place));
     match (found.how, scan.runs) {
-        (How::Said, _) | (_, Runs::Go | Runs::Java | Runs::Python | Runs::Node) => {
+        (How::Said, _) | (_, Runs::Go) => format!("The application has {what}"),
+        (_, Runs::Java | Runs::Python | Runs::Node) if scan.is_certain() => {
             format!("The application has {what}")
         }
-        (_, Runs::Unknown) => format!("Below that root lies {what}"),
+        (_, Runs::Unknown | Runs::Java | Runs::Python | Runs::Node) => {
+            format!("Below that root lies {what}")
+        }
         (_, Runs::Other) => {
             format!(
                 "Among the files of the application's process lies {what}, and nothing shows that it uses that"
