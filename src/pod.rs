@@ -244,8 +244,8 @@ impl Pod {
         read.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// Hands a folder to work that looks at what is below it, and the program that the process runs if it is
-    /// another one; by `until` at the latest. Both are handles that cannot read.
+    /// Hands a folder to work that looks at what is below it, and what the process runs if it is another
+    /// one; by `until` at the latest. The handles cannot read.
     ///
     /// # Errors
     /// Why there is no such folder.
@@ -253,7 +253,7 @@ impl Pod {
         &self,
         folder: &Path,
         until: Instant,
-        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T + Send + 'static,
+        look: impl FnOnce(OwnedFd, Option<Program>) -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let (of_thread, root) = (folder.to_owned(), self.root.clone());
         let seen = self.readers.run(folder, until, move || root.look_below(&of_thread, look)).await;
@@ -295,6 +295,19 @@ impl Pod {
         let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;
         written.unwrap_or_else(late)
     }
+}
+
+/// What another process runs, and how its files are looked at.
+#[derive(Debug)]
+pub struct Program {
+    /// The program, as a handle that cannot read.
+    pub file: Option<OwnedFd>,
+    /// Its path in the process's root, which may be gone from there.
+    pub path: Option<PathBuf>,
+    /// The process's working directory, as a path in its root; `None` if it is outside of that.
+    pub working_directory: Option<PathBuf>,
+    /// Whether what we cannot read of its files it cannot read either.
+    pub is_like: bool,
 }
 
 /// What tells a file from another that takes its place.

@@ -171,6 +171,8 @@ impl Container {
             }
         }
         command.env("IRSA_PROBE_API_TOKEN_FILE", "/var/run/secrets/kubernetes.io/serviceaccount/token");
+        // One that is not looked for: which SDKs this machine has below its root is no matter.
+        command.env("IRSA_PROBE_EXPECT_SDK", "rust");
         command.stdin(Stdio::null()).output().unwrap()
     }
 

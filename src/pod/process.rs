@@ -189,6 +189,11 @@ impl Handle {
         rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
+    /// The program's path in the process's root.
+    pub(super) fn program_path(&self) -> Result<PathBuf, Errno> {
+        self.link("exe")
+    }
+
     /// The process's working directory, as a path in its root; `None` if it is outside of that.
     pub(super) fn working_directory(&self) -> Result<Option<PathBuf>, Errno> {
         // Both are shown as paths in the mount namespace, in which a chroot has changed only the root.

@@ -19,7 +19,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::process::{Handle, Process};
-use super::{Blocked, Fault, FileKind, FileRead, FileStat, Presence, ReadError, Stamp};
+use super::{Blocked, Fault, FileKind, FileRead, FileStat, Presence, Program, ReadError, Stamp};
 
 /// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
 const PROC: i64 = 0x9fa0;
@@ -83,12 +83,10 @@ impl Other {
     }
 
     /// Gives up, in this thread, the rights to files that the process does not have, where only the file
-    /// system is asked what is there: that may be asked with our own rights, too.
-    fn look_like(&self) {
-        if is_own_thread() {
-            // Where its user may not be taken, its files are looked at as ours are.
-            let _ = become_like(&self.process);
-        }
+    /// system is asked what is there: where its user may not be taken, that is asked with our own. Says
+    /// which it is.
+    fn look_like(&self) -> bool {
+        is_own_thread() && become_like(&self.process).is_ok()
     }
 
     fn blocked(&self, fault: Fault) -> ReadError {
@@ -164,18 +162,18 @@ impl Root {
         path.ancestors().find(|part| self.stat(part, OFlags::NOFOLLOW).is_ok()).map(Path::to_owned)
     }
 
-    /// Hands on a folder, and the program that the process runs if it is another one.
+    /// Hands on a folder, and what the process runs if it is another one.
     pub(super) fn look_below<T>(
         &self,
         folder: &Path,
-        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T,
+        look: impl FnOnce(OwnedFd, Option<Program>) -> T,
     ) -> Result<T, ReadError> {
         let program = match self {
             Self::Ours => None,
             Self::Of(other) => {
-                let program = other.handle.program().ok();
-                other.look_like();
-                program
+                let (file, path) = (other.handle.program().ok(), other.handle.program_path().ok());
+                let is_like = other.look_like() && reads_what(&other.process);
+                Some(Program { file, path, working_directory: other.working_directory.clone(), is_like })
             }
         };
         let opened =
@@ -284,10 +282,19 @@ fn become_like(process: &Process) -> Result<(), Errno> {
     if sets == ours { Ok(()) } else { rustix::thread::set_capabilities(None, sets) }
 }
 
+/// Whether this thread, which has become like the process, also has those of its capabilities that let it
+/// read whatever a file's mode says.
+fn reads_what(process: &Process) -> bool {
+    let its = CapabilitySet::from_bits_retain(process.effective) & OVERRIDES;
+    rustix::thread::capabilities(None).is_ok_and(|ours| ours.effective.contains(its))
+}
+
+/// The capabilities that let a process read a file whatever its mode is.
+const OVERRIDES: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH);
+
 /// Whether a process may read a file, by its mode.
 fn may_read(process: &Process, file: &FileStat) -> bool {
-    let overrides = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
-    if CapabilitySet::from_bits_retain(process.effective).intersects(overrides) {
+    if CapabilitySet::from_bits_retain(process.effective).intersects(OVERRIDES) {
         return true;
     }
     let ([.., uid], [.., gid]) = (process.uids, process.gids);
