@@ -97,6 +97,8 @@ async fn situation(files: &Files, described: &Value) -> Situation {
         };
         situation.trades.insert(pair, trade);
     }
+    // As `ask` finds out, where there is only a role to assume.
+    situation.sts_unreachable = sts.ends_with(":1").then(|| "connection refused".to_owned());
     let reply = match situation.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
         Some(uri) if uri.ends_with("403") => Reply::Status(403),
         Some(uri) if uri.contains(":1/") || uri.ends_with(":1") => {
