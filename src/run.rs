@@ -87,12 +87,18 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether the fact holds with reservations, some of which are more than information.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Warn(found) if found.iter().any(|found| !found.name().is_information()))
+    }
+
     /// The outcome in reports and metrics.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Pass => "pass",
-            Self::Warn(_) => "warn",
+            Self::Warn(_) if self.is_warning() => "warn",
+            Self::Pass | Self::Warn(_) => "pass",
             Self::Fail(_) => "fail",
             Self::Skipped(_) | Self::Interrupted => "skipped",
         }

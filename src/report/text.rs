@@ -83,7 +83,8 @@ pub fn page(report: &Report, colour: Colour) -> String {
         page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", colour));
     }
     for warning in report.warnings() {
-        page.push_str(&section(warning, &report.remedy(warning), "WARN", colour));
+        let word = if warning.name().is_information() { "INFO" } else { "WARN" };
+        page.push_str(&section(warning, &report.remedy(warning), word, colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
@@ -130,7 +131,8 @@ fn check_line(step: &Step, colour: Colour) -> String {
     match &step.ending {
         Ending::Pass => format!("  {}  {title}", colour.good("pass")),
         Ending::Warn(warnings) => {
-            format!("  {}  {title}: {}", colour.warning("warn"), colour.warning(&names(warnings)))
+            let word = if step.ending.is_warning() { "warn" } else { "info" };
+            format!("  {}  {title}: {}", colour.warning(word), colour.warning(&names(warnings)))
         }
         Ending::Fail(diagnosis) => {
             format!("  {}  {title}: {}", colour.bad("FAIL"), colour.bad(diagnosis.name().as_str()))
