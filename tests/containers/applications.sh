@@ -84,19 +84,8 @@ build_image
 
 # --- The pod ----------------------------------------------------------------------------------
 
-ip netns add "$network"
-namespaces+=("$network")
-ip -netns "$network" link set lo up
-ip -netns "$network" link add pod type veth peer name far
-ip -netns "$network" link set far up
-ip -netns "$network" link set pod up
-ip -netns "$network" address add "$here/24" dev pod
-
-serves_names() { ip netns exec "$network" ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
-ip netns exec "$network" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
-    --no-resolv --no-hosts --local=/#/ --listen-address="$here" --bind-interfaces --host-record="$sts,$here" &
-background+=("$!")
-wait_for 10 serves_names
+make_network "$network" "$here"
+names "$network" "$here" "$sts,$here"
 
 mkdir "$world"
 printf '[node]\nrole = "eks-node"\n' >"$scratch/scenario.toml"

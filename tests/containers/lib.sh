@@ -97,6 +97,35 @@ wait_for() {
     done
 }
 
+# stop PID: ends a process of the background.
+stop() { kill "$1" && { wait "$1" || true; }; }
+
+# make_network NAME ADDRESS: a network namespace with this address, and nobody else in it.
+make_network() {
+    ip netns add "$1"
+    namespaces+=("$1")
+    ip -netns "$1" link set lo up
+    ip -netns "$1" link add pod type veth peer name far
+    ip -netns "$1" link set far up
+    ip -netns "$1" link set pod up
+    ip -netns "$1" address add "$2/24" dev pod
+}
+
+# names NETWORK ADDRESS [HOST-RECORD]: the only name server there, anew, with this record or with none.
+# Leaves `names_pid`, and what it is asked in `$scratch/queries.log`.
+names() {
+    [ -z "${names_pid:-}" ] || stop "$names_pid"
+    : >"$scratch/queries.log"
+    # Not through a function, whose process would be a shell's.
+    ip netns exec "$1" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
+        --no-resolv --no-hosts --local=/#/ --listen-address="$2" --bind-interfaces \
+        --log-queries --log-facility="$scratch/queries.log" ${3:+--host-record="$3"} &
+    names_pid=$!
+    background+=("$names_pid")
+    wait_for 10 serves_names "$1"
+}
+serves_names() { ip netns exec "$1" ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
+
 # build_image: the last stage of the Dockerfile as it stands; what it copies from the build stage
 # comes from a directory with the static binary of this machine.
 build_image() {

@@ -68,30 +68,8 @@ check "explain works in the image" explains_in_text
 
 # --- The network ------------------------------------------------------------------------------
 
-ip netns add "$network"
-namespaces+=("$network")
-ip -netns "$network" link set lo up
-ip -netns "$network" link add pod type veth peer name far
-ip -netns "$network" link set far up
-ip -netns "$network" link set pod up
-ip -netns "$network" address add "$here/24" dev pod
+make_network "$network" "$here"
 ip -netns "$network" neighbour add "$nobody" lladdr 02:00:00:00:00:66 dev pod nud permanent
-
-serves_names() { ip netns exec "$network" ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
-stop() { kill "$1" && { wait "$1" || true; }; }
-
-# names [HOST-RECORD]: the name server anew, with this record or with none.
-names() {
-    [ -z "${names_pid:-}" ] || stop "$names_pid"
-    : >"$scratch/queries.log"
-    # Not through a function, whose process would be a shell's.
-    ip netns exec "$network" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
-        --no-resolv --no-hosts --local=/#/ --listen-address="$here" --bind-interfaces \
-        --log-queries --log-facility="$scratch/queries.log" ${1:+--host-record="$1"} &
-    names_pid=$!
-    background+=("$names_pid")
-    wait_for 10 serves_names
-}
 
 mkdir "$world"
 ip netns exec "$network" "$testbed_bin" serve --dir "$world" --listen "$here" --sts-port 443 >"$scratch/testbed.log" &
@@ -126,7 +104,7 @@ keeps_secrets() {
     ! cat "$scratch/out" "$scratch/err" "$scratch/termination-log" | grep --fixed-strings --count -- "$signature"
 }
 
-names "$sts,$here"
+names "$network" "$here" "$sts,$here"
 contained healthy "${pod[@]}" "${injected[@]}" -- check
 check "a pod with its role: exit code 0" exits 0
 check "a pod with its role: outcome pass, each check passed" reports \
@@ -206,11 +184,11 @@ podman rm --force --time 0 application >/dev/null
 contained roots "${pod[@]}" "${injected[@]}" --env AWS_CA_BUNDLE= -- "${short[@]}"
 fails "an STS that the image's own CA certificates do not vouch for" TlsUntrusted 13
 
-names
+names "$network" "$here"
 contained no-name "${pod[@]}" "${injected[@]}" -- "${short[@]}"
 fails "no such name" StsNameNotResolved 13
 
-names "$sts,$nobody"
+names "$network" "$here" "$sts,$nobody"
 contained dropped "${pod[@]}" "${injected[@]}" -- "${short[@]}"
 fails "packets dropped" StsTimedOut 13 "[.. | strings] | any(contains(\"$nobody\"))"
 check "packets dropped: the address in the termination message" tells "$nobody"
@@ -241,7 +219,7 @@ check "SIGTERM while DNS is silent: a report of what was known" reports \
      and ([.checks[] | select(.outcome == "pass") | .name] | index("token") != null)'
 check "SIGTERM while DNS is silent: a termination message" test -s "$scratch/termination-log"
 
-names "$sts,$here"
+names "$network" "$here" "$sts,$here"
 stop "$testbed_pid"
 contained refused "${pod[@]}" "${injected[@]}" -- "${short[@]}"
 fails "nothing listens at STS" StsConnectionRefused 13 "[.. | strings] | any(contains(\"$here\"))"

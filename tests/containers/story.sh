@@ -69,14 +69,7 @@ if ip -netns "$pod_network" -6 address show dev lo | grep --quiet ::1; then
     ip -netns "$pod_network" address add "$pod_address6/64" dev eth0 nodad
 fi
 
-serves_names() { on_node ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
-
-# Neither through a function, whose process would be a shell's.
-ip netns exec "$node_network" dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root \
-    --no-resolv --no-hosts --local=/#/ --listen-address="$node_address" --bind-interfaces \
-    --host-record="$sts,$node_address" &
-background+=("$!")
-wait_for 10 serves_names
+names "$node_network" "$node_address" "$sts,$node_address"
 
 # How the role stands, in the words of a scenario.
 works=
@@ -85,6 +78,7 @@ orphaned='provider.present = false'
 
 mkdir "$world"
 echo "$refused" >"$scratch/scenario.toml"
+# Not through a function, whose process would be a shell's.
 ip netns exec "$node_network" "$testbed_bin" serve --dir "$world" --listen "$node_address" --sts-port 443 \
     --scenario "$scratch/scenario.toml" >"$scratch/testbed.log" &
 testbed_pid=$!
