@@ -1,5 +1,12 @@
 //! What a role's trust policy and the account's OIDC provider must say for a token to be accepted.
 
+pub mod condition;
+pub mod document;
+pub mod evaluate;
+pub mod pattern;
+pub mod request;
+pub mod variable;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
