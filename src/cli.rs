@@ -103,7 +103,8 @@ pub struct Identity {
 #[derive(Debug, Args)]
 pub struct Through {
     /// The process whose variables and files are looked at: its number, auto or none; auto is chosen by
-    /// itself where this container has no identity and shares the PID namespace of another
+    /// itself where this container has neither an identity nor an API token and was put into the PID
+    /// namespace of another
     #[arg(long, value_name = "PID", env = "IRSA_PROBE_PID")]
     pub pid: Option<Choice>,
 }

@@ -133,6 +133,12 @@ macro_rules! catalogue {
         }
 
         impl Name {
+            /// Whether it is told for information alone: nobody has to do anything about it.
+            #[must_use]
+            pub fn is_information(self) -> bool {
+                self == Self::SdkUnknown
+            }
+
             /// Every name, in the order of the checks.
             pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::aws::arn::RoleArn;
-use crate::aws::profile::Profiles;
+use crate::aws::profile::{BadFile, Profiles};
 use crate::aws::sts::Exchange;
 use crate::chain::gather::gather;
 use crate::chain::imds::{self, NodeRole};
@@ -91,6 +91,7 @@ impl Facts {
 
 /// What can be known without the network.
 struct Local {
+    profiles: Result<Profiles, BadFile>,
     identity: Have<WebIdentity>,
     role: Have<RoleArn>,
     token: Have<Token>,
@@ -98,7 +99,7 @@ struct Local {
 
 /// Runs every check once, within the budget, and hands on what the SDKs find. Whom STS took the pod for is
 /// not asked again while the session is that of the identity that is `known`. The SDK of the `application`
-/// is looked for if one is given.
+/// is looked for if one is given, beside what needs the network, so that neither takes the other's time.
 pub async fn check(
     pod: &Pod,
     wanted: &Wanted,
@@ -108,21 +109,39 @@ pub async fn check(
     run: &mut Recorder,
     facts: &mut Facts,
 ) -> Outlook {
-    let profiles = Profiles::load(pod, budget.until()).await;
-    let Local { identity, role, token } = local(pod, wanted, budget, run, facts).await;
+    let local = local(pod, wanted, budget, run, facts).await;
 
-    // These need no network, so they are known even when the run is ended in the middle of that.
-    let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used: Used::Unknown };
-    if let Some(application) = application {
-        let scan = application.scan(pod, budget).await;
-        outlook.used = application.used(scan);
-        outlook.situation.lacks = application_sdk::lacks(scan);
-        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(scan)));
+    // This needs no network, so it is known even when the run is ended in the middle of that; which SDK the
+    // application has may then still be open, and it is judged again when that is known.
+    let used = application.map_or(Used::Unknown, Application::said);
+    let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used };
+    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
+    match application {
+        None => through_sts(pod, wanted, known, &local, budget, run, facts).await,
+        Some(application) => {
+            let network = through_sts(pod, wanted, known, &local, budget, run, facts);
+            let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
+            outlook.used = application.used(scan);
+            outlook.situation.lacks = application_sdk::lacks(scan);
+            run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
+            run.revise(Check::CredentialSources, credential_sources::judge(&outlook, &local.profiles));
+        }
     }
-    let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
+    outlook
+}
 
+/// The checks that need the network.
+async fn through_sts(
+    pod: &Pod,
+    wanted: &Wanted,
+    known: Option<&Identity>,
+    Local { profiles, identity, role, token }: &Local,
+    budget: Budget,
+    run: &mut Recorder,
+    facts: &mut Facts,
+) {
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
-    let endpoint = match (settings.region.is_some(), need(&identity)) {
+    let endpoint = match (settings.region.is_some(), need(identity)) {
         // The injection that is missing would have brought the region, too.
         (false, Err(missing)) => Err(missing),
         _ => Ok(sts_endpoint::judge(settings, role.as_ref().ok(), facts.claims.as_ref()).await),
@@ -139,7 +158,7 @@ pub async fn check(
         .map_or_else(|missing| (Err(missing), None), |(link, reached)| (Ok(link), Some(reached)));
     facts.connection = reached;
 
-    let needed = both(both(need(&role), need(&token)), both(need(&endpoint), link));
+    let needed = both(both(need(role), need(token)), both(need(&endpoint), link));
     let asked = with(needed, async |((role, token), (endpoint, link))| {
         assume_role::observe(pod, role, token, endpoint, link, budget).await
     })
@@ -150,7 +169,7 @@ pub async fn check(
     let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
 
     let server_time = need(&asked).ok().and_then(assume_role::Asked::server_time);
-    let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
+    let fresh = need(token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 
     let known = known.filter(|known| need(&session).is_ok_and(|opened| opened.is_of(known)));
@@ -169,7 +188,6 @@ pub async fn check(
         }
     };
     facts.identity = run.record(Check::CallerIdentity, identity).ok();
-    outlook
 }
 
 /// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
@@ -204,8 +222,7 @@ pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
 
 /// Runs the checks that need no STS.
 pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
-    let profiles = Profiles::load(pod, budget.until()).await;
-    let token = local(pod, wanted, budget, run, facts).await.token;
+    let Local { profiles, token, .. } = local(pod, wanted, budget, run, facts).await;
     let used = wanted.expect_sdk.as_ref().map_or(Used::Unknown, |said| Used::Said(said.sdk));
     let outlook = Outlook { situation: gather(pod, budget.until()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
@@ -215,14 +232,13 @@ pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut R
 
 /// The checks of what the pod was given: its variables, the token's file, and the token.
 async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) -> Local {
+    let profiles = Profiles::load(pod, budget.until()).await;
     facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
     let read = web_identity::observe(pod, wanted, api_claims, budget).await;
     let found = web_identity::judge(pod, wanted, api_claims, &read);
     let found = match pod.target() {
-        Some(process) => {
-            web_identity::judge_target(found, process, web_identity::is_mounted(pod, budget).await)
-        }
+        Some(process) => web_identity::judge_target(found, process, web_identity::mounted(pod, budget).await),
         None => found,
     };
     let identity = run.record(Check::WebIdentity, Ok(found));
@@ -234,7 +250,8 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 
     let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
     let read = with(need(&identity), observe).await;
-    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who())));
+    let name = || web_identity::pod_name(pod, api_claims);
+    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who(), name())));
     facts.token_file = need(&file).ok().map(|file| (file.path.clone(), file.stat));
 
     let decoded = need(&file).map(token::observe);
@@ -242,7 +259,7 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
         decoded.as_ref().ok().and_then(|decoded| decoded.as_ref().ok()).map(|token| token.claims.clone());
     let expected = wanted.expect_audience.as_deref();
     let token = run.record(Check::Token, decoded.map(|decoded| token::judge(decoded, api_claims, expected)));
-    Local { identity, role, token }
+    Local { profiles, identity, role, token }
 }
 
 /// What is known of the credential chains in a pod.

@@ -26,7 +26,7 @@ use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use tokio::time::Instant;
 
-use process::{Handle, Process, Processes};
+use process::{Handle, Process, Processes, Unlisted};
 use root::{Other, Root};
 use threads::Threads;
 
@@ -40,12 +40,36 @@ pub const LONGEST_ENVIRONMENT: usize = 4 << 20;
 /// A process's world: its variables, read once at the start, its files, and our clock.
 #[derive(Clone)]
 pub struct Pod {
-    variables: Arc<BTreeMap<OsString, OsString>>,
+    variables: Variables,
     clock: Clock,
     threads: Threads,
     /// Those that read the world's files. Where it is another process's, they have its rights.
     readers: Threads,
     root: Root,
+}
+
+/// The variables of a world.
+#[derive(Clone)]
+enum Variables {
+    /// Our own, or recorded ones.
+    Ours(Arc<BTreeMap<OsString, OsString>>),
+    /// Another process's, as the kernel shows them: they may be so many that a list of them would need
+    /// many times their memory.
+    Theirs(Arc<Vec<u8>>),
+}
+
+impl Variables {
+    /// Of two with the same name the first counts, as it does for the C library.
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        match self {
+            Self::Ours(all) => all.get(OsStr::new(name)).map(OsString::as_os_str),
+            Self::Theirs(environment) => {
+                let mut entries = environment.split(|byte| *byte == 0);
+                let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+                value.map(OsStr::from_bytes)
+            }
+        }
+    }
 }
 
 /// Where the time comes from.
@@ -82,7 +106,7 @@ impl Pod {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let threads = Threads::default();
         Self {
-            variables: Arc::new(variables.collect()),
+            variables: Variables::Ours(Arc::new(variables.collect())),
             clock,
             readers: threads.clone(),
             threads,
@@ -90,10 +114,18 @@ impl Pod {
         }
     }
 
-    /// The processes of our PID namespace, by `until` at the latest; `None` if there is no `/proc` that
-    /// shows them.
-    pub async fn processes(&self, until: Instant) -> Option<Processes> {
-        self.threads.run(Path::new("/proc"), until, process::list).await?.ok()
+    /// The processes of our PID namespace, by `until` at the latest.
+    ///
+    /// # Errors
+    /// Why they cannot be listed.
+    pub async fn processes(&self, until: Instant) -> Result<Processes, Unlisted> {
+        let listed = self.threads.run(Path::new("/proc"), until, process::list).await;
+        listed.ok_or(Unlisted::Slow)?.map_err(|_| Unlisted::NoProc)
+    }
+
+    /// One of them, by `until` at the latest.
+    pub async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
+        self.threads.run(Path::new("/proc"), until, move || process::one(pid)).await?
     }
 
     /// The world of another process, with our clock, by `until` at the latest.
@@ -110,14 +142,26 @@ impl Pod {
         let late = || Err(Blocked::boxed(own, process, Fault::Slow));
         let folder = PathBuf::from(format!("/proc/{}", process.pid));
         let opened = self.threads.run(&folder, until, move || open(us, it)).await.unwrap_or_else(late);
-        let (variables, other) = opened?;
+        let (environment, other) = opened?;
         Ok(Self {
-            variables: Arc::new(variables),
+            variables: Variables::Theirs(Arc::new(environment)),
             clock: self.clock.clone(),
             threads: self.threads.clone(),
             readers: Threads::default(),
             root: Root::Of(Arc::new(other)),
         })
+    }
+
+    /// Whether it is that of another process that is of our own pod, as far as namespaces tell.
+    #[must_use]
+    pub fn is_of_our_pod(&self) -> bool {
+        matches!(&self.root, Root::Of(other) if other.is_of_our_pod())
+    }
+
+    /// Whether it is that of another process, and that one has a network of its own.
+    #[must_use]
+    pub fn has_another_network(&self) -> bool {
+        matches!(&self.root, Root::Of(other) if other.shares_network == Some(false))
     }
 
     /// The other process whose world it is, if it is not ours.
@@ -142,7 +186,7 @@ impl Pod {
     /// A variable's value as it is, if the variable is set at all.
     #[must_use]
     pub fn raw_variable(&self, name: &str) -> Option<&OsStr> {
-        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables.get(name)
     }
 
     /// A variable's value as text, with U+FFFD for what is not UTF-8, if the variable is set.
@@ -200,8 +244,8 @@ impl Pod {
         read.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// Hands a folder to work that looks at what is below it, and the program that the process runs if it is
-    /// another one; by `until` at the latest. Both are handles that cannot read.
+    /// Hands a folder to work that looks at what is below it, and what the process runs if it is another
+    /// one; by `until` at the latest. The handles cannot read.
     ///
     /// # Errors
     /// Why there is no such folder.
@@ -209,7 +253,7 @@ impl Pod {
         &self,
         folder: &Path,
         until: Instant,
-        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T + Send + 'static,
+        look: impl FnOnce(OwnedFd, Option<Program>) -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let (of_thread, root) = (folder.to_owned(), self.root.clone());
         let seen = self.readers.run(folder, until, move || root.look_below(&of_thread, look)).await;
@@ -221,6 +265,13 @@ impl Pod {
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         self.readers.run(path, until, move || root.stamp(&of_thread)).await
+    }
+
+    /// Whether there is anything at the path, by `until` at the latest.
+    pub async fn presence(&self, path: &Path, until: Instant) -> Presence {
+        let (of_thread, root) = (path.to_owned(), self.root.clone());
+        let seen = self.readers.run(path, until, move || root.presence(&of_thread)).await;
+        seen.unwrap_or(Presence::Unknown)
     }
 
     /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
@@ -246,6 +297,19 @@ impl Pod {
     }
 }
 
+/// What another process runs, and how its files are looked at.
+#[derive(Debug)]
+pub struct Program {
+    /// The program, as a handle that cannot read.
+    pub file: Option<OwnedFd>,
+    /// Its path in the process's root, which may be gone from there.
+    pub path: Option<PathBuf>,
+    /// The process's working directory, as a path in its root; `None` if it is outside of that.
+    pub working_directory: Option<PathBuf>,
+    /// Whether what we cannot read of its files it cannot read either.
+    pub is_like: bool,
+}
+
 /// What tells a file from another that takes its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
@@ -264,6 +328,17 @@ pub enum Stamp {
     },
 }
 
+/// Whether there is anything at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There is.
+    There,
+    /// There is not.
+    NotThere,
+    /// It cannot be seen: a directory forbids it, the file system is too slow, or broken.
+    Unknown,
+}
+
 fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -278,8 +353,8 @@ fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(text)
 }
 
-/// The variables and the root of a process.
-fn open(own: Process, process: Process) -> Result<(BTreeMap<OsString, OsString>, Other), Box<Blocked>> {
+/// The variables, as the kernel shows them, and the root of a process.
+fn open(own: Process, process: Process) -> Result<(Vec<u8>, Other), Box<Blocked>> {
     let blocked = |fault| Blocked::boxed(&own, &process, fault);
     let handle = Handle::open(process.pid).map_err(|_| blocked(Fault::Gone))?;
     let most = u64::try_from(LONGEST_ENVIRONMENT).unwrap_or(u64::MAX).saturating_add(1);
@@ -287,27 +362,10 @@ fn open(own: Process, process: Process) -> Result<(BTreeMap<OsString, OsString>,
         Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => return Err(blocked(Fault::EnvironmentTooLarge)),
         outcome => outcome.map_err(|errno| blocked(Fault::of_errno(errno, &handle)))?,
     };
-    // What has ended has no environment any more, and no error says so.
-    if !handle.is_alive() {
-        return Err(blocked(Fault::Gone));
-    }
-    let other = Other::open(own.clone(), process.clone(), handle)?;
-    Ok((variables(&environment), other))
-}
-
-/// The variables of an environment as the kernel shows it. Of two with the same name the first counts,
-/// as it does for the C library.
-fn variables(environment: &[u8]) -> BTreeMap<OsString, OsString> {
-    let mut variables = BTreeMap::new();
-    for entry in environment.split(|byte| *byte == 0) {
-        let equals = entry.iter().skip(1).position(|byte| *byte == b'=').map(|at| at + 1);
-        if let Some((name, value)) = equals.and_then(|at| entry.split_at_checked(at)) {
-            let value = value.get(1..).unwrap_or_default();
-            let [name, value] = [name, value].map(|bytes| OsStr::from_bytes(bytes).to_owned());
-            variables.entry(name).or_insert(value);
-        }
-    }
-    variables
+    // What has ended has no environment any more, and no error says so. And who it was when it was listed,
+    // it may not be any more: a first process often starts as root.
+    let Ok(process) = handle.look().and_then(Process::alive) else { return Err(blocked(Fault::Gone)) };
+    Ok((environment, Other::open(own, process, handle)?))
 }
 
 /// Another process's world that cannot be looked at, or not to the end.
@@ -340,6 +398,10 @@ pub enum Fault {
     EnvironmentTooLarge,
     /// The kernel has no `openat2`, or the container's seccomp profile forbids it.
     NoOpenat2,
+    /// A path leads through a link of `/proc` that is another one for every process.
+    LinkOfProc,
+    /// A path is relative, and the process's working directory is outside of its root.
+    RelativePath,
     /// Its memory or its file system had not answered at the deadline.
     Slow,
     /// The system reported another error.
@@ -491,17 +553,24 @@ impl fmt::Display for ReadError {
             Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
             Self::Io { errno: None } => f.write_str("reading it failed"),
             Self::Slow => f.write_str("the file system did not answer"),
-            Self::Blocked(blocked) if blocked.fault == Fault::Gone => f.write_str("its process has ended"),
-            Self::Blocked(_) => f.write_str("its process may read it, and this one may not"),
+            Self::Blocked(blocked) => f.write_str(match blocked.fault {
+                Fault::Gone => "its process has ended",
+                Fault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
+                Fault::RelativePath => {
+                    "its path is relative, and the process's working directory is not known"
+                }
+                _ => "its process may read it, and this one may not",
+            }),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, FileKind, Pod, ReadError, Stamp};
+    use super::{Clock, FileKind, Pod, ReadError, Stamp, Variables};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
+    use std::sync::Arc;
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
 
@@ -550,11 +619,20 @@ mod tests {
 
     #[test]
     fn an_environment_is_read_as_the_c_library_reads_it() {
-        let found = super::variables(b"A=1\0B=x=y\0A=2\0nothing\0=C=z\0\0D=\xff\0E=");
-        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        let expected: [(&[u8], &[u8]); 5] =
-            [(b"=C", b"z"), (b"A", b"1"), (b"B", b"x=y"), (b"D", b"\xff"), (b"E", b"")];
-        assert_eq!(found, expected);
+        let environment = b"AA=0\0A=1\0B=x=y\0A=2\0nothing\0=C=z\0\0D=\xff\0E=";
+        let found = Variables::Theirs(Arc::new(environment.to_vec()));
+        let expected: [(&str, Option<&[u8]>); 7] = [
+            ("A", Some(b"1")),
+            ("B", Some(b"x=y")),
+            ("C", None),
+            ("D", Some(b"\xff")),
+            ("E", Some(b"")),
+            ("nothing", None),
+            ("0", None),
+        ];
+        for (name, value) in expected {
+            assert_eq!(found.get(name).map(OsStrExt::as_bytes), value, "{name}");
+        }
     }
 
     #[tokio::test]

@@ -87,12 +87,18 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether the fact holds with reservations, some of which are more than information.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Warn(found) if found.iter().any(|found| !found.name().is_information()))
+    }
+
     /// The outcome in reports and metrics.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Pass => "pass",
-            Self::Warn(_) => "warn",
+            Self::Warn(_) if self.is_warning() => "warn",
+            Self::Pass | Self::Warn(_) => "pass",
             Self::Fail(_) => "fail",
             Self::Skipped(_) | Self::Interrupted => "skipped",
         }
@@ -139,6 +145,13 @@ impl Default for Recorder {
 impl Recorder {
     /// Records how a check ended, and hands on the fact.
     pub fn record<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>) -> Have<T> {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.mark);
+        self.mark = now;
+        self.add(check, verdict, took)
+    }
+
+    fn add<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>, took: Duration) -> Have<T> {
         let (ending, evidence, have) = match verdict {
             Ok(Verdict::Pass(fact)) => (Ending::Pass, fact.evidence(), Ok(fact)),
             Ok(Verdict::Warn(fact, warnings)) => (Ending::Warn(warnings), fact.evidence(), Ok(fact)),
@@ -148,10 +161,21 @@ impl Recorder {
             }
             Err(missing) => (Ending::Skipped(missing), Evidence::new(), Err(missing)),
         };
-        let now = Instant::now();
-        self.steps.push(Step { check, ending, evidence, took: now.saturating_duration_since(self.mark) });
-        self.mark = now;
+        self.steps.push(Step { check, ending, evidence, took });
         have
+    }
+
+    /// Records a check that went on beside others, and took so long.
+    pub fn record_beside<T: Observed>(&mut self, check: Check, verdict: Verdict<T>, took: Duration) {
+        let _ = self.add(check, Ok(verdict), took);
+    }
+
+    /// Judges a check anew that was recorded when less was known.
+    pub fn revise<T: Observed>(&mut self, check: Check, verdict: Verdict<T>) {
+        if let Some(place) = self.steps.iter().position(|step| step.check == check) {
+            let took = self.steps.remove(place).took;
+            let _ = self.add(check, Ok(verdict), took);
+        }
     }
 
     /// The steps in the order of the plan; those that the run did not come to are interrupted.
@@ -310,6 +334,26 @@ mod tests {
             }
             assert_eq!(run.is_worth_another(false), again);
         }
+    }
+
+    #[test]
+    fn a_check_that_is_judged_anew_is_recorded_once() {
+        let mut run = Recorder::default();
+        let _ = run.record(Check::CredentialSources, Ok(Verdict::Pass(())));
+        let _ = run.record(Check::StsEndpoint, Ok(Verdict::Pass(())));
+        run.record_beside(Check::ApplicationSdk, Verdict::Pass(()), Duration::from_secs(2));
+        run.revise(Check::CredentialSources, Verdict::<()>::Fail(RoleArnVarMissing.into()));
+        let steps = run.into_recorded();
+        let ends: Vec<_> = steps.iter().map(|step| (step.check, step.ending.outcome())).collect();
+        assert_eq!(
+            ends,
+            [
+                (Check::StsEndpoint, "pass"),
+                (Check::ApplicationSdk, "pass"),
+                (Check::CredentialSources, "fail")
+            ]
+        );
+        assert_eq!(steps.get(1).map(|step| step.took), Some(Duration::from_secs(2)));
     }
 
     #[test]

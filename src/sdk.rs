@@ -15,9 +15,12 @@ mod walk;
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::chain::{SdkId, Used};
+use crate::pod::Program;
 use crate::shown::shown;
 use meter::Meter;
 use root::Root;
@@ -33,6 +36,8 @@ pub enum How {
     BundledCode,
     /// Classes and properties in a Java archive.
     Archive,
+    /// Java classes and properties that lie in folders.
+    Classes,
     /// The list of modules that Go's linker puts into a program.
     BuildInfo,
     /// The user says so.
@@ -48,6 +53,7 @@ impl How {
             Self::Source => "source",
             Self::BundledCode => "bundled code",
             Self::Archive => "Java archive",
+            Self::Classes => "Java classes",
             Self::BuildInfo => "Go build info",
             Self::Said => "said",
         }
@@ -64,7 +70,7 @@ pub struct FoundSdk {
     /// The file or folder that shows it, from the root.
     pub place: String,
     /// Whether the module of [`packages::sts_module`] is there, too; `None` where there is none such, or
-    /// where the scan did not come far enough to say.
+    /// where it was not found and not everything was seen.
     pub sts_module: Option<bool>,
     /// What shows it.
     pub how: How,
@@ -93,7 +99,13 @@ pub enum StoppedBy {
     Bytes,
     /// The bound on time.
     Time,
-    /// The root cannot be opened, or the kernel has no `openat2` (Linux 5.6).
+    /// There is no folder at the root's path.
+    Missing,
+    /// The root's permissions forbid it.
+    Denied,
+    /// The kernel has no `openat2` (Linux 5.6), or a profile of the container forbids it.
+    Kernel,
+    /// The root cannot be opened for another reason.
     Root,
 }
 
@@ -105,7 +117,12 @@ impl StoppedBy {
             Self::Entries => "too many directory entries",
             Self::Bytes => "too many bytes to read",
             Self::Time => "the time was up",
-            Self::Root => "the root cannot be opened, or the kernel is older than 5.6",
+            Self::Missing => "there is no such folder",
+            Self::Denied => "the folder's permissions forbid it",
+            Self::Kernel => {
+                "the kernel is older than Linux 5.6, or the container's seccomp profile forbids openat2"
+            }
+            Self::Root => "the folder cannot be opened",
         }
     }
 }
@@ -141,9 +158,48 @@ impl ScanBudget {
     }
 }
 
+/// What the process runs whose files are searched, which says what of them can be its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// No process is known.
+    Unknown,
+    /// A Go program, which names the modules in it.
+    Go,
+    /// Java.
+    Java,
+    /// Python.
+    Python,
+    /// Node.js.
+    Node,
+    /// Something else, or what cannot be seen.
+    Other,
+}
+
+impl Runs {
+    /// By the name of the program's file.
+    fn of_path(path: &Path) -> Self {
+        let name = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
+        // What the kernel adds where the file is gone, as after an update.
+        let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+        match name {
+            b"java" => Self::Java,
+            b"node" | b"nodejs" => Self::Node,
+            name if name.starts_with(b"python") || name.starts_with(b"pypy") => Self::Python,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether packages for `runs` are looked for.
+    fn may_be(self, runs: Self) -> bool {
+        self == runs || matches!(self, Self::Unknown | Self::Other)
+    }
+}
+
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
+    /// What the process runs.
+    pub runs: Runs,
     /// The SDKs: those of the process's executable first, and then as they were come upon. The same
     /// SDK in the same version is listed once.
     pub found: Vec<FoundSdk>,
@@ -155,6 +211,10 @@ pub struct Scan {
     pub bytes: u64,
     /// How many files and folders could not be read, mostly for their permissions.
     pub unreadable: usize,
+    /// How many of those the application may have its packages in.
+    pub unseen: usize,
+    /// How many Java archives could not be looked into.
+    pub closed_archives: usize,
 }
 
 /// An SDK that the user says the application has.
@@ -176,11 +236,26 @@ impl Scan {
         }
     }
 
+    /// Whether the application has what was found, and nothing else: everything was seen, and its process,
+    /// if there is one, is such that uses it.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.end == ScanEnd::Whole && self.unseen == 0 && self.runs != Runs::Other
+    }
+
+    /// What was found that the application may have for its own: the AWS CLI is a tool beside it, unless
+    /// nothing else was found.
+    pub fn own(&self) -> impl Iterator<Item = &FoundSdk> {
+        let is_tool = |found: &FoundSdk| found.sdk == SdkId::CliV2;
+        let only_tools = self.found.iter().all(is_tool);
+        self.found.iter().filter(move |found| only_tools || !is_tool(found))
+    }
+
     /// Which SDKs the application has, as far as was seen.
     #[must_use]
     pub fn used(&self) -> Used {
-        let sdks: BTreeSet<SdkId> = self.found.iter().map(|found| found.sdk).collect();
-        Used::Found { sdks: sdks.into_iter().collect(), whole: self.end == ScanEnd::Whole }
+        let sdks: BTreeSet<SdkId> = self.own().map(|found| found.sdk).collect();
+        Used::Found { sdks: sdks.into_iter().collect(), whole: self.is_certain() }
     }
 
     /// What is known without a scan, from the user.
@@ -188,20 +263,29 @@ impl Scan {
     pub fn said(SaidSdk { sdk, version }: SaidSdk) -> Self {
         let place = "--expect-sdk".to_owned();
         let found = vec![FoundSdk { sdk, version, place, sts_module: None, how: How::Said }];
-        Self { found, end: ScanEnd::Whole, entries: 0, bytes: 0, unreadable: 0 }
+        Self { found, ..Self::nothing(ScanEnd::Whole) }
     }
 
     /// What was found of this SDK; where that is nothing, what the user said.
     #[must_use]
     pub fn of(mut self, said: SaidSdk) -> Self {
         self.found.retain(|found| found.sdk == said.sdk);
+        // That the process uses it need not be shown.
+        if self.runs == Runs::Other {
+            self.runs = Runs::Unknown;
+        }
         if self.found.is_empty() { Self::said(said) } else { self }
     }
 
     /// A scan that found nothing for this reason.
     #[must_use]
     pub fn stopped(by: StoppedBy) -> Self {
-        Self { found: Vec::new(), end: ScanEnd::Stopped(by), entries: 0, bytes: 0, unreadable: 0 }
+        Self::nothing(ScanEnd::Stopped(by))
+    }
+
+    fn nothing(end: ScanEnd) -> Self {
+        let (runs, found) = (Runs::Unknown, Vec::new());
+        Self { runs, found, end, entries: 0, bytes: 0, unreadable: 0, unseen: 0, closed_archives: 0 }
     }
 }
 
@@ -234,29 +318,63 @@ fn place(folder: &[u8], name: &[u8]) -> String {
     String::from_utf8_lossy(&[folder, b"/", name].concat()).into_owned()
 }
 
-/// Looks for AWS SDKs below the root, and in the executable of the application's process.
+/// Looks for AWS SDKs below the root, and in what the application's process runs, if there is one.
 ///
-/// An executable that Go built with an AWS SDK in it answers for itself: whatever else lies in the
-/// image is not what it uses, and is not looked at. Without an executable those below the root are
-/// looked into. Blocks for as long as the file system does: to be called in a thread of its own.
+/// A Go program answers for itself, also if that is that it has none: whatever else lies in the image is not
+/// what it uses, and is not looked at. Of Java, Python and Node.js only their own packages are looked for. A
+/// program that cannot be opened may be one of those below the root, so that these are looked into. Blocks for
+/// as long as the file system does: to be called in a thread of its own.
 #[must_use]
-pub fn scan(root: OwnedFd, exe: Option<OwnedFd>, budget: ScanBudget) -> Scan {
-    let meter = Meter::new(budget);
+pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan {
+    let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.is_like));
     let mut finds = Finds::default();
-    let has_exe = exe.is_some();
-    if let Some(exe) = exe.and_then(|exe| root::File::of_handle(exe, &meter)) {
-        go::look(&exe, "the process's executable", &mut finds);
+    let mut runs = Runs::Unknown;
+    let mut plan = walk::Plan { runs, with_programs: true, first: None };
+    if let Some(Program { file, path, working_directory, .. }) = program {
+        runs = path.as_deref().map_or(Runs::Other, Runs::of_path);
+        let file = file.and_then(|file| root::File::of_handle(file, &meter));
+        if let Some(list) = file.as_ref().and_then(go::modules) {
+            runs = Runs::Go;
+            go::add(&list, "the process's executable", &mut finds);
+        }
+        let with_programs = file.is_none() && runs == Runs::Other;
+        plan = walk::Plan { runs, with_programs, first: working_directory };
     }
-    if finds.0.is_empty() {
+    let mut closed_archives = 0;
+    if runs != Runs::Go {
         let root = Root::new(root, &meter);
-        let java = walk::Walk::new(&root, &meter, !has_exe, &mut finds).run();
-        java.conclude(meter.stopped().is_none(), &mut finds);
+        closed_archives = walk::Walk::new(&root, &meter, plan, &mut finds).run();
     }
     Scan {
+        runs,
         found: finds.0,
         end: meter.stopped().map_or(ScanEnd::Whole, ScanEnd::Stopped),
         entries: meter.entries(),
         bytes: meter.bytes(),
         unreadable: meter.unreadable(),
+        unseen: meter.unseen(),
+        closed_archives,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Runs;
+    use std::path::Path;
+
+    #[test]
+    fn a_program_is_known_by_its_name() {
+        for (path, runs) in [
+            ("/usr/lib/jvm/17/bin/java", Runs::Java),
+            ("/usr/bin/python3.11", Runs::Python),
+            ("/opt/pypy/bin/pypy3", Runs::Python),
+            ("/usr/local/bin/node", Runs::Node),
+            ("/usr/local/bin/node (deleted)", Runs::Node),
+            ("/usr/bin/javac", Runs::Other),
+            ("/usr/bin/ruby", Runs::Other),
+            ("/", Runs::Other),
+        ] {
+            assert_eq!(Runs::of_path(Path::new(path)), runs, "{path}");
+        }
     }
 }

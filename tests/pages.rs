@@ -44,6 +44,8 @@ fn every_page_has_the_form() {
         let scenario = Scenario::parse(explain::scenario(*name).unwrap()).unwrap();
         let ends = if scenario.beside.is_some() {
             "a warning beside the failure".to_owned()
+        } else if name.is_information() {
+            "for information (exit code 0)".to_owned()
         } else if scenario.warns {
             "a warning (exit code 0)".to_owned()
         } else {

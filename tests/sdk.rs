@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, and makes the files that are searched"
@@ -11,14 +12,18 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use irsa_probe::chain::SdkId;
-use irsa_probe::sdk::{FoundSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use irsa_probe::pod::{Clock, Pod, Program};
+use irsa_probe::sdk::{FoundSdk, Runs, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use proptest::prelude::*;
+use serde_json::Value;
 use tempfile::TempDir;
 use testbed::archive::stored;
+use testbed::scenario::Scenario;
+use testbed::world::World;
 
 const V1_CHAIN: &str = "com/amazonaws/auth/DefaultAWSCredentialsProviderChain.class";
 const V1_VERSION: &str = "com/amazonaws/sdk/versionInfo.properties";
@@ -49,6 +54,19 @@ fn budget() -> ScanBudget {
 
 fn look(path: &Path) -> Scan {
     scan(open(path), None, budget())
+}
+
+/// The same where a process runs the program, which lies at this path, in a folder.
+fn look_through(root: &Path, program: &str, folder: &str) -> Scan {
+    let file = fs::File::open(root.join(program.trim_start_matches('/'))).ok().map(OwnedFd::from);
+    let working_directory = PathBuf::from(folder);
+    let program = Program {
+        file,
+        path: Some(program.into()),
+        working_directory: Some(working_directory),
+        is_like: false,
+    };
+    scan(open(root), Some(program), budget())
 }
 
 /// Each SDK that was found as one line, in order.
@@ -137,6 +155,14 @@ fn python_packages_are_known_by_their_metadata_or_their_source() {
             &["s/awscli-2.27.1.dist-info/METADATA", "s/awscli/botocore/__init__.py"],
             &["cliv2 2.27.1 (/s/awscli-2.27.1.dist-info, package metadata)"],
         ),
+        (
+            &[
+                "usr/local/aws-cli/v2/2.27.1/dist/botocore/__init__.py",
+                "usr/local/aws-cli/lib/botocore/__init__.py",
+            ],
+            &["cliv2 2.27.1 (/usr/local/aws-cli/v2/2.27.1, package metadata)"],
+        ),
+        (&["opt/google-cloud-sdk/lib/botocore/__init__.py"], &[]),
         (&["s/botocore_stubs-1.1.1.dist-info/METADATA", "s/awscli-1.1.1.dist-info/METADATA"], &[]),
     ] {
         let files: Vec<_> = files.iter().map(|path| (*path, &source[..])).collect();
@@ -152,7 +178,7 @@ fn owned(lines: &[&str]) -> Vec<String> {
 #[test]
 fn javascript_packages_and_bundles_are_found() {
     let bundle = format!(
-        "{}process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI;{}VERSION:\"2.524.0\"",
+        "VERSION:\"2.5.0\"{}process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI;{}VERSION:\"2.524.0\",Signers:{{}}",
         "x".repeat(256 << 10),
         " ".repeat(256 << 10)
     );
@@ -188,6 +214,13 @@ fn jars_are_read_in_place_however_deep() {
     .unwrap();
     let ear = stored([("web.war", stored([("WEB-INF/lib/core.jar", v1("1.11.700"))]).unwrap())]).unwrap();
     let relocated = stored([(format!("shaded/{V1_CHAIN}"), ""), (format!("shaded/{V1_STS}"), "")]).unwrap();
+    let moved = stored([(format!("shaded/{V1_CHAIN}"), "")]).unwrap();
+    let nar = stored([("a.jar", v2("2.31.78")), ("b.zip", stored([(V2_STS, "")]).unwrap())]).unwrap();
+    let sts = stored([(V1_STS, "")]).unwrap();
+    let deeper = |inner: Vec<u8>| stored([("x.jar", inner)]).unwrap();
+    let deep = stored([("core.jar", v1("1.12.788")), ("a.war", deeper(deeper(deeper(sts))))]).unwrap();
+    let half = stored([("core.jar", v1("1.12.788")), ("torn.jar", b"PK".to_vec())]).unwrap();
+    let data = stored([("core.jar", v1("1.12.788")), ("data.zip", b"PK".to_vec())]).unwrap();
     let prefixed = [b"#!/bin/sh\nexec java -jar $0\n".to_vec(), v2("2.20.0")].concat();
     for (name, content, expected) in [
         ("app.jar", v1("1.12.788"), "jv1 1.12.788 (/app.jar, Java archive, without the sts module)"),
@@ -202,6 +235,11 @@ fn jars_are_read_in_place_however_deep() {
             "jv1 1.11.700 (/app.ear!/web.war!/WEB-INF/lib/core.jar, Java archive, without the sts module)",
         ),
         ("shaded.jar", relocated, "jv1 ? (/shaded.jar, Java archive, with the sts module)"),
+        ("moved.jar", moved, "jv1 ? (/moved.jar, Java archive)"),
+        ("app.nar", nar, "jv2 2.31.78 (/app.nar!/a.jar, Java archive, with the sts module)"),
+        ("deep.ear", deep, "jv1 1.12.788 (/deep.ear!/core.jar, Java archive)"),
+        ("half.jar", half, "jv1 1.12.788 (/half.jar!/core.jar, Java archive)"),
+        ("data.jar", data, "jv1 1.12.788 (/data.jar!/core.jar, Java archive, without the sts module)"),
         ("app.jar", prefixed, "jv2 2.20.0 (/app.jar, Java archive, without the sts module)"),
         (
             "auth-2.9.1.jar",
@@ -223,17 +261,45 @@ fn packed(name: &str, method: u16, content: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_archive_that_is_packed_in_another_is_known_by_its_name() {
-    let core = packed("WEB-INF/lib/aws-java-sdk-core-1.11.600.jar", 8, b"?");
-    let sts = packed("WEB-INF/lib/aws-java-sdk-sts-1.11.600.jar", 8, b"?");
+    let war = |name: &str| packed(&format!("WEB-INF/lib/{name}.jar"), 8, b"?");
+    let core = war("aws-java-sdk-core-1.11.600");
+    let found = |others: &[&str]| {
+        let others: Vec<_> =
+            others.iter().zip(0..).map(|(name, n)| (format!("{n}.war"), war(name))).collect();
+        let others = others.iter().map(|(path, war)| (path.as_str(), war.as_slice()));
+        let files: Vec<_> = others.chain([("a.war", core.as_slice())]).collect();
+        let scan = look(root(&files).path());
+        (lines(&scan), scan.closed_archives)
+    };
+    let core = |sts| {
+        let place = "/a.war!/WEB-INF/lib/aws-java-sdk-core-1.11.600.jar";
+        format!("jv1 1.11.600 ({place}, Java archive{sts})")
+    };
+    assert_eq!(found(&[]), (vec![core(", without the sts module")], 0));
+    for sts in ["aws-java-sdk-sts-1.11.600", "com.amazonaws.aws-java-sdk-sts-1.11.600"] {
+        assert_eq!(found(&[sts]), (vec![core(", with the sts module")], 0), "{sts}");
+    }
+    let (lines, closed) = found(&["aws-java-sdk-bundle-1.12.700"]);
+    assert_eq!((lines.iter().all(|line| line.contains(", with the sts module")), closed), (true, 0));
+    // What is in it, nobody can see.
+    assert_eq!(found(&["app-all", "spring-core-6.1"]), (vec![core("")], 2));
+}
+
+#[test]
+fn classes_that_lie_in_folders_count_like_those_in_archives() {
+    let version = b"version=2.31.78\n";
+    let at = |path: &str| format!("app/classes/{path}");
+    let (chain, properties, sts) = (at(V2_CHAIN), at(V2_VERSION), at(V2_STS));
     let found = |files: &[(&str, &[u8])]| lines(&look(root(files).path()));
-    let place = "/a.war!/WEB-INF/lib/aws-java-sdk-core-1.11.600.jar";
+    assert_eq!(found(&[(&chain, b"")]), [format!("jv2 ? (/{chain}, Java classes)")]);
     assert_eq!(
-        found(&[("a.war", &core)]),
-        [format!("jv1 1.11.600 ({place}, Java archive, without the sts module)")]
+        found(&[(&chain, b""), (&properties, version), (&sts, b"")]),
+        [format!("jv2 2.31.78 (/{properties}, Java classes, with the sts module)")]
     );
+    let jar = v2("2.31.78");
     assert_eq!(
-        found(&[("a.war", &core), ("b.war", &sts)]),
-        [format!("jv1 1.11.600 ({place}, Java archive, with the sts module)")]
+        found(&[("app/lib/auth.jar", &jar), (&sts, b"")]),
+        ["jv2 2.31.78 (/app/lib/auth.jar, Java archive, with the sts module)"]
     );
 }
 
@@ -257,26 +323,145 @@ fn properties_are_unpacked_up_to_a_bound() {
 
 #[test]
 fn a_go_program_answers_for_itself() {
+    let forked =
+        GO.replace("github.com/fork/config\tv1.29.14", "github.com/aws/aws-sdk-go-v2/config\tv1.29.14");
+    let commit = GO.replace("v1.23.12", "v0.0.0-20190801000000-abcdefabcdef");
     let root = root(&[
         ("app/botocore-1.44.5.dist-info/METADATA", b""),
         ("bin/server", &go_program(GO, 32)),
         ("bin/late", &go_program(GO, (64 << 10) - 16)),
+        ("bin/same", &go_program(&forked, 0)),
+        ("bin/commit", &go_program(&commit, 0)),
         ("bin/none", &go_program("path\tx\n", 0)),
         ("bin/unaligned", &go_program(GO, 7)),
     ]);
-    let with = |name: &str| scan(open(root.path()), Some(open(&root.path().join(name))), budget());
-    let expected = [
-        "gov1 1.23.12 (the process's executable, Go build info)",
-        "gov2 1.29.14 (the process's executable, Go build info)",
+    let with = |name: &str| {
+        let scan = look_through(root.path(), name, "/");
+        (lines(&scan), scan.entries > 0, scan.runs)
+    };
+    let v1 = |version| format!("gov1 {version} (the process's executable, Go build info)");
+    let v2 = |version| format!("gov2 {version} (the process's executable, Go build info)");
+    for name in ["/bin/server", "/bin/late"] {
+        assert_eq!(with(name), (vec![v1("1.23.12"), v2("?")], false, Runs::Go), "{name}");
+    }
+    assert_eq!(with("/bin/same"), (vec![v1("1.23.12"), v2("1.29.14")], false, Runs::Go));
+    assert_eq!(with("/bin/commit"), (vec![v1("?"), v2("?")], false, Runs::Go));
+    assert_eq!(with("/bin/none"), (vec![], false, Runs::Go), "that it has none is an answer, too");
+    let python = vec!["boto 1.44.5 (/app/botocore-1.44.5.dist-info, package metadata)".to_owned()];
+    for name in ["/bin/unaligned", "/app", "/gone"] {
+        assert_eq!(with(name), (python.clone(), true, Runs::Other), "{name}");
+    }
+}
+
+#[test]
+fn an_interpreter_is_looked_at_for_its_own_packages_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut program = go_program(GO, 0);
+    program.resize(2 << 20, 0);
+    let bundle = b"AWS_WEB_IDENTITY_TOKEN_FILE;import '@aws-sdk/nested-clients'";
+    let root = root(&[
+        ("app/botocore-1.44.5.dist-info/METADATA", b""),
+        ("app/node_modules/aws-sdk/package.json", br#"{"version":"2.1692.0"}"#),
+        ("app/dist/main.js", bundle),
+        ("app/lib/auth.jar", &v2("2.31.78")),
+        ("app/server", &program),
+        ("bin/python3.11", b""),
+        ("bin/node", b""),
+        ("bin/java", b""),
+        ("bin/ruby", b""),
+    ]);
+    fs::set_permissions(root.path().join("app/server"), fs::Permissions::from_mode(0o755)).unwrap();
+    use SdkId::{Boto, GoV1, GoV2, JavaV2, JsV2, JsV3};
+    for (program, expected) in [
+        ("/bin/python3.11", &[Boto][..]),
+        ("/bin/node", &[JsV3, JsV2]),
+        ("/bin/java", &[JavaV2]),
+        ("/gone/java", &[JavaV2]),
+        ("/bin/ruby", &[Boto, JsV3, JsV2, JavaV2]),
+        ("/gone/server", &[Boto, JsV3, JsV2, GoV2, GoV1, JavaV2]),
+    ] {
+        let mut found: Vec<_> =
+            look_through(root.path(), program, "/app").found.iter().map(|found| found.sdk).collect();
+        found.sort();
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(found, expected, "{program}");
+    }
+}
+
+#[test]
+fn the_application_comes_before_what_the_distribution_brings() {
+    let many: Vec<String> = (0..300).map(|number| format!("usr/lib/x/{number}")).collect();
+    let mut files: Vec<(&str, &[u8])> = many.iter().map(|path| (path.as_str(), &b""[..])).collect();
+    let apps = [
+        "app/a/botocore-1.44.1.dist-info/METADATA",
+        "usr/local/lib/botocore-1.44.2.dist-info/METADATA",
+        "custom/botocore-1.44.3.dist-info/METADATA",
+        "data/x/botocore-1.44.4.dist-info/METADATA",
+        "usr/share/app/botocore-1.44.5.dist-info/METADATA",
+        "usr/lib/python3/botocore-1.44.6.dist-info/METADATA",
     ];
-    for name in ["bin/server", "bin/late"] {
-        let scan = with(name);
-        assert_eq!((lines(&scan), scan.entries), (owned(&expected), 0), "{name}");
+    files.extend(apps.iter().map(|path| (*path, &b""[..])));
+    let root = root(&files);
+    symlink("app", root.path().join("srv")).unwrap();
+    let versions = |first: Option<&str>, entries| {
+        let program = first.map(|folder| Program {
+            file: None,
+            path: None,
+            working_directory: Some(folder.into()),
+            is_like: false,
+        });
+        let scan = scan(open(root.path()), program, ScanBudget { entries, ..budget() });
+        let numbers: Vec<_> = scan.found.iter().map(|found| found.version.clone().unwrap()).collect();
+        (numbers.join(" "), scan.unreadable)
+    };
+    assert!(versions(None, 30).0.starts_with("1.44.1 1.44.2 1.44.3"), "{:?}", versions(None, 30));
+    assert!(versions(Some("/data/x"), 10).0.starts_with("1.44.4"), "{:?}", versions(Some("/data/x"), 10));
+    let all = "1.44.1 1.44.2 1.44.3 1.44.6 1.44.5 1.44.4";
+    let (found, entries) = (versions(None, 10_000), look(root.path()).entries);
+    assert_eq!(found.0.split(' ').take(4).collect::<Vec<_>>(), all.split(' ').take(4).collect::<Vec<_>>());
+    for first in ["/data/x", "/usr/share/app", "/app/a", "/", "gone", "/usr/lib/x", "/srv"] {
+        let sorted = |text: &str| {
+            let mut numbers: Vec<_> = text.split(' ').map(str::to_owned).collect();
+            numbers.sort();
+            numbers
+        };
+        // Every folder once, whichever is the first.
+        let (numbers, unreadable) = versions(Some(first), entries);
+        assert_eq!((sorted(&numbers), unreadable), (sorted(all), 0), "{first}");
     }
-    let python = ["boto 1.44.5 (/app/botocore-1.44.5.dist-info, package metadata)"];
-    for name in ["bin/none", "bin/unaligned", "app"] {
-        assert_eq!(lines(&with(name)), python, "{name}");
+}
+
+#[test]
+fn what_cannot_be_read_is_known_to_be_unseen() {
+    use std::os::unix::fs::PermissionsExt;
+    let jar = v1("1.12.788");
+    let files: &[(&str, &[u8])] = &[("opt/core.jar", &jar), ("home/app/x", b""), ("root/x", b"")];
+    let root = root(files);
+    for folder in ["home/app", "root"] {
+        fs::set_permissions(root.path().join(folder), fs::Permissions::from_mode(0o000)).unwrap();
     }
+    // Root reads everything; as another user it may look up what it may not read.
+    let looked = std::thread::scope(|scope| {
+        let as_other = || {
+            if rustix::process::geteuid().is_root() {
+                fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+                let user = rustix::process::Uid::from_raw(65_532);
+                rustix::thread::set_thread_res_uid(user, user, user).unwrap();
+            }
+            let as_target = Program { file: None, path: None, working_directory: None, is_like: true };
+            [None, Some(as_target)].map(|program| scan(open(root.path()), program, budget()))
+        };
+        scope.spawn(as_other).join().unwrap()
+    });
+    for folder in ["home/app", "root"] {
+        fs::set_permissions(root.path().join(folder), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let [unlike, like] = looked;
+    assert_eq!((unlike.unreadable, unlike.unseen, like.unreadable, like.unseen), (2, 1, 2, 0));
+    assert_eq!(unlike.found[0].sts_module, None, "it may be in what was not seen");
+    assert_eq!(like.found[0].sts_module, Some(false), "the process sees no more");
+    assert!(!unlike.is_certain());
 }
 
 #[test]
@@ -348,13 +533,35 @@ fn a_bound_that_is_reached_is_named() {
 fn a_module_is_missing_only_where_everything_was_seen() {
     let root = root(&[("a/core.jar", &v1("1.12.788")), ("a/x.js", &[b' '; 4096])]);
     let bytes = scan(open(root.path()), None, budget()).bytes;
-    let found = |bytes| scan(open(root.path()), None, ScanBudget { bytes, ..budget() }).found;
-    assert_eq!(found(bytes).first().map(|found| found.sts_module), Some(Some(false)));
-    assert_eq!(found(bytes - 1).first().map(|found| found.sts_module), Some(None));
+    let look = |bytes| {
+        let scan = scan(open(root.path()), None, ScanBudget { bytes, ..budget() });
+        (scan.found.first().map(|found| found.sts_module), scan.end == ScanEnd::Whole)
+    };
+    assert_eq!(look(bytes), (Some(Some(false)), true));
+    assert_eq!(look(bytes - 1), (Some(Some(false)), false), "scripts say nothing about archives");
+    let root = self::root(&[("app/core.jar", &v1("1.12.788")), ("usr/lib/x", b"")]);
+    let part = scan(open(root.path()), None, ScanBudget { entries: 3, ..budget() });
+    assert_eq!(part.found.first().map(|found| found.sts_module), Some(None));
 }
 
 #[test]
-fn no_tree_takes_the_memory_and_no_archive_the_time() {
+fn one_script_does_not_take_all_that_may_be_read() {
+    let root = root(&[("a/huge.js", b""), ("b/x.js", &[b' '; 4096])]);
+    fs::File::options().write(true).open(root.path().join("a/huge.js")).unwrap().set_len(40 << 20).unwrap();
+    let scan = look(root.path());
+    assert_eq!(scan.end, ScanEnd::Stopped(StoppedBy::Bytes));
+    assert!((32 << 20..34 << 20).contains(&scan.bytes), "{}", scan.bytes);
+}
+
+/// A scan in a thread of the size that the program uses.
+async fn below(path: &Path, budget: ScanBudget) -> Scan {
+    let pod = Pod::recorded([("A", "b")], Clock::System);
+    let look = move |root, program| scan(root, program, budget);
+    pod.look_below(path, tokio::time::Instant::from_std(budget.until), look).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_tree_takes_the_memory_and_no_archive_the_time() {
     // Paths that would take more memory than is kept, of folders that are never reached.
     let deep = tempfile::tempdir().unwrap();
     let long = "x".repeat(240);
@@ -364,7 +571,7 @@ fn no_tree_takes_the_memory_and_no_archive_the_time() {
         fs::create_dir(folder.join(format!("{number}{long}"))).unwrap();
     }
     let budget = budget();
-    assert_eq!(scan(open(deep.path()), None, budget).end, ScanEnd::Stopped(StoppedBy::Entries));
+    assert_eq!(below(deep.path(), budget).await.end, ScanEnd::Stopped(StoppedBy::Entries));
 
     // An archive each of whose many jars is the archive itself.
     let mut quine = stored((0..400).map(|number| (format!("{number}.jar"), [b'.'; 8]))).unwrap();
@@ -376,7 +583,59 @@ fn no_tree_takes_the_memory_and_no_archive_the_time() {
         quine[at + 20..at + 24].copy_from_slice(&size.to_le_bytes());
     }
     let root = root(&[("quine.jar", &quine)]);
-    assert!(scan(open(root.path()), None, budget).bytes <= budget.bytes);
+    assert!(below(root.path(), budget).await.bytes <= budget.bytes);
+}
+
+#[tokio::test]
+async fn a_small_stack_is_enough() {
+    let bomb = miniz_oxide::deflate::compress_to_vec(&[b'x'; 4 << 20], 9);
+    let packed_version = packed(V1_VERSION, 8, &bomb);
+    let deeper = |inner: Vec<u8>| stored([("x.jar", inner)]).unwrap();
+    let nested = deeper(deeper(deeper(deeper(packed_version.clone()))));
+    let brackets = "[".repeat(200 << 10);
+    let json = format!("{{\"version\":\"2.1.0\",\"x\":{brackets}");
+    let root = root(&[
+        ("a/packed.jar", &packed_version),
+        ("a/nested.jar", &nested),
+        ("a/node_modules/aws-sdk/package.json", json.as_bytes()),
+        ("a/x.js", &[b'x'; 1 << 20]),
+        ("a/botocore/__init__.py", &[b'\n'; 1 << 20]),
+    ]);
+    assert_eq!(below(root.path(), budget()).await.end, ScanEnd::Whole);
+}
+
+/// The report of a check in this world, with these arguments.
+async fn report(toml: &str, args: &[&str]) -> Value {
+    let world = World::start(&Scenario::parse(toml).unwrap()).await;
+    let finished = world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), args).await.unwrap();
+    serde_json::from_slice(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&finished.stdout)))
+}
+
+#[tokio::test]
+async fn a_slow_search_takes_no_time_from_the_calls() {
+    use std::os::unix::fs::PermissionsExt;
+    // More to read than an unoptimised program reads in the time that the whole run has.
+    let root = root(&[]);
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for number in 0..8 {
+        let file = fs::File::create(root.path().join(format!("{number}.js"))).unwrap();
+        file.set_len(31 << 20).unwrap();
+    }
+    let args = ["--output", "json", "--wait", "0s", "--timeout", "3s", "--sdk-root"];
+    let unhurried = "[sts]\nassume = [{ delay_ms = 200, verify = true }]\n";
+    let report = report(unhurried, &[&args[..], &[root.path().to_str().unwrap()]].concat()).await;
+    assert_eq!(report["diagnosis"], Value::Null, "{report}");
+    let names: Vec<_> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!(names[9..], ["credential-sources", "application-sdk"]);
+}
+
+#[tokio::test]
+async fn a_root_that_is_not_there_is_not_called_searched() {
+    let report = report("", &["--output", "json", "--sdk-root", "/nowhere"]).await;
+    let cause = report["warnings"][0]["cause"].as_str().unwrap();
+    assert!(cause.contains("Nothing was searched") && cause.contains("there is no such folder"), "{cause}");
 }
 
 /// The file with some bytes replaced.
@@ -406,7 +665,6 @@ proptest! {
     #[test]
     fn a_damaged_program_does_no_harm(program in mutated(go_program(GO, 16))) {
         let root = root(&[("server", &program)]);
-        let exe = Some(open(&root.path().join("server")));
-        prop_assert_eq!(scan(open(root.path()), exe, budget()).end, ScanEnd::Whole);
+        prop_assert_eq!(look_through(root.path(), "/server", "/").end, ScanEnd::Whole);
     }
 }

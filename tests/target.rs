@@ -1,6 +1,7 @@
 //! Looking at a pod through another of its processes, in real PID, mount and user namespaces: what a
 //! debugging container may see, what it says where it may not, and that an evil application gets
-//! nothing out of it. Where namespaces may not be made, it says so and tests nothing.
+//! nothing out of it. Where namespaces may not be made, it says so and tests nothing, or fails if
+//! `TESTS_MUST_UNSHARE` is set.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -57,6 +59,7 @@ fn can_unshare() -> bool {
     let tried = Command::new("unshare").args(["--mount", "--pid", "--fork", "true"]).output();
     let can = tried.is_ok_and(|output| output.status.success());
     if !can {
+        assert!(std::env::var_os("TESTS_MUST_UNSHARE").is_none(), "unshare is not permitted here");
         eprintln!("skipped: unshare is not permitted here, so that there is nothing to look through");
     }
     can
@@ -110,6 +113,12 @@ impl Container {
     /// Runs the probe as `kubectl debug --target` does: in the PID namespace, and in nothing else of
     /// the container; as whom, `setpriv` is told.
     fn debug(&self, privileges: &[&str], args: &[&str]) -> Output {
+        let mut command = self.debugger(privileges);
+        command.arg(self.program()).args(args);
+        self.run(command)
+    }
+
+    fn debugger(&self, privileges: &[&str]) -> Command {
         let pid = format!("--pid=/proc/{}/ns/pid", self.pid);
         let mut command = Command::new(if self.user_namespace { "setpriv" } else { "nsenter" });
         if self.user_namespace {
@@ -119,20 +128,61 @@ impl Container {
         }
         command.arg(pid);
         command.args(["unshare", "--mount", "--mount-proc", "setpriv"]).args(privileges);
-        command.arg(self.program()).args(args).env_clear();
+        command
+    }
+
+    /// Puts a further process into the container itself, as its user.
+    fn exec(&self, user: u32) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.pid.to_string(), "--pid", "--mount", "--root", "--wd=/"]);
+        command.args(["/usr/bin/setpriv", "--clear-groups", "--inh-caps=-all"]);
+        command.args(["--reuid", &user.to_string(), "--regid", &user.to_string()]);
+        command
+    }
+
+    /// Starts another container in the same PID namespace, with the world's identity; or with nothing
+    /// of it, as a debugging container has, and returns when it sleeps.
+    fn start_beside(&self, user: u32, has_identity: bool) -> Child {
+        let mut command = self.exec(user);
+        command.args(["/usr/bin/env", "-i"]);
+        if has_identity {
+            command.args(variables_of(&self.world, &[]));
+        }
+        command.args(["/usr/bin/sleep", "1000"]).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for _ in 0..1000 {
+            if children(child.id()).any(sleeps) {
+                return child;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().and_then(|()| child.wait()).unwrap();
+        panic!("the other container does not run");
+    }
+
+    /// Runs the probe with the settings of a debugging container.
+    fn run(&self, mut command: Command) -> Output {
+        command.env_clear();
         command.env("PATH", "/usr/bin:/usr/sbin:/bin").env("OURS", OURS);
         for (name, value) in self.world.env() {
-            if name.starts_with("IRSA_PROBE_") {
+            // This machine's own IMDS is not asked.
+            if name.starts_with("IRSA_PROBE_") || name == "AWS_EC2_METADATA_SERVICE_ENDPOINT" {
                 command.env(name, value);
             }
         }
         command.env("IRSA_PROBE_API_TOKEN_FILE", "/var/run/secrets/kubernetes.io/serviceaccount/token");
+        // One that is not looked for: which SDKs this machine has below its root is no matter.
+        command.env("IRSA_PROBE_EXPECT_SDK", "rust");
         command.stdin(Stdio::null()).output().unwrap()
     }
 
     /// The report of the same.
     fn report(&self, privileges: &[&str], args: &[&str]) -> Value {
-        let output = self.debug(privileges, args);
+        self.report_of(&self.debug(privileges, args))
+    }
+
+    /// The report that the probe printed, without any secret.
+    fn report_of(&self, output: &Output) -> Value {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let mut secrets = self.world.secrets();
@@ -164,12 +214,25 @@ impl Container {
     }
 }
 
-/// Whether the process is `sleep`, or waits for one that is.
+/// Whether the process is `sleep`, by whatever name, or waits for one that is.
 fn sleeps(pid: u32) -> bool {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let is_sleep = arguments.split('\0').nth(1) == Some("1000");
+    is_sleep || name == "tini\n" && children(pid).any(sleeps)
+}
+
+fn children(pid: u32) -> impl Iterator<Item = u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let mut children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-    name == "sleep\n" || name == "tini\n" && children.any(sleeps)
+    let children: Vec<u32> = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    children.into_iter()
+}
+
+/// A world in whose root `sleep` lies by another name.
+async fn world_with_sleep_as(name: &str) -> World {
+    let world = World::start(&Scenario::default()).await;
+    fs::copy("/usr/bin/sleep", world.dir().join(name)).unwrap();
+    world
 }
 
 /// The variables of a world's pod, as its container sees them in its own root.
@@ -183,6 +246,9 @@ fn variables_of(world: &World, unset: &[&str]) -> Vec<String> {
         .map(|(name, value)| format!("{name}={}", value.replace(&dir, "")))
         .collect()
 }
+
+/// Those by which a container is known not to be a debugging one.
+const OF_POD_IDENTITY: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.23/v1/credentials";
 
 /// What `setpriv` is told to be a user without capabilities.
 fn user(id: u32) -> Vec<String> {
@@ -224,6 +290,7 @@ async fn a_container_without_an_identity_looks_through_the_application_by_itself
     let text = String::from_utf8(text).unwrap();
     let head = "process 1 (sleep), user 65532, seen from this container, user 65532 of pod payments/";
     assert!(text.lines().next().unwrap().contains(head), "{text}");
+    assert!(text.lines().nth(1).unwrap().contains("is of that process and its container"), "{text}");
 
     let none = container.report(&words(&user(POD_USER)), &["--pid", "none"]);
     assert_eq!(none["diagnosis"]["name"], "NotInjected");
@@ -350,6 +417,81 @@ async fn an_application_without_an_identity_was_not_injected_or_lost_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_the_other_containers_of_a_pod_nobody_is_looked_through_unasked() {
+    if !can_unshare() {
+        return;
+    }
+    for (sidecar, asked) in [(OTHER_USER, "TargetNotReadable"), (POD_USER, "pass")] {
+        let world = world_with_sleep_as("pause").await;
+        let pod = Container::start_in(world, 0, "exec /pause 1000", &[]);
+        let mut sidecar = pod.start_beside(sidecar, true);
+        let report = pod.report(&words(&user(POD_USER)), &[]);
+        assert_eq!(report["diagnosis"]["name"], "NotInjected", "{report}");
+        assert_eq!(report["exit_code"], 10);
+        let asks = report["diagnosis"]["remedy"].to_string().contains("--pid auto");
+        assert!(report["pod"].get("target").is_none() && asks, "{report}");
+        let report = pod.report(&words(&user(POD_USER)), &["--pid", "auto"]);
+        assert!([&report["diagnosis"]["name"], &report["outcome"]].contains(&&asked.into()), "{report}");
+        drop(pod);
+        sidecar.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_in_the_application_s_own_container_judges_that_container() {
+    if !can_unshare() {
+        return;
+    }
+    let world = World::start(&Scenario::default()).await;
+    let unset = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let container = Container::start_in(world, POD_USER, SLEEP, &unset);
+    container.program();
+    // With an API token and, where automounting is off, without.
+    for api_token in ["/var/run/secrets/kubernetes.io/serviceaccount/token", "/none"] {
+        let mut command = container.exec(POD_USER);
+        command.args(["/irsa-probe", "check", "--api-token-file", api_token]);
+        let report = container.report_of(&container.run(command));
+        assert_eq!(report["diagnosis"]["name"], "NotInjected", "{report}");
+        assert!(report["pod"].get("target").is_none(), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_with_what_debugging_ones_never_have_judges_itself() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start("", POD_USER, SLEEP).await;
+    let api_token = container.world.env()["IRSA_PROBE_API_TOKEN_FILE"].clone();
+    for (words_before, args, expected) in [
+        (&["env", OF_POD_IDENTITY][..], &[][..], "PodIdentityOnly"),
+        (&[], &["--api-token-file", &api_token], "NotInjected"),
+    ] {
+        let mut command = container.debugger(&words(&user(POD_USER)));
+        command.args(words_before).arg(container.program()).args(args);
+        let report = container.report_of(&container.run(command));
+        assert_eq!(report["diagnosis"]["name"], expected, "{report}");
+        assert!(report["pod"].get("target").is_none(), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_s_shell_is_not_judged_in_place_of_an_application_that_ended() {
+    if !can_unshare() {
+        return;
+    }
+    let container = Container::start_in(world_with_sleep_as("tini").await, POD_USER, "exec /tini 1000", &[]);
+    let mut shell = container.start_beside(POD_USER, false);
+    for args in [&[][..], &["--pid", "auto"]] {
+        let report = container.report(&words(&user(POD_USER)), args);
+        assert_eq!(report["diagnosis"]["name"], "TargetNotFound", "{report}");
+        assert_eq!(report["exit_code"], 14);
+    }
+    drop(container);
+    shell.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn proxy_and_trust_are_the_application_s() {
     if !can_unshare() {
         return;
@@ -359,6 +501,31 @@ async fn proxy_and_trust_are_the_application_s() {
     assert_eq!(report["outcome"], "pass", "{report}");
     assert!(report["sts"]["proxy"].is_string(), "{report}");
     assert_eq!(container.world.proxy().unwrap().connects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_system_s_certificates_are_the_application_s_unless_it_has_none() {
+    if !can_unshare() {
+        return;
+    }
+    // Those of this machine do not vouch for the testbed's STS.
+    let of_this_machine = ["--system-roots", "/etc/ssl/certs/ca-certificates.crt"];
+    for (has_roots, args, trusted) in
+        [(true, &[][..], true), (true, &of_this_machine, false), (false, &[], false)]
+    {
+        let world = World::start(&Scenario::default()).await;
+        if has_roots {
+            fs::create_dir_all(world.dir().join("etc/pki/tls/certs")).unwrap();
+            fs::write(world.dir().join("etc/pki/tls/certs/ca-bundle.crt"), world.ca_pem()).unwrap();
+        }
+        let container = Container::start_in(world, POD_USER, SLEEP, &["AWS_CA_BUNDLE"]);
+        let report = container.report(&words(&user(POD_USER)), args);
+        let whose = if trusted { "" } else { "(of this container)" };
+        let expected = if trusted { "pass" } else { "fail" };
+        assert_eq!(report["outcome"], expected, "{has_roots} {args:?}: {report}");
+        assert!(trusted || report["diagnosis"]["name"] == "TlsUntrusted", "{report}");
+        assert!(report.to_string().contains(whose), "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -377,8 +544,45 @@ async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
     assert!(report["diagnosis"]["remedy"][0].as_str().unwrap().contains("--profile=general "), "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relative_path_is_one_from_the_application_s_working_directory() {
+    if !can_unshare() {
+        return;
+    }
+    let toml = "[env]\nAWS_WEB_IDENTITY_TOKEN_FILE = \"eks.amazonaws.com/serviceaccount/token\"";
+    let container = Container::start(toml, POD_USER, "cd /var/run/secrets; exec sleep 1000").await;
+    let report = container.report(&words(&user(POD_USER)), &[]);
+    assert_eq!(report["outcome"], "pass", "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_of_another_network_is_of_another_pod() {
+    if !can_unshare() {
+        return;
+    }
+    let world = World::start(&Scenario::parse("api_token.present = false").unwrap()).await;
+    let api_token = World::start(&Scenario::default()).await;
+    let file = "var/run/secrets/kubernetes.io/serviceaccount/token";
+    let ours = api_token.dir().join(file);
+    let unset = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let container = Container::start_in(world, POD_USER, SLEEP, &unset);
+    for (args, named) in [(&[][..], true), (&["unshare", "--net"], false)] {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--pid=/proc/{}/ns/pid", container.pid)).args(args);
+        command.args(["unshare", "--mount", "--mount-proc", "setpriv"]).args(user(POD_USER));
+        command.arg(container.program()).args(["--pid", "1", "--wait", "0s", "--timeout", "1s"]);
+        command.arg("--api-token-file").arg(&ours);
+        let output = container.run(command);
+        let report = container.report_of(&output);
+        assert_eq!(report["diagnosis"]["name"], "TargetHasNoIdentity", "{report}");
+        assert_eq!(report["pod"]["service_account"].is_string(), named, "{report}");
+        let warned = String::from_utf8_lossy(&output.stderr).contains("another network");
+        assert_eq!(warned, !named, "{report}");
+    }
+}
+
 /// What an evil application names as its token's file, and how that is judged.
-const EVIL: [(&str, &str, &str); 9] = [
+const EVIL: [(&str, &str, &str); 10] = [
     ("an absolute link to a file that only we have", "/link-to-ours", "TokenFileMissing"),
     ("a link with many ..", "/link-upwards", "TokenFileMissing"),
     ("many ..", "/../../../../../../../..OURS", "TokenFileMissing"),
@@ -386,7 +590,8 @@ const EVIL: [(&str, &str, &str); 9] = [
     ("a named pipe", "/fifo", "TokenFileNotRegular"),
     ("a device", "/zero", "TokenFileNotRegular"),
     ("what /proc says of the reader", "/proc/self/environ", "TokenFileNotRegular"),
-    ("the reader's root", "/proc/self/root/etc/hosts", "TokenFileMissing"),
+    ("the reader's root", "/proc/self/root/etc/hosts", "TargetNotReadable"),
+    ("a file that the reader has open", "/proc/self/fd/0", "TargetNotReadable"),
     ("an endless file", "/huge", "TokenFileTooLarge"),
 ];
 
@@ -485,13 +690,32 @@ async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
     says_that_it_ended(&ours, &seen, &found.own, process, &token).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_is_looked_at_as_the_user_that_it_has_become() {
+    if !can_unshare() {
+        return;
+    }
+    let changes = "read go; exec setpriv --reuid 1000 --regid 1000 --clear-groups sleep 1000";
+    let mut application = Command::new("sh").args(["-c", changes]).stdin(Stdio::piped()).spawn().unwrap();
+    let ours = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
+    let found = ours.processes(soon()).await.unwrap();
+    let listed = found.all.iter().find(|process| process.pid == application.id()).unwrap();
+    application.stdin.take().unwrap().write_all(b"\n").unwrap();
+    while fs::read_to_string(format!("/proc/{}/comm", listed.pid)).unwrap() != "sleep\n" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let who = ours.through(&found.own, listed, soon()).await.map(|seen| seen.who());
+    application.kill().and_then(|()| application.wait()).unwrap();
+    assert_eq!((listed.who.uid, who.unwrap().uid), (0, OTHER_USER));
+}
+
 async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
     match seen.read(token, 9, soon()).await {
         Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
         other => panic!("{:?}", other.map(|file| file.bytes)),
     }
     let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
-    let verdict = token_file::judge(read, &seen.who());
+    let verdict = token_file::judge(read, &seen.who(), None);
     let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
     assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
     let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();

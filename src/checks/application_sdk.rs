@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::chain::situation::Lack;
 use crate::chain::{SdkId, Used};
@@ -14,8 +15,8 @@ use crate::evidence::Evidence;
 use crate::plan::Wanted;
 use crate::pod::{Pod, ReadError};
 use crate::run::{Budget, Observed, Verdict};
-use crate::sdk::packages::{is_too_old, minimum, package, sts_module};
-use crate::sdk::{FoundSdk, How, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use crate::sdk::packages::{Age, age, minimum, package, sts_module};
+use crate::sdk::{FoundSdk, How, Runs, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use crate::shown::shown;
 
 /// How long before the end of its time a scan ends by itself, so that what it found is not lost.
@@ -58,14 +59,15 @@ impl Application {
         Some(Self { known, scan: OnceCell::new() })
     }
 
-    /// The SDKs that it has.
-    pub async fn scan(&self, pod: &Pod, budget: Budget) -> &Scan {
+    /// The SDKs that it has, and how long it took to find out.
+    pub async fn scan(&self, pod: &Pod, budget: Budget) -> (&Scan, Duration) {
+        let began = Instant::now();
         let look = async || match &self.known {
             Known::Root(root) => observe(pod, root.clone(), budget).await,
             Known::Sdk(said) => Scan::said(said.clone()),
             Known::Both(root, said) => observe(pod, root.clone(), budget).await.of(said.clone()),
         };
-        self.scan.get_or_init(look).await
+        (self.scan.get_or_init(look).await, began.elapsed())
     }
 
     /// What was found, if it was looked for.
@@ -74,12 +76,21 @@ impl Application {
         self.scan.into_inner()
     }
 
+    /// Which SDK it has, as far as that is known without a scan.
+    #[must_use]
+    pub fn said(&self) -> Used {
+        match &self.known {
+            Known::Sdk(said) | Known::Both(_, said) => Used::Said(said.sdk),
+            Known::Root(_) => Used::Unknown,
+        }
+    }
+
     /// Which SDKs it has, by a scan.
     #[must_use]
     pub fn used(&self, scan: &Scan) -> Used {
-        match &self.known {
-            Known::Sdk(said) | Known::Both(_, said) => Used::Said(said.sdk),
-            Known::Root(_) => scan.used(),
+        match self.said() {
+            Used::Unknown => scan.used(),
+            said => said,
         }
     }
 }
@@ -91,6 +102,8 @@ async fn observe(pod: &Pod, root: PathBuf, budget: Budget) -> Scan {
     seen.unwrap_or_else(|error| {
         Scan::stopped(match error {
             ReadError::Slow => StoppedBy::Time,
+            ReadError::Missing(_) => StoppedBy::Missing,
+            ReadError::Denied(_) => StoppedBy::Denied,
             _ => StoppedBy::Root,
         })
     })
@@ -103,7 +116,8 @@ impl Observed for Scan {
             .texts("sdks", &lines)
             .value("entries_seen", self.entries)
             .value("bytes_read", self.bytes)
-            .value("unreadable", self.unreadable);
+            .value("unreadable", self.unreadable)
+            .value("closed_archives", self.closed_archives);
         match self.end {
             ScanEnd::Whole => evidence,
             ScanEnd::Stopped(by) => evidence.value("stopped_by", by.as_str()),
@@ -115,39 +129,52 @@ impl Observed for Scan {
 enum Use {
     Can,
     Cannot(Lack),
+    /// It may, and what it may lack for that.
+    Doubtful(Lack),
     /// Its version is not known.
     Unknown,
 }
 
-fn can_use(found: &FoundSdk) -> Use {
-    if found.sts_module == Some(false)
-        && let Some(module) = sts_module(found.sdk)
-    {
-        return Use::Cannot(Lack::Module(module));
+fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
+    let lack = |least| {
+        let version = found.version.as_deref().map(shown).unwrap_or_default();
+        Lack::TooOld { package: format!("{} {version}", package(found.sdk)), least }
+    };
+    // The version first: a module that is added to an SDK from before IRSA changes nothing.
+    let age = found.version.as_deref().and_then(|version| age(found.sdk, version));
+    match (age, minimum(found.sdk)) {
+        (Some(Age::TooOld), Some(least)) => return Use::Cannot(lack(least)),
+        (Some(Age::Doubtful), Some(least)) => return Use::Doubtful(lack(least)),
+        _ => {}
     }
-    let is_too_old = found.version.as_deref().and_then(|version| is_too_old(found.sdk, version));
-    match (is_too_old, minimum(found.sdk)) {
-        (Some(true), Some(least)) => {
-            let version = found.version.as_deref().map(shown).unwrap_or_default();
-            Use::Cannot(Lack::TooOld { package: format!("{} {version}", package(found.sdk)), least })
-        }
+    let is_searched = matches!(found.how, How::Archive | How::Classes) && scan.stopped_by().is_none();
+    match (sts_module(found.sdk), found.sts_module) {
+        (Some(module), Some(false)) => return Use::Cannot(Lack::Module(module)),
+        (Some(module), None) if is_searched => return Use::Doubtful(Lack::Module(module)),
+        _ => {}
+    }
+    match (age, minimum(found.sdk)) {
         (Some(_), _) | (None, None) => Use::Can,
-        // Code that a bundler took over is found by the variables that it reads; and who says which SDK
-        // it is, says so of one that is meant to use the role.
-        (None, Some(_)) if matches!(found.how, How::BundledCode | How::Said) => Use::Can,
-        (None, Some(_)) => Use::Unknown,
+        // Code that a bundler took over is found by the variables that it reads; who says which SDK it is,
+        // says so of one that is meant to use the role; and the class for web identities in version 2 of
+        // Java came with the first version that looks at the variables.
+        _ if matches!(found.how, How::BundledCode | How::Said) => Use::Can,
+        _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => Use::Can,
+        _ => Use::Unknown,
     }
 }
 
 /// The SDKs that were found in no copy that can use the role, and why not.
 #[must_use]
 pub fn lacks(scan: &Scan) -> BTreeMap<SdkId, Lack> {
+    // What lies beside a process that does not use it says nothing of the process.
+    let found = scan.found.iter().filter(|_| scan.runs != Runs::Other);
     let mut lacks = BTreeMap::new();
-    for found in &scan.found {
+    for found in found {
         for sdk in in_every_use(found.sdk) {
-            match can_use(found) {
+            match can_use(found, scan) {
                 Use::Cannot(lack) => drop(lacks.entry(*sdk).or_insert(Some(lack))),
-                Use::Can | Use::Unknown => drop(lacks.insert(*sdk, None)),
+                Use::Can | Use::Doubtful(_) | Use::Unknown => drop(lacks.insert(*sdk, None)),
             }
         }
     }
@@ -171,24 +198,29 @@ fn diagnosis(found: &FoundSdk, lack: Lack, scan: &Scan) -> Diagnosis {
     }
 }
 
-/// Judges what was found. It is a failure if everything was seen and no SDK there can use the role; where
-/// another one can, the application may use that, and it is a warning.
+/// Judges what was found. It is a failure if no SDK there can use the role, and it is certain that the
+/// application has no other; where another one can, the application may use that, and it is a warning.
 #[must_use]
 pub fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
-    let (mut can, mut unknown) = (false, false);
-    for found in &scan.found {
-        match can_use(found) {
+    let (mut can, mut may) = (false, false);
+    for found in scan.own() {
+        match can_use(found, scan) {
             Use::Can => can = true,
             Use::Cannot(lack) => faults.push(diagnosis(found, lack, scan)),
-            Use::Unknown => unknown = true,
+            Use::Doubtful(lack) => {
+                may = true;
+                faults.push(diagnosis(found, lack, scan));
+            }
+            Use::Unknown => may = true,
         }
     }
-    let is_certain = scan.end == ScanEnd::Whole && !can && !unknown;
-    if is_certain && !faults.is_empty() {
+    if scan.is_certain() && !can && !may && !faults.is_empty() {
         return Verdict::Fail(faults.swap_remove(0));
     }
-    if faults.is_empty() && !can {
+    // What was found on the way is not known to be what the application has.
+    let is_its = can && scan.end == ScanEnd::Whole && scan.runs != Runs::Other;
+    if faults.is_empty() && !is_its {
         faults.push(SdkUnknown { scan: scan.clone() }.into());
     }
     Verdict::holds(scan.clone(), faults)
@@ -196,17 +228,22 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{judge, lacks};
     use crate::chain::SdkId;
     use crate::run::Verdict;
-    use crate::sdk::{FoundSdk, How, Scan, ScanEnd, StoppedBy};
+    use crate::sdk::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
 
     fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: How) -> FoundSdk {
         FoundSdk { sdk, version: version.map(str::to_owned), place: "/app".to_owned(), sts_module, how }
     }
 
-    fn names(found: Vec<FoundSdk>, end: ScanEnd) -> (&'static str, Vec<&'static str>) {
-        match judge(&Scan { found, end, entries: 1, bytes: 1, unreadable: 0 }) {
+    fn scan(found: Vec<FoundSdk>, end: ScanEnd) -> Scan {
+        let runs = Runs::Unknown;
+        Scan { runs, found, end, entries: 1, bytes: 1, unreadable: 0, unseen: 0, closed_archives: 0 }
+    }
+
+    fn names(scan: &Scan) -> (&'static str, Vec<&'static str>) {
+        match judge(scan) {
             Verdict::Pass(_) => ("pass", vec![]),
             Verdict::Warn(_, found) => ("warn", found.iter().map(|found| found.name().as_str()).collect()),
             Verdict::Fail(found) => ("fail", vec![found.name().as_str()]),
@@ -216,33 +253,69 @@ mod tests {
     #[test]
     fn each_sdk_is_judged_by_its_own_least_version_and_module() {
         let metadata = How::PackageMetadata;
-        let old = || found(SdkId::Boto, Some("1.12.199"), None, metadata);
-        let new = || found(SdkId::Boto, Some("1.44.5"), None, metadata);
-        let java = |version, sts| found(SdkId::JavaV2, Some(version), sts, How::Archive);
+        let boto = |version| found(SdkId::Boto, Some(version), None, metadata);
+        let (old, new) = (|| boto("1.12.199"), || boto("1.44.5"));
+        let js = |version| found(SdkId::JsV3, Some(version), None, metadata);
+        let cli = || found(SdkId::CliV2, Some("2.27.1"), None, metadata);
+        let java = |version, sts| found(SdkId::JavaV2, version, sts, How::Archive);
+        let jv1 = |version, sts| found(SdkId::JavaV1, version, sts, How::Archive);
+        let said = |sdk, version| found(sdk, version, None, How::Said);
         let whole = ScanEnd::Whole;
         let stopped = ScanEnd::Stopped(StoppedBy::Entries);
         for (sdks, end, expected) in [
             (vec![new()], whole, ("pass", vec![])),
+            (vec![new()], stopped, ("warn", vec!["SdkUnknown"])),
             (vec![old()], whole, ("fail", vec!["SdkTooOldForIrsa"])),
             (vec![old()], stopped, ("warn", vec!["SdkTooOldForIrsa"])),
             (vec![old(), new()], whole, ("warn", vec!["SdkTooOldForIrsa"])),
-            (vec![java("2.31.78", Some(true))], whole, ("pass", vec![])),
-            (vec![java("2.31.78", Some(false))], whole, ("fail", vec!["SdkLacksStsModule"])),
-            (vec![java("2.31.78", None)], stopped, ("pass", vec![])),
-            (vec![java("2.9.1", Some(true))], whole, ("fail", vec!["SdkTooOldForIrsa"])),
+            (vec![cli()], whole, ("pass", vec![])),
+            (vec![cli(), old()], whole, ("fail", vec!["SdkTooOldForIrsa"])),
+            (vec![js("3.14.0")], whole, ("fail", vec!["SdkTooOldForIrsa"])),
+            (vec![js("3.26.0")], whole, ("warn", vec!["SdkTooOldForIrsa"])),
+            (vec![js("3.14.0"), js("3.26.0")], whole, ("warn", vec!["SdkTooOldForIrsa", "SdkTooOldForIrsa"])),
+            (vec![java(Some("2.31.78"), Some(true))], whole, ("pass", vec![])),
+            (vec![java(Some("2.31.78"), Some(false))], whole, ("fail", vec!["SdkLacksStsModule"])),
+            (vec![java(Some("2.31.78"), None)], whole, ("warn", vec!["SdkLacksStsModule"])),
+            (vec![java(Some("2.31.78"), None)], stopped, ("warn", vec!["SdkUnknown"])),
+            (vec![java(Some("2.9.1"), Some(true))], whole, ("fail", vec!["SdkTooOldForIrsa"])),
+            (vec![java(Some("2.10.10"), Some(false))], whole, ("fail", vec!["SdkTooOldForIrsa"])),
+            (vec![java(None, Some(true))], whole, ("pass", vec![])),
+            (vec![java(None, Some(false))], whole, ("fail", vec!["SdkLacksStsModule"])),
+            (vec![jv1(None, Some(true))], whole, ("warn", vec!["SdkUnknown"])),
+            (vec![jv1(Some("1.11.703"), Some(true))], whole, ("warn", vec!["SdkTooOldForIrsa"])),
             (vec![], whole, ("warn", vec!["SdkUnknown"])),
             (vec![], stopped, ("warn", vec!["SdkUnknown"])),
             (vec![found(SdkId::GoV2, None, None, How::BuildInfo)], whole, ("pass", vec![])),
             (vec![found(SdkId::JsV3, None, None, How::BundledCode)], whole, ("pass", vec![])),
             (vec![found(SdkId::JsV3, None, None, metadata)], whole, ("warn", vec!["SdkUnknown"])),
-            (vec![found(SdkId::Boto, Some("x"), None, metadata)], whole, ("warn", vec!["SdkUnknown"])),
+            (vec![boto("x")], whole, ("warn", vec!["SdkUnknown"])),
+            (vec![said(SdkId::JavaV2, Some("2.31.78"))], whole, ("pass", vec![])),
+            (vec![said(SdkId::Ruby, Some("3.50.0"))], whole, ("fail", vec!["SdkTooOldForIrsa"])),
             (
                 vec![old(), found(SdkId::JsV3, None, None, metadata)],
                 whole,
                 ("warn", vec!["SdkTooOldForIrsa"]),
             ),
         ] {
-            assert_eq!(names(sdks.clone(), end), expected, "{sdks:?} {end:?}");
+            assert_eq!(names(&scan(sdks.clone(), end)), expected, "{sdks:?} {end:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_a_failure() {
+        let old = || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, How::Source)], ScanEnd::Whole);
+        let new = || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, How::Source)], ScanEnd::Whole);
+        for (runs, unseen, if_old, if_new) in [
+            (Runs::Unknown, 0, "fail", "pass"),
+            (Runs::Python, 0, "fail", "pass"),
+            (Runs::Python, 1, "warn", "pass"),
+            (Runs::Unknown, 1, "warn", "pass"),
+            (Runs::Other, 0, "warn", "warn"),
+        ] {
+            let (old, new) = (Scan { runs, unseen, ..old() }, Scan { runs, unseen, ..new() });
+            assert_eq!((names(&old).0, names(&new).0), (if_old, if_new), "{runs:?} {unseen}");
+            assert_eq!(old.used().is_all(), if_old == "fail", "{runs:?} {unseen}");
+            assert_eq!(lacks(&old).len(), usize::from(runs != Runs::Other), "{runs:?}");
         }
     }
 }

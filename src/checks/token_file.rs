@@ -53,15 +53,15 @@ pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims>
     let file = match pod.read(path, LONGEST_TOKEN, budget.until()).await {
         // Every container of a pod has the same name and service account: ours says so, too. It is
         // only read here, and sent to nobody.
-        Err(_) if pod.target().is_some() => pod.read_own(path, LONGEST_TOKEN, budget.until()).await.ok()?,
+        Err(_) if pod.is_of_our_pod() => pod.read_own(path, LONGEST_TOKEN, budget.until()).await.ok()?,
         read => read.ok()?,
     };
     token::decode(std::str::from_utf8(&file.bytes).ok()?).ok()
 }
 
-/// Judges what came of reading it.
+/// Judges what came of reading it, as this user in the pod of this name, if that is known.
 #[must_use]
-pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
+pub fn judge(read: Read, who: &Who, pod: Option<String>) -> Verdict<TokenFile> {
     let Read { path, result, took } = read;
     if looks_like_a_token(&path.to_string_lossy()) {
         return Verdict::fail(TokenFileVarHoldsToken);
@@ -89,7 +89,7 @@ pub fn judge(read: Read, who: &Who) -> Verdict<TokenFile> {
         Err(ReadError::Slow) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Slow(took) });
         }
-        Err(ReadError::Blocked(blocked)) => return Verdict::Fail(target::diagnosis(*blocked, None)),
+        Err(ReadError::Blocked(blocked)) => return Verdict::Fail(target::diagnosis(*blocked, pod)),
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -134,7 +134,7 @@ mod tests {
     fn outcome(path: &str, result: Result<&[u8], ReadError>) -> Option<&'static str> {
         let result = result.map(|bytes| FileRead { bytes: bytes.to_vec(), stat: STAT });
         let read = Read { path: path.into(), result, took: Duration::ZERO };
-        match judge(read, &Who { uid: 1, gid: 1, groups: vec![] }) {
+        match judge(read, &Who { uid: 1, gid: 1, groups: vec![] }, None) {
             Verdict::Fail(diagnosis) => Some(diagnosis.name().as_str()),
             _ => None,
         }

@@ -22,7 +22,7 @@ use crate::kubernetes::service_account::Account;
 use crate::kubernetes::{Api, KubernetesUse};
 use crate::plan::Wanted;
 use crate::pod::process::Process;
-use crate::pod::{Pod, Stamp};
+use crate::pod::{Pod, Presence};
 use crate::run::{Budget, Observed, Verdict};
 use crate::token::{Claims, ServiceAccount};
 
@@ -178,31 +178,26 @@ pub fn judge(
 pub const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
 
 /// Whether the token lies where the webhook mounts it.
-pub async fn is_mounted(pod: &Pod, budget: Budget) -> bool {
-    let stamp = pod.stamp(Path::new(USUAL_TOKEN_FILE), budget.until()).await;
-    matches!(stamp, Some(Stamp::File { .. }))
+pub async fn mounted(pod: &Pod, budget: Budget) -> Presence {
+    pod.presence(Path::new(USUAL_TOKEN_FILE), budget.until()).await
 }
 
-/// Judges the same of another process, into whose container the token is mounted or not. What it lacks
-/// may have been lost on the way from its container to it.
+/// Judges the same of another process, into whose container the token is mounted or not, as far as that
+/// can be seen. What it lacks may have been lost on the way from its container to it.
 #[must_use]
-pub fn judge_target(
-    found: Verdict<WebIdentity>,
-    process: &Process,
-    has_volume: bool,
-) -> Verdict<WebIdentity> {
+pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Presence) -> Verdict<WebIdentity> {
     let pod = match found {
         Verdict::Fail(Diagnosis::NotInjected(pod)) => *pod,
-        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if has_volume => {
+        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if token != Presence::NotThere => {
             NotInjected { service_account: Some(missed.of.service_account), pod: missed.of.pod, unread: None }
         }
         found => return found,
     };
-    Verdict::fail(TargetHasNoIdentity { process: process.clone(), has_volume, pod })
+    Verdict::fail(TargetHasNoIdentity { process: process.clone(), token, pod })
 }
 
 /// The pod's name, if known.
-fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
+pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
     api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.filled("HOSTNAME"))
 }
 

@@ -7,6 +7,9 @@ use crate::evidence::Evidence;
 use crate::shown::{sh, shown};
 use crate::token::ServiceAccount;
 
+/// The image, as the README names it.
+pub(super) const IMAGE: &str = concat!("irsa-probe:", env!("CARGO_PKG_VERSION"));
+
 /// Neither variable is set.
 #[derive(Debug, Clone)]
 pub struct NotInjected {
@@ -93,9 +96,15 @@ impl Entry for NotInjected {
                  eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"
             ),
             delete_pod(self.service_account.as_ref(), self.pod.as_deref()),
-            "If this is an ephemeral container of kubectl debug: those are never injected; look at the \
-             pod's own containers instead."
-                .to_owned(),
+            format!(
+                "If this is an ephemeral container of kubectl debug: those are never injected. Make one in the \
+                 PID namespace of the application's container (--target), with its user \
+                 (manifests/debug/restricted.yaml), and it looks through the application. Where the pod \
+                 shares one PID namespace, --pid auto (IRSA_PROBE_PID=auto) looks through another container's \
+                 process:\n\
+                 {kubectl} debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
+                 --custom=manifests/debug/restricted.yaml"
+            ),
         ]
     }
 

@@ -4,8 +4,8 @@ use super::{Class, Entry, Owner};
 use crate::chain::SdkId;
 use crate::evidence::Evidence;
 use crate::run::Observed;
-use crate::sdk::packages::package;
-use crate::sdk::{FoundSdk, Scan, ScanEnd};
+use crate::sdk::packages::{Age, age, first_with_web_identity, package};
+use crate::sdk::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
 use crate::shown::shown;
 
 /// What is known of one SDK, and then what else was seen.
@@ -18,6 +18,40 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
         .value("found_by", found.how.as_str())
         .value(own.0, own.1)
         .and(scan.evidence())
+}
+
+/// Where the SDK is, in a sentence without its full stop, and as sure as it is that it is the application's.
+fn where_is(found: &FoundSdk, scan: &Scan) -> String {
+    let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", shown(text)));
+    let what = format!("{}{version} ({})", package(found.sdk), shown(&found.place));
+    match (found.how, scan.runs) {
+        (How::Said, _) | (_, Runs::Go) => format!("The application has {what}"),
+        (_, Runs::Java | Runs::Python | Runs::Node) if scan.is_certain() => {
+            format!("The application has {what}")
+        }
+        (_, Runs::Unknown | Runs::Java | Runs::Python | Runs::Node) => {
+            format!("Below that root lies {what}")
+        }
+        (_, Runs::Other) => {
+            format!(
+                "Among the files of the application's process lies {what}, and nothing shows that it uses that"
+            )
+        }
+    }
+}
+
+/// What was not seen, in sentences that follow others.
+fn not_seen(scan: &Scan) -> String {
+    let stopped = match scan.end {
+        ScanEnd::Whole => String::new(),
+        ScanEnd::Stopped(by) => format!(" Not everything was seen: {}.", by.as_str()),
+    };
+    let unreadable = match scan.unreadable {
+        0 => String::new(),
+        1 => " One file or folder could not be read.".to_owned(),
+        count => format!(" {count} files and folders could not be read."),
+    };
+    format!("{stopped}{unreadable}")
 }
 
 /// An SDK from before IRSA.
@@ -36,14 +70,16 @@ impl Entry for SdkTooOldForIrsa {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
+        let (place, least) = (where_is(&self.found, &self.scan), self.least);
+        let age = self.found.version.as_deref().and_then(|version| age(self.found.sdk, version));
+        let looks = match (age, first_with_web_identity(self.found.sdk)) {
+            (Some(Age::TooOld), Some(_)) => "and this one does not look at the web identity: it takes",
+            _ => "and an older one may not look at the web identity: it then takes",
+        };
         format!(
-            "The application has {} {} ({}). AWS supports IRSA from {} on. An older one does not look at the \
-             web identity: it takes whatever else it finds, on a node that lets pods ask for it the node's role, or \
-             fails as if the pod had no credentials.",
-            package(self.found.sdk),
-            self.found.version.as_deref().map(shown).unwrap_or_default(),
-            shown(&self.found.place),
-            self.least,
+            "{place}. AWS supports IRSA from {least} on, {looks} whatever else it finds, on a node that lets pods \
+             ask for it the node's role, or fails as if the pod had no credentials.{}",
+            not_seen(&self.scan)
         )
     }
 
@@ -61,7 +97,7 @@ impl Entry for SdkTooOldForIrsa {
                 "Update the packages under @aws-sdk that bring the old one, until it is {least} or newer, and build \
                  the image anew:\nnpm ls @aws-sdk/credential-provider-node"
             ),
-            SdkId::GoV1 | SdkId::GoV1LoadConfig | SdkId::GoV1Old | SdkId::GoV2 => format!(
+            SdkId::GoV1 | SdkId::GoV1LoadConfig | SdkId::GoV1Old => format!(
                 "Update the module to v{least} or newer, and build the program anew:\n\
                  go get {}@latest && go mod tidy",
                 package(self.found.sdk)
@@ -98,15 +134,25 @@ impl Entry for SdkLacksStsModule {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let version =
-            self.found.version.as_deref().map_or_else(String::new, |text| format!(" {}", shown(text)));
+        let closed = self.scan.closed_archives;
+        let absent = match (self.found.sts_module, closed) {
+            (Some(_), _) => "and no archive below that root holds it",
+            (None, 0) if self.scan.unseen > 0 => "and it was not found",
+            (None, 0) => "and it was not found; but the SDK's classes were moved, and it may be with them",
+            (None, _) => "and it was not found",
+        };
+        let archives = match (self.found.sts_module, closed) {
+            (Some(_), _) | (None, 0) => String::new(),
+            (None, 1) => " One archive could not be looked into, and it may be there.".to_owned(),
+            (None, count) => format!(" {count} archives could not be looked into, and it may be there."),
+        };
         format!(
-            "The application has {}{version} ({}), and no archive below that root holds {}. Without that module the SDK \
-             cannot change the web identity for credentials. It says so only in its log, and goes on to whatever \
-             comes next, on a node that lets pods ask for it the node's role.",
-            package(self.found.sdk),
-            shown(&self.found.place),
+            "{}. It needs the module {}, {absent}. Without that module the SDK cannot change the web identity for \
+             credentials. It says so only in its log, and goes on to whatever comes next, on a node that lets pods \
+             ask for it the node's role.{archives}{}",
+            where_is(&self.found, &self.scan),
             self.module,
+            not_seen(&self.scan),
         )
     }
 
@@ -138,27 +184,30 @@ impl Entry for SdkUnknown {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let what = match self.scan.found.first() {
-            Some(found) => format!(
-                "{} was found ({}), and nothing says its version.",
-                package(found.sdk),
-                shown(&found.place)
-            ),
-            None => {
+        use StoppedBy::{Denied, Kernel, Missing, Root};
+        if let ScanEnd::Stopped(by @ (Missing | Denied | Kernel | Root)) = self.scan.end
+            && self.scan.entries == 0
+        {
+            return format!(
+                "Nothing was searched for the application's SDK: {}. So whether it can use the role is not known.",
+                by.as_str()
+            );
+        }
+        let what = match (self.scan.own().next(), self.scan.runs) {
+            (Some(found), _) => {
+                let unsaid = if found.version.is_none() { "; nothing says its version" } else { "" };
+                format!("{}{unsaid}.", where_is(found, &self.scan))
+            }
+            (None, Runs::Go) => {
+                "The application's process runs a Go program with no AWS SDK among its modules.".to_owned()
+            }
+            (None, Runs::Unknown | Runs::Java | Runs::Python | Runs::Node | Runs::Other) => {
                 "No AWS SDK was found in the application's files; those for Python, JavaScript, Java and Go \
-                     are known."
+                 are known."
                     .to_owned()
             }
         };
-        let stopped = match self.scan.end {
-            ScanEnd::Whole => String::new(),
-            ScanEnd::Stopped(by) => format!(" Not everything was seen: {}.", by.as_str()),
-        };
-        let unreadable = match self.scan.unreadable {
-            0 => String::new(),
-            count => format!(" {count} files and folders could not be read."),
-        };
-        format!("{what}{stopped}{unreadable} So whether it can use the role is not known.")
+        format!("{what}{} So whether it can use the role is not known.", not_seen(&self.scan))
     }
 
     fn remedy(&self) -> Vec<String> {

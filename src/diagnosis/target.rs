@@ -3,24 +3,24 @@
 //! When the kernel allows that: `ptrace_may_access` with `PTRACE_MODE_READ_FSCREDS`, see ptrace(2),
 //! "Ptrace access mode checking". Which profile of `kubectl debug` brings what was tried on a cluster.
 
-use super::identity::NotInjected;
+use super::identity::{IMAGE, NotInjected};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::pod::process::Process;
-use crate::pod::{Blocked, Fault, LONGEST_ENVIRONMENT, Who};
+use crate::pod::process::{Process, Unlisted};
+use crate::pod::{Blocked, Fault, LONGEST_ENVIRONMENT, Presence, Who};
 use crate::shown::{sh, shown};
 
 /// The capability to look at every process, and those to read every file. Source: linux/capability.h.
 const SYS_PTRACE: u64 = 1 << 19;
 const DAC_OVERRIDE: u64 = 1 << 1;
 const DAC_READ_SEARCH: u64 = 1 << 2;
+/// Those to take another user's place.
+const SETGID: u64 = 1 << 6;
+const SETUID: u64 = 1 << 7;
 
-/// The capabilities that containerd and CRI-O give a container of root that asks for none.
+/// The capabilities that containerd gives a container of root that asks for none.
 /// Source: containerd, `defaultUnixCaps`.
 const DEFAULT_CAPABILITIES: u64 = 0xa804_25fb;
-
-/// The image, as the README names it.
-const IMAGE: &str = concat!("irsa-probe:", env!("CARGO_PKG_VERSION"));
 
 /// The most processes that are listed.
 const MOST_LISTED: usize = 8;
@@ -56,7 +56,8 @@ fn choose(candidates: &[Process], pod: Option<&str>) -> Vec<String> {
     steps.extend(candidates.first().map(|first| {
         let Recipe { profile, custom } = Recipe::of(first, false);
         format!(
-            "The same with kubectl debug, for the first of them:\n{} --env=IRSA_PROBE_PID={}",
+            "The same from a new container of kubectl debug, for the first of them; for another, with its \
+             number and its own user and group:\n{} --env=IRSA_PROBE_PID={}",
             debug(pod, profile, &custom),
             first.pid
         )
@@ -74,17 +75,25 @@ struct Recipe {
 impl Recipe {
     /// With the least rights that do; some processes are only shown to root and its capabilities.
     fn of(process: &Process, needs_root: bool) -> Self {
-        let uid = process.who.uid;
-        let is_plain = process.permitted == 0 && process.uids.iter().all(|id| *id == uid);
-        let root = || r#"{"securityContext":{"runAsNonRoot":false,"runAsUser":0}}"#.to_owned();
-        if uid != 0 && is_plain && !needs_root {
-            Self { profile: "restricted", custom: as_user(uid, process.who.gid) }
-        } else if uid == 0 && process.permitted & !DEFAULT_CAPABILITIES == 0 && !needs_root {
-            Self { profile: "baseline", custom: root() }
+        let Who { uid, gid, .. } = process.who;
+        // The kernel compares all of them but the last with ours.
+        let is_plain = process.uids.iter().take(3).all(|id| *id == uid)
+            && process.gids.iter().take(3).all(|id| *id == gid);
+        if needs_root || !is_plain {
+            Self { profile: "general", custom: as_root(0) }
+        } else if uid != 0 && process.permitted == 0 {
+            Self { profile: "restricted", custom: as_user(uid, gid) }
+        } else if uid == 0 && process.permitted & !DEFAULT_CAPABILITIES == 0 {
+            Self { profile: "baseline", custom: as_root(gid) }
         } else {
-            Self { profile: "general", custom: root() }
+            Self { profile: "general", custom: as_root(0) }
         }
     }
+}
+
+fn as_root(gid: u32) -> String {
+    let group = if gid == 0 { String::new() } else { format!(r#","runAsGroup":{gid}"#) };
+    format!(r#"{{"securityContext":{{"runAsNonRoot":false,"runAsUser":0{group}}}}}"#)
 }
 
 fn as_user(uid: u32, gid: u32) -> String {
@@ -113,9 +122,9 @@ pub struct TargetNotFound {
 /// What came of looking for a process.
 #[derive(Debug, Clone)]
 pub enum Search {
-    /// There is no `/proc` of our PID namespace.
-    NoProcesses,
-    /// There is none but ours.
+    /// The processes of our PID namespace cannot be listed.
+    Unlisted(Unlisted),
+    /// There is none but ours and inits that wait for nothing.
     Nothing,
     /// There are several, and nothing says which.
     Several(Vec<Process>),
@@ -136,12 +145,16 @@ impl Entry for TargetNotFound {
 
     fn cause(&self) -> String {
         let found = match &self.search {
-            Search::NoProcesses => {
+            Search::Unlisted(Unlisted::NoProc) => {
                 "this container has no /proc that shows the processes of its PID namespace".to_owned()
             }
+            Search::Unlisted(Unlisted::Slow) => {
+                "the processes of this PID namespace could not be listed in time".to_owned()
+            }
             Search::Nothing => {
-                "in this PID namespace there is no process of another container. It is shared \
-                 with kubectl debug --target, or where the pod spec sets shareProcessNamespace"
+                "in this PID namespace there is no process of another container that may be the \
+                 application's: none at all, or an init that has no child. It is shared with kubectl debug \
+                 --target, or where the pod spec sets shareProcessNamespace"
                     .to_owned()
             }
             Search::Several(candidates) => format!(
@@ -153,8 +166,8 @@ impl Entry for TargetNotFound {
                 format!("in this PID namespace there is no process {pid} that this container may see")
             }
             Search::Ended(process) => format!(
-                "{} ended while it was looked at, and its files went with it. If its container restarts all \
-                 the time, see why in its own log",
+                "{} ended while it was looked at, or its first thread did while others go on, and its files \
+                 went with it. If its container restarts all the time, see why in its own log",
                 named(process)
             ),
         };
@@ -170,22 +183,26 @@ impl Entry for TargetNotFound {
             )
         };
         match &self.search {
-            Search::NoProcesses | Search::Nothing => {
+            Search::Unlisted(_) | Search::Nothing => {
                 vec![share(), "To judge this container itself:\nirsa-probe check --pid none".to_owned()]
             }
             Search::NoSuch { candidates, .. } if candidates.is_empty() => vec![share()],
             Search::Several(candidates) | Search::NoSuch { candidates, .. } => {
                 choose(candidates, self.pod.as_deref())
             }
-            Search::Ended(_) => {
-                vec!["Look again, at whatever runs in its place:\nirsa-probe check --pid auto".to_owned()]
+            Search::Ended(process) => {
+                let Recipe { profile, custom } = Recipe::of(process, false);
+                vec![format!(
+                    "Look again, at whatever runs in its place:\n{} --env=IRSA_PROBE_PID=auto",
+                    debug(self.pod.as_deref(), profile, &custom)
+                )]
             }
         }
     }
 
     fn evidence(&self) -> Evidence {
         match &self.search {
-            Search::NoProcesses | Search::Nothing => Evidence::new(),
+            Search::Unlisted(_) | Search::Nothing => Evidence::new(),
             Search::Several(candidates) => with_candidates(Evidence::new(), candidates),
             Search::NoSuch { pid, candidates } => {
                 with_candidates(Evidence::new().value("target_pid", *pid), candidates)
@@ -236,11 +253,21 @@ fn lacks(own: &Process, process: &Process) -> Vec<Lack> {
 }
 
 impl TargetNotReadable {
-    /// The command that gives what is missing, with the least rights that do.
-    fn debug(&self) -> String {
+    /// Whether we have all that the strongest of the commands would give.
+    fn is_strongest(&self) -> bool {
+        let all = SYS_PTRACE | DAC_OVERRIDE | SETUID | SETGID;
+        self.blocked.own.who.uid == 0 && self.blocked.own.effective & all == all
+    }
+
+    /// The command that gives what is missing, with the least rights that do; `None` if none gives more
+    /// than we have.
+    fn debug(&self) -> Option<String> {
         let Blocked { own, process, fault } = &self.blocked;
         let needs_root = *fault != Fault::Denied || lacks(own, process).is_empty();
         let Recipe { profile, custom } = Recipe::of(process, needs_root);
+        if profile == "general" && self.is_strongest() {
+            return None;
+        }
         let Who { uid, gid, .. } = process.who;
         let say = match profile {
             "restricted" => format!(
@@ -254,7 +281,7 @@ impl TargetNotReadable {
                   baseline and restricted do not admit it:"
                 .to_owned(),
         };
-        format!("{say}\n{}", debug(self.pod.as_deref(), profile, &custom))
+        Some(format!("{say}\n{}", debug(self.pod.as_deref(), profile, &custom)))
     }
 
     fn denied(&self) -> String {
@@ -317,6 +344,13 @@ impl Entry for TargetNotReadable {
                  here the system call openat2 is missing: the kernel is older than 5.6, or this container's \
                  seccomp profile forbids it."
             ),
+            Fault::LinkOfProc => format!(
+                "A file that {named} names lies behind a link of /proc, such as /dev/fd/3 or /proc/self/root, \
+                 which leads elsewhere for every process. It was not followed."
+            ),
+            Fault::RelativePath => format!(
+                "{named} names a file by a relative path, and its working directory is outside of its root."
+            ),
             Fault::Slow => format!("The memory or the files of {named} could not be read in time."),
             Fault::Gone => format!("{named} has ended."),
             Fault::Io(errno) => {
@@ -328,16 +362,16 @@ impl Entry for TargetNotReadable {
 
     fn remedy(&self) -> Vec<String> {
         match self.blocked.fault {
-            Fault::Denied | Fault::NotAsThatUser => vec![
-                self.debug(),
-                "Where that cannot be had, let a copy of the pod be made, which is injected as any new pod \
-                 (manifests/debug/copy.yaml), or give the debugging container the variables and the volume by \
-                 hand (manifests/debug/env-and-volume.yaml)."
+            Fault::Denied | Fault::NotAsThatUser => self.debug().into_iter().chain([
+                "Where that cannot be had, give a debugging container the variables, the volume and the user by \
+                 hand (manifests/debug/env-and-volume.yaml), or let a copy of the pod be made, which has what \
+                 this one was given, or is injected if this one was not (manifests/debug/copy.yaml)."
                     .to_owned(),
-            ],
+            ])
+            .collect(),
             _ => vec![
                 "Look through another process of the same container, or give a debugging container the \
-                 variables and the volume by hand (manifests/debug/env-and-volume.yaml)."
+                 variables, the volume and the user by hand (manifests/debug/env-and-volume.yaml)."
                     .to_owned(),
             ],
         }
@@ -359,10 +393,18 @@ pub struct TargetHasNoIdentity {
     /// The process.
     pub process: Process,
     /// Whether the token lies where the webhook mounts it, so that its container was injected.
-    pub has_volume: bool,
+    pub token: Presence,
     /// What is known of the pod.
     pub pod: NotInjected,
 }
+
+/// What is to be known of a container that was injected and a process that was not.
+const LOST: &str = "whatever started the process left the variables out (env -i, su, sudo, a supervisor, a \
+    script), or the process wrote over them (a changed process title does that)";
+/// Why no identity was injected.
+const NOT_INJECTED: &str = "Either the service account had no role annotation at that moment, or the container \
+    is left out (the pod's annotation eks.amazonaws.com/skip-containers), or the webhook did not see the pod or \
+    the annotation. Injection happens only when a pod is created, so restarting the container never helps.";
 
 impl Entry for TargetHasNoIdentity {
     const CLASS: Class = Class::NotInjected;
@@ -374,63 +416,72 @@ impl Entry for TargetHasNoIdentity {
             "The pod was looked at through {named}, and that one was started with neither AWS_ROLE_ARN nor \
              AWS_WEB_IDENTITY_TOKEN_FILE."
         );
-        if self.has_volume {
-            format!(
+        let whose = self.pod.service_account.as_ref().map_or_else(String::new, |account| {
+            format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
+        });
+        match self.token {
+            Presence::There => format!(
                 "{start} The token is mounted in its container all the same: the container was injected, and \
-                 whatever started the process left the variables out (env -i, su, sudo, a supervisor, a \
-                 script), or the process wrote over them (a changed process title does that)."
-            )
-        } else {
-            let whose = self.pod.service_account.as_ref().map_or_else(String::new, |account| {
-                format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
-            });
-            format!(
+                 {LOST}."
+            ),
+            Presence::NotThere => format!(
                 "{start} Nor is the token where the webhook mounts it: when the pod was admitted, no identity was \
-                 injected into that container{whose}. Either the service account had no role annotation at that \
-                 moment, or the container is left out (the pod's annotation eks.amazonaws.com/skip-containers), \
-                 or the webhook did not see the pod or the annotation. Injection happens only when a pod is \
-                 created, so restarting the container never helps."
-            )
+                 injected into that container{whose}. {NOT_INJECTED}"
+            ),
+            Presence::Unknown => format!(
+                "{start} Whether the token is where the webhook mounts it could not be seen. So the container was \
+                 injected and {LOST}; or, when the pod was admitted, no identity was injected into that \
+                 container{whose}. {NOT_INJECTED}"
+            ),
         }
     }
 
     fn remedy(&self) -> Vec<String> {
-        if self.has_volume {
-            let pod = self.pod.pod.as_deref().map_or_else(|| "POD".to_owned(), sh);
-            return vec![
-                format!(
-                    "See which variables the container is given, and which the process has:\n\
-                     kubectl -n NAMESPACE get pod {pod} -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env[*].name}}{{\"\\n\"}}{{end}}'\n\
-                     kubectl -n NAMESPACE exec {pod} -c CONTAINER -- sh -c \"tr '\\\\0' '\\\\n' < /proc/{}/environ | cut -d= -f1\"",
-                    self.process.pid
-                ),
-                "Let what starts the process pass AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE and AWS_REGION on."
+        let pod = self.pod.pod.as_deref();
+        let name = pod.map_or_else(|| "POD".to_owned(), sh);
+        let mut steps = Vec::new();
+        if self.token != Presence::NotThere {
+            steps.push(format!(
+                "See which variables the container is given, and which the process has:\n\
+                 kubectl -n NAMESPACE get pod {name} -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env[*].name}}{{\"\\n\"}}{{end}}'\n\
+                 kubectl -n NAMESPACE exec {name} -c CONTAINER -- sh -c \"tr '\\\\0' '\\\\n' < /proc/{}/environ | cut -d= -f1\"",
+                self.process.pid
+            ));
+            steps.push(
+                "If the container is given them, let what starts the process pass AWS_ROLE_ARN, \
+                 AWS_WEB_IDENTITY_TOKEN_FILE and AWS_REGION on."
                     .to_owned(),
-                "If another process is the application, look through that one:\nirsa-probe check --pid PID"
-                    .to_owned(),
-            ];
+            );
         }
-        let of_pod = self.pod.remedy();
-        // The last step is for who is looked at by mistake, which the next one is about.
-        let before = of_pod.len().saturating_sub(1);
-        let mut steps: Vec<String> = of_pod.into_iter().take(before).collect();
-        steps.push(
-            "If another process is the application, look through that one:\nirsa-probe check --pid PID"
-                .to_owned(),
-        );
+        if self.token != Presence::There {
+            let of_pod = self.pod.remedy();
+            // The last step is for who is looked at by mistake, which the next one is about.
+            let before = of_pod.len().saturating_sub(1);
+            steps.extend(of_pod.into_iter().take(before));
+        }
+        steps.push(format!(
+            "If another process is the application, look through that one, with its own user (here 1000):\n\
+             {} --env=IRSA_PROBE_PID=PID",
+            debug(pod, "restricted", &as_user(1000, 1000))
+        ));
         steps
     }
 
     fn evidence(&self) -> Evidence {
-        evidence(&self.process).value("token_mounted", self.has_volume).and(self.pod.evidence())
+        let evidence = evidence(&self.process);
+        let evidence = match self.token {
+            Presence::Unknown => evidence,
+            known => evidence.value("token_mounted", known == Presence::There),
+        };
+        evidence.and(self.pod.evidence())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Lack, SYS_PTRACE, TargetNotReadable, lacks};
+    use super::{Entry, Lack, NotInjected, SYS_PTRACE, TargetHasNoIdentity, TargetNotReadable, lacks};
     use crate::pod::process::Process;
-    use crate::pod::{Blocked, Fault, Who};
+    use crate::pod::{Blocked, Fault, Presence, Who};
 
     fn process(uid: u32, gid: u32, capabilities: u64) -> Process {
         Process {
@@ -460,15 +511,23 @@ mod tests {
             (process(1000, 0, 0), process(1000, 1000, 0), &[Group], "restricted", 1000),
             (process(65532, 65532, 0), process(0, 0, USUAL), &[User, Group, Capabilities], "baseline", 0),
             (process(65532, 65532, 0), process(0, 0, 0), &[User, Group], "baseline", 0),
+            (process(0, 0, USUAL), process(0, 1000, USUAL), &[Group], "baseline", 0),
+            (
+                process(1000, 0, 0),
+                Process { gids: [1, 2, 3, 3], ..process(1000, 2, 0) },
+                &[Group],
+                "general",
+                0,
+            ),
             (process(0, 0, USUAL), process(0, 0, general), &[Capabilities], "general", 0),
             (process(1000, 1000, 0), process(1000, 1000, 1 << 10), &[Capabilities], "general", 0),
             // Without the right to read files of others, to trace them is not enough.
             (process(1000, 1000, SYS_PTRACE), process(2000, 2000, 0), &[User], "restricted", 2000),
             // Nothing of this is missing, so that it is the process or a policy.
             (process(1000, 1000, 0), process(1000, 1000, 0), &[], "general", 0),
-            (process(0, 0, general), process(1000, 1000, 0), &[], "general", 0),
         ] {
             assert_eq!(lacks(&own, &target), missing, "{own:?}");
+            let group = (profile != "general" && target.who.gid != 0).then_some(target.who.gid);
             let found = TargetNotReadable {
                 blocked: Blocked { own, process: target, fault: Fault::Denied },
                 pod: Some("checkout-1".to_owned()),
@@ -478,9 +537,41 @@ mod tests {
             assert!(step.contains(&format!("--profile={profile} ")), "{step}");
             assert!(step.contains(&format!("\"runAsUser\":{user}")), "{step}");
             let json = step.split(['\'', '\n']).find(|word| word.starts_with('{')).unwrap();
-            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{json}");
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(json["securityContext"]["runAsGroup"].as_u64(), group.map(u64::from), "{json}");
             let cause = found.cause();
             assert_eq!(cause.contains("SYS_PTRACE"), !missing.is_empty(), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_gives_no_more_than_we_have_is_not_proposed() {
+        let own = process(0, 0, USUAL | SYS_PTRACE);
+        for fault in [Fault::Denied, Fault::NotAsThatUser] {
+            let blocked = Blocked { own: own.clone(), process: process(1000, 1000, 0), fault };
+            let steps = TargetNotReadable { blocked, pod: None }.remedy();
+            assert!(!steps.is_empty() && !steps.concat().contains("--profile"), "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_seen_of_the_token_is_not_claimed() {
+        let pod = || NotInjected { service_account: None, pod: None, unread: None };
+        for (token, mounted, injected, lost) in [
+            (Presence::There, Some("true"), false, true),
+            (Presence::NotThere, Some("false"), true, false),
+            (Presence::Unknown, None, true, true),
+        ] {
+            let found = TargetHasNoIdentity { process: process(1000, 1000, 0), token, pod: pod() };
+            let (cause, steps) = (found.cause(), found.remedy().concat());
+            assert_eq!(cause.contains("no identity was injected"), injected, "{cause}");
+            assert_eq!(cause.contains("left the variables out"), lost, "{cause}");
+            assert_eq!(cause.contains("could not be seen"), token == Presence::Unknown, "{cause}");
+            assert_eq!(steps.contains("annotate serviceaccount"), injected, "{steps}");
+            assert_eq!(steps.contains("/environ"), lost, "{steps}");
+            let evidence = found.evidence();
+            let value = evidence.iter().find(|(name, _)| *name == "token_mounted");
+            assert_eq!(value.map(|(_, value)| value.to_string()).as_deref(), mounted);
         }
     }
 }

@@ -76,8 +76,8 @@ impl Entry for TokenFileMissing {
             None => String::new(),
         };
         format!(
-            "The token file {path} does not exist in this container.{seen} The variable is set, so \
-             either the volume aws-iam-token is not mounted here, or the variable was copied from elsewhere."
+            "The token file {path} does not exist in the container.{seen} The variable is set, so \
+             either the volume aws-iam-token is not mounted there, or the variable was copied from elsewhere."
         )
     }
 
@@ -125,8 +125,8 @@ impl Entry for TokenFileUnreadable {
             },
         );
         format!(
-            "This container runs as user {uid}, group {gid} (supplementary groups: {}), and may not read \
-             the token file {path}: {file}.",
+            "User {uid}, group {gid} (supplementary groups: {}), by which it was looked at, may not read the \
+             token file {path}: {file}.",
             if groups.is_empty() { "none".to_owned() } else { groups.join(", ") }
         )
     }

@@ -16,7 +16,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
 use crate::diagnosis::tls::Presented;
-use crate::pod::Pod;
+use crate::pod::{FileRead, Pod, ReadError};
 
 /// Where Linux distributions keep their CA certificates; the first that exists is read.
 /// Source: Go's `crypto/x509`, `root_linux.go`.
@@ -66,7 +66,9 @@ impl Trust {
         Self { roots: Arc::new(RootCertStore::empty()), source: "nothing".to_owned() }
     }
 
-    /// The certificates that `AWS_CA_BUNDLE` or `SSL_CERT_FILE` names, else the system's.
+    /// The certificates that `AWS_CA_BUNDLE` or `SSL_CERT_FILE` names, else the system's: those of the
+    /// process that is looked through, and ours only if it has none, or if other files are named than
+    /// those of [`SYSTEM_ROOTS`].
     ///
     /// # Errors
     /// If the named file cannot be used, or the system has none.
@@ -85,17 +87,29 @@ impl Trust {
                 };
             }
         }
+        let are_usual = system_roots.iter().eq(SYSTEM_ROOTS.map(Path::new).iter());
+        if pod.target().is_some() && are_usual {
+            for path in system_roots {
+                if let Some(found) = Self::system(path, pod.read(path, LONGEST_FILE, until).await) {
+                    return Ok(found);
+                }
+            }
+        }
         for path in system_roots {
-            let Ok(file) = pod.read_own(path, LONGEST_FILE, until).await else {
-                continue;
-            };
-            if let Some(roots) = lenient(&file.bytes) {
-                return Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() });
+            if let Some(found) = Self::system(path, pod.read_own(path, LONGEST_FILE, until).await) {
+                let whose = if pod.target().is_some() { " (of this container)" } else { "" };
+                return Ok(Self { source: format!("{}{whose}", found.source), ..found });
             }
         }
         Err(TrustFault::NoRoots {
             tried: system_roots.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         })
+    }
+
+    /// Those of a file of the system's, if there are any.
+    fn system(path: &Path, read: Result<FileRead, ReadError>) -> Option<Self> {
+        let roots = lenient(&read.ok()?.bytes)?;
+        Some(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() })
     }
 
     /// The certificates of one file, as the cluster hands them out.

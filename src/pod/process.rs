@@ -1,10 +1,13 @@
 //! Other processes of our PID namespace, as `/proc` shows them to everybody: who they are, whose
 //! children, and whether they still live.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -15,6 +18,8 @@ use super::Who;
 const LONGEST_STATUS: u64 = 1 << 20;
 /// The most processes that are looked at.
 const MOST: usize = 4096;
+/// The most bytes of a list of mounts that are read.
+const LONGEST_MOUNTS: u64 = 1 << 20;
 
 /// What the kernel tells everybody of a process. Source: proc_pid_status(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +72,13 @@ impl Process {
     }
 }
 
+impl Process {
+    /// The process, if it has not ended.
+    pub(super) fn alive(self) -> Result<Self, Errno> {
+        if self.has_ended { Err(Errno::SRCH) } else { Ok(self) }
+    }
+}
+
 /// The processes of our PID namespace.
 #[derive(Debug, Clone)]
 pub struct Processes {
@@ -74,6 +86,18 @@ pub struct Processes {
     pub own: Process,
     /// All that can be seen, this one among them, in the order of their ids.
     pub all: Vec<Process>,
+    /// Whether the first process of the PID namespace sees mounts that we see, so that it runs in our
+    /// own container; `None` if that is not known.
+    pub first_is_beside_us: Option<bool>,
+}
+
+/// Why there is no list of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// There is no `/proc`, or one of another PID namespace.
+    NoProc,
+    /// `/proc` had not answered at the deadline.
+    Slow,
 }
 
 /// Lists the processes.
@@ -88,7 +112,26 @@ pub(super) fn list() -> io::Result<Processes> {
         .collect();
     ids.sort_unstable();
     let all = ids.into_iter().filter_map(|pid| Handle::open(pid).ok()?.look().ok()).collect();
-    Ok(Processes { own, all })
+    let first_is_beside_us = shares_mounts(own.pid, 1).ok();
+    Ok(Processes { own, all, first_is_beside_us })
+}
+
+/// One process, however many there are.
+pub(super) fn one(pid: u32) -> Option<Process> {
+    Handle::open(pid).ok()?.look().ok()
+}
+
+/// Whether two processes see the same mounts. Every mount has an id of its own, and those of another
+/// mount namespace have others; unlike the namespaces themselves, all may see them.
+/// Source: proc_pid_mountinfo(5).
+fn shares_mounts(one: u32, other: u32) -> Result<bool, Errno> {
+    let mounts = |pid| -> Result<BTreeSet<u64>, Errno> {
+        let list = Handle::open(pid)?.read("mountinfo", LONGEST_MOUNTS)?;
+        let list = String::from_utf8_lossy(&list);
+        Ok(list.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect())
+    };
+    let (one, other) = (mounts(one)?, mounts(other)?);
+    if one.is_empty() || other.is_empty() { Err(Errno::NODATA) } else { Ok(!one.is_disjoint(&other)) }
 }
 
 /// This process, by the id that `/proc` gives it.
@@ -121,7 +164,7 @@ impl Handle {
 
     /// Whether the process has not ended.
     pub(super) fn is_alive(&self) -> bool {
-        self.look().is_ok_and(|process| !process.has_ended)
+        self.look().and_then(Process::alive).is_ok()
     }
 
     /// The first bytes of a file in the folder, at most so many.
@@ -146,11 +189,27 @@ impl Handle {
         rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// The process's working directory, as a path in its root.
-    pub(super) fn working_directory(&self) -> Result<std::path::PathBuf, Errno> {
-        use std::os::unix::ffi::OsStrExt;
-        let path = rustix::fs::readlinkat(&self.folder, "cwd", Vec::new())?;
-        Ok(Path::new(std::ffi::OsStr::from_bytes(path.as_bytes())).to_owned())
+    /// The program's path in the process's root.
+    pub(super) fn program_path(&self) -> Result<PathBuf, Errno> {
+        self.link("exe")
+    }
+
+    /// The process's working directory, as a path in its root; `None` if it is outside of that.
+    pub(super) fn working_directory(&self) -> Result<Option<PathBuf>, Errno> {
+        // Both are shown as paths in the mount namespace, in which a chroot has changed only the root.
+        let (root, directory) = (self.link("root")?, self.link("cwd")?);
+        Ok(directory.strip_prefix(root).ok().map(|below| Path::new("/").join(below)))
+    }
+
+    /// Whether the process is in the same namespace of a kind, by its name in `/proc`, as another.
+    pub(super) fn shares(&self, other: &Self, kind: &str) -> Result<bool, Errno> {
+        let link = format!("ns/{kind}");
+        Ok(self.link(&link)? == other.link(&link)?)
+    }
+
+    fn link(&self, name: &str) -> Result<PathBuf, Errno> {
+        let path = rustix::fs::readlinkat(&self.folder, name, Vec::new())?;
+        Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
     }
 }
 
@@ -190,6 +249,15 @@ mod tests {
         let found = list().unwrap();
         assert!(found.all.contains(&found.own) || found.all.iter().any(|it| it.pid == found.own.pid));
         assert!(Handle::open(found.own.pid).unwrap().is_alive());
+    }
+
+    #[test]
+    fn the_processes_of_one_container_see_the_same_mounts() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let shares = super::shares_mounts(std::process::id(), child.id());
+        child.kill().and_then(|()| child.wait()).unwrap();
+        assert_eq!(shares, Ok(true));
+        assert!(super::shares_mounts(std::process::id(), child.id()).is_err(), "it has ended");
     }
 
     #[test]

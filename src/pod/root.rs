@@ -19,7 +19,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::process::{Handle, Process};
-use super::{Blocked, Fault, FileKind, FileRead, FileStat, ReadError, Stamp};
+use super::{Blocked, Fault, FileKind, FileRead, FileStat, Presence, Program, ReadError, Stamp};
 
 /// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
 const PROC: i64 = 0x9fa0;
@@ -43,7 +43,11 @@ pub(super) struct Other {
     pub(super) process: Process,
     handle: Handle,
     root: OwnedFd,
-    working_directory: PathBuf,
+    /// `None` if it is outside of the root.
+    working_directory: Option<PathBuf>,
+    /// Whether its network is ours, if that is known.
+    pub(super) shares_network: Option<bool>,
+    shares_processes: Option<bool>,
 }
 
 impl Other {
@@ -58,7 +62,31 @@ impl Other {
             outcome => drop(outcome.map_err(of_errno)?),
         }
         let working_directory = handle.working_directory().map_err(of_errno)?;
-        Ok(Self { own, process, handle, root, working_directory })
+        // One who sees all processes of the node may be looking at another pod.
+        let shares = |kind| Handle::open(own.pid).and_then(|us| handle.shares(&us, kind)).ok();
+        let (shares_network, shares_processes) = (shares("net"), shares("pid"));
+        Ok(Self { own, process, handle, root, working_directory, shares_network, shares_processes })
+    }
+
+    /// Whether it is of our pod, as far as namespaces tell.
+    pub(super) fn is_of_our_pod(&self) -> bool {
+        self.shares_network != Some(false) && self.shares_processes != Some(false)
+    }
+
+    /// The path from the root, if that is known.
+    fn in_its_root(&self, path: &Path) -> Option<PathBuf> {
+        if path.is_absolute() {
+            Some(path.to_owned())
+        } else {
+            Some(self.working_directory.as_ref()?.join(path))
+        }
+    }
+
+    /// Gives up, in this thread, the rights to files that the process does not have, where only the file
+    /// system is asked what is there: where its user may not be taken, that is asked with our own. Says
+    /// which it is.
+    fn look_like(&self) -> bool {
+        is_own_thread() && become_like(&self.process).is_ok()
     }
 
     fn blocked(&self, fault: Fault) -> ReadError {
@@ -69,7 +97,8 @@ impl Other {
 /// Resolves a path within a root to a handle that cannot read.
 fn in_root(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | flags;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    // This alone keeps links of /proc from being followed, and says so with an error of its own.
+    let resolve = ResolveFlags::IN_ROOT;
     let mut tries = 0;
     loop {
         match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
@@ -86,7 +115,7 @@ impl Root {
             Self::Ours => {
                 rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty())
             }
-            Self::Of(other) => in_root(&other.root, &other.working_directory.join(path), flags),
+            Self::Of(other) => in_root(&other.root, &other.in_its_root(path).ok_or(Errno::XDEV)?, flags),
         }
     }
 
@@ -94,7 +123,15 @@ impl Root {
         rustix::fs::fstat(self.open(path, flags)?)
     }
 
+    /// See [`Other::look_like`].
+    fn look_like_it(&self) {
+        if let Self::Of(other) = self {
+            other.look_like();
+        }
+    }
+
     pub(super) fn stamp(&self, path: &Path) -> Stamp {
+        self.look_like_it();
         self.stat(path, OFlags::empty()).map_or(Stamp::Nothing, |stat| Stamp::File {
             device: stat.st_dev,
             inode: stat.st_ino,
@@ -103,7 +140,17 @@ impl Root {
         })
     }
 
+    pub(super) fn presence(&self, path: &Path) -> Presence {
+        self.look_like_it();
+        match self.stat(path, OFlags::empty()) {
+            Ok(_) => Presence::There,
+            Err(Errno::NOENT | Errno::NOTDIR) => Presence::NotThere,
+            Err(_) => Presence::Unknown,
+        }
+    }
+
     pub(super) fn link_made(&self, path: &Path) -> Option<SystemTime> {
+        self.look_like_it();
         let stat = self.stat(path, OFlags::NOFOLLOW).ok()?;
         let is_link = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink();
         let since = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
@@ -115,19 +162,18 @@ impl Root {
         path.ancestors().find(|part| self.stat(part, OFlags::NOFOLLOW).is_ok()).map(Path::to_owned)
     }
 
-    /// Hands on a folder, and the program that the process runs if it is another one.
+    /// Hands on a folder, and what the process runs if it is another one.
     pub(super) fn look_below<T>(
         &self,
         folder: &Path,
-        look: impl FnOnce(OwnedFd, Option<OwnedFd>) -> T,
+        look: impl FnOnce(OwnedFd, Option<Program>) -> T,
     ) -> Result<T, ReadError> {
         let program = match self {
             Self::Ours => None,
             Self::Of(other) => {
-                let program = other.handle.program().ok();
-                // What is only looked through may be looked through with our own rights, too.
-                let _ = is_own_thread().then(|| become_like(&other.process));
-                program
+                let (file, path) = (other.handle.program().ok(), other.handle.program_path().ok());
+                let is_like = other.look_like() && reads_what(&other.process);
+                Some(Program { file, path, working_directory: other.working_directory.clone(), is_like })
             }
         };
         let opened =
@@ -192,11 +238,15 @@ impl Root {
     }
 
     fn at_open(&self, path: &Path, errno: Errno, stat: Option<FileStat>) -> ReadError {
-        match errno {
-            Errno::NOENT | Errno::NOTDIR => ReadError::Missing(self.nearest_existing(path)),
-            Errno::ACCESS | Errno::PERM => ReadError::Denied(stat),
-            Errno::LOOP => ReadError::Loop,
-            other => ReadError::Io { errno: Some(other.raw_os_error()) },
+        match (errno, self) {
+            (Errno::XDEV, Self::Of(other)) if other.in_its_root(path).is_none() => {
+                other.blocked(Fault::RelativePath)
+            }
+            (Errno::XDEV, Self::Of(other)) => other.blocked(Fault::LinkOfProc),
+            (Errno::NOENT | Errno::NOTDIR, _) => ReadError::Missing(self.nearest_existing(path)),
+            (Errno::ACCESS | Errno::PERM, _) => ReadError::Denied(stat),
+            (Errno::LOOP, _) => ReadError::Loop,
+            (other, _) => ReadError::Io { errno: Some(other.raw_os_error()) },
         }
     }
 }
@@ -232,10 +282,19 @@ fn become_like(process: &Process) -> Result<(), Errno> {
     if sets == ours { Ok(()) } else { rustix::thread::set_capabilities(None, sets) }
 }
 
+/// Whether this thread, which has become like the process, also has those of its capabilities that let it
+/// read whatever a file's mode says.
+fn reads_what(process: &Process) -> bool {
+    let its = CapabilitySet::from_bits_retain(process.effective) & OVERRIDES;
+    rustix::thread::capabilities(None).is_ok_and(|ours| ours.effective.contains(its))
+}
+
+/// The capabilities that let a process read a file whatever its mode is.
+const OVERRIDES: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH);
+
 /// Whether a process may read a file, by its mode.
 fn may_read(process: &Process, file: &FileStat) -> bool {
-    let overrides = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
-    if CapabilitySet::from_bits_retain(process.effective).intersects(overrides) {
+    if CapabilitySet::from_bits_retain(process.effective).intersects(OVERRIDES) {
         return true;
     }
     let ([.., uid], [.., gid]) = (process.uids, process.gids);

@@ -101,7 +101,7 @@ impl Report {
     pub fn outcome(&self) -> Outcome {
         if self.diagnosis().is_some() || self.interrupted {
             Outcome::Fail
-        } else if self.warnings().is_empty() {
+        } else if self.warnings().iter().all(|warning| warning.name().is_information()) {
             Outcome::Pass
         } else {
             Outcome::Warn

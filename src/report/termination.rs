@@ -1,6 +1,7 @@
 //! The termination message: what `kubectl describe pod` shows of a container that ended.
 
 use super::model::{Outcome, Report};
+use crate::diagnosis::Name;
 use crate::shown::shown;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
@@ -31,8 +32,13 @@ pub fn message(report: &Report) -> String {
         }
         (None, Outcome::Fail) => NO_VERDICT.to_owned(),
         (None, _) => {
-            let warnings: Vec<&str> =
-                report.warnings().iter().map(|warning| warning.name().as_str()).collect();
+            let warnings: Vec<&str> = report
+                .warnings()
+                .iter()
+                .map(|warning| warning.name())
+                .filter(|name| !name.is_information())
+                .map(Name::as_str)
+                .collect();
             let role = report.facts.role_arn.as_deref().map(shown).unwrap_or_default();
             let through = report.target.as_ref().map_or_else(String::new, |process| {
                 format!(", through process {} ({})", process.pid, shown(&process.name))

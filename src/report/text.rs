@@ -15,6 +15,9 @@ use crate::shown::{shown, utc};
 /// The width that text is wrapped to; what is meant to be pasted is not wrapped.
 pub const WIDTH: usize = 100;
 
+/// Whom the checks are about, where that is another process.
+const WHOSE: &str = "Everything below is of that process and its container, except the network.";
+
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
@@ -67,7 +70,11 @@ impl Colour {
 #[must_use]
 pub fn page(report: &Report, colour: Colour) -> String {
     let mut page = String::new();
-    let _ = writeln!(page, "{}\n", headline(report));
+    let _ = writeln!(page, "{}", headline(report));
+    if report.target.is_some() {
+        let _ = writeln!(page, "{}", colour.faint(WHOSE));
+    }
+    page.push('\n');
     for step in &report.steps {
         let _ = writeln!(page, "{}", check_line(step, colour));
     }
@@ -76,7 +83,8 @@ pub fn page(report: &Report, colour: Colour) -> String {
         page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", colour));
     }
     for warning in report.warnings() {
-        page.push_str(&section(warning, &report.remedy(warning), "WARN", colour));
+        let word = if warning.name().is_information() { "INFO" } else { "WARN" };
+        page.push_str(&section(warning, &report.remedy(warning), word, colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
@@ -123,7 +131,8 @@ fn check_line(step: &Step, colour: Colour) -> String {
     match &step.ending {
         Ending::Pass => format!("  {}  {title}", colour.good("pass")),
         Ending::Warn(warnings) => {
-            format!("  {}  {title}: {}", colour.warning("warn"), colour.warning(&names(warnings)))
+            let word = if step.ending.is_warning() { "warn" } else { "info" };
+            format!("  {}  {title}: {}", colour.warning(word), colour.warning(&names(warnings)))
         }
         Ending::Fail(diagnosis) => {
             format!("  {}  {title}: {}", colour.bad("FAIL"), colour.bad(diagnosis.name().as_str()))

@@ -35,15 +35,16 @@ const SEARCHED: u64 = 32 << 20;
 const LONGEST_LIST: usize = 1 << 20;
 const CHUNK: usize = 64 << 10;
 
-/// Adds the AWS SDKs in the program, if Go built it.
-pub(super) fn look(file: &File<'_>, place: &str, finds: &mut Finds) {
-    for (sdk, version) in modules(file).map(|list| sdks(&list)).unwrap_or_default() {
+/// Adds the AWS SDKs in a list of modules.
+pub(super) fn add(list: &str, place: &str, finds: &mut Finds) {
+    for (sdk, version) in sdks(list) {
         finds.add(sdk, version, place.to_owned(), How::BuildInfo);
     }
 }
 
-/// The list of modules in an ELF file of 64 bits and little-endian order.
-fn modules(file: &File<'_>) -> Option<String> {
+/// The list of modules in a program, an ELF file of 64 bits and little-endian order; `None` if Go did not
+/// build it.
+pub(super) fn modules(file: &File<'_>) -> Option<String> {
     let header = file.head(64)?;
     if !header.starts_with(b"\x7fELF\x02\x01") || u16_at(&header, 54)? != 56 {
         return None;
@@ -135,10 +136,10 @@ fn sdks(list: &str) -> Vec<(SdkId, Option<String>)> {
         let mut fields = line.split('\t');
         match (fields.next(), fields.next(), fields.next()) {
             (Some("dep" | "mod"), Some(module), version) => versions.push((module, version)),
-            // The module keeps its name, whatever takes its place.
-            (Some("=>"), Some(_), version) => {
+            // The module keeps its name, whatever takes its place; a fork counts in numbers of its own.
+            (Some("=>"), Some(module), version) => {
                 if let Some(last) = versions.last_mut() {
-                    last.1 = version;
+                    last.1 = version.filter(|_| module == last.0);
                 }
             }
             _ => {}
@@ -152,8 +153,14 @@ fn sdks(list: &str) -> Vec<(SdkId, Option<String>)> {
         .into_iter()
         .filter_map(|(sdk, version)| Some((sdk, version?)))
         .map(|(sdk, version)| (sdk, version.map(|text| text.trim_start_matches('v').to_owned())))
-        .map(|(sdk, version)| (sdk, version.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()))))
+        .map(|(sdk, version)| (sdk, version.filter(|text| is_release(text))))
         .collect()
+}
+
+/// Whether the version is one of a release or follows one; what begins like this is made up for a commit that
+/// follows none.
+fn is_release(version: &str) -> bool {
+    version.starts_with(|c: char| c.is_ascii_digit()) && !version.starts_with("0.0.0-")
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -17,7 +17,12 @@ const LONGEST_PACKAGE: usize = 256 << 10;
 /// How much of a bundle is looked at in one piece, and how much of each piece again with the next, so
 /// that no text falls between two.
 const CHUNK: usize = 256 << 10;
-const OVERLAP: usize = 128;
+const OVERLAP: usize = 256;
+/// The most that is read of one file; bundles have a few MB.
+const LONGEST_BUNDLE: u64 = 32 << 20;
+/// Within how many bytes after its number version 2 names the next part of its code (in 2.100.0, 2.524.0 and
+/// 2.1692.0, whole and minified).
+const NEAR: usize = 160;
 
 #[derive(Deserialize)]
 struct Package {
@@ -50,7 +55,11 @@ pub(super) fn look_into(file: &File<'_>, place: &str, finds: &mut Finds) {
     let mut seen = Texts::default();
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;
-    while at < file.size {
+    let end = file.size.min(LONGEST_BUNDLE);
+    if end < file.size {
+        file.cut();
+    }
+    while at < end {
         let Ok(filled) = file.fill(&mut buffer, at) else { return };
         let Some(chunk) = buffer.get(..filled) else { return };
         seen.look(chunk);
@@ -84,7 +93,11 @@ impl Texts {
         self.container = self.container || has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         self.v3 = self.v3 || has("@aws-sdk/");
         if self.v2.is_none() {
-            self.v2 = memmem::find_iter(chunk, b"VERSION:").find_map(|at| version_2(chunk.get(at + 8..)?));
+            let numbers = memmem::find_iter(chunk, b"VERSION:").filter_map(|at| chunk.get(at + 8..));
+            let mut numbers = numbers.map(|text| text.get(..text.len().min(NEAR)).unwrap_or_default());
+            // Other packages have such a number, too, and some of them begin with 2.
+            self.v2 = numbers
+                .find_map(|text| version_2(text).filter(|_| memmem::find(text, b"Signers:").is_some()));
         }
     }
 
@@ -121,13 +134,22 @@ mod tests {
 
     #[test]
     fn a_bundle_is_known_by_what_it_cannot_do_without() {
-        let v2 = r#"AWS.util.update(AWS,{VERSION:"2.1692.0",x:1});process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"#;
+        let v2 = r#"AWS.util.update(AWS,{VERSION:"2.1692.0",Signers:{}});process.env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"#;
+        let other = format!(r#"{{VERSION:"2.5.1",x:1}};{}{{VERSION:"2.8.0",Signers:1}}"#, " ".repeat(160));
         let v3 =
             r#"name:"@aws-sdk/nested-clients",version:"3.848.0";process.env["AWS_WEB_IDENTITY_TOKEN_FILE"]"#;
         for (code, expected) in [
             (v2, Some((SdkId::JsV2, Some("2.1692.0".to_owned())))),
             (v3, Some((SdkId::JsV3, None))),
-            (r#"{VERSION:"2.1692.0"}"#, None),
+            (
+                &format!("{other}{v3};AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").replace("Signers", "x"),
+                Some((SdkId::JsV3, None)),
+            ),
+            (
+                &format!("{other};AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+                Some((SdkId::JsV2, Some("2.8.0".to_owned()))),
+            ),
+            (r#"{VERSION:"2.1692.0",Signers:{}}"#, None),
             (r#"require("@aws-sdk/client-s3")"#, None),
             ("AWS_WEB_IDENTITY_TOKEN_FILE", None),
             ("", None),

@@ -10,18 +10,29 @@ pub(super) struct Meter {
     budget: ScanBudget,
     entries: Cell<usize>,
     bytes: Cell<u64>,
+    /// Whether the application cannot read either what cannot be read here.
+    is_like: bool,
     unreadable: Cell<usize>,
+    unseen: Cell<usize>,
     stopped: Cell<Option<StoppedBy>>,
+    /// Whether something was not read to its end.
+    is_cut: Cell<bool>,
 }
 
+/// Folders that only root reads in most images, and that hold no application.
+const NOT_MISSED: [&[u8]; 4] = [b"/root", b"/var/cache", b"/etc/ssl/private", b"/lost+found"];
+
 impl Meter {
-    pub(super) fn new(budget: ScanBudget) -> Self {
+    pub(super) fn new(budget: ScanBudget, is_like: bool) -> Self {
         Self {
             budget,
             entries: Cell::new(0),
             bytes: Cell::new(0),
+            is_like,
             unreadable: Cell::new(0),
+            unseen: Cell::new(0),
             stopped: Cell::new(None),
+            is_cut: Cell::new(false),
         }
     }
 
@@ -46,9 +57,18 @@ impl Meter {
         self.goes_on()
     }
 
-    /// Notes that something could not be read.
-    pub(super) fn skip(&self) {
+    /// Notes that what is at this path could not be read.
+    pub(super) fn skip(&self, path: &[u8]) {
         self.unreadable.set(self.unreadable.get() + 1);
+        let is_missed = |folder: &&[u8]| !path.strip_prefix(*folder).is_some_and(is_end_or_below);
+        if !self.is_like && NOT_MISSED.iter().all(is_missed) {
+            self.unseen.set(self.unseen.get() + 1);
+        }
+    }
+
+    /// Notes that something was not read to its end, for its size, and that the scan goes on.
+    pub(super) fn cut(&self) {
+        self.is_cut.set(true);
     }
 
     /// Ends the scan, unless it has ended already.
@@ -66,8 +86,9 @@ impl Meter {
         self.stopped.get().is_none()
     }
 
+    /// What kept the scan from seeing everything.
     pub(super) fn stopped(&self) -> Option<StoppedBy> {
-        self.stopped.get()
+        self.stopped.get().or_else(|| self.is_cut.get().then_some(StoppedBy::Bytes))
     }
 
     pub(super) fn entries(&self) -> usize {
@@ -81,4 +102,13 @@ impl Meter {
     pub(super) fn unreadable(&self) -> usize {
         self.unreadable.get()
     }
+
+    /// How much of the unreadable the application may be able to read.
+    pub(super) fn unseen(&self) -> usize {
+        self.unseen.get()
+    }
+}
+
+fn is_end_or_below(rest: &[u8]) -> bool {
+    rest.is_empty() || rest.starts_with(b"/")
 }

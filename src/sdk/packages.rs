@@ -35,13 +35,13 @@ pub fn sts_module(sdk: SdkId) -> Option<&'static str> {
     }
 }
 
-/// The least version of [`package`] with IRSA; `None` where every version has it, or where AWS counts in
-/// other numbers than the package's, as for .NET.
+/// The least version of [`package`] that AWS supports with IRSA; `None` where every version has it, or where
+/// AWS counts in other numbers than the package's, as for .NET.
 ///
 /// Source: "Use IRSA with the AWS SDK" in the Amazon EKS User Guide
-/// (`iam-roles-for-service-accounts-minimum-sdk`). Of botocore, 1.12.199 does not know the variables and
-/// 1.12.200 does; other SDKs may have known them a little earlier than AWS says. Where the page names the
-/// SDK as a whole, the number is that of the package in the same release.
+/// (`iam-roles-for-service-accounts-minimum-sdk`). Where the page names the SDK as a whole, the number is that
+/// of the package in the same release. For version 1 of Java the page of 2024 says 1.11.704, and the newest
+/// says 1.12.782; those in between take the role (1.11.901 was run), so that the smaller number is used.
 #[must_use]
 pub fn minimum(sdk: SdkId) -> Option<&'static str> {
     match sdk {
@@ -64,55 +64,112 @@ pub fn minimum(sdk: SdkId) -> Option<&'static str> {
     }
 }
 
-/// Whether the version is less than the least; `None` if it is no version.
+/// The first version of [`package`] that may look at the web identity, where that is known better than by
+/// [`minimum`]: no older one does.
+///
+/// Source: each was run with the role and a token in its environment, and without a network. botocore 1.12.200
+/// asks STS, 1.12.199 does not; JavaScript 3.15.0 does, 3.14.0 does not; Go 1.21.0 does, 1.19.0 does not, and
+/// 1.20 was not run. JavaScript 2.518.0 is the first that reads the variables by their final names. Java
+/// 1.11.600 and 2.10.10 lack the class, 1.11.703 and 2.10.11 have it.
 #[must_use]
-pub fn is_too_old(sdk: SdkId, version: &str) -> Option<bool> {
-    let found = numbers(version)?;
-    Some(minimum(sdk).and_then(numbers).is_some_and(|least| found < least))
+pub fn first_with_web_identity(sdk: SdkId) -> Option<&'static str> {
+    match sdk {
+        SdkId::Boto => Some("1.12.200"),
+        SdkId::JsV2 | SdkId::JsV2LoadConfig => Some("2.518.0"),
+        SdkId::JsV3 => Some("3.15.0"),
+        SdkId::GoV1 | SdkId::GoV1LoadConfig | SdkId::GoV1Old => Some("1.20.0"),
+        SdkId::JavaV1 => Some("1.11.601"),
+        SdkId::JavaV2 => Some("2.10.11"),
+        _ => None,
+    }
 }
 
-/// The first three numbers of a version. What follows them, such as `.dev0` or `-rc.1`, is left out: no
-/// release candidate of a least version matters.
+/// How a version stands to IRSA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// AWS supports it.
+    Supported,
+    /// AWS does not say that it is supported, and it may look at the web identity all the same.
+    Doubtful,
+    /// It does not look at the web identity, as far as is known.
+    TooOld,
+}
+
+/// How the version stands to IRSA; `None` if it is no version.
+#[must_use]
+pub fn age(sdk: SdkId, version: &str) -> Option<Age> {
+    let found = numbers(version)?;
+    let is_before = |least: Option<&str>| least.and_then(numbers).is_some_and(|least| found < least);
+    Some(if is_before(first_with_web_identity(sdk).or_else(|| minimum(sdk))) {
+        Age::TooOld
+    } else if is_before(minimum(sdk)) {
+        Age::Doubtful
+    } else {
+        Age::Supported
+    })
+}
+
+/// The first three numbers of a version. What follows a number, as in `200rc1`, `.dev0` or `-rc.1`, is left
+/// out: no release candidate of a least version matters.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let mut numbers = [0; 3];
-    let mut parts = version.split(['.', '-', '+']);
-    for (index, number) in numbers.iter_mut().enumerate() {
-        match parts.next().map(str::parse) {
-            Some(Ok(part)) => *number = part,
-            _ if index == 0 => return None,
-            _ => break,
+    for (part, number) in version.split(['.', '-', '+']).zip(&mut numbers) {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        match part.get(..end) {
+            None | Some("") => break,
+            Some(digits) => *number = digits.parse().ok()?,
         }
     }
-    Some(numbers)
+    version.starts_with(|c: char| c.is_ascii_digit()).then_some(numbers)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_too_old, minimum, numbers, package};
+    use super::{Age, age, first_with_web_identity, minimum, numbers, package};
     use crate::chain::SdkId;
     use crate::diagnosis::Name;
 
     #[test]
     fn versions_are_compared_as_numbers() {
+        use Age::{Doubtful, Supported, TooOld};
         for (sdk, version, expected) in [
-            (SdkId::Boto, "1.12.199", Some(true)),
-            (SdkId::Boto, "1.12.200", Some(false)),
-            (SdkId::Boto, "1.9.999", Some(true)),
-            (SdkId::Boto, "1.44.5.dev0", Some(false)),
-            (SdkId::Boto, "1", Some(true)),
-            (SdkId::Boto, "2", Some(false)),
-            (SdkId::JavaV2, "2.10.11-SNAPSHOT", Some(false)),
-            (SdkId::JavaV2, "2.9.26", Some(true)),
-            (SdkId::JavaV1, "1.11.704", Some(false)),
-            (SdkId::GoV1, "1.23.12", Some(true)),
-            (SdkId::GoV1, "1.55.6-0.20240101000000-abcdefabcdef", Some(false)),
-            (SdkId::GoV2, "0.1.0", Some(false)),
-            (SdkId::JsV3, "3.0.0-alpha.1", Some(true)),
+            (SdkId::Boto, "1.12.199", Some(TooOld)),
+            (SdkId::Boto, "1.12.200", Some(Supported)),
+            (SdkId::Boto, "1.12.200rc1", Some(Supported)),
+            (SdkId::Boto, "1.9.999", Some(TooOld)),
+            (SdkId::Boto, "1.44.5.dev0", Some(Supported)),
+            (SdkId::Boto, "1", Some(TooOld)),
+            (SdkId::Boto, "2", Some(Supported)),
+            (SdkId::JavaV2, "2.10.11-SNAPSHOT", Some(Supported)),
+            (SdkId::JavaV2, "2.10.10", Some(TooOld)),
+            (SdkId::JavaV1, "1.11.704", Some(Supported)),
+            (SdkId::JavaV1, "1.11.703", Some(Doubtful)),
+            (SdkId::JavaV1, "1.11.600", Some(TooOld)),
+            (SdkId::GoV1, "1.23.12", Some(Doubtful)),
+            (SdkId::GoV1, "1.19.0", Some(TooOld)),
+            (SdkId::GoV1, "1.55.6-0.20240101000000-abcdefabcdef", Some(Supported)),
+            (SdkId::GoV2, "0.1.0", Some(Supported)),
+            (SdkId::JsV2, "2.524.0", Some(Doubtful)),
+            (SdkId::JsV2, "2.517.0", Some(TooOld)),
+            (SdkId::JsV3, "3.26.0", Some(Doubtful)),
+            (SdkId::JsV3, "3.14.0", Some(TooOld)),
+            (SdkId::JsV3, "3.0.0-alpha.1", Some(TooOld)),
+            (SdkId::Ruby, "3.57.0", Some(TooOld)),
             (SdkId::JsV3, "latest", None),
             (SdkId::JsV3, "", None),
             (SdkId::JsV3, "99999999999999999999999.0.0", None),
+            (SdkId::JsV3, "3.99999999999999999999999.0", None),
         ] {
-            assert_eq!(is_too_old(sdk, version), expected, "{sdk:?} {version}");
+            assert_eq!(age(sdk, version), expected, "{sdk:?} {version}");
+        }
+    }
+
+    #[test]
+    fn no_version_is_supported_that_does_not_look() {
+        for sdk in SdkId::ALL {
+            let first = first_with_web_identity(*sdk).map(|first| numbers(first).unwrap());
+            let least = minimum(*sdk).map(|least| numbers(least).unwrap());
+            assert!(first.is_none_or(|first| least.is_some_and(|least| first <= least)), "{sdk:?}");
         }
     }
 

@@ -88,7 +88,7 @@ impl<'m> Root<'m> {
             handle => handle.ok().and_then(|handle| File::of_handle(handle, self.meter)),
         };
         if file.is_none() {
-            self.meter.skip();
+            self.meter.skip(path);
         }
         file
     }
@@ -118,6 +118,11 @@ impl<'m> File<'m> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(CWD, through, flags, Mode::empty()).ok()?;
         Some(Self { handle, size: u64::try_from(stat.st_size).ok()?, meter })
+    }
+
+    /// Notes that the file is not read to its end.
+    pub(super) fn cut(&self) {
+        self.meter.cut();
     }
 
     /// The first bytes of the file, up to so many.

@@ -3,8 +3,9 @@
 #
 #   tests/sdk_detection/run.sh
 #
-# IRSA_PROBE_BIN names another binary than the static one in the target directory. A part whose tools the
-# machine lacks is skipped.
+# Those of JavaScript, Go and Java that are called too old are also run, with a role in their environment and
+# without a network, to see that they do not ask STS; and newer ones, to see that these do. IRSA_PROBE_BIN names
+# another binary than the static one in the target directory. A part whose tools the machine lacks is skipped.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../containers/lib.sh"
 
@@ -48,6 +49,22 @@ is() {
     }
 }
 
+# asks_sts COMMAND...: whether what the SDK says of credentials that it cannot get shows that it tried the web
+# identity.
+asks_sts() {
+    local code=0
+    env --ignore-environment PATH="$PATH" HOME="$scratch" AWS_REGION=eu-west-1 AWS_EC2_METADATA_DISABLED=true \
+        AWS_ROLE_ARN=arn:aws:iam::111122223333:role/a AWS_WEB_IDENTITY_TOKEN_FILE="$scratch/token" \
+        timeout 120 unshare --net "$@" >"$scratch/said" 2>&1 || code=$?
+    cat "$scratch/said"
+    # The first of version 3 of JavaScript say only that no client is there that would call STS.
+    [ "$code" -lt 124 ] && grep --quiet 'sts\..*amazonaws\.com\|WebIdentity\|web identity' "$scratch/said"
+}
+# ignores_sts COMMAND...: that the SDK looks for credentials, and not there.
+ignores_sts() {
+    ! asks_sts "$@" && grep --quiet -i 'credential\|metadata' "$scratch/said"
+}
+
 python_packages() {
     local version
     python3 -m venv "$roots/venv"
@@ -80,9 +97,11 @@ npm_root() {
 javascript_packages() {
     local form
     npm_root v2 aws-sdk@2.1692.0
-    npm_root v2-old aws-sdk@2.524.0
+    npm_root v2-old aws-sdk@2.516.0
+    npm_root v2-doubtful aws-sdk@2.524.0
     npm_root v3 @aws-sdk/client-s3@3.850.0
-    npm_root v3-old @aws-sdk/credential-provider-node@3.26.0
+    npm_root v3-old @aws-sdk/credential-provider-node@3.14.0
+    npm_root v3-doubtful @aws-sdk/credential-provider-node@3.15.0
     npm_root tools esbuild@0.25.8 pnpm@9.15.9
     mkdir "$roots/pnpm"
     cp "$roots/v3/package.json" "$roots/pnpm/"
@@ -90,11 +109,33 @@ javascript_packages() {
 
     check "npm: version 2" is "$roots/v2" pass null "jsv2 2.1692.0 (package metadata)"
     check "npm: version 2 is too old" is "$roots/v2-old" fail SdkTooOldForIrsa \
+        "jsv2 2.516.0 (package metadata)"
+    check "npm: version 2 may be too old" is "$roots/v2-doubtful" warn SdkTooOldForIrsa \
         "jsv2 2.524.0 (package metadata)"
     check "npm: version 3" is "$roots/v3" pass null "jsv3 3.848.0 (package metadata)"
     check "npm: version 3 is too old" is "$roots/v3-old" fail SdkTooOldForIrsa \
-        "jsv3 3.26.0 (package metadata)"
+        "jsv3 3.14.0 (package metadata)"
+    check "npm: version 3 may be too old" is "$roots/v3-doubtful" warn SdkTooOldForIrsa \
+        "jsv3 3.15.0 (package metadata)"
     check "pnpm: version 3" is "$roots/pnpm" pass null "jsv3 3.848.0 (package metadata)"
+
+    # Each step of the chain by itself, as it says only why the last has no credentials.
+    cat >"$scratch/v2.js" <<'CODE'
+const { CredentialProviderChain } = require(`${process.argv[2]}/node_modules/aws-sdk`);
+for (const provider of CredentialProviderChain.defaultProviders) {
+  const credentials = typeof provider === "function" ? provider() : provider;
+  credentials.get((error) => console.log(credentials.constructor.name, error?.message));
+}
+CODE
+    cat >"$scratch/v3.js" <<'CODE'
+const { defaultProvider } = require(`${process.argv[2]}/node_modules/@aws-sdk/credential-provider-node`);
+defaultProvider()().catch((error) => console.log("no credentials:", error.message));
+CODE
+    check "version 2 that is too old does not ask STS" ignores_sts node "$scratch/v2.js" "$roots/v2-old"
+    check "version 2 that may be too old does" asks_sts node "$scratch/v2.js" "$roots/v2-doubtful"
+    check "version 3 that is too old does not ask STS" ignores_sts node "$scratch/v3.js" "$roots/v3-old"
+    check "version 3 that may be too old does" asks_sts node "$scratch/v3.js" "$roots/v3-doubtful"
+    check "version 3 does" asks_sts node "$scratch/v3.js" "$roots/v3"
 
     echo 'new (require("aws-sdk").S3)().listBuckets(console.log)' >"$roots/v2/app.js"
     cp "$roots/v2/app.js" "$roots/v2-old/app.js"
@@ -106,7 +147,7 @@ javascript_packages() {
         bundle v3/app.mjs $form
         check "esbuild $form: version 2" is "$roots/bundle/v2" pass null "jsv2 2.1692.0 (bundled code)"
         check "esbuild $form: version 2 is too old" is "$roots/bundle/v2-old" fail SdkTooOldForIrsa \
-            "jsv2 2.524.0 (bundled code)"
+            "jsv2 2.516.0 (bundled code)"
         check "esbuild $form: version 3" is "$roots/bundle/v3" pass null "jsv3 ? (bundled code)"
     done
 }
@@ -181,6 +222,21 @@ java_archives() {
     check "Maven: version 1" is "$roots/jv1" pass null "jv1 $v1 (Java archive, with the sts module)"
     check "Maven: version 1 is too old" is "$roots/jv1-old" fail SdkTooOldForIrsa \
         "jv1 1.11.600 (Java archive, with the sts module)"
+    cat >"$scratch/Chain.java" <<'CODE'
+import com.amazonaws.auth.DefaultAWSCredentialsProviderChain;
+class Chain {
+    public static void main(String[] arguments) {
+        try {
+            new DefaultAWSCredentialsProviderChain().getCredentials();
+        } catch (RuntimeException error) {
+            System.out.println("no credentials: " + error.getMessage());
+        }
+    }
+}
+CODE
+    check "version 1 that is too old does not ask STS" ignores_sts \
+        java --class-path "$roots/jv1-old/app/lib/*" "$scratch/Chain.java"
+    check "version 1 does" asks_sts java --class-path "$roots/jv1/app/lib/*" "$scratch/Chain.java"
     check "Maven: version 2" is "$roots/jv2" pass null "jv2 $v2 (Java archive, with the sts module)"
     check "Maven: version 2 without sts" is "$roots/jv2-bare" fail SdkLacksStsModule \
         "jv2 $v2 (Java archive, without the sts module)"
@@ -190,8 +246,13 @@ java_archives() {
         check "$form jar: version 2 without sts" is "$roots/$form-jv2-bare" fail SdkLacksStsModule \
             "jv2 $v2 (Java archive, without the sts module)"
     done
+    rm "$scratch"/packed/WEB-INF/lib/aws-java-sdk-sts-*.jar
+    mkdir "$roots/war-bare"
+    (cd "$scratch/packed" && zip --quiet -9 --suffixes .none --recurse-paths "$roots/war-bare/app.war" .)
     check "a war with packed jars: version 1" is "$roots/war" pass null \
         "jv1 $v1 (Java archive, with the sts module)"
+    check "a war with packed jars: no sts is found, and nobody knows" is "$roots/war-bare" warn \
+        SdkLacksStsModule "jv1 $v1 (Java archive)"
 }
 
 # go_root NAME MODULE@VERSION CODE FLAG...: a folder with a program that has the module in it.
@@ -215,14 +276,19 @@ go_programs() {
     local v1 v2 none
     v1='package main
 import ("fmt"; "github.com/aws/aws-sdk-go/aws/session")
-func main() { fmt.Println(session.NewSession()) }'
+func main() {
+    session, err := session.NewSession()
+    if err != nil { panic(err) }
+    fmt.Println(session.Config.Credentials.Get())
+}'
     v2='package main
 import ("context"; "fmt"; "github.com/aws/aws-sdk-go-v2/config")
 func main() { fmt.Println(config.LoadDefaultConfig(context.Background())) }'
     none='package main
 func main() { println("x") }'
     go_root gov1 github.com/aws/aws-sdk-go@v1.55.7 "$v1"
-    go_root gov1-old github.com/aws/aws-sdk-go@v1.23.12 "$v1" -trimpath -ldflags '-s -w'
+    go_root gov1-doubtful github.com/aws/aws-sdk-go@v1.21.0 "$v1"
+    go_root gov1-old github.com/aws/aws-sdk-go@v1.19.0 "$v1" -trimpath -ldflags '-s -w'
     go_root gov2 github.com/aws/aws-sdk-go-v2/config@v1.29.14 "$v2" -trimpath -ldflags '-s -w'
     go_root gov2-pie github.com/aws/aws-sdk-go-v2/config@v1.29.14 "$v2" -buildmode=pie
     go_root gonone github.com/aws/aws-sdk-go@v1.55.7 "$none"
@@ -232,11 +298,15 @@ func main() { println("x") }'
         github.com/aws/aws-sdk-go-v2/config v1.29.14
     check "Go: version 1" is "$roots/gov1" pass null "gov1 1.55.7 (Go build info)"
     check "Go: version 1 is too old" is "$roots/gov1-old" fail SdkTooOldForIrsa \
-        "gov1 1.23.12 (Go build info)"
+        "gov1 1.19.0 (Go build info)"
+    check "Go: version 1 may be too old" is "$roots/gov1-doubtful" warn SdkTooOldForIrsa \
+        "gov1 1.21.0 (Go build info)"
+    check "version 1 that is too old does not ask STS" ignores_sts "$roots/gov1-old/app/server"
+    check "version 1 that may be too old does" asks_sts "$roots/gov1-doubtful/app/server"
     check "Go: version 2, stripped" is "$roots/gov2" pass null "gov2 1.29.14 (Go build info)"
     check "Go: version 2, position-independent" is "$roots/gov2-pie" pass null \
         "gov2 1.29.14 (Go build info)"
-    check "Go: a program without an SDK" is "$roots/gonone" warn SdkUnknown
+    check "Go: a program without an SDK" is "$roots/gonone" pass SdkUnknown
 }
 
 has_module() {
@@ -251,6 +321,7 @@ part() {
 }
 
 mkdir "$roots"
+echo token >"$scratch/token"
 part "Python packages" python_packages python3
 part "JavaScript packages" javascript_packages npm node
 part "Java archives" java_archives mvn java zip python3
