@@ -3,6 +3,7 @@
 pub mod condition;
 pub mod document;
 pub mod evaluate;
+pub mod near_miss;
 pub mod pattern;
 pub mod request;
 pub mod variable;

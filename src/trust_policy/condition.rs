@@ -291,7 +291,9 @@ mod tests {
 
     #[test]
     fn operators_are_read_whole() {
-        for known in ["StringEquals", "StringLikeIfExists", "ForAnyValue:StringNotLike", "Null", "DateLessThan"] {
+        for known in
+            ["StringEquals", "StringLikeIfExists", "ForAnyValue:StringNotLike", "Null", "DateLessThan"]
+        {
             assert!(Operator::parse(known).is_some(), "{known}");
         }
         for unknown in ["", "stringequals", "ForSomeValues:StringEquals", "NullIfExists", "BinaryEquals"] {

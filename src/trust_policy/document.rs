@@ -265,7 +265,8 @@ fn read_principal(value: &Value, place: &str) -> Result<Principal, Malformed> {
             let read = |(name, values): (&String, &Value)| {
                 let place = inside(place, name);
                 let kind = PrincipalKind::ALL.into_iter().find(|kind| kind.as_str() == name);
-                let kind = kind.ok_or_else(|| malformed(&place, Fault::NotHere("is no kind of principals")))?;
+                let kind =
+                    kind.ok_or_else(|| malformed(&place, Fault::NotHere("is no kind of principals")))?;
                 Ok((kind, texts(values, &place)?))
             };
             kinds.iter().map(read).collect::<Result<_, _>>().map(Principal::These)

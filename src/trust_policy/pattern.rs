@@ -24,7 +24,9 @@ impl Pattern {
 
     /// Adds what is written.
     pub fn push(&mut self, text: &str) {
-        self.0.extend(text.chars().map(|c| if matches!(c, '*' | '?') { Piece::Wild(c) } else { Piece::Plain(c) }));
+        self.0.extend(
+            text.chars().map(|c| if matches!(c, '*' | '?') { Piece::Wild(c) } else { Piece::Plain(c) }),
+        );
     }
 
     /// Adds what stands for itself.

@@ -100,11 +100,10 @@ impl Request {
             };
         }
         match key.as_str() {
-            "sts:rolesessionname" => {
-                self.session_name.clone().map_or(Known::Unknown("the session's name is not known"), |name| {
-                    Known::Values(vec![name])
-                })
-            }
+            "sts:rolesessionname" => self
+                .session_name
+                .clone()
+                .map_or(Known::Unknown("the session's name is not known"), |name| Known::Values(vec![name])),
             "aws:currenttime" | "aws:epochtime" => {
                 let since = self.at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
                 since.map_or(Known::Unknown("when the call is made is not known"), |since: Duration| {
