@@ -30,6 +30,9 @@ const MATRIX: &str = include_str!("recorded/sdk-matrix.json");
 /// picked when the conformance run asked them.
 const SINGLES: &str = include_str!("recorded/sdk-singles.json");
 
+/// Situations written by hand: half of something, and spellings that parsers differ about.
+const WRITTEN: &str = include_str!("recorded/sdk-written.json");
+
 /// The region that is set unless a situation says otherwise.
 const REGION: &str = "eu-west-1";
 const STS_WORKS: &str = "http://127.0.0.1:18999/sts";
@@ -94,6 +97,8 @@ async fn situation(files: &Files, described: &Value) -> Situation {
         };
         situation.trades.insert(pair, trade);
     }
+    // As `ask` finds out, where there is only a role to assume.
+    situation.sts_unreachable = sts.ends_with(":1").then(|| "connection refused".to_owned());
     let reply = match situation.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
         Some(uri) if uri.ends_with("403") => Reply::Status(403),
         Some(uri) if uri.contains(":1/") || uri.ends_with(":1") => {
@@ -138,6 +143,9 @@ async fn every_sdk_picks_what_it_really_picked() {
     let (compared, differ) = differences(SINGLES).await;
     assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
     assert_eq!(compared, 144 * 13);
+    let (compared, differ) = differences(WRITTEN).await;
+    assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
+    assert_eq!(compared, 276 * 13);
 }
 
 /// More situations, in the form of the recorded ones, from the conformance run.
@@ -146,6 +154,175 @@ async fn every_sdk_picks_what_it_picked_in_further_situations() {
     let Some(path) = std::env::var_os("SDK_MATRIX") else { return };
     let (compared, differ) = differences(&std::fs::read_to_string(Path::new(&path)).unwrap()).await;
     assert!(differ.is_empty(), "{} of {compared} differ:\n{}", differ.len(), differ.join("\n"));
+}
+
+/// A situation with this config file.
+async fn with_config(files: &Files, config: &str, env: &Value) -> Situation {
+    let described = serde_json::json!({ "config_file": config, "env": env });
+    situation(files, &described).await
+}
+
+#[tokio::test]
+async fn what_is_looked_at_first_is_what_is_in_use() {
+    let files = Files::new();
+    let mut config = String::new();
+    for number in 0..40 {
+        config += &format!(
+            "[profile a{number}]\nrole_arn = arn:aws:iam::111122223333:role/a{number}\n\
+             web_identity_token_file = /a/{number}\n"
+        );
+    }
+    config += "[profile zz]\nrole_arn = arn:aws:iam::111122223333:role/zz\n\
+               web_identity_token_file = @TOKENNL\n";
+    let sts = "http://127.0.0.1:18999/stsdeny";
+    let own = serde_json::json!({
+        "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/podrole", "AWS_WEB_IDENTITY_TOKEN_FILE": "@TOKEN"
+    });
+    let situation_of_pod = with_config(&files, &config, &own).await;
+    for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust, SdkId::JavaV2] {
+        let answer = answer(sdk, &situation_of_pod);
+        assert_eq!(answer.picks.as_str(), "web-id", "{answer:?}");
+    }
+    let selected = serde_json::json!({ "AWS_PROFILE": "zz", "STS": sts });
+    let situation_of_profile = with_config(&files, &config, &selected).await;
+    for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust] {
+        let answer = answer(sdk, &situation_of_profile);
+        assert_eq!(answer.picks.as_str(), "error", "{answer:?}");
+        assert!(answer.because.contains("AccessDenied"), "{answer:?}");
+    }
+}
+
+const OWN: &str = "AWS_ROLE_ARN=arn:aws:iam::111122223333:role/podrole AWS_WEB_IDENTITY_TOKEN_FILE=@TOKEN ";
+const PAIR: &str = "aws_access_key_id = a\naws_secret_access_key = b\n";
+const ROLE: &str = "role_arn = arn:aws:iam::111122223333:role/other\n";
+const TRADE: &str = "role_arn = arn:aws:iam::111122223333:role/other\nweb_identity_token_file = @TOKEN\n";
+
+/// The situation of variables in one line, `NAME=VALUE ...`, and of files in which `+` and a name stand for
+/// settings.
+async fn written(files: &Files, env: &str, config: &str, credentials: &str) -> Situation {
+    let text = |text: &str| {
+        let filled = text.replace("+pair", PAIR).replace("+role", ROLE).replace("+trade", TRADE);
+        (!text.is_empty()).then_some(filled)
+    };
+    let variable = |word: &str| {
+        let (name, value) = word.split_once('=').unwrap();
+        (name.to_owned(), if value == "-" { Value::Null } else { Value::from(value) })
+    };
+    let env: Value = env.split_whitespace().map(variable).collect::<serde_json::Map<_, _>>().into();
+    let described =
+        serde_json::json!({ "config_file": text(config), "credentials_file": text(credentials), "env": env });
+    situation(files, &described).await
+}
+
+/// What the sources of the SDKs say that are not run: each row where a rule was once another.
+#[tokio::test]
+async fn sdks_that_are_only_read_pick_what_their_source_says() {
+    let files = Files::new();
+    let irsa = |more: &str| format!("{OWN}{more}");
+    let denied = irsa("STS=http://127.0.0.1:18999/stsdeny");
+    for (sdk, env, config, credentials, picks) in [
+        // Ruby: no role of nil is assumed; the config file's web identity goes by AWS_PROFILE alone.
+        ("ruby", "", "[default]\nsource_profile = b\n[profile b]\n+pair", "", "error"),
+        ("ruby", "", "[default]\n+rolesource_profile = b\n[profile b]\n+pair", "", "assume-role"),
+        ("ruby", "AWS_DEFAULT_PROFILE=foo", "[profile foo]\n+trade", "", "error"),
+        ("ruby", "AWS_PROFILE=foo", "[profile foo]\n+trade", "", "web-id(profile)"),
+        ("ruby", "AWS_SHARED_CREDENTIALS_FILE=", "", "[default]\n+pair", "IMDS"),
+        ("ruby", "AWS_CONFIG_FILE=", "[default]\n+pair", "", "IMDS"),
+        ("ruby", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=", "", "", "none"),
+        ("ruby", "AWS_CONTAINER_CREDENTIALS_FULL_URI=", "", "", "error"),
+        ("ruby", "AWS_SDK_CONFIG_OPT_OUT=1", "[default]\n+pair", "", "IMDS"),
+        ("ruby", "AWS_SDK_CONFIG_OPT_OUT=1", "[default]\n+trade", "[default]\n+pair", "profile"),
+        ("ruby", "AWS_SDK_CONFIG_OPT_OUT=", "", "[default]\ncredential_process = /x\n", "IMDS"),
+        ("ruby", &irsa("AWS_SDK_CONFIG_OPT_OUT=1"), "", "", "web-id"),
+        (
+            "ruby",
+            "",
+            "[default]\n+rolesource_profile = b\n[profile b]\n+rolecredential_source = Ec2InstanceMetadata\n",
+            "",
+            "error",
+        ),
+        ("ruby", &irsa("AWS_REGION= AWS_DEFAULT_REGION=x"), "", "", "error"),
+        ("ruby", &irsa("AWS_REGION= AWS_DEFAULT_REGION=-"), "[default]\nregion = x\n", "", "web-id"),
+        (
+            "ruby",
+            &irsa("AWS_REGION=- AWS_DEFAULT_REGION=- AWS_DEFAULT_PROFILE=foo"),
+            "[profile foo]\nregion = x\n",
+            "",
+            "error",
+        ),
+        // .NET: only version 4 wants the profile, and what is thrown while credentials are built leads on.
+        ("dotnet4", "AWS_PROFILE=missing", "", "", "error"),
+        ("dotnet4", "AWS_PROFILE=default", "", "", "IMDS"),
+        ("dotnet4", &irsa("AWS_PROFILE=missing"), "", "", "web-id"),
+        ("dotnet3", "AWS_PROFILE=missing", "", "", "IMDS"),
+        ("dotnet3", "", "[default]\n+rolesource_profile = b\n", "", "IMDS"),
+        ("dotnet4", "", "[default]\n+rolesource_profile = b\n", "", "IMDS"),
+        ("dotnet4", "", "[default]\n+rolecredential_source = x\n", "", "IMDS"),
+        ("dotnet4", "", "[default]\n+rolecredential_source = ec2instancemetadata\n", "", "assume-role"),
+        ("dotnet3", "", "[default]\nsso_account_id = 1\nsso_start_url = x\n", "", "IMDS"),
+        ("dotnet4", &denied, "", "[default]\n+pair", "error"),
+        // PHP: the config file of the home directory, by `profile NAME` as it is written.
+        ("php", "", "[default]\n+pair", "", "IMDS"),
+        ("php", "", "[profile default]\n+pair", "", "profile"),
+        ("php", "AWS_PROFILE=foo", "[profile foo]\n+pair", "", "profile"),
+        ("php", "AWS_CONFIG_FILE=/nope", "[profile default]\n+pair", "", "profile"),
+        ("php", "", "[profile default]\n+rolesource_profile = b\n[profile b]\n+pair", "", "IMDS"),
+        (
+            "php",
+            "",
+            "[profile default]\n+rolesource_profile = profile b\n[profile b]\n+pair",
+            "",
+            "assume-role",
+        ),
+        ("php", "", "[default]\n+trade", "", "web-id(profile)"),
+        ("php", "AWS_PROFILE=foo", "[profile foo]\n+trade", "", "web-id(profile)"),
+        (
+            "php",
+            "AWS_ROLE_ARN=arn:aws:iam::111122223333:role/podrole AWS_WEB_IDENTITY_TOKEN_FILE=/nope",
+            "[default]\n+trade",
+            "",
+            "IMDS",
+        ),
+        // Kotlin: a source without a role is nobody's, and half of a kind throws.
+        ("kotlin", "", "[default]\nsource_profile = b\n[profile b]\n+pair", "", "IMDS"),
+        ("kotlin", "", "[default]\nsource_profile = b\n+pair", "", "profile"),
+        ("kotlin", "", "[default]\ncredential_source = Ec2InstanceMetadata\n+pair", "", "IMDS"),
+        ("kotlin", "", "[default]\nsso_region = x\n+pair", "", "IMDS"),
+        ("kotlin", "", "[default]\nweb_identity_token_file = @TOKEN\n+pair", "", "IMDS"),
+        // Swift: keys, a source, a named source, a web identity, a program; all before the pod's own role.
+        ("swift", "", "[default]\n+rolesource_profile = b\n+pair[profile b]\n+pair", "", "profile"),
+        ("swift", &irsa(""), "[default]\n+trade", "", "web-id(profile)"),
+        ("swift", &irsa(""), "[default]\n+rolesource_profile = b\n", "", "web-id"),
+        ("swift", &irsa("AWS_PROFILE="), "", "[default]\n+pair", "web-id"),
+        ("swift", "", "[default]\n+rolesource_profile = b\n[profile b]\n+trade", "", "assume-role"),
+    ] {
+        let situation = written(&files, env, config, credentials).await;
+        let answer = answer(SdkId::parse(sdk).unwrap(), &situation);
+        assert_eq!(answer.picks.as_str(), picks, "{sdk} [{env}] {config} {credentials}: {}", answer.because);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_text_is_no_file_to_rust() {
+    let files = Files::new();
+    let mut situation = written(&files, OWN, "", "[default]\n+pair").await;
+    assert_eq!(answer(SdkId::Rust, &situation).picks.as_str(), "profile");
+    for content in situation.files.values_mut() {
+        content.0.extend_from_slice(b"# \xff\n");
+    }
+    assert_eq!(answer(SdkId::Rust, &situation).picks.as_str(), "web-id");
+    assert_eq!(answer(SdkId::Boto, &situation).picks.as_str(), "error");
+}
+
+#[tokio::test]
+async fn a_source_that_nobody_knows_is_not_shown() {
+    let files = Files::new();
+    let config = "[default]\n+rolecredential_source = wJalrXUtnFEMI\n";
+    let situation = written(&files, "", config, "").await;
+    for id in SdkId::ALL {
+        let answer = answer(*id, &situation);
+        assert!(!answer.because.contains("wJalr"), "{answer:?}");
+    }
 }
 
 async fn run(toml: &str, args: &[&str]) -> (Finished, Vec<String>) {

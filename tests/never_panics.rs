@@ -174,6 +174,15 @@ fn line() -> impl Strategy<Value = String> {
         "mfa_serial = y",
         "region = eu-west-1",
         "  indented = 1",
+        "  aws_access_key_id = AKIASECRET",
+        "[profile default]",
+        "[ profile 'a b' ] x",
+        "[]",
+        "\u{feff}[default]",
+        "s3 =",
+        "sso_region = x",
+        "aws_session_token = s3cr3tvalue",
+        "credential_source = s3cr3tvalue",
         "# comment",
         "=",
     ]);
@@ -250,7 +259,10 @@ fn situation() -> impl Strategy<Value = Situation> {
                 (Place::UsualCredentials, credentials),
                 (Place::Variable("AWS_CONFIG_FILE"), named),
             ] {
-                situation.files.extend(content.map(|content| (place, content)));
+                match content {
+                    Some(content) => _ = situation.files.insert(place, content),
+                    None => _ = situation.directories.insert(place),
+                }
             }
             situation.tokens.insert("/token".to_owned(), token);
             for role in ["a", "b"] {

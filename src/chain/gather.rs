@@ -1,16 +1,18 @@
 //! Reads a situation from a pod: its variables, its shared files and its token files. No network.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use tokio::time::Instant;
 
-use super::ini::{Dialect, Faults, Indented, Kind, Names, Sections};
+use super::ini::{
+    Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Kind, Names, Section, Sections, Spaces, Trailing,
+};
 use super::situation::{Content, Place, Situation, TokenFile, VARIABLES};
-use crate::pod::{Pod, ReadError};
+use crate::pod::{FileKind, Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 128 << 10;
+const LONGEST_FILE: usize = 256 << 10;
 /// The most bytes of a token file that are read.
 const LONGEST_TOKEN: usize = 64 << 10;
 /// The most token files that are looked at.
@@ -29,6 +31,17 @@ const ALL: Dialect = Dialect {
     drops_empty: true,
     indented: Indented::Line,
     faults: Faults::None,
+    skips_mark: true,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        must_name: false,
+        gap: Gap::Blanks,
+        quotes: true,
+        spaces: Spaces::Always,
+        trailing: Trailing::Ignored,
+        both: Both::Merged,
+    },
     config: Names::Either,
     credentials: Names::Either,
 };
@@ -54,11 +67,17 @@ pub async fn gather(pod: &Pod, until: Instant) -> Situation {
     }
     for (place, path) in places {
         let Some(path) = path else { continue };
-        if let Ok(file) = pod.read(&path, LONGEST_FILE, until).await {
-            situation.files.insert(place, Content(file.bytes));
+        match pod.read(&path, LONGEST_FILE, until).await {
+            Ok(file) => {
+                situation.files.insert(place, Content(file.bytes));
+            }
+            Err(ReadError::NotRegular(stat)) if stat.kind == FileKind::Directory => {
+                situation.directories.insert(place);
+            }
+            Err(_) => {}
         }
     }
-    for path in token_files(&situation).into_iter().take(MOST_TOKENS) {
+    for path in token_files(&situation) {
         let token = token_file(pod.read(Path::new(&path), LONGEST_TOKEN, until).await.map(|file| file.bytes));
         situation.tokens.insert(path, token);
     }
@@ -75,25 +94,45 @@ fn token_file(read: Result<Vec<u8>, ReadError>) -> TokenFile {
     }
 }
 
-/// The profiles of every file.
-fn profiles(situation: &Situation) -> Vec<Sections> {
+/// The variables that select a profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+
+/// The profiles of every file: first those that an SDK may have in use, then their sources, then the
+/// others, since only so many are looked at.
+fn profiles(situation: &Situation) -> Vec<Section> {
     let parsed = situation.files.values().map(|content| ALL.parse(Kind::Config, &content.0));
-    parsed.filter_map(Result::ok).collect()
+    let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
+    let selected = PROFILE_VARIABLES.iter().filter_map(|name| situation.filled(name));
+    let mut wanted: VecDeque<String> = selected.chain(["default"]).map(str::to_owned).collect();
+    let mut ordered = Vec::new();
+    while let Some(name) = wanted.pop_front() {
+        let of_name: Vec<Section> = files.iter_mut().filter_map(|file| file.remove(&name)).collect();
+        wanted.extend(of_name.iter().filter_map(|section| section.get("source_profile")).cloned());
+        ordered.extend(of_name);
+    }
+    ordered.extend(files.into_iter().flat_map(Sections::into_values));
+    ordered
 }
 
 /// Whether some profile has a role.
 #[must_use]
 pub fn has_roles(situation: &Situation) -> bool {
-    profiles(situation).iter().flat_map(Sections::values).any(|section| section.contains_key("role_arn"))
+    profiles(situation).iter().any(|section| section.contains_key("role_arn"))
 }
 
-fn token_files(situation: &Situation) -> BTreeSet<String> {
+/// The token files that some SDK may read; the pod's own first.
+fn token_files(situation: &Situation) -> Vec<String> {
     let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);
-    let files = profiles(situation);
-    let settings = files.iter().flat_map(Sections::values);
-    let of_profiles = settings.filter_map(|section| section.get("web_identity_token_file")).cloned();
-    of_pod.chain(of_profiles).collect()
+    let profiles = profiles(situation);
+    let of_profiles = profiles.iter().filter_map(|section| section.get("web_identity_token_file")).cloned();
+    let mut files = Vec::new();
+    for file in of_pod.chain(of_profiles) {
+        if files.len() < MOST_TOKENS && !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    files
 }
 
 /// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
@@ -110,17 +149,15 @@ pub fn pairs(situation: &Situation) -> Vec<Pair> {
         }
     };
     add(of_pod.0, of_pod.1);
-    for sections in profiles(situation) {
-        for section in sections.values() {
-            let role = section.get("role_arn").map(String::as_str);
-            let file = section.get("web_identity_token_file").map(String::as_str);
-            add(role, file);
-            if of_pod.0.is_none() {
-                add(role, of_pod.1);
-            }
-            if of_pod.1.is_none() {
-                add(of_pod.0, file);
-            }
+    for section in profiles(situation) {
+        let role = section.get("role_arn").map(String::as_str);
+        let file = section.get("web_identity_token_file").map(String::as_str);
+        add(role, file);
+        if of_pod.0.is_none() {
+            add(role, of_pod.1);
+        }
+        if of_pod.1.is_none() {
+            add(of_pod.0, file);
         }
     }
     pairs

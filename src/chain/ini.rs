@@ -3,7 +3,7 @@
 //!
 //! Secrets do not get beyond this file: of a key's value only that there is one is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The settings of one profile: lower-case names where the SDK folds them.
 pub type Section = BTreeMap<String, String>;
@@ -13,6 +13,9 @@ pub type Sections = BTreeMap<String, Section>;
 /// The settings whose values are secrets: kept as [`PRESENT`].
 const SECRET: [&str; 4] =
     ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
+
+/// What some editors put at the beginning of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What is kept of a secret.
 pub const PRESENT: &str = "set";
@@ -32,6 +35,12 @@ pub struct Dialect {
     pub indented: Indented,
     /// Which lines make the whole file unusable.
     pub faults: Faults,
+    /// Whether a byte order mark at the beginning is passed over.
+    pub skips_mark: bool,
+    /// What bytes are that are no text.
+    pub bytes: Bytes,
+    /// How a header is spelled.
+    pub headers: Headers,
     /// Which headers of the config file name a profile.
     pub config: Names,
     /// Which headers of the credentials file name a profile.
@@ -41,8 +50,14 @@ pub struct Dialect {
 /// What an indented line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Indented {
-    /// A part of the value before it.
+    /// A part of the value above it: AWS's specification of the format.
     Continues,
+    /// The same, but only if it is indented deeper than the setting above it: Python's `configparser`.
+    Deeper,
+    /// A part of the setting above it if that has no value; else a line like any other.
+    BelowEmpty,
+    /// A part of something else, wherever it is.
+    Nested,
     /// A line like any other.
     Line,
 }
@@ -53,12 +68,88 @@ pub enum Faults {
     /// None does: what is not understood is passed over.
     None,
     /// A setting before the first header, a line that is neither header nor setting, a header or a
-    /// setting that comes twice, and what is not UTF-8: Python's `configparser`.
+    /// setting that comes twice: Python's `configparser`.
     Strict,
     /// The same without the rule of coming twice: AWS's specification of the format.
     Specification,
-    /// A header without its closing bracket.
+    /// A header without its closing bracket, and a byte order mark.
     Brackets,
+}
+
+/// What bytes are that are no UTF-8 text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    /// Characters that nobody knows.
+    Replaced,
+    /// What makes the whole file unusable.
+    Fault,
+    /// What makes the whole file as good as empty.
+    Empty,
+}
+
+/// How a header is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headers {
+    /// Whether white space around a name is no part of it.
+    pub trims: bool,
+    /// Whether a header without a name makes the whole file unusable.
+    pub must_name: bool,
+    /// What stands between `profile` and a name.
+    pub gap: Gap,
+    /// Whether quotes around a name are no part of it.
+    pub quotes: bool,
+    /// Which names may have white space in them.
+    pub spaces: Spaces,
+    /// What a header is that other text follows.
+    pub trailing: Trailing,
+    /// What both `NAME` and `profile NAME` in one file are.
+    pub both: Both,
+}
+
+/// What stands between `profile` and a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gap {
+    /// One space.
+    Space,
+    /// One space or tab.
+    Blank,
+    /// Any of them.
+    Blanks,
+}
+
+/// Which names may have white space in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spaces {
+    /// None.
+    Never,
+    /// After `profile`, those in quotes.
+    Quoted,
+    /// Every one.
+    Always,
+}
+
+/// What a header is that other text follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailing {
+    /// A header.
+    Ignored,
+    /// None.
+    NoHeader,
+    /// What makes the whole file unusable.
+    Fault,
+}
+
+/// What both `NAME` and `profile NAME` in one file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Both {
+    /// One profile.
+    Merged,
+    /// The profile is `profile NAME`.
+    Prefixed,
+    /// The profile is `NAME`.
+    Plain,
+    /// What makes the whole file as good as empty.
+    Spoils,
 }
 
 /// Which headers name a profile.
@@ -75,18 +166,38 @@ pub enum Names {
 }
 
 impl Names {
-    /// The profile that a header names.
-    fn profile(self, header: &str) -> Option<String> {
-        let header = header.trim();
-        let prefixed = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
-        let prefixed = prefixed.map(|rest| rest.trim().trim_matches(['"', '\'']));
-        match (self, prefixed) {
-            (Self::AsWritten, _) | (Self::Either | Self::Unprefixed, None) => Some(header.to_owned()),
-            (Self::Either | Self::Prefixed, Some(name)) => Some(name.to_owned()),
-            (Self::Prefixed, None) => (header == "default").then(|| header.to_owned()),
-            (Self::Unprefixed, Some(_)) => None,
+    /// The profile that a header names, and whether `profile` is before it.
+    fn profile(self, header: &str, headers: Headers) -> Option<(String, bool)> {
+        let header = if headers.trims { header.trim() } else { header };
+        if self == Self::AsWritten {
+            return Some((header.to_owned(), false));
         }
+        let rest = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
+        let Some(rest) = rest else {
+            let known = self != Self::Prefixed || header == "default";
+            let spaced = headers.spaces == Spaces::Never && header.trim().contains([' ', '\t']);
+            return (known && !spaced).then(|| (header.to_owned(), false));
+        };
+        let name = match headers.gap {
+            Gap::Space => rest.strip_prefix(' ')?,
+            Gap::Blank => rest.strip_prefix([' ', '\t'])?,
+            Gap::Blanks => rest.trim(),
+        };
+        let in_quotes = headers.quotes.then(|| unquoted(name)).flatten();
+        let may_have_spaces = match headers.spaces {
+            Spaces::Never => false,
+            Spaces::Quoted => in_quotes.is_some(),
+            Spaces::Always => true,
+        };
+        let name = in_quotes.unwrap_or(name);
+        let fits = may_have_spaces || !name.contains([' ', '\t']);
+        (fits && self != Self::Unprefixed).then(|| (name.to_owned(), true))
     }
+}
+
+/// What is between quotes.
+fn unquoted(text: &str) -> Option<&str> {
+    ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
 }
 
 /// Which of the two files it is.
@@ -113,21 +224,28 @@ impl Dialect {
     /// # Errors
     /// The line that makes the file unusable for this SDK.
     pub fn parse(&self, kind: Kind, bytes: &[u8]) -> Result<Sections, Malformed> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text.into(),
-            Err(error) if self.faults == Faults::Strict => {
+        let text = match (std::str::from_utf8(bytes), self.bytes) {
+            (Ok(text), _) => text.into(),
+            (Err(_), Bytes::Replaced) => String::from_utf8_lossy(bytes),
+            (Err(_), Bytes::Empty) => return Ok(Sections::new()),
+            (Err(error), Bytes::Fault) => {
                 let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
                 return Err(Malformed { line, fault: "it is not UTF-8 text" });
             }
-            Err(_) => String::from_utf8_lossy(bytes),
         };
-        let mut reading =
-            Reading { dialect: self, kind, sections: Sections::new(), at: At::Start, seen: Vec::new() };
+        let text = match text.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) if self.skips_mark => rest,
+            Some(_) if self.faults == Faults::Brackets => {
+                return Err(Malformed { line: 1, fault: "it begins with a byte order mark" });
+            }
+            _ => &text,
+        };
+        let mut reading = Reading::of(self, kind);
         for (number, line) in text.lines().enumerate() {
             let wrong = |fault| Malformed { line: number + 1, fault };
             reading.line(line.trim_end_matches('\r')).map_err(wrong)?;
         }
-        Ok(reading.sections)
+        Ok(if reading.is_spoilt { Sections::new() } else { reading.sections })
     }
 
     fn is_strict(&self) -> bool {
@@ -141,88 +259,151 @@ struct Reading<'a> {
     kind: Kind,
     sections: Sections,
     at: At,
-    seen: Vec<String>,
+    /// The setting above, if there is one below the header.
+    above: Option<Above>,
+    /// The headers that were there.
+    seen: BTreeSet<String>,
+    /// The profiles, each with whether its header has `profile` before its name.
+    spelled: BTreeMap<String, bool>,
+    /// Whether the file is as good as empty.
+    is_spoilt: bool,
 }
 
 /// Where the reading is.
 enum At {
     /// Before the first header.
     Start,
-    /// Below a header that names no profile, perhaps below a setting.
-    Elsewhere { below: bool },
-    /// In this profile, perhaps below a setting.
-    Profile { name: String, below: bool },
+    /// Below a header that names no profile.
+    Elsewhere,
+    /// In this profile.
+    Profile(String),
 }
 
-impl Reading<'_> {
+/// A setting, for the lines that follow it.
+struct Above {
+    /// How far it is indented, in characters.
+    indent: usize,
+    /// Whether it has no value.
+    is_empty: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(dialect: &'a Dialect, kind: Kind) -> Self {
+        Self {
+            dialect,
+            kind,
+            sections: Sections::new(),
+            at: At::Start,
+            above: None,
+            seen: BTreeSet::new(),
+            spelled: BTreeMap::new(),
+            is_spoilt: false,
+        }
+    }
+
     fn line(&mut self, line: &str) -> Result<(), &'static str> {
         let dialect = *self.dialect;
         let text = without_comment(line, dialect.inline_comments).trim();
         if text.is_empty() {
             return Ok(());
         }
-        let indented = line.starts_with([' ', '\t']);
-        if indented && dialect.indented == Indented::Continues {
-            match &self.at {
-                At::Profile { below: true, .. } | At::Elsewhere { below: true } => return Ok(()),
-                _ if dialect.faults == Faults::Specification => {
-                    return Err("an indented line has no setting above it");
-                }
-                _ => {}
-            }
+        let indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        let is_part = indent > 0
+            && match (dialect.indented, &self.above) {
+                (Indented::Continues, above) => above.is_some(),
+                (Indented::Deeper, above) => above.as_ref().is_some_and(|above| indent > above.indent),
+                (Indented::BelowEmpty, above) => above.as_ref().is_some_and(|above| above.is_empty),
+                (Indented::Nested, _) => true,
+                (Indented::Line, _) => false,
+            };
+        if is_part {
+            return Ok(());
         }
-        if text.starts_with('[') {
-            return self.header(text);
+        if indent > 0 && dialect.indented == Indented::Continues && dialect.faults == Faults::Specification {
+            return Err("an indented line has no setting above it");
+        }
+        if text.starts_with('[')
+            && let Some(done) = self.header(text)
+        {
+            return done;
         }
         let separator: &[char] = if dialect.colon { &['=', ':'] } else { &['='] };
         match text.split_once(separator) {
-            Some((name, value)) if !name.trim().is_empty() => self.setting(name.trim(), value.trim()),
+            Some((name, value)) if !name.trim().is_empty() => self.setting(name.trim(), value.trim(), indent),
             _ if dialect.is_strict() => Err("a line is neither a header nor a setting"),
             _ => Ok(()),
         }
     }
 
-    fn header(&mut self, text: &str) -> Result<(), &'static str> {
+    /// What a header leads to, if the line is one.
+    fn header(&mut self, text: &str) -> Option<Result<(), &'static str>> {
+        let dialect = *self.dialect;
         let inner = text.strip_prefix('[').unwrap_or_default();
         // The last bracket ends the name, as in the Python and JavaScript parsers.
-        let name = inner.rfind(']').and_then(|end| inner.get(..end)).filter(|name| !name.is_empty());
-        let Some(name) = name else {
-            return if self.dialect.faults == Faults::None { Ok(()) } else { Err("a header is not closed") };
+        let Some((name, trailing)) = inner.rsplit_once(']') else {
+            return Some(if dialect.faults == Faults::None { Ok(()) } else { Err("a header is not closed") });
         };
-        if self.dialect.faults == Faults::Strict {
-            if self.seen.iter().any(|seen| seen == name) {
-                return Err("a header comes twice");
+        if !trailing.is_empty() {
+            match dialect.headers.trailing {
+                Trailing::Ignored => {}
+                Trailing::NoHeader => return None,
+                Trailing::Fault => return Some(Err("text follows a header")),
             }
-            self.seen.push(name.to_owned());
+        }
+        if name.is_empty() && dialect.headers.must_name {
+            return Some(Err("a header is empty"));
+        }
+        if dialect.faults == Faults::Strict && !self.seen.insert(name.to_owned()) {
+            return Some(Err("a header comes twice"));
         }
         let names = match self.kind {
-            Kind::Config => self.dialect.config,
-            Kind::Credentials => self.dialect.credentials,
+            Kind::Config => dialect.config,
+            Kind::Credentials => dialect.credentials,
         };
-        self.at = match names.profile(name) {
-            Some(name) => {
+        self.above = None;
+        self.at = match names.profile(name, dialect.headers) {
+            Some((name, prefixed)) if self.counts(&name, prefixed) => {
                 self.sections.entry(name.clone()).or_default();
-                At::Profile { name, below: false }
+                At::Profile(name)
             }
-            None => At::Elsewhere { below: false },
+            _ => At::Elsewhere,
         };
-        Ok(())
+        Some(Ok(()))
     }
 
-    fn setting(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
-        let name = if self.dialect.folds_names { name.to_ascii_lowercase() } else { name.to_owned() };
-        match &mut self.at {
-            At::Start if self.dialect.is_strict() => Err("a setting comes before the first header"),
-            At::Start => Ok(()),
-            At::Elsewhere { below } => {
-                *below = true;
-                Ok(())
+    /// Whether the profile is what comes below this header, if there is one of the other spelling, too.
+    fn counts(&mut self, name: &str, prefixed: bool) -> bool {
+        let before = self.spelled.get(name).copied();
+        if before.is_none_or(|before| before == prefixed) {
+            self.spelled.insert(name.to_owned(), prefixed);
+            return true;
+        }
+        let counts = match self.dialect.headers.both {
+            Both::Merged => return true,
+            Both::Prefixed => prefixed,
+            Both::Plain => !prefixed,
+            Both::Spoils => {
+                self.is_spoilt = true;
+                false
             }
-            At::Profile { name: profile, below } => {
-                *below = true;
-                if value.is_empty() && self.dialect.drops_empty {
-                    return Ok(());
-                }
+        };
+        if counts {
+            self.spelled.insert(name.to_owned(), prefixed);
+            self.sections.remove(name);
+        }
+        counts
+    }
+
+    fn setting(&mut self, name: &str, value: &str, indent: usize) -> Result<(), &'static str> {
+        let name = if self.dialect.folds_names { name.to_ascii_lowercase() } else { name.to_owned() };
+        if !matches!(self.at, At::Start) {
+            self.above = Some(Above { indent, is_empty: value.is_empty() });
+        }
+        match &self.at {
+            At::Start if self.dialect.is_strict() => Err("a setting comes before the first header"),
+            At::Start | At::Elsewhere => Ok(()),
+            At::Profile(_) if value.is_empty() && self.dialect.drops_empty => Ok(()),
+            At::Profile(profile) => {
                 let kept = if SECRET.contains(&name.as_str()) && !value.is_empty() { PRESENT } else { value };
                 let section = self.sections.entry(profile.clone()).or_default();
                 let before = section.insert(name, kept.to_owned());
@@ -252,6 +433,7 @@ fn without_comment(line: &str, inline: bool) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::{Both, Bytes, Gap, Headers, Spaces, Trailing};
     use super::{Dialect, Faults, Indented, Kind, Names, PRESENT, Sections};
 
     const SPECIFIED: Dialect = Dialect {
@@ -261,8 +443,21 @@ mod tests {
         drops_empty: false,
         indented: Indented::Continues,
         faults: Faults::Specification,
+        skips_mark: false,
+        bytes: Bytes::Replaced,
+        headers: HEADERS,
         config: Names::Prefixed,
         credentials: Names::Unprefixed,
+    };
+
+    const HEADERS: Headers = Headers {
+        trims: true,
+        must_name: true,
+        gap: Gap::Blanks,
+        quotes: true,
+        spaces: Spaces::Quoted,
+        trailing: Trailing::Fault,
+        both: Both::Merged,
     };
 
     fn names(sections: &Sections) -> Vec<&str> {
@@ -285,6 +480,64 @@ mod tests {
     }
 
     #[test]
+    fn an_indented_line_is_what_each_parser_takes_it_for() {
+        let all = "[default]\n  a = 1\n  b = 2\n";
+        let one = "[default]\na = 1\n\n  b = 2\n";
+        let nested = "[default]\ns3 =\n  a = 1\nb = 2\n";
+        for (indented, of_all, of_one, of_nested) in [
+            (Indented::Continues, "a", "a", "b s3"),
+            (Indented::Deeper, "a b", "a", "b s3"),
+            (Indented::BelowEmpty, "a b", "a b", "b s3"),
+            (Indented::Nested, "", "a", "b s3"),
+            (Indented::Line, "a b", "a b", "a b s3"),
+        ] {
+            let dialect = Dialect { indented, faults: Faults::None, ..SPECIFIED };
+            for (text, expected) in [(all, of_all), (one, of_one), (nested, of_nested)] {
+                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let found: Vec<&str> = sections["default"].keys().map(String::as_str).collect();
+                assert_eq!(found.join(" "), expected, "{indented:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_of_two_spellings_is_what_each_parser_takes_it_for() {
+        for (both, plain_first, prefixed_first) in [
+            (Both::Merged, "a b", "a b"),
+            (Both::Prefixed, "b", "b"),
+            (Both::Plain, "a", "a"),
+            (Both::Spoils, "", ""),
+        ] {
+            let headers = Headers { both, ..HEADERS };
+            let dialect = Dialect { headers, ..SPECIFIED };
+            for (text, expected) in [
+                ("[default]\na = 1\n[profile default]\nb = 2\n", plain_first),
+                ("[profile default]\nb = 2\n[default]\na = 1\n", prefixed_first),
+            ] {
+                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let found: Vec<&str> =
+                    sections.values().flat_map(|section| section.keys()).map(String::as_str).collect();
+                assert_eq!(found.join(" "), expected, "{both:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_or_spoils_the_file() {
+        let text = "\u{feff}[default]\na = 1\n";
+        for (skips_mark, faults, expected) in [
+            (true, Faults::None, 1),
+            (false, Faults::None, 0),
+            (false, Faults::Brackets, 9),
+            (false, Faults::Strict, 9),
+        ] {
+            let dialect = Dialect { skips_mark, faults, ..SPECIFIED };
+            let found = dialect.parse(Kind::Config, text.as_bytes()).map_or(9, |sections| sections.len());
+            assert_eq!(found, expected, "{skips_mark} {faults:?}");
+        }
+    }
+
+    #[test]
     fn what_makes_a_file_unusable() {
         for (text, strict, specification, brackets) in [
             (&b"this is = not\n[[[\n garbage"[..], true, true, true),
@@ -303,7 +556,8 @@ mod tests {
                 (Faults::Specification, specification),
                 (Faults::Brackets, brackets),
             ] {
-                let dialect = Dialect { faults, ..SPECIFIED };
+                let bytes = if faults == Faults::Strict { Bytes::Fault } else { Bytes::Replaced };
+                let dialect = Dialect { faults, bytes, ..SPECIFIED };
                 let found = dialect.parse(Kind::Credentials, text);
                 assert_eq!(found.is_err(), expected, "{faults:?} {}", String::from_utf8_lossy(text));
             }

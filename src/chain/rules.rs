@@ -35,20 +35,22 @@ pub struct Sdk {
     /// Which region there is for STS.
     pub region: Region,
     /// Which other rules a variable turns these into.
-    pub load_config: Option<LoadConfig>,
+    pub instead: Option<Instead>,
     /// What is tried, in order.
     pub steps: &'static [Step],
     /// What there is if no step takes a source.
     pub at_end: Picks,
 }
 
-/// Which rules hold instead, if `AWS_SDK_LOAD_CONFIG` is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadConfig {
-    /// Those, if it is set to anything.
+/// Which rules hold instead.
+#[derive(Debug, Clone, Copy)]
+pub enum Instead {
+    /// Those, if `AWS_SDK_LOAD_CONFIG` is set to anything.
     ByAnything(SdkId),
     /// Those, if it is set to what Go's `strconv.ParseBool` takes for true.
     ByTrue(SdkId),
+    /// These, if `AWS_SDK_CONFIG_OPT_OUT` is set, even to nothing.
+    ByOptOut(&'static Sdk),
 }
 
 impl Step {
@@ -68,9 +70,12 @@ impl Sdk {
     #[must_use]
     pub fn for_situation(&'static self, situation: &Situation) -> &'static Self {
         let value = situation.filled("AWS_SDK_LOAD_CONFIG");
-        match (self.load_config, value) {
-            (Some(LoadConfig::ByAnything(id)), Some(_))
-            | (Some(LoadConfig::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => id.rules(),
+        match (self.instead, value) {
+            (Some(Instead::ByAnything(id)), Some(_))
+            | (Some(Instead::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => id.rules(),
+            (Some(Instead::ByOptOut(rules)), _) if situation.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() => {
+                rules
+            }
             _ => self,
         }
     }
@@ -122,6 +127,8 @@ pub enum Join {
     BySetting,
     /// The same, but a pair of keys only as a pair.
     ByPair,
+    /// Profile by profile, where the credentials file comes first; the config file's `profile NAME` is NAME.
+    ByProfile,
 }
 
 /// Which file a step reads.
@@ -133,6 +140,9 @@ pub enum In {
     Credentials,
     /// The config file.
     Config,
+    /// The config file, where the profile is headed `profile NAME`, and its sources are named by their
+    /// headers.
+    ConfigAsWritten,
 }
 
 /// Which region there is for STS, and what happens without one.
@@ -140,10 +150,35 @@ pub enum In {
 pub struct Region {
     /// The variables, in order.
     pub variables: &'static [&'static str],
-    /// The file whose profile may name it.
-    pub file: Option<In>,
+    /// What a variable is that is set to nothing.
+    pub empty: EmptyRegion,
+    /// The files whose profile may name it.
+    pub files: &'static [In],
+    /// Which profile that is, if it is another than the one in use.
+    pub by: Option<ProfileName>,
     /// What happens without one.
     pub missing: NoRegion,
+}
+
+impl Region {
+    /// That of the first variable with a value, or of the profile in use.
+    #[must_use]
+    pub const fn of(variables: &'static [&'static str], files: &'static [In], missing: NoRegion) -> Self {
+        Self { variables, empty: EmptyRegion::Unset, files, by: None, missing }
+    }
+}
+
+/// What a variable for the region is that is set to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyRegion {
+    /// Not set.
+    Unset,
+    /// Not set, and yet it hides the variables after it.
+    Hides,
+    /// As good as a region.
+    Counts,
+    /// A region with which STS cannot be called.
+    Fails,
 }
 
 /// What happens without a region.
@@ -179,7 +214,11 @@ pub enum Step {
         variables: &'static [&'static str],
         /// Whether a variable that is set to nothing counts.
         empty_counts: bool,
+        /// Whether `default` must exist, too.
+        even_default: bool,
     },
+    /// Neither file may be a directory.
+    NoDirectories,
     /// The profile in use must be sound, even if it is not needed: the Go SDKs check it as they load it.
     ProfileMustBeSound(GoProfile),
     /// The config file is read for the region if no variable names one, and must exist for that.
@@ -224,6 +263,8 @@ pub struct Keys {
     pub secret: &'static [&'static str],
     /// Whether the first of them that is set decides, even if it is set to nothing.
     pub empty_counts: bool,
+    /// Whether white space is nothing.
+    pub trims: bool,
     /// Whether these variables are of an old kind.
     pub legacy: bool,
     /// An id without a secret.
@@ -269,6 +310,14 @@ pub enum Empty {
 pub struct ProfileWebIdentity {
     /// Where the profile is.
     pub file: In,
+    /// Which profile that is, if it is another than the one in use.
+    pub by: Option<ProfileName>,
+    /// Whether it is passed over if the pod's variables name a role and a token file.
+    pub unless_variables: bool,
+    /// Whether that of a source profile counts, with which the roles are assumed one after the other.
+    pub through_sources: bool,
+    /// Whether a token file that is set to nothing counts as there.
+    pub empty_counts: bool,
     /// A token file without a role.
     pub without_role: Then,
     /// The shortest token that is sent, in bytes.
@@ -279,6 +328,24 @@ pub struct ProfileWebIdentity {
     pub crashes: bool,
 }
 
+impl ProfileWebIdentity {
+    /// One in this file's profile, of which every failure leads on.
+    #[must_use]
+    pub const fn of(file: In) -> Self {
+        Self {
+            file,
+            by: None,
+            unless_variables: false,
+            through_sources: false,
+            empty_counts: false,
+            without_role: Then::Next,
+            least_token: 0,
+            fails: Then::Next,
+            crashes: false,
+        }
+    }
+}
+
 /// A profile that assumes a role with the credentials of another profile or of a named source.
 #[derive(Debug, Clone, Copy)]
 pub struct Role {
@@ -286,8 +353,8 @@ pub struct Role {
     pub file: In,
     /// Whether a profile with a token file is none of this kind.
     pub unless_token_file: bool,
-    /// Whether a `source_profile` or `credential_source` without `role_arn` counts, too.
-    pub without_role: bool,
+    /// A source without a role.
+    pub without_role: WithoutRole,
     /// A role without either source.
     pub alone: Alone,
     /// Both sources.
@@ -296,10 +363,14 @@ pub struct Role {
     pub missing: Then,
     /// The source profile exists, and has no credentials.
     pub empty: Then,
+    /// The source profiles lead in a circle.
+    pub circle: Then,
     /// Which kinds of credentials a source profile may have.
     pub sources: Sources,
     /// The named sources that there are.
     pub named: &'static [Named],
+    /// Whether their names count in any case.
+    pub named_in_any_case: bool,
     /// A named source that is not known.
     pub unknown: Then,
     /// A named source that has nothing.
@@ -319,10 +390,21 @@ pub struct Role {
 pub enum RoleRegion {
     /// That for the web identity.
     AsForWebIdentity,
-    /// The same, and there must be one.
+    /// The same, and there must be one, even for an endpoint that is set.
     Must,
     /// One of its own, if there is none.
     OfItsOwn,
+}
+
+/// A source without a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutRole {
+    /// It is passed over.
+    Ignored,
+    /// If it is a named one, it gives the credentials.
+    NamedGives,
+    /// A failure.
+    Fails(Then),
 }
 
 /// A role without a source.
@@ -332,21 +414,38 @@ pub enum Alone {
     NotThis,
     /// A failure.
     Fails(Then),
-    /// Whatever source is found later assumes the role: the Go SDKs.
+    /// Whatever source is found later assumes the role: the Go SDKs, to which a source that is set to
+    /// nothing is none.
     Later,
 }
 
-/// Which kinds of credentials a source profile may have, beside keys and a role of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which kinds of credentials a source profile may have, beside keys and a role with a source profile.
+#[derive(Debug, Clone, Copy)]
 pub struct Sources {
     /// A web identity.
     pub web_identity: bool,
     /// A program.
     pub process: bool,
+    /// A role with a named source.
+    pub named: bool,
+    /// A sign-on, which fails.
+    pub sign_on: Option<SignOn>,
     /// Whether half a pair of keys is a failure, instead of nothing.
     pub half_fails: bool,
     /// Whether a profile may be its own source, by its keys.
     pub itself: bool,
+}
+
+impl Sources {
+    /// Each kind that gives credentials, and the profile itself.
+    pub const ALL: Self = Self {
+        web_identity: true,
+        process: true,
+        named: true,
+        sign_on: None,
+        half_fails: false,
+        itself: true,
+    };
 }
 
 /// A source that `credential_source` names.
@@ -383,8 +482,25 @@ pub struct ProfileKeys {
     pub half: Then,
     /// A secret without an id.
     pub other_half: Then,
+    /// A session token without either.
+    pub token_alone: Then,
     /// Whether a profile with a role has no keys of its own.
     pub unless_role: bool,
+}
+
+impl ProfileKeys {
+    /// Those in this file's profile, of which half a pair leads on.
+    #[must_use]
+    pub const fn of(file: In) -> Self {
+        Self {
+            file,
+            empty_counts: false,
+            half: Then::Next,
+            other_half: Then::Next,
+            token_alone: Then::Next,
+            unless_role: false,
+        }
+    }
 }
 
 /// A program that a profile names.
@@ -392,6 +508,8 @@ pub struct ProfileKeys {
 pub struct Process {
     /// Where the profile is.
     pub file: In,
+    /// A program that is set to nothing.
+    pub empty: Then,
     /// Whether a profile with a role has no program.
     pub unless_role: bool,
     /// Whether it is a link of the chain, which is tried also if the profile was passed over.
@@ -402,7 +520,7 @@ impl Process {
     /// A program in this file's profile.
     #[must_use]
     pub const fn of(file: In) -> Self {
-        Self { file, unless_role: false, is_link: false }
+        Self { file, empty: Then::Next, unless_role: false, is_link: false }
     }
 }
 

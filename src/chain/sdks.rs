@@ -13,7 +13,7 @@ pub mod rust;
 pub mod swift;
 
 use super::SdkId;
-use super::ini::{Dialect, Faults, Indented, Names};
+use super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::rules::{FileRule, Hosts, Sdk};
 
 /// The rules of an SDK.
@@ -54,6 +54,17 @@ const SPECIFIED: Dialect = Dialect {
     drops_empty: false,
     indented: Indented::Continues,
     faults: Faults::Specification,
+    skips_mark: false,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        must_name: false,
+        gap: Gap::Blanks,
+        quotes: false,
+        spaces: Spaces::Never,
+        trailing: Trailing::Fault,
+        both: Both::Prefixed,
+    },
     config: Names::Prefixed,
     credentials: Names::Unprefixed,
 };
@@ -99,6 +110,9 @@ mod tests {
                         names.extend(keys.id.iter().chain(keys.secret).chain(keys.unless.as_ref()))
                     }
                     Step::ProfileMustExist { variables, .. } => names.extend(*variables),
+                    Step::ProfileWebIdentity(rule) => {
+                        names.extend(rule.by.iter().flat_map(|name| name.variables));
+                    }
                     Step::WebIdentity(rule) => {
                         names.extend(rule.filled_by.iter().flat_map(|name| name.variables))
                     }

@@ -4,13 +4,13 @@
 //! No secret is in it but the content of the shared files, of which [`super::ini`] keeps only that
 //! there is one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::SdkId;
 
 /// The variables that some SDK reads while it looks for credentials.
-pub const VARIABLES: [&str; 31] = [
+pub const VARIABLES: [&str; 30] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_REGION",
     "AMAZON_SECRET_ACCESS_KEY",
@@ -26,7 +26,6 @@ pub const VARIABLES: [&str; 31] = [
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_DISABLED",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_STS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -69,6 +68,16 @@ pub enum Place {
     UsualCredentials,
     /// Where this variable says, as it is written.
     Variable(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UsualConfig => f.write_str("~/.aws/config"),
+            Self::UsualCredentials => f.write_str("~/.aws/credentials"),
+            Self::Variable(name) => write!(f, "The file in {name}"),
+        }
+    }
 }
 
 /// The content of a shared file, which is never shown.
@@ -168,6 +177,8 @@ pub struct Situation {
     pub variables: BTreeMap<&'static str, String>,
     /// The shared files that could be read.
     pub files: BTreeMap<Place, Content>,
+    /// The places of shared files where there is a directory.
+    pub directories: BTreeSet<Place>,
     /// The token files by the path that names them.
     pub tokens: BTreeMap<String, TokenFile>,
     /// Why STS cannot be reached, if it was tried in vain.

@@ -6,8 +6,8 @@ mod profile;
 mod web_identity;
 
 use super::Picks;
-use super::ini::{Kind, Malformed, Section, Sections};
-use super::rules::{Disabled, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
+use super::ini::{Both, Kind, Malformed, Section, Sections};
+use super::rules::{Disabled, EmptyRegion, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
 use super::situation::{Lack, Place, Situation};
 use crate::shown::shown;
 
@@ -18,7 +18,7 @@ pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
 pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, String) {
     let view = View::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
-    let mut assumes_later = false;
+    let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
     for step in sdk.steps {
         left_profile &= step.is_of_profile();
@@ -26,7 +26,7 @@ pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, St
             continue;
         }
         if let Step::Role(role) = step {
-            assumes_later |= view.assumes_later(role);
+            later = later.or(Some(role).filter(|role| view.assumes_later(role)));
         }
         match view.step(step).with(lack, step) {
             Found::Nothing => {}
@@ -40,11 +40,19 @@ pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, St
                 only_container = true;
                 passed.push(format!("{why}, and nothing but container credentials is left."));
             }
-            Found::Takes(picks, why) if assumes_later && picks != Picks::ProfileWebIdentity => {
-                let why = format!("{why} With them it assumes the profile's role.");
-                return (Picks::AssumedRole, told(&passed, &why));
+            Found::Takes(picks, why) => {
+                let role = later.filter(|_| picks != Picks::ProfileWebIdentity);
+                let (picks, why) = match role.map(|role| view.assumes(role)) {
+                    None => (picks, why),
+                    Some(Ok(())) => {
+                        (Picks::AssumedRole, format!("{why} With them it assumes the profile's role."))
+                    }
+                    Some(Err(fault)) => {
+                        (Picks::Error, format!("{why} The profile's role cannot be assumed: {fault}."))
+                    }
+                };
+                return (picks, told(&passed, &why));
             }
-            Found::Takes(picks, why) => return (picks, told(&passed, &why)),
         }
     }
     (sdk.at_end, told(&passed, "There is no other source."))
@@ -108,6 +116,8 @@ struct View<'a> {
     profile: String,
     credentials: Result<Sections, Malformed>,
     config: Result<Sections, Malformed>,
+    credentials_at: Option<Place>,
+    config_at: Option<Place>,
     /// Whether there is a config file.
     has_config: bool,
     both: Sections,
@@ -136,13 +146,16 @@ impl<'a> View<'a> {
             Sections::new()
         };
         let profile = selected(&sdk.profile, situation).to_owned();
-        Self { sdk, situation, profile, credentials, config, has_config, both }
+        Self { sdk, situation, profile, credentials, config, credentials_at, config_at, has_config, both }
     }
 
     fn step(&self, step: &Step) -> Found {
         match step {
             Step::FilesMustParse { then, unless_keys } => self.files(*then, *unless_keys),
-            Step::ProfileMustExist { variables, empty_counts } => self.exists(variables, *empty_counts),
+            Step::ProfileMustExist { variables, empty_counts, even_default } => {
+                self.exists(variables, *empty_counts, *even_default)
+            }
+            Step::NoDirectories => self.no_directories(),
             Step::ProfileMustBeSound(go) => self.sound(*go),
             Step::RegionMustBeSet => match self.region() {
                 Ok(()) => Found::Nothing,
@@ -165,17 +178,37 @@ impl<'a> View<'a> {
         match file {
             In::Both => Some(&self.both),
             In::Credentials => self.credentials.as_ref().ok(),
-            In::Config => self.config.as_ref().ok(),
+            In::Config | In::ConfigAsWritten => self.config.as_ref().ok(),
         }
     }
 
     fn section(&self, file: In, profile: &str) -> Option<&Section> {
-        self.file(file)?.get(profile)
+        let sections = self.file(file)?;
+        // The Go SDK v1 looks for the header NAME, and for `profile NAME` if there is none.
+        let is_header = self.sdk.dialect.headers.both == Both::Plain;
+        let header = profile.strip_prefix("profile ").filter(|_| is_header);
+        sections.get(profile).or_else(|| sections.get(header?))
     }
 
     /// The profile in use.
     fn selected(&self, file: In) -> Option<&Section> {
-        self.section(file, &self.profile)
+        self.of_name(file, &self.profile)
+    }
+
+    /// A profile that is in use by its name.
+    fn of_name(&self, file: In, name: &str) -> Option<&Section> {
+        match file {
+            In::ConfigAsWritten => self.section(file, &format!("profile {name}")),
+            In::Both | In::Credentials | In::Config => self.section(file, name),
+        }
+    }
+
+    fn no_directories(&self) -> Found {
+        let bad = [self.config_at, self.credentials_at].into_iter().flatten();
+        match bad.into_iter().find(|at| self.situation.directories.contains(at)) {
+            Some(at) => Then::Error.after(format!("{at} is a directory")),
+            None => Found::Nothing,
+        }
     }
 
     fn profile_words(&self, profile: &str) -> String {
@@ -198,7 +231,10 @@ impl<'a> View<'a> {
         self.sdk.profile.variables.iter().all(|name| self.situation.filled(name).is_none())
     }
 
-    fn exists(&self, variables: &[&'static str], empty_counts: bool) -> Found {
+    fn exists(&self, variables: &[&'static str], empty_counts: bool, even_default: bool) -> Found {
+        if self.profile == "default" && !even_default {
+            return Found::Nothing;
+        }
         let set = |name: &&&str| {
             if empty_counts { self.situation.variable(name) } else { self.situation.filled(name) }.is_some()
         };
@@ -233,11 +269,15 @@ impl<'a> View<'a> {
     fn pair(&self, keys: &Keys) -> Option<(&'static str, Option<&'static str>)> {
         let first = |names: &'static [&'static str]| {
             let counts = |name: &&&str| {
-                if keys.empty_counts { self.situation.variable(name) } else { self.situation.filled(name) }
-                    .is_some()
+                let value = self.situation.variable(name);
+                value.is_some_and(|value| {
+                    let value = if keys.trims { value.trim() } else { value };
+                    keys.empty_counts || !value.is_empty()
+                })
             };
             let name = names.iter().find(counts)?;
-            self.situation.filled(name).map(|_| *name)
+            let value = self.situation.filled(name)?;
+            (!keys.trims || !value.trim().is_empty()).then_some(*name)
         };
         Some((first(keys.id)?, first(keys.secret)))
     }
@@ -260,18 +300,35 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The region's variable that decides, and its value.
+    fn region_variable(&self) -> Option<(&'static str, &str)> {
+        let rule = &self.sdk.region;
+        let value = |name: &&'static str| Some((*name, self.situation.variable(name)?));
+        let mut set = rule.variables.iter().filter_map(value);
+        set.find(|(_, value)| rule.empty != EmptyRegion::Unset || !value.is_empty())
+    }
+
     fn has_region(&self) -> bool {
         let rule = &self.sdk.region;
-        let named = rule.variables.iter().any(|name| self.situation.filled(name).is_some());
-        let in_file =
-            rule.file.and_then(|file| self.selected(file)).and_then(|section| filled(section, "region"));
-        named || in_file.is_some()
+        let of_variable = match (self.region_variable(), rule.empty) {
+            (None, _) | (Some((_, "")), EmptyRegion::Unset | EmptyRegion::Hides) => None,
+            (Some((_, "")), EmptyRegion::Fails) => Some(false),
+            (Some(_), _) => Some(true),
+        };
+        of_variable.unwrap_or_else(|| {
+            let name = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+            let sections = rule.files.iter().filter_map(|file| self.of_name(*file, name));
+            sections.into_iter().any(|section| filled(section, "region").is_some())
+        })
     }
 
     /// Whether STS can be called, as far as the region goes.
     fn region(&self) -> Result<(), String> {
         if self.has_region() {
             return Ok(());
+        }
+        if let (Some((name, "")), EmptyRegion::Fails) = (self.region_variable(), self.sdk.region.empty) {
+            return Err(format!("{name} is set to nothing"));
         }
         let endpoint = self.situation.has_sts_endpoint();
         let regional = self.situation.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
@@ -280,9 +337,14 @@ impl<'a> View<'a> {
             NoRegion::Fails => true,
             NoRegion::FailsWithoutEndpoint => !endpoint,
             NoRegion::FailsWithEndpoint => endpoint || regional,
-            NoRegion::AsksImds => !endpoint && self.is_disabled(Disabled::True),
+            NoRegion::AsksImds => !endpoint && !self.imds_has_region(),
         };
         if fails { Err(NO_REGION.to_owned()) } else { Ok(()) }
+    }
+
+    /// Whether IMDS is asked for a region that nothing names, and may be.
+    fn imds_has_region(&self) -> bool {
+        self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(Disabled::True)
     }
 
     fn is_disabled(&self, disabled: Disabled) -> bool {
@@ -337,6 +399,12 @@ fn place(rule: FileRule, usual: Place, situation: &Situation) -> Option<Place> {
 
 /// Both files as one.
 fn joined(join: Join, config: &Sections, credentials: &Sections) -> Sections {
+    if join == Join::ByProfile {
+        let named = config.iter().map(|(name, section)| (name.replace("profile ", ""), section.clone()));
+        let mut both: Sections = named.collect();
+        both.extend(credentials.clone());
+        return both;
+    }
     let mut both = config.clone();
     for (profile, section) in credentials {
         let into = both.entry(profile.clone()).or_default();

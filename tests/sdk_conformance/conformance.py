@@ -26,7 +26,6 @@ import situations
 PATIENCE_S = 120
 # The SDKs mostly wait; more at once would only wait for the processor.
 AT_ONCE = 6
-REGION = "eu-west-1"
 
 
 def token():
@@ -99,8 +98,8 @@ class Runner:
         """The program's end: in a fresh home, with nothing else in its environment."""
         env = {
             "PATH": os.environ["PATH"],
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": servers.REGION,
+            "AWS_DEFAULT_REGION": servers.REGION,
             **situation["env"],
             **extra,
         }
@@ -241,7 +240,7 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, required=True, help="where the SDKs are installed")
     parser.add_argument("--sdks", default=",".join(sdk.id for sdk in sdks.SDKS), help="ids, with commas")
     parser.add_argument("--seed", type=int, default=1, help="of the generated situations")
-    parser.add_argument("--generate", default="sparse", help="kinds, with commas: singles, pairwise, sparse")
+    parser.add_argument("--generate", default="sparse", help="kinds, with commas: singles, written, pairwise, sparse")
     parser.add_argument("--count", type=int, default=60, help="how many of the sparse ones")
     parser.add_argument("--only", help="ids of the situations to run, with commas")
     parser.add_argument("--record", type=pathlib.Path, help="a file for all situations and winners")

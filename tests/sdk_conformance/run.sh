@@ -25,7 +25,7 @@ case "${1:-}" in
     options=(--sdks "boto,jsv3,gov2")
     ;;
 --all)
-    options=(--generate "singles,pairwise,sparse" --count 300)
+    options=(--generate "singles,written,pairwise,sparse" --count 300)
     tools+=(java javac keytool mvn cargo)
     ;;
 *)

@@ -32,6 +32,7 @@ ECS = "169.254.170.2"
 POD_IDENTITY = "169.254.170.23"
 IMDS = "169.254.169.254"
 IMDS_ROLE = "noderole"
+REGION = "eu-west-1"
 
 # The source that an access key comes from, in the words of the recorded matrix.
 SOURCES = {
@@ -41,6 +42,9 @@ SOURCES = {
     "ASIACONTAINER": "container",
     "ASIANODEROLE": "IMDS",
     "AKIAENV": "env",
+    # What is blank: only the environment and profiles may name it.
+    " ": "env",
+    "": "profile",
     "AKIAENVLEGACY": "env-legacy",
     "AKIAPROCESS": "process",
     "AKIADEFAULT": "profile",
@@ -173,6 +177,8 @@ class Handler(BaseHTTPRequestHandler):
             self.respond(401, "", "text/plain")
         elif path == roles or path == roles.rstrip("/"):
             self.respond(200, IMDS_ROLE, "text/plain")
+        elif path == "/latest/meta-data/placement/region":
+            self.respond(200, REGION, "text/plain")
         elif path == roles + IMDS_ROLE:
             self.respond(200, document("ASIANODEROLE"))
         else:

@@ -14,6 +14,7 @@ import random
 from allpairspy import AllPairs
 
 import servers
+import written
 
 RECORDED = pathlib.Path(__file__).resolve().parent.parent / "recorded/sdk-matrix.json"
 
@@ -221,5 +222,10 @@ def sparse(seed, count):
 
 def generated(kinds, seed, count):
     """Generated situations of these kinds: id -> situation; the id tells kind and seed."""
-    makers = {"singles": singles, "pairwise": lambda: pairwise(seed), "sparse": lambda: sparse(seed, count)}
+    makers = {
+        "singles": singles,
+        "written": lambda: written.written(irsa("@TOKEN")),
+        "pairwise": lambda: pairwise(seed),
+        "sparse": lambda: sparse(seed, count),
+    }
     return {f"{kind}-{seed}-{n:03}": situation for kind in kinds for n, situation in enumerate(makers[kind]())}

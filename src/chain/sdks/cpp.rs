@@ -1,6 +1,6 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
-use super::super::ini::{Dialect, Names};
+use super::super::ini::{Dialect, Headers, Trailing};
 use super::super::rules::{
     Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
@@ -9,7 +9,11 @@ use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 
 /// The profile provider of aws-c-sdkutils.
-const DIALECT: Dialect = Dialect { credentials: Names::AsWritten, ..SPECIFIED };
+const DIALECT: Dialect = Dialect {
+    folds_names: false,
+    headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers },
+    ..SPECIFIED
+};
 
 /// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
 /// only `AWS_PROFILE` selects one, was seen when it was run.
@@ -20,42 +24,31 @@ pub const CPP: Sdk = Sdk {
     was_run: true,
     source: "aws/aws-sdk-cpp: src/aws-cpp-sdk-core/source/auth/AWSCredentialsProviderChain.cpp",
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
-    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
-    config: Some(FileRule { tilde: false, ..CONFIG }),
+    credentials: Some(FileRule { empty_counts: true, tilde: false, ..CREDENTIALS }),
+    config: Some(FileRule { empty_counts: true, tilde: false, ..CONFIG }),
     dialect: DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_DEFAULT_REGION", "AWS_REGION"],
-        file: Some(In::Both),
-        missing: NoRegion::Fails,
-    },
-    load_config: None,
+    region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[In::Config], NoRegion::Fails),
+    instead: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: None,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
-            fails: Then::Next,
+            empty_counts: true,
             crashes: true,
+            ..ProfileWebIdentity::of(In::Both)
         }),
         // ProfileConfigFileAWSCredentialsProvider
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: true,
-        }),
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) }),
         // ProcessCredentialsProvider
         Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile

@@ -5,7 +5,7 @@ use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -15,6 +15,7 @@ const KEYS: Step = Step::Keys(Keys {
     id: ID,
     secret: SECRET,
     empty_counts: false,
+    trims: false,
     legacy: false,
     half: Then::Next,
     unless: None,
@@ -31,39 +32,32 @@ const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
     least_role: 1,
     fails: Then::Error,
 });
-/// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`.
+/// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`: the chain goes on after what is thrown
+/// before STS is called.
 const ROLE: Step = Step::Role(Role {
     file: In::Both,
     unless_token_file: true,
-    without_role: false,
+    without_role: WithoutRole::Ignored,
     alone: Alone::NotThis,
     both: Then::LeavesProfile,
-    missing: Then::Error,
-    empty: Then::Error,
-    sources: Sources { web_identity: true, process: true, half_fails: false, itself: false },
+    missing: Then::LeavesProfile,
+    empty: Then::LeavesProfile,
+    circle: Then::LeavesProfile,
+    sources: Sources { itself: false, ..Sources::ALL },
     named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
-    unknown: Then::Error,
-    named_empty: Then::Error,
+    named_in_any_case: true,
+    unknown: Then::LeavesProfile,
+    named_empty: Then::LeavesProfile,
     minds_disabled: true,
-    mfa: Some(Then::Error),
+    mfa: Some(Then::LeavesProfile),
     region: RoleRegion::AsForWebIdentity,
     fails: Then::Error,
 });
-const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
-    file: In::Both,
-    without_role: Then::Next,
-    least_token: 0,
-    fails: Then::Error,
-    crashes: false,
-});
-const PROFILE_SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error });
-const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
-    file: In::Both,
-    empty_counts: false,
-    half: Then::Next,
-    other_half: Then::Next,
-    unless_role: false,
-});
+const PROFILE_WEB_IDENTITY: Step =
+    Step::ProfileWebIdentity(ProfileWebIdentity { fails: Then::Error, ..ProfileWebIdentity::of(In::Both) });
+const PROFILE_SIGN_ON: Step =
+    Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile });
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(In::Both));
 /// `GenericContainerCredentials`, or the instance profile.
 const CONTAINER: Step = Step::Container(Container {
     relative_first: true,
@@ -93,8 +87,8 @@ pub const V3: Sdk = Sdk {
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
-    load_config: None,
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
+    instead: None,
     steps: &[
         WEB_IDENTITY,
         ROLE,
@@ -118,6 +112,8 @@ pub const V4: Sdk = Sdk {
     steps: &[
         KEYS,
         WEB_IDENTITY,
+        // ProfileNotFoundException
+        Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false, even_default: false },
         ROLE,
         PROFILE_WEB_IDENTITY,
         PROFILE_SIGN_ON,

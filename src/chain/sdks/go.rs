@@ -1,22 +1,37 @@
 //! The AWS SDKs for Go, version 2, and version 1 in its three ways to a session. Both choose a source
 //! once; what it then fails with ends the search.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Both, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Join, Keys, LineBreak, LoadConfig, Named,
+    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Instead, Join, Keys, LineBreak, Named,
     NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity,
+    Sources, Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 
 /// `aws-sdk-go-v2/internal/ini`: lenient; a header without `profile` in the config file is passed over.
-const V2_DIALECT: Dialect = Dialect { colon: true, faults: Faults::None, ..SPECIFIED };
+const V2_DIALECT: Dialect = Dialect {
+    colon: true,
+    indented: Indented::BelowEmpty,
+    faults: Faults::None,
+    headers: Headers { spaces: Spaces::Always, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
+    ..SPECIFIED
+};
 /// `aws-sdk-go/internal/ini`, and `setFromIniFile`: NAME or `profile NAME` in either file.
 const V1_DIALECT: Dialect = Dialect {
     colon: true,
     folds_names: false,
+    indented: Indented::BelowEmpty,
     faults: Faults::Brackets,
+    headers: Headers {
+        gap: Gap::Space,
+        spaces: Spaces::Always,
+        trailing: Trailing::Ignored,
+        both: Both::Plain,
+        must_name: true,
+        ..SPECIFIED.headers
+    },
     config: Names::Either,
     credentials: Names::Either,
     ..SPECIFIED
@@ -30,6 +45,7 @@ const KEYS: Step = Step::Keys(Keys {
     id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
     empty_counts: false,
+    trims: false,
     legacy: false,
     half: Then::Next,
     unless: None,
@@ -51,13 +67,15 @@ const V1_WEB_IDENTITY: WebIdentity = WebIdentity { least_token: 4, least_role: 2
 const ROLE: Role = Role {
     file: In::Both,
     unless_token_file: false,
-    without_role: false,
+    without_role: WithoutRole::Ignored,
     alone: Alone::Later,
     both: Then::Error,
     missing: Then::Error,
     empty: Then::Error,
-    sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+    circle: Then::Error,
+    sources: Sources::ALL,
     named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named_in_any_case: false,
     unknown: Then::Error,
     named_empty: Then::Error,
     minds_disabled: true,
@@ -65,25 +83,10 @@ const ROLE: Role = Role {
     region: RoleRegion::AsForWebIdentity,
     fails: Then::Error,
 };
-const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
-    file: In::Both,
-    empty_counts: false,
-    half: Then::Next,
-    other_half: Then::Next,
-    unless_role: false,
-});
-const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
-    file: In::Both,
-    without_role: Then::Error,
-    least_token: 0,
-    fails: Then::Error,
-    crashes: false,
-};
-const SIGN_ON: Step = Step::SignOn(SignOn {
-    file: In::Both,
-    any_of: &["sso_account_id", "sso_role_name", "sso_session", "sso_start_url"],
-    then: Then::Error,
-});
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(In::Both));
+const PROFILE_WEB_IDENTITY: ProfileWebIdentity =
+    ProfileWebIdentity { without_role: Then::Error, fails: Then::Error, ..ProfileWebIdentity::of(In::Both) };
+const SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: super::SIGN_ON, then: Then::Error });
 /// `resolveHTTPCredProvider` and `isAllowedHost`; a name must lead to such an address.
 const CONTAINER: Container = Container {
     relative_first: true,
@@ -115,15 +118,13 @@ pub const V2: Sdk = Sdk {
     dialect: V2_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
-        missing: NoRegion::FailsWithoutEndpoint,
-    },
-    load_config: None,
+    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
+    instead: None,
     steps: &[
+        // loadIniFiles: what cannot be opened is not there, what cannot be read is an error
+        Step::NoDirectories,
         // resolveConfigLoaders: only AWS_PROFILE makes the profile obligatory
-        Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false },
+        Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false, even_default: true },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: true, unless_keys: false }),
         KEYS,
         Step::WebIdentity(WEB_IDENTITY),
@@ -152,8 +153,8 @@ pub const V1: Sdk = Sdk {
     dialect: V1_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region { variables: &["AWS_REGION"], file: None, missing: NoRegion::FailsWithoutEndpoint },
-    load_config: Some(LoadConfig::ByTrue(SdkId::GoV1LoadConfig)),
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
+    instead: Some(Instead::ByTrue(SdkId::GoV1LoadConfig)),
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: true },
         Step::ProfileMustBeSound(GoProfile { roles: false, half: false, unless_keys: true }),
@@ -173,12 +174,8 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
     name: "Go v1 with AWS_SDK_LOAD_CONFIG",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: false },
     config: Some(CONFIG_FILE),
-    region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
-        missing: NoRegion::FailsWithoutEndpoint,
-    },
-    load_config: None,
+    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
+    instead: None,
     steps: &[
         Step::FilesMustParse { then: Then::Error, unless_keys: false },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: false, unless_keys: false }),
@@ -204,13 +201,7 @@ pub const V1_OLD: Sdk = Sdk {
     steps: &[
         KEYS,
         // credentials.SharedCredentialsProvider
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Credentials,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
+        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],

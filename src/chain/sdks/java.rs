@@ -1,10 +1,10 @@
 //! The AWS SDKs for Java, version 1 and version 2: a chain swallows every exception of its links.
 
-use super::super::ini::{Dialect, Faults, Indented, Names};
+use super::super::ini::{Dialect, Faults, Headers, Indented, Names, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity,
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, Hosts, In, Join, Keys, LineBreak, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
+    Sources, Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -18,8 +18,10 @@ const V1_DIALECT: Dialect = Dialect {
     drops_empty: true,
     indented: Indented::Line,
     faults: Faults::Specification,
+    headers: Headers { must_name: true, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
     config: Names::AsWritten,
     credentials: Names::AsWritten,
+    ..SPECIFIED
 };
 
 /// Version 1, with the sts module.
@@ -42,14 +44,18 @@ pub const V1: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // DefaultAwsRegionProviderChain: the variable, the config file's profile, IMDS
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Config), missing: NoRegion::Fails },
-    load_config: None,
+    region: Region {
+        empty: EmptyRegion::Counts,
+        ..Region::of(&["AWS_REGION"], &[In::Config], NoRegion::Fails)
+    },
+    instead: None,
     steps: &[
         // EnvironmentVariableCredentialsProvider
         Step::Keys(Keys {
             id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
             secret: &["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"],
             empty_counts: false,
+            trims: true,
             legacy: false,
             half: Then::Next,
             unless: None,
@@ -69,13 +75,15 @@ pub const V1: Sdk = Sdk {
         Step::Role(Role {
             file: In::Credentials,
             unless_token_file: false,
-            without_role: false,
+            without_role: WithoutRole::Ignored,
             alone: Alone::Fails(Then::LeavesProfile),
             both: Then::LeavesProfile,
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
-            sources: Sources { web_identity: false, process: false, half_fails: true, itself: true },
+            circle: Then::LeavesProfile,
+            sources: Sources { web_identity: false, process: false, half_fails: true, ..Sources::ALL },
             named: &[],
+            named_in_any_case: false,
             unknown: Then::LeavesProfile,
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
@@ -84,13 +92,7 @@ pub const V1: Sdk = Sdk {
             fails: Then::LeavesProfile,
         }),
         Step::Process(Process::of(In::Credentials)),
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Credentials,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: true,
-        }),
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Credentials) }),
         // EC2ContainerCredentialsProviderWrapper: one or the other; no token file
         Step::Container(Container {
             relative_first: true,
@@ -118,21 +120,22 @@ pub const V2: Sdk = Sdk {
     version: "2.57.8",
     was_run: true,
     source: "aws/aws-sdk-java-v2: core/auth, DefaultCredentialsProvider, AwsCredentialsProviderChain",
-    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
-    credentials: Some(CREDENTIALS),
-    config: Some(CONFIG),
-    dialect: SPECIFIED,
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
+    credentials: Some(FileRule { empty_counts: true, ..CREDENTIALS }),
+    config: Some(FileRule { empty_counts: true, ..CONFIG }),
+    dialect: Dialect { folds_names: false, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
     // StsWebIdentityCredentialsProviderFactory: us-east-1 where the default chain finds none
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
-    load_config: None,
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
+    instead: None,
     steps: &[
         // SystemSettingsCredentialsProvider
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: true,
             legacy: false,
             half: Then::Next,
             unless: None,
@@ -152,23 +155,22 @@ pub const V2: Sdk = Sdk {
         }),
         // ProfileCredentialsProvider; ProfileCredentialsUtils: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
             fails: Then::LeavesProfile,
-            crashes: false,
+            ..ProfileWebIdentity::of(In::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile }),
         Step::Role(Role {
             file: In::Both,
             unless_token_file: true,
-            without_role: false,
+            without_role: WithoutRole::Ignored,
             alone: Alone::NotThis,
             both: Then::LeavesProfile,
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
-            sources: Sources { web_identity: true, process: true, half_fails: true, itself: false },
+            circle: Then::LeavesProfile,
+            sources: Sources { half_fails: true, itself: false, ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named_in_any_case: false,
             unknown: Then::LeavesProfile,
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
@@ -177,13 +179,7 @@ pub const V2: Sdk = Sdk {
             fails: Then::LeavesProfile,
         }),
         Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: true,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
+        Step::ProfileKeys(ProfileKeys::of(In::Both)),
         // ContainerCredentialsProvider
         Step::Container(Container {
             relative_first: true,

@@ -1,10 +1,10 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
-use super::super::ini::{Dialect, Faults, Indented, Names};
+use super::super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, Hosts, In, Join, Keys, LineBreak, LoadConfig, Named,
-    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, Hosts, In, Instead, Join, Keys, LineBreak,
+    Named, NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk,
+    SignOn, Sources, Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
@@ -15,11 +15,25 @@ const V3_DIALECT: Dialect = Dialect {
     inline_comments: true,
     folds_names: false,
     drops_empty: true,
-    indented: Indented::Line,
+    indented: Indented::BelowEmpty,
     faults: Faults::None,
+    skips_mark: true,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: false,
+        must_name: false,
+        gap: Gap::Blank,
+        quotes: true,
+        spaces: Spaces::Never,
+        trailing: Trailing::NoHeader,
+        both: Both::Prefixed,
+    },
     config: Names::Prefixed,
     credentials: Names::Unprefixed,
 };
+
+/// `isSsoProfile` of `@aws-sdk/credential-provider-sso`.
+const V3_SIGN_ON: SignOn = SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error };
 
 /// Version 3. What a link throws as a `CredentialsProviderError` leads on, all else ends the search:
 /// `chain` of `@smithy/property-provider`.
@@ -36,14 +50,15 @@ pub const V3: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // The nested STS client falls back to us-east-1.
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
-    load_config: None,
+    region: Region { empty: EmptyRegion::Fails, ..Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine) },
+    instead: None,
     steps: &[
         // defaultProvider: fromEnv is skipped with AWS_PROFILE
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: Some("AWS_PROFILE"),
@@ -52,13 +67,15 @@ pub const V3: Sdk = Sdk {
         Step::Role(Role {
             file: In::Both,
             unless_token_file: false,
-            without_role: false,
+            without_role: WithoutRole::Ignored,
             alone: Alone::NotThis,
             both: Then::LeavesProfile,
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
-            sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+            circle: Then::LeavesProfile,
+            sources: Sources { sign_on: Some(V3_SIGN_ON), ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named_in_any_case: false,
             unknown: Then::LeavesProfile,
             named_empty: Then::LeavesProfile,
             minds_disabled: false,
@@ -67,22 +84,13 @@ pub const V3: Sdk = Sdk {
             fails: Then::Error,
         }),
         // resolveProfileData: the order of the kinds
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
+        Step::ProfileKeys(ProfileKeys::of(In::Both)),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
             fails: Then::Error,
-            crashes: false,
+            ..ProfileWebIdentity::of(In::Both)
         }),
         Step::Process(Process::of(In::Both)),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error }),
+        Step::SignOn(V3_SIGN_ON),
         Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
         // fromProcess of credential-provider-process
         Step::Process(Process { is_link: true, ..Process::of(In::Both) }),
@@ -119,7 +127,19 @@ pub const V3: Sdk = Sdk {
 };
 
 /// `util.ini.parse` of `lib/util.js` and `getProfiles` of `lib/shared-ini/ini-loader.js`.
-const V2_DIALECT: Dialect = Dialect { config: Names::Either, credentials: Names::AsWritten, ..V3_DIALECT };
+const V2_DIALECT: Dialect = Dialect {
+    indented: Indented::Line,
+    headers: Headers {
+        gap: Gap::Blank,
+        quotes: false,
+        spaces: Spaces::Always,
+        both: Both::Spoils,
+        ..V3_DIALECT.headers
+    },
+    config: Names::Either,
+    credentials: Names::AsWritten,
+    ..V3_DIALECT
+};
 
 /// `getProfilesFromSharedConfig` of `lib/util.js`: no variable without `AWS_SDK_LOAD_CONFIG`.
 const V2_CREDENTIALS: FileRule =
@@ -129,6 +149,7 @@ const V2_KEYS: Step = Step::Keys(Keys {
     id: ID,
     secret: SECRET,
     empty_counts: false,
+    trims: false,
     legacy: false,
     half: Then::Next,
     unless: None,
@@ -137,6 +158,7 @@ const V2_AMAZON_KEYS: Step = Step::Keys(Keys {
     id: &["AMAZON_ACCESS_KEY_ID"],
     secret: &["AMAZON_SECRET_ACCESS_KEY"],
     empty_counts: false,
+    trims: false,
     legacy: true,
     half: Then::Next,
     unless: None,
@@ -147,13 +169,15 @@ const V2_SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, 
 const V2_ROLE: Step = Step::Role(Role {
     file: In::Both,
     unless_token_file: false,
-    without_role: false,
+    without_role: WithoutRole::Ignored,
     alone: Alone::Fails(Then::LeavesProfile),
     both: Then::LeavesProfile,
     missing: Then::LeavesProfile,
     empty: Then::LeavesProfile,
-    sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
+    circle: Then::Crash,
+    sources: Sources { web_identity: false, process: false, ..Sources::ALL },
     named: &[],
+    named_in_any_case: false,
     unknown: Then::LeavesProfile,
     named_empty: Then::LeavesProfile,
     minds_disabled: true,
@@ -161,13 +185,8 @@ const V2_ROLE: Step = Step::Role(Role {
     region: RoleRegion::OfItsOwn,
     fails: Then::LeavesProfile,
 });
-const V2_PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys {
-    file: In::Both,
-    empty_counts: false,
-    half: Then::Next,
-    other_half: Then::Next,
-    unless_role: true,
-});
+const V2_PROFILE_KEYS: Step =
+    Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) });
 /// `lib/credentials/remote_credentials.js`; what it throws while it reads the token is caught nowhere.
 const V2_CONTAINER: Step = Step::Container(Container {
     relative_first: true,
@@ -195,11 +214,10 @@ const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
     fails: Then::Next,
 });
 const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
-    file: In::Both,
-    without_role: Then::Next,
-    least_token: 0,
+    unless_variables: true,
+    through_sources: true,
     fails: Then::LeavesProfile,
-    crashes: false,
+    ..ProfileWebIdentity::of(In::Both)
 });
 
 /// Version 2. Every failure leads on: `CredentialProviderChain.resolve`.
@@ -215,12 +233,8 @@ pub const V2: Sdk = Sdk {
     dialect: V2_DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region {
-        variables: &["AWS_REGION", "AMAZON_REGION"],
-        file: None,
-        missing: NoRegion::FailsWithEndpoint,
-    },
-    load_config: Some(LoadConfig::ByAnything(SdkId::JsV2LoadConfig)),
+    region: Region::of(&["AWS_REGION", "AMAZON_REGION"], &[], NoRegion::FailsWithEndpoint),
+    instead: Some(Instead::ByAnything(SdkId::JsV2LoadConfig)),
     steps: &[
         V2_KEYS,
         V2_AMAZON_KEYS,
@@ -246,8 +260,8 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
     credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
     config: Some(FileRule { tilde: false, ..CONFIG }),
     profiles_need_config: true,
-    region: Region { file: Some(In::Both), ..V2.region },
-    load_config: None,
+    region: Region { files: &[In::Credentials, In::Config], ..V2.region },
+    instead: None,
     steps: &[
         // getRegion of lib/node_loader.js, as the module is loaded
         Step::ConfigForRegion,

@@ -4,7 +4,7 @@
 use super::super::rules::{
     Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
     ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -23,13 +23,14 @@ pub const KOTLIN: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // IMDS is asked last
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::AsksImds },
-    load_config: None,
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::AsksImds),
+    instead: None,
     steps: &[
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: None,
@@ -51,13 +52,15 @@ pub const KOTLIN: Sdk = Sdk {
         Step::Role(Role {
             file: In::Both,
             unless_token_file: true,
-            without_role: true,
+            without_role: WithoutRole::NamedGives,
             alone: Alone::Fails(Then::LeavesProfile),
             both: Then::LeavesProfile,
             missing: Then::LeavesProfile,
             empty: Then::LeavesProfile,
-            sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+            circle: Then::LeavesProfile,
+            sources: Sources::ALL,
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named_in_any_case: false,
             unknown: Then::LeavesProfile,
             named_empty: Then::LeavesProfile,
             minds_disabled: true,
@@ -66,21 +69,13 @@ pub const KOTLIN: Sdk = Sdk {
             fails: Then::LeavesProfile,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
+            without_role: Then::LeavesProfile,
             fails: Then::LeavesProfile,
-            crashes: false,
+            ..ProfileWebIdentity::of(In::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile }),
         Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
+        Step::ProfileKeys(ProfileKeys::of(In::Both)),
         // EcsCredentialsProvider.kt
         Step::Container(Container {
             relative_first: true,

@@ -1,10 +1,10 @@
 //! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Dialect, Faults, Headers, Indented, Names, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity,
+    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
+    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
+    Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
@@ -14,13 +14,15 @@ const fn role(file: In) -> Step {
     Step::Role(Role {
         file,
         unless_token_file: false,
-        without_role: false,
+        without_role: WithoutRole::Ignored,
         alone: Alone::Fails(Then::LeavesProfile),
         both: Then::LeavesProfile,
         missing: Then::LeavesProfile,
         empty: Then::LeavesProfile,
-        sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
+        circle: Then::LeavesProfile,
+        sources: Sources { web_identity: false, process: false, ..Sources::ALL },
         named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+        named_in_any_case: false,
         unknown: Then::LeavesProfile,
         named_empty: Then::LeavesProfile,
         minds_disabled: true,
@@ -31,14 +33,18 @@ const fn role(file: In) -> Step {
 }
 
 const fn keys(file: In) -> Step {
-    Step::ProfileKeys(ProfileKeys {
-        file,
-        empty_counts: false,
-        half: Then::Next,
-        other_half: Then::Next,
-        unless_role: true,
-    })
+    Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(file) })
 }
+
+/// PHP's `parse_ini_file`: a profile is asked for by its header.
+const DIALECT: Dialect = Dialect {
+    indented: Indented::Line,
+    faults: Faults::None,
+    headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers },
+    config: Names::AsWritten,
+    credentials: Names::AsWritten,
+    ..SPECIFIED
+};
 
 /// Version 3.
 pub const PHP: Sdk = Sdk {
@@ -48,19 +54,22 @@ pub const PHP: Sdk = Sdk {
     was_run: false,
     source: "aws/aws-sdk-php: src/Credentials/CredentialProvider.php, defaultProvider",
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
-    credentials: Some(CREDENTIALS),
-    config: Some(CONFIG),
-    dialect: Dialect { faults: Faults::None, credentials: Names::AsWritten, ..SPECIFIED },
-    join: Join::BySetting,
+    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
+    // defaultProvider: getHomeDir() . '/.aws/config', whatever AWS_CONFIG_FILE says
+    config: Some(FileRule { variable: None, tilde: false, ..CONFIG }),
+    dialect: DIALECT,
+    // loadDefaultProfiles, for the web identity; all else looks into one file
+    join: Join::ByProfile,
     profiles_need_config: false,
     // us-east-1, unless the client's own is passed on
-    region: Region { variables: &["AWS_REGION"], file: None, missing: NoRegion::Fine },
-    load_config: None,
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::Fine),
+    instead: None,
     steps: &[
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: None,
@@ -77,19 +86,17 @@ pub const PHP: Sdk = Sdk {
             fails: Then::Next,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
+            unless_variables: true,
             fails: Then::LeavesProfile,
-            crashes: false,
+            ..ProfileWebIdentity::of(In::Both)
         }),
-        Step::SignOn(SignOn { file: In::Config, any_of: SIGN_ON, then: Then::Next }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
         Step::Process(Process::of(In::Credentials)),
         role(In::Credentials),
         keys(In::Credentials),
-        Step::Process(Process::of(In::Config)),
-        role(In::Config),
-        keys(In::Config),
+        Step::Process(Process::of(In::ConfigAsWritten)),
+        role(In::ConfigAsWritten),
+        keys(In::ConfigAsWritten),
         // shouldUseEcs: one or the other; EcsCredentialProvider.php
         Step::Container(Container {
             relative_first: true,

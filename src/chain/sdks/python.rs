@@ -1,9 +1,10 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
-use super::super::ini::{Dialect, Faults, Names};
+use super::super::ini::{Both, Bytes, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token, WebIdentity,
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, Named, NoRegion,
+    Process, ProfileKeys, ProfileName, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -12,7 +13,18 @@ use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
 const DIALECT: Dialect = Dialect {
     colon: true,
     inline_comments: false,
+    indented: Indented::Deeper,
     faults: Faults::Strict,
+    bytes: Bytes::Fault,
+    headers: Headers {
+        trims: false,
+        must_name: true,
+        quotes: true,
+        spaces: Spaces::Quoted,
+        trailing: Trailing::Ignored,
+        both: Both::Merged,
+        ..SPECIFIED.headers
+    },
     credentials: Names::AsWritten,
     ..SPECIFIED
 };
@@ -26,7 +38,7 @@ const PROFILE_VARIABLES: &[&str] = &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 /// `create_credential_resolver`: the order; and before it, `get_scoped_config` of `botocore/session.py`.
 const STEPS: &[Step] = &[
     Step::FilesMustParse { then: Then::Error, unless_keys: false },
-    Step::ProfileMustExist { variables: PROFILE_VARIABLES, empty_counts: true },
+    Step::ProfileMustExist { variables: PROFILE_VARIABLES, empty_counts: true, even_default: true },
     // Only for the CLI: what it is asked for is a call of its own.
     Step::RegionMustBeSet,
     // EnvProvider.load
@@ -34,6 +46,7 @@ const STEPS: &[Step] = &[
         id: ID,
         secret: SECRET,
         empty_counts: false,
+        trims: false,
         legacy: false,
         half: Then::Error,
         unless: None,
@@ -42,13 +55,15 @@ const STEPS: &[Step] = &[
     Step::Role(Role {
         file: In::Both,
         unless_token_file: true,
-        without_role: false,
+        without_role: WithoutRole::Ignored,
         alone: Alone::Fails(Then::Error),
         both: Then::Error,
         missing: Then::Error,
         empty: Then::Error,
-        sources: Sources { web_identity: true, process: true, half_fails: true, itself: true },
+        circle: Then::Error,
+        sources: Sources { half_fails: true, ..Sources::ALL },
         named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+        named_in_any_case: false,
         unknown: Then::Error,
         named_empty: Then::Error,
         minds_disabled: true,
@@ -71,24 +86,16 @@ const STEPS: &[Step] = &[
     Step::SignOn(SignOn { file: In::Both, any_of: &["sso_role_name", "sso_account_id"], then: Then::Error }),
     // SharedCredentialProvider.load
     Step::ProfileKeys(ProfileKeys {
-        file: In::Credentials,
         empty_counts: true,
         half: Then::Error,
-        other_half: Then::Next,
-        unless_role: false,
+        ..ProfileKeys::of(In::Credentials)
     }),
     // LoginProvider.load
     Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
     // ProcessProvider.load
-    Step::Process(Process::of(In::Both)),
+    Step::Process(Process { empty: Then::Error, ..Process::of(In::Both) }),
     // ConfigProvider.load
-    Step::ProfileKeys(ProfileKeys {
-        file: In::Config,
-        empty_counts: true,
-        half: Then::Error,
-        other_half: Then::Next,
-        unless_role: false,
-    }),
+    Step::ProfileKeys(ProfileKeys { empty_counts: true, half: Then::Error, ..ProfileKeys::of(In::Config) }),
     // ContainerProvider.load; ContainerMetadataFetcher of botocore/utils.py
     Step::Container(Container {
         relative_first: true,
@@ -122,8 +129,8 @@ pub const BOTO: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // Without one STS is called at its global endpoint.
-    region: Region { variables: &["AWS_DEFAULT_REGION"], file: Some(In::Both), missing: NoRegion::Fine },
-    load_config: None,
+    region: Region::of(&["AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fine),
+    instead: None,
     steps: STEPS,
     at_end: Picks::Nothing,
 };
@@ -132,13 +139,12 @@ pub const BOTO: Sdk = Sdk {
 pub const CLI_V2: Sdk = Sdk {
     id: SdkId::CliV2,
     name: "AWS CLI v2",
-    version: "2.36.7",
+    version: "2.36.12",
     source: "aws/aws-cli (v2): awscli/botocore/credentials.py, create_credential_resolver",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: true },
     region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
-        missing: NoRegion::Fails,
+        empty: EmptyRegion::Counts,
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
     },
     at_end: Picks::Error,
     ..BOTO

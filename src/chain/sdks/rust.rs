@@ -1,12 +1,13 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
+use super::super::ini::{Bytes, Dialect};
 use super::super::rules::{
-    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity,
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, Named, NoRegion,
+    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources,
+    Step, Then, Token, WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SIGN_ON, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 
 /// `aws-runtime`, `env_config/source.rs`: a variable that is set to nothing names no file.
 const CREDENTIALS_FILE: FileRule = FileRule { empty_counts: true, ..CREDENTIALS };
@@ -22,21 +23,21 @@ pub const RUST: Sdk = Sdk {
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
     credentials: Some(CREDENTIALS_FILE),
     config: Some(CONFIG_FILE),
-    dialect: SPECIFIED,
+    dialect: Dialect { bytes: Bytes::Empty, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
     region: Region {
-        variables: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        file: Some(In::Both),
-        missing: NoRegion::AsksImds,
+        empty: EmptyRegion::Fails,
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::AsksImds)
     },
-    load_config: None,
+    instead: None,
     steps: &[
         // environment/credentials.rs: a blank key is none
         Step::Keys(Keys {
             id: ID,
             secret: &["AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"],
             empty_counts: true,
+            trims: true,
             legacy: false,
             half: Then::Next,
             unless: None,
@@ -46,37 +47,47 @@ pub const RUST: Sdk = Sdk {
         Step::Role(Role {
             file: In::Both,
             unless_token_file: true,
-            without_role: true,
+            without_role: WithoutRole::NamedGives,
             alone: Alone::Fails(Then::Error),
             both: Then::Error,
             missing: Then::LeavesProfile,
             empty: Then::Error,
-            sources: Sources { web_identity: true, process: true, half_fails: false, itself: true },
+            circle: Then::Error,
+            sources: Sources::ALL,
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named_in_any_case: false,
             unknown: Then::Error,
             named_empty: Then::Error,
             minds_disabled: true,
             mfa: None,
-            region: RoleRegion::AsForWebIdentity,
+            region: RoleRegion::Must,
             fails: Then::Error,
         }),
         // repr.rs, base_provider: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
+            empty_counts: true,
             without_role: Then::Error,
-            least_token: 0,
             fails: Then::Error,
-            crashes: false,
+            ..ProfileWebIdentity::of(In::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error }),
-        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
-        Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys {
+        Step::SignOn(SignOn {
             file: In::Both,
+            any_of: &["sso_session", "sso_account_id", "sso_role_name"],
+            then: Then::Error,
+        }),
+        Step::SignOn(SignOn {
+            file: In::Both,
+            any_of: &["sso_region", "sso_start_url"],
+            then: Then::LeavesProfile,
+        }),
+        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
+        Step::Process(Process { empty: Then::Error, ..Process::of(In::Both) }),
+        Step::ProfileKeys(ProfileKeys {
             empty_counts: true,
             half: Then::Error,
             other_half: Then::Error,
-            unless_role: false,
+            token_alone: Then::Error,
+            ..ProfileKeys::of(In::Both)
         }),
         // web_identity_token.rs: variables that are set to nothing are set
         Step::WebIdentity(WebIdentity {

@@ -4,7 +4,7 @@ use super::super::ini::{Dialect, Faults};
 use super::super::rules::{
     Alone, Container, Disabled, Empty, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
     ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, Sources, Step, Then, Token,
-    WebIdentity,
+    WebIdentity, WithoutRole,
 };
 use super::super::{Picks, SdkId};
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
@@ -16,50 +16,48 @@ pub const SWIFT: Sdk = Sdk {
     version: "1",
     was_run: false,
     source: "awslabs/aws-sdk-swift: DefaultAWSCredentialIdentityResolverChain.swift",
-    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
     credentials: Some(CREDENTIALS),
     config: Some(CONFIG),
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region { variables: &["AWS_REGION"], file: Some(In::Both), missing: NoRegion::Fails },
-    load_config: None,
+    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fails),
+    instead: None,
     steps: &[
         Step::Keys(Keys {
             id: ID,
             secret: SECRET,
             empty_counts: false,
+            trims: false,
             legacy: false,
             half: Then::Next,
             unless: None,
         }),
-        // ProfileAWSCredentialIdentityResolver
+        // ProfileAWSCredentialIdentityResolver: credentialResolvers, each failure of which leads to the next
+        Step::ProfileKeys(ProfileKeys::of(In::Both)),
         Step::Role(Role {
             file: In::Both,
-            unless_token_file: true,
-            without_role: false,
-            alone: Alone::Fails(Then::LeavesProfile),
-            both: Then::LeavesProfile,
-            missing: Then::LeavesProfile,
-            empty: Then::LeavesProfile,
-            sources: Sources { web_identity: false, process: false, half_fails: false, itself: true },
+            unless_token_file: false,
+            without_role: WithoutRole::Ignored,
+            alone: Alone::NotThis,
+            both: Then::Next,
+            missing: Then::Next,
+            empty: Then::Next,
+            circle: Then::Next,
+            sources: Sources { itself: false, ..Sources::ALL },
             named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
-            unknown: Then::LeavesProfile,
-            named_empty: Then::LeavesProfile,
+            named_in_any_case: false,
+            unknown: Then::Next,
+            named_empty: Then::Next,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: Then::LeavesProfile,
+            fails: Then::Next,
         }),
+        Step::ProfileWebIdentity(ProfileWebIdentity::of(In::Both)),
         Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys {
-            file: In::Both,
-            empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            unless_role: false,
-        }),
-        // STSWebIdentityAWSCredentialIdentityResolver: the variables, and then the profile
+        // STSWebIdentityAWSCredentialIdentityResolver: the variables
         Step::WebIdentity(WebIdentity {
             empty: Empty::Unset,
             filled_from: None,
@@ -69,13 +67,6 @@ pub const SWIFT: Sdk = Sdk {
             least_token: 0,
             least_role: 1,
             fails: Then::Next,
-        }),
-        Step::ProfileWebIdentity(ProfileWebIdentity {
-            file: In::Both,
-            without_role: Then::Next,
-            least_token: 0,
-            fails: Then::LeavesProfile,
-            crashes: false,
         }),
         // ECSAWSCredentialIdentityResolver: no IPv6 host
         Step::Container(Container {

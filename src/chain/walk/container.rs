@@ -31,7 +31,9 @@ impl View<'_> {
         let endpoint = if variable == RELATIVE { &self.situation.relative } else { &self.situation.full };
         let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
         if value.is_empty() {
-            return rule.bad_host.after(format!("{variable} is set to nothing"));
+            // The relative one makes a call to ECS's address, for nothing.
+            let then = if variable == RELATIVE { rule.fails } else { rule.bad_host };
+            return then.after(format!("{variable} is set to nothing"));
         }
         if host.is_some_and(|host| !allowed(&rule.hosts, host)) {
             return rule.bad_host.after(format!("The host in {variable} is none that it calls"));

@@ -2,9 +2,10 @@
 
 use super::super::Picks;
 use super::super::ini::Section;
-use super::super::rules::{Alone, Named, Process, ProfileKeys, Role, RoleRegion, SignOn, Step, Then};
+use super::super::rules::{
+    Alone, Named, Process, ProfileKeys, Role, RoleRegion, SignOn, Step, Then, WithoutRole,
+};
 use super::{Failed, Found, NO_REGION, View, filled, is_pair};
-use crate::shown::shown;
 
 fn half(then: Then, words: &str) -> Found {
     match then {
@@ -13,8 +14,17 @@ fn half(then: Then, words: &str) -> Found {
     }
 }
 
+fn is_sign_on(rule: &SignOn, section: &Section) -> bool {
+    rule.any_of.iter().any(|name| section.contains_key(*name))
+}
+
+/// What a profile says of a role's source.
+fn source_setting<'a>(role: &Role, section: &'a Section, name: &str) -> Option<&'a str> {
+    section.get(name).map(String::as_str).filter(|value| role.alone != Alone::Later || !value.is_empty())
+}
+
 /// The most source profiles that are followed.
-const LONGEST_CHAIN: usize = 64;
+pub(super) const LONGEST_CHAIN: usize = 64;
 
 impl View<'_> {
     pub(super) fn assumes_later(&self, role: &Role) -> bool {
@@ -28,11 +38,17 @@ impl View<'_> {
             return Found::Nothing;
         }
         let has_role = section.contains_key("role_arn");
-        let sourced = section.contains_key("source_profile") || section.contains_key("credential_source");
-        if !(has_role || role.without_role && sourced) {
-            return Found::Nothing;
-        }
+        let by_name = source_setting(role, section, "credential_source").is_some();
+        let sourced = by_name || source_setting(role, section, "source_profile").is_some();
         let words = self.profile_words(&self.profile);
+        match role.without_role {
+            _ if has_role => {}
+            WithoutRole::Fails(then) if sourced => {
+                return then.after(format!("A source is in {words} without a role"));
+            }
+            WithoutRole::NamedGives if by_name => {}
+            _ => return Found::Nothing,
+        }
         if !sourced {
             return match role.alone {
                 Alone::NotThis | Alone::Later => Found::Nothing,
@@ -52,6 +68,9 @@ impl View<'_> {
             let (picks, base) = base;
             return Found::Takes(picks, format!("A source without a role is in {words}: it takes {base}."));
         }
+        if filled(section, "role_arn").is_none() {
+            return role.fails.after(format!("The role in {words} has no ARN"));
+        }
         match self.assumes(role) {
             Ok(()) => Found::Takes(
                 Picks::AssumedRole,
@@ -66,7 +85,7 @@ impl View<'_> {
         match role.region {
             RoleRegion::OfItsOwn => {}
             RoleRegion::AsForWebIdentity => self.region()?,
-            RoleRegion::Must if self.has_region() => {}
+            RoleRegion::Must if self.has_region() || self.imds_has_region() => {}
             RoleRegion::Must => return Err(NO_REGION.to_owned()),
         }
         self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
@@ -81,7 +100,8 @@ impl View<'_> {
         visited: &mut Vec<String>,
     ) -> Result<(Picks, String), Failed> {
         let words = self.profile_words(profile);
-        match (section.get("source_profile"), section.get("credential_source")) {
+        let setting = |name| source_setting(role, section, name);
+        match (setting("source_profile"), setting("credential_source")) {
             (Some(_), Some(_)) if !role.named.is_empty() => {
                 Err((role.both, format!("There are two sources for the role in {words}")))
             }
@@ -100,8 +120,13 @@ impl View<'_> {
 
     pub(super) fn named(&self, role: &Role, profile: &str, source: &str) -> Result<(Picks, String), Failed> {
         let words = self.profile_words(profile);
-        let Some(named) = role.named.iter().find(|named| named.as_str() == source) else {
-            let why = format!("It does not know the credential_source {} of {words}", shown(source));
+        let is_meant = |named: &&Named| {
+            let name = named.as_str();
+            if role.named_in_any_case { name.eq_ignore_ascii_case(source) } else { name == source }
+        };
+        let Some(named) = role.named.iter().find(is_meant) else {
+            // Not which: somebody may have put a secret there.
+            let why = format!("It does not know the credential_source of {words}");
             return Err((role.unknown, why));
         };
         let found = match named {
@@ -149,7 +174,7 @@ impl View<'_> {
             return Err((role.empty, format!("Half a pair of keys is in {words}")));
         }
         if visited.iter().any(|seen| seen == profile) || visited.len() > LONGEST_CHAIN {
-            return Err((role.empty, format!("The source profiles lead back to {words}")));
+            return Err((role.circle, format!("The source profiles lead back to {words}")));
         }
         visited.push(profile.to_owned());
         let token_file = filled(section, "web_identity_token_file");
@@ -158,11 +183,20 @@ impl View<'_> {
                 let traded = self.trade(arn, file, 0, 0, false);
                 traded.map(|why| (Picks::ProfileWebIdentity, why)).map_err(|why| (role.fails, why))
             }
-            (Some(_), None) => self.base(role, profile, section, visited),
+            (Some(_), None)
+                if role.sources.named || source_setting(role, section, "credential_source").is_none() =>
+            {
+                self.base(role, profile, section, visited)
+            }
             _ if role.sources.process && filled(section, "credential_process").is_some() => {
                 Ok((Picks::Process, format!("what the program in {words} gives")))
             }
-            _ => Err((role.empty, format!("There are no credentials in the source, {words}"))),
+            _ => match &role.sources.sign_on {
+                Some(rule) if is_sign_on(rule, section) => {
+                    Err((rule.then, format!("A sign-on is wanted by the source, {words}")))
+                }
+                _ => Err((role.empty, format!("There are no credentials in the source, {words}"))),
+            },
         }
     }
 
@@ -177,25 +211,33 @@ impl View<'_> {
             (true, true) => Found::Takes(Picks::Profile, format!("There are keys in {words}.")),
             (true, false) => half(rule.half, &words),
             (false, true) => half(rule.other_half, &words),
-            (false, false) => Found::Nothing,
+            (false, false) => match rule.token_alone {
+                Then::Next => Found::Nothing,
+                then if has("aws_session_token") => {
+                    then.after(format!("A session token without keys is in {words}"))
+                }
+                _ => Found::Nothing,
+            },
         }
     }
 
     pub(super) fn process(&self, rule: &Process) -> Found {
         let section = self.selected(rule.file);
         let section = section.filter(|section| !(rule.unless_role && filled(section, "role_arn").is_some()));
-        let command = section.and_then(|section| filled(section, "credential_process"));
+        let command = section.and_then(|section| section.get("credential_process"));
         let words = self.profile_words(&self.profile);
-        command.map_or(Found::Nothing, |_| {
-            Found::Takes(Picks::Process, format!("A program is in {words}, which it runs for them."))
-        })
+        match (command.map(String::as_str), rule.empty) {
+            (None, _) | (Some(""), Then::Next) => Found::Nothing,
+            (Some(""), then) => then.after(format!("A program without a name is in {words}")),
+            (Some(_), _) => {
+                Found::Takes(Picks::Process, format!("A program is in {words}, which it runs for them."))
+            }
+        }
     }
 
     pub(super) fn sign_on(&self, rule: &SignOn) -> Found {
         let section = self.selected(rule.file);
-        let is_this =
-            section.is_some_and(|section| rule.any_of.iter().any(|name| section.contains_key(*name)));
-        if !is_this {
+        if !section.is_some_and(|section| is_sign_on(rule, section)) {
             return Found::Nothing;
         }
         let words = self.profile_words(&self.profile);

@@ -3,6 +3,7 @@
 use super::super::Picks;
 use super::super::rules::{Empty, ProfileWebIdentity, Then, WebIdentity};
 use super::super::situation::{TokenFile, Trade};
+use super::profile::LONGEST_CHAIN;
 use super::{Found, View, filled, selected};
 use crate::shown::shown;
 
@@ -82,17 +83,39 @@ impl View<'_> {
     }
 
     pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> Found {
-        let Some(section) = self.selected(rule.file) else { return Found::Nothing };
-        let words = self.profile_words(&self.profile);
-        match (filled(section, "role_arn"), filled(section, "web_identity_token_file")) {
+        if rule.unless_variables && self.situation.own_pair().is_some() {
+            return Found::Nothing;
+        }
+        let profile = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+        let Some(mut section) = self.of_name(rule.file, profile) else { return Found::Nothing };
+        let words = self.profile_words(profile);
+        let mut of_source = false;
+        for _ in 0..LONGEST_CHAIN {
+            let source = filled(section, "source_profile").filter(|_| rule.through_sources);
+            match source.and_then(|source| self.section(rule.file, source)) {
+                Some(source) if filled(section, "web_identity_token_file").is_none() => section = source,
+                _ => break,
+            }
+            of_source = true;
+        }
+        let file = section.get("web_identity_token_file").map(String::as_str);
+        match (filled(section, "role_arn"), file.filter(|file| rule.empty_counts || !file.is_empty())) {
             (Some(_), Some(_)) if rule.crashes => {
-                let gets_there = self.config.is_ok() && self.credentials.is_ok() && self.region().is_ok();
+                let gets_there = self.config.is_ok()
+                    && self.credentials.is_ok()
+                    && !section.contains_key("source_profile")
+                    && (file != Some("") || self.situation.filled(TOKEN_FILE).is_some())
+                    && self.region().is_ok();
                 if !gets_there {
                     return Found::Nothing;
                 }
                 Then::Crash.after(format!("There is a web identity in {words}"))
             }
             (Some(role), Some(file)) => match self.trade(role, file, rule.least_token, 0, false) {
+                Ok(why) if of_source => {
+                    let why = format!("{why} With it it assumes the role in {words}.");
+                    Found::Takes(Picks::AssumedRole, why)
+                }
                 Ok(why) => Found::Takes(Picks::ProfileWebIdentity, why),
                 Err(why) => rule.fails.after(why),
             },
