@@ -90,6 +90,8 @@ struct Principal {
 #[serde(rename_all = "PascalCase")]
 struct Condition {
     string_equals: BTreeMap<String, String>,
+    #[serde(rename = "ForAnyValue:StringEquals", skip_serializing_if = "BTreeMap::is_empty")]
+    any_string_equals: BTreeMap<String, String>,
 }
 
 impl TrustPolicy {
@@ -107,6 +109,12 @@ fn audience(claims: &Claims) -> String {
     usual.or_else(|| claims.audience.first()).cloned().unwrap_or_default()
 }
 
+/// A text as a value of a policy: what would be read as a variable is spelt so that it stands for itself.
+/// Source: "IAM policy elements: Variables and tags" in the IAM User Guide, "Special characters".
+fn literal(text: &str) -> String {
+    text.replace("${", "${$}{")
+}
+
 /// An issuer as IAM writes it in ARNs and condition keys: without its scheme.
 #[must_use]
 pub fn issuer_in_iam(issuer: &str) -> &str {
@@ -119,8 +127,19 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
     let provider = issuer_in_iam(&claims.issuer);
     let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{provider}", role.partition.id, role.account);
     let client_id = audience(claims);
-    let conditions =
-        [(format!("{provider}:sub"), claims.subject.clone()), (format!("{provider}:aud"), client_id.clone())];
+    let of_subject = (format!("{provider}:sub"), literal(&claims.subject));
+    let of_audience = (format!("{provider}:aud"), literal(&client_id));
+    // "Multivalued context keys require a condition set operator": IAM User Guide.
+    let condition = match claims.audience.len() {
+        0 | 1 => Condition {
+            string_equals: BTreeMap::from([of_subject, of_audience]),
+            any_string_equals: BTreeMap::new(),
+        },
+        _ => Condition {
+            string_equals: BTreeMap::from([of_subject]),
+            any_string_equals: BTreeMap::from([of_audience]),
+        },
+    };
     Needed {
         trust_policy: TrustPolicy {
             version: "2012-10-17",
@@ -128,7 +147,7 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
                 effect: "Allow",
                 principal: Principal { federated: provider_arn.clone() },
                 action: "sts:AssumeRoleWithWebIdentity",
-                condition: Condition { string_equals: BTreeMap::from(conditions) },
+                condition,
             }],
         },
         commands: Commands {
@@ -193,6 +212,21 @@ mod tests {
         let mut claims = token::decode(TWO).unwrap();
         claims.audience.reverse();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        assert_eq!(needed(&claims, &role).oidc_provider.client_id, "sts.amazonaws.com");
+        let needed = needed(&claims, &role);
+        assert_eq!(needed.oidc_provider.client_id, "sts.amazonaws.com");
+        let statement: serde_json::Value =
+            serde_json::from_str(&needed.trust_policy.statement_text()).unwrap();
+        let any = statement["Condition"]["ForAnyValue:StringEquals"].as_object().unwrap();
+        assert_eq!(any.values().collect::<Vec<_>>(), ["sts.amazonaws.com"]);
+        assert_eq!(statement["Condition"]["StringEquals"].as_object().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_looks_like_a_variable_stands_for_itself() {
+        let mut claims = token::decode(PROJECTED).unwrap();
+        claims.subject = "a${aws:username}*".to_owned();
+        let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
+        let text = needed(&claims, &role).trust_policy.statement_text();
+        assert!(text.contains("\"a${$}{aws:username}*\""), "{text}");
     }
 }
