@@ -1,7 +1,9 @@
 //! The operators of conditions, and what they say of a call.
 //!
-//! Source: "IAM JSON policy elements: Condition operators" and "Set operators for multivalued context keys"
-//! in the IAM User Guide. An operator that is not known here decides nothing, and is never passed over.
+//! Source: "IAM JSON policy elements: Condition operators", "Conditions with multiple context keys or values",
+//! "Single-valued vs. multivalued context keys" and "IAM Access Analyzer policy check reference" in the IAM
+//! User Guide. An operator that is not known here decides nothing, and is never passed over; nor is what the
+//! guide does not say.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -153,10 +155,32 @@ impl Operator {
         Some(Self { set, base, if_exists })
     }
 
-    /// Whether `*` and `?` are patterns to it.
+    /// Whether it takes `*` and `?` for themselves, where another operator for texts knows patterns.
     #[must_use]
-    pub fn knows_patterns(self) -> bool {
-        matches!(self.base, Base::Text { by: Text::Like, .. } | Base::Arn { .. })
+    pub fn takes_patterns_for_text(self) -> bool {
+        matches!(self.base, Base::Text { by: Text::Equals | Text::IgnoreCase, .. })
+    }
+
+    /// Whether it asks only if the key is there.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.base == Base::Null
+    }
+
+    /// Whether variables are replaced in its values. Of `Bool` the User Guide says both.
+    fn knows_variables(self) -> bool {
+        matches!(self.base, Base::Text { .. } | Base::Arn { .. })
+    }
+
+    /// Whether the User Guide says that it works with a key, as far as the key is of a kind of its own.
+    fn is_for(self, key: &str) -> bool {
+        let is_null_or = |is_it: bool| self.base == Base::Null || is_it;
+        match key.to_ascii_lowercase().as_str() {
+            "aws:currenttime" => is_null_or(matches!(self.base, Base::Date { .. })),
+            "aws:epochtime" => is_null_or(matches!(self.base, Base::Date { .. } | Base::Number { .. })),
+            "aws:securetransport" => is_null_or(self.base == Base::Bool),
+            _ => true,
+        }
     }
 
     /// Whether it wants the key to have none of the values.
@@ -183,11 +207,14 @@ impl Operator {
             Base::Text { by: Text::Equals, .. } => Truth::of(text() == had),
             Base::Text { by: Text::IgnoreCase, .. } => Truth::of(text().to_lowercase() == had.to_lowercase()),
             Base::Text { by: Text::Like, .. } => Truth::of(wanted.fits(had)),
-            Base::Arn { .. } => Truth::of(wanted.fits_arn(had)),
+            Base::Arn { .. } => wanted.fits_arn(had).map_or(Truth::Unknown, Truth::of),
             Base::Ip { .. } => is_in(&text(), had).map_or(Truth::Unknown, Truth::of),
-            Base::Number { by, .. } => both(by, |text| text.trim().parse().ok()),
+            Base::Number { by, .. } => both(by, number),
             Base::Date { by, .. } => both(by, seconds),
-            Base::Bool => Truth::of(text().eq_ignore_ascii_case(had)),
+            Base::Bool => match (text().as_str(), had) {
+                (wanted @ ("true" | "false"), had @ ("true" | "false")) => Truth::of(wanted == had),
+                _ => Truth::Unknown,
+            },
             Base::Null => Truth::Unknown,
         }
     }
@@ -212,7 +239,7 @@ impl Operator {
                 Known::Unknown(_) => return Truth::Unknown,
             };
             let wants = |wanted: &Expanded| match wanted {
-                Expanded::To(pattern) => match pattern.text().to_ascii_lowercase().as_str() {
+                Expanded::To(pattern) => match pattern.text().as_str() {
                     "true" => Truth::of(is_absent),
                     "false" => Truth::of(!is_absent),
                     _ => Truth::Unknown,
@@ -223,6 +250,8 @@ impl Operator {
         }
         match (known, self.set) {
             (Known::Unknown(_), _) => Truth::Unknown,
+            // Without the key `IfExists` holds and `ForAnyValue` does not; of both together nothing is said.
+            (Known::Absent, Some(Set::Any)) if self.if_exists => Truth::Unknown,
             (Known::Absent, _) if self.if_exists => Truth::True,
             (Known::Absent, Some(Set::All)) => Truth::True,
             (Known::Absent, Some(Set::Any)) => Truth::False,
@@ -251,26 +280,54 @@ pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Tru
     let Some(operator) = Operator::parse(&condition.operator) else {
         return (Truth::Unknown, Known::Unknown("its operator is not known here"));
     };
-    let wanted: Vec<Expanded> =
-        condition.values.iter().map(|value| expand(value, version, request)).collect();
-    (operator.judge(&wanted, &known), known)
+    if !operator.is_for(&condition.key) {
+        return (Truth::Unknown, Known::Unknown("what this operator does with this key is not documented"));
+    }
+    if condition.values.is_empty() {
+        return (Truth::Unknown, Known::Unknown("what a condition without values does is not documented"));
+    }
+    // IAM Access Analyzer's checks: "The condition match might not return the results that you expect."
+    if matches!(operator.base, Base::Bool | Base::Null) && condition.values.len() > 1 {
+        return (Truth::Unknown, Known::Unknown("what several truth values do is not documented"));
+    }
+    let expand = |value: &String| match value.contains("${") && !operator.knows_variables() {
+        true => Expanded::Unknown,
+        false => expand(value, version, request),
+    };
+    let wanted: Vec<Expanded> = condition.values.iter().map(expand).collect();
+    let truth = operator.judge(&wanted, &known);
+    // "If AWS cannot resolve a variable, this might cause the entire statement to be invalid."
+    let is_sure = !wanted.contains(&Expanded::ToNothing);
+    (if is_sure { truth } else { truth.min(Truth::Unknown) }, known)
 }
 
-/// A date of a policy in seconds since 1970: ISO 8601, or such a number itself.
+/// A finite number.
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A date of a policy in seconds since 1970: ISO 8601 as the W3C's note has it, or such a number itself. Four
+/// digits alone may be a year or a number, and are taken for neither.
 fn seconds(text: &str) -> Option<f64> {
     let text = text.trim();
-    let with_time = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
-    text.parse().ok().or_else(|| {
-        let date = with_time(text).or_else(|| with_time(&format!("{text}T00:00:00Z")))?;
-        Some(date.as_secs_f64())
-    })
+    let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+    let without_seconds = || {
+        let (minute, offset) = text.split_at_checked(16)?;
+        parse(&format!("{minute}:00{offset}"))
+    };
+    if let Some(number) = number(text) {
+        return (text.len() != 4).then_some(number);
+    }
+    let date = parse(text).or_else(without_seconds).or_else(|| parse(&format!("{text}T00:00:00Z")))?;
+    Some(date.as_secs_f64())
 }
 
-/// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is none.
+/// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is none. By the User Guide an
+/// address without a prefix is a `/32`, which does not say what that means in IPv6.
 fn is_in(range: &str, address: &str) -> Option<bool> {
     let (first, length) = match range.split_once('/') {
         Some((first, length)) => (IpAddr::from_str(first).ok()?, Some(length.parse::<u32>().ok()?)),
-        None => (IpAddr::from_str(range).ok()?, None),
+        None => (IpAddr::from_str(range).ok().filter(IpAddr::is_ipv4)?, None),
     };
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
@@ -310,6 +367,9 @@ mod tests {
             ("0.0.0.0/0", "1.2.3.4", Some(true)),
             ("0.0.0.0/0", "::1", Some(false)),
             ("fd00::/8", "fd12::1", Some(true)),
+            ("::/0", "fd12::1", Some(true)),
+            ("fd12::1/128", "fd12::1", Some(true)),
+            ("fd12::1", "fd12::1", None),
             ("10.0.0.0/33", "10.0.0.1", None),
             ("ten", "10.0.0.1", None),
         ] {
@@ -323,8 +383,15 @@ mod tests {
             ("1970-01-01T00:01:00Z", Some(60.0)),
             ("1970-01-02", Some(86400.0)),
             ("1970-01-01T01:00:00+01:00", Some(0.0)),
+            ("1970-01-01T00:01Z", Some(60.0)),
+            ("1970-01-01T01:01+01:00", Some(60.0)),
             ("60", Some(60.0)),
+            ("1795460000", Some(1_795_460_000.0)),
+            ("2026", None),
+            ("2026-11", None),
             ("soon", None),
+            ("NaN", None),
+            ("inf", None),
         ] {
             assert_eq!(seconds(text), expected, "{text}");
         }

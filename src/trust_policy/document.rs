@@ -1,10 +1,13 @@
 //! A role's trust policy as it is written: every element in its place, nothing judged.
 //!
-//! Source of the grammar: "Grammar of the IAM JSON policy language" in the IAM User Guide. What that does
-//! not know is a fault, since a document that IAM would not store judges nothing.
+//! Source of the grammar: "Grammar of the IAM JSON policy language" in the IAM User Guide, and of what has no
+//! place in a trust policy: "IAM Access Analyzer policy check reference" there. What they do not know is a
+//! fault, since a document that IAM would not store judges nothing.
 
 use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::shown::shown;
@@ -131,6 +134,8 @@ pub struct Malformed {
 pub enum Fault {
     /// It is no JSON; the library's words.
     NotJson(String),
+    /// An object has the same name twice, of which one would be lost; which and where.
+    Twice(String),
     /// It has to be of this kind.
     NotA(&'static str),
     /// It has to be there.
@@ -148,6 +153,7 @@ impl fmt::Display for Malformed {
         let place = if self.place.is_empty() { "the document" } else { self.place.as_str() };
         match &self.fault {
             Fault::NotJson(words) => write!(f, "{place} is not JSON: {words}"),
+            Fault::Twice(which) => write!(f, "{place} {which}"),
             Fault::NotA(kind) => write!(f, "{place} is not {kind}"),
             Fault::Missing(name) => write!(f, "{place} has no {name}"),
             Fault::Unknown(text) => write!(f, "{place} is \"{}\", which IAM does not know", shown(text)),
@@ -168,9 +174,78 @@ fn malformed(place: impl Into<String>, fault: Fault) -> Malformed {
 /// # Errors
 /// The first thing that IAM would not store.
 pub fn parse(text: &str) -> Result<Document, Malformed> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| malformed("", Fault::NotJson(error.to_string())))?;
+    let Unique(value) = serde_json::from_str(text).map_err(|error| {
+        let words = error.to_string();
+        malformed(
+            "",
+            if error.classify() == Category::Data { Fault::Twice(words) } else { Fault::NotJson(words) },
+        )
+    })?;
     read(&value)
+}
+
+/// JSON in which no object has a name twice. By the grammar's notes "individual elements must not contain
+/// multiple instances of the same key", and the library would keep the last one without a word.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Unique(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = entries.next_key::<String>()? {
+            if object.contains_key(&name) {
+                return Err(Error::custom(format_args!("has \"{}\" twice", shown(&name))));
+            }
+            let Unique(value) = entries.next_value()?;
+            object.insert(name, value);
+        }
+        Ok(object.into())
+    }
 }
 
 /// Reads a document that is JSON already.
@@ -213,13 +288,14 @@ fn inside(place: &str, name: &str) -> String {
 fn statement((index, value): (usize, &Value)) -> Result<Statement, Malformed> {
     let place = format!("Statement[{index}]");
     let statement = value.as_object().ok_or_else(|| malformed(&place, Fault::NotA("an object")))?;
-    if statement.contains_key("Resource") || statement.contains_key("NotResource") {
-        let why = "has no place in a trust policy, whose resource is the role itself";
-        return Err(malformed(inside(&place, "Resource"), Fault::NotHere(why)));
-    }
-    if statement.contains_key("NotPrincipal") {
-        let why = "has no place in a trust policy";
-        return Err(malformed(inside(&place, "NotPrincipal"), Fault::NotHere(why)));
+    for (name, why) in [
+        ("Resource", "has no place in a trust policy, whose resource is the role itself"),
+        ("NotResource", "has no place in a trust policy, whose resource is the role itself"),
+        ("NotPrincipal", "has no place in a trust policy"),
+    ] {
+        if statement.contains_key(name) {
+            return Err(malformed(inside(&place, name), Fault::NotHere(why)));
+        }
     }
     known(statement, &place, &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"])?;
     let sid = match statement.get("Sid") {

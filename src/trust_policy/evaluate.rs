@@ -4,7 +4,7 @@
 //! is refused.
 
 use super::condition::{self, Truth};
-use super::document::{Action, Document, Effect, Principal, PrincipalKind, Statement, Version};
+use super::document::{Action, Condition, Document, Effect, Principal, PrincipalKind, Statement, Version};
 use super::pattern::Pattern;
 use super::request::{ACTION, Known, Request};
 
@@ -110,8 +110,18 @@ pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
 
 fn matched(statement: &Statement, version: Version, request: &Request) -> Matched {
     let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
+    let is_twice = |condition: &Condition| {
+        let same = |other: &&Condition| {
+            other.operator == condition.operator && other.key.eq_ignore_ascii_case(&condition.key)
+        };
+        statement.conditions.iter().filter(same).count() > 1
+    };
     elements.extend(statement.conditions.iter().map(|condition| {
-        let (truth, had) = condition::judge(condition, version, request);
+        let (truth, had) = match is_twice(condition) {
+            // IAM Access Analyzer's checks call it an error, and do not say what it does.
+            true => (Truth::Unknown, Known::Unknown("the key is there twice, in different letters")),
+            false => condition::judge(condition, version, request),
+        };
         let what = What::Condition { operator: condition.operator.clone(), key: condition.key.clone() };
         Element { what, truth, wanted: condition.values.clone(), had }
     }));
@@ -121,17 +131,21 @@ fn matched(statement: &Statement, version: Version, request: &Request) -> Matche
 fn principal(principal: &Principal, request: &Request) -> Element {
     let provider = request.provider_arn();
     let (truth, wanted) = match principal {
-        Principal::Everyone => (Truth::True, vec!["*".to_owned()]),
+        // For resource policies it is everyone, but by IAM Access Analyzer's checks "is not supported in the
+        // principal element of a role trust policy".
+        Principal::Everyone => (Truth::Unknown, vec!["*".to_owned()]),
         Principal::These(kinds) => {
             let each = kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name)));
             let is = |(kind, name): (PrincipalKind, &String)| match (kind, name.as_str()) {
                 (PrincipalKind::Federated, name) if name == provider => Truth::True,
-                // By the User Guide `{"AWS": "*"}` is the same as `"*"`. Of `{"Federated": "*"}` it says nothing.
+                // "After you create the role, you can change the account to "*" to allow everyone to assume the
+                // role." Under `Federated` a star is not supported, and matches no part of a name or ARN.
                 (PrincipalKind::Aws, "*") => Truth::True,
                 (PrincipalKind::Federated, "*") => Truth::Unknown,
                 _ => Truth::False,
             };
-            (Truth::any(each.clone().map(is)), each.map(|(_, name)| name.clone()).collect())
+            let wanted: Vec<String> = each.clone().map(|(_, name)| name.clone()).collect();
+            (if wanted.is_empty() { Truth::Unknown } else { Truth::any(each.map(is)) }, wanted)
         }
     };
     Element { what: What::Principal, truth, wanted, had: Known::Values(vec![provider]) }
@@ -140,7 +154,12 @@ fn principal(principal: &Principal, request: &Request) -> Element {
 fn action(action: &Action) -> Element {
     let call = ACTION.to_lowercase();
     let fits = action.patterns.iter().any(|pattern| Pattern::of(&pattern.to_lowercase()).fits(&call));
-    let truth = if fits == action.is_not { Truth::False } else { Truth::True };
+    // What an empty list does is not documented.
+    let truth = match (action.patterns.is_empty(), fits == action.is_not) {
+        (true, _) => Truth::Unknown,
+        (false, true) => Truth::False,
+        (false, false) => Truth::True,
+    };
     let had = Known::Values(vec![ACTION.to_owned()]);
     Element { what: What::Action(action.name()), truth, wanted: action.patterns.clone(), had }
 }

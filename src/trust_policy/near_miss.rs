@@ -6,9 +6,9 @@
 use super::condition::{Operator, Truth};
 use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
 use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
-use super::issuer_in_iam;
 use super::pattern::Pattern;
 use super::request::Request;
+use super::{USUAL_AUDIENCE, issuer_in_iam};
 
 /// What is wrong with one element, or with the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Miss {
     /// There is a pattern where the operator takes it for plain text.
     SubjectWildcard {
         /// The operator that knows patterns, in place of this one.
-        operator: &'static str,
+        operator: String,
     },
     /// The audience is another.
     Audience,
@@ -54,8 +54,10 @@ pub enum SubjectGap {
     Swapped,
     /// In capital letters only.
     Case,
-    /// `system:serviceaccount:` is missing.
+    /// `system:serviceaccount:` is missing, or written otherwise.
     Prefix,
+    /// In nothing: a negated operator rules it out.
+    Excluded,
     /// In more than that.
     Whole,
 }
@@ -67,14 +69,19 @@ pub enum IssuerGap {
     Scheme,
     /// It is a whole ARN, where only the issuer belongs.
     Arn,
+    /// It is the issuer alone, where its provider's ARN belongs.
+    NoArn,
     /// It ends in a slash.
     Slash,
     /// Its host is turned around: `oidc.REGION.eks`.
     Reversed,
-    /// Its host is that of the dual-stack endpoint, `oidc-eks.REGION.api.aws`.
+    /// Its host is that of the dual-stack endpoint, `oidc-eks.REGION.api.aws`, and the other's is not, or the
+    /// other way round.
     DualStack,
     /// In capital letters only.
     Case,
+    /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
+    Domain,
     /// It is in another region.
     Region,
     /// It is another cluster's, or that of a cluster that was created anew.
@@ -110,9 +117,18 @@ pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) ->
         named.collect::<Vec<_>>()
     };
     let nearest = allowing.map(misses).filter(|misses| !misses.is_empty());
-    nearest
-        .min_by_key(|misses| misses.iter().map(|named| distance(&named.miss)).sum::<u32>())
-        .unwrap_or_default()
+    nearest.min_by_key(|misses| how_far(misses)).unwrap_or_default()
+}
+
+/// How far off a statement is. The same thing may be wrong in several places, and is one slip.
+fn how_far(misses: &[Named]) -> u32 {
+    let mut different: Vec<&Miss> = Vec::new();
+    for Named { miss, .. } in misses {
+        if !different.contains(&miss) {
+            different.push(miss);
+        }
+    }
+    different.into_iter().map(distance).sum()
 }
 
 /// How far off something is: less than ten is a slip in the right place.
@@ -151,7 +167,8 @@ fn of_principal(principal: &Principal, request: &Request) -> Miss {
 fn of_provider(name: &str, request: &Request) -> Miss {
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
-        return Miss::Issuer(issuer_gap(name, request.provider()));
+        let is_bare = name == request.provider();
+        return Miss::Issuer(if is_bare { IssuerGap::NoArn } else { issuer_gap(name, request.provider()) });
     };
     let Some(provider) = resource.strip_prefix("oidc-provider/") else {
         return Miss::Principal(PrincipalKind::Federated);
@@ -182,15 +199,25 @@ pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
         return IssuerGap::Case;
     }
     let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
-    let labels: Vec<&str> = wanted_host.split('.').collect();
-    let region = host.split('.').nth(2).unwrap_or_default();
-    match labels.as_slice() {
-        ["oidc", other, "eks", ..] if *other != "eks" => IssuerGap::Reversed,
-        ["oidc-eks", _, "api", ..] => IssuerGap::DualStack,
-        ["oidc", "eks", other, ..] if *other != region && wanted_path == path => IssuerGap::Region,
-        ["oidc", "eks", ..] => IssuerGap::Cluster,
+    if is_dual_stack(wanted_host) != is_dual_stack(host) {
+        return IssuerGap::DualStack;
+    }
+    let labels: Vec<&str> = wanted_host.splitn(4, '.').collect();
+    let of_token: Vec<&str> = host.splitn(4, '.').collect();
+    let same_path = wanted_path == path;
+    match (labels.as_slice(), of_token.as_slice()) {
+        (["oidc", region, "eks", _], ["oidc", "eks", ..]) if *region != "eks" => IssuerGap::Reversed,
+        (["oidc", "eks", region, ..], ["oidc", "eks", here, ..]) if same_path && region == here => {
+            IssuerGap::Domain
+        }
+        (["oidc", "eks", _, _], ["oidc", "eks", _, _]) if same_path => IssuerGap::Region,
+        (["oidc", "eks", _, _], _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
         _ => IssuerGap::Whole,
     }
+}
+
+fn is_dual_stack(host: &str) -> bool {
+    host.starts_with("oidc-eks.")
 }
 
 fn split(issuer: &str) -> (&str, &str) {
@@ -207,23 +234,26 @@ fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request)
     if !provider.eq_ignore_ascii_case(request.provider()) {
         return Miss::Issuer(issuer_gap(provider, request.provider()));
     }
-    let is_subject = |value: &String| value.starts_with(PREFIX);
-    if claim.eq_ignore_ascii_case("aud") {
-        return if wanted.iter().any(is_subject) {
-            Miss::KeySwapped { of: "aud", meant: "sub" }
-        } else {
-            Miss::Audience
-        };
+    let read = Operator::parse(operator);
+    if read.is_some_and(Operator::is_null) {
+        return Miss::Other;
     }
-    if wanted.iter().any(|value| request.audience.contains(value)) {
-        return Miss::KeySwapped { of: "sub", meant: "aud" };
+    let is_negated = read.is_some_and(Operator::is_negated);
+    let is_audience = |value: &String| value == USUAL_AUDIENCE || request.audience.contains(value);
+    match claim.eq_ignore_ascii_case("aud") {
+        true if !is_negated && wanted.iter().any(|value| value.starts_with(PREFIX)) => {
+            return Miss::KeySwapped { of: "aud", meant: "sub" };
+        }
+        true => return Miss::Audience,
+        false if is_negated => return Miss::Subject(SubjectGap::Excluded),
+        false if wanted.iter().any(is_audience) => return Miss::KeySwapped { of: "sub", meant: "aud" },
+        false => {}
     }
-    let operator = Operator::parse(operator);
-    let is_plain = operator.is_some_and(|operator| !operator.knows_patterns() && !operator.is_negated());
-    if is_plain
-        && wanted.iter().any(|value| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject))
-    {
-        return Miss::SubjectWildcard { operator: "StringLike" };
+    let is_pattern = |value: &String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
+    if read.is_some_and(Operator::takes_patterns_for_text) && wanted.iter().any(is_pattern) {
+        let like =
+            operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
+        return Miss::SubjectWildcard { operator: like };
     }
     let gaps = wanted.iter().map(|value| subject_gap(value, &request.subject));
     Miss::Subject(gaps.min_by_key(|gap| *gap == SubjectGap::Whole).unwrap_or(SubjectGap::Whole))
@@ -232,14 +262,19 @@ fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request)
 /// How one subject differs from another.
 #[must_use]
 pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
-    if wanted.eq_ignore_ascii_case(had) {
+    let small = |text: &str| text.to_ascii_lowercase();
+    if Pattern::of(&small(wanted)).fits(&small(had)) {
         return SubjectGap::Case;
     }
     let parts = |subject: &str| -> Option<(String, String)> {
         let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
         Some((namespace.to_owned(), name.to_owned()))
     };
-    if had.strip_prefix(PREFIX) == Some(wanted) {
+    let is_tail = |rest: &str| match wanted.strip_suffix(rest) {
+        Some(before) => before.is_empty() || before.ends_with(':') && before != PREFIX,
+        None => false,
+    };
+    if had.strip_prefix(PREFIX).is_some_and(is_tail) {
         return SubjectGap::Prefix;
     }
     match (parts(wanted), parts(had)) {

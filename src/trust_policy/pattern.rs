@@ -48,13 +48,15 @@ impl Pattern {
     }
 
     /// Whether an ARN fits, part by part: a star does not reach beyond a colon, but in the last part.
+    /// `None` where either is not made of six parts, since only for ARNs it is documented.
     /// Source: "Amazon Resource Name (ARN) condition operators" in the IAM User Guide.
     #[must_use]
-    pub fn fits_arn(&self, arn: &str) -> bool {
+    pub fn fits_arn(&self, arn: &str) -> Option<bool> {
         let wanted: Vec<&[Piece]> = self.0.splitn(6, |piece| *piece == Piece::Plain(':')).collect();
         let found: Vec<&str> = arn.splitn(6, ':').collect();
         let fits = |(wanted, found): (&&[Piece], &&str)| fits(wanted, &found.chars().collect::<Vec<_>>());
-        wanted.len() == 6 && found.len() == 6 && wanted.iter().zip(&found).all(fits)
+        let are_arns = wanted.len() == 6 && found.len() == 6 && arn.starts_with("arn:");
+        are_arns.then(|| wanted.iter().zip(&found).all(fits))
     }
 }
 
@@ -115,7 +117,11 @@ mod tests {
     fn an_arn_is_compared_part_by_part() {
         let arn = "arn:aws:iam::111122223333:role/a";
         let fits = |pattern: &str| Pattern::of(pattern).fits_arn(arn);
-        assert!(fits("arn:aws:iam::*:role/*") && fits("arn:*:iam::111122223333:*"));
-        assert!(!fits("arn:aws:*:role/a") && !fits("*"));
+        assert_eq!(fits("arn:aws:iam::*:role/*"), Some(true));
+        assert_eq!(fits("arn:*:iam::111122223333:*"), Some(true));
+        assert_eq!(fits("arn:aws:iam::*:user/*"), Some(false));
+        assert_eq!(fits("arn:aws:*:111122223333:role/a"), None, "five parts");
+        assert_eq!(fits("*"), None);
+        assert_eq!(Pattern::of("a:b:c:d:e:f").fits_arn("a:b:c:d:e:f"), None, "no ARN");
     }
 }

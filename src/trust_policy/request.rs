@@ -43,15 +43,26 @@ pub enum Known {
     Unknown(&'static str),
 }
 
-/// Keys about the caller, who has no identity of AWS yet: they are not there.
-const OF_CALLERS: [&str; 8] = [
+/// Keys that are not there, by what the User Guide says of their availability: about callers with an identity
+/// of AWS's, which a pod does not have yet; about calls that a service makes for another; about parameters
+/// that `AssumeRoleWithWebIdentity` does not have. `aws:PrincipalAccount`, `aws:PrincipalArn`,
+/// `aws:PrincipalType` and `aws:userid` are not among them: what they are in such a call is not documented.
+const NOT_THERE: [&str; 16] = [
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
+    "aws:multifactorauthage",
+    "aws:multifactorauthpresent",
+    "aws:principalisawsservice",
     "aws:principalorgid",
     "aws:principalorgpaths",
-    "aws:principalaccount",
-    "aws:multifactorauthpresent",
-    "aws:multifactorauthage",
-    "aws:username",
+    "aws:referer",
+    "aws:sourceaccount",
+    "aws:sourcearn",
     "aws:tokenissuetime",
+    "aws:username",
+    "sts:awsservicename",
+    "sts:durationseconds",
     "sts:externalid",
 ];
 
@@ -85,7 +96,7 @@ impl Request {
     /// What is known of a key, which is written in any case.
     #[must_use]
     pub fn key(&self, key: &str) -> Known {
-        let key = key.to_lowercase();
+        let key = key.to_ascii_lowercase();
         if let Some(values) = self.others.get(&key) {
             return if values.is_empty() { Known::Absent } else { Known::Values(values.clone()) };
         }
@@ -111,10 +122,8 @@ impl Request {
                 })
             }
             "aws:securetransport" => Known::Values(vec!["true".to_owned()]),
-            key if OF_CALLERS.contains(&key) || key.starts_with("aws:principaltag/") => Known::Absent,
-            // The claims of other providers are not there.
-            key if key.contains('/') && !key.starts_with("aws:") && !key.starts_with("sts:") => Known::Absent,
-            key if is_claim(key) => Known::Absent,
+            key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => Known::Absent,
+            key if is_of_another_provider(key) => Known::Absent,
             _ => Known::Unknown("nothing here says what the call has there"),
         }
     }
@@ -122,13 +131,71 @@ impl Request {
     /// The claim of the token that a key is about.
     fn claim_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         let (provider, claim) = key.rsplit_once(':')?;
-        (provider == self.provider().to_lowercase()).then_some(claim)
+        provider.eq_ignore_ascii_case(self.provider()).then_some(claim)
     }
 }
 
-/// Whether a key is a claim of some provider.
-fn is_claim(key: &str) -> bool {
-    let Some((provider, claim)) = key.rsplit_once(':') else { return false };
-    let is_host = provider.contains('.');
-    is_host && matches!(claim, "sub" | "aud" | "amr" | "azp" | "oaud" | "email" | "app_id" | "id" | "user_id")
+/// Whether a key is about another provider, whose claims are not there. Here belong also keys that are no
+/// keys, since they hold a whole URL or ARN.
+fn is_of_another_provider(key: &str) -> bool {
+    let Some((provider, _)) = key.rsplit_once(':') else { return false };
+    let has_scheme = ["https://", "http://"].iter().any(|scheme| provider.starts_with(scheme));
+    let host = provider.split('/').next().unwrap_or_default();
+    has_scheme || provider.starts_with("arn:") || host.contains('.') && !host.contains(':')
+}
+
+/// Whether a key is the time of the call, in either of its forms.
+#[must_use]
+pub(super) fn is_time(key: &str) -> bool {
+    ["aws:currenttime", "aws:epochtime"].iter().any(|time| time.eq_ignore_ascii_case(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, Request};
+    use crate::{aws::arn, token};
+
+    #[test]
+    fn what_is_known_of_a_key() {
+        let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
+        let claims = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
+        let request = Request::of(&role, &claims);
+        let provider = request.provider().to_owned();
+        let key = |key: &str| request.key(key);
+        let values = |value: &str| Known::Values(vec![value.to_owned()]);
+        assert_eq!(key(&format!("{provider}:sub")), values("system:serviceaccount:payments:checkout"));
+        assert_eq!(key(&format!("{}:AUD", provider.to_lowercase())), values("sts.amazonaws.com"));
+        assert_eq!(key("AWS:SecureTransport"), values("true"));
+        for absent in [
+            "aws:PrincipalOrgID",
+            "aws:PrincipalTag/team",
+            "sts:ExternalId",
+            "token.actions.githubusercontent.com:sub",
+            "accounts.google.com:email",
+            &format!("https://{provider}:sub"),
+            &format!("arn:aws:iam::111122223333:oidc-provider/{provider}:sub"),
+            &format!("{provider}/:sub"),
+        ] {
+            assert_eq!(key(absent), Known::Absent, "{absent}");
+        }
+        for unknown in [
+            "",
+            "sub",
+            "aws:SourceIp",
+            "aws:PrincipalAccount",
+            "aws:RequestTag/a.b",
+            "iam:ResourceTag/a.b:c",
+            "sts:RoleSessionName",
+            "aws:CurrentTime",
+            "localhost:sub",
+            &format!("{provider}:iss"),
+        ] {
+            assert!(matches!(key(unknown), Known::Unknown(_)), "{unknown}");
+        }
+        let mut told = request.clone();
+        told.others.insert("aws:sourceip".to_owned(), vec!["10.0.0.1".to_owned()]);
+        told.others.insert("aws:sourcevpc".to_owned(), Vec::new());
+        assert_eq!(told.key("aws:SourceIp"), values("10.0.0.1"));
+        assert_eq!(told.key("aws:SourceVpc"), Known::Absent);
+    }
 }
