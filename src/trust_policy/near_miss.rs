@@ -167,8 +167,11 @@ fn of_principal(principal: &Principal, request: &Request) -> Miss {
 fn of_provider(name: &str, request: &Request) -> Miss {
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
-        let is_bare = name == request.provider();
-        return Miss::Issuer(if is_bare { IssuerGap::NoArn } else { issuer_gap(name, request.provider()) });
+        return match name {
+            _ if name == request.provider() => Miss::Issuer(IssuerGap::NoArn),
+            _ if name.starts_with("arn:") => Miss::Principal(PrincipalKind::Federated),
+            _ => Miss::Issuer(issuer_gap(name, request.provider())),
+        };
     };
     let Some(provider) = resource.strip_prefix("oidc-provider/") else {
         return Miss::Principal(PrincipalKind::Federated);
@@ -202,18 +205,26 @@ pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
     if is_dual_stack(wanted_host) != is_dual_stack(host) {
         return IssuerGap::DualStack;
     }
-    let labels: Vec<&str> = wanted_host.splitn(4, '.').collect();
-    let of_token: Vec<&str> = host.splitn(4, '.').collect();
     let same_path = wanted_path == path;
-    match (labels.as_slice(), of_token.as_slice()) {
-        (["oidc", region, "eks", _], ["oidc", "eks", ..]) if *region != "eks" => IssuerGap::Reversed,
-        (["oidc", "eks", region, ..], ["oidc", "eks", here, ..]) if same_path && region == here => {
-            IssuerGap::Domain
-        }
-        (["oidc", "eks", _, _], ["oidc", "eks", _, _]) if same_path => IssuerGap::Region,
-        (["oidc", "eks", _, _], _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
+    match (of_eks(wanted_host), of_eks(host)) {
+        (None, Some(_)) if is_reversed(wanted_host) => IssuerGap::Reversed,
+        (Some((wanted, _)), Some((region, _))) if same_path && wanted == region => IssuerGap::Domain,
+        (Some(_), Some(_)) if same_path => IssuerGap::Region,
+        (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
         _ => IssuerGap::Whole,
     }
+}
+
+/// The region and the domain in a host of EKS's issuers.
+fn of_eks(host: &str) -> Option<(&str, &str)> {
+    let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
+    Some(rest.split_once('.').unwrap_or((rest, "")))
+}
+
+/// Whether a host has the region before `eks`.
+fn is_reversed(host: &str) -> bool {
+    let labels: Vec<&str> = host.splitn(4, '.').collect();
+    matches!(labels.as_slice(), ["oidc", _, "eks", ..])
 }
 
 fn is_dual_stack(host: &str) -> bool {
