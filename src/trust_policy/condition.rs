@@ -256,6 +256,8 @@ impl Operator {
             (Known::Absent, Some(Set::All)) => Truth::True,
             (Known::Absent, Some(Set::Any)) => Truth::False,
             (Known::Absent, None) => Truth::of(self.is_negated()),
+            // "…or if the context key value resolves to an empty dataset, such as an empty string."
+            (Known::Values(had), Some(set)) if had.iter().all(String::is_empty) => Truth::of(set == Set::All),
             (Known::Values(had), set) => {
                 let suits = had.iter().map(|had| self.suits(wanted, had));
                 match set {
