@@ -117,18 +117,27 @@ pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) ->
         named.collect::<Vec<_>>()
     };
     let nearest = allowing.map(misses).filter(|misses| !misses.is_empty());
-    nearest.min_by_key(|misses| how_far(misses)).unwrap_or_default()
+    nearest.min_by_key(|misses| how_far(misses, request)).unwrap_or_default()
 }
 
 /// How far off a statement is. The same thing may be wrong in several places, and is one slip.
-fn how_far(misses: &[Named]) -> u32 {
-    let mut different: Vec<&Miss> = Vec::new();
+fn how_far(misses: &[Named], request: &Request) -> u32 {
+    let hidden = misses.iter().any(|named| is_for_another(named, request));
+    let mut different = if hidden { vec![Miss::Subject(SubjectGap::Whole)] } else { Vec::new() };
     for Named { miss, .. } in misses {
-        if !different.contains(&miss) {
-            different.push(miss);
+        if !different.contains(miss) {
+            different.push(miss.clone());
         }
     }
-    different.into_iter().map(distance).sum()
+    different.iter().map(distance).sum()
+}
+
+/// Whether a condition on the subject of another issuer's tokens is about another subject, too.
+fn is_for_another(named: &Named, request: &Request) -> bool {
+    let What::Condition { key, .. } = &named.element.what else { return false };
+    let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
+    let fits = |wanted: &String| Pattern::of(wanted).fits(&request.subject);
+    matches!(named.miss, Miss::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
 }
 
 /// How far off something is: less than ten is a slip in the right place.
