@@ -1,6 +1,7 @@
 //! What a role's trust policy and the account's OIDC provider must say for a token to be accepted.
 
 pub mod condition;
+pub mod correct;
 pub mod document;
 pub mod evaluate;
 pub mod near_miss;
