@@ -1,6 +1,6 @@
 //! The plan, tried again while that may help, and what is known whenever it is stopped.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -12,6 +12,10 @@ use crate::plan::{self, Facts, Wanted};
 use crate::pod::Pod;
 use crate::report::model::{Leniency, Report};
 use crate::run::{Budget, Recorder};
+use crate::target;
+
+/// How long it may take to ask the kernel whether a process lives.
+const LOCAL: Duration = Duration::from_secs(1);
 
 /// One attempt.
 #[derive(Debug, Default)]
@@ -54,6 +58,10 @@ impl Attempts {
             let (run, facts) = (&mut attempt.run, &mut attempt.facts);
             attempt.outlook = plan::check(pod, wanted, None, application, *budget, run, facts).await;
             let ended = self.current.take();
+            if let Err(gone) = target::still(pod, Instant::now() + LOCAL).await {
+                self.give_up(gone, ended);
+                return;
+            }
             // An attempt that the deadline cut short may blame whatever it was just waiting for; what
             // the one before it found stands.
             let passed = ended.as_ref().is_some_and(|ended| ended.run.failures().next().is_none());
@@ -70,6 +78,15 @@ impl Attempts {
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(attempts = self.count, pause_ms, "trying again");
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The process that was looked through is gone: what is known of it is what was found before.
+    fn give_up(&mut self, gone: Diagnosis, last: Option<Attempt>) {
+        if last.as_ref().is_some_and(|last| last.run.failures().next().is_none()) {
+            self.ended = last;
+        } else if self.ended.is_none() {
+            self.end(gone);
         }
     }
 
@@ -98,6 +115,7 @@ impl Attempts {
             container,
             who: pod.own_who(),
             target: pod.target().cloned(),
+            another_network: pod.has_another_network(),
             facts: known.facts,
             steps: known.run.into_steps(),
             leniency,

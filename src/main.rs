@@ -101,9 +101,25 @@ async fn run(console: &Console) -> u8 {
         None => check(console, &pod, &cli.check).await,
         Some(Command::Check(flags)) => check(console, &pod, &flags).await,
         Some(Command::Watch(flags)) => Box::pin(watch(console, &pod, &flags)).await,
-        Some(Command::TrustPolicy(flags)) => print_trust_policy(console, &pod, &flags).await,
-        Some(Command::Chain(flags)) => Box::pin(print_chain(console, &pod, &flags)).await,
+        Some(Command::TrustPolicy(flags)) => {
+            unless_interrupted(print_trust_policy(console, &pod, &flags)).await.unwrap_or(INTERRUPTED)
+        }
+        Some(Command::Chain(flags)) => {
+            // It exits with 0 whatever it finds.
+            let printed = unless_interrupted(Box::pin(print_chain(console, &pod, &flags))).await;
+            printed.map_or(INTERRUPTED, |()| 0)
+        }
         Some(Command::Explain(flags)) => print_page(console, &flags),
+    }
+}
+
+/// What comes of something, if neither SIGTERM nor SIGINT ends it.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut signals = Signals::new();
+    tokio::select! {
+        biased;
+        () = signals.received() => None,
+        done = work => Some(done),
     }
 }
 
@@ -386,22 +402,24 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
 }
 
 /// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.
-async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) -> u8 {
+async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) {
     let budget = Budget::of_one_pass(flags.timeout);
     let (wanted, output) = (flags.wanted(), flags.printing.output);
-    match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+    let found = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
         Ok(world) => {
             let chains = plan::chain(&world, &wanted, budget).await;
-            if is_text(output) {
-                print(console, &chains_report::page(&chains, world.target(), colour(pod)));
-            } else {
-                print_json(console, &chains_report::Wire::new(&chains, world.target()), output);
-            }
+            target::still(&world, budget.until()).await.map(|()| (world, chains))
         }
+        Err(found) => Err(found),
+    };
+    match found {
+        Ok((world, chains)) if is_text(output) => {
+            print(console, &chains_report::page(&chains, &world, colour(pod)));
+        }
+        Ok((world, chains)) => print_json(console, &chains_report::Wire::new(&chains, &world), output),
         Err(found) if is_text(output) => print(console, &text::failure(&found, colour(pod))),
         Err(found) => print_json(console, &chains_report::Unknown::new(&found), output),
     }
-    0
 }
 
 /// Prints JSON: on one line for programs, with indentation for people.

@@ -116,17 +116,24 @@ pub async fn check(
     let used = application.map_or(Used::Unknown, Application::said);
     let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
-    match application {
-        None => through_sts(pod, wanted, known, &local, budget, run, facts).await,
-        Some(application) => {
-            let network = through_sts(pod, wanted, known, &local, budget, run, facts);
-            let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
-            outlook.used = application.used(scan);
-            outlook.situation.lacks = application_sdk::lacks(scan);
-            run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
-            run.revise(Check::CredentialSources, credential_sources::judge(&outlook, &local.profiles));
-        }
-    }
+    let Some(application) = application else {
+        through_sts(pod, wanted, known, &local, budget, run, facts).await;
+        return outlook;
+    };
+    run.expect(Check::ApplicationSdk);
+    let scan = if let Some(said) = application.said_scan() {
+        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(said)));
+        through_sts(pod, wanted, known, &local, budget, run, facts).await;
+        said
+    } else {
+        let network = through_sts(pod, wanted, known, &local, budget, run, facts);
+        let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
+        run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
+        scan
+    };
+    outlook.used = application.used(scan);
+    outlook.situation.lacks = application_sdk::lacks(scan);
+    run.revise(Check::CredentialSources, credential_sources::judge(&outlook, &local.profiles));
     outlook
 }
 
@@ -205,10 +212,12 @@ pub async fn hidden(pod: &Pod, outlook: &Outlook, imds: &mut Imds, run: &mut Rec
     if let Some(hides) = hides.filter(|_| run.holds(Check::CredentialSources)) {
         let hidden = hides.judge(imds.node_role(pod).await);
         run.add_warnings(Check::CredentialSources, hidden);
-    } else if let Some(Diagnosis::FallsToNodeRole(found)) = run.failure_mut(Check::CredentialSources)
-        && let NodeRole::Reachable { role, .. } = imds.node_role(pod).await
-    {
-        found.role = Some(role);
+    } else if let Some(Diagnosis::FallsToNodeRole(found)) = run.failure_mut(Check::CredentialSources) {
+        match imds.node_role(pod).await {
+            NodeRole::Reachable { role, .. } => found.role = Some(role),
+            NodeRole::None { .. } => found.unreachable = Some("the node has no role".to_owned()),
+            NodeRole::Unreachable(why) => found.unreachable = Some(why),
+        }
     }
 }
 

@@ -164,6 +164,13 @@ impl Pod {
         matches!(&self.root, Root::Of(other) if other.shares_network == Some(false))
     }
 
+    /// Whether it is another process's world, and that has ended; asked until then at the latest.
+    pub async fn has_ended(&self, until: Instant) -> bool {
+        let Root::Of(other) = &self.root else { return false };
+        let (path, asked) = (PathBuf::from(format!("/proc/{}", other.process.pid)), Arc::clone(other));
+        self.threads.run(&path, until, move || asked.has_ended()).await.unwrap_or(false)
+    }
+
     /// The other process whose world it is, if it is not ours.
     #[must_use]
     pub fn target(&self) -> Option<&Process> {

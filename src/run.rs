@@ -133,12 +133,13 @@ impl Step {
 #[derive(Debug)]
 pub struct Recorder {
     steps: Vec<Step>,
+    expected: Vec<Check>,
     mark: Instant,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { steps: Vec::new(), mark: Instant::now() }
+        Self { steps: Vec::new(), expected: Vec::new(), mark: Instant::now() }
     }
 }
 
@@ -165,6 +166,11 @@ impl Recorder {
         have
     }
 
+    /// Says that this run makes a check that not every run makes.
+    pub fn expect(&mut self, check: Check) {
+        self.expected.push(check);
+    }
+
     /// Records a check that went on beside others, and took so long.
     pub fn record_beside<T: Observed>(&mut self, check: Check, verdict: Verdict<T>, took: Duration) {
         let _ = self.add(check, Ok(verdict), took);
@@ -181,7 +187,8 @@ impl Recorder {
     /// The steps in the order of the plan; those that the run did not come to are interrupted.
     #[must_use]
     pub fn into_steps(mut self) -> Vec<Step> {
-        for check in Check::ALL.into_iter().filter(|check| check.is_always_made()) {
+        let is_made = |check: &Check| check.is_always_made() || self.expected.contains(check);
+        for check in Check::ALL.into_iter().filter(is_made) {
             if !self.steps.iter().any(|step| step.check == check) {
                 let (ending, evidence) = (Ending::Interrupted, Evidence::new());
                 self.steps.push(Step { check, ending, evidence, took: Duration::ZERO });
@@ -239,19 +246,25 @@ impl Recorder {
 
     /// What failed, in order.
     pub fn failures(&self) -> impl Iterator<Item = &Diagnosis> {
-        self.steps.iter().filter_map(|step| match &step.ending {
-            Ending::Fail(diagnosis) => Some(diagnosis),
-            _ => None,
-        })
+        self.steps.iter().filter_map(Step::failure)
     }
 
-    /// Whether another pass may end better: something failed, and all that failed may mend itself.
+    /// Whether something about the role failed.
+    #[must_use]
+    pub fn role_fails(&self) -> bool {
+        self.steps.iter().any(|step| step.failure().is_some() && !step.check.is_of_application())
+    }
+
+    /// Whether another pass may end better: something about the role failed, and all of that may mend
+    /// itself. What is wrong with the application does not mend, and keeps nothing from being tried.
     #[must_use]
     pub fn is_worth_another(&self, wait_for_access: bool) -> bool {
         let may_pass = |diagnosis: &Diagnosis| {
             diagnosis.may_pass() || wait_for_access && diagnosis.name().class() == Class::Refused
         };
-        self.failures().next().is_some() && self.failures().all(may_pass)
+        let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
+        let mut failures = of_role.filter_map(Step::failure).peekable();
+        failures.peek().is_some() && failures.all(may_pass)
     }
 }
 

@@ -274,7 +274,10 @@ impl Scan {
         if self.runs == Runs::Other {
             self.runs = Runs::Unknown;
         }
-        if self.found.is_empty() { Self::said(said) } else { self }
+        if self.found.is_empty() {
+            self.found = Self::said(said).found;
+        }
+        self
     }
 
     /// A scan that found nothing for this reason.

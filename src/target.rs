@@ -101,6 +101,19 @@ pub async fn world(
     Ok(seen)
 }
 
+/// Whether the world that was looked at is still there: of a process that has ended nothing is found.
+///
+/// # Errors
+/// That its process has ended.
+pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
+    match world.target() {
+        Some(process) if world.has_ended(until).await => {
+            Err(TargetNotFound { search: Search::Ended(process.clone()), pod: None }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is wrong where a world cannot be looked at, or not to the end; `pod` is the pod's name.
 #[must_use]
 pub fn diagnosis(blocked: Blocked, pod: Option<String>) -> Diagnosis {

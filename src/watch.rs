@@ -234,7 +234,7 @@ impl<'a> Watch<'a> {
             self.board.count_rotation();
             tell(News::Rotation { expires_at: facts.claims.as_ref().map(|claims| claims.expires_at) }).await;
         }
-        if run.failures().next().is_some() {
+        if run.role_fails() {
             return Judged::Fails;
         }
         // Where the clocks differ, only STS's can tell how old a token is.
@@ -271,10 +271,11 @@ impl<'a> Watch<'a> {
         let throttled = |report: &Report| {
             report.facts.exchanges.last().is_some_and(|last| last.result == Answered::Throttled)
         };
-        match report.diagnosis() {
-            None => Ended::Works,
-            Some(_) if throttled(report) => Ended::Throttled,
-            Some(_) => Ended::Fails,
+        // What the application does with a role that works is not asked of STS.
+        match report.role_works() {
+            true => Ended::Works,
+            false if throttled(report) => Ended::Throttled,
+            false => Ended::Fails,
         }
     }
 
@@ -296,6 +297,7 @@ impl<'a> Watch<'a> {
             container: self.settings.container.clone(),
             who: self.pod.own_who(),
             target: None,
+            another_network: false,
             facts,
             steps,
             leniency: self.settings.leniency.clone(),

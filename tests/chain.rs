@@ -434,6 +434,13 @@ async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_sta
 }
 
 #[tokio::test]
+async fn a_signal_ends_it_while_sts_is_silent() {
+    let toml = "command = \"chain\"\nsignal_after_ms = 600\n[sts]\naccept = \"hang\"\n";
+    let (finished, _) = run(toml, &["--timeout", "30s"]).await;
+    assert_eq!((finished.status, finished.stdout.len()), (Exit::Code(143), 0));
+}
+
+#[tokio::test]
 async fn a_failure_of_the_expected_sdk_names_the_node_s_role() {
     let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", "gov1old"]).await;
     let diagnosis = json(&finished)["diagnosis"].clone();

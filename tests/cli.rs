@@ -206,6 +206,74 @@ async fn sigterm_between_attempts_reports_what_the_last_one_found() {
 }
 
 #[tokio::test]
+async fn sigterm_leaves_what_is_known_of_the_application() {
+    let toml = "signal_after_ms = 600\n[sts]\naccept = \"hang\"\n";
+    let finished = run(toml, &["--expect-sdk", "boto@1.12.0", "--wait", "30s", "--timeout", "30s"]).await;
+    let report = report(&finished);
+    assert_eq!(finished.status, Exit::Code(143), "{report}");
+    assert_eq!(report["diagnosis"]["name"], "SdkTooOldForIrsa", "{report}");
+    let finished = run(toml, &["--sdk-root", "/none", "--wait", "30s", "--timeout", "30s"]).await;
+    let checks = serde_json::from_slice::<Value>(&finished.stdout).unwrap()["checks"].clone();
+    let checks = checks.as_array().unwrap();
+    assert!(checks.iter().any(|check| check["name"] == "application-sdk"), "{checks:?}");
+}
+
+#[tokio::test]
+async fn what_the_application_lacks_neither_keeps_sts_from_being_tried_again_nor_is_tolerated_with_it() {
+    let blip = "[sts]\nassume = [{ fault = \"reset\" }, { fault = \"reset\" }, { verify = true }]\n";
+    let finished = run(blip, &["--expect-sdk", "gov1old"]).await;
+    let told = report(&finished);
+    assert_eq!((told["diagnosis"]["name"].as_str(), &told["attempts"]), (Some("FallsToNodeRole"), &3.into()));
+
+    let keys =
+        "[env]\nAWS_ACCESS_KEY_ID = \"a\"\nAWS_SECRET_ACCESS_KEY = \"b\"\n[sts]\naccept = \"refused\"\n";
+    let args = ["--expect-sdk", "boto", "--wait", "0s", "--tolerate"];
+    let tolerated = run(keys, &[args.as_slice(), &["unreachable,misconfigured"]].concat()).await;
+    assert_eq!(tolerated.status, Exit::Code(0), "{}", report(&tolerated));
+    let fails = run(keys, &[args.as_slice(), &["unreachable"]].concat()).await;
+    assert_eq!(fails.status, Exit::Code(11), "{}", report(&fails));
+}
+
+#[tokio::test]
+async fn a_role_that_works_is_said_to_although_the_application_cannot_use_it() {
+    for args in [["--expect-sdk", "boto@1.12.0"], ["--expect-sdk", "gov1old"]] {
+        let finished = run("", &[args.as_slice(), &["--output", "text"]].concat()).await;
+        let text = String::from_utf8_lossy(&finished.stdout);
+        let last = "This pod gets its role, but the application's SDK does not take it. Exit code 11.";
+        assert_eq!(text.trim_end().lines().last(), Some(last), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_expected_sdk_that_is_not_found_does_not_hide_that_nothing_was_searched() {
+    let finished = run("", &["--expect-sdk", "jv2", "--sdk-root", "/none"]).await;
+    let report = report(&finished);
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "application-sdk").unwrap();
+    assert!(check["evidence"]["stopped_by"].is_string(), "{check}");
+    assert_eq!(check["diagnosis"], "SdkUnknown", "{check}");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_between_two_attempts_does_not_replace_what_was_found() {
+    let toml = r#"
+        args = ["--pid", "${pid}", "--wait", "20s", "--timeout", "300ms", "--expect-sdk", "boto@1.44.5"]
+        [sts]
+        accept = "hang"
+        [application]
+        lives_ms = 2000
+        [application.env]
+        AWS_ROLE_ARN = "${role_arn}"
+        AWS_WEB_IDENTITY_TOKEN_FILE = "${token_file}"
+        AWS_REGION = "eu-west-1"
+        AWS_ENDPOINT_URL_STS = "${sts_url}"
+        AWS_CA_BUNDLE = "${ca}"
+    "#;
+    let report = report(&run(toml, &[]).await);
+    assert_eq!(report["diagnosis"]["name"], "StsTimedOut", "{report}");
+}
+
+#[tokio::test]
 async fn a_name_server_that_never_answers_for_ipv6_does_not_matter() {
     let finished = run("[dns]\nmode = \"silent-for-ipv6\"\n", &[]).await;
     assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));

@@ -190,6 +190,20 @@ async fn what_is_tolerated_or_only_observed_is_ready() {
 }
 
 #[tokio::test]
+async fn what_the_application_lacks_is_not_asked_of_sts_again() {
+    let world = World::start(&world_of("")).await;
+    let mut sidecar = Sidecar::start(&world, &["--expect-sdk", "gov1old", "--ready-grace", "0s"]).await;
+    let report = sidecar.report().await;
+    assert_eq!((&report["diagnosis"]["name"], &report["exit_code"]), (&"FallsToNodeRole".into(), &11.into()));
+    sidecar.until("irsa_probe_up", 1.0).await;
+    assert!(sidecar.metric("irsa_probe_last_success_timestamp_seconds").await.is_some());
+    assert_eq!(sidecar.get("/readyz").await.0, 503);
+    // After a failure of the role it would ask again within a second or two.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(world.sts().requests().len(), 2);
+}
+
+#[tokio::test]
 async fn a_rotation_is_seen_judged_and_told_without_asking_sts() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &[]).await;

@@ -28,14 +28,19 @@ const LONGEST_TOKEN: usize = 64 << 10;
 /// Fills in what STS says.
 pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, situation: &mut Situation) {
     let own = situation.own_pair();
+    // It is one STS for all of them.
+    let mut unreachable = None;
     for pair in pairs(situation) {
-        let known = found(run).filter(|_| own.as_ref() == Some(&pair));
+        let known = found(run).filter(|_| own.as_ref() == Some(&pair)).or_else(|| unreachable.clone());
         let trade = match (known, situation.token(&pair.1)) {
             (Some(known), _) => known,
             // No SDK gets as far as STS.
             (None, TokenFile::Unreadable(_)) => continue,
             (None, TokenFile::Readable { .. }) => trade(pod, wanted, budget, &pair).await,
         };
+        if matches!(trade, Trade::Unreachable(_)) {
+            unreachable = Some(trade.clone());
+        }
         situation.trades.insert(pair, trade);
     }
     // Whether a role can be assumed with keys is not tried, but STS has to be there for it.

@@ -35,8 +35,8 @@ pub struct Application {
 enum Known {
     /// Below which folder it is.
     Root(PathBuf),
-    /// Its SDK.
-    Sdk(SaidSdk),
+    /// Its SDK, and what a scan would say of that.
+    Sdk(SaidSdk, Box<Scan>),
     /// Both.
     Both(PathBuf, SaidSdk),
 }
@@ -53,7 +53,7 @@ impl Application {
         let known = match (root, said) {
             (None, None) => return None,
             (Some(root), None) => Known::Root(root),
-            (None, Some(said)) => Known::Sdk(said),
+            (None, Some(said)) => Known::Sdk(said.clone(), Box::new(Scan::said(said))),
             (Some(root), Some(said)) => Known::Both(root, said),
         };
         Some(Self { known, scan: OnceCell::new() })
@@ -64,10 +64,19 @@ impl Application {
         let began = Instant::now();
         let look = async || match &self.known {
             Known::Root(root) => observe(pod, root.clone(), budget).await,
-            Known::Sdk(said) => Scan::said(said.clone()),
+            Known::Sdk(_, scan) => Scan::clone(scan),
             Known::Both(root, said) => observe(pod, root.clone(), budget).await.of(said.clone()),
         };
         (self.scan.get_or_init(look).await, began.elapsed())
+    }
+
+    /// What is known of its SDK without looking for it, if nothing is to be looked for.
+    #[must_use]
+    pub fn said_scan(&self) -> Option<&Scan> {
+        match &self.known {
+            Known::Sdk(_, scan) => Some(scan),
+            Known::Root(_) | Known::Both(..) => None,
+        }
     }
 
     /// What was found, if it was looked for.
@@ -80,7 +89,7 @@ impl Application {
     #[must_use]
     pub fn said(&self) -> Used {
         match &self.known {
-            Known::Sdk(said) | Known::Both(_, said) => Used::Said(said.sdk),
+            Known::Sdk(said, _) | Known::Both(_, said) => Used::Said(said.sdk),
             Known::Root(_) => Used::Unknown,
         }
     }
@@ -112,8 +121,14 @@ async fn observe(pod: &Pod, root: PathBuf, budget: Budget) -> Scan {
 impl Observed for Scan {
     fn evidence(&self) -> Evidence {
         let lines: Vec<String> = self.found.iter().map(FoundSdk::line).collect();
-        let evidence = Evidence::new()
-            .texts("sdks", &lines)
+        let evidence = Evidence::new().texts("sdks", &lines);
+        if self.found.iter().any(|found| found.how == How::Said)
+            && self.end == ScanEnd::Whole
+            && self.entries == 0
+        {
+            return evidence;
+        }
+        let evidence = evidence
             .value("entries_seen", self.entries)
             .value("bytes_read", self.bytes)
             .value("unreadable", self.unreadable)

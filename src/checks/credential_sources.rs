@@ -164,7 +164,14 @@ impl Seen<'_> {
             }
             Picks::NodeRole => {
                 let although = Some(answer.because.clone());
-                FallsToNodeRole { takes: vec![name], stops: Vec::new(), role: None, although }.into()
+                FallsToNodeRole {
+                    takes: vec![name],
+                    stops: Vec::new(),
+                    role: None,
+                    unreachable: None,
+                    although,
+                }
+                .into()
             }
             Picks::Nothing | Picks::Error | Picks::Crash => {
                 SdkCredentialError { stops: vec![name], because: answer.because.clone() }.into()

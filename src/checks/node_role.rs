@@ -82,7 +82,8 @@ impl Hides {
         let Self { takes, stops, although } = self;
         match node_role {
             NodeRole::Reachable { role, endpoint, only_v1 } => vec![
-                FallsToNodeRole { takes, stops, role: Some(role.clone()), although }.into(),
+                FallsToNodeRole { takes, stops, role: Some(role.clone()), unreachable: None, although }
+                    .into(),
                 NodeRoleReachable { role, endpoint, only_v1 }.into(),
             ],
             // Who falls to nothing fails, and hides nothing.

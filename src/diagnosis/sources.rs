@@ -6,6 +6,10 @@ use crate::chain::SdkId;
 use crate::evidence::Evidence;
 use crate::shown::shown;
 
+/// The command that prints what each SDK does in a container that runs, with what is to be put in.
+pub const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
+     --profile=restricted --custom=manifests/debug/restricted.yaml -- /irsa-probe chain";
+
 /// SDKs in a sentence: each by its name, or if nearly all of them, the few that are not.
 fn listed(names: &[&'static str]) -> String {
     let others: Vec<&str> = SdkId::ALL
@@ -276,8 +280,7 @@ impl Entry for SdkCredentialError {
             "Remove what is in the way, or complete it: a variable of the container, or a profile in a \
              shared file of the image or of a volume."
                 .to_owned(),
-            "See what each SDK does, and why, in the application's container:\nirsa-probe chain --output text"
-                .to_owned(),
+            format!("See what each SDK does in the application's container, and why:\n{CHAIN}"),
         ]
     }
 
@@ -295,7 +298,9 @@ pub struct FallsToNodeRole {
     pub stops: Vec<&'static str>,
     /// The node's role, if it was asked for.
     pub role: Option<String>,
-    /// Why the application's own SDK does, although the role works.
+    /// Why the node's role is not given, if it was asked for in vain.
+    pub unreachable: Option<String>,
+    /// Why the application's own SDK does, whether the role works or not.
     pub although: Option<String>,
 }
 
@@ -306,10 +311,16 @@ impl Entry for FallsToNodeRole {
     fn cause(&self) -> String {
         let node = self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", shown(role)));
         match &self.although {
-            Some(because) => format!(
-                "{} does not take the role, although it works, but the node's role{node}. {because}",
-                listed_first(&self.takes)
-            ),
+            Some(because) => {
+                let end = self.unreachable.as_ref().map_or_else(String::new, |why| {
+                    format!(
+                        " That is not given to this pod now ({}), so it ends without credentials.",
+                        shown(why)
+                    )
+                });
+                let sdks = listed_first(&self.takes);
+                format!("{sdks} does not take the pod's role, but asks for the node's{node}. {because}{end}")
+            }
             None => {
                 let verb = verb(&self.takes, "hides", "hide");
                 let stops = match self.stops.as_slice() {
@@ -331,11 +342,14 @@ impl Entry for FallsToNodeRole {
              container."
                 .to_owned(),
         ];
+        if self.unreachable.is_some() {
+            steps.clear();
+        }
         if self.although.is_some() {
             steps.insert(
                 0,
-                "Make the SDK take the role: a newer version, or another way to its session, as \
-                 irsa-probe explain FallsToNodeRole lists them."
+                "Make the SDK take the role: a newer version, the module that it lacks, or another way to its \
+                 session, as irsa-probe explain FallsToNodeRole lists them."
                     .to_owned(),
             );
         } else {

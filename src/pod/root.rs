@@ -89,6 +89,11 @@ impl Other {
         is_own_thread() && become_like(&self.process).is_ok()
     }
 
+    /// Whether the process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.handle.is_alive()
+    }
+
     fn blocked(&self, fault: Fault) -> ReadError {
         ReadError::Blocked(Blocked::boxed(&self.own, &self.process, fault))
     }

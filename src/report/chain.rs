@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::json::{WireDiagnosis, WireTarget};
-use super::text::{Colour, WIDTH, of};
+use super::text::{ANOTHER_NETWORK, Colour, WIDTH, of};
 use crate::chain::imds::NodeRole;
 use crate::chain::{Answer, Picks, SdkId};
 use crate::diagnosis::Diagnosis;
 use crate::plan::Chains;
-use crate::pod::process::Process;
+use crate::pod::Pod;
 use crate::sdk::{FoundSdk, Scan, StoppedBy};
 use crate::shown::shown;
 
@@ -78,7 +78,7 @@ impl Unknown {
 impl Wire {
     /// What is known of the pod, or of another process in it.
     #[must_use]
-    pub fn new(chains: &Chains, target: Option<&Process>) -> Self {
+    pub fn new(chains: &Chains, world: &Pod) -> Self {
         let sdk = |answer: &Answer| {
             let rules = answer.sdk.rules();
             WireSdk {
@@ -121,7 +121,7 @@ impl Wire {
         };
         Self {
             schema: SCHEMA,
-            target: target.map(WireTarget::from),
+            target: world.target().map(|process| WireTarget::new(process, world.has_another_network())),
             sdks: chains.outlook.answers().iter().map(sdk).collect(),
             found: chains.found().iter().map(found).collect(),
             search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(StoppedBy::as_str),
@@ -132,10 +132,14 @@ impl Wire {
 
 /// The table for people.
 #[must_use]
-pub fn page(chains: &Chains, target: Option<&Process>, colour: Colour) -> String {
-    let place = target.map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
+pub fn page(chains: &Chains, world: &Pod, colour: Colour) -> String {
+    let place = world.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
     let version = env!("CARGO_PKG_VERSION");
-    let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n\n");
+    let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n");
+    if world.has_another_network() {
+        let _ = writeln!(page, "{}", colour.warning(ANOTHER_NETWORK));
+    }
+    page.push('\n');
     let width = SdkId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
     let picks_width = "web-id(profile)".len();
     let indent = " ".repeat(width + picks_width + 6);

@@ -66,11 +66,15 @@ pub(super) struct WireTarget {
     name: String,
     uid: u32,
     gid: u32,
+    /// Only where it is so: what was asked of the network was asked from another network than its.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    another_network: bool,
 }
 
-impl From<&Process> for WireTarget {
-    fn from(process: &Process) -> Self {
-        Self { pid: process.pid, name: shown(&process.name), uid: process.who.uid, gid: process.who.gid }
+impl WireTarget {
+    pub(super) fn new(process: &Process, another_network: bool) -> Self {
+        let Process { pid, ref name, ref who, .. } = *process;
+        Self { pid, name: shown(name), uid: who.uid, gid: who.gid, another_network }
     }
 }
 
@@ -217,7 +221,7 @@ pub fn line(report: &Report) -> String {
             service_account: account.as_ref().map(|account| text(&account.name)),
             pod: report.pod_name().map(text),
             node: report.node().map(text),
-            target: report.target.as_ref().map(WireTarget::from),
+            target: report.target.as_ref().map(|process| WireTarget::new(process, report.another_network)),
         },
         role_arn: facts.role_arn.as_deref().map(text),
         token,

@@ -61,6 +61,8 @@ pub struct Report {
     pub who: Who,
     /// The other process whose world was looked at, if it was not ours.
     pub target: Option<Process>,
+    /// Whether that one has another network than we, who called STS.
+    pub another_network: bool,
     /// What is known of the pod.
     pub facts: Facts,
     /// The checks of the last attempt.
@@ -73,10 +75,14 @@ impl Report {
     /// The first failure in the order of the plan.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        self.steps.iter().find_map(|step| match &step.ending {
-            Ending::Fail(diagnosis) => Some(diagnosis),
-            _ => None,
-        })
+        self.steps.iter().find_map(Step::failure)
+    }
+
+    /// Whether the pod gets its role, whatever the application does with it.
+    #[must_use]
+    pub fn role_works(&self) -> bool {
+        let fails = |step: &Step| step.failure().is_some() && !step.check.is_of_application();
+        !self.interrupted && !self.steps.iter().any(fails)
     }
 
     /// Everything else that was found: reservations, and failures after the first. What bears the
@@ -108,7 +114,7 @@ impl Report {
         }
     }
 
-    /// The exit code.
+    /// The exit code: that of the first failure that is not tolerated.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.leniency.observe {
@@ -117,10 +123,8 @@ impl Report {
         if self.interrupted {
             return INTERRUPTED;
         }
-        match self.diagnosis().map(|diagnosis| diagnosis.name().class()) {
-            Some(class) if !self.leniency.tolerate.contains(&class) => class.exit_code(),
-            _ => 0,
-        }
+        let classes = self.steps.iter().filter_map(Step::failure).map(|failure| failure.name().class());
+        classes.into_iter().find(|class| !self.leniency.tolerate.contains(class)).map_or(0, Class::exit_code)
     }
 
     /// The claims of the pod's token, or else of its API token.

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::model::{Outcome, Report};
-use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
 use crate::pod::process::Process;
@@ -17,6 +16,10 @@ pub const WIDTH: usize = 100;
 
 /// Whom the checks are about, where that is another process.
 const WHOSE: &str = "Everything below is of that process and its container, except the network.";
+
+/// What to know of the network, where that process has another one.
+pub(super) const ANOTHER_NETWORK: &str =
+    "Its network is another than this container's, from which all was asked.";
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,9 @@ pub fn page(report: &Report, colour: Colour) -> String {
     let _ = writeln!(page, "{}", headline(report));
     if report.target.is_some() {
         let _ = writeln!(page, "{}", colour.faint(WHOSE));
+    }
+    if report.another_network {
+        let _ = writeln!(page, "{}", colour.warning(ANOTHER_NETWORK));
     }
     page.push('\n');
     for step in &report.steps {
@@ -248,12 +254,6 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
-/// Whether the role works, and only the application does not use it.
-fn is_passed_by(report: &Report) -> bool {
-    let failed = report.steps.iter().find(|step| matches!(step.ending, Ending::Fail(_)));
-    report.facts.identity.is_some() && failed.is_some_and(|step| step.check == Check::CredentialSources)
-}
-
 fn verdict(report: &Report, colour: Colour) -> String {
     let code = report.exit_code();
     let attempts =
@@ -266,7 +266,7 @@ fn verdict(report: &Report, colour: Colour) -> String {
         Outcome::Pass => colour.good("This pod gets its role."),
         Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
         Outcome::Fail if report.interrupted => colour.bad("Interrupted."),
-        Outcome::Fail if is_passed_by(report) => {
+        Outcome::Fail if report.role_works() => {
             colour.bad("This pod gets its role, but the application's SDK does not take it.")
         }
         Outcome::Fail => colour.bad(match report.diagnosis().map(|diagnosis| diagnosis.name().class()) {

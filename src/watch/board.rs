@@ -23,8 +23,10 @@ const OVERDUE: Duration = Duration::from_secs(60);
 /// What the last check found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What is wrong; nothing, if the role works.
+    /// What is wrong; nothing, if the role works, and the application takes it.
     pub diagnosis: Option<Name>,
+    /// Whether the role works, whatever the application does with it.
+    pub role_works: bool,
     /// What was found beside that, and each in words.
     pub warnings: Vec<Warned>,
     /// Whether the container would not fail by it: the role works, or the failure is tolerated.
@@ -45,6 +47,7 @@ impl Found {
     pub fn of(report: &Report) -> Self {
         Self {
             diagnosis: report.diagnosis().map(Diagnosis::name),
+            role_works: report.role_works(),
             warnings: report.warnings().into_iter().map(Warned::of).collect(),
             accepted: report.exit_code() == 0,
             checks: report.steps.iter().map(|step| (step.check, step.ending.outcome())).collect(),
@@ -236,12 +239,12 @@ impl Board {
     /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
     pub fn write(&self, found: Found, asked: bool, now: SystemTime) -> bool {
         let mut known = self.lock();
+        if found.role_works && asked {
+            known.last_success = Some(now);
+        }
         if found.diagnosis.is_none() {
             known.has_worked = true;
             known.failing_since = None;
-            if asked {
-                known.last_success = Some(now);
-            }
         } else if known.failing_since.is_none() {
             // From then on the credentials that applications hold run out, tolerated or not.
             known.failing_since = Some(Instant::now());
@@ -263,6 +266,7 @@ mod tests {
 
     fn found(diagnosis: Option<Name>) -> Found {
         Found {
+            role_works: diagnosis.is_none(),
             diagnosis,
             warnings: Vec::new(),
             accepted: diagnosis.is_none(),

@@ -116,7 +116,7 @@ impl Collector for Metrics {
     fn encode(&self, mut out: DescriptorEncoder) -> Result<(), fmt::Error> {
         let known = self.board.read();
         let found = known.found.as_ref();
-        let is_up = found.is_some_and(|found| found.diagnosis.is_none());
+        let is_up = found.is_some_and(|found| found.role_works);
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
         gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
         names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;

@@ -65,12 +65,12 @@ in_image() {
         --volume "$scratch/tokens:$tokens:ro" -- check --wait 5s
 }
 
-# The recorded token has expired, or will.
+# The recorded token should have been rotated, and has expired, or will.
 works() {
     check "$1: exit code 0" exits 0
     check "$1: outcome pass, or warn of the token's age" reports \
         '.exit_code == 0 and .diagnosis == null and .sts.endpoint == "http://127.0.0.1:5000"
-         and (.outcome == "pass" or (.outcome == "warn" and [.warnings[].name] == ["TokenExpired"]))'
+         and (.outcome == "pass" or (.outcome == "warn" and [.warnings[].name] - ["TokenExpired", "TokenNotRotated"] == []))'
     check "$1: the identity" reports \
         '.identity == {
            "arn": "arn:aws:sts::111122223333:assumed-role/payments-checkout/irsa-probe-checkout-6d5f9c7b8-abcde",

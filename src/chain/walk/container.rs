@@ -100,7 +100,7 @@ fn replied(rule: &Container, variable: &str, endpoint: &Endpoint, with_token: bo
         }
         Reply::Status(status) => rule.fails.after(format!("The endpoint in {variable} answers {status}")),
         Reply::Unreachable(why) => {
-            rule.fails.after(format!("The endpoint in {variable} does not answer: {why}"))
+            rule.fails.after(format!("The endpoint in {variable} gives no credentials: {why}"))
         }
     }
 }

@@ -362,13 +362,15 @@ pub enum ProxyMode {
 pub struct Application {
     /// Whether the program may look at it.
     pub readable: bool,
+    /// How long it lives, in milliseconds.
+    pub lives_ms: u64,
     /// Its variables, all of them.
     pub env: BTreeMap<String, String>,
 }
 
 impl Default for Application {
     fn default() -> Self {
-        Self { readable: true, env: BTreeMap::new() }
+        Self { readable: true, lives_ms: 3_600_000, env: BTreeMap::new() }
     }
 }
 

@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::dns::{Dns, Record};
@@ -173,7 +174,12 @@ impl World {
     fn start_application(&mut self) -> io::Result<()> {
         let Some(application) = &self.scenario.application else { return Ok(()) };
         let env = application.env.iter().map(|(name, value)| (name.clone(), self.expand(value))).collect();
-        let started = Application::start(self.dir(), &env, application.readable)?;
+        let started = Application::start(
+            self.dir(),
+            &env,
+            application.readable,
+            Duration::from_millis(application.lives_ms),
+        )?;
         self.placeholders.insert("pid", started.pid().to_string());
         *self.surroundings.application.lock().unwrap() = Some(started);
         Ok(())

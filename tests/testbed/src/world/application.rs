@@ -7,13 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::volume::{POD_USER, is_root};
 
 /// A user that is not the pod's.
 const OTHER_USER: u32 = 1000;
 
-/// A process that waits; it ends when this is dropped.
+/// A process that waits; it ends when its time is up, or this is dropped.
 pub(super) struct Application(Child);
 
 impl Application {
@@ -23,6 +24,7 @@ impl Application {
         directory: &Path,
         env: &BTreeMap<String, String>,
         readable: bool,
+        lives: Duration,
     ) -> io::Result<Self> {
         let user = if readable { POD_USER } else { OTHER_USER };
         let mut command = if readable || is_root() {
@@ -34,7 +36,7 @@ impl Application {
             command.uid(user).gid(user);
         }
         let quiet = || Stdio::null();
-        let child = command.arg("3600").env_clear().envs(env).current_dir("/");
+        let child = command.arg(lives.as_secs_f64().to_string()).env_clear().envs(env).current_dir("/");
         child.stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().map(Self)
     }
 
