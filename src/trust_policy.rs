@@ -4,6 +4,7 @@ pub mod condition;
 pub mod correct;
 pub mod document;
 pub mod evaluate;
+pub mod marked;
 pub mod near_miss;
 pub mod pattern;
 pub mod request;
@@ -64,6 +65,26 @@ pub fn iam(role: &RoleArn, command: &str) -> String {
     }
 }
 
+/// Shows a role's ARN and the trust policy that it has now.
+#[must_use]
+pub fn show_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+        iam(role, "get-role"),
+        sh(&role.name)
+    )
+}
+
+/// Gives a role the trust policy that lies in a file, in place of the one that it has.
+#[must_use]
+pub fn update_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --policy-document file://trust-policy.json",
+        iam(role, "update-assume-role-policy"),
+        sh(&role.name)
+    )
+}
+
 /// A trust policy with one statement, in the order in which people write it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -112,7 +133,8 @@ fn audience(claims: &Claims) -> String {
 
 /// A text as a value of a policy: what would be read as a variable is spelt so that it stands for itself.
 /// Source: "IAM policy elements: Variables and tags" in the IAM User Guide, "Special characters".
-fn literal(text: &str) -> String {
+#[must_use]
+pub fn literal(text: &str) -> String {
     text.replace("${", "${$}{")
 }
 
@@ -152,11 +174,7 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
             }],
         },
         commands: Commands {
-            show_trust_policy: format!(
-                "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
-                iam(role, "get-role"),
-                sh(&role.name)
-            ),
+            show_trust_policy: show_trust_policy(role),
             show_oidc_provider: format!(
                 "{} --open-id-connect-provider-arn {}",
                 iam(role, "get-open-id-connect-provider"),
