@@ -121,13 +121,139 @@ fn name_of(miss: &str) -> Name {
     }
 }
 
+/// What each element of the nearest statement wants and has, which the cause is about.
+fn slips(case: &Case) -> String {
+    let (request, _) = case.request();
+    let document = document::parse(&case.text()).unwrap();
+    let evaluation = evaluate(&document, &request);
+    format!("{:?} {}", named(&document, &evaluation, &request), request.role.text)
+}
+
 #[test]
-fn dump() {
-    for case in cases() {
-        let f = case.findings();
-        for d in f.diagnosis.iter().chain(&f.further) {
-            println!("## {} [{}]\n{}: {}\n   {}", case.name, case.expect(), d.name().as_str(), d.cause(), serde_json::to_string(&d.evidence()).unwrap());
-            for s in d.remedy() { println!("   * {}", s.lines().next().unwrap()); }
+fn every_near_miss_has_the_diagnosis_of_its_name_and_its_own_cause() {
+    let mut causes: BTreeMap<String, String> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let diagnosis = case.findings().diagnosis.unwrap();
+        let miss = case.case["miss"].as_str().unwrap();
+        assert_eq!(diagnosis.name(), name_of(miss), "{}", case.name);
+        let cause = diagnosis.cause();
+        assert!(cause.ends_with('.') && cause.len() > 40, "{}: {cause}", case.name);
+        // The same cause may only be told of what is the same.
+        let slips = slips(case);
+        if let Some(other) = causes.insert(cause.clone(), slips.clone()) {
+            assert!(other == slips, "{}: {cause}\n{slips}\n{other}", case.name);
         }
+        names.insert(diagnosis.name());
+    }
+    let of_misses = [
+        "Subject",
+        "SubjectWildcard",
+        "Audience",
+        "Issuer",
+        "Account",
+        "Partition",
+        "Principal",
+        "Action",
+        "KeySwapped",
+        "Other",
+    ];
+    assert_eq!(names, of_misses.map(name_of).into());
+}
+
+#[test]
+fn every_other_outcome_has_its_diagnosis() {
+    for case in cases() {
+        let findings = case.findings();
+        let name = findings.diagnosis.as_ref().map(Diagnosis::name);
+        let expected = match case.expect() {
+            "refuses" => continue,
+            "allows" => None,
+            "denies" => Some(Name::TrustDenied),
+            "undecidable" => Some(Name::TrustUndecidable),
+            "malformed" => Some(Name::TrustPolicyMalformed),
+            unknown => panic!("{unknown}"),
+        };
+        assert_eq!(name, expected, "{}", case.name);
+        let is_wide = findings.further.iter().any(|further| further.name() == Name::TrustTooWide);
+        if case.expect() == "allows" {
+            assert_eq!(is_wide, case.case["reach"] == "cluster", "{}", case.name);
+            assert!(findings.further.len() <= 1, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_said_is_whole_and_fit_to_be_printed() {
+    for case in cases() {
+        let findings = case.findings();
+        let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
+        let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
+        assert_eq!(names.len(), all.len(), "{}: a name is there twice", case.name);
+        for diagnosis in all {
+            let name = diagnosis.name();
+            let is_of_file = matches!(name, Name::TrustPolicyMalformed | Name::TrustTooWide);
+            assert_eq!(name.owner(), Owner::Iam);
+            assert_eq!(name.class(), if is_of_file { Class::Misconfigured } else { Class::Refused });
+            let steps = diagnosis.remedy();
+            assert!(!steps.is_empty() && !diagnosis.evidence().is_empty(), "{}", case.name);
+            let words = [vec![diagnosis.cause()], steps].concat().join("\n");
+            let is_bad = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{200b}' | '\u{202e}');
+            assert!(!words.contains(is_bad), "{}: {words}", case.name);
+        }
+    }
+}
+
+/// The document in a step that is to be pasted, as the shell would write it into the file.
+fn pasted(step: &str) -> Option<Value> {
+    let (_, rest) = step.split_once("\nprintf '%s\\n' '")?;
+    let (document, command) = rest.split_once('\'')?;
+    assert!(command.starts_with(" > trust-policy.json\naws iam update-assume-role-policy "), "{step}");
+    assert!(command.ends_with(" --policy-document file://trust-policy.json"), "{step}");
+    Some(serde_json::from_str(document).unwrap())
+}
+
+#[test]
+fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() {
+    let (mut mended, mut by_hand) = (0, 0);
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let (request, _) = case.request();
+        let findings = case.findings();
+        let diagnosis = findings.diagnosis.unwrap();
+        let steps = diagnosis.remedy();
+        let Some(corrected) = steps.iter().find_map(|step| pasted(step)) else {
+            by_hand += 1;
+            assert!(
+                steps.iter().any(|step| step.contains("\naws iam get-role ")),
+                "{}: {steps:?}",
+                case.name
+            );
+            continue;
+        };
+        mended += 1;
+        let decision = evaluate(&document::read(&corrected).unwrap(), &request).decision;
+        assert!(matches!(decision, Decision::Allows(_)), "{}: {decision:?}", case.name);
+        let before: Value = serde_json::from_str(&case.text()).unwrap();
+        let change = diff(&before, &corrected);
+        assert!(change.lines().any(|line| line.starts_with('+')), "{}: {change}", case.name);
+        // Besides, the same document is not printed twice.
+        assert!(
+            findings.further.iter().all(|further| further.remedy().iter().all(|step| pasted(step).is_none()))
+        );
+    }
+    assert!(mended >= 80 && by_hand >= 20, "{mended} {by_hand}");
+}
+
+#[test]
+fn the_refusing_lines_are_marked_in_every_policy() {
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let (request, _) = case.request();
+        let document = document::parse(&case.text()).unwrap();
+        let misses = named(&document, &evaluate(&document, &request), &request);
+        let policy: Value = serde_json::from_str(&case.text()).unwrap();
+        let lines = marked(&policy, misses.iter().map(|miss| (miss.statement, &miss.element.what)));
+        assert_eq!(lines.iter().any(|line| line.is_marked), !misses.is_empty(), "{}", case.name);
+        let whole: String = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(serde_json::from_str::<Value>(&whole).unwrap(), policy, "{}", case.name);
     }
 }

@@ -12,7 +12,7 @@ use crate::trust_policy::document::{Document, Effect, Malformed};
 use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
 use crate::trust_policy::near_miss::{IssuerGap, Miss, Named, Reach, SubjectGap, reach};
 use crate::trust_policy::request::{ACTION, Known, Request};
-use crate::trust_policy::{document, iam, literal, show_trust_policy, update_trust_policy};
+use crate::trust_policy::{USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy};
 
 /// The most places of one kind of slip that are told one by one.
 const TOLD: usize = 4;
@@ -118,16 +118,24 @@ fn gap(miss: &Miss) -> Option<&'static str> {
 }
 
 impl Refusing {
-    fn slips(&self) -> impl Iterator<Item = &Slip> {
-        std::iter::once(&self.first).chain(&self.others)
-    }
-
     fn cause(&self) -> String {
-        let told: Vec<String> =
-            self.slips().take(TOLD).map(|slip| words::cause(slip, &self.request)).collect();
-        let more = (self.others.len() + 1).saturating_sub(TOLD);
-        let more = if more > 0 { format!(" There are {more} more of this kind.") } else { String::new() };
-        format!("{}{more}", told.join(" "))
+        let is_same = |slip: &&Slip| matches!(slip.miss, Miss::Issuer(_)) && slip.miss == self.first.miss;
+        let (same, different): (Vec<&Slip>, Vec<&Slip>) = self.others.iter().partition(is_same);
+        let told = std::iter::once(&self.first).chain(different.iter().copied());
+        let mut sentences: Vec<String> =
+            told.take(TOLD).map(|slip| words::cause(slip, &self.request)).collect();
+        let more = (1 + different.len()).saturating_sub(TOLD);
+        if more > 0 {
+            sentences.push(format!("There are {more} more of this kind."));
+        }
+        if !same.is_empty() {
+            let places: Vec<String> =
+                same.iter().take(TOLD).map(|slip| words::element(&slip.element.what)).collect();
+            let more = same.len().saturating_sub(TOLD);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
+        }
+        sentences.join(" ")
     }
 
     fn evidence(&self) -> Evidence {
@@ -161,16 +169,24 @@ impl Refusing {
         }
     }
 
-    /// Whether the provider that the token needs exists, is for another to say.
-    fn provider_exists(&self) -> String {
+    /// The steps that see to it that the token's provider exists, which the policy alone does not show.
+    fn provider_exists(&self) -> Vec<String> {
         let role = &self.request.role;
-        format!(
-            "See that account {} has this provider; create it if it does not:\n\
-             {} --open-id-connect-provider-arn {}",
-            role.account,
-            iam(role, "get-open-id-connect-provider"),
-            sh(&self.request.provider_arn())
-        )
+        let audience = self.request.audience.first().map_or(USUAL_AUDIENCE, String::as_str);
+        vec![
+            format!(
+                "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
+                role.account,
+                iam(role, "get-open-id-connect-provider"),
+                sh(&self.request.provider_arn())
+            ),
+            format!(
+                "If it does not, create it:\n{} --url {} --client-id-list {}",
+                iam(role, "create-open-id-connect-provider"),
+                sh(&self.request.issuer),
+                sh(audience)
+            ),
+        ]
     }
 }
 
@@ -287,21 +303,22 @@ slips! {
     TrustIssuerMismatch;
     |it| {
         let instead = format!("Write {} in its place.", it.instead_of_issuer());
-        it.remedy(Vec::new(), &instead, vec![it.provider_exists()])
+        let is_provider = it.first.element.what == What::Principal;
+        it.remedy(if is_provider { it.provider_exists() } else { Vec::new() }, &instead, Vec::new())
     };
 
     /// The provider is one of another account.
     TrustAccountMismatch;
     |it| {
         let instead = format!("Write {} in its place.", it.instead_of_issuer());
-        it.remedy(vec![it.provider_exists()], &instead, Vec::new())
+        it.remedy(it.provider_exists(), &instead, Vec::new())
     };
 
     /// The provider is one of another partition.
     TrustPartitionMismatch;
     |it| {
         let instead = format!("Write {} in its place.", it.instead_of_issuer());
-        it.remedy(vec![it.provider_exists()], &instead, Vec::new())
+        it.remedy(it.provider_exists(), &instead, Vec::new())
     };
 
     /// The statement trusts something else than an OIDC provider.
@@ -309,7 +326,7 @@ slips! {
     |it| {
         let instead =
             format!("Add a statement for this token, with the Principal {}.", it.instead_of_issuer());
-        it.remedy(vec![it.provider_exists()], &instead, Vec::new())
+        it.remedy(it.provider_exists(), &instead, Vec::new())
     };
 
     /// A key is about one claim, and its value is another's.
@@ -328,8 +345,8 @@ slips! {
     |it| {
         let what = words::element(&it.first.element.what);
         let instead = format!(
-            "Ask whoever wrote {what} whom it is to keep out: no token can meet it as the call is. If it is not meant \
-             for this pod, give the pod a statement of its own without it."
+            "Ask whoever wrote {what} whom it is to keep out. If that is not this pod, give the pod a statement of its \
+             own without it."
         );
         it.remedy(Vec::new(), &instead, Vec::new())
     };
@@ -483,6 +500,9 @@ impl Open {
         };
         let why = match (&self.element.what, &self.element.had) {
             (What::Condition { .. }, Known::Unknown(why)) => (*why).to_owned(),
+            (What::Condition { .. }, _) if self.has_variable("${") => {
+                "what its variables stand for is not known".to_owned()
+            }
             (What::Condition { .. }, had) => {
                 format!("the call has {}, and what IAM makes of both is not documented", words::known(had))
             }
@@ -491,11 +511,22 @@ impl Open {
         format!("{place} {does} the call if {what} ({wanted}) fits, and that is not known: {why}.")
     }
 
+    /// Whether a value names a variable, in any case, that begins so.
+    fn has_variable(&self, start: &str) -> bool {
+        self.element.wanted.iter().any(|wanted| wanted.to_ascii_lowercase().contains(start))
+    }
+
     /// Where the missing fact is found, if it is a fact of the call.
     fn lookup(&self) -> Option<String> {
         let What::Condition { key, .. } = &self.element.what else { return None };
-        let Known::Unknown(_) = self.element.had else { return None };
-        let key_small = key.to_ascii_lowercase();
+        let key_small = if self.has_variable("${sts:rolesessionname") {
+            "sts:rolesessionname".to_owned()
+        } else {
+            key.to_ascii_lowercase()
+        };
+        if !matches!(self.element.had, Known::Unknown(_)) && key_small == key.to_ascii_lowercase() {
+            return None;
+        }
         Some(match key_small.as_str() {
             "sts:rolesessionname" => "The session's name is in the report of irsa-probe in the pod; give that report \
                                       to the audit."
@@ -544,8 +575,7 @@ impl Entry for TrustUndecidable {
         let named: Vec<String> =
             self.open.iter().take(TOLD).map(|open| words::element(&open.element.what)).collect();
         let instead = format!(
-            "If none of this is what keeps the pod out, look elsewhere. If it may be, give the pod a statement without \
-             it: {}.",
+            "To have the policy alone decide it, give the pod a statement of its own without {}.",
             named.join(", ")
         );
         steps.extend(by_hand(&self.request.role, &instead));
@@ -626,14 +656,19 @@ impl Entry for TrustTooWide {
             .take(TOLD)
             .map(|(operator, values)| format!("{} {}", shown(operator), words::values(values)))
             .collect();
-        let why = match conditions.as_slice() {
-            [] => "it has no condition on the subject".to_owned(),
-            conditions => {
-                format!("its condition on the subject, {}, is met by any of them", conditions.join(" and "))
-            }
+        let is_negated = |(operator, _): &(String, Vec<String>)| {
+            Operator::parse(operator).is_some_and(Operator::is_negated)
+        };
+        let conditions = conditions.join(" and ");
+        let whom = if self.subjects.is_empty() {
+            "every service account of the cluster: it has no condition on the subject".to_owned()
+        } else if self.subjects.iter().any(is_negated) {
+            format!("every service account of the cluster but those that {conditions} keeps out")
+        } else {
+            format!("every service account of the cluster: all of them meet {conditions}")
         };
         format!(
-            "{} gives the role to every service account of the cluster: {why}. Whoever may create a pod there gets {}.",
+            "{} gives the role to {whom}. Whoever may create pods there can have {}.",
             words::statement(self.statement, self.sid.as_deref()),
             shown(&self.request.role.text)
         )

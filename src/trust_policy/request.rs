@@ -146,7 +146,7 @@ fn is_of_another_provider(key: &str) -> bool {
 
 /// Whether a key is the time of the call, in either of its forms.
 #[must_use]
-pub(super) fn is_time(key: &str) -> bool {
+pub fn is_time(key: &str) -> bool {
     ["aws:currenttime", "aws:epochtime"].iter().any(|time| time.eq_ignore_ascii_case(key))
 }
 

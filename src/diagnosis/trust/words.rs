@@ -1,13 +1,15 @@
 //! What refuses a token, in plain words that say what exactly differs; `«»` stand around that part.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::Slip;
-use crate::shown::shown;
+use crate::shown::{shown, utc};
 use crate::trust_policy::condition::Operator;
 use crate::trust_policy::evaluate::{Element, What};
 use crate::trust_policy::issuer_in_iam;
 use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, subject_gap};
 use crate::trust_policy::pattern::Pattern;
-use crate::trust_policy::request::{ACTION, Known, Request};
+use crate::trust_policy::request::{ACTION, Known, Request, is_time};
 
 const PREFIX: &str = "system:serviceaccount:";
 
@@ -16,7 +18,7 @@ const NAMED_VALUES: usize = 4;
 
 /// The place of a statement, with its id if it has one.
 pub(super) fn statement(index: usize, sid: Option<&str>) -> String {
-    sid.map_or_else(
+    sid.filter(|sid| !sid.is_empty()).map_or_else(
         || format!("Statement[{index}]"),
         |sid| format!("Statement[{index}] (Sid \"{}\")", shown(sid)),
     )
@@ -46,7 +48,7 @@ pub(super) fn values(values: &[String]) -> String {
 pub(super) fn known(known: &Known) -> String {
     match known {
         Known::Values(had) => values(had).replace("\" or \"", "\" and \""),
-        Known::Absent => "no such key".to_owned(),
+        Known::Absent => "none".to_owned(),
         Known::Unknown(why) => format!("something that is not known ({why})"),
     }
 }
@@ -98,6 +100,15 @@ fn nearest<'v>(values: impl IntoIterator<Item = &'v String>, text: &str) -> Opti
         start + end
     };
     values.into_iter().max_by_key(|value| common(value))
+}
+
+/// What differs where nothing is seen of it.
+const HIDDEN: &str = "only a character that is not seen differs";
+
+/// Whether a text is another with a character in it that is not seen.
+fn is_hidden(text: &str, other: &str) -> bool {
+    let is_seen = |c: &char| !c.is_whitespace() && shown(&c.to_string()) == c.to_string();
+    text != other && text.chars().filter(is_seen).eq(other.chars().filter(is_seen))
 }
 
 /// A value beside the many that it is chosen from.
@@ -184,6 +195,8 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     };
     let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
     let differs = match gap {
+        _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
+        _ if is_hidden(wanted, had) => HIDDEN.to_owned(),
         SubjectGap::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
@@ -212,7 +225,8 @@ fn wildcard(like: &str, element: &Element, request: &Request) -> String {
     let wanted = element.wanted.iter().find(fits).map(|value| shown(value)).unwrap_or_default();
     let marked = wanted.replace('*', "«*»").replace('?', "«?»");
     format!(
-        "{} wants \"{marked}\"{}, and the token has \"{}\": {} takes * and ? for themselves, and would fit as {}",
+        "{} wants \"{marked}\"{}, and the token has \"{}\": {} takes * and ? for plain \
+         characters, and under {} the pattern would fit",
         self::element(&element.what),
         of_many(&element.wanted),
         shown(&request.subject),
@@ -245,14 +259,16 @@ fn audience(element: &Element, request: &Request) -> String {
         return format!("{what} wants {}, and the token's audience is {had}: {how}", values(&element.wanted));
     };
     let (marked, ours) = apart(wanted, audience);
-    let differs = if wanted == audience {
+    let differs = if is_hidden(wanted, audience) {
+        HIDDEN.to_owned()
+    } else if wanted == audience {
         format!("they are the same, but {operator} does not compare them so")
     } else if issuer_in_iam(wanted) == audience {
         "the audience has no https://".to_owned()
     } else if wanted.eq_ignore_ascii_case(audience) {
         format!("only capital letters differ, and {operator} tells them apart")
     } else if read.is_some_and(Operator::takes_patterns_for_text) && Pattern::of(wanted).fits(audience) {
-        format!("{operator} takes * and ? for themselves")
+        format!("{operator} takes * and ? for plain characters")
     } else {
         "that is another audience".to_owned()
     };
@@ -308,16 +324,22 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
 
 fn principal(element: &Element, request: &Request) -> String {
     let ours = request.provider_arn();
-    let is = |name: &str| element.wanted.iter().any(|wanted| wanted == name);
-    let what = if is(&ours) {
+    let any = |is: fn(&str) -> bool| element.wanted.iter().any(|wanted| is(wanted));
+    let what = if element.wanted.contains(&ours) {
         "an OIDC provider stands under Federated, not elsewhere"
-    } else if is("pods.eks.amazonaws.com") {
+    } else if any(|wanted| wanted == "pods.eks.amazonaws.com") {
         "that is for EKS Pod Identity, and this pod's token comes through IRSA"
-    } else if is("ec2.amazonaws.com") {
+    } else if any(|wanted| wanted == "ec2.amazonaws.com") {
         "that is for EC2 instances, as a role of nodes has it"
-    } else if element.wanted.iter().any(|wanted| wanted.contains(":saml-provider/")) {
+    } else if any(|wanted| wanted.contains(":saml-provider/")) {
         "a SAML provider takes no such token"
-    } else if element.wanted.iter().any(|wanted| wanted.ends_with(".amazonaws.com")) {
+    } else if any(|wanted| wanted.contains(":oidc-provider/")) {
+        let (wanted, ours) = provider(element, request);
+        return format!(
+            "its Principal is \"{wanted}\", and the token's provider is \"{ours}\": that is not how an OIDC \
+             provider's ARN is written"
+        );
+    } else if any(|wanted| wanted.ends_with(".amazonaws.com")) {
         "that is for a service of AWS's"
     } else if element.wanted.iter().all(|wanted| !wanted.starts_with("arn:") || wanted.contains(":iam::")) {
         "accounts, users and roles come with credentials of AWS's, not with a token"
@@ -348,7 +370,10 @@ fn other(element: &Element) -> String {
     let What::Condition { operator, key } = &element.what else {
         return format!("{what} does not fit");
     };
-    let had = known(&element.had);
+    let had = match &element.had {
+        Known::Absent => "no such key".to_owned(),
+        had => time_of(key, had).unwrap_or_else(|| known(had)),
+    };
     let read = Operator::parse(operator);
     if read.is_some_and(Operator::is_null) {
         let (wants, has) = match element.had {
@@ -364,9 +389,17 @@ fn other(element: &Element) -> String {
             ": who comes with a token is not yet a principal of AWS's"
         }
         (key, Known::Absent) if key.starts_with("aws:multifactor") => ": a token is not given by a device",
+        (_, Known::Absent) if operator.starts_with("ForAnyValue:") => ": ForAnyValue needs a value",
         _ => "",
     };
     format!("{what} {wants} {}, and the call has {had}{why}", values(&element.wanted))
+}
+
+/// The time of the call as a person reads it, if the key is about that.
+fn time_of(key: &str, had: &Known) -> Option<String> {
+    let (true, Known::Values(had)) = (is_time(key), had) else { return None };
+    let seconds = had.first()?.parse().ok()?;
+    Some(utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?))
 }
 
 #[cfg(test)]
