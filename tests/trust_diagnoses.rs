@@ -15,6 +15,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use irsa_probe::aws::arn;
 use irsa_probe::diagnosis::trust::{self, Findings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
+use irsa_probe::explain;
 use irsa_probe::token::{Bound, Claims};
 use irsa_probe::trust_policy::correct::correct;
 use irsa_probe::trust_policy::document;
@@ -23,7 +24,9 @@ use irsa_probe::trust_policy::marked::{diff, marked};
 use irsa_probe::trust_policy::near_miss::named;
 use irsa_probe::trust_policy::needed;
 use irsa_probe::trust_policy::request::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
+use testbed::issuer::DEFAULT_ISSUER;
+use testbed::scenario::Scenario;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/my-role";
 const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
@@ -255,5 +258,47 @@ fn the_refusing_lines_are_marked_in_every_policy() {
         assert_eq!(lines.iter().any(|line| line.is_marked), !misses.is_empty(), "{}", case.name);
         let whole: String = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(serde_json::from_str::<Value>(&whole).unwrap(), policy, "{}", case.name);
+    }
+}
+
+/// The policy and the call of a page's scenario.
+fn of_page(name: Name) -> Case {
+    let scenario = Scenario::parse(explain::scenario(name).unwrap()).unwrap();
+    assert_eq!(scenario.command, "audit", "{}", name.as_str());
+    let argument = |flag: &str| {
+        let place = scenario.args.iter().position(|arg| arg == flag).unwrap();
+        let value = scenario.args[place + 1].replace("${issuer}", DEFAULT_ISSUER);
+        value.replace("${role_arn}", &scenario.role.arn)
+    };
+    let case = json!({
+        "text": scenario.files[&argument("--trust-policy")],
+        "call": {
+            "role": argument("--role-arn"),
+            "issuer": argument("--issuer"),
+            "subject": argument("--subject"),
+            "audience": [argument("--audience")],
+        },
+    });
+    Case { name: name.as_str().to_owned(), case }
+}
+
+#[test]
+fn every_page_s_policy_is_told_by_its_own_name_and_nothing_else() {
+    let pages: Vec<Name> = Name::ALL
+        .iter()
+        .copied()
+        .filter(|name| name.as_str().starts_with("Trust") && *name != Name::TrustRootsMissing)
+        .collect();
+    assert_eq!(pages.len(), 14);
+    for name in pages {
+        let findings = of_page(name).findings();
+        let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
+        let first = all.first().map(|diagnosis| diagnosis.name());
+        assert_eq!(first, Some(name));
+        assert_eq!(findings.diagnosis.is_none(), name == Name::TrustTooWide);
+        let besides: Vec<Name> = all.iter().skip(1).map(|diagnosis| diagnosis.name()).collect();
+        let expected =
+            if name == Name::TrustPrincipalWrong { vec![Name::TrustActionMissing] } else { Vec::new() };
+        assert_eq!(besides, expected, "{}", name.as_str());
     }
 }
