@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test fails by panicking, JSON is indexed, and the folder of cases is read"
@@ -74,7 +75,12 @@ impl Case {
     }
 
     fn findings(&self) -> Findings {
-        let (request, claims) = self.request();
+        self.findings_for(self)
+    }
+
+    /// What is found in this case's policy for another's call.
+    fn findings_for(&self, call: &Self) -> Findings {
+        let (request, claims) = call.request();
         let text = self.text();
         let document = match document::parse(&text) {
             Ok(document) => document,
@@ -186,24 +192,50 @@ fn every_other_outcome_has_its_diagnosis() {
     }
 }
 
+/// Fails unless all that is said of a policy can be printed and acted upon.
+fn is_whole(name: &str, findings: &Findings) {
+    let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
+    let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
+    assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");
+    for diagnosis in all {
+        let is_of_file = matches!(diagnosis.name(), Name::TrustPolicyMalformed | Name::TrustTooWide);
+        assert_eq!(diagnosis.name().owner(), Owner::Iam);
+        assert_eq!(diagnosis.name().class(), if is_of_file { Class::Misconfigured } else { Class::Refused });
+        let steps = diagnosis.remedy();
+        assert!(!steps.is_empty() && !diagnosis.evidence().is_empty(), "{name}");
+        assert!(diagnosis.cause().chars().count() < 9_000, "{name}: {}", diagnosis.cause());
+        let words = [vec![diagnosis.cause()], steps].concat().join("\n");
+        let is_bad = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{200b}' | '\u{202e}');
+        assert!(!words.contains(is_bad), "{name}: {words}");
+    }
+}
+
 #[test]
 fn what_is_said_is_whole_and_fit_to_be_printed() {
-    for case in cases() {
-        let findings = case.findings();
-        let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
-        let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
-        assert_eq!(names.len(), all.len(), "{}: a name is there twice", case.name);
-        for diagnosis in all {
-            let name = diagnosis.name();
-            let is_of_file = matches!(name, Name::TrustPolicyMalformed | Name::TrustTooWide);
-            assert_eq!(name.owner(), Owner::Iam);
-            assert_eq!(name.class(), if is_of_file { Class::Misconfigured } else { Class::Refused });
-            let steps = diagnosis.remedy();
-            assert!(!steps.is_empty() && !diagnosis.evidence().is_empty(), "{}", case.name);
-            let words = [vec![diagnosis.cause()], steps].concat().join("\n");
-            let is_bad = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{200b}' | '\u{202e}');
-            assert!(!words.contains(is_bad), "{}: {words}", case.name);
+    let cases = cases();
+    for (index, case) in cases.iter().enumerate() {
+        is_whole(&case.name, &case.findings());
+        // Other calls than those that the policy is meant to show something about.
+        for other in cases.iter().cycle().skip(index + 1).step_by(71).take(4) {
+            is_whole(&format!("{}, {}", case.name, other.name), &case.findings_for(other));
         }
+    }
+}
+
+#[test]
+fn what_is_hostile_is_said_safely() {
+    let hostile = "x\u{1b}[31m\n\u{202e}'; rm -rf / #".repeat(40);
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let mut case = Case { name: case.name.clone(), case: case.case.clone() };
+        case.case["call"]["subject"] = json!(hostile);
+        case.case["call"]["audience"] = json!([hostile]);
+        let text = case.text().replace("my-service-account", &hostile.escape_default().to_string());
+        let statement = json!({"Sid": hostile, "Effect": "Allow", "Principal": {"AWS": hostile}, "Action": hostile, "Condition": {hostile.as_str(): {hostile.as_str(): hostile}}});
+        is_whole(&case.name, &case.findings());
+        case.case["text"] = json!(text);
+        is_whole(&case.name, &case.findings());
+        case.case["text"] = json!(json!({"Statement": statement}).to_string());
+        is_whole(&case.name, &case.findings());
     }
 }
 

@@ -405,6 +405,19 @@ fn time_of(key: &str, had: &Known) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::apart;
+    use crate::shown::shown;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn marks_take_nothing_away(one in "[a-c:/.\u{200b}]{0,12}|\\PC{0,300}", other in "[a-c:/.]{0,12}|\\PC{0,300}") {
+            let (first, second) = apart(&one, &other);
+            let bare = |text: &str| text.replace(['«', '»'], "");
+            prop_assert_eq!((bare(&first), bare(&second)), (bare(&shown(&one)), bare(&shown(&other))));
+        }
+    }
 
     #[test]
     fn what_differs_is_marked() {
