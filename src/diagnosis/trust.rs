@@ -172,7 +172,10 @@ impl Refusing {
     /// The steps that see to it that the token's provider exists, which the policy alone does not show.
     fn provider_exists(&self) -> Vec<String> {
         let role = &self.request.role;
-        let audience = self.request.audience.first().map_or(USUAL_AUDIENCE, String::as_str);
+        let is_usual = |audience: &&String| *audience == USUAL_AUDIENCE;
+        let audiences = &self.request.audience;
+        let audience = audiences.iter().find(is_usual).or_else(|| audiences.first());
+        let audience = audience.map_or(USUAL_AUDIENCE, String::as_str);
         vec![
             format!(
                 "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
@@ -193,7 +196,7 @@ impl Refusing {
 /// The step that puts a corrected document in the place of the one before.
 fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
     let how = match corrected.how {
-        How::InPlace(index) => format!("only Statement[{index}] changes, and what it let in stays"),
+        How::InPlace(index) => format!("only Statement[{index}] changes"),
         How::Added => "a statement for this token is added at the end, and all others stay".to_owned(),
     };
     let wide = match wider {
@@ -678,16 +681,19 @@ impl Entry for TrustTooWide {
         // The policy's own language: written as JSON, with what looks like a variable made plain.
         let key = format!("{}:sub", self.request.provider());
         let condition = serde_json::json!({"StringEquals": {key: literal(&self.request.subject)}});
+        let role = &self.request.role;
         vec![
             "Find out who else has the role by this statement: CloudTrail's events AssumeRoleWithWebIdentity name \
              the subject as userIdentity.userName."
                 .to_owned(),
+            format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
             format!(
-                "In account {}, let the statement name its subjects, this one and those that you found:\n{}\n{}\n{}",
-                self.request.role.account,
-                show_trust_policy(&self.request.role),
-                json_shown(&condition.to_string()),
-                update_trust_policy(&self.request.role)
+                "Let the statement name its subjects, this one and those that you found:\n{}",
+                json_shown(&condition.to_string())
+            ),
+            format!(
+                "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+                update_trust_policy(role)
             ),
         ]
     }
