@@ -439,9 +439,9 @@ fn is_cut(text: &str) -> bool {
     length.is_some_and(|(_, length)| !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A time as reports and Kubernetes write it.
+/// A time as reports, Kubernetes and the AWS CLI write it, which gives an offset where the others have a `Z`.
 pub(super) fn time(text: &str) -> Option<SystemTime> {
-    SystemTime::try_from(DateTime::from_str(text, Format::DateTime).ok()?).ok()
+    SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 
 #[cfg(test)]
