@@ -1,5 +1,6 @@
 //! Why a role was refused, for an operator's eyes: what the pod says, held against what AWS has.
 
+pub mod claims;
 pub mod pod;
 pub mod policy;
 pub mod printed;
