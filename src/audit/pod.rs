@@ -160,10 +160,10 @@ pub fn read_pod(bytes: &[u8]) -> Result<GivenPod, Unusable> {
 pub fn read_account(bytes: &[u8]) -> Result<GivenAccount, Unusable> {
     let value = printed::json(&printed::text(bytes)?)?;
     let account = pick(&value, "ServiceAccount", "service accounts")?;
-    let mut object = account.clone();
-    // What the API lists has no kind of its own.
-    object["kind"] = "ServiceAccount".into();
-    let read = Account::parse(object.to_string().as_bytes()).ok_or(Unusable::Without("metadata"))?;
+    let mut object = account.as_object().cloned().unwrap_or_default();
+    object.insert("kind".to_owned(), "ServiceAccount".into());
+    let object = Value::Object(object).to_string();
+    let read = Account::parse(object.as_bytes()).ok_or(Unusable::Without("metadata"))?;
     let metadata = account.get("metadata").ok_or(Unusable::Without("metadata"))?;
     let text = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
     let annotations = texts(metadata, "annotations");

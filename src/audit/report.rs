@@ -300,6 +300,12 @@ impl Log {
     }
 
     fn continue_with(&mut self, line: &[u8]) {
+        if memmem::find(line, FAMILY.as_bytes()).is_some() {
+            self.spread.clear();
+            self.note(Some(Err(Odd::Cut)));
+            self.take(line);
+            return;
+        }
         self.spread.extend_from_slice(line);
         let is_end = line.starts_with(b"}");
         if is_end || self.spread.len() > LONGEST_LINE {
@@ -338,11 +344,17 @@ fn of_line(line: &[u8], wrappings: usize) -> Option<Result<Reported, Odd>> {
                         return Some(found);
                     }
                 }
-                None => looks_like_one |= before.trim_ascii_end().ends_with(b"\"schema\":\""),
+                None => looks_like_one |= is_of_schema(before),
             }
         }
     }
     looks_like_one.then_some(Err(Odd::Cut))
+}
+
+/// Whether what follows this is the value of a member called schema, in a text or in a text within a text.
+fn is_of_schema(before: &[u8]) -> bool {
+    let name = before.trim_ascii_end().rsplitn(3, |byte| *byte == b'"').nth(2).unwrap_or_default();
+    name.ends_with(b"schema") || name.ends_with(br"schema\")
 }
 
 /// The report that is spread over these lines.
@@ -551,6 +563,7 @@ mod tests {
             (format!("{passed}\n{}", &refused[..2000]), "pass", 1, 1, Some(2)),
             (format!("{passed}\n{}\n{refused}", &refused[..2000]), "fail", 3, 2, None),
             (format!("{passed}\n{}", refused.replacen("/v1", "/v2", 1)), "pass", 1, 1, Some(2)),
+            (format!("{{\n\"schema\": \"irsa-probe.report/v1\",\n{passed}\n"), "pass", 3, 1, None),
         ] {
             let found = read(&text).unwrap();
             let seen = (found.report.outcome.as_deref(), found.line, found.reports, found.later);
@@ -568,6 +581,9 @@ mod tests {
             ("a\nb".to_owned(), NoReport::None { lines: 2, ended: Ended::AtItsEnd }),
             ("irsa-probe.report/v1".to_owned(), NoReport::None { lines: 1, ended: Ended::AtItsEnd }),
             (format!("a\n{}", &refused[..500]), NoReport::Cut { line: 2 }),
+            (refused[..500].replacen(':', " : ", 1), NoReport::Cut { line: 1 }),
+            (json!({"log": &refused[..500]}).to_string(), NoReport::Cut { line: 1 }),
+            (json!({"log": refused}).to_string()[..500].to_owned(), NoReport::Cut { line: 1 }),
             (refused.replace("\"attempts\":1", "\"attempts\":"), NoReport::Cut { line: 1 }),
             (refused.replacen("/v1", "/v2", 1), NoReport::OtherVersion { line: 1, schema: other() }),
             ("{\n  \"schema\": \"irsa-probe.report/v1\",\n".to_owned(), NoReport::Cut { line: 2 }),
