@@ -263,6 +263,8 @@ fn read_token(bytes: &[u8]) -> Result<Claims, Why> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test makes the files that it reads")]
+
     use super::{BadInput, Input, Inputs, Wanted, Why, observe};
     use crate::audit::claims::Flags;
     use crate::audit::printed::Unusable;
