@@ -124,7 +124,7 @@ pub enum Why {
     Lost(String),
     /// No answer until the deadline.
     TimedOut,
-    /// It was not asked for: there is no such role to ask about.
+    /// There is no such role.
     NoRole,
 }
 
@@ -330,7 +330,9 @@ impl Iam {
     pub async fn role(&self, name: &str) -> Known<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
         let Some(output) = self.found(Permission::GetRole, call).await? else { return Ok(None) };
-        let role = output.role.ok_or_else(|| incomplete(Permission::GetRole))?;
+        // The SDK makes up an empty role where the answer has none.
+        let role = output.role.filter(|role| !role.arn.is_empty());
+        let role = role.ok_or_else(|| incomplete(Permission::GetRole))?;
         let last_used = role.role_last_used.and_then(|used| Some((time(used.last_used_date?)?, used.region)));
         Ok(Some(Role {
             arn: role.arn,
@@ -451,13 +453,13 @@ impl Iam {
     {
         match self.known(permission, call).await {
             Ok(output) => Ok(Some(output)),
-            Err(Unknown { why: Why::Refused { code, .. }, .. }) if code == NO_SUCH => Ok(None),
+            Err(Unknown { why: Why::NoRole, .. }) => Ok(None),
             Err(unknown) => Err(unknown),
         }
     }
 }
 
-/// IAM's code for what does not exist.
+/// IAM's code for what does not exist. Where the thing itself was not asked for, it is the role.
 const NO_SUCH: &str = "NoSuchEntity";
 
 /// The codes with which AWS does not take credentials. Source: the common errors of the IAM and STS API
@@ -484,6 +486,7 @@ where
         let message = error.message().unwrap_or_default().to_owned();
         return match error.code() {
             Some("AccessDenied" | "AccessDeniedException") => Why::Denied(message),
+            Some(NO_SUCH) => Why::NoRole,
             Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => Why::Throttled,
             Some(code) if REJECTED.contains(&code) => {
                 Why::CredentialsRejected { code: code.to_owned(), message }

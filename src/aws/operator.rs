@@ -1,5 +1,5 @@
-//! The operator's own credentials, by AWS's ordinary chain: variables, profiles, SSO, a process, a web
-//! identity, a container's, and the machine's.
+//! The operator's own credentials, by AWS's ordinary chain: variables, profiles, a process, a web identity,
+//! a container's, and the machine's. Those of `aws sso login` and `aws login` have to be exported first.
 //!
 //! The chain is AWS's own library. It reads the variables and files of this process itself, for they are
 //! the operator's, and its clock and its calls are ours.
@@ -7,6 +7,7 @@
 use std::error::Error;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
@@ -17,6 +18,9 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::Dialer;
 use crate::pod::Pod;
 use crate::shown::shown;
+
+/// The library's words for a profile with a login, the keeping of which it was built without.
+const OF_LOGIN: &str = "cargo feature(s) enabled";
 
 /// Credentials; they are never printed.
 #[derive(Clone)]
@@ -33,6 +37,9 @@ impl std::fmt::Debug for Operator {
 pub enum NoCredentials {
     /// None are set.
     NotFound,
+    /// They come from a login of the AWS CLI, `aws sso login` or `aws login`, which is not read here:
+    /// `aws configure export-credentials --format env` prints them.
+    OfLogin,
     /// A source is set, and gives none; the library's words, which may be foreign ones.
     Failed(String),
     /// A source is set, and has not given them by the deadline.
@@ -43,6 +50,10 @@ impl std::fmt::Display for NoCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotFound => f.write_str("there are no AWS credentials"),
+            Self::OfLogin => f.write_str(
+                "the AWS credentials come from a login of the AWS CLI, and have to be exported: \
+                 `aws configure export-credentials --format env`",
+            ),
             Self::Failed(words) => write!(f, "the AWS credentials cannot be had: {words}"),
             Self::TimedOut => f.write_str("the AWS credentials did not come in time"),
         }
@@ -50,7 +61,8 @@ impl std::fmt::Display for NoCredentials {
 }
 
 impl Operator {
-    /// The first that the chain gives. The region is the one in which STS is asked, where the chain asks
+    /// Those of the profile, whatever the variables say, as with the AWS CLI's `--profile`; without one the
+    /// first that the chain gives. The region is the one in which STS is asked, where the chain asks
     /// it for a role.
     ///
     /// # Errors
@@ -62,13 +74,18 @@ impl Operator {
         region: &str,
         until: Instant,
     ) -> Result<Self, NoCredentials> {
-        let config =
-            ProviderConfig::without_region().with_http_client(dialer.client()).with_time_source(pod.clone());
+        let config = ProviderConfig::without_region()
+            .with_region(Some(Region::new(region.to_owned())))
+            .with_http_client(dialer.client())
+            .with_time_source(pod.clone());
         let find = async {
-            let chain = DefaultCredentialsChain::builder();
-            let chain = profile.into_iter().fold(chain, |chain, profile| chain.profile_name(profile));
-            let chain = chain.region(Region::new(region.to_owned())).configure(config).build().await;
-            chain.provide_credentials().await
+            if let Some(profile) = profile {
+                let found =
+                    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
+                return found.build().provide_credentials().await;
+            }
+            let chain = DefaultCredentialsChain::builder().region(Region::new(region.to_owned()));
+            chain.configure(config).build().await.provide_credentials().await
         };
         match timeout_at(until, Box::pin(find)).await {
             Err(_) => Err(NoCredentials::TimedOut),
@@ -76,7 +93,11 @@ impl Operator {
             Ok(Err(CredentialsError::CredentialsNotLoaded(_))) if profile.is_none() => {
                 Err(NoCredentials::NotFound)
             }
-            Ok(Err(error)) => Err(NoCredentials::Failed(in_words(&error))),
+            Ok(Err(error)) => {
+                let words = in_words(&error);
+                let is_of_login = words.contains(OF_LOGIN);
+                Err(if is_of_login { NoCredentials::OfLogin } else { NoCredentials::Failed(words) })
+            }
         }
     }
 
