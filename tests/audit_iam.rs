@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use irsa_probe::audit::iam::{Asked, AwsSide, ROUND_TRIPS, ask, provider_arn};
+use irsa_probe::audit::iam::{Asked, AwsSide, ROUND_TRIPS, ask, observe, provider_arn};
 use irsa_probe::aws::arn;
 use irsa_probe::aws::dial::Dialer;
 use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, Why};
@@ -358,10 +358,12 @@ async fn over_tls_through_a_proxy_and_by_a_bundle() {
     let side = ask_at(&url, &trusting, SECRET, &asked, far()).await;
     assert!(side.role.as_ref().unwrap().is_some(), "{side:?}");
     assert!(unknown(&side).is_empty(), "{side:?}");
-    assert!(world.sts().handshakes() > 0);
+    let through = world.proxy().unwrap().connects().len();
+    assert!(through > 0 && world.sts().handshakes() > 0);
 
     let side = ask_at(&url, &pod(&[("AWS_CA_BUNDLE", &bundle)]), SECRET, &asked, far()).await;
     assert!(unknown(&side).is_empty(), "{side:?}");
+    assert_eq!(world.proxy().unwrap().connects().len(), through);
 
     let distrusting = ask_at(&url, &pod(&[]), SECRET, &asked, far()).await;
     let found = unknown(&distrusting);
@@ -378,28 +380,17 @@ fn the_provider_of_an_issuer() {
     }
 }
 
-/// Not a test: what the chain gives in the process as which a test runs it.
+/// Not a test: what an audit sees in the process as which a test runs it.
 #[tokio::test]
 #[ignore = "the tests of the chain run it in a process of its own"]
-async fn chain_of_this_process() {
+async fn of_this_process() {
     let pod = Pod::of_this_process();
-    let dialer = Dialer::new(&pod, None, Vec::new(), far());
-    let profile = pod.filled("WANTED_PROFILE");
-    let found = Operator::find(&pod, &dialer, profile.as_deref(), "eu-west-1", far()).await;
-    let said = match found {
-        Ok(operator) => {
-            let url = pod.filled("SERVER").unwrap_or_default();
-            let endpoints = Endpoints {
-                iam_region: "us-east-1".to_owned(),
-                sts_region: "eu-west-1".to_owned(),
-                sts_url: Some(url),
-                ..Endpoints::default()
-            };
-            let caller = Iam::new(&pod, &dialer, &endpoints, &operator, far()).caller().await;
-            caller.map_or_else(|unknown| unknown.why.to_string(), |caller| caller.arn)
-        }
-        Err(NoCredentials::NotFound) => "none".to_owned(),
-        Err(why) => why.to_string(),
+    let asked = Asked { profile: pod.filled("WANTED_PROFILE"), ..asked(&["s3:GetObject"]) };
+    let side = observe(&pod, &asked, far()).await;
+    let said = match &unknown(&side)[..] {
+        [] => side.caller.unwrap().arn,
+        [(_, Why::NoCredentials(NoCredentials::NotFound)), rest @ ..] => format!("none, {}", rest.len()),
+        [(_, why), rest @ ..] => format!("{}, {why}", rest.len()),
     };
     println!("\nFOUND {said}");
 }
@@ -430,9 +421,10 @@ async fn the_chain_of_credentials() {
     let file = file.to_string_lossy().into_owned();
     let run = |variables: &[(&str, &str)]| {
         let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "chain_of_this_process", "--nocapture"])
+            .args(["--ignored", "--exact", "of_this_process", "--nocapture"])
             .env_clear()
-            .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere"), ("SERVER", &server)])
+            .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere"), ("AWS_REGION", "eu-west-1")])
+            .env("AWS_ENDPOINT_URL", &server)
             .envs([("PATH", "/usr/bin:/bin"), ("AWS_CONFIG_FILE", &file)])
             .envs(variables.iter().copied())
             .output()
@@ -443,7 +435,9 @@ async fn the_chain_of_credentials() {
     };
     let of_variables = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", SECRET)];
     let with_token = [of_variables[0], of_variables[1], ("AWS_SESSION_TOKEN", token)];
-    assert_eq!(run(&[]), "none");
+    assert_eq!(run(&[]), "none, 6");
+    let no_machine = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
+    assert_eq!(run(&[no_machine, ("AWS_EC2_METADATA_DISABLED", "false")]), "none, 6");
     assert_eq!(run(&with_token), OPERATOR);
     assert_eq!(run(&[("AWS_PROFILE", "keys")]), OPERATOR);
     assert_eq!(run(&[("AWS_PROFILE", "process")]), OPERATOR);

@@ -201,3 +201,44 @@ fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partiti
         dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::endpoints;
+    use crate::aws::partition::Partition;
+    use crate::pod::{Clock, Pod};
+
+    #[test]
+    fn where_aws_is_called() {
+        let of = |partition: &str, variables: &[(&str, &str)]| {
+            let pod = Pod::recorded(variables.iter().copied(), Clock::System);
+            let found = endpoints(&pod, None, Partition::named(partition).unwrap());
+            (found.iam_region, found.sts_region, found.iam_url.or(found.sts_url))
+        };
+        let region = ("AWS_REGION", "eu-west-1");
+        for (partition, variables, iam, sts, url) in [
+            ("aws", vec![], "us-east-1", "us-east-1", None),
+            ("aws", vec![region], "us-east-1", "eu-west-1", None),
+            ("aws-cn", vec![region], "cn-north-1", "cn-north-1", None),
+            ("aws-us-gov", vec![("AWS_REGION", "us-gov-east-1")], "us-gov-west-1", "us-gov-east-1", None),
+            ("aws", vec![("AWS_ENDPOINT_URL", "http://a")], "us-east-1", "us-east-1", Some("http://a")),
+            (
+                "aws",
+                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_IAM", "http://b")],
+                "us-east-1",
+                "us-east-1",
+                Some("http://b"),
+            ),
+            (
+                "aws",
+                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+                "us-east-1",
+                "us-east-1",
+                None,
+            ),
+        ] {
+            let expected = (iam.to_owned(), sts.to_owned(), url.map(str::to_owned));
+            assert_eq!(of(partition, &variables), expected, "{partition} {variables:?}");
+        }
+    }
+}

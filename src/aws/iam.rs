@@ -606,3 +606,27 @@ fn matched(statements: Option<Vec<types::Statement>>) -> Vec<Matched> {
 fn time(at: aws_smithy_types::DateTime) -> Option<SystemTime> {
     SystemTime::try_from(at).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    use crate::aws::partition::Partition;
+
+    /// IAM is one for a whole partition, and each has it elsewhere.
+    #[tokio::test]
+    async fn the_iam_of_a_partition() {
+        for (partition, url) in [
+            ("aws", "https://iam.amazonaws.com"),
+            ("aws-cn", "https://iam.cn-north-1.amazonaws.com.cn"),
+            ("aws-us-gov", "https://iam.us-gov.amazonaws.com"),
+            ("aws-eusc", "https://iam.eusc-de-east-1.amazonaws.eu"),
+            ("aws-iso", "https://iam.us-iso-east-1.c2s.ic.gov"),
+        ] {
+            let region = Partition::named(partition).unwrap().home_region;
+            let params = Params::builder().region(region).build().unwrap();
+            let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
+            assert_eq!(endpoint.url(), url, "{partition}");
+        }
+    }
+}
