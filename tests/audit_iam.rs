@@ -5,7 +5,6 @@
 #![expect(clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests write the files they need")]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use irsa_probe::aws::dial::Dialer;
 use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, Why};
 use irsa_probe::aws::operator::{NoCredentials, Operator};
 use irsa_probe::pod::{Clock, Pod};
-use testbed::iam::{self, Refusal, Session};
+use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
 use testbed::sts::{Accept, Answer, Config, Fault, Step, Sts};
 use testbed::{Scenario, World};
@@ -26,22 +25,16 @@ const ACCOUNT: &str = "111122223333";
 const OPERATOR: &str = "arn:aws:iam::111122223333:user/operator";
 const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"a b+c","Effect":"Allow"}]}"#;
-const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYwJ";
 
+/// An operator in this account. It is made once for a test, since its secrets are made up.
 fn operator(account: &str) -> Session {
-    Session {
-        access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
-        secret_access_key: SECRET.to_owned(),
-        session_token: "IQoJb3JpZ2luX2VjEXAMPLEtoken".to_owned(),
-        expires: OffsetDateTime::now_utc() + Duration::from_secs(3600),
-        arn: OPERATOR.replace(ACCOUNT, account),
-        user_id: "AIDAEXAMPLE".to_owned(),
-        account: account.to_owned(),
-        provider: String::new(),
-        audience: String::new(),
-        subject: String::new(),
-        policy: None,
-    }
+    Session::of_operator(&OPERATOR.replace(ACCOUNT, account), OffsetDateTime::now_utc())
+}
+
+/// A server, and the operator whom it knows.
+struct Server {
+    sts: Sts,
+    operator: Session,
 }
 
 fn account() -> Account {
@@ -84,10 +77,14 @@ fn account() -> Account {
 }
 
 /// A server with this account, and with these answers in place of its own.
-async fn serve(account: Account, told: BTreeMap<String, Vec<Step>>) -> Sts {
-    let mut iam = iam::Iam::default();
-    iam.admit(operator(&account.id));
-    Sts::start(Config { iam, account, told, ..Config::default() }).await.unwrap()
+async fn serve(account: Account, told: BTreeMap<String, Vec<Step>>) -> Server {
+    serve_as(Config { account, told, ..Config::default() }).await
+}
+
+async fn serve_as(mut config: Config) -> Server {
+    let operator = operator(&config.account.id);
+    config.iam.admit(operator.clone());
+    Server { sts: Sts::start(config).await.unwrap(), operator }
 }
 
 fn told(call: &str, answers: Vec<Answer>) -> BTreeMap<String, Vec<Step>> {
@@ -110,8 +107,8 @@ fn far() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// What is told at this URL, to a caller with this secret.
-async fn ask_at(url: &str, pod: &Pod, secret: &str, asked: &Asked, until: Instant) -> AwsSide {
+/// What is told at this URL, to this caller.
+async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &Asked, until: Instant) -> AwsSide {
     let endpoints = Endpoints {
         iam_region: "us-east-1".to_owned(),
         iam_url: Some(url.to_owned()),
@@ -119,8 +116,8 @@ async fn ask_at(url: &str, pod: &Pod, secret: &str, asked: &Asked, until: Instan
         sts_url: Some(url.to_owned()),
         ..Endpoints::default()
     };
-    let session = operator(ACCOUNT);
-    let operator = Operator::given(&session.access_key_id, secret, Some(&session.session_token));
+    let Session { access_key_id, secret_access_key, session_token, .. } = caller;
+    let operator = Operator::given(access_key_id, secret_access_key, Some(session_token));
     let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
     ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await
 }
@@ -129,8 +126,9 @@ fn pod(variables: &[(&str, &str)]) -> Pod {
     Pod::recorded(variables.iter().copied(), Clock::System)
 }
 
-async fn ask_of(address: SocketAddr, actions: &[&str]) -> AwsSide {
-    ask_at(&format!("http://{address}"), &pod(&[]), SECRET, &asked(actions), far()).await
+async fn ask_of(server: &Server, actions: &[&str]) -> AwsSide {
+    let url = format!("http://{}", server.sts.address());
+    ask_at(&url, &pod(&[]), &server.operator, &asked(actions), far()).await
 }
 
 /// Every reason for which something is not known, with its permission.
@@ -149,9 +147,8 @@ fn unknown(side: &AwsSide) -> Vec<(Permission, &Why)> {
 
 #[tokio::test]
 async fn all_that_an_account_tells() {
-    let sts = serve(account(), BTreeMap::new()).await;
-    let side =
-        ask_of(sts.address(), &["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]).await;
+    let server = serve(account(), BTreeMap::new()).await;
+    let side = ask_of(&server, &["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]).await;
     assert_eq!(side.caller.unwrap().arn, OPERATOR);
     let role = side.role.unwrap().unwrap();
     assert_eq!(role.arn, "arn:aws:iam::111122223333:role/team/payments/checkout");
@@ -188,19 +185,19 @@ async fn all_that_an_account_tells() {
     assert_eq!(of("s3:ListBucket").matched, [denies]);
     assert_eq!(simulated.len(), 4);
 
-    let requests = sts.requests();
+    let requests = server.sts.requests();
     let simulation = requests.iter().find(|request| request.action == "SimulatePrincipalPolicy").unwrap();
     assert_eq!(simulation.field("PolicySourceArn"), Some(role.arn.as_str()), "with the role's path");
     assert_eq!(requests.len(), 7);
-    assert!(sts.connections() <= 6, "the simulation reuses a connection");
+    assert!(server.sts.connections() <= 6, "the simulation reuses a connection");
 }
 
 #[tokio::test]
 async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
     for permission in Permission::ALL {
         let Some(call) = permission.as_str().strip_prefix("iam:") else { continue };
-        let sts = serve(Account { denied: vec![call.to_owned()], ..account() }, BTreeMap::new()).await;
-        let side = ask_of(sts.address(), &["s3:GetObject"]).await;
+        let server = serve(Account { denied: vec![call.to_owned()], ..account() }, BTreeMap::new()).await;
+        let side = ask_of(&server, &["s3:GetObject"]).await;
         let found = unknown(&side);
         assert_eq!(side.lacking(), [permission]);
         match found[..] {
@@ -216,8 +213,8 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
 
 #[tokio::test]
 async fn what_does_not_exist() {
-    let sts = serve(Account { id: ACCOUNT.to_owned(), ..Account::default() }, BTreeMap::new()).await;
-    let side = ask_of(sts.address(), &["s3:GetObject"]).await;
+    let server = serve(Account { id: ACCOUNT.to_owned(), ..Account::default() }, BTreeMap::new()).await;
+    let side = ask_of(&server, &["s3:GetObject"]).await;
     assert_eq!(side.role.as_ref().unwrap(), &None);
     assert_eq!(side.provider.as_ref().unwrap().as_ref().unwrap(), &None);
     assert_eq!(side.providers.as_ref().unwrap().len(), 0);
@@ -229,15 +226,15 @@ async fn what_does_not_exist() {
             (Permission::SimulatePrincipalPolicy, Why::NoRole)
         ]
     ));
-    assert!(sts.requests().iter().all(|request| request.action != "SimulatePrincipalPolicy"));
+    assert!(server.sts.requests().iter().all(|request| request.action != "SimulatePrincipalPolicy"));
 }
 
 #[tokio::test]
 async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
     let mut elsewhere = account();
     elsewhere.id = "444455556666".to_owned();
-    let sts = serve(elsewhere, BTreeMap::new()).await;
-    let side = ask_of(sts.address(), &["s3:GetObject"]).await;
+    let server = serve(elsewhere, BTreeMap::new()).await;
+    let side = ask_of(&server, &["s3:GetObject"]).await;
     assert_eq!(side.caller.as_ref().unwrap().account, "444455556666");
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
@@ -248,23 +245,24 @@ async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
 
 #[tokio::test]
 async fn lists_are_read_page_by_page_and_not_without_end() {
-    let sts = serve(Account { page: 1, ..account() }, BTreeMap::new()).await;
-    let side = ask_of(sts.address(), &["s3:GetObject", "s3:PutObject"]).await;
+    let server = serve(Account { page: 1, ..account() }, BTreeMap::new()).await;
+    let side = ask_of(&server, &["s3:GetObject", "s3:PutObject"]).await;
     let attached = side.attached.unwrap();
     assert_eq!((attached.entries.len(), attached.is_whole), (3, true));
     let simulated = side.simulation.unwrap().unwrap();
     assert_eq!((simulated.entries.len(), simulated.is_whole), (2, true));
 
     let many = (0..50).map(|number| format!("policy-{number}")).collect::<Vec<_>>();
-    sts.edit_account(|account| account.roles[0].inline.clone_from(&many));
-    let before = sts.requests().len();
+    server.sts.edit_account(|account| account.roles[0].inline.clone_from(&many));
+    let before = server.sts.requests().len();
     let actions = many.iter().map(|name| format!("s3:{name}")).collect::<Vec<_>>();
     let actions = actions.iter().map(String::as_str).collect::<Vec<_>>();
-    let side = ask_of(sts.address(), &actions).await;
+    let side = ask_of(&server, &actions).await;
     let inline = side.inline.unwrap();
     assert_eq!((inline.entries.len(), inline.is_whole), (usize::from(ROUND_TRIPS), false));
     assert!(!side.simulation.unwrap().unwrap().is_whole);
-    let of = |call: &str| sts.requests()[before..].iter().filter(|request| request.action == call).count();
+    let of =
+        |call: &str| server.sts.requests()[before..].iter().filter(|request| request.action == call).count();
     let in_a_row = (of("ListRolePolicies"), of("GetRole") + of("SimulatePrincipalPolicy"));
     assert_eq!(in_a_row, (usize::from(ROUND_TRIPS), usize::from(ROUND_TRIPS)));
 }
@@ -272,15 +270,15 @@ async fn lists_are_read_page_by_page_and_not_without_end() {
 #[tokio::test]
 async fn throttling_is_waited_out_once() {
     let throttling = || Answer::Error(Refusal::new(400, "Throttling", "Rate exceeded"));
-    let sts = serve(account(), told("GetRole", vec![throttling(), Answer::Verify])).await;
-    let side = ask_of(sts.address(), &[]).await;
+    let server = serve(account(), told("GetRole", vec![throttling(), Answer::Verify])).await;
+    let side = ask_of(&server, &[]).await;
     assert!(side.role.unwrap().is_some());
     assert!(side.simulation.is_none());
 
-    let sts = serve(account(), told("GetRole", vec![throttling()])).await;
-    let side = ask_of(sts.address(), &[]).await;
+    let server = serve(account(), told("GetRole", vec![throttling()])).await;
+    let side = ask_of(&server, &[]).await;
     assert!(matches!(unknown(&side)[..], [(Permission::GetRole, Why::Throttled)]), "{side:?}");
-    assert_eq!(sts.requests().iter().filter(|request| request.action == "GetRole").count(), 2);
+    assert_eq!(server.sts.requests().iter().filter(|request| request.action == "GetRole").count(), 2);
 }
 
 #[tokio::test]
@@ -301,8 +299,8 @@ async fn what_else_iam_can_say() {
         (Answer::Fault(Fault::Close), "Lost"),
         (Answer::Fault(Fault::Half), "Lost"),
     ] {
-        let sts = serve(account(), told("GetRole", vec![answer])).await;
-        let side = ask_of(sts.address(), &[]).await;
+        let server = serve(account(), told("GetRole", vec![answer])).await;
+        let side = ask_of(&server, &[]).await;
         let found = match &unknown(&side)[..] {
             [(_, Why::Refused { code, status, .. })] => format!("Refused {code} {status}"),
             [(_, Why::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
@@ -316,9 +314,10 @@ async fn what_else_iam_can_say() {
 
 #[tokio::test]
 async fn credentials_that_aws_does_not_take() {
-    let sts = serve(account(), BTreeMap::new()).await;
-    let (url, asked) = (format!("http://{}", sts.address()), asked(&[]));
-    let side = ask_at(&url, &pod(&[]), "another-secret", &asked, far()).await;
+    let server = serve(account(), BTreeMap::new()).await;
+    let (url, asked) = (format!("http://{}", server.sts.address()), asked(&[]));
+    let other = Session { secret_access_key: operator(ACCOUNT).secret_access_key, ..server.operator };
+    let side = ask_at(&url, &pod(&[]), &other, &asked, far()).await;
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
     for (_, why) in found {
@@ -328,18 +327,18 @@ async fn credentials_that_aws_does_not_take() {
 
 #[tokio::test]
 async fn an_iam_that_cannot_be_reached() {
-    let refused = Sts::start(Config { accept: Accept::Refused, ..Config::default() }).await.unwrap();
-    let side = ask_of(refused.address(), &[]).await;
+    let refused = serve_as(Config { accept: Accept::Refused, ..Config::default() }).await;
+    let side = ask_of(&refused, &[]).await;
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
     for (_, why) in found {
         assert_eq!(why.to_string(), "127.0.0.1 refuses connections");
     }
 
-    let hanging = Sts::start(Config { accept: Accept::Hang, ..Config::default() }).await.unwrap();
-    let (url, asked) = (format!("http://{}", hanging.address()), asked(&[]));
+    let hanging = serve_as(Config { accept: Accept::Hang, ..Config::default() }).await;
+    let (url, asked) = (format!("http://{}", hanging.sts.address()), asked(&[]));
     let soon = Instant::now() + Duration::from_millis(200);
-    let side = ask_at(&url, &pod(&[]), SECRET, &asked, soon).await;
+    let side = ask_at(&url, &pod(&[]), &hanging.operator, &asked, soon).await;
     assert!(unknown(&side).iter().all(|(_, why)| matches!(why, Why::TimedOut)), "{side:?}");
 }
 
@@ -347,7 +346,8 @@ async fn an_iam_that_cannot_be_reached() {
 async fn over_tls_through_a_proxy_and_by_a_bundle() {
     let world =
         World::start(&Scenario::parse("[sts]\nhost = \"iam.amazonaws.com\"\n[proxy]\n").unwrap()).await;
-    world.sts().edit(|iam| iam.admit(operator(ACCOUNT)));
+    let operator = operator(ACCOUNT);
+    world.sts().edit(|iam| iam.admit(operator.clone()));
     world.sts().edit_account(|told| *told = account());
     let url = format!("https://iam.amazonaws.com:{}", world.sts().address().port());
     let proxy = format!("http://{}", world.proxy().unwrap().address());
@@ -355,17 +355,17 @@ async fn over_tls_through_a_proxy_and_by_a_bundle() {
     let asked = Asked { dns_server: Some(world.dns().address()), ..asked(&["s3:GetObject"]) };
 
     let trusting = pod(&[("AWS_CA_BUNDLE", &bundle), ("HTTPS_PROXY", &proxy)]);
-    let side = ask_at(&url, &trusting, SECRET, &asked, far()).await;
+    let side = ask_at(&url, &trusting, &operator, &asked, far()).await;
     assert!(side.role.as_ref().unwrap().is_some(), "{side:?}");
     assert!(unknown(&side).is_empty(), "{side:?}");
     let through = world.proxy().unwrap().connects().len();
     assert!(through > 0 && world.sts().handshakes() > 0);
 
-    let side = ask_at(&url, &pod(&[("AWS_CA_BUNDLE", &bundle)]), SECRET, &asked, far()).await;
+    let side = ask_at(&url, &pod(&[("AWS_CA_BUNDLE", &bundle)]), &operator, &asked, far()).await;
     assert!(unknown(&side).is_empty(), "{side:?}");
     assert_eq!(world.proxy().unwrap().connects().len(), through);
 
-    let distrusting = ask_at(&url, &pod(&[]), SECRET, &asked, far()).await;
+    let distrusting = ask_at(&url, &pod(&[]), &operator, &asked, far()).await;
     let found = unknown(&distrusting);
     assert_eq!(found[0].1.to_string(), "no CA certificates were found to trust iam.amazonaws.com by");
 }
@@ -385,7 +385,9 @@ fn the_provider_of_an_issuer() {
 #[ignore = "the tests of the chain run it in a process of its own"]
 async fn of_this_process() {
     let pod = Pod::of_this_process();
-    let asked = Asked { profile: pod.filled("WANTED_PROFILE"), ..asked(&["s3:GetObject"]) };
+    let dns_server = pod.filled("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
+    let profile = pod.filled("WANTED_PROFILE");
+    let asked = Asked { profile, dns_server, ..asked(&["s3:GetObject"]) };
     let side = observe(&pod, &asked, far()).await;
     let said = match &unknown(&side)[..] {
         [] => side.caller.unwrap().arn,
@@ -395,17 +397,38 @@ async fn of_this_process() {
     println!("\nFOUND {said}");
 }
 
+/// What [`of_this_process`] says with these variables, and no others.
+fn observed<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "of_this_process", "--nocapture"])
+        .env_clear()
+        .envs(variables)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().find_map(|line| line.strip_prefix("FOUND ")).unwrap_or(&text).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_whose_own_role_may_read_iam() {
+    let world = World::start(&Scenario::parse("").unwrap()).await;
+    world.sts().edit_account(|told| *told = account());
+    let url = format!("https://iam.amazonaws.com:{}", world.sts().address().port());
+    let variables = world.env().iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let said = observed(variables.chain([("AWS_ENDPOINT_URL_IAM", url.as_str())]));
+    assert!(said.starts_with("arn:aws:sts::111122223333:assumed-role/payments-checkout/"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chain_of_credentials() {
-    let sts = serve(account(), BTreeMap::new()).await;
-    let server = format!("http://{}", sts.address());
-    let session = operator(ACCOUNT);
-    let (id, token) = (session.access_key_id.as_str(), session.session_token.as_str());
+    let server = serve(account(), BTreeMap::new()).await;
+    let url = format!("http://{}", server.sts.address());
+    let Session { access_key_id: id, secret_access_key: secret, session_token: token, .. } = &server.operator;
     let home = tempfile::tempdir().unwrap();
     let printed = format!(
-        r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"{SECRET}","SessionToken":"{token}"}}"#
+        r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"{secret}","SessionToken":"{token}"}}"#
     );
-    let keys = format!("aws_access_key_id={id}\naws_secret_access_key={SECRET}\naws_session_token={token}\n");
+    let keys = format!("aws_access_key_id={id}\naws_secret_access_key={secret}\naws_session_token={token}\n");
     std::fs::write(home.path().join("printed"), printed).unwrap();
     let config = format!(
         "[profile keys]\n{keys}\n[profile process]\ncredential_process = cat {}\n\
@@ -419,21 +442,20 @@ async fn the_chain_of_credentials() {
     std::fs::write(&file, config).unwrap();
 
     let file = file.to_string_lossy().into_owned();
+    let usual = [
+        ("AWS_CONFIG_FILE", file.as_str()),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL", &url),
+        ("AWS_REGION", "eu-west-1"),
+        ("HOME", "/nowhere"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
     let run = |variables: &[(&str, &str)]| {
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "of_this_process", "--nocapture"])
-            .env_clear()
-            .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere"), ("AWS_REGION", "eu-west-1")])
-            .env("AWS_ENDPOINT_URL", &server)
-            .envs([("PATH", "/usr/bin:/bin"), ("AWS_CONFIG_FILE", &file)])
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!text.contains(SECRET), "{text}");
-        text.lines().find_map(|line| line.strip_prefix("FOUND ")).unwrap_or(&text).to_owned()
+        let said = observed(usual.iter().chain(variables).copied());
+        assert!(!said.contains(secret), "{said}");
+        said
     };
-    let of_variables = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+    let of_variables = [("AWS_ACCESS_KEY_ID", id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret)];
     let with_token = [of_variables[0], of_variables[1], ("AWS_SESSION_TOKEN", token)];
     assert_eq!(run(&[]), "none, 6");
     let no_machine = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");

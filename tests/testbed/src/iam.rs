@@ -101,6 +101,26 @@ pub struct Session {
     pub policy: Option<String>,
 }
 
+impl Session {
+    /// Credentials of the caller with this ARN that hold for an hour, as an operator has them.
+    #[must_use]
+    pub fn of_operator(arn: &str, now: OffsetDateTime) -> Self {
+        Self {
+            access_key_id: format!("ASIA{}", random::text(UPPERCASE, 16)),
+            secret_access_key: random::text(SECRET, 40),
+            session_token: format!("IQoJb3JpZ2luX2Vj{}==", random::text(SECRET, 351)),
+            expires: now + Duration::hours(1),
+            arn: arn.to_owned(),
+            user_id: format!("AIDA{}", random::text(UPPERCASE, 16)),
+            account: arn.split(':').nth(4).unwrap_or_default().to_owned(),
+            provider: String::new(),
+            audience: String::new(),
+            subject: String::new(),
+            policy: None,
+        }
+    }
+}
+
 /// All that IAM knows, and the sessions that were given out.
 #[derive(Debug, Default)]
 pub struct Iam {
