@@ -313,6 +313,19 @@ async fn what_else_iam_can_say() {
 }
 
 #[tokio::test]
+async fn a_server_that_echoes_the_session_token() {
+    let server = serve(account(), BTreeMap::new()).await;
+    let token = &server.operator.session_token;
+    server.sts.edit_account(|account| {
+        account.providers.push(Provider { url: token.clone(), client_ids: vec![] });
+        account.roles[0].inline.push(format!("before {token} after"));
+    });
+    let side = ask_of(&server, &[]).await;
+    assert_eq!(side.inline.as_ref().unwrap().entries[1], "before [not shown] after");
+    assert!(!format!("{side:?}").contains(token));
+}
+
+#[tokio::test]
 async fn credentials_that_aws_does_not_take() {
     let server = serve(account(), BTreeMap::new()).await;
     let (url, asked) = (format!("http://{}", server.sts.address()), asked(&[]));

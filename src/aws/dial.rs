@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
 use hyper_util::rt::TokioIo;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
@@ -27,6 +28,7 @@ use crate::net::proxy::{self, BadProxy};
 use crate::net::tls::{Trust, TrustFault};
 use crate::pod::Pod;
 use crate::run::Budget;
+use crate::shown::{Secret, without_secret};
 
 /// Opens connections for an SDK, and keeps those that are idle for its next call.
 #[derive(Clone)]
@@ -228,6 +230,7 @@ impl Caller {
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let url = request.uri().to_owned();
         let key = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let sent = request.headers().get("x-amz-security-token").map(|token| Secret::new(token.to_owned()));
         let connect_until = self.until(self.connect_timeout);
         let link = self.dialer.link(&url, &key, connect_until).await;
         let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
@@ -237,7 +240,18 @@ impl Caller {
         if !answer.headers().get("connection").is_some_and(closes) {
             self.dialer.idle(|idle| idle.entry(key).or_default().push(link));
         }
-        Ok(answer)
+        Ok(match sent {
+            Some(sent) => answer.map(|body| without(body, &sent)),
+            None => answer,
+        })
+    }
+}
+
+/// The answer without the session token that was sent, should the server echo it.
+fn without(body: SdkBody, sent: &Secret) -> SdkBody {
+    match body.bytes().map(std::str::from_utf8) {
+        Some(Ok(text)) => SdkBody::from(without_secret(text, sent)),
+        _ => body,
     }
 }
 

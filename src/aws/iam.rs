@@ -23,6 +23,9 @@ use crate::pod::Pod;
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
 const PAGE: i32 = 1000;
 
+/// The most bytes of a content type that is handed on.
+const LONGEST_TYPE: usize = 64;
+
 /// A call that is throttled, or lost, is made once more, after at most this.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -115,7 +118,7 @@ pub enum Why {
     NotAws {
         /// The HTTP status.
         status: u16,
-        /// The content type.
+        /// The content type, if it is a short one.
         content_type: Option<String>,
     },
     /// There is no way to AWS.
@@ -496,6 +499,7 @@ where
             None if status >= 500 => Why::Refused { code: format!("HTTP {status}"), message, status },
             None => {
                 let content_type = raw.headers().get("content-type").map(str::to_owned);
+                let content_type = content_type.filter(|kind| kind.len() <= LONGEST_TYPE);
                 Why::NotAws { status, content_type }
             }
         };
