@@ -2,7 +2,12 @@
 //! which it cannot be asked. The chain of credentials is run in a process of its own, for it reads the
 //! variables of its process.
 
-#![expect(clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests write the files they need")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test writes the files it needs, and prints in a process of its own what another one reads"
+)]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -202,7 +207,7 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
         assert_eq!(side.lacking(), [permission]);
         match found[..] {
             // The simulator does not find the role without its path.
-            [(role, Why::Denied(_)), (_, Why::NoRole)] if role == Permission::GetRole => {}
+            [(Permission::GetRole, Why::Denied(_)), (_, Why::NoRole)] => {}
             [(only, Why::Denied(message))] if only == permission => {
                 assert!(message.contains("no identity-based policy allows"), "{message}");
             }
