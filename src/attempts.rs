@@ -58,18 +58,20 @@ impl Attempts {
             let (run, facts) = (&mut attempt.run, &mut attempt.facts);
             attempt.outlook = plan::check(pod, wanted, None, application, *budget, run, facts).await;
             let ended = self.current.take();
-            if let Err(gone) = target::still(pod, Instant::now() + LOCAL).await {
-                self.give_up(gone, ended);
-                return;
-            }
-            // An attempt that the deadline cut short may blame whatever it was just waiting for; what
-            // the one before it found stands.
-            let passed = ended.as_ref().is_some_and(|ended| ended.run.failures().next().is_none());
-            if self.ended.is_none() || passed || !budget.is_spent() {
+            // The process that was looked through may be gone, and its files with it; and an attempt that the
+            // deadline cut short may blame whatever it was just waiting for. Unless such a one got the role,
+            // what the one before it found stands.
+            let gone = target::still(pod, Instant::now() + LOCAL).await.err();
+            let is_sound = gone.is_none() && (self.ended.is_none() || !budget.is_spent());
+            if is_sound || ended.as_ref().is_some_and(|ended| !ended.run.role_fails()) {
                 self.ended = ended;
             }
+            let is_last = gone.is_some() || once;
+            if let (Some(gone), None) = (gone, &self.ended) {
+                self.end(gone);
+            }
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
-            let Some(pause) = budget.pause(self.count).filter(|_| worth && !once) else {
+            let Some(pause) = budget.pause(self.count).filter(|_| worth && !is_last) else {
                 if let Some(Attempt { run, outlook, .. }) = &mut self.ended {
                     plan::hidden(pod, outlook, &mut Imds::new(wanted.dns_server), run).await;
                 }
@@ -78,15 +80,6 @@ impl Attempts {
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(attempts = self.count, pause_ms, "trying again");
             tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// The process that was looked through is gone: what is known of it is what was found before.
-    fn give_up(&mut self, gone: Diagnosis, last: Option<Attempt>) {
-        if last.as_ref().is_some_and(|last| last.run.failures().next().is_none()) {
-            self.ended = last;
-        } else if self.ended.is_none() {
-            self.end(gone);
         }
     }
 

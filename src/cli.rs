@@ -172,7 +172,7 @@ pub struct Checks {
     #[arg(long, value_name = "REGION", env = "IRSA_PROBE_REGION")]
     pub region: Option<String>,
     /// Fail unless this SDK of the application takes the role: boto, gov2, jv2 or another of those that
-    /// chain lists; the version is that of the package that explain SdkTooOldForIrsa lists, so botocore's
+    /// chain lists; the version is that of the package that explain SdkTooOldForIrsa lists, for boto botocore's
     #[arg(long, value_name = "SDK[@VERSION]", value_parser = sdk, env = "IRSA_PROBE_EXPECT_SDK")]
     pub expect_sdk: Option<SaidSdk>,
     /// How to print.

@@ -116,21 +116,21 @@ pub async fn check(
     let used = application.map_or(Used::Unknown, Application::said);
     let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
-    let Some(application) = application else {
-        through_sts(pod, wanted, known, &local, budget, run, facts).await;
+    if let Some(said) = application.and_then(Application::said_scan) {
+        outlook.situation.lacks = application_sdk::lacks(said);
+        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(said)));
+    }
+    let searched = application.filter(|application| application.said_scan().is_none());
+    if searched.is_some() {
+        run.expect(Check::ApplicationSdk);
+    }
+    let network = through_sts(pod, wanted, known, &local, budget, run, facts);
+    let Some(application) = searched else {
+        network.await;
         return outlook;
     };
-    run.expect(Check::ApplicationSdk);
-    let scan = if let Some(said) = application.said_scan() {
-        let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(said)));
-        through_sts(pod, wanted, known, &local, budget, run, facts).await;
-        said
-    } else {
-        let network = through_sts(pod, wanted, known, &local, budget, run, facts);
-        let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
-        run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
-        scan
-    };
+    let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
+    run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
     outlook.used = application.used(scan);
     outlook.situation.lacks = application_sdk::lacks(scan);
     run.revise(Check::CredentialSources, credential_sources::judge(&outlook, &local.profiles));

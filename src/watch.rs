@@ -241,12 +241,16 @@ impl<'a> Watch<'a> {
         let is_doubtful =
             |step: &Step| step.check == Check::TokenFresh && matches!(step.ending, Ending::Warn(_));
         let fresh: Vec<Step> = run.into_recorded();
-        let is_enough = |report: &mut Report| {
-            report.diagnosis().is_none() && !report.steps.iter().chain(&fresh).any(is_doubtful)
-        };
+        let is_enough =
+            |report: &mut Report| report.role_works() && !report.steps.iter().chain(&fresh).any(is_doubtful);
         let Some(Report { mut steps, facts: of_sts, .. }) = self.last.take_if(is_enough) else {
             return Judged::AskSts;
         };
+        // What keeps the application from the role was found with more than is looked at here.
+        let stands = |step: &Step| step.check == Check::CredentialSources && step.failure().is_some();
+        let keeps = steps.iter().any(stands);
+        let fresh = fresh.into_iter().filter(|step| !(keeps && step.check == Check::CredentialSources));
+        let fresh: Vec<Step> = fresh.collect();
         steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
         steps.extend(fresh);
         steps.sort_by_key(|step| step.check);

@@ -232,6 +232,7 @@ async fn what_the_application_lacks_neither_keeps_sts_from_being_tried_again_nor
     assert_eq!(tolerated.status, Exit::Code(0), "{}", report(&tolerated));
     let fails = run(keys, &[args.as_slice(), &["unreachable"]].concat()).await;
     assert_eq!(fails.status, Exit::Code(11), "{}", report(&fails));
+    assert_eq!(report(&fails)["diagnosis"]["name"], "ShadowedByStaticKeys");
 }
 
 #[tokio::test]
@@ -256,12 +257,7 @@ async fn an_expected_sdk_that_is_not_found_does_not_hide_that_nothing_was_search
 
 #[tokio::test]
 async fn a_process_that_ends_between_two_attempts_does_not_replace_what_was_found() {
-    let toml = r#"
-        args = ["--pid", "${pid}", "--wait", "20s", "--timeout", "300ms", "--expect-sdk", "boto@1.44.5"]
-        [sts]
-        accept = "hang"
-        [application]
-        lives_ms = 2000
+    let env = r#"
         [application.env]
         AWS_ROLE_ARN = "${role_arn}"
         AWS_WEB_IDENTITY_TOKEN_FILE = "${token_file}"
@@ -269,8 +265,18 @@ async fn a_process_that_ends_between_two_attempts_does_not_replace_what_was_foun
         AWS_ENDPOINT_URL_STS = "${sts_url}"
         AWS_CA_BUNDLE = "${ca}"
     "#;
-    let report = report(&run(toml, &[]).await);
-    assert_eq!(report["diagnosis"]["name"], "StsTimedOut", "{report}");
+    let silent = "[sts]\naccept = \"hang\"\n[application]\nlives_ms = 2000\n";
+    let slow = "[sts]\nassume = [{ delay_ms = 900, verify = true }]\n[application]\nlives_ms = 500\n";
+    for (world, timeout, sdk, expected) in [
+        (silent, "300ms", "boto@1.44.5", "StsTimedOut"),
+        // It ends while the role is given.
+        (slow, "10s", "boto@1.12.0", "SdkTooOldForIrsa"),
+    ] {
+        let args = ["--wait", "20s", "--timeout", timeout, "--expect-sdk", sdk, "--pid"];
+        let toml = format!("args = [\"{}\", \"${{pid}}\"]\n{world}{env}", args.join("\", \""));
+        let report = report(&run(&toml, &[]).await);
+        assert_eq!(report["diagnosis"]["name"], expected, "{report}");
+    }
 }
 
 #[tokio::test]

@@ -195,11 +195,13 @@ async fn what_the_application_lacks_is_not_asked_of_sts_again() {
     let mut sidecar = Sidecar::start(&world, &["--expect-sdk", "gov1old", "--ready-grace", "0s"]).await;
     let report = sidecar.report().await;
     assert_eq!((&report["diagnosis"]["name"], &report["exit_code"]), (&"FallsToNodeRole".into(), &11.into()));
-    sidecar.until("irsa_probe_up", 1.0).await;
+    sidecar.until("irsa_probe_up", 0.0).await;
     assert!(sidecar.metric("irsa_probe_last_success_timestamp_seconds").await.is_some());
     assert_eq!(sidecar.get("/readyz").await.0, 503);
     // After a failure of the role it would ask again within a second or two.
     tokio::time::sleep(Duration::from_secs(4)).await;
+    world.renew().unwrap();
+    sidecar.until("irsa_probe_token_rotations_total", 1.0).await;
     assert_eq!(world.sts().requests().len(), 2);
 }
 

@@ -31,12 +31,13 @@ pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, sit
     // It is one STS for all of them.
     let mut unreachable = None;
     for pair in pairs(situation) {
-        let known = found(run).filter(|_| own.as_ref() == Some(&pair)).or_else(|| unreachable.clone());
-        let trade = match (known, situation.token(&pair.1)) {
-            (Some(known), _) => known,
+        let known = found(run).filter(|_| own.as_ref() == Some(&pair));
+        let trade = match (known, situation.token(&pair.1), &unreachable) {
+            (Some(known), _, _) => known,
             // No SDK gets as far as STS.
-            (None, TokenFile::Unreadable(_)) => continue,
-            (None, TokenFile::Readable { .. }) => trade(pod, wanted, budget, &pair).await,
+            (None, TokenFile::Unreadable(_), _) => continue,
+            (None, TokenFile::Readable { .. }, Some(unreachable)) => Trade::clone(unreachable),
+            (None, TokenFile::Readable { .. }, None) => trade(pod, wanted, budget, &pair).await,
         };
         if matches!(trade, Trade::Unreachable(_)) {
             unreachable = Some(trade.clone());

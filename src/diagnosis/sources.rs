@@ -7,7 +7,7 @@ use crate::evidence::Evidence;
 use crate::shown::shown;
 
 /// The command that prints what each SDK does in a container that runs, with what is to be put in.
-pub const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
+const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
      --profile=restricted --custom=manifests/debug/restricted.yaml -- /irsa-probe chain";
 
 /// SDKs in a sentence: each by its name, or if nearly all of them, the few that are not.
@@ -313,10 +313,7 @@ impl Entry for FallsToNodeRole {
         match &self.although {
             Some(because) => {
                 let end = self.unreachable.as_ref().map_or_else(String::new, |why| {
-                    format!(
-                        " That is not given to this pod now ({}), so it ends without credentials.",
-                        shown(why)
-                    )
+                    format!(" When it was asked for from here, it was not given ({}).", shown(why))
                 });
                 let sdks = listed_first(&self.takes);
                 format!("{sdks} does not take the pod's role, but asks for the node's{node}. {because}{end}")
@@ -342,9 +339,6 @@ impl Entry for FallsToNodeRole {
              container."
                 .to_owned(),
         ];
-        if self.unreachable.is_some() {
-            steps.clear();
-        }
         if self.although.is_some() {
             steps.insert(
                 0,
@@ -363,6 +357,7 @@ impl Entry for FallsToNodeRole {
             .value("hide", self.takes.clone())
             .value("stop", self.stops.clone())
             .text_if("node_role", self.role.as_deref())
+            .text_if("node_role_not_given", self.unreachable.as_deref())
     }
 }
 

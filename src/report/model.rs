@@ -72,17 +72,25 @@ pub struct Report {
 }
 
 impl Report {
-    /// The first failure in the order of the plan.
+    /// The first failure in the order of the plan that is not tolerated, or else the first of all.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        self.steps.iter().find_map(Step::failure)
+        let mut failures = self.steps.iter().filter_map(Step::failure);
+        let counts = |failure: &&Diagnosis| !self.leniency.tolerate.contains(&failure.name().class());
+        failures.clone().find(counts).or_else(|| failures.next())
+    }
+
+    /// The first failure of the role itself.
+    #[must_use]
+    pub fn role_failure(&self) -> Option<&Diagnosis> {
+        let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
+        of_role.into_iter().find_map(Step::failure)
     }
 
     /// Whether the pod gets its role, whatever the application does with it.
     #[must_use]
     pub fn role_works(&self) -> bool {
-        let fails = |step: &Step| step.failure().is_some() && !step.check.is_of_application();
-        !self.interrupted && !self.steps.iter().any(fails)
+        !self.interrupted && self.role_failure().is_none()
     }
 
     /// Everything else that was found: reservations, and failures after the first. What bears the
@@ -114,7 +122,7 @@ impl Report {
         }
     }
 
-    /// The exit code: that of the first failure that is not tolerated.
+    /// The exit code: that of the diagnosis, unless it is tolerated.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.leniency.observe {
@@ -123,8 +131,10 @@ impl Report {
         if self.interrupted {
             return INTERRUPTED;
         }
-        let classes = self.steps.iter().filter_map(Step::failure).map(|failure| failure.name().class());
-        classes.into_iter().find(|class| !self.leniency.tolerate.contains(class)).map_or(0, Class::exit_code)
+        match self.diagnosis().map(|diagnosis| diagnosis.name().class()) {
+            Some(class) if !self.leniency.tolerate.contains(&class) => class.exit_code(),
+            _ => 0,
+        }
     }
 
     /// The claims of the pod's token, or else of its API token.

@@ -269,7 +269,7 @@ fn verdict(report: &Report, colour: Colour) -> String {
         Outcome::Fail if report.role_works() => {
             colour.bad("This pod gets its role, but the application's SDK does not take it.")
         }
-        Outcome::Fail => colour.bad(match report.diagnosis().map(|diagnosis| diagnosis.name().class()) {
+        Outcome::Fail => colour.bad(match report.role_failure().map(|diagnosis| diagnosis.name().class()) {
             Some(Class::NotJudged) => "Whether this pod gets its role is not known.",
             Some(Class::Unreachable) => "This pod does not get its role now.",
             _ => "This pod does not get its role.",

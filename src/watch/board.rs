@@ -242,7 +242,7 @@ impl Board {
         if found.role_works && asked {
             known.last_success = Some(now);
         }
-        if found.diagnosis.is_none() {
+        if found.diagnosis.is_none() || found.role_works && found.accepted {
             known.has_worked = true;
             known.failing_since = None;
         } else if known.failing_since.is_none() {
@@ -335,6 +335,18 @@ mod tests {
         }
         write(&board, Some(Name::AssumeRoleNotAuthorized));
         assert!(!board.readiness().ready, "the role has not worked for as long as the grace lasts");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_that_works_beside_a_fault_of_the_application_that_is_tolerated_has_its_grace() {
+        let application = || Found { accepted: true, role_works: true, ..found(Some(Name::FallsToNodeRole)) };
+        let board = Board::new(GRACE);
+        board.write(application(), true, SystemTime::UNIX_EPOCH);
+        advance(GRACE * 2).await;
+        write(&board, Some(Name::StsTimedOut));
+        assert!(board.readiness().ready);
+        advance(GRACE).await;
+        assert!(!board.readiness().ready);
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ pub struct Metric {
 const UP: Metric = Metric {
     name: "irsa_probe_up",
     labels: &[],
-    help: "Whether the role works by the last check: 1 or 0; 0 before the first has ended",
+    help: "Whether the role works, and an SDK that is expected takes it, by the last check: 1 or 0; 0 before the first has ended",
 };
 const READY: Metric = Metric {
     name: "irsa_probe_ready",
@@ -40,7 +40,7 @@ const READY: Metric = Metric {
 const DIAGNOSIS: Metric = Metric {
     name: "irsa_probe_diagnosis",
     labels: &["name", "class", "owner"],
-    help: "1 for what is wrong now; absent while the role works",
+    help: "1 for what is wrong now; absent while nothing is",
 };
 const WARNING: Metric = Metric {
     name: "irsa_probe_warning",
@@ -116,7 +116,7 @@ impl Collector for Metrics {
     fn encode(&self, mut out: DescriptorEncoder) -> Result<(), fmt::Error> {
         let known = self.board.read();
         let found = known.found.as_ref();
-        let is_up = found.is_some_and(|found| found.role_works);
+        let is_up = found.is_some_and(|found| found.diagnosis.is_none());
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
         gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
         names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
