@@ -3,7 +3,10 @@
 //! No type of the AWS SDK leaves this module.
 
 pub mod arn;
+pub mod dial;
 pub mod endpoint;
+pub mod iam;
+pub mod operator;
 pub mod partition;
 pub mod profile;
 pub mod sts;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::audit::claims::Flags;
+use crate::audit::inputs;
 use crate::chain::SdkId;
 use crate::diagnosis::Class;
 use crate::kubernetes::{self, KubernetesUse};
@@ -326,6 +328,99 @@ pub struct Explain {
     pub printing: Printing,
 }
 
+/// The flags of `audit`. Of the files one may be `-`, standard input.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
+    /// standard input, where nothing else says for whom the role is asked
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_REPORT")]
+    pub report: Option<PathBuf>,
+    /// The pod's token, in place of what the report says of it
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_TOKEN")]
+    pub token: Option<PathBuf>,
+    /// The token's issuer: the cluster's
+    #[arg(long, value_name = "URL", value_parser = filled, env = "IRSA_PROBE_ISSUER")]
+    pub issuer: Option<String>,
+    /// The token's subject: system:serviceaccount:NAMESPACE:NAME
+    #[arg(long, value_name = "SUBJECT", value_parser = filled, env = "IRSA_PROBE_SUBJECT")]
+    pub subject: Option<String>,
+    /// The token's audience, usually sts.amazonaws.com; may be given several times
+    #[arg(long, value_name = "AUDIENCE", value_parser = filled, env = "IRSA_PROBE_AUDIENCE")]
+    pub audience: Vec<String>,
+    /// The role that is asked for
+    #[arg(long, value_name = "ARN", value_parser = filled, env = "IRSA_PROBE_ROLE_ARN")]
+    pub role_arn: Option<String>,
+    /// The name of the session, for policies with a condition on it
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_SESSION_NAME")]
+    pub session_name: Option<String>,
+    /// The pod, as kubectl get pod POD -o json prints it
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_POD")]
+    pub pod: Option<PathBuf>,
+    /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_SERVICE_ACCOUNT")]
+    pub service_account: Option<PathBuf>,
+    /// The container of the pod that is meant, in place of all
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_CONTAINER")]
+    pub container: Option<String>,
+    /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_TRUST_POLICY")]
+    pub trust_policy: Option<PathBuf>,
+    /// The OIDC provider, as aws iam get-open-id-connect-provider prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_OIDC_PROVIDER")]
+    pub oidc_provider: Option<PathBuf>,
+    /// The profile of the AWS configuration whose credentials ask IAM
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_PROFILE")]
+    pub profile: Option<String>,
+    /// An action that the role should be allowed, as s3:GetObject; may be given several times
+    #[arg(long, value_name = "ACTION", value_parser = action, env = "IRSA_PROBE_ACTION")]
+    pub action: Vec<String>,
+    /// What the actions are done to; may be given several times
+    #[arg(long, value_name = "ARN", value_parser = filled, requires = "action", env = "IRSA_PROBE_RESOURCE")]
+    pub resource: Vec<String>,
+    /// Also look over HTTPS whether the issuer publishes the token's key
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_ISSUER_CHECK")]
+    pub issuer_check: bool,
+    /// Print the least IAM policy that an audit needs, and do nothing else
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_PRINT_IAM_POLICY")]
+    pub print_iam_policy: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// The time for everything
+    #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "30s")]
+    pub timeout: Duration,
+    /// A name server, in place of those in /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for, separated by commas
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
+    pub system_roots: Vec<PathBuf>,
+}
+
+impl Audit {
+    /// What is to be read, and what is said by flags instead.
+    #[must_use]
+    pub fn inputs(&self) -> inputs::Wanted {
+        let input = |path: &Option<PathBuf>| path.clone().map(inputs::Input::of);
+        inputs::Wanted {
+            report: input(&self.report),
+            token: input(&self.token),
+            pod: input(&self.pod),
+            service_account: input(&self.service_account),
+            trust_policy: input(&self.trust_policy),
+            oidc_provider: input(&self.oidc_provider),
+            flags: Flags {
+                issuer: self.issuer.clone(),
+                subject: self.subject.clone(),
+                audience: self.audience.clone(),
+                role_arn: self.role_arn.clone(),
+                session_name: self.session_name.clone(),
+                container: self.container.clone(),
+            },
+        }
+    }
+}
+
 impl Identity {
     /// The same as the plan wants it.
     #[must_use]
@@ -377,6 +472,21 @@ fn sdk(text: &str) -> Result<SaidSdk, String> {
     }
 }
 
+fn filled(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("not nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// An action as policies name them; a pattern is none that could be done.
+fn action(text: &str) -> Result<String, String> {
+    let part = |part: &str, also: char| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == also)
+    };
+    match text.split_once(':') {
+        Some((service, name)) if part(service, '-') && part(name, '_') => Ok(text.to_owned()),
+        _ => Err("a service and an action, like s3:GetObject".to_owned()),
+    }
+}
+
 /// A day: longer than any pod waits, and short enough that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -423,9 +533,62 @@ fn condition_type(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, Command, USAGE};
-    use clap::{CommandFactory, Parser};
+    use super::{Audit, Cli, Command, USAGE};
+    use crate::audit::inputs::Input;
+    use clap::{Args, CommandFactory, FromArgMatches, Parser};
+    use std::path::PathBuf;
     use std::time::Duration;
+
+    fn audit(args: &[&str]) -> Result<Audit, clap::Error> {
+        let command = Audit::augment_args(clap::Command::new("audit"));
+        let args = std::iter::once("audit").chain(args.iter().copied());
+        Audit::from_arg_matches(&command.try_get_matches_from(args)?)
+    }
+
+    #[test]
+    fn what_an_audit_is_told() {
+        let flags = audit(&[
+            "--report",
+            "-",
+            "--trust-policy",
+            "role.json",
+            "--audience",
+            "a",
+            "--audience",
+            "b",
+            "--action",
+            "s3:GetObject",
+            "--action",
+            "dynamodb:GetItem",
+            "--resource",
+            "*",
+            "--container",
+            "app",
+        ])
+        .unwrap();
+        assert_eq!(flags.action, ["s3:GetObject", "dynamodb:GetItem"]);
+        let inputs = flags.inputs();
+        assert_eq!(inputs.report, Some(Input::Stdin));
+        assert_eq!(inputs.trust_policy, Some(Input::File(PathBuf::from("role.json"))));
+        assert_eq!((inputs.flags.audience.len(), inputs.flags.container.as_deref()), (2, Some("app")));
+        assert_eq!(audit(&[]).unwrap().inputs(), Default::default());
+        for args in [
+            &["--subject", ""][..],
+            &["--action", "s3:*"],
+            &["--action", "GetObject"],
+            &["--action", ":"],
+            &["--resource", "*"],
+            &["--timeout", "0s"],
+            &["--report"],
+        ] {
+            assert!(audit(args).is_err(), "{args:?}");
+        }
+        for arg in Audit::augment_args(clap::Command::new("audit")).get_arguments() {
+            let long = arg.get_long().unwrap();
+            let variable = format!("IRSA_PROBE_{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()), "--{long}");
+        }
+    }
 
     #[test]
     fn the_commands_are_consistent() {

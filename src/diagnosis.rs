@@ -21,6 +21,7 @@ pub mod target;
 pub mod tls;
 pub mod token;
 pub mod token_file;
+pub mod trust;
 
 /// What kind of failure it is. Decides the exit code and whether waiting can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -232,6 +233,12 @@ catalogue! {
         VpcEndpointPolicyDenied, OrganizationPolicyDenied, RegionNotActivated, RoleArnRejected,
         SessionParametersRejected, Throttled, IdpUnreachable, StsFault, CredentialsRejected,
         IdentityMismatch, Unclassified,
+    }
+    trust {
+        TrustPolicyMalformed, TrustPrincipalWrong, TrustPartitionMismatch, TrustAccountMismatch,
+        TrustIssuerMismatch, TrustActionMissing, TrustKeySwapped, TrustSubjectWildcard,
+        TrustSubjectMismatch, TrustAudienceMismatch, TrustConditionUnmet, TrustDenied,
+        TrustUndecidable, TrustTooWide,
     }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,

@@ -1,6 +1,7 @@
 //! Says from inside a pod whether it gets its AWS role through IRSA, and if not, exactly why.
 
 pub mod attempts;
+pub mod audit;
 pub mod aws;
 pub mod backoff;
 pub mod chain;

@@ -9,12 +9,13 @@
 
 pub mod process;
 mod root;
+pub mod stdin;
 mod threads;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 use process::{Handle, Process, Processes, Unlisted};
 use root::{Other, Root};
+use stdin::Stdin;
 use threads::Threads;
 
 /// Where the kubelet puts the ordinary API token of a pod.
@@ -249,6 +251,18 @@ impl Pod {
         let of_thread = path.to_owned();
         let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
         read.unwrap_or(Err(ReadError::Slow))
+    }
+
+    /// Begins to read our own standard input. Who reads it twice gets the rest.
+    #[must_use]
+    pub fn stdin(&self) -> Stdin {
+        Stdin::of(io::stdin())
+    }
+
+    /// Whether somebody would have to type our own standard input.
+    #[must_use]
+    pub fn stdin_is_typed(&self) -> bool {
+        io::stdin().is_terminal()
     }
 
     /// Hands a folder to work that looks at what is below it, and what the process runs if it is another

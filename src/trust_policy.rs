@@ -1,5 +1,15 @@
 //! What a role's trust policy and the account's OIDC provider must say for a token to be accepted.
 
+pub mod condition;
+pub mod correct;
+pub mod document;
+pub mod evaluate;
+pub mod marked;
+pub mod near_miss;
+pub mod pattern;
+pub mod request;
+pub mod variable;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -55,6 +65,26 @@ pub fn iam(role: &RoleArn, command: &str) -> String {
     }
 }
 
+/// Shows a role's ARN and the trust policy that it has now.
+#[must_use]
+pub fn show_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+        iam(role, "get-role"),
+        sh(&role.name)
+    )
+}
+
+/// Gives a role the trust policy that lies in a file, in place of the one that it has.
+#[must_use]
+pub fn update_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --policy-document file://trust-policy.json",
+        iam(role, "update-assume-role-policy"),
+        sh(&role.name)
+    )
+}
+
 /// A trust policy with one statement, in the order in which people write it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -82,6 +112,8 @@ struct Principal {
 #[serde(rename_all = "PascalCase")]
 struct Condition {
     string_equals: BTreeMap<String, String>,
+    #[serde(rename = "ForAnyValue:StringEquals", skip_serializing_if = "BTreeMap::is_empty")]
+    any_string_equals: BTreeMap<String, String>,
 }
 
 impl TrustPolicy {
@@ -99,6 +131,13 @@ fn audience(claims: &Claims) -> String {
     usual.or_else(|| claims.audience.first()).cloned().unwrap_or_default()
 }
 
+/// A text as a value of a policy: what would be read as a variable is spelt so that it stands for itself.
+/// Source: "IAM policy elements: Variables and tags" in the IAM User Guide, "Special characters".
+#[must_use]
+pub fn literal(text: &str) -> String {
+    text.replace("${", "${$}{")
+}
+
 /// An issuer as IAM writes it in ARNs and condition keys: without its scheme.
 #[must_use]
 pub fn issuer_in_iam(issuer: &str) -> &str {
@@ -111,8 +150,19 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
     let provider = issuer_in_iam(&claims.issuer);
     let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{provider}", role.partition.id, role.account);
     let client_id = audience(claims);
-    let conditions =
-        [(format!("{provider}:sub"), claims.subject.clone()), (format!("{provider}:aud"), client_id.clone())];
+    let of_subject = (format!("{provider}:sub"), literal(&claims.subject));
+    let of_audience = (format!("{provider}:aud"), literal(&client_id));
+    // "Multivalued context keys require a condition set operator": IAM User Guide.
+    let condition = match claims.audience.len() {
+        0 | 1 => Condition {
+            string_equals: BTreeMap::from([of_subject, of_audience]),
+            any_string_equals: BTreeMap::new(),
+        },
+        _ => Condition {
+            string_equals: BTreeMap::from([of_subject]),
+            any_string_equals: BTreeMap::from([of_audience]),
+        },
+    };
     Needed {
         trust_policy: TrustPolicy {
             version: "2012-10-17",
@@ -120,15 +170,11 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
                 effect: "Allow",
                 principal: Principal { federated: provider_arn.clone() },
                 action: "sts:AssumeRoleWithWebIdentity",
-                condition: Condition { string_equals: BTreeMap::from(conditions) },
+                condition,
             }],
         },
         commands: Commands {
-            show_trust_policy: format!(
-                "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
-                iam(role, "get-role"),
-                sh(&role.name)
-            ),
+            show_trust_policy: show_trust_policy(role),
             show_oidc_provider: format!(
                 "{} --open-id-connect-provider-arn {}",
                 iam(role, "get-open-id-connect-provider"),
@@ -185,6 +231,21 @@ mod tests {
         let mut claims = token::decode(TWO).unwrap();
         claims.audience.reverse();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        assert_eq!(needed(&claims, &role).oidc_provider.client_id, "sts.amazonaws.com");
+        let needed = needed(&claims, &role);
+        assert_eq!(needed.oidc_provider.client_id, "sts.amazonaws.com");
+        let statement: serde_json::Value =
+            serde_json::from_str(&needed.trust_policy.statement_text()).unwrap();
+        let any = statement["Condition"]["ForAnyValue:StringEquals"].as_object().unwrap();
+        assert_eq!(any.values().collect::<Vec<_>>(), ["sts.amazonaws.com"]);
+        assert_eq!(statement["Condition"]["StringEquals"].as_object().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_looks_like_a_variable_stands_for_itself() {
+        let mut claims = token::decode(PROJECTED).unwrap();
+        claims.subject = "a${aws:username}*".to_owned();
+        let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
+        let text = needed(&claims, &role).trust_policy.statement_text();
+        assert!(text.contains("\"a${$}{aws:username}*\""), "{text}");
     }
 }

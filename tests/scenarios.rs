@@ -10,6 +10,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use clap::CommandFactory;
+use irsa_probe::cli::Cli;
 use irsa_probe::diagnosis::Name;
 use irsa_probe::explain;
 use serde_json::Value;
@@ -104,9 +106,12 @@ async fn every_page_reaches_its_own_name() {
     let only = std::env::var("SCENARIO").ok();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut runs = JoinSet::new();
-    for name in
-        Name::ALL.iter().copied().filter(|name| only.as_deref().is_none_or(|only| only == name.as_str()))
-    {
+    let has_audit = Cli::command().find_subcommand("audit").is_some();
+    // What only `audit` finds cannot be run through a binary that does not have it yet.
+    let can_run =
+        |name: &Name| has_audit || scenario_of(*name).is_ok_and(|scenario| scenario.command != "audit");
+    let chosen = |name: &Name| only.as_deref().is_none_or(|only| only == name.as_str()) && can_run(name);
+    for name in Name::ALL.iter().copied().filter(chosen) {
         let (schema, places) = (Arc::clone(&schema), Arc::clone(&places));
         runs.spawn(async move {
             let _place = places.acquire().await;

@@ -50,6 +50,14 @@ impl Profiles {
     /// # Errors
     /// If a file is there but cannot be read or parsed.
     pub async fn load(pod: &Pod, until: Instant) -> Result<Self, BadFile> {
+        Self::of(pod, None, until).await
+    }
+
+    /// The same with this profile in use, in place of the one that the variables name.
+    ///
+    /// # Errors
+    /// As of [`Profiles::load`].
+    pub async fn of(pod: &Pod, profile: Option<&str>, until: Instant) -> Result<Self, BadFile> {
         let mut builder = EnvConfigFiles::builder();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
@@ -80,7 +88,8 @@ impl Profiles {
             builder = builder.with_contents(EnvConfigFileKind::Config, "");
         }
 
-        let selected = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| pod.filled(name));
+        let mut variables = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter();
+        let selected = profile.map(str::to_owned).or_else(|| variables.find_map(|name| pod.filled(name)));
         let selected = selected.unwrap_or_else(|| "default".to_owned());
         let env = Env::from_slice(&[("AWS_PROFILE", selected.as_str())]);
         let bad = |fault: String| BadFile { path: files.join(" or "), fault };
@@ -102,9 +111,15 @@ impl Profiles {
     /// The endpoint that the profile in use sets for STS, in its services section or for all.
     #[must_use]
     pub fn sts_endpoint(&self) -> Option<String> {
+        self.endpoint("sts")
+    }
+
+    /// The same for another service, by its id in lower case.
+    #[must_use]
+    pub fn endpoint(&self, service: &'static str) -> Option<String> {
         aws_runtime::env_config::EnvConfigValue::new()
             .profile("endpoint_url")
-            .service_id("sts")
+            .service_id(service)
             .load(&Env::from_slice(&[]), Some(&self.sections))
             .map(|(url, _)| url.into_owned())
             .filter(|url| !url.is_empty())

@@ -71,7 +71,7 @@ pub fn judge(
     Verdict::holds(token, warnings)
 }
 
-fn diagnosis_of(fault: TokenFault) -> Diagnosis {
+pub(crate) fn diagnosis_of(fault: TokenFault) -> Diagnosis {
     match fault {
         TokenFault::Parts(parts) => TokenNotAJwt { fault: NotAJwt::Parts(parts) }.into(),
         TokenFault::NotBase64(part) => TokenNotAJwt { fault: NotAJwt::NotBase64(part) }.into(),

@@ -101,6 +101,26 @@ pub struct Session {
     pub policy: Option<String>,
 }
 
+impl Session {
+    /// Credentials of the caller with this ARN that hold for an hour, as an operator has them.
+    #[must_use]
+    pub fn of_operator(arn: &str, now: OffsetDateTime) -> Self {
+        Self {
+            access_key_id: format!("ASIA{}", random::text(UPPERCASE, 16)),
+            secret_access_key: random::text(SECRET, 40),
+            session_token: format!("IQoJb3JpZ2luX2Vj{}==", random::text(SECRET, 351)),
+            expires: now + Duration::hours(1),
+            arn: arn.to_owned(),
+            user_id: format!("AIDA{}", random::text(UPPERCASE, 16)),
+            account: arn.split(':').nth(4).unwrap_or_default().to_owned(),
+            provider: String::new(),
+            audience: String::new(),
+            subject: String::new(),
+            policy: None,
+        }
+    }
+}
+
 /// All that IAM knows, and the sessions that were given out.
 #[derive(Debug, Default)]
 pub struct Iam {
@@ -122,6 +142,11 @@ impl Iam {
     #[must_use]
     pub fn issued(&self) -> &[Session] {
         &self.issued
+    }
+
+    /// Takes somebody else's credentials, such as an operator's, for good from now on.
+    pub fn admit(&mut self, session: Session) {
+        self.issued.push(session);
     }
 
     /// AssumeRoleWithWebIdentity.
@@ -220,11 +245,16 @@ impl Iam {
         })
     }
 
-    /// GetCallerIdentity: the session whose signature the request carries.
+    /// The session whose signature a request to a service carries: STS's `sts`, or `iam`.
     ///
     /// # Errors
-    /// If STS would refuse.
-    pub fn identify(&self, request: &Signable<'_>, now: OffsetDateTime) -> Result<Session, Refusal> {
+    /// If the service would refuse.
+    pub fn identify(
+        &self,
+        request: &Signable<'_>,
+        service: &str,
+        now: OffsetDateTime,
+    ) -> Result<Session, Refusal> {
         let header = |name: &str| {
             request.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
         };
@@ -266,9 +296,10 @@ impl Iam {
             let message = "The security token included in the request is expired";
             return Err(Refusal::new(403, "ExpiredToken", message));
         }
-        let region = region_of(header("host").unwrap_or_default());
-        if authorization.service != "sts" {
-            return Err(mismatch("Credential should be scoped to correct service: 'sts'.".to_owned()));
+        let host = header("host").unwrap_or_default();
+        let region = if service == "iam" { home_region_of(host) } else { region_of(host) };
+        if authorization.service != service {
+            return Err(mismatch(format!("Credential should be scoped to correct service: '{service}'.")));
         }
         if authorization.region != region {
             return Err(mismatch("Credential should be scoped to a valid region.".to_owned()));
@@ -281,7 +312,7 @@ impl Iam {
             .ok_or_else(|| {
                 incomplete("'Host' and 'X-Amz-Date' must be signed, and what is signed be sent.")
             })?;
-        let expected = sigv4::signature(&session.secret_access_key, date, region, "sts", &canonical);
+        let expected = sigv4::signature(&session.secret_access_key, date, region, service, &canonical);
         if authorization.signature != expected {
             return Err(mismatch(
                 "The request signature we calculated does not match the signature you provided. Check \
@@ -319,6 +350,16 @@ fn region_of(host: &str) -> &str {
     match name.split('.').collect::<Vec<_>>()[..] {
         ["sts" | "sts-fips", region, "amazonaws" | "api", ..] => region,
         _ => "eu-west-1",
+    }
+}
+
+/// The region that signs for IAM: each partition has one IAM.
+fn home_region_of(host: &str) -> &str {
+    let name = host.split(':').next().unwrap_or_default();
+    match name.split('.').collect::<Vec<_>>()[..] {
+        ["iam", "us-gov", ..] => "us-gov-west-1",
+        ["iam", region, "amazonaws", "com", "cn"] => region,
+        _ => "us-east-1",
     }
 }
 

@@ -18,6 +18,7 @@ pub mod dns;
 pub mod faults;
 pub mod form;
 pub mod iam;
+pub mod iam_api;
 pub mod issuer;
 pub mod kubernetes;
 pub mod link;
@@ -34,6 +35,7 @@ pub mod tls;
 pub mod token;
 pub mod volume;
 pub mod world;
+mod xml;
 
 pub use scenario::{Scenario, ScenarioError};
 pub use world::{Finished, Running, World};

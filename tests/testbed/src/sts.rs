@@ -1,10 +1,11 @@
 //! An STS on loopback: HTTP over TLS in front of [`crate::iam`], a script of other answers, and a
-//! record of all that was asked.
+//! record of all that was asked. It is IAM's own API, too ([`crate::iam_api`]): that is on another host
+//! at AWS, and here told apart by the version in a request's form.
 
 mod content;
 mod script;
-mod xml;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -27,10 +28,12 @@ use crate::clock::{self, Clock};
 use crate::faults::{self, BlackHole, RefusedPort};
 use crate::form;
 use crate::iam::{Iam, Refusal, Session};
+use crate::iam_api::{self, Account};
 use crate::link::{self, Link};
 use crate::random;
 use crate::sigv4::Signable;
 use crate::task::{Task, Tasks};
+use crate::xml;
 use content::Content;
 use script::Script;
 
@@ -175,6 +178,10 @@ pub struct Config {
     pub assume: Vec<Step>,
     /// Answers to GetCallerIdentity, in order; the last one repeats.
     pub identity: Vec<Step>,
+    /// What IAM's own API tells.
+    pub account: Account,
+    /// Answers to IAM's calls, by their names, in order; the last one repeats.
+    pub told: BTreeMap<String, Vec<Step>>,
     /// How far away the server is.
     pub round_trip: Duration,
     /// Where it listens; port 0 for any.
@@ -190,6 +197,8 @@ impl Default for Config {
             clock: Clock::default(),
             assume: Vec::new(),
             identity: Vec::new(),
+            account: Account::default(),
+            told: BTreeMap::new(),
             round_trip: Duration::ZERO,
             listen: (IpAddr::from(Ipv4Addr::LOCALHOST), 0).into(),
         }
@@ -216,6 +225,8 @@ struct State {
     clock: Clock,
     assume: Script,
     identity: Script,
+    account: Mutex<Account>,
+    told: BTreeMap<String, Script>,
     requests: Mutex<Vec<Recorded>>,
     connections: AtomicU64,
     handshakes: AtomicU64,
@@ -233,6 +244,8 @@ impl Sts {
             clock: config.clock,
             assume: Script::new(config.assume),
             identity: Script::new(config.identity),
+            account: Mutex::new(config.account),
+            told: config.told.into_iter().map(|(call, steps)| (call, Script::new(steps))).collect(),
             requests: Mutex::default(),
             connections: AtomicU64::new(0),
             handshakes: AtomicU64::new(0),
@@ -285,6 +298,11 @@ impl Sts {
     /// Changes what IAM knows: who asks next is judged by it.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut Iam) -> T) -> T {
         edit(&mut self.state.iam.lock().unwrap())
+    }
+
+    /// Changes what IAM's own API tells.
+    pub fn edit_account<T>(&self, edit: impl FnOnce(&mut Account) -> T) -> T {
+        edit(&mut self.state.account.lock().unwrap())
     }
 
     /// From now on this is the answer to every AssumeRoleWithWebIdentity; without one, it is what IAM
@@ -408,7 +426,9 @@ async fn answer(
     let recorded = Recorded::new(&head, &body, connection);
     state.requests.lock().unwrap().push(recorded.clone());
 
+    let is_iam = recorded.field("Version") == Some(iam_api::VERSION);
     let step = match recorded.action.as_str() {
+        call if is_iam => state.told.get(call).map(Script::next).unwrap_or_default(),
         "AssumeRoleWithWebIdentity" => state.assume.next(),
         "GetCallerIdentity" => state.identity.next(),
         other => {
@@ -425,11 +445,13 @@ async fn answer(
         let headers = [("x-amzn-RequestId".to_owned(), request_id.clone())];
         reply(status, XML, &headers, Content::whole(xml), now)
     };
-    let refuse = |refusal: Refusal| by_sts(refusal.status, xml::error(&refusal, &request_id));
+    let error = if is_iam { iam_api::refusal } else { xml::error };
+    let refuse = |refusal: Refusal| by_sts(refusal.status, error(&refusal, &request_id));
     match step.answer {
         Answer::Verify => {
             let mut iam = state.iam.lock().unwrap();
-            match judge(&mut iam, &head, &recorded, &body, &request_id, now) {
+            let account = state.account.lock().unwrap();
+            match judge(&mut iam, &account, &head, &recorded, &body, &request_id, now) {
                 Ok(xml) => by_sts(200, xml),
                 Err(refusal) => refuse(refusal),
             }
@@ -459,21 +481,26 @@ fn reset<T>(socket: &OwnedFd) -> io::Result<T> {
 /// What IAM says to a request, in XML.
 fn judge(
     iam: &mut Iam,
+    account: &Account,
     head: &Parts,
     recorded: &Recorded,
     body: &[u8],
     request_id: &str,
     now: OffsetDateTime,
 ) -> Result<String, Refusal> {
+    let signable = Signable {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &recorded.headers,
+        body,
+    };
+    if recorded.field("Version") == Some(iam_api::VERSION) {
+        let caller = iam.identify(&signable, "iam", now)?;
+        return account.answer(recorded, &caller.arn, request_id);
+    }
     if recorded.action == "GetCallerIdentity" {
-        let signable = Signable {
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
-            headers: &recorded.headers,
-            body,
-        };
-        return iam.identify(&signable, now).map(|session| xml::identity(&session, request_id));
+        return iam.identify(&signable, "sts", now).map(|session| xml::identity(&session, request_id));
     }
     iam.assume(&recorded.form, now).map(|session| xml::assumed(&session, request_id))
 }

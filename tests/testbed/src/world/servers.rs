@@ -55,9 +55,8 @@ pub(super) async fn start_sts(
     clock: &Clock,
 ) -> io::Result<Sts> {
     let described = &scenario.sts;
-    let names: Vec<String> = [described.host.as_str(), "sts.eu-west-1.amazonaws.com", "sts.amazonaws.com"]
-        .map(str::to_owned)
-        .into();
+    let names = ["sts.eu-west-1.amazonaws.com", "sts.amazonaws.com", "iam.amazonaws.com"];
+    let names: Vec<String> = [described.host.as_str()].into_iter().chain(names).map(str::to_owned).collect();
     Sts::start(sts::Config {
         tls: described.tls.certificate().map(|certificate| authority.server_config(&names, certificate)),
         accept: described.accept,
@@ -67,6 +66,7 @@ pub(super) async fn start_sts(
         identity: script(&described.identity),
         round_trip: described.round_trip.delay(),
         listen: SocketAddr::new(place.listen, place.sts_port),
+        ..sts::Config::default()
     })
     .await
 }

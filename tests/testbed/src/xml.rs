@@ -1,11 +1,11 @@
-//! STS's answers in its XML.
+//! Answers in AWS's XML.
 
 use crate::clock;
 use crate::iam::{Refusal, Session};
 
 const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-pub(super) fn assumed(session: &Session, request_id: &str) -> String {
+pub(crate) fn assumed(session: &Session, request_id: &str) -> String {
     let Session { access_key_id, secret_access_key, session_token, arn, user_id, .. } = session;
     let Session { provider, audience, subject, .. } = session;
     format!(
@@ -36,7 +36,7 @@ pub(super) fn assumed(session: &Session, request_id: &str) -> String {
     )
 }
 
-pub(super) fn identity(session: &Session, request_id: &str) -> String {
+pub(crate) fn identity(session: &Session, request_id: &str) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"{XMLNS}\">\n  \
          <GetCallerIdentityResult>\n    \
@@ -50,16 +50,21 @@ pub(super) fn identity(session: &Session, request_id: &str) -> String {
     )
 }
 
-pub(super) fn error(refusal: &Refusal, request_id: &str) -> String {
+pub(crate) fn error(refusal: &Refusal, request_id: &str) -> String {
+    error_in(XMLNS, refusal, request_id)
+}
+
+/// The same in the name space of another service.
+pub(crate) fn error_in(xmlns: &str, refusal: &Refusal, request_id: &str) -> String {
     let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
     format!(
-        "<ErrorResponse xmlns=\"{XMLNS}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
+        "<ErrorResponse xmlns=\"{xmlns}\">\n  <Error>\n    <Type>{kind}</Type>\n    <Code>{}</Code>\n    \
          <Message>{}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
         escape(&refusal.code),
         escape(&refusal.message),
     )
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,0 +1,244 @@
+//! AWS's side of a role, as an operator's credentials show it: thin observing, no judging.
+//!
+//! Everything is asked at once; only the simulation waits for the role's ARN, and a list for its pages.
+//! So no answer is more than [`ROUND_TRIPS`] round trips to IAM away.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::time::Instant;
+
+use crate::aws::arn::RoleArn;
+use crate::aws::dial::Dialer;
+use crate::aws::iam::{
+    AttachedPolicy, Endpoints, Iam, Known, Listed, Permission, Provider, Role, Simulated, Unknown, Why,
+};
+use crate::aws::operator::{NoCredentials, Operator};
+use crate::aws::partition::Partition;
+use crate::aws::profile::Profiles;
+use crate::aws::sts::Caller;
+use crate::pod::Pod;
+
+/// How many round trips to IAM follow on one another, at most.
+pub const ROUND_TRIPS: u8 = 3;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The role.
+    pub role: RoleArn,
+    /// The token's issuer, as the token has it.
+    pub issuer: Option<String>,
+    /// The actions to simulate; none if nothing is to be simulated.
+    pub actions: Vec<String>,
+    /// The resources to simulate them on; any if there are none.
+    pub resources: Vec<String>,
+    /// The profile whose credentials are used, in place of `AWS_PROFILE`.
+    pub profile: Option<String>,
+    /// A name server, in place of those in `/etc/resolv.conf`.
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for.
+    pub system_roots: Vec<PathBuf>,
+}
+
+/// What AWS says. What is `None` was not asked.
+#[derive(Debug, Clone)]
+pub struct AwsSide {
+    /// Whose the credentials are.
+    pub caller: Known<Caller>,
+    /// The role, if there is one of this name in its account.
+    pub role: Known<Option<Role>>,
+    /// The provider for the issuer in the role's account, if there is one.
+    pub provider: Option<Known<Option<Provider>>>,
+    /// The ARNs of all providers of the role's account.
+    pub providers: Known<Vec<String>>,
+    /// The role's managed policies.
+    pub attached: Known<Listed<AttachedPolicy>>,
+    /// The names of the role's inline policies.
+    pub inline: Known<Listed<String>>,
+    /// What the role may do.
+    pub simulation: Option<Known<Listed<Simulated>>>,
+}
+
+/// Finds the operator's credentials and asks, by `until` at the latest.
+pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> AwsSide {
+    let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await.ok();
+    let endpoints = endpoints(pod, profiles.as_ref(), asked.role.partition);
+    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let operator = Operator::find(pod, &dialer, asked.profile.as_deref(), &endpoints.sts_region, until).await;
+    match operator {
+        Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,
+        Err(why) => AwsSide::without_credentials(asked, &why),
+    }
+}
+
+/// Asks IAM.
+pub async fn ask(iam: &Iam, asked: &Asked) -> AwsSide {
+    let name = asked.role.name.as_str();
+    let role = async {
+        let role = iam.role(name).await;
+        let simulation = simulate(iam, asked, &role).await;
+        (role, simulation)
+    };
+    let provider = async {
+        match &asked.issuer {
+            Some(issuer) => Some(iam.provider(&provider_arn(&asked.role, issuer)).await),
+            None => None,
+        }
+    };
+    let (caller, (role, simulation), provider, providers, attached, inline) = tokio::join!(
+        Box::pin(iam.caller()),
+        Box::pin(role),
+        Box::pin(provider),
+        Box::pin(iam.providers()),
+        Box::pin(iam.attached_policies(name, ROUND_TRIPS)),
+        Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
+    );
+    AwsSide { caller, role, provider, providers, attached, inline, simulation }.of_account(&asked.role)
+}
+
+/// Simulates with the role's own ARN: the one that is asked about may lack its path.
+async fn simulate(iam: &Iam, asked: &Asked, role: &Known<Option<Role>>) -> Option<Known<Listed<Simulated>>> {
+    if asked.actions.is_empty() {
+        return None;
+    }
+    let arn = match role {
+        Ok(Some(role)) => &role.arn,
+        Ok(None) => return Some(Err(unknown(Permission::SimulatePrincipalPolicy, Why::NoRole))),
+        Err(_) => &asked.role.text,
+    };
+    Some(iam.simulate(arn, &asked.actions, &asked.resources, ROUND_TRIPS - 1).await)
+}
+
+fn unknown(permission: Permission, why: Why) -> Unknown {
+    Unknown { permission, why }
+}
+
+/// The ARN of the provider for an issuer, in the role's account.
+#[must_use]
+pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
+    let issuer = issuer.strip_prefix("https://").unwrap_or(issuer);
+    format!("arn:{}:iam::{}:oidc-provider/{issuer}", role.partition.id, role.account)
+}
+
+impl AwsSide {
+    fn without_credentials(asked: &Asked, why: &NoCredentials) -> Self {
+        let not_known = |permission| unknown(permission, Why::NoCredentials(why.clone()));
+        let issuer = asked.issuer.as_ref();
+        Self {
+            caller: Err(not_known(Permission::GetCallerIdentity)),
+            role: Err(not_known(Permission::GetRole)),
+            provider: issuer.map(|_| Err(not_known(Permission::GetOpenIdConnectProvider))),
+            providers: Err(not_known(Permission::ListOpenIdConnectProviders)),
+            attached: Err(not_known(Permission::ListAttachedRolePolicies)),
+            inline: Err(not_known(Permission::ListRolePolicies)),
+            simulation: (!asked.actions.is_empty())
+                .then(|| Err(not_known(Permission::SimulatePrincipalPolicy))),
+        }
+    }
+
+    /// Without what is of another account than the role: IAM is asked for names, and looks them up in the
+    /// account of the credentials, which may have a role of the same name.
+    fn of_account(self, role: &RoleArn) -> Self {
+        let account = match (&self.caller, &self.role) {
+            (Ok(caller), _) => Some(caller.account.clone()),
+            (Err(_), Ok(Some(found))) => found.arn.split(':').nth(4).map(str::to_owned),
+            _ => None,
+        };
+        let Some(account) = account.filter(|account| *account != role.account) else { return self };
+        let other = |permission| unknown(permission, Why::OtherAccount(account.clone()));
+        Self {
+            caller: self.caller,
+            role: Err(other(Permission::GetRole)),
+            provider: self.provider.map(|_| Err(other(Permission::GetOpenIdConnectProvider))),
+            providers: Err(other(Permission::ListOpenIdConnectProviders)),
+            attached: Err(other(Permission::ListAttachedRolePolicies)),
+            inline: Err(other(Permission::ListRolePolicies)),
+            simulation: self.simulation.map(|_| Err(other(Permission::SimulatePrincipalPolicy))),
+        }
+    }
+
+    /// The permissions that would have told what is not known, each once.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<Permission> {
+        let denied = |unknown: &Unknown| matches!(unknown.why, Why::Denied(_)).then_some(unknown.permission);
+        let all = [
+            self.caller.as_ref().err(),
+            self.role.as_ref().err(),
+            self.provider.as_ref().and_then(|provider| provider.as_ref().err()),
+            self.providers.as_ref().err(),
+            self.attached.as_ref().err(),
+            self.inline.as_ref().err(),
+            self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err()),
+        ];
+        all.into_iter().flatten().filter_map(denied).collect()
+    }
+}
+
+/// Where AWS is called, as the variables and the profile say. IAM is that of the role's partition, and so
+/// is STS: in the region that is set, if that is one of the partition's.
+fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partition) -> Endpoints {
+    let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
+    let setting = |variable: &str, key: &str| pod.filled(variable).or_else(|| of_profile(key));
+    let is_true = |variable: &str, key: &str| {
+        setting(variable, key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    let is_ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
+    let url = |variable: &str, service: &'static str| {
+        pod.filled(variable)
+            .or_else(|| pod.filled("AWS_ENDPOINT_URL"))
+            .or_else(|| profiles.and_then(|profiles| profiles.endpoint(service)))
+            .filter(|_| !is_ignored)
+    };
+    let home = partition.home_region.to_owned();
+    let region = pod.filled("AWS_REGION").or_else(|| setting("AWS_DEFAULT_REGION", "region"));
+    Endpoints {
+        iam_region: home.clone(),
+        iam_url: url("AWS_ENDPOINT_URL_IAM", "iam"),
+        sts_region: region.filter(|region| Partition::of_region(region) == Some(partition)).unwrap_or(home),
+        sts_url: url("AWS_ENDPOINT_URL_STS", "sts"),
+        fips: is_true("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoints;
+    use crate::aws::partition::Partition;
+    use crate::pod::{Clock, Pod};
+
+    #[test]
+    fn where_aws_is_called() {
+        let of = |partition: &str, variables: &[(&str, &str)]| {
+            let pod = Pod::recorded(variables.iter().copied(), Clock::System);
+            let found = endpoints(&pod, None, Partition::named(partition).unwrap());
+            (found.iam_region, found.sts_region, found.iam_url.or(found.sts_url))
+        };
+        let region = ("AWS_REGION", "eu-west-1");
+        for (partition, variables, iam, sts, url) in [
+            ("aws", vec![], "us-east-1", "us-east-1", None),
+            ("aws", vec![region], "us-east-1", "eu-west-1", None),
+            ("aws-cn", vec![region], "cn-north-1", "cn-north-1", None),
+            ("aws-us-gov", vec![("AWS_REGION", "us-gov-east-1")], "us-gov-west-1", "us-gov-east-1", None),
+            ("aws", vec![("AWS_ENDPOINT_URL", "http://a")], "us-east-1", "us-east-1", Some("http://a")),
+            (
+                "aws",
+                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_IAM", "http://b")],
+                "us-east-1",
+                "us-east-1",
+                Some("http://b"),
+            ),
+            (
+                "aws",
+                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+                "us-east-1",
+                "us-east-1",
+                None,
+            ),
+        ] {
+            let expected = (iam.to_owned(), sts.to_owned(), url.map(str::to_owned));
+            assert_eq!(of(partition, &variables), expected, "{partition} {variables:?}");
+        }
+    }
+}

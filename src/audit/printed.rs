@@ -1,0 +1,131 @@
+//! What a command printed into a file or a pipe, as text and as JSON, whatever the shell between did to it.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// The most bytes of what a command printed that are read: a role with its tags is some thousand, and a pod
+/// may have a megabyte and a half, which is what etcd stores.
+pub const LONGEST: usize = 8 << 20;
+
+/// Why there is no text, or no JSON, in what a command printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// There is nothing.
+    Empty,
+    /// It is neither UTF-8 nor, with its mark, UTF-16.
+    NotText,
+    /// It is no JSON; the library's words.
+    NotJson(String),
+    /// It is what another command prints.
+    Another(&'static str),
+    /// It has nothing of this name in it.
+    Without(&'static str),
+    /// It has several, and which one is meant is not said.
+    Several {
+        /// What of.
+        what: &'static str,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// In words that follow the name of the file.
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => {
+                f.write_str("it is empty: most likely the command that should have filled it failed")
+            }
+            Self::NotText => f.write_str("it is not text"),
+            Self::NotJson(words) => {
+                write!(f, "it is not JSON ({words}): let the command print JSON, with --output json")
+            }
+            Self::Another(what) => write!(f, "it is {what}"),
+            Self::Without(what) => write!(f, "it has no {what}"),
+            Self::Several { what, count } => write!(f, "it has {count} {what}: give one"),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// The text, without a mark of its encoding and without white space around it. `>` of PowerShell 5 writes
+/// UTF-16, and editors on Windows put a mark before UTF-8.
+///
+/// # Errors
+/// If there is none.
+pub fn text(bytes: &[u8]) -> Result<String, Unusable> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
+    };
+    match text.ok_or(Unusable::NotText)?.trim() {
+        "" => Err(Unusable::Empty),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The JSON.
+///
+/// # Errors
+/// If it is none.
+pub fn json(text: &str) -> Result<Value, Unusable> {
+    serde_json::from_str(text).map_err(|error| Unusable::NotJson(error.to_string()))
+}
+
+/// A text that IAM's API gives URL-encoded by RFC 3986, where it is. The AWS CLI decodes it, and other tools
+/// leave it as it is.
+#[must_use]
+pub fn url_decoded(text: &str) -> String {
+    let text = text.trim();
+    if text.starts_with('{') {
+        return text.to_owned();
+    }
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), |text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unusable, text, url_decoded};
+
+    #[test]
+    fn text_in_the_encodings_that_shells_write() {
+        let utf16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| {
+            mark.iter().copied().chain("{\r\n}ü".encode_utf16().flat_map(unit)).collect::<Vec<u8>>()
+        };
+        for (bytes, expected) in [
+            (b"".to_vec(), Err(Unusable::Empty)),
+            (b"\xef\xbb\xbf \r\n".to_vec(), Err(Unusable::Empty)),
+            (b"\xff\xfe".to_vec(), Err(Unusable::Empty)),
+            (b"\xef\xbb\xbf{}\r\n".to_vec(), Ok("{}".to_owned())),
+            (utf16(b"\xff\xfe", u16::to_le_bytes), Ok("{\r\n}ü".to_owned())),
+            (utf16(b"\xfe\xff", u16::to_be_bytes), Ok("{\r\n}ü".to_owned())),
+            (b"\xff\xfe{".to_vec(), Err(Unusable::NotText)),
+            (b"\xff\xfe\x00\xd8".to_vec(), Err(Unusable::NotText)),
+            (b"\x80".to_vec(), Err(Unusable::NotText)),
+        ] {
+            assert_eq!(text(&bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn url_encoding_is_taken_off_only_where_it_is() {
+        for (encoded, expected) in [
+            ("%7B%22a%22%3A%20%22b+c%22%7D%0A", r#"{"a": "b+c"}"#),
+            ("%7b%22a%22%3a%22%c3%bc%22%7d", r#"{"a":"ü"}"#),
+            (r#" {"a": "100%25"} "#, r#"{"a": "100%25"}"#),
+            ("%7B%ff", "%7B%ff"),
+            ("%7B%", "{%"),
+        ] {
+            assert_eq!(url_decoded(encoded), expected);
+        }
+    }
+}

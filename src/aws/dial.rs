@@ -1,0 +1,293 @@
+//! The way of the operator's calls: the SDK's transport over the project's own connections, so that
+//! proxies and CA bundles count as they do for STS, and what stood in the way keeps its type.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use hyper_util::rt::TokioIo;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
+
+use super::sts::Link;
+use crate::diagnosis::proxy::ProxyFault;
+use crate::net::connect::{self, ConnectFault, Route, TcpFault, TlsFault};
+use crate::net::dns::{LookupFault, Resolver};
+use crate::net::endpoint::{Endpoint, UrlFault};
+use crate::net::proxy::{self, BadProxy};
+use crate::net::tls::{Trust, TrustFault};
+use crate::pod::Pod;
+use crate::run::Budget;
+use crate::shown::{Secret, without_secret};
+
+/// Opens connections for an SDK, and keeps those that are idle for its next call.
+#[derive(Clone)]
+pub struct Dialer(Arc<Shared>);
+
+struct Shared {
+    pod: Pod,
+    dns_server: Option<SocketAddr>,
+    system_roots: Vec<PathBuf>,
+    until: Instant,
+    trust: OnceCell<Result<Trust, TrustFault>>,
+    idle: Mutex<HashMap<String, Vec<Link>>>,
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dialer")
+    }
+}
+
+/// Why no connection could be opened.
+#[derive(Debug, Clone)]
+pub struct Unreached {
+    /// The host that was to be called.
+    pub host: String,
+    /// What stood in the way.
+    pub obstacle: Arc<Obstacle>,
+}
+
+/// What stood in the way.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// The URL is no endpoint's.
+    Url(UrlFault),
+    /// There is nobody to trust.
+    Trust(TrustFault),
+    /// A proxy variable is no proxy's URL.
+    ProxyVariable(BadProxy),
+    /// A step on the way failed.
+    Way(ConnectFault),
+}
+
+/// In a sentence, which the host begins or the proxy.
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = &self.host;
+        match &*self.obstacle {
+            Obstacle::Url(fault) => write!(f, "the endpoint of {host} cannot be called: {fault}"),
+            Obstacle::Trust(TrustFault::Bundle { variable, path, fault }) => {
+                write!(f, "{variable} names {path}, and {fault}")
+            }
+            Obstacle::Trust(TrustFault::NoRoots { .. }) => {
+                write!(f, "no CA certificates were found to trust {host} by")
+            }
+            Obstacle::ProxyVariable(BadProxy { variable }) => write!(f, "{variable} is no proxy's URL"),
+            Obstacle::Way(fault) => fmt_way(f, host, fault),
+        }
+    }
+}
+
+impl std::error::Error for Unreached {}
+
+fn fmt_way(f: &mut fmt::Formatter<'_>, host: &str, fault: &ConnectFault) -> fmt::Result {
+    match fault {
+        ConnectFault::Lookup { host, fault: LookupFault::NotResolved { .. } } => {
+            write!(f, "the name {host} has no address")
+        }
+        ConnectFault::Lookup { host, fault: LookupFault::Unavailable(_) } => {
+            write!(f, "the name {host} cannot be looked up")
+        }
+        ConnectFault::Tcp { fault: TcpFault::Refused, .. } => write!(f, "{host} refuses connections"),
+        ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. } => write!(f, "{host} does not answer"),
+        ConnectFault::Tcp { fault: TcpFault::NoRoute(words) | TcpFault::Lost(words), .. } => {
+            write!(f, "{host} cannot be reached: {words}")
+        }
+        ConnectFault::Proxy(fault) => match fault {
+            ProxyFault::AuthenticationRequired => f.write_str("the proxy wants other credentials"),
+            ProxyFault::Refused(status) => write!(f, "the proxy does not open the way to {host}: {status}"),
+            ProxyFault::NotAProxy => f.write_str("the proxy does not speak HTTP"),
+            ProxyFault::Untrusted(words) => write!(f, "the proxy's certificate is not trusted: {words}"),
+            ProxyFault::NameNotResolved => f.write_str("the proxy's name has no address"),
+            ProxyFault::NotReached(words) => write!(f, "the proxy cannot be reached: {words}"),
+            ProxyFault::TimedOut => f.write_str("the proxy does not answer"),
+        },
+        ConnectFault::Tls { fault, .. } => match fault {
+            TlsFault::TimedOut(_) => write!(f, "{host} does not answer the TLS handshake"),
+            TlsFault::Lost(words) => write!(f, "the connection to {host} broke off: {words}"),
+            TlsFault::NotSpoken => write!(f, "{host} does not speak TLS"),
+            TlsFault::Untrusted(words) => write!(f, "the certificate of {host} is not trusted: {words}"),
+            TlsFault::OtherName(_) => write!(f, "the certificate of {host} is for other names"),
+            TlsFault::NotValidNow { not_yet: true, .. } => {
+                write!(f, "the certificate of {host} is not valid yet")
+            }
+            TlsFault::NotValidNow { not_yet: false, .. } => {
+                write!(f, "the certificate of {host} is no longer valid")
+            }
+            TlsFault::Other(words) => write!(f, "TLS with {host} failed: {words}"),
+        },
+    }
+}
+
+/// The time that the SDK gives a call is over.
+#[derive(Debug)]
+struct TookTooLong;
+
+impl fmt::Display for TookTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it does not answer")
+    }
+}
+
+impl std::error::Error for TookTooLong {}
+
+impl Dialer {
+    /// One that opens nothing after `until`.
+    #[must_use]
+    pub fn new(
+        pod: &Pod,
+        dns_server: Option<SocketAddr>,
+        system_roots: Vec<PathBuf>,
+        until: Instant,
+    ) -> Self {
+        let (trust, idle) = (OnceCell::new(), Mutex::default());
+        Self(Arc::new(Shared { pod: pod.clone(), dns_server, system_roots, until, trust, idle }))
+    }
+
+    /// It as the SDK's client.
+    #[must_use]
+    pub(super) fn client(&self) -> SharedHttpClient {
+        let dialer = self.clone();
+        SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {
+            SharedHttpConnector::new(Caller {
+                dialer: dialer.clone(),
+                connect_timeout: settings.connect_timeout(),
+                read_timeout: settings.read_timeout(),
+            })
+        }))
+    }
+
+    /// An idle connection to where the URL leads, or a new one.
+    async fn link(&self, url: &str, key: &str, until: Instant) -> Result<Link, Unreached> {
+        let idle = self.idle(|idle| idle.get_mut(key).and_then(Vec::pop));
+        if let Some(link) = idle {
+            return Ok(link);
+        }
+        let endpoint = Endpoint::parse(url).map_err(|fault| {
+            let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            Unreached { host: host.to_owned(), obstacle: Arc::new(Obstacle::Url(fault)) }
+        })?;
+        self.open(&endpoint, until)
+            .await
+            .map_err(|obstacle| Unreached { host: endpoint.host.clone(), obstacle: Arc::new(obstacle) })
+    }
+
+    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<Link, Obstacle> {
+        let Shared { pod, dns_server, .. } = &*self.0;
+        let proxy = if is_of_this_machine(endpoint) {
+            None
+        } else {
+            proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?
+        };
+        let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
+            self.trust().await.map_err(Obstacle::Trust)?
+        } else {
+            Trust::nobody()
+        };
+        let resolver = Resolver::of(pod, *dns_server, until).await;
+        let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
+        let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
+        let opened = Box::pin(connect::open(pod, &route, budget)).await.map_err(Obstacle::Way)?;
+        let link = Link::over(TokioIo::new(opened.stream)).await;
+        link.map_err(|words| Obstacle::Way(ConnectFault::lost(words)))
+    }
+
+    async fn trust(&self) -> Result<Trust, TrustFault> {
+        let Shared { pod, system_roots, until, trust, .. } = &*self.0;
+        trust.get_or_init(|| Trust::load(pod, system_roots, *until)).await.clone()
+    }
+
+    fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<Link>>) -> T) -> T {
+        change(&mut self.0.idle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The SDK's call, with the time that it gives it.
+#[derive(Debug, Clone)]
+struct Caller {
+    dialer: Dialer,
+    connect_timeout: Option<Duration>,
+    read_timeout: Option<Duration>,
+}
+
+impl Caller {
+    fn until(&self, most: Option<Duration>) -> Instant {
+        let until = self.dialer.0.until;
+        most.map_or(until, |most| until.min(Instant::now() + most))
+    }
+
+    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let url = request.uri().to_owned();
+        let key = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let sent = request.headers().get("x-amz-security-token").map(|token| Secret::new(token.to_owned()));
+        let connect_until = self.until(self.connect_timeout);
+        let link = self.dialer.link(&url, &key, connect_until).await;
+        let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
+        let answer = timeout_at(self.until(self.read_timeout), link.call(request)).await;
+        let answer = answer.map_err(|_| ConnectorError::timeout(TookTooLong.into()))??;
+        let closes = |value: &str| value.eq_ignore_ascii_case("close");
+        if !answer.headers().get("connection").is_some_and(closes) {
+            self.dialer.idle(|idle| idle.entry(key).or_default().push(link));
+        }
+        Ok(match sent {
+            Some(sent) => answer.map(|body| without(body, &sent)),
+            None => answer,
+        })
+    }
+}
+
+/// The answer without the session token that was sent, should the server echo it.
+fn without(body: SdkBody, sent: &Secret) -> SdkBody {
+    match body.bytes().map(std::str::from_utf8) {
+        Some(Ok(text)) => SdkBody::from(without_secret(text, sent)),
+        _ => body,
+    }
+}
+
+impl HttpConnector for Caller {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().exchange(request))
+    }
+}
+
+/// Whether it is a server of this very machine: loopback, or one of the addresses at which AWS's
+/// machines give out credentials. No proxy leads there.
+fn is_of_this_machine(endpoint: &Endpoint) -> bool {
+    let of_machine = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.segments().starts_with(&[0xfd00, 0x0ec2]),
+    };
+    endpoint.is_loopback() || endpoint.host.parse().is_ok_and(of_machine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_this_machine;
+    use crate::net::endpoint::Endpoint;
+
+    #[test]
+    fn no_proxy_leads_to_this_machine() {
+        for (url, is) in [
+            ("http://169.254.169.254/latest/api/token", true),
+            ("http://169.254.170.23/v1/credentials", true),
+            ("http://[fd00:ec2::254]/latest", true),
+            ("http://localhost:8080/creds", true),
+            ("https://iam.amazonaws.com/", false),
+            ("https://10.0.0.1/", false),
+            ("https://[fd00:ec3::1]/", false),
+        ] {
+            assert_eq!(is_of_this_machine(&Endpoint::parse(url).unwrap()), is, "{url}");
+        }
+    }
+}

@@ -1,0 +1,873 @@
+//! What a role's trust policy says of a token, told from the policy itself.
+
+mod words;
+
+use super::{Class, Diagnosis, Entry, Name, Owner};
+use crate::aws::arn::RoleArn;
+use crate::evidence::Evidence;
+use crate::shown::{json_shown, sh, shown};
+use crate::trust_policy::condition::{Operator, Truth};
+use crate::trust_policy::correct::{Corrected, How};
+use crate::trust_policy::document::{Document, Effect, Malformed};
+use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
+use crate::trust_policy::near_miss::{IssuerGap, Miss, Named, Reach, SubjectGap, reach};
+use crate::trust_policy::request::{ACTION, Known, Request};
+use crate::trust_policy::{USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy};
+
+/// The most places of one kind of slip that are told one by one.
+const TOLD: usize = 4;
+
+/// An element of a statement that refuses, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slip {
+    /// The statement's place, counted from 0.
+    pub statement: usize,
+    /// Its id, if it has one.
+    pub sid: Option<String>,
+    /// The element, with what it wants and what the token has.
+    pub element: Element,
+    /// What is wrong.
+    pub miss: Miss,
+}
+
+/// How a policy can be mended.
+#[derive(Debug, Clone)]
+pub enum Mend {
+    /// By this document, and how much wider it is than the one before.
+    By(Corrected, Option<Reach>),
+    /// By what is printed with this diagnosis.
+    With(Name),
+    /// Only by its author.
+    ByHand,
+}
+
+/// A kind of slip that keeps a token from its role: the facts that most entries share.
+#[derive(Debug, Clone)]
+pub struct Refusing {
+    /// The call.
+    pub request: Request,
+    /// The slip that is met first.
+    pub first: Slip,
+    /// Others of this kind, in the same statement.
+    pub others: Vec<Slip>,
+    /// What mends it.
+    pub mend: Mend,
+}
+
+/// Facts of the call.
+fn call(request: &Request) -> Evidence {
+    Evidence::new()
+        .text("role_arn", &request.role.text)
+        .text("issuer", &request.issuer)
+        .text("subject", &request.subject)
+        .texts("audience", &request.audience)
+}
+
+/// Facts of an element.
+fn laid_beside(statement: usize, sid: Option<&str>, element: &Element) -> Evidence {
+    let evidence = Evidence::new().value("statement", format!("Statement[{statement}]")).text_if("sid", sid);
+    let evidence = match &element.what {
+        What::Principal => evidence.value("element", "Principal"),
+        What::Action(name) => evidence.value("element", *name),
+        What::Condition { operator, key } => {
+            evidence.value("element", "Condition").text("operator", operator).text("key", key)
+        }
+    };
+    let evidence = evidence.texts("wanted", &element.wanted);
+    match &element.had {
+        Known::Values(had) => evidence.texts("had", had),
+        Known::Absent => evidence.value("had", Vec::<String>::new()),
+        Known::Unknown(why) => evidence.value("not_known", *why),
+    }
+}
+
+/// A gap as evidence has it.
+fn gap(miss: &Miss) -> Option<&'static str> {
+    Some(match miss {
+        Miss::Subject(gap) => match gap {
+            SubjectGap::Namespace => "namespace",
+            SubjectGap::Name => "name",
+            SubjectGap::Swapped => "swapped",
+            SubjectGap::Case => "case",
+            SubjectGap::Prefix => "prefix",
+            SubjectGap::Excluded => "excluded",
+            SubjectGap::Whole => "whole",
+        },
+        Miss::Issuer(gap) => match gap {
+            IssuerGap::Scheme => "scheme",
+            IssuerGap::Arn => "arn",
+            IssuerGap::NoArn => "no-arn",
+            IssuerGap::Slash => "slash",
+            IssuerGap::Reversed => "reversed",
+            IssuerGap::DualStack => "dual-stack",
+            IssuerGap::Case => "case",
+            IssuerGap::Domain => "domain",
+            IssuerGap::Region => "region",
+            IssuerGap::Cluster => "cluster",
+            IssuerGap::Whole => "whole",
+        },
+        Miss::SubjectWildcard { .. }
+        | Miss::Audience
+        | Miss::Account(_)
+        | Miss::Partition(_)
+        | Miss::Principal(_)
+        | Miss::Action
+        | Miss::KeySwapped { .. }
+        | Miss::Other => return None,
+    })
+}
+
+impl Refusing {
+    fn cause(&self) -> String {
+        let is_same = |slip: &&Slip| matches!(slip.miss, Miss::Issuer(_)) && slip.miss == self.first.miss;
+        let (same, different): (Vec<&Slip>, Vec<&Slip>) = self.others.iter().partition(is_same);
+        let told = std::iter::once(&self.first).chain(different.iter().copied());
+        let mut sentences: Vec<String> =
+            told.take(TOLD).map(|slip| words::cause(slip, &self.request)).collect();
+        let more = (1 + different.len()).saturating_sub(TOLD);
+        if more > 0 {
+            sentences.push(format!("There are {more} more of this kind."));
+        }
+        if !same.is_empty() {
+            let places: Vec<String> =
+                same.iter().take(TOLD).map(|slip| words::element(&slip.element.what)).collect();
+            let more = same.len().saturating_sub(TOLD);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
+        }
+        sentences.join(" ")
+    }
+
+    fn evidence(&self) -> Evidence {
+        let Slip { statement, sid, element, miss } = &self.first;
+        let evidence = laid_beside(*statement, sid.as_deref(), element);
+        let evidence = evidence.text_if("gap", gap(miss));
+        let others: Vec<String> = self.others.iter().map(|slip| words::element(&slip.element.what)).collect();
+        let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
+        evidence.and(call(&self.request))
+    }
+
+    /// What to do: the corrected document if there is one, between what else there is to do.
+    fn remedy(&self, before: Vec<String>, instead: &str, after: Vec<String>) -> Vec<String> {
+        let request = &self.request;
+        let mend = match &self.mend {
+            Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
+            Mend::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
+            Mend::ByHand => by_hand(&request.role, instead),
+        };
+        [before, mend, after].concat()
+    }
+
+    /// What has to stand in place of a provider or a key.
+    fn instead_of_issuer(&self) -> String {
+        match &self.first.element.what {
+            What::Condition { key, .. } => {
+                let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
+                format!("the key {}:{}", shown(self.request.provider()), shown(claim))
+            }
+            What::Principal | What::Action(_) => format!("Federated {}", shown(&self.request.provider_arn())),
+        }
+    }
+
+    /// The steps that see to it that the token's provider exists, which the policy alone does not show.
+    fn provider_exists(&self) -> Vec<String> {
+        let role = &self.request.role;
+        let is_usual = |audience: &&String| *audience == USUAL_AUDIENCE;
+        let audiences = &self.request.audience;
+        let audience = audiences.iter().find(is_usual).or_else(|| audiences.first());
+        let audience = audience.map_or(USUAL_AUDIENCE, String::as_str);
+        vec![
+            format!(
+                "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
+                role.account,
+                iam(role, "get-open-id-connect-provider"),
+                sh(&self.request.provider_arn())
+            ),
+            format!(
+                "If it does not, create it:\n{} --url {} --client-id-list {}",
+                iam(role, "create-open-id-connect-provider"),
+                sh(&self.request.issuer),
+                sh(audience)
+            ),
+        ]
+    }
+}
+
+/// The step that puts a corrected document in the place of the one before.
+fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
+    let how = match corrected.how {
+        How::InPlace(index) => format!("only Statement[{index}] changes"),
+        How::Added => "a statement for this token is added at the end, and all others stay".to_owned(),
+    };
+    let wide = match wider {
+        None => "",
+        Some(Reach::Cluster) => {
+            " It lets in every service account of the cluster; write the subject in place of the pattern if that is \
+             not meant."
+        }
+        Some(Reach::Namespace) => " It lets in every service account of the namespace, as the pattern says.",
+    };
+    // An apostrophe would end the shell's word, and means the same so.
+    let pretty = serde_json::to_string_pretty(&corrected.document).unwrap_or_default();
+    let document = json_shown(&pretty).replace('\'', "\\u0027");
+    format!(
+        "In account {}, put the corrected policy in place: {how}.{wide} It replaces the whole policy; if that was \
+         changed since it was judged, judge it again first.\n\
+         printf '%s\\n' '{document}' > trust-policy.json\n{}",
+        role.account,
+        update_trust_policy(role)
+    )
+}
+
+/// The steps where there is no corrected document.
+fn by_hand(role: &RoleArn, instead: &str) -> Vec<String> {
+    vec![
+        format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
+        format!(
+            "{instead} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+            update_trust_policy(role)
+        ),
+    ]
+}
+
+/// Entries that are nothing but a kind of slip.
+macro_rules! slips {
+    ($($(#[$doc:meta])* $name:ident; |$it:ident| $remedy:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Refusing);
+
+        impl Entry for $name {
+            const CLASS: Class = Class::Refused;
+            const OWNER: Owner = Owner::Iam;
+
+            fn cause(&self) -> String {
+                self.0.cause()
+            }
+
+            fn remedy(&self) -> Vec<String> {
+                let $it = &self.0;
+                $remedy
+            }
+
+            fn evidence(&self) -> Evidence {
+                self.0.evidence()
+            }
+        })*
+    };
+}
+
+slips! {
+    /// A condition wants another subject.
+    TrustSubjectMismatch;
+    |it| {
+        let subject = shown(&it.request.subject);
+        let is_slip = matches!(
+            it.first.miss, Miss::Subject(SubjectGap::Case | SubjectGap::Prefix | SubjectGap::Swapped)
+        );
+        let instead = match it.first.miss {
+            Miss::Subject(SubjectGap::Excluded) => {
+                format!("If the pod is meant to have the role, take what rules out {subject} from the condition.")
+            }
+            _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
+        };
+        let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
+                   policy names (spec.serviceAccountName), and create it anew.";
+        it.remedy(Vec::new(), &instead, if is_slip { Vec::new() } else { vec![pod.to_owned()] })
+    };
+
+    /// A pattern stands where the operator takes it for plain text.
+    TrustSubjectWildcard;
+    |it| {
+        let like = match &it.first.miss {
+            Miss::SubjectWildcard { operator } => operator.as_str(),
+            _ => "StringLike",
+        };
+        it.remedy(Vec::new(), &format!("Put the condition on the subject under {}.", shown(like)), Vec::new())
+    };
+
+    /// A condition wants another audience.
+    TrustAudienceMismatch;
+    |it| {
+        let audience = words::values(&it.request.audience);
+        let instead = match it.request.audience.len() {
+            0 => "Give the pod a token with an audience.".to_owned(),
+            1 => format!("Let the condition on the audience have {audience}."),
+            _ => "Put the condition on the audience under ForAnyValue:StringEquals, or give the pod a token with one \
+                  audience.".to_owned(),
+        };
+        it.remedy(Vec::new(), &instead, vec![
+            "If it is the token that is wrong, set or remove the service account's annotation \
+             eks.amazonaws.com/audience, and create the pod anew.".to_owned(),
+        ])
+    };
+
+    /// The statement is for tokens of another issuer, or names this one wrongly.
+    TrustIssuerMismatch;
+    |it| {
+        let instead = format!("Write {} in its place.", it.instead_of_issuer());
+        let is_provider = it.first.element.what == What::Principal;
+        it.remedy(if is_provider { it.provider_exists() } else { Vec::new() }, &instead, Vec::new())
+    };
+
+    /// The provider is one of another account.
+    TrustAccountMismatch;
+    |it| {
+        let instead = format!("Write {} in its place.", it.instead_of_issuer());
+        it.remedy(it.provider_exists(), &instead, Vec::new())
+    };
+
+    /// The provider is one of another partition.
+    TrustPartitionMismatch;
+    |it| {
+        let instead = format!("Write {} in its place.", it.instead_of_issuer());
+        it.remedy(it.provider_exists(), &instead, Vec::new())
+    };
+
+    /// The statement trusts something else than an OIDC provider.
+    TrustPrincipalWrong;
+    |it| {
+        let instead =
+            format!("Add a statement for this token, with the Principal {}.", it.instead_of_issuer());
+        it.remedy(it.provider_exists(), &instead, Vec::new())
+    };
+
+    /// A key is about one claim, and its value is another's.
+    TrustKeySwapped;
+    |it| {
+        let meant = match it.first.miss {
+            Miss::KeySwapped { meant, .. } => meant,
+            _ => "sub",
+        };
+        let key = format!("{}:{meant}", it.request.provider());
+        it.remedy(Vec::new(), &format!("Write the key {} in its place.", shown(&key)), Vec::new())
+    };
+
+    /// A condition on something else than the token refuses.
+    TrustConditionUnmet;
+    |it| {
+        let what = words::element(&it.first.element.what);
+        let instead = format!(
+            "Ask whoever wrote {what} whom it is to keep out. If that is not this pod, give the pod a statement of its \
+             own without it."
+        );
+        it.remedy(Vec::new(), &instead, Vec::new())
+    };
+}
+
+/// No statement is about the action that a token is traded by.
+#[derive(Debug, Clone)]
+pub enum TrustActionMissing {
+    /// The statement that is nearest is about other actions.
+    Others(Refusing),
+    /// No statement allows anything.
+    None {
+        /// The call.
+        request: Request,
+        /// What mends it.
+        mend: Mend,
+    },
+}
+
+impl Entry for TrustActionMissing {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        match self {
+            Self::Others(refusing) => refusing.cause(),
+            Self::None { .. } => format!(
+                "The policy has no statement that allows anything, and what is not allowed is refused: {ACTION} too."
+            ),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        match self {
+            Self::Others(refusing) => {
+                let instead = format!("Let the statement be about {ACTION} too.");
+                refusing.remedy(Vec::new(), &instead, Vec::new())
+            }
+            Self::None { request, mend: Mend::By(corrected, wider) } => {
+                vec![put(corrected, *wider, &request.role)]
+            }
+            Self::None { request, mend: Mend::With(_) | Mend::ByHand } => {
+                let instead = format!(
+                    "Add a statement that allows {ACTION} to the Principal Federated {}.",
+                    shown(&request.provider_arn())
+                );
+                by_hand(&request.role, &instead)
+            }
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::Others(refusing) => refusing.evidence(),
+            Self::None { request, .. } => call(request),
+        }
+    }
+}
+
+/// A statement denies the call.
+#[derive(Debug, Clone)]
+pub struct TrustDenied {
+    /// The call.
+    pub request: Request,
+    /// The statement's place, counted from 0.
+    pub statement: usize,
+    /// Its id, if it has one.
+    pub sid: Option<String>,
+    /// Its elements, all of which match.
+    pub elements: Vec<Element>,
+}
+
+impl TrustDenied {
+    fn conditions(&self) -> impl Iterator<Item = &Element> {
+        self.elements.iter().filter(|element| matches!(element.what, What::Condition { .. }))
+    }
+}
+
+impl Entry for TrustDenied {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let met = |element: &Element| {
+            let negated = match &element.what {
+                What::Condition { operator, .. } => {
+                    Operator::parse(operator).is_some_and(Operator::is_negated)
+                }
+                What::Principal | What::Action(_) => false,
+            };
+            format!(
+                "{} {} {}, and the call has {}",
+                words::element(&element.what),
+                if negated { "is met by all but" } else { "is met by" },
+                words::values(&element.wanted),
+                words::known(&element.had)
+            )
+        };
+        let met: Vec<String> = self.conditions().take(TOLD).map(met).collect();
+        let why = match met.as_slice() {
+            [] => "it has no condition, so that it denies every such call".to_owned(),
+            met => met.join("; "),
+        };
+        format!(
+            "{} denies this call, whatever other statements allow: {why}.",
+            words::statement(self.statement, self.sid.as_deref())
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let place = words::statement(self.statement, self.sid.as_deref());
+        let subject = shown(&self.request.subject);
+        let instead = format!(
+            "{place} was put there to keep callers out, so ask its author. If this pod is not to be kept out, let its \
+             conditions except {subject}."
+        );
+        by_hand(&self.request.role, &instead)
+    }
+
+    fn evidence(&self) -> Evidence {
+        let met: Vec<String> = self.conditions().map(|element| words::element(&element.what)).collect();
+        Evidence::new()
+            .value("statement", format!("Statement[{}]", self.statement))
+            .text_if("sid", self.sid.as_deref())
+            .texts("conditions", &met)
+            .and(call(&self.request))
+    }
+}
+
+/// An element that cannot be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// The statement's place, counted from 0.
+    pub statement: usize,
+    /// Its id, if it has one.
+    pub sid: Option<String>,
+    /// What the statement does where it matches.
+    pub effect: Effect,
+    /// The element.
+    pub element: Element,
+}
+
+impl Open {
+    fn cause(&self) -> String {
+        let place = words::statement(self.statement, self.sid.as_deref());
+        let what = words::element(&self.element.what);
+        let wanted = words::values(&self.element.wanted);
+        let does = match self.effect {
+            Effect::Allow => "allows",
+            Effect::Deny => "denies",
+        };
+        let why = match (&self.element.what, &self.element.had) {
+            (What::Condition { .. }, Known::Unknown(why)) => (*why).to_owned(),
+            (What::Condition { .. }, _) if self.has_variable("${") => {
+                "what its variables stand for is not known".to_owned()
+            }
+            (What::Condition { .. }, had) => {
+                format!("the call has {}, and what IAM makes of both is not documented", words::known(had))
+            }
+            (What::Principal | What::Action(_), _) => "what IAM makes of that is not documented".to_owned(),
+        };
+        format!("{place} {does} the call if {what} ({wanted}) fits, and that is not known: {why}.")
+    }
+
+    /// Whether a value names a variable, in any case, that begins so.
+    fn has_variable(&self, start: &str) -> bool {
+        self.element.wanted.iter().any(|wanted| wanted.to_ascii_lowercase().contains(start))
+    }
+
+    /// Where the missing fact is found, if it is a fact of the call.
+    fn lookup(&self) -> Option<String> {
+        let What::Condition { key, .. } = &self.element.what else { return None };
+        let key_small = if self.has_variable("${sts:rolesessionname") {
+            "sts:rolesessionname".to_owned()
+        } else {
+            key.to_ascii_lowercase()
+        };
+        if !matches!(self.element.had, Known::Unknown(_)) && key_small == key.to_ascii_lowercase() {
+            return None;
+        }
+        Some(match key_small.as_str() {
+            "sts:rolesessionname" => "The session's name is in the report of irsa-probe in the pod; give that report \
+                                      to the audit."
+                .to_owned(),
+            "aws:currenttime" | "aws:epochtime" => {
+                "When the call was made is in the report of irsa-probe in the pod; give that report to the audit."
+                    .to_owned()
+            }
+            key_small if key_small.starts_with("aws:source") || key_small.starts_with("aws:vpc") => format!(
+                "{} is where the call comes from: see sourceIPAddress and vpcEndpointId in CloudTrail's events \
+                 AssumeRoleWithWebIdentity of the account.",
+                shown(key)
+            ),
+            _ => return None,
+        })
+    }
+}
+
+/// Whether the policy gives the role cannot be told.
+#[derive(Debug, Clone)]
+pub struct TrustUndecidable {
+    /// The call.
+    pub request: Request,
+    /// What is open, in the order of the statements.
+    pub open: Vec<Open>,
+}
+
+impl Entry for TrustUndecidable {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let told: Vec<String> = self.open.iter().take(TOLD).map(Open::cause).collect();
+        let more = self.open.len().saturating_sub(TOLD);
+        let more = if more > 0 { format!(" {more} more are open.") } else { String::new() };
+        format!("The policy alone does not decide it. {}{more}", told.join(" "))
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let mut steps: Vec<String> = Vec::new();
+        for step in self.open.iter().filter_map(Open::lookup) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        let named: Vec<String> =
+            self.open.iter().take(TOLD).map(|open| words::element(&open.element.what)).collect();
+        let instead = format!(
+            "To have the policy alone decide it, give the pod a statement of its own without {}.",
+            named.join(", ")
+        );
+        steps.extend(by_hand(&self.request.role, &instead));
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = self.open.first().map_or_else(Evidence::new, |open| {
+            laid_beside(open.statement, open.sid.as_deref(), &open.element)
+        });
+        let others: Vec<String> =
+            self.open.iter().skip(1).map(|open| words::element(&open.element.what)).collect();
+        let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
+        evidence.and(call(&self.request))
+    }
+}
+
+/// The document is none that IAM would store.
+#[derive(Debug, Clone)]
+pub struct TrustPolicyMalformed {
+    /// The role.
+    pub role: RoleArn,
+    /// What is wrong, and where.
+    pub malformed: Malformed,
+}
+
+impl Entry for TrustPolicyMalformed {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        format!(
+            "This is no trust policy that IAM would store, so it says nothing of the token: {}.",
+            shown(&self.malformed.to_string())
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            format!(
+                "See what the role has; whatever that command prints can be audited as it is:\n{}",
+                show_trust_policy(&self.role)
+            ),
+            "If the document is one that is yet to be put in place, correct it and audit it again."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("place", &self.malformed.place)
+            .text("fault", &self.malformed.to_string())
+            .text("role_arn", &self.role.text)
+    }
+}
+
+/// Any service account of the cluster gets the role.
+#[derive(Debug, Clone)]
+pub struct TrustTooWide {
+    /// The call.
+    pub request: Request,
+    /// The place of the statement that lets them in, counted from 0.
+    pub statement: usize,
+    /// Its id, if it has one.
+    pub sid: Option<String>,
+    /// Its conditions on the subject: operator, and values.
+    pub subjects: Vec<(String, Vec<String>)>,
+}
+
+impl Entry for TrustTooWide {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let conditions: Vec<String> = self
+            .subjects
+            .iter()
+            .take(TOLD)
+            .map(|(operator, values)| format!("{} {}", shown(operator), words::values(values)))
+            .collect();
+        let is_negated = |(operator, _): &(String, Vec<String>)| {
+            Operator::parse(operator).is_some_and(Operator::is_negated)
+        };
+        let conditions = conditions.join(" and ");
+        let whom = if self.subjects.is_empty() {
+            "every service account of the cluster: it has no condition on the subject".to_owned()
+        } else if self.subjects.iter().any(is_negated) {
+            format!("every service account of the cluster but those that {conditions} keeps out")
+        } else {
+            format!("every service account of the cluster: all of them meet {conditions}")
+        };
+        format!(
+            "{} gives the role to {whom}. Whoever may create pods there can have {}.",
+            words::statement(self.statement, self.sid.as_deref()),
+            shown(&self.request.role.text)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        // The policy's own language: written as JSON, with what looks like a variable made plain.
+        let key = format!("{}:sub", self.request.provider());
+        let condition = serde_json::json!({"StringEquals": {key: literal(&self.request.subject)}});
+        let role = &self.request.role;
+        vec![
+            "Find out who else has the role by this statement: CloudTrail's events AssumeRoleWithWebIdentity name \
+             the subject as userIdentity.userName."
+                .to_owned(),
+            format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
+            format!(
+                "Let the statement name its subjects, this one and those that you found:\n{}",
+                json_shown(&condition.to_string())
+            ),
+            format!(
+                "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+                update_trust_policy(role)
+            ),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let subjects: Vec<String> = self
+            .subjects
+            .iter()
+            .map(|(operator, values)| format!("{operator} {}", values.join(" ")))
+            .collect();
+        Evidence::new()
+            .value("statement", format!("Statement[{}]", self.statement))
+            .text_if("sid", self.sid.as_deref())
+            .texts("subjects", &subjects)
+            .and(call(&self.request))
+    }
+}
+
+/// What is found in a policy.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// What keeps the token from the role, if anything does.
+    pub diagnosis: Option<Diagnosis>,
+    /// What is wrong besides, each of another name.
+    pub further: Vec<Diagnosis>,
+}
+
+/// What is found in a text that is no policy.
+#[must_use]
+pub fn malformed(malformed: Malformed, role: &RoleArn) -> Diagnosis {
+    TrustPolicyMalformed { role: role.clone(), malformed }.into()
+}
+
+/// What is found in a policy: it is laid beside the call already, its near misses are named, and it is
+/// corrected where it can be.
+#[must_use]
+pub fn judge(
+    document: &Document,
+    evaluation: &Evaluation,
+    named: Vec<Named>,
+    request: &Request,
+    corrected: Option<Corrected>,
+) -> Findings {
+    let sid = |index: usize| document.statements.get(index).and_then(|statement| statement.sid.clone());
+    let is_allowed =
+        || evaluation.statements.iter().any(|it| it.effect == Effect::Allow && it.truth() != Truth::False);
+    let mut found: Vec<Diagnosis> = match &evaluation.decision {
+        Decision::Allows(_) => Vec::new(),
+        Decision::Refuses => {
+            let mend = mend(document, request, corrected);
+            refused(named, request, mend, sid)
+        }
+        Decision::Denies(index) => {
+            let elements =
+                evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
+            let denied =
+                TrustDenied { request: request.clone(), statement: *index, sid: sid(*index), elements };
+            // Without the denial it would still be refused.
+            let besides = match is_allowed() {
+                true => Vec::new(),
+                false => refused(named, request, Mend::ByHand, sid),
+            };
+            [vec![denied.into()], besides].concat()
+        }
+        Decision::Undecidable(statements) => {
+            let open =
+                statements.iter().filter_map(|index| Some((*index, evaluation.statements.get(*index)?)));
+            let open = open.flat_map(|(index, it)| {
+                it.undecided().map(move |element| (index, it.effect, element.clone()))
+            });
+            let open = open.map(|(statement, effect, element)| Open {
+                statement,
+                sid: sid(statement),
+                effect,
+                element,
+            });
+            vec![TrustUndecidable { request: request.clone(), open: open.collect() }.into()]
+        }
+    };
+    found.extend(too_wide(document, request).map(Diagnosis::from));
+    let is_warning = |diagnosis: &Diagnosis| diagnosis.name() == Name::TrustTooWide;
+    let diagnosis = match found.first() {
+        Some(first) if !is_warning(first) => Some(found.remove(0)),
+        _ => None,
+    };
+    Findings { diagnosis, further: found }
+}
+
+fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Mend {
+    let Some(corrected) = corrected else { return Mend::ByHand };
+    let after = document::read(&corrected.document).ok().and_then(|after| reach(&after, request));
+    let wider = if reach(document, request) >= after { None } else { after };
+    Mend::By(corrected, wider)
+}
+
+/// A diagnosis for each kind of slip, in the order in which the first of each is met.
+fn refused(
+    named: Vec<Named>,
+    request: &Request,
+    mend: Mend,
+    sid: impl Fn(usize) -> Option<String>,
+) -> Vec<Diagnosis> {
+    let mut kinds: Vec<(Name, Slip, Vec<Slip>)> = Vec::new();
+    for Named { statement, element, miss } in named {
+        let name = name(&miss);
+        let slip = Slip { statement, sid: sid(statement), element, miss };
+        match kinds.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, _, others)) => others.push(slip),
+            None => kinds.push((name, slip, Vec::new())),
+        }
+    }
+    let Some(main) = kinds.first().map(|(name, ..)| *name) else {
+        return vec![TrustActionMissing::None { request: request.clone(), mend }.into()];
+    };
+    let besides = match mend {
+        Mend::By(..) | Mend::With(_) => Mend::With(main),
+        Mend::ByHand => Mend::ByHand,
+    };
+    let mends = std::iter::once(mend).chain(std::iter::repeat(besides));
+    let diagnoses = kinds
+        .into_iter()
+        .zip(mends)
+        .map(|((_, first, others), mend)| entry(Refusing { request: request.clone(), first, others, mend }));
+    diagnoses.collect()
+}
+
+/// The name of a near miss.
+#[must_use]
+pub fn name(miss: &Miss) -> Name {
+    match miss {
+        Miss::Subject(_) => Name::TrustSubjectMismatch,
+        Miss::SubjectWildcard { .. } => Name::TrustSubjectWildcard,
+        Miss::Audience => Name::TrustAudienceMismatch,
+        Miss::Issuer(_) => Name::TrustIssuerMismatch,
+        Miss::Account(_) => Name::TrustAccountMismatch,
+        Miss::Partition(_) => Name::TrustPartitionMismatch,
+        Miss::Principal(_) => Name::TrustPrincipalWrong,
+        Miss::Action => Name::TrustActionMissing,
+        Miss::KeySwapped { .. } => Name::TrustKeySwapped,
+        Miss::Other => Name::TrustConditionUnmet,
+    }
+}
+
+fn entry(refusing: Refusing) -> Diagnosis {
+    match refusing.first.miss {
+        Miss::Subject(_) => TrustSubjectMismatch(refusing).into(),
+        Miss::SubjectWildcard { .. } => TrustSubjectWildcard(refusing).into(),
+        Miss::Audience => TrustAudienceMismatch(refusing).into(),
+        Miss::Issuer(_) => TrustIssuerMismatch(refusing).into(),
+        Miss::Account(_) => TrustAccountMismatch(refusing).into(),
+        Miss::Partition(_) => TrustPartitionMismatch(refusing).into(),
+        Miss::Principal(_) => TrustPrincipalWrong(refusing).into(),
+        Miss::Action => TrustActionMissing::Others(refusing).into(),
+        Miss::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
+        Miss::Other => TrustConditionUnmet(refusing).into(),
+    }
+}
+
+/// The statement that lets every service account of the cluster in, if there is one.
+fn too_wide(document: &Document, request: &Request) -> Option<TrustTooWide> {
+    if reach(document, request) != Some(Reach::Cluster) {
+        return None;
+    }
+    let (index, statement) = document.statements.iter().enumerate().find(|(_, statement)| {
+        let alone = Document { version: document.version, statements: vec![(*statement).clone()] };
+        reach(&alone, request) == Some(Reach::Cluster)
+    })?;
+    let key = format!("{}:sub", request.provider());
+    let of_subject = statement.conditions.iter().filter(|condition| condition.key.eq_ignore_ascii_case(&key));
+    let subjects = of_subject.map(|condition| (condition.operator.clone(), condition.values.clone()));
+    Some(TrustTooWide {
+        request: request.clone(),
+        statement: index,
+        sid: statement.sid.clone(),
+        subjects: subjects.collect(),
+    })
+}

@@ -1,0 +1,444 @@
+//! What refuses a token, in plain words that say what exactly differs; `«»` stand around that part.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::Slip;
+use crate::shown::{shown, utc};
+use crate::trust_policy::condition::Operator;
+use crate::trust_policy::evaluate::{Element, What};
+use crate::trust_policy::issuer_in_iam;
+use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, subject_gap};
+use crate::trust_policy::pattern::Pattern;
+use crate::trust_policy::request::{ACTION, Known, Request, is_time};
+
+const PREFIX: &str = "system:serviceaccount:";
+
+/// The most values of one element that are named.
+const NAMED_VALUES: usize = 4;
+
+/// The place of a statement, with its id if it has one.
+pub(super) fn statement(index: usize, sid: Option<&str>) -> String {
+    sid.filter(|sid| !sid.is_empty()).map_or_else(
+        || format!("Statement[{index}]"),
+        |sid| format!("Statement[{index}] (Sid \"{}\")", shown(sid)),
+    )
+}
+
+/// An element in a sentence.
+pub(super) fn element(what: &What) -> String {
+    match what {
+        What::Principal => "its Principal".to_owned(),
+        What::Action(name) => format!("its {name}"),
+        What::Condition { operator, key } => format!("{} on {}", shown(operator), shown(key)),
+    }
+}
+
+/// Values in a sentence.
+pub(super) fn values(values: &[String]) -> String {
+    let named: Vec<String> =
+        values.iter().take(NAMED_VALUES).map(|value| format!("\"{}\"", shown(value))).collect();
+    match values.len() {
+        0 => "nothing".to_owned(),
+        all if all > NAMED_VALUES => format!("{} and {} more", named.join(", "), all - NAMED_VALUES),
+        _ => named.join(" or "),
+    }
+}
+
+/// What is known of a key, in a sentence that begins with who has it.
+pub(super) fn known(known: &Known) -> String {
+    match known {
+        Known::Values(had) => values(had).replace("\" or \"", "\" and \""),
+        Known::Absent => "none".to_owned(),
+        Known::Unknown(why) => format!("something that is not known ({why})"),
+    }
+}
+
+/// Two texts with marks around the parts of them that differ: around characters if they are few, else around
+/// whole words.
+pub(super) fn apart(one: &str, other: &str) -> (String, String) {
+    let (one, other) = (shown(one), shown(other));
+    if one == other {
+        return (one, other);
+    }
+    let (ones, others): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let same = |(one, other): &(&char, &char)| one == other;
+    let mut start = ones.iter().zip(&others).take_while(same).count();
+    let rest = ones.len().min(others.len()) - start;
+    let mut end = ones.iter().rev().zip(others.iter().rev()).take(rest).take_while(same).count();
+    let few = |text: &[char]| (1..=2).contains(&(text.len() - start - end));
+    if !(few(&ones) && few(&others)) {
+        let is_word = |c: Option<&char>| c.is_some_and(|c| !matches!(c, ':' | '/' | '.'));
+        let (ones_differ, others_differ) = (middle(&ones, start, end), middle(&others, start, end));
+        let begins_within = is_word(ones_differ.first()) || is_word(others_differ.first());
+        let ends_within = is_word(ones_differ.last()) || is_word(others_differ.last());
+        while begins_within && start > 0 && is_word(ones.get(start - 1)) {
+            start -= 1;
+        }
+        while ends_within && end > 0 && is_word(ones.get(ones.len() - end)) {
+            end -= 1;
+        }
+    }
+    let mark = |text: &[char]| {
+        let text_of = |part: &[char]| part.iter().collect::<String>();
+        let differs = text_of(middle(text, start, end));
+        let (before, after) = (middle(text, 0, text.len() - start), middle(text, text.len() - end, 0));
+        format!("{}«{differs}»{}", text_of(before), text_of(after))
+    };
+    (mark(&ones), mark(&others))
+}
+
+/// A text without so many characters at its start and at its end.
+fn middle(text: &[char], start: usize, end: usize) -> &[char] {
+    text.get(start..text.len().saturating_sub(end)).unwrap_or_default()
+}
+
+/// The one of several values that has most in common with a text.
+fn nearest<'v>(values: impl IntoIterator<Item = &'v String>, text: &str) -> Option<&'v String> {
+    let common = |value: &String| {
+        let start = value.chars().zip(text.chars()).take_while(|(one, other)| one == other).count();
+        let end = value.chars().rev().zip(text.chars().rev()).take_while(|(one, other)| one == other).count();
+        start + end
+    };
+    values.into_iter().max_by_key(|value| common(value))
+}
+
+/// What differs where nothing is seen of it.
+const HIDDEN: &str = "only a character that is not seen differs";
+
+/// Whether a text is another with a character in it that is not seen.
+fn is_hidden(text: &str, other: &str) -> bool {
+    let is_seen = |c: &char| !c.is_whitespace() && shown(&c.to_string()) == c.to_string();
+    text != other && text.chars().filter(is_seen).eq(other.chars().filter(is_seen))
+}
+
+/// A value beside the many that it is chosen from.
+fn of_many(wanted: &[String]) -> String {
+    match wanted.len() {
+        0 | 1 => String::new(),
+        all => format!(" (the nearest of {all})"),
+    }
+}
+
+/// What refuses, and what differs.
+pub(super) fn cause(slip: &Slip, request: &Request) -> String {
+    let place = statement(slip.statement, slip.sid.as_deref());
+    let what = element(&slip.element.what);
+    let said = match &slip.miss {
+        Miss::Subject(gap) => subject(*gap, &slip.element, request),
+        Miss::SubjectWildcard { operator } => wildcard(operator, &slip.element, request),
+        Miss::Audience => audience(&slip.element, request),
+        Miss::Issuer(gap) => issuer(*gap, &slip.element, request),
+        Miss::Account(account) => {
+            let (wanted, ours) = provider(&slip.element, request);
+            format!(
+                "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". Only the account \
+                 differs: {} there, and the role is in {}; a role trusts the OIDC providers of its own account",
+                shown(account),
+                request.role.account
+            )
+        }
+        Miss::Partition(partition) => {
+            let (wanted, ours) = provider(&slip.element, request);
+            format!(
+                "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". The partition \
+                 differs: {} there, and the role is in {}",
+                shown(partition),
+                request.role.partition.id
+            )
+        }
+        Miss::Principal(_) => principal(&slip.element, request),
+        Miss::Action => action(&slip.element),
+        Miss::KeySwapped { of, meant } => format!(
+            "{what} is about the {of} claim, and its value {} looks like {}: the key of that claim ends in :{meant}. \
+             The token's {of} is {}",
+            values(&slip.element.wanted),
+            if *meant == "sub" { "a subject" } else { "an audience" },
+            known(&slip.element.had)
+        ),
+        Miss::Other => other(&slip.element),
+    };
+    format!("{place} refuses: {said}.")
+}
+
+fn operator(element: &Element) -> &str {
+    match &element.what {
+        What::Condition { operator, .. } => operator,
+        What::Principal | What::Action(_) => "",
+    }
+}
+
+fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
+    let what = self::element(&element.what);
+    let had = &request.subject;
+    let operator = shown(operator(element));
+    if gap == SubjectGap::Excluded {
+        return format!(
+            "{what} keeps out {}, and the token has \"{}\": {operator} rules out what it names",
+            values(&element.wanted),
+            shown(had)
+        );
+    }
+    let fitting = element.wanted.iter().filter(|wanted| subject_gap(wanted, had) == gap);
+    let Some(wanted) = nearest(fitting, had).or_else(|| nearest(&element.wanted, had)) else {
+        return format!("{what} wants no subject at all, and the token has \"{}\"", shown(had));
+    };
+    let (marked, ours) = apart(wanted, had);
+    let many = of_many(&element.wanted);
+    let compared = format!("{what} wants \"{marked}\"{many}, and the token has \"{ours}\"");
+    if wanted == had {
+        return format!("{compared}: they are the same, but {operator} does not compare texts");
+    }
+    let parts = |subject: &str| -> (String, String) {
+        let rest = subject.strip_prefix(PREFIX).unwrap_or(subject);
+        let (namespace, name) = rest.split_once(':').unwrap_or((rest, ""));
+        (shown(namespace), shown(name))
+    };
+    let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
+    let differs = match gap {
+        _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
+        _ if is_hidden(wanted, had) => HIDDEN.to_owned(),
+        SubjectGap::Namespace => {
+            format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
+        }
+        SubjectGap::Name => {
+            format!(
+                "only the service account's name differs, \"{name}\" there and \"{our_name}\" in the token"
+            )
+        }
+        SubjectGap::Swapped => {
+            format!("namespace and name are exchanged; in the token \"{our_namespace}\" is the namespace")
+        }
+        SubjectGap::Case => format!("only capital letters differ, and {operator} tells them apart"),
+        SubjectGap::Prefix => format!("what stands before namespace and name has to be {PREFIX}"),
+        SubjectGap::Excluded | SubjectGap::Whole
+            if !wanted.starts_with(PREFIX) && had.starts_with(PREFIX) =>
+        {
+            format!("what stands there is no service account's subject, which is {PREFIX}NAMESPACE:NAME")
+        }
+        SubjectGap::Excluded | SubjectGap::Whole => "that is another subject altogether".to_owned(),
+    };
+    format!("{compared}: {differs}")
+}
+
+fn wildcard(like: &str, element: &Element, request: &Request) -> String {
+    let fits = |value: &&String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
+    let wanted = element.wanted.iter().find(fits).map(|value| shown(value)).unwrap_or_default();
+    let marked = wanted.replace('*', "«*»").replace('?', "«?»");
+    format!(
+        "{} wants \"{marked}\"{}, and the token has \"{}\": {} takes * and ? for plain \
+         characters, and under {} the pattern would fit",
+        self::element(&element.what),
+        of_many(&element.wanted),
+        shown(&request.subject),
+        shown(operator(element)),
+        shown(like)
+    )
+}
+
+fn audience(element: &Element, request: &Request) -> String {
+    let what = self::element(&element.what);
+    let operator_text = operator(element);
+    let (operator, read) = (shown(operator_text), Operator::parse(operator_text));
+    let had = known(&element.had);
+    if read.is_some_and(Operator::is_negated) {
+        return format!(
+            "{what} keeps out {}, and the token's audience is {had}: {operator} rules out what it names",
+            values(&element.wanted)
+        );
+    }
+    let ([audience], Some(wanted)) = (
+        request.audience.as_slice(),
+        request.audience.first().and_then(|audience| nearest(&element.wanted, audience)),
+    ) else {
+        let how = if operator_text.contains(':') {
+            "the values have to fit as the set operator says"
+        } else {
+            "a key with several values needs ForAnyValue: or ForAllValues: before the operator"
+        };
+        let how = if request.audience.len() > 1 { how } else { "there is nothing to compare" };
+        return format!("{what} wants {}, and the token's audience is {had}: {how}", values(&element.wanted));
+    };
+    let (marked, ours) = apart(wanted, audience);
+    let differs = if is_hidden(wanted, audience) {
+        HIDDEN.to_owned()
+    } else if wanted == audience {
+        format!("they are the same, but {operator} does not compare them so")
+    } else if issuer_in_iam(wanted) == audience {
+        "the audience has no https://".to_owned()
+    } else if wanted.eq_ignore_ascii_case(audience) {
+        format!("only capital letters differ, and {operator} tells them apart")
+    } else if read.is_some_and(Operator::takes_patterns_for_text) && Pattern::of(wanted).fits(audience) {
+        format!("{operator} takes * and ? for plain characters")
+    } else {
+        "that is another audience".to_owned()
+    };
+    format!("{what} wants \"{marked}\"{}, and the token has \"{ours}\": {differs}", of_many(&element.wanted))
+}
+
+/// The provider of a principal, or the key of a condition, beside what it has to be.
+fn provider(element: &Element, request: &Request) -> (String, String) {
+    match &element.what {
+        What::Condition { key, .. } => {
+            let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
+            apart(key, &format!("{}:{claim}", request.provider()))
+        }
+        What::Principal | What::Action(_) => {
+            let ours = request.provider_arn();
+            let wanted = nearest(&element.wanted, &ours).map(String::as_str).unwrap_or_default();
+            apart(wanted, &ours)
+        }
+    }
+}
+
+fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
+    let (wanted, ours) = provider(element, request);
+    let compared = match &element.what {
+        What::Condition { operator, .. } => {
+            format!("{} is on the key \"{wanted}\", and the key of this token is \"{ours}\"", shown(operator))
+        }
+        what => {
+            format!("{} is \"{wanted}\", and the token's provider is \"{ours}\"", self::element(what))
+        }
+    };
+    let differs = match gap {
+        IssuerGap::Scheme => "IAM names an issuer without https://",
+        IssuerGap::Arn => "where only the issuer belongs stands a whole ARN",
+        IssuerGap::NoArn => "where the provider's whole ARN belongs stands only the issuer",
+        IssuerGap::Slash => "only the slash at the end differs",
+        IssuerGap::Reversed => {
+            "the host is turned around; EKS's issuers are oidc.eks.REGION, not oidc.REGION.eks"
+        }
+        IssuerGap::DualStack => {
+            "one of them is the dual-stack host oidc-eks.REGION.api.aws, and what counts is the issuer in the token"
+        }
+        IssuerGap::Case => "only capital letters differ, and IAM tells them apart",
+        IssuerGap::Domain => "only the domain at the host's end differs",
+        IssuerGap::Region => "only the region differs",
+        IssuerGap::Cluster => {
+            "that is another cluster, or this one before it was created anew, which gave it a new id"
+        }
+        IssuerGap::Whole => "that is another issuer altogether",
+    };
+    format!("{compared}: {differs}")
+}
+
+fn principal(element: &Element, request: &Request) -> String {
+    let ours = request.provider_arn();
+    let any = |is: fn(&str) -> bool| element.wanted.iter().any(|wanted| is(wanted));
+    let what = if element.wanted.contains(&ours) {
+        "an OIDC provider stands under Federated, not elsewhere"
+    } else if any(|wanted| wanted == "pods.eks.amazonaws.com") {
+        "that is for EKS Pod Identity, and this pod's token comes through IRSA"
+    } else if any(|wanted| wanted == "ec2.amazonaws.com") {
+        "that is for EC2 instances, as a role of nodes has it"
+    } else if any(|wanted| wanted.contains(":saml-provider/")) {
+        "a SAML provider takes no such token"
+    } else if any(|wanted| wanted.contains(":oidc-provider/")) {
+        let (wanted, ours) = provider(element, request);
+        return format!(
+            "its Principal is \"{wanted}\", and the token's provider is \"{ours}\": that is not how an OIDC \
+             provider's ARN is written"
+        );
+    } else if any(|wanted| wanted.ends_with(".amazonaws.com")) {
+        "that is for a service of AWS's"
+    } else if element.wanted.iter().all(|wanted| !wanted.starts_with("arn:") || wanted.contains(":iam::")) {
+        "accounts, users and roles come with credentials of AWS's, not with a token"
+    } else {
+        "that is no OIDC provider"
+    };
+    format!(
+        "its Principal is {}, and the token's provider is \"{}\": {what}",
+        values(&element.wanted),
+        shown(&ours)
+    )
+}
+
+fn action(element: &Element) -> String {
+    match element.what {
+        What::Action("NotAction") => {
+            format!(
+                "its NotAction {} rules out {ACTION}, by which a token is traded",
+                values(&element.wanted)
+            )
+        }
+        _ => format!("its Action is {}, and a token is traded by {ACTION}", values(&element.wanted)),
+    }
+}
+
+fn other(element: &Element) -> String {
+    let what = self::element(&element.what);
+    let What::Condition { operator, key } = &element.what else {
+        return format!("{what} does not fit");
+    };
+    let had = match &element.had {
+        Known::Absent => "no such key".to_owned(),
+        had => time_of(key, had).unwrap_or_else(|| known(had)),
+    };
+    let read = Operator::parse(operator);
+    if read.is_some_and(Operator::is_null) {
+        let (wants, has) = match element.had {
+            Known::Absent => ("the key to be there", "does not have it"),
+            _ => ("the key not to be there", "has it"),
+        };
+        return format!("{what} wants {wants}, and the call {has}");
+    }
+    let wants = if read.is_some_and(Operator::is_negated) { "keeps out" } else { "wants" };
+    let why = match (key.to_ascii_lowercase().as_str(), &element.had) {
+        ("sts:externalid", _) => ": AssumeRoleWithWebIdentity has no external id",
+        (key, Known::Absent) if key.starts_with("aws:principal") => {
+            ": who comes with a token is not yet a principal of AWS's"
+        }
+        (key, Known::Absent) if key.starts_with("aws:multifactor") => ": a token is not given by a device",
+        (_, Known::Absent) if operator.starts_with("ForAnyValue:") => ": ForAnyValue needs a value",
+        _ => "",
+    };
+    format!("{what} {wants} {}, and the call has {had}{why}", values(&element.wanted))
+}
+
+/// The time of the call as a person reads it, if the key is about that.
+fn time_of(key: &str, had: &Known) -> Option<String> {
+    let (true, Known::Values(had)) = (is_time(key), had) else { return None };
+    let seconds = had.first()?.parse().ok()?;
+    Some(utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+    use crate::shown::shown;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn marks_take_nothing_away(one in "[a-c:/.\u{200b}]{0,12}|\\PC{0,300}", other in "[a-c:/.]{0,12}|\\PC{0,300}") {
+            let (first, second) = apart(&one, &other);
+            let bare = |text: &str| text.replace(['«', '»'], "");
+            prop_assert_eq!((bare(&first), bare(&second)), (bare(&shown(&one)), bare(&shown(&other))));
+        }
+    }
+
+    #[test]
+    fn what_differs_is_marked() {
+        for (one, other, marked) in [
+            ("a:payment:b", "a:payments:b", ("a:«payment»:b", "a:«payments»:b")),
+            ("111122223334", "111122223333", ("11112222333«4»", "11112222333«3»")),
+            ("x/id/A", "x/id/B", ("x/id/«A»", "x/id/«B»")),
+            ("https://x/y", "x/y", ("«https://»x/y", "«»x/y")),
+            ("x/y/", "x/y", ("x/y«/»", "x/y«»")),
+            (
+                "oidc.eu-west-1.eks.b",
+                "oidc.eks.eu-west-1.b",
+                ("oidc.«eu-west-1.eks».b", "oidc.«eks.eu-west-1».b"),
+            ),
+            ("aaa", "aaaa", ("«aaa»", "«aaaa»")),
+            ("", "a", ("«»", "«a»")),
+            ("same", "same", ("same", "same")),
+            ("a\u{200b}", "a", ("«a\\u{200b}»", "«a»")),
+        ] {
+            let (first, second) = apart(one, other);
+            assert_eq!((first.as_str(), second.as_str()), marked);
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! The operators of conditions, and what they say of a call.
+//!
+//! Source: "IAM JSON policy elements: Condition operators", "Conditions with multiple context keys or values",
+//! "Single-valued vs. multivalued context keys" and "IAM Access Analyzer policy check reference" in the IAM
+//! User Guide. An operator that is not known here decides nothing, and is never passed over; nor is what the
+//! guide does not say.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::document::{Condition, Version};
+use super::pattern::Pattern;
+use super::request::{Known, Request};
+use super::variable::{Expanded, expand};
+
+/// What is known of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Truth {
+    /// It does not hold.
+    False,
+    /// That cannot be decided.
+    Unknown,
+    /// It holds.
+    True,
+}
+
+impl Truth {
+    fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::Unknown => Self::Unknown,
+            Self::False => Self::True,
+        }
+    }
+
+    /// Whether all hold.
+    pub fn all(truths: impl IntoIterator<Item = Self>) -> Self {
+        truths.into_iter().min().unwrap_or(Self::True)
+    }
+
+    /// Whether any holds.
+    pub fn any(truths: impl IntoIterator<Item = Self>) -> Self {
+        truths.into_iter().max().unwrap_or(Self::False)
+    }
+}
+
+/// An operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operator {
+    set: Option<Set>,
+    base: Base,
+    if_exists: bool,
+}
+
+/// How an operator takes a key with several values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Any,
+    All,
+}
+
+/// What an operator compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Text { by: Text, negated: bool },
+    Arn { negated: bool },
+    Ip { negated: bool },
+    Number { by: Order, negated: bool },
+    Date { by: Order, negated: bool },
+    Bool,
+    Null,
+}
+
+/// How texts are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Equals,
+    IgnoreCase,
+    Like,
+}
+
+/// How what has an order is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Equals,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Order {
+    fn holds<T: PartialOrd>(self, had: &T, wanted: &T) -> bool {
+        match self {
+            Self::Equals => had == wanted,
+            Self::Less => had < wanted,
+            Self::LessOrEqual => had <= wanted,
+            Self::Greater => had > wanted,
+            Self::GreaterOrEqual => had >= wanted,
+        }
+    }
+}
+
+impl Operator {
+    /// The operator that is written so; `None` if it is not known here.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (set, rest) = match text.split_once(':') {
+            None => (None, text),
+            Some(("ForAnyValue", rest)) => (Some(Set::Any), rest),
+            Some(("ForAllValues", rest)) => (Some(Set::All), rest),
+            Some(_) => return None,
+        };
+        let (rest, if_exists) = match rest.strip_suffix("IfExists") {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
+        let text = |by, negated| Base::Text { by, negated };
+        let number = |by, negated| Base::Number { by, negated };
+        let date = |by, negated| Base::Date { by, negated };
+        let base = match rest {
+            "StringEquals" => text(Text::Equals, false),
+            "StringNotEquals" => text(Text::Equals, true),
+            "StringEqualsIgnoreCase" => text(Text::IgnoreCase, false),
+            "StringNotEqualsIgnoreCase" => text(Text::IgnoreCase, true),
+            "StringLike" => text(Text::Like, false),
+            "StringNotLike" => text(Text::Like, true),
+            "ArnEquals" | "ArnLike" => Base::Arn { negated: false },
+            "ArnNotEquals" | "ArnNotLike" => Base::Arn { negated: true },
+            "IpAddress" => Base::Ip { negated: false },
+            "NotIpAddress" => Base::Ip { negated: true },
+            "NumericEquals" => number(Order::Equals, false),
+            "NumericNotEquals" => number(Order::Equals, true),
+            "NumericLessThan" => number(Order::Less, false),
+            "NumericLessThanEquals" => number(Order::LessOrEqual, false),
+            "NumericGreaterThan" => number(Order::Greater, false),
+            "NumericGreaterThanEquals" => number(Order::GreaterOrEqual, false),
+            "DateEquals" => date(Order::Equals, false),
+            "DateNotEquals" => date(Order::Equals, true),
+            "DateLessThan" => date(Order::Less, false),
+            "DateLessThanEquals" => date(Order::LessOrEqual, false),
+            "DateGreaterThan" => date(Order::Greater, false),
+            "DateGreaterThanEquals" => date(Order::GreaterOrEqual, false),
+            "Bool" => Base::Bool,
+            "Null" if !if_exists && set.is_none() => Base::Null,
+            _ => return None,
+        };
+        Some(Self { set, base, if_exists })
+    }
+
+    /// Whether it takes `*` and `?` for themselves, where another operator for texts knows patterns.
+    #[must_use]
+    pub fn takes_patterns_for_text(self) -> bool {
+        matches!(self.base, Base::Text { by: Text::Equals | Text::IgnoreCase, .. })
+    }
+
+    /// Whether it asks only if the key is there.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.base == Base::Null
+    }
+
+    /// Whether variables are replaced in its values. Of `Bool` the User Guide says both.
+    fn knows_variables(self) -> bool {
+        matches!(self.base, Base::Text { .. } | Base::Arn { .. })
+    }
+
+    /// Whether the User Guide says that it works with a key, as far as the key is of a kind of its own.
+    fn is_for(self, key: &str) -> bool {
+        let is_null_or = |is_it: bool| self.base == Base::Null || is_it;
+        match key.to_ascii_lowercase().as_str() {
+            "aws:currenttime" => is_null_or(matches!(self.base, Base::Date { .. })),
+            "aws:epochtime" => is_null_or(matches!(self.base, Base::Date { .. } | Base::Number { .. })),
+            "aws:securetransport" => is_null_or(self.base == Base::Bool),
+            _ => true,
+        }
+    }
+
+    /// Whether it wants the key to have none of the values.
+    #[must_use]
+    pub fn is_negated(self) -> bool {
+        match self.base {
+            Base::Text { negated, .. }
+            | Base::Arn { negated }
+            | Base::Ip { negated }
+            | Base::Number { negated, .. }
+            | Base::Date { negated, .. } => negated,
+            Base::Bool | Base::Null => false,
+        }
+    }
+
+    /// Whether a value of the call fits one of the policy.
+    fn fits(self, wanted: &Pattern, had: &str) -> Truth {
+        let text = || wanted.text();
+        let both = |by: Order, read: fn(&str) -> Option<f64>| match (read(had), read(&text())) {
+            (Some(had), Some(wanted)) => Truth::of(by.holds(&had, &wanted)),
+            _ => Truth::Unknown,
+        };
+        match self.base {
+            Base::Text { by: Text::Equals, .. } => Truth::of(text() == had),
+            Base::Text { by: Text::IgnoreCase, .. } => Truth::of(text().to_lowercase() == had.to_lowercase()),
+            Base::Text { by: Text::Like, .. } => Truth::of(wanted.fits(had)),
+            Base::Arn { .. } => wanted.fits_arn(had).map_or(Truth::Unknown, Truth::of),
+            Base::Ip { .. } => is_in(&text(), had).map_or(Truth::Unknown, Truth::of),
+            Base::Number { by, .. } => both(by, number),
+            Base::Date { by, .. } => both(by, seconds),
+            Base::Bool => match (text().as_str(), had) {
+                (wanted @ ("true" | "false"), had @ ("true" | "false")) => Truth::of(wanted == had),
+                _ => Truth::Unknown,
+            },
+            Base::Null => Truth::Unknown,
+        }
+    }
+
+    /// Whether one value of the call is as the policy wants it.
+    fn suits(self, wanted: &[Expanded], had: &str) -> Truth {
+        let fits = |wanted: &Expanded| match wanted {
+            Expanded::To(pattern) => self.fits(pattern, had),
+            Expanded::ToNothing => Truth::False,
+            Expanded::Unknown => Truth::Unknown,
+        };
+        let any = Truth::any(wanted.iter().map(fits));
+        if self.is_negated() { any.not() } else { any }
+    }
+
+    /// What it says of what is known of its key.
+    fn judge(self, wanted: &[Expanded], known: &Known) -> Truth {
+        if self.base == Base::Null {
+            let is_absent = match known {
+                Known::Absent => true,
+                Known::Values(_) => false,
+                Known::Unknown(_) => return Truth::Unknown,
+            };
+            let wants = |wanted: &Expanded| match wanted {
+                Expanded::To(pattern) => match pattern.text().as_str() {
+                    "true" => Truth::of(is_absent),
+                    "false" => Truth::of(!is_absent),
+                    _ => Truth::Unknown,
+                },
+                Expanded::ToNothing | Expanded::Unknown => Truth::Unknown,
+            };
+            return Truth::any(wanted.iter().map(wants));
+        }
+        match (known, self.set) {
+            (Known::Unknown(_), _) => Truth::Unknown,
+            // Without the key `IfExists` holds and `ForAnyValue` does not; of both together nothing is said.
+            (Known::Absent, Some(Set::Any)) if self.if_exists => Truth::Unknown,
+            (Known::Absent, _) if self.if_exists => Truth::True,
+            (Known::Absent, Some(Set::All)) => Truth::True,
+            (Known::Absent, Some(Set::Any)) => Truth::False,
+            (Known::Absent, None) => Truth::of(self.is_negated()),
+            // "…or if the context key value resolves to an empty dataset, such as an empty string."
+            (Known::Values(had), Some(set)) if had.iter().all(String::is_empty) => Truth::of(set == Set::All),
+            (Known::Values(had), set) => {
+                let suits = had.iter().map(|had| self.suits(wanted, had));
+                match set {
+                    Some(Set::Any) => Truth::any(suits),
+                    Some(Set::All) => Truth::all(suits),
+                    // What a key with several values does without a set operator is not documented.
+                    None => {
+                        let suits: Vec<Truth> = suits.collect();
+                        let (all, any) = (Truth::all(suits.iter().copied()), Truth::any(suits));
+                        if all == any { all } else { Truth::Unknown }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a condition says of a call, and what is known of its key.
+#[must_use]
+pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Truth, Known) {
+    let known = request.key(&condition.key);
+    let Some(operator) = Operator::parse(&condition.operator) else {
+        return (Truth::Unknown, Known::Unknown("its operator is not known here"));
+    };
+    if !operator.is_for(&condition.key) {
+        return (Truth::Unknown, Known::Unknown("what this operator does with this key is not documented"));
+    }
+    if condition.values.is_empty() {
+        return (Truth::Unknown, Known::Unknown("what a condition without values does is not documented"));
+    }
+    // IAM Access Analyzer's checks: "The condition match might not return the results that you expect."
+    if matches!(operator.base, Base::Bool | Base::Null) && condition.values.len() > 1 {
+        return (Truth::Unknown, Known::Unknown("what several truth values do is not documented"));
+    }
+    let expand = |value: &String| match value.contains("${") && !operator.knows_variables() {
+        true => Expanded::Unknown,
+        false => expand(value, version, request),
+    };
+    let wanted: Vec<Expanded> = condition.values.iter().map(expand).collect();
+    let truth = operator.judge(&wanted, &known);
+    // "If AWS cannot resolve a variable, this might cause the entire statement to be invalid."
+    let is_sure = !wanted.contains(&Expanded::ToNothing);
+    (if is_sure { truth } else { truth.min(Truth::Unknown) }, known)
+}
+
+/// A finite number.
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A date of a policy in seconds since 1970: ISO 8601 as the W3C's note has it, or such a number itself. Four
+/// digits alone may be a year or a number, and are taken for neither.
+fn seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+    let without_seconds = || {
+        let (minute, offset) = text.split_at_checked(16)?;
+        parse(&format!("{minute}:00{offset}"))
+    };
+    if let Some(number) = number(text) {
+        return (text.len() != 4).then_some(number);
+    }
+    let date = parse(text).or_else(without_seconds).or_else(|| parse(&format!("{text}T00:00:00Z")))?;
+    Some(date.as_secs_f64())
+}
+
+/// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is none. By the User Guide an
+/// address without a prefix is a `/32`, which does not say what that means in IPv6.
+fn is_in(range: &str, address: &str) -> Option<bool> {
+    let (first, length) = match range.split_once('/') {
+        Some((first, length)) => (IpAddr::from_str(first).ok()?, Some(length.parse::<u32>().ok()?)),
+        None => (IpAddr::from_str(range).ok().filter(IpAddr::is_ipv4)?, None),
+    };
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let ((first, width), (address, other_width)) = (bits(first), bits(IpAddr::from_str(address).ok()?));
+    let length = length.unwrap_or(width);
+    if length > width {
+        return None;
+    }
+    let differ = (first ^ address).checked_shr(width - length).unwrap_or(0);
+    Some(width == other_width && differ == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operator, is_in, seconds};
+
+    #[test]
+    fn operators_are_read_whole() {
+        for known in
+            ["StringEquals", "StringLikeIfExists", "ForAnyValue:StringNotLike", "Null", "DateLessThan"]
+        {
+            assert!(Operator::parse(known).is_some(), "{known}");
+        }
+        for unknown in ["", "stringequals", "ForSomeValues:StringEquals", "NullIfExists", "BinaryEquals"] {
+            assert!(Operator::parse(unknown).is_none(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_ranges() {
+        for (range, address, expected) in [
+            ("10.0.0.0/8", "10.1.2.3", Some(true)),
+            ("10.0.0.0/8", "11.1.2.3", Some(false)),
+            ("10.0.0.1", "10.0.0.1", Some(true)),
+            ("0.0.0.0/0", "1.2.3.4", Some(true)),
+            ("0.0.0.0/0", "::1", Some(false)),
+            ("fd00::/8", "fd12::1", Some(true)),
+            ("::/0", "fd12::1", Some(true)),
+            ("fd12::1/128", "fd12::1", Some(true)),
+            ("fd12::1", "fd12::1", None),
+            ("10.0.0.0/33", "10.0.0.1", None),
+            ("ten", "10.0.0.1", None),
+        ] {
+            assert_eq!(is_in(range, address), expected, "{range} {address}");
+        }
+    }
+
+    #[test]
+    fn dates_are_seconds() {
+        for (text, expected) in [
+            ("1970-01-01T00:01:00Z", Some(60.0)),
+            ("1970-01-02", Some(86400.0)),
+            ("1970-01-01T01:00:00+01:00", Some(0.0)),
+            ("1970-01-01T00:01Z", Some(60.0)),
+            ("1970-01-01T01:01+01:00", Some(60.0)),
+            ("60", Some(60.0)),
+            ("1795460000", Some(1_795_460_000.0)),
+            ("2026", None),
+            ("2026-11", None),
+            ("soon", None),
+            ("NaN", None),
+            ("inf", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Whether a trust policy gives a call its role: yes, no, or that cannot be decided; and why.
+//!
+//! Source: "Policy evaluation logic" in the IAM User Guide. A denial comes first, and what is not allowed
+//! is refused.
+
+use super::condition::{self, Truth};
+use super::document::{Action, Condition, Document, Effect, Principal, PrincipalKind, Statement, Version};
+use super::pattern::Pattern;
+use super::request::{ACTION, Known, Request};
+
+/// What a policy says of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// This statement allows it, and none denies it.
+    Allows(usize),
+    /// No statement allows it.
+    Refuses,
+    /// This statement denies it.
+    Denies(usize),
+    /// These statements would decide it, and something about them is not known.
+    Undecidable(Vec<usize>),
+}
+
+/// A policy's answer, with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The answer.
+    pub decision: Decision,
+    /// What became of each statement, in their order.
+    pub statements: Vec<Matched>,
+}
+
+/// A statement laid beside a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// What the statement does where it matches.
+    pub effect: Effect,
+    /// Its elements, in the order in which they are written usually.
+    pub elements: Vec<Element>,
+}
+
+impl Matched {
+    /// Whether the statement matches.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        Truth::all(self.elements.iter().map(|element| element.truth))
+    }
+
+    /// The first element that does not match.
+    #[must_use]
+    pub fn refusing(&self) -> Option<&Element> {
+        self.elements.iter().find(|element| element.truth == Truth::False)
+    }
+
+    /// The elements that cannot be decided.
+    pub fn undecided(&self) -> impl Iterator<Item = &Element> {
+        self.elements.iter().filter(|element| element.truth == Truth::Unknown)
+    }
+}
+
+/// One element of a statement laid beside a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    /// Which element.
+    pub what: What,
+    /// Whether it matches.
+    pub truth: Truth,
+    /// What it wants.
+    pub wanted: Vec<String>,
+    /// What the call has.
+    pub had: Known,
+}
+
+/// Which element of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// `Principal`.
+    Principal,
+    /// `Action` or `NotAction`.
+    Action(&'static str),
+    /// A key under an operator, both as they are written.
+    Condition {
+        /// The operator.
+        operator: String,
+        /// The key.
+        key: String,
+    },
+}
+
+/// Lays a policy beside a call.
+#[must_use]
+pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
+    let statements: Vec<Matched> =
+        document.statements.iter().map(|statement| matched(statement, document.version, request)).collect();
+    let with = |effect: Effect, truth: Truth| -> Vec<usize> {
+        let those = statements.iter().enumerate();
+        those.filter(|(_, it)| it.effect == effect && it.truth() == truth).map(|(index, _)| index).collect()
+    };
+    let (denies, may_deny) = (with(Effect::Deny, Truth::True), with(Effect::Deny, Truth::Unknown));
+    let (allows, may_allow) = (with(Effect::Allow, Truth::True), with(Effect::Allow, Truth::Unknown));
+    let decision = match (denies.first(), allows.first()) {
+        (Some(index), _) => Decision::Denies(*index),
+        (None, Some(index)) if may_deny.is_empty() => Decision::Allows(*index),
+        (None, Some(_)) => Decision::Undecidable(may_deny),
+        (None, None) if may_allow.is_empty() => Decision::Refuses,
+        (None, None) => Decision::Undecidable([may_allow, may_deny].concat()),
+    };
+    Evaluation { decision, statements }
+}
+
+fn matched(statement: &Statement, version: Version, request: &Request) -> Matched {
+    let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
+    let is_twice = |condition: &Condition| {
+        let same = |other: &&Condition| {
+            other.operator == condition.operator && other.key.eq_ignore_ascii_case(&condition.key)
+        };
+        statement.conditions.iter().filter(same).count() > 1
+    };
+    elements.extend(statement.conditions.iter().map(|condition| {
+        let (truth, had) = match is_twice(condition) {
+            // IAM Access Analyzer's checks call it an error, and do not say what it does.
+            true => (Truth::Unknown, Known::Unknown("the key is there twice, in different letters")),
+            false => condition::judge(condition, version, request),
+        };
+        let what = What::Condition { operator: condition.operator.clone(), key: condition.key.clone() };
+        Element { what, truth, wanted: condition.values.clone(), had }
+    }));
+    Matched { effect: statement.effect, elements }
+}
+
+fn principal(principal: &Principal, request: &Request) -> Element {
+    let provider = request.provider_arn();
+    let (truth, wanted) = match principal {
+        // For resource policies it is everyone, but by IAM Access Analyzer's checks "is not supported in the
+        // principal element of a role trust policy".
+        Principal::Everyone => (Truth::Unknown, vec!["*".to_owned()]),
+        Principal::These(kinds) => {
+            let each = kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name)));
+            let is = |(kind, name): (PrincipalKind, &String)| match (kind, name.as_str()) {
+                (PrincipalKind::Federated, name) if name == provider => Truth::True,
+                // "After you create the role, you can change the account to "*" to allow everyone to assume the
+                // role." Under `Federated` a star is not supported, and matches no part of a name or ARN.
+                (PrincipalKind::Aws, "*") => Truth::True,
+                (PrincipalKind::Federated, "*") => Truth::Unknown,
+                _ => Truth::False,
+            };
+            let wanted: Vec<String> = each.clone().map(|(_, name)| name.clone()).collect();
+            (if wanted.is_empty() { Truth::Unknown } else { Truth::any(each.map(is)) }, wanted)
+        }
+    };
+    Element { what: What::Principal, truth, wanted, had: Known::Values(vec![provider]) }
+}
+
+fn action(action: &Action) -> Element {
+    let call = ACTION.to_lowercase();
+    let fits = action.patterns.iter().any(|pattern| Pattern::of(&pattern.to_lowercase()).fits(&call));
+    // What an empty list does is not documented.
+    let truth = match (action.patterns.is_empty(), fits == action.is_not) {
+        (true, _) => Truth::Unknown,
+        (false, true) => Truth::False,
+        (false, false) => Truth::True,
+    };
+    let had = Known::Values(vec![ACTION.to_owned()]);
+    Element { what: What::Action(action.name()), truth, wanted: action.patterns.clone(), had }
+}

@@ -1,0 +1,336 @@
+//! What keeps a policy from giving a token its role, in the words of those who mend it.
+//!
+//! Of several statements the one is meant that is nearest to the token: the most of its elements match, and
+//! of those that do not, the fewest are far off. What is wrong with it is named element by element.
+
+use super::condition::{Operator, Truth};
+use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
+use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
+use super::pattern::Pattern;
+use super::request::Request;
+use super::{USUAL_AUDIENCE, issuer_in_iam};
+
+/// What is wrong with one element, or with the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    /// The subject is another.
+    Subject(SubjectGap),
+    /// There is a pattern where the operator takes it for plain text.
+    SubjectWildcard {
+        /// The operator that knows patterns, in place of this one.
+        operator: String,
+    },
+    /// The audience is another.
+    Audience,
+    /// The issuer is another.
+    Issuer(IssuerGap),
+    /// The provider is one of another account.
+    Account(String),
+    /// The provider is one of another partition.
+    Partition(String),
+    /// The principal is no OIDC provider.
+    Principal(PrincipalKind),
+    /// The action is not the one that a token is traded by.
+    Action,
+    /// A key is about one claim, and the value looks like another's.
+    KeySwapped {
+        /// The claim that the key is about.
+        of: &'static str,
+        /// The claim that is meant.
+        meant: &'static str,
+    },
+    /// A condition that has nothing to do with the token's claims.
+    Other,
+}
+
+/// How a subject differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectGap {
+    /// In the namespace only.
+    Namespace,
+    /// In the service account's name only.
+    Name,
+    /// In both, which are each other's.
+    Swapped,
+    /// In capital letters only.
+    Case,
+    /// `system:serviceaccount:` is missing, or written otherwise.
+    Prefix,
+    /// In nothing: a negated operator rules it out.
+    Excluded,
+    /// In more than that.
+    Whole,
+}
+
+/// How an issuer differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssuerGap {
+    /// It has a scheme, `https://`.
+    Scheme,
+    /// It is a whole ARN, where only the issuer belongs.
+    Arn,
+    /// It is the issuer alone, where its provider's ARN belongs.
+    NoArn,
+    /// It ends in a slash.
+    Slash,
+    /// Its host is turned around: `oidc.REGION.eks`.
+    Reversed,
+    /// Its host is that of the dual-stack endpoint, `oidc-eks.REGION.api.aws`, and the other's is not, or the
+    /// other way round.
+    DualStack,
+    /// In capital letters only.
+    Case,
+    /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
+    Domain,
+    /// It is in another region.
+    Region,
+    /// It is another cluster's, or that of a cluster that was created anew.
+    Cluster,
+    /// It is no issuer of EKS's.
+    Whole,
+}
+
+/// An element that refuses, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The statement's place.
+    pub statement: usize,
+    /// The element.
+    pub element: Element,
+    /// What is wrong with it.
+    pub miss: Miss,
+}
+
+/// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
+/// first.
+#[must_use]
+pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let candidates = document.statements.iter().zip(&evaluation.statements).enumerate();
+    let allowing = candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow);
+    let misses = |(index, (statement, matched)): (usize, (&Statement, &Matched))| {
+        let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
+        let named = refusing.map(|element| Named {
+            statement: index,
+            element: element.clone(),
+            miss: miss(statement, element, request),
+        });
+        named.collect::<Vec<_>>()
+    };
+    let nearest = allowing.map(misses).filter(|misses| !misses.is_empty());
+    nearest.min_by_key(|misses| how_far(misses, request)).unwrap_or_default()
+}
+
+/// How far off a statement is. The same thing may be wrong in several places, and is one slip.
+fn how_far(misses: &[Named], request: &Request) -> u32 {
+    let hidden = misses.iter().any(|named| is_for_another(named, request));
+    let mut different = if hidden { vec![Miss::Subject(SubjectGap::Whole)] } else { Vec::new() };
+    for Named { miss, .. } in misses {
+        if !different.contains(miss) {
+            different.push(miss.clone());
+        }
+    }
+    different.iter().map(distance).sum()
+}
+
+/// Whether a condition on the subject of another issuer's tokens is about another subject, too.
+fn is_for_another(named: &Named, request: &Request) -> bool {
+    let What::Condition { key, .. } = &named.element.what else { return false };
+    let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
+    let fits = |wanted: &String| Pattern::of(wanted).fits(&request.subject);
+    matches!(named.miss, Miss::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
+}
+
+/// How far off something is: less than ten is a slip in the right place.
+fn distance(miss: &Miss) -> u32 {
+    match miss {
+        Miss::SubjectWildcard { .. } | Miss::KeySwapped { .. } => 1,
+        Miss::Subject(SubjectGap::Whole) => 6,
+        Miss::Subject(_) | Miss::Audience => 3,
+        Miss::Issuer(IssuerGap::Cluster | IssuerGap::Region) => 5,
+        Miss::Issuer(IssuerGap::Whole) => 30,
+        Miss::Issuer(_) | Miss::Account(_) | Miss::Partition(_) => 4,
+        Miss::Action => 10,
+        Miss::Other => 8,
+        Miss::Principal(_) => 40,
+    }
+}
+
+fn miss(statement: &Statement, element: &Element, request: &Request) -> Miss {
+    match &element.what {
+        What::Principal => of_principal(&statement.principal, request),
+        What::Action(_) => Miss::Action,
+        What::Condition { operator, key } => of_condition(operator, key, &element.wanted, request),
+    }
+}
+
+fn of_principal(principal: &Principal, request: &Request) -> Miss {
+    let Principal::These(kinds) = principal else { return Miss::Other };
+    let each = || kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name.as_str())));
+    let federated = each().filter(|(kind, _)| *kind == PrincipalKind::Federated);
+    let named = federated.map(|(_, name)| of_provider(name, request));
+    let nearest = named.min_by_key(distance);
+    nearest.unwrap_or_else(|| Miss::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
+}
+
+/// What is wrong with the name of a provider.
+fn of_provider(name: &str, request: &Request) -> Miss {
+    let parts: Vec<&str> = name.splitn(6, ':').collect();
+    let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
+        return match name {
+            _ if name == request.provider() => Miss::Issuer(IssuerGap::NoArn),
+            _ if name.starts_with("arn:") => Miss::Principal(PrincipalKind::Federated),
+            _ => Miss::Issuer(issuer_gap(name, request.provider())),
+        };
+    };
+    let Some(provider) = resource.strip_prefix("oidc-provider/") else {
+        return Miss::Principal(PrincipalKind::Federated);
+    };
+    if provider != request.provider() {
+        return Miss::Issuer(issuer_gap(provider, request.provider()));
+    }
+    if *partition != request.role.partition.id {
+        return Miss::Partition((*partition).to_owned());
+    }
+    Miss::Account((*account).to_owned())
+}
+
+/// How one issuer differs from another, both as IAM writes them.
+#[must_use]
+pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
+    if wanted.starts_with("arn:") {
+        return IssuerGap::Arn;
+    }
+    let without_scheme = issuer_in_iam(wanted).trim_start_matches("http://");
+    if without_scheme != wanted {
+        return IssuerGap::Scheme;
+    }
+    if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
+        return IssuerGap::Slash;
+    }
+    if wanted.eq_ignore_ascii_case(had) {
+        return IssuerGap::Case;
+    }
+    let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
+    if is_dual_stack(wanted_host) != is_dual_stack(host) {
+        return IssuerGap::DualStack;
+    }
+    let same_path = wanted_path == path;
+    match (of_eks(wanted_host), of_eks(host)) {
+        (None, Some(_)) if is_reversed(wanted_host) => IssuerGap::Reversed,
+        (Some((wanted, _)), Some((region, _))) if same_path && wanted == region => IssuerGap::Domain,
+        (Some(_), Some(_)) if same_path => IssuerGap::Region,
+        (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
+        _ => IssuerGap::Whole,
+    }
+}
+
+/// The region and the domain in a host of EKS's issuers.
+fn of_eks(host: &str) -> Option<(&str, &str)> {
+    let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
+    Some(rest.split_once('.').unwrap_or((rest, "")))
+}
+
+/// Whether a host has the region before `eks`.
+fn is_reversed(host: &str) -> bool {
+    let labels: Vec<&str> = host.splitn(4, '.').collect();
+    matches!(labels.as_slice(), ["oidc", _, "eks", ..])
+}
+
+fn is_dual_stack(host: &str) -> bool {
+    host.starts_with("oidc-eks.")
+}
+
+fn split(issuer: &str) -> (&str, &str) {
+    issuer.split_once('/').unwrap_or((issuer, ""))
+}
+
+const PREFIX: &str = "system:serviceaccount:";
+
+fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Miss {
+    let Some((provider, claim)) = key.rsplit_once(':') else { return Miss::Other };
+    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || provider.eq_ignore_ascii_case("aws") {
+        return Miss::Other;
+    }
+    if !provider.eq_ignore_ascii_case(request.provider()) {
+        return Miss::Issuer(issuer_gap(provider, request.provider()));
+    }
+    let read = Operator::parse(operator);
+    if read.is_some_and(Operator::is_null) {
+        return Miss::Other;
+    }
+    let is_negated = read.is_some_and(Operator::is_negated);
+    let is_audience = |value: &String| value == USUAL_AUDIENCE || request.audience.contains(value);
+    match claim.eq_ignore_ascii_case("aud") {
+        true if !is_negated && wanted.iter().any(|value| value.starts_with(PREFIX)) => {
+            return Miss::KeySwapped { of: "aud", meant: "sub" };
+        }
+        true => return Miss::Audience,
+        false if is_negated => return Miss::Subject(SubjectGap::Excluded),
+        false if wanted.iter().any(is_audience) => return Miss::KeySwapped { of: "sub", meant: "aud" },
+        false => {}
+    }
+    let is_pattern = |value: &String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
+    if read.is_some_and(Operator::takes_patterns_for_text) && wanted.iter().any(is_pattern) {
+        let like =
+            operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
+        return Miss::SubjectWildcard { operator: like };
+    }
+    let gaps = wanted.iter().map(|value| subject_gap(value, &request.subject));
+    Miss::Subject(gaps.min_by_key(|gap| *gap == SubjectGap::Whole).unwrap_or(SubjectGap::Whole))
+}
+
+/// How one subject differs from another.
+#[must_use]
+pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
+    let small = |text: &str| text.to_ascii_lowercase();
+    if Pattern::of(&small(wanted)).fits(&small(had)) {
+        return SubjectGap::Case;
+    }
+    let parts = |subject: &str| -> Option<(String, String)> {
+        let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
+        Some((namespace.to_owned(), name.to_owned()))
+    };
+    let is_tail = |rest: &str| match wanted.strip_suffix(rest) {
+        Some(before) => before.is_empty() || before.ends_with(':') && before != PREFIX,
+        None => false,
+    };
+    if had.strip_prefix(PREFIX).is_some_and(is_tail) {
+        return SubjectGap::Prefix;
+    }
+    match (parts(wanted), parts(had)) {
+        (Some(wanted), Some(had)) if (&wanted.0, &wanted.1) == (&had.1, &had.0) => SubjectGap::Swapped,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.1).fits(&had.1) => SubjectGap::Namespace,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.0).fits(&had.0) => SubjectGap::Name,
+        _ => SubjectGap::Whole,
+    }
+}
+
+/// Whom a policy lets in beside the token's own service account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Other service accounts of the namespace.
+    Namespace,
+    /// Any service account of the cluster.
+    Cluster,
+}
+
+/// Whether the policy also lets in others: tried with subjects that nobody has.
+#[must_use]
+pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
+    let allows = |subject: String| {
+        let request = Request { subject, ..request.clone() };
+        matches!(evaluate(document, &request).decision, Decision::Allows(_))
+    };
+    let namespace = request
+        .subject
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_once(':'))
+        .map(|(namespace, _)| namespace);
+    if allows(format!("{PREFIX}zz-nobody-s-namespace:zz-nobody-s-account")) {
+        Some(Reach::Cluster)
+    } else {
+        namespace
+            .filter(|namespace| allows(format!("{PREFIX}{namespace}:zz-nobody-s-account")))
+            .map(|_| Reach::Namespace)
+    }
+}

@@ -1,0 +1,127 @@
+//! The patterns of the policy language: `*` is any text, `?` any one character.
+
+/// A piece of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    /// This character.
+    Plain(char),
+    /// `*` or `?`, where the operator knows patterns.
+    Wild(char),
+}
+
+/// A value of a policy, which may be read as a pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pattern(Vec<Piece>);
+
+impl Pattern {
+    /// A value as it is written.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let mut pattern = Self::default();
+        pattern.push(text);
+        pattern
+    }
+
+    /// Adds what is written.
+    pub fn push(&mut self, text: &str) {
+        self.0.extend(
+            text.chars().map(|c| if matches!(c, '*' | '?') { Piece::Wild(c) } else { Piece::Plain(c) }),
+        );
+    }
+
+    /// Adds what stands for itself.
+    pub fn push_plain(&mut self, text: &str) {
+        self.0.extend(text.chars().map(Piece::Plain));
+    }
+
+    /// The value as a text, where the operator knows no patterns.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.iter().map(|(Piece::Plain(c) | Piece::Wild(c))| *c).collect()
+    }
+
+    /// Whether the text fits. Takes time in proportion to the product of both lengths at most.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        fits(&self.0, &text)
+    }
+
+    /// Whether an ARN fits, part by part: a star does not reach beyond a colon, but in the last part.
+    /// `None` where either is not made of six parts, since only for ARNs it is documented.
+    /// Source: "Amazon Resource Name (ARN) condition operators" in the IAM User Guide.
+    #[must_use]
+    pub fn fits_arn(&self, arn: &str) -> Option<bool> {
+        let wanted: Vec<&[Piece]> = self.0.splitn(6, |piece| *piece == Piece::Plain(':')).collect();
+        let found: Vec<&str> = arn.splitn(6, ':').collect();
+        let fits = |(wanted, found): (&&[Piece], &&str)| fits(wanted, &found.chars().collect::<Vec<_>>());
+        let are_arns = wanted.len() == 6 && found.len() == 6 && arn.starts_with("arn:");
+        are_arns.then(|| wanted.iter().zip(&found).all(fits))
+    }
+}
+
+fn fits(pattern: &[Piece], text: &[char]) -> bool {
+    let (mut at, mut place) = (0, 0);
+    // Where to go on when the rest does not fit: after the last star, with one more character for it.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(place) {
+        match pattern.get(at) {
+            Some(Piece::Wild('*')) => {
+                at += 1;
+                retry = Some((at, place));
+            }
+            Some(Piece::Wild(_)) => (at, place) = (at + 1, place + 1),
+            Some(Piece::Plain(plain)) if plain == c => (at, place) = (at + 1, place + 1),
+            _ => match retry {
+                Some((after_star, taken)) => {
+                    (at, place) = (after_star, taken + 1);
+                    retry = Some((after_star, place));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(at).all(|piece| *piece == Piece::Wild('*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn stars_and_question_marks() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("*", "anything at all", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbbcd", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("?", "", false),
+            ("?", "ä", true),
+            ("sts:*", "sts:AssumeRoleWithWebIdentity", true),
+            ("system:serviceaccount:*:app", "system:serviceaccount:a:b:app", true),
+            ("system:serviceaccount:ns:*", "system:serviceaccount:ns2:app", false),
+        ] {
+            assert_eq!(Pattern::of(pattern).fits(text), expected, "{pattern} {text}");
+        }
+        let stars = "*a".repeat(500);
+        assert!(!Pattern::of(&stars).fits(&"b".repeat(2000)), "and it ends soon");
+        let mut plain = Pattern::of("a");
+        plain.push_plain("*");
+        assert!(plain.fits("a*") && !plain.fits("ab"));
+    }
+
+    #[test]
+    fn an_arn_is_compared_part_by_part() {
+        let arn = "arn:aws:iam::111122223333:role/a";
+        let fits = |pattern: &str| Pattern::of(pattern).fits_arn(arn);
+        assert_eq!(fits("arn:aws:iam::*:role/*"), Some(true));
+        assert_eq!(fits("arn:*:iam::111122223333:*"), Some(true));
+        assert_eq!(fits("arn:aws:iam::*:user/*"), Some(false));
+        assert_eq!(fits("arn:aws:*:111122223333:role/a"), None, "five parts");
+        assert_eq!(fits("*"), None);
+        assert_eq!(Pattern::of("a:b:c:d:e:f").fits_arn("a:b:c:d:e:f"), None, "no ARN");
+    }
+}

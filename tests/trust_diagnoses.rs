@@ -1,0 +1,336 @@
+//! The cases of the evaluator told as diagnoses: each near miss has its name, each its own cause, and what is
+//! printed to mend it mends it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, JSON is indexed, and the folder of cases is read"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use irsa_probe::aws::arn;
+use irsa_probe::diagnosis::trust::{self, Findings};
+use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
+use irsa_probe::explain;
+use irsa_probe::token::{Bound, Claims};
+use irsa_probe::trust_policy::correct::correct;
+use irsa_probe::trust_policy::document;
+use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
+use irsa_probe::trust_policy::marked::{diff, marked};
+use irsa_probe::trust_policy::near_miss::named;
+use irsa_probe::trust_policy::needed;
+use irsa_probe::trust_policy::request::Request;
+use serde_json::{Value, json};
+use testbed::issuer::DEFAULT_ISSUER;
+use testbed::scenario::Scenario;
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/my-role";
+const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
+const SUBJECT: &str = "system:serviceaccount:default:my-service-account";
+
+/// A case of the evaluator's tables, and where it stands.
+struct Case {
+    name: String,
+    case: Value,
+}
+
+impl Case {
+    fn text(&self) -> String {
+        let text = self.case["text"].as_str().map(str::to_owned);
+        text.unwrap_or_else(|| self.case["policy"].to_string())
+    }
+
+    fn expect(&self) -> &str {
+        self.case["expect"].as_str().unwrap()
+    }
+
+    fn request(&self) -> (Request, Claims) {
+        let call = &self.case["call"];
+        let or = |name: &str, usual: &str| call[name].as_str().unwrap_or(usual).to_owned();
+        let texts = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+        let audience = &call["audience"];
+        let claims = Claims {
+            algorithm: "RS256".to_owned(),
+            key_id: None,
+            issuer: or("issuer", ISSUER),
+            subject: or("subject", SUBJECT),
+            audience: if audience.is_null() { vec!["sts.amazonaws.com".to_owned()] } else { texts(audience) },
+            issued_at: UNIX_EPOCH,
+            not_before: None,
+            expires_at: UNIX_EPOCH,
+            bound: Bound::default(),
+        };
+        let role = arn::parse(call["role"].as_str().unwrap_or(ROLE)).unwrap();
+        let mut request = Request::of(&role, &claims);
+        request.session_name = call["session_name"].as_str().map(str::to_owned);
+        request.at = call["at"].as_u64().map(|at| UNIX_EPOCH + Duration::from_secs(at));
+        let others = call["others"].as_object().into_iter().flatten();
+        request.others = others.map(|(key, values)| (key.clone(), texts(values))).collect();
+        (request, claims)
+    }
+
+    fn findings(&self) -> Findings {
+        self.findings_for(self)
+    }
+
+    /// What is found in this case's policy for another's call.
+    fn findings_for(&self, call: &Self) -> Findings {
+        let (request, claims) = call.request();
+        let text = self.text();
+        let document = match document::parse(&text) {
+            Ok(document) => document,
+            Err(malformed) => {
+                let diagnosis = Some(trust::malformed(malformed, &request.role));
+                return Findings { diagnosis, further: Vec::new() };
+            }
+        };
+        let evaluation = evaluate(&document, &request);
+        let named = named(&document, &evaluation, &request);
+        let policy = serde_json::from_str(&text).unwrap();
+        let corrected = correct(&policy, &needed(&claims, &request.role).trust_policy, &request);
+        trust::judge(&document, &evaluation, named, &request, corrected)
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trust_policy");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let content: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let file = file.file_name().unwrap().to_str().unwrap().to_owned();
+        cases.extend(content["cases"].as_array().unwrap().iter().map(|case| Case {
+            name: format!("{file}: {}", case["name"].as_str().unwrap()),
+            case: case.clone(),
+        }));
+    }
+    cases
+}
+
+/// The diagnosis that a near miss of the tables is told as.
+fn name_of(miss: &str) -> Name {
+    match miss.split('(').next().unwrap() {
+        "Subject" => Name::TrustSubjectMismatch,
+        "SubjectWildcard" => Name::TrustSubjectWildcard,
+        "Audience" => Name::TrustAudienceMismatch,
+        "Issuer" => Name::TrustIssuerMismatch,
+        "Account" => Name::TrustAccountMismatch,
+        "Partition" => Name::TrustPartitionMismatch,
+        "Principal" => Name::TrustPrincipalWrong,
+        "Action" | "none" => Name::TrustActionMissing,
+        "KeySwapped" => Name::TrustKeySwapped,
+        "Other" => Name::TrustConditionUnmet,
+        unknown => panic!("{unknown}"),
+    }
+}
+
+/// What each element of the nearest statement wants and has, which the cause is about.
+fn slips(case: &Case) -> String {
+    let (request, _) = case.request();
+    let document = document::parse(&case.text()).unwrap();
+    let evaluation = evaluate(&document, &request);
+    format!("{:?} {}", named(&document, &evaluation, &request), request.role.text)
+}
+
+#[test]
+fn every_near_miss_has_the_diagnosis_of_its_name_and_its_own_cause() {
+    let mut causes: BTreeMap<String, String> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let diagnosis = case.findings().diagnosis.unwrap();
+        let miss = case.case["miss"].as_str().unwrap();
+        assert_eq!(diagnosis.name(), name_of(miss), "{}", case.name);
+        let cause = diagnosis.cause();
+        assert!(cause.ends_with('.') && cause.len() > 40, "{}: {cause}", case.name);
+        // The same cause may only be told of what is the same.
+        let slips = slips(case);
+        if let Some(other) = causes.insert(cause.clone(), slips.clone()) {
+            assert!(other == slips, "{}: {cause}\n{slips}\n{other}", case.name);
+        }
+        names.insert(diagnosis.name());
+    }
+    let of_misses = [
+        "Subject",
+        "SubjectWildcard",
+        "Audience",
+        "Issuer",
+        "Account",
+        "Partition",
+        "Principal",
+        "Action",
+        "KeySwapped",
+        "Other",
+    ];
+    assert_eq!(names, of_misses.map(name_of).into());
+}
+
+#[test]
+fn every_other_outcome_has_its_diagnosis() {
+    for case in cases() {
+        let findings = case.findings();
+        let name = findings.diagnosis.as_ref().map(Diagnosis::name);
+        let expected = match case.expect() {
+            "refuses" => continue,
+            "allows" => None,
+            "denies" => Some(Name::TrustDenied),
+            "undecidable" => Some(Name::TrustUndecidable),
+            "malformed" => Some(Name::TrustPolicyMalformed),
+            unknown => panic!("{unknown}"),
+        };
+        assert_eq!(name, expected, "{}", case.name);
+        let is_wide = findings.further.iter().any(|further| further.name() == Name::TrustTooWide);
+        if case.expect() == "allows" {
+            assert_eq!(is_wide, case.case["reach"] == "cluster", "{}", case.name);
+            assert!(findings.further.len() <= 1, "{}", case.name);
+        }
+    }
+}
+
+/// Fails unless all that is said of a policy can be printed and acted upon.
+fn is_whole(name: &str, findings: &Findings) {
+    let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
+    let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
+    assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");
+    for diagnosis in all {
+        let is_of_file = matches!(diagnosis.name(), Name::TrustPolicyMalformed | Name::TrustTooWide);
+        assert_eq!(diagnosis.name().owner(), Owner::Iam);
+        assert_eq!(diagnosis.name().class(), if is_of_file { Class::Misconfigured } else { Class::Refused });
+        let steps = diagnosis.remedy();
+        assert!(!steps.is_empty() && !diagnosis.evidence().is_empty(), "{name}");
+        assert!(diagnosis.cause().chars().count() < 9_000, "{name}: {}", diagnosis.cause());
+        let words = [vec![diagnosis.cause()], steps].concat().join("\n");
+        let is_bad = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{200b}' | '\u{202e}');
+        assert!(!words.contains(is_bad), "{name}: {words}");
+    }
+}
+
+#[test]
+fn what_is_said_is_whole_and_fit_to_be_printed() {
+    let cases = cases();
+    for (index, case) in cases.iter().enumerate() {
+        is_whole(&case.name, &case.findings());
+        // Other calls than those that the policy is meant to show something about.
+        for other in cases.iter().cycle().skip(index + 1).step_by(71).take(4) {
+            is_whole(&format!("{}, {}", case.name, other.name), &case.findings_for(other));
+        }
+    }
+}
+
+#[test]
+fn what_is_hostile_is_said_safely() {
+    let hostile = "x\u{1b}[31m\n\u{202e}'; rm -rf / #".repeat(40);
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let mut case = Case { name: case.name.clone(), case: case.case.clone() };
+        case.case["call"]["subject"] = json!(hostile);
+        case.case["call"]["audience"] = json!([hostile]);
+        let text = case.text().replace("my-service-account", &hostile.escape_default().to_string());
+        let statement = json!({"Sid": hostile, "Effect": "Allow", "Principal": {"AWS": hostile}, "Action": hostile, "Condition": {hostile.as_str(): {hostile.as_str(): hostile}}});
+        is_whole(&case.name, &case.findings());
+        case.case["text"] = json!(text);
+        is_whole(&case.name, &case.findings());
+        case.case["text"] = json!(json!({"Statement": statement}).to_string());
+        is_whole(&case.name, &case.findings());
+    }
+}
+
+/// The document in a step that is to be pasted, as the shell would write it into the file.
+fn pasted(step: &str) -> Option<Value> {
+    let (_, rest) = step.split_once("\nprintf '%s\\n' '")?;
+    let (document, command) = rest.split_once('\'')?;
+    assert!(command.starts_with(" > trust-policy.json\naws iam update-assume-role-policy "), "{step}");
+    assert!(command.ends_with(" --policy-document file://trust-policy.json"), "{step}");
+    Some(serde_json::from_str(document).unwrap())
+}
+
+#[test]
+fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() {
+    let (mut mended, mut by_hand) = (0, 0);
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let (request, _) = case.request();
+        let findings = case.findings();
+        let diagnosis = findings.diagnosis.unwrap();
+        let steps = diagnosis.remedy();
+        let Some(corrected) = steps.iter().find_map(|step| pasted(step)) else {
+            by_hand += 1;
+            assert!(
+                steps.iter().any(|step| step.contains("\naws iam get-role ")),
+                "{}: {steps:?}",
+                case.name
+            );
+            continue;
+        };
+        mended += 1;
+        let decision = evaluate(&document::read(&corrected).unwrap(), &request).decision;
+        assert!(matches!(decision, Decision::Allows(_)), "{}: {decision:?}", case.name);
+        let before: Value = serde_json::from_str(&case.text()).unwrap();
+        let change = diff(&before, &corrected);
+        assert!(change.lines().any(|line| line.starts_with('+')), "{}: {change}", case.name);
+        // Besides, the same document is not printed twice.
+        assert!(
+            findings.further.iter().all(|further| further.remedy().iter().all(|step| pasted(step).is_none()))
+        );
+    }
+    assert!(mended >= 80 && by_hand >= 20, "{mended} {by_hand}");
+}
+
+#[test]
+fn the_refusing_lines_are_marked_in_every_policy() {
+    for case in cases().iter().filter(|case| case.expect() == "refuses") {
+        let (request, _) = case.request();
+        let document = document::parse(&case.text()).unwrap();
+        let misses = named(&document, &evaluate(&document, &request), &request);
+        let policy: Value = serde_json::from_str(&case.text()).unwrap();
+        let lines = marked(&policy, misses.iter().map(|miss| (miss.statement, &miss.element.what)));
+        assert_eq!(lines.iter().any(|line| line.is_marked), !misses.is_empty(), "{}", case.name);
+        let whole: String = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(serde_json::from_str::<Value>(&whole).unwrap(), policy, "{}", case.name);
+    }
+}
+
+/// The policy and the call of a page's scenario.
+fn of_page(name: Name) -> Case {
+    let scenario = Scenario::parse(explain::scenario(name).unwrap()).unwrap();
+    assert_eq!(scenario.command, "audit", "{}", name.as_str());
+    let argument = |flag: &str| {
+        let place = scenario.args.iter().position(|arg| arg == flag).unwrap();
+        let value = scenario.args[place + 1].replace("${issuer}", DEFAULT_ISSUER);
+        value.replace("${role_arn}", &scenario.role.arn)
+    };
+    let case = json!({
+        "text": scenario.files[&argument("--trust-policy")],
+        "call": {
+            "role": argument("--role-arn"),
+            "issuer": argument("--issuer"),
+            "subject": argument("--subject"),
+            "audience": [argument("--audience")],
+        },
+    });
+    Case { name: name.as_str().to_owned(), case }
+}
+
+#[test]
+fn every_page_s_policy_is_told_by_its_own_name_and_nothing_else() {
+    let pages: Vec<Name> = Name::ALL
+        .iter()
+        .copied()
+        .filter(|name| name.as_str().starts_with("Trust") && *name != Name::TrustRootsMissing)
+        .collect();
+    assert_eq!(pages.len(), 14);
+    for name in pages {
+        let findings = of_page(name).findings();
+        let all: Vec<&Diagnosis> = findings.diagnosis.iter().chain(&findings.further).collect();
+        let first = all.first().map(|diagnosis| diagnosis.name());
+        assert_eq!(first, Some(name));
+        assert_eq!(findings.diagnosis.is_none(), name == Name::TrustTooWide);
+        let besides: Vec<Name> = all.iter().skip(1).map(|diagnosis| diagnosis.name()).collect();
+        let expected =
+            if name == Name::TrustPrincipalWrong { vec![Name::TrustActionMissing] } else { Vec::new() };
+        assert_eq!(besides, expected, "{}", name.as_str());
+    }
+}
