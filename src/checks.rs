@@ -39,11 +39,34 @@ pub enum Check {
     CredentialSources,
     /// The application's SDK can use the role; made only where it is said where the application is.
     ApplicationSdk,
+    /// The credentials of an audit are of the role's account.
+    OperatorAccount,
+    /// The role exists.
+    Role,
+    /// The role's account has the provider that the token needs.
+    OidcProvider,
+    /// The issuer publishes the key that signed the token.
+    Issuer,
+    /// The trust policy gives the role to the token.
+    TrustPolicy,
+    /// The role may do what it should.
+    RolePermissions,
+}
+
+/// Who makes a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeBy {
+    /// Every run in a pod.
+    EveryRun,
+    /// A run in a pod that is told where the application is.
+    RunWithApplication,
+    /// An audit.
+    Audit,
 }
 
 impl Check {
     /// Every check, in the order of the plan.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::WebIdentity,
         Self::RoleArn,
         Self::TokenFile,
@@ -55,6 +78,12 @@ impl Check {
         Self::CallerIdentity,
         Self::CredentialSources,
         Self::ApplicationSdk,
+        Self::OperatorAccount,
+        Self::Role,
+        Self::OidcProvider,
+        Self::Issuer,
+        Self::TrustPolicy,
+        Self::RolePermissions,
     ];
 
     /// Whether it is about the application, and not about the pod's role.
@@ -63,10 +92,34 @@ impl Check {
         matches!(self, Self::CredentialSources | Self::ApplicationSdk)
     }
 
-    /// Whether every run makes it.
+    /// Who makes it. An audit also makes `WebIdentity`, `RoleArn` and `AssumeRole`, of what it is handed.
+    #[must_use]
+    pub fn made_by(self) -> MadeBy {
+        match self {
+            Self::WebIdentity
+            | Self::RoleArn
+            | Self::TokenFile
+            | Self::Token
+            | Self::StsEndpoint
+            | Self::StsReachable
+            | Self::AssumeRole
+            | Self::TokenFresh
+            | Self::CallerIdentity
+            | Self::CredentialSources => MadeBy::EveryRun,
+            Self::ApplicationSdk => MadeBy::RunWithApplication,
+            Self::OperatorAccount
+            | Self::Role
+            | Self::OidcProvider
+            | Self::Issuer
+            | Self::TrustPolicy
+            | Self::RolePermissions => MadeBy::Audit,
+        }
+    }
+
+    /// Whether every run in a pod makes it.
     #[must_use]
     pub fn is_always_made(self) -> bool {
-        self != Self::ApplicationSdk
+        self.made_by() == MadeBy::EveryRun
     }
 
     /// The name in reports.
@@ -84,6 +137,12 @@ impl Check {
             Self::CallerIdentity => "caller-identity",
             Self::CredentialSources => "credential-sources",
             Self::ApplicationSdk => "application-sdk",
+            Self::OperatorAccount => "operator-account",
+            Self::Role => "role",
+            Self::OidcProvider => "oidc-provider",
+            Self::Issuer => "issuer",
+            Self::TrustPolicy => "trust-policy",
+            Self::RolePermissions => "role-permissions",
         }
     }
 
@@ -102,6 +161,12 @@ impl Check {
             Self::CallerIdentity => "the credentials are the role's",
             Self::CredentialSources => "nothing shadows the role",
             Self::ApplicationSdk => "the application's SDK can use the role",
+            Self::OperatorAccount => "the credentials are of the role's account",
+            Self::Role => "the role exists",
+            Self::OidcProvider => "the account has an OIDC provider for the token",
+            Self::Issuer => "the issuer publishes the token's key",
+            Self::TrustPolicy => "the trust policy gives the role to the token",
+            Self::RolePermissions => "the role may do what it should",
         }
     }
 }

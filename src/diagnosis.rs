@@ -7,12 +7,14 @@
 
 use crate::evidence::Evidence;
 
+pub mod audit;
 pub mod dns;
 pub mod endpoint;
 pub mod identity;
 pub mod injection;
 pub mod network;
 pub mod proxy;
+pub mod role;
 pub mod role_arn;
 pub mod sdk;
 pub mod sources;
@@ -234,12 +236,19 @@ catalogue! {
         SessionParametersRejected, Throttled, IdpUnreachable, StsFault, CredentialsRejected,
         IdentityMismatch, Unclassified,
     }
+    audit { AuditWrongAccount, AuditIncomplete }
+    role { RoleNotFound }
     trust {
         TrustPolicyMalformed, TrustPrincipalWrong, TrustPartitionMismatch, TrustAccountMismatch,
         TrustIssuerMismatch, TrustActionMissing, TrustKeySwapped, TrustSubjectWildcard,
         TrustSubjectMismatch, TrustAudienceMismatch, TrustConditionUnmet, TrustDenied,
         TrustUndecidable, TrustTooWide,
     }
+    role {
+        RoleHasNoPermissions, ActionDenied, ActionOutsideOrganization, ActionOutsideBoundary,
+        ActionNotGranted,
+    }
+    audit { RefusedOutsideTrust }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
         ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,

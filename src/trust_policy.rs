@@ -85,6 +85,14 @@ pub fn update_trust_policy(role: &RoleArn) -> String {
     )
 }
 
+/// Writes a document into the file that the other commands read.
+#[must_use]
+pub fn write_trust_policy(document: &impl Serialize) -> String {
+    // An apostrophe would end the shell's word, and means the same so.
+    let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
+    format!("printf '%s\\n' '{}' > trust-policy.json", json_shown(&pretty).replace('\'', "\\u0027"))
+}
+
 /// A trust policy with one statement, in the order in which people write it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]

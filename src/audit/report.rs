@@ -59,6 +59,8 @@ pub struct Reported {
     pub region: Option<String>,
     /// The endpoint that was asked.
     pub endpoint: Option<String>,
+    /// The address and port of the STS that was asked; not where a proxy stood between.
+    pub connected_to: Option<String>,
     /// What STS refused with, if it did.
     pub refusal: Option<Refused>,
     /// Which pod it was.
@@ -395,6 +397,7 @@ impl Reported {
             }
             Some(text.to_owned())
         };
+        let is_direct = report.pointer("/sts/proxy").is_none_or(Value::is_null);
         let found = Self {
             at: text("time", "/time").as_deref().and_then(time),
             outcome: text("outcome", "/outcome"),
@@ -407,6 +410,7 @@ impl Reported {
             account: text("account", "/identity/account"),
             region: text("region", "/sts/region"),
             endpoint: text("endpoint", "/sts/endpoint"),
+            connected_to: text("address", "/sts/connected_to").filter(|_| is_direct),
             refusal: refusal(report),
             pod: PodOf {
                 namespace: text("namespace", "/pod/namespace"),

@@ -12,7 +12,9 @@ use crate::trust_policy::document::{Document, Effect, Malformed};
 use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
 use crate::trust_policy::near_miss::{IssuerGap, Miss, Named, Reach, SubjectGap, reach};
 use crate::trust_policy::request::{ACTION, Known, Request};
-use crate::trust_policy::{USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy};
+use crate::trust_policy::{
+    USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy, write_trust_policy,
+};
 
 /// The most places of one kind of slip that are told one by one.
 const TOLD: usize = 4;
@@ -207,14 +209,12 @@ fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
         }
         Some(Reach::Namespace) => " It lets in every service account of the namespace, as the pattern says.",
     };
-    // An apostrophe would end the shell's word, and means the same so.
-    let pretty = serde_json::to_string_pretty(&corrected.document).unwrap_or_default();
-    let document = json_shown(&pretty).replace('\'', "\\u0027");
     format!(
         "In account {}, put the corrected policy in place: {how}.{wide} It replaces the whole policy; if that was \
          changed since it was judged, judge it again first.\n\
-         printf '%s\\n' '{document}' > trust-policy.json\n{}",
+         {}\n{}",
         role.account,
+        write_trust_policy(&corrected.document),
         update_trust_policy(role)
     )
 }
@@ -558,7 +558,7 @@ pub struct TrustUndecidable {
 }
 
 impl Entry for TrustUndecidable {
-    const CLASS: Class = Class::Refused;
+    const CLASS: Class = Class::NotJudged;
     const OWNER: Owner = Owner::Iam;
 
     fn cause(&self) -> String {
@@ -713,12 +713,22 @@ impl Entry for TrustTooWide {
 }
 
 /// What is found in a policy.
-#[derive(Debug, Clone, Default)]
-pub struct Findings {
-    /// What keeps the token from the role, if anything does.
-    pub diagnosis: Option<Diagnosis>,
-    /// What is wrong besides, each of another name.
-    pub further: Vec<Diagnosis>,
+#[derive(Debug, Clone)]
+pub enum Findings {
+    /// It gives the role.
+    Allows {
+        /// By this statement.
+        statement: usize,
+        /// With these reservations.
+        warnings: Vec<Diagnosis>,
+    },
+    /// It does not, or that cannot be told.
+    Refuses {
+        /// Why.
+        diagnosis: Diagnosis,
+        /// What is wrong besides, each of another name.
+        further: Vec<Diagnosis>,
+    },
 }
 
 /// What is found in a text that is no policy.
@@ -740,12 +750,12 @@ pub fn judge(
     let sid = |index: usize| document.statements.get(index).and_then(|statement| statement.sid.clone());
     let is_allowed =
         || evaluation.statements.iter().any(|it| it.effect == Effect::Allow && it.truth() != Truth::False);
-    let mut found: Vec<Diagnosis> = match &evaluation.decision {
-        Decision::Allows(_) => Vec::new(),
-        Decision::Refuses => {
-            let mend = mend(document, request, corrected);
-            refused(named, request, mend, sid)
+    let wide = too_wide(document, request).map(Diagnosis::from);
+    let (diagnosis, mut further) = match &evaluation.decision {
+        Decision::Allows(index) => {
+            return Findings::Allows { statement: *index, warnings: wide.into_iter().collect() };
         }
+        Decision::Refuses => refused(named, request, mend(document, request, corrected), sid),
         Decision::Denies(index) => {
             let elements =
                 evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
@@ -754,9 +764,12 @@ pub fn judge(
             // Without the denial it would still be refused.
             let besides = match is_allowed() {
                 true => Vec::new(),
-                false => refused(named, request, Mend::ByHand, sid),
+                false => {
+                    let (first, rest) = refused(named, request, Mend::ByHand, sid);
+                    [vec![first], rest].concat()
+                }
             };
-            [vec![denied.into()], besides].concat()
+            (denied.into(), besides)
         }
         Decision::Undecidable(statements) => {
             let open =
@@ -770,16 +783,11 @@ pub fn judge(
                 effect,
                 element,
             });
-            vec![TrustUndecidable { request: request.clone(), open: open.collect() }.into()]
+            (TrustUndecidable { request: request.clone(), open: open.collect() }.into(), Vec::new())
         }
     };
-    found.extend(too_wide(document, request).map(Diagnosis::from));
-    let is_warning = |diagnosis: &Diagnosis| diagnosis.name() == Name::TrustTooWide;
-    let diagnosis = match found.first() {
-        Some(first) if !is_warning(first) => Some(found.remove(0)),
-        _ => None,
-    };
-    Findings { diagnosis, further: found }
+    further.extend(wide);
+    Findings::Refuses { diagnosis, further }
 }
 
 fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Mend {
@@ -795,7 +803,7 @@ fn refused(
     request: &Request,
     mend: Mend,
     sid: impl Fn(usize) -> Option<String>,
-) -> Vec<Diagnosis> {
+) -> (Diagnosis, Vec<Diagnosis>) {
     let mut kinds: Vec<(Name, Slip, Vec<Slip>)> = Vec::new();
     for Named { statement, element, miss } in named {
         let name = name(&miss);
@@ -805,19 +813,17 @@ fn refused(
             None => kinds.push((name, slip, Vec::new())),
         }
     }
-    let Some(main) = kinds.first().map(|(name, ..)| *name) else {
-        return vec![TrustActionMissing::None { request: request.clone(), mend }.into()];
+    let diagnosis = |first, others, mend| entry(Refusing { request: request.clone(), first, others, mend });
+    let mut kinds = kinds.into_iter();
+    let Some((main, first, others)) = kinds.next() else {
+        return (TrustActionMissing::None { request: request.clone(), mend }.into(), Vec::new());
     };
     let besides = match mend {
         Mend::By(..) | Mend::With(_) => Mend::With(main),
         Mend::ByHand => Mend::ByHand,
     };
-    let mends = std::iter::once(mend).chain(std::iter::repeat(besides));
-    let diagnoses = kinds
-        .into_iter()
-        .zip(mends)
-        .map(|((_, first, others), mend)| entry(Refusing { request: request.clone(), first, others, mend }));
-    diagnoses.collect()
+    let further = kinds.map(|(_, first, others)| diagnosis(first, others, besides.clone())).collect();
+    (diagnosis(first, others, mend), further)
 }
 
 /// The name of a near miss.

@@ -1,0 +1,98 @@
+//! Judges the role's trust policy: lays it beside the call, names what refuses, and corrects it.
+
+use serde_json::Value;
+
+use crate::diagnosis::trust::{self, Findings};
+use crate::diagnosis::Diagnosis;
+use crate::evidence::Evidence;
+use crate::run::{Observed, Verdict};
+use crate::trust_policy::condition::Truth;
+use crate::trust_policy::correct::correct;
+use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What, evaluate};
+use crate::trust_policy::marked::{Line, diff, marked};
+use crate::trust_policy::near_miss::{Named, named};
+use crate::trust_policy::request::Request;
+use crate::trust_policy::{TrustPolicy, document};
+
+/// The policy gives the role to the token.
+#[derive(Debug, Clone)]
+pub struct Trusts {
+    statement: usize,
+    sid: Option<String>,
+}
+
+impl Observed for Trusts {
+    fn evidence(&self) -> Evidence {
+        let statement = format!("Statement[{}]", self.statement);
+        Evidence::new().value("allowed_by", statement).text_if("sid", self.sid.as_deref())
+    }
+}
+
+/// The policy as a reader wants to see it.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The document.
+    pub document: Value,
+    /// The same, line by line, with what refuses marked.
+    pub lines: Vec<Line>,
+    /// The whole corrected document, and what changes, where it can be corrected.
+    pub corrected: Option<(Value, String)>,
+}
+
+/// What came of a policy.
+#[derive(Debug)]
+pub struct Judged {
+    /// Whether it gives the role.
+    pub verdict: Verdict<Trusts>,
+    /// What is wrong besides, where it does not.
+    pub further: Vec<Diagnosis>,
+    /// What can be shown of it; nothing, if it is no policy.
+    pub policy: Option<Policy>,
+}
+
+/// Judges a policy, given as text, for a call; `needed` is what the call needs.
+#[must_use]
+pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> Judged {
+    let value = serde_json::from_str::<Value>(text).ok();
+    let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
+    let document = match document::parse(text) {
+        Ok(document) => document,
+        Err(malformed) => {
+            let verdict = Verdict::Fail(trust::malformed(malformed, &request.role));
+            return Judged { verdict, further: Vec::new(), policy: value.map(plain) };
+        }
+    };
+    let evaluation = evaluate(&document, request);
+    let named = named(&document, &evaluation, request);
+    let corrected = value.as_ref().and_then(|value| correct(value, needed, request));
+    let policy = value.map(|document| Policy {
+        lines: marked(&document, deciding(&evaluation, &named)),
+        corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
+        document,
+    });
+    let (verdict, further) = match trust::judge(&document, &evaluation, named, request, corrected) {
+        Findings::Allows { statement, warnings } => {
+            let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
+            (Verdict::holds(Trusts { statement, sid }, warnings), Vec::new())
+        }
+        Findings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
+    };
+    Judged { verdict, further, policy }
+}
+
+/// The elements that decide against the call, or that leave it open, each by the place of its statement.
+fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [Named]) -> Vec<(usize, &'a What)> {
+    let of = |index: usize, is: fn(&Element) -> bool| {
+        let elements = evaluation.statements.get(index).map(|it| it.elements.as_slice()).unwrap_or_default();
+        elements.iter().filter(move |element| is(element)).map(move |element| (index, &element.what))
+    };
+    match &evaluation.decision {
+        Decision::Allows(_) => Vec::new(),
+        Decision::Refuses => named.iter().map(|it| (it.statement, &it.element.what)).collect(),
+        Decision::Denies(index) => of(*index, |_| true).collect(),
+        Decision::Undecidable(places) => {
+            let open = |index: &usize| of(*index, |element| element.truth == Truth::Unknown);
+            places.iter().flat_map(open).collect()
+        }
+    }
+}

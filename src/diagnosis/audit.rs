@@ -1,0 +1,383 @@
+//! How far an audit came: what it could not look at, and what is left where all that it looked at allows.
+
+use std::time::SystemTime;
+
+use super::{Class, Entry, Owner};
+use crate::aws::arn::RoleArn;
+use crate::aws::iam::{Permission, Unknown, Why};
+use crate::aws::operator::NoCredentials;
+use crate::aws::sts::Caller;
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown, utc};
+use crate::trust_policy::request::Request;
+use crate::trust_policy::{iam, show_trust_policy};
+
+/// The credentials are those of another account than the role's.
+#[derive(Debug, Clone)]
+pub struct AuditWrongAccount {
+    /// The role.
+    pub role: RoleArn,
+    /// The account of the credentials.
+    pub account: String,
+    /// Whose they are, if STS said so.
+    pub caller: Option<Caller>,
+}
+
+impl Entry for AuditWrongAccount {
+    const CLASS: Class = Class::NotJudged;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let whose = self.caller.as_ref().map_or_else(String::new, |it| format!(" ({})", shown(&it.arn)));
+        format!(
+            "The AWS credentials of this audit are of account {}{whose}, and the role {} is of account {}. A role's \
+             trust policy and OIDC provider are seen only from its own account.",
+            shown(&self.account),
+            shown(&self.role.text),
+            self.role.account
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            format!(
+                "Audit with credentials of account {}; of a profile for instance:\nirsa-probe audit --profile PROFILE",
+                self.role.account
+            ),
+            format!(
+                "Or let somebody who has them print the role, and audit that:\n{} > role.json\n\
+                 irsa-probe audit --trust-policy role.json",
+                show_trust_policy(&self.role)
+            ),
+            format!(
+                "If the role should be one of account {}, it is the pod that names the wrong account. Annotate its \
+                 service account with the right role, and delete the pod:\n\
+                 kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
+                 eks.amazonaws.com/role-arn=ROLE_ARN\nkubectl -n NAMESPACE delete pod POD",
+                shown(&self.account)
+            ),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("account", &self.account)
+            .text_if("caller", self.caller.as_ref().map(|it| it.arn.as_str()))
+            .text("role_arn", &self.role.text)
+            .value("role_account", self.role.account.as_str())
+    }
+}
+
+/// Something that the verdict stands on could not be looked at.
+#[derive(Debug, Clone)]
+pub struct AuditIncomplete {
+    /// What, in words that follow "not known".
+    pub what: &'static str,
+    /// The role.
+    pub role: RoleArn,
+    /// Why.
+    pub why: NotSeen,
+}
+
+/// Why something was not looked at.
+#[derive(Debug, Clone)]
+pub enum NotSeen {
+    /// AWS did not tell.
+    Untold(Unknown),
+    /// Nobody asked for it: the files that were given do not hold it. The flag that names such a file.
+    NotGiven(&'static str),
+}
+
+impl AuditIncomplete {
+    /// Commands that print AWS's side into files, and the audit of those.
+    fn offline(&self) -> String {
+        format!(
+            "Or let somebody who may read it print it, and audit that:\n{} > role.json\nirsa-probe audit \
+             --trust-policy role.json",
+            show_trust_policy(&self.role)
+        )
+    }
+}
+
+impl Entry for AuditIncomplete {
+    const CLASS: Class = Class::NotJudged;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let needs = self.why.permission().map_or_else(String::new, |permission| {
+            format!(" It takes the permission {}.", permission.as_str())
+        });
+        format!("Not known: {}, because {}.{needs}", self.what, self.why.because())
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let again = || {
+            vec![format!(
+                "Audit again, with more time if it is slow here (--timeout). Whether AWS is reached shows:\n{}",
+                "aws sts get-caller-identity"
+            )]
+        };
+        match &self.why {
+            NotSeen::NotGiven(flag) => vec![
+                format!("Give it, too, as the AWS CLI prints it:\nirsa-probe audit {flag} FILE"),
+                format!(
+                    "Or audit without those files, with credentials of account {}, so that AWS is asked.",
+                    self.role.account
+                ),
+            ],
+            NotSeen::Untold(Unknown { permission, why }) => match why {
+                Why::NoCredentials(NoCredentials::NotFound) => vec![
+                    format!(
+                        "Give the audit credentials of account {}, by a profile for instance:\n\
+                         irsa-probe audit --profile PROFILE",
+                        self.role.account
+                    ),
+                    self.offline(),
+                ],
+                Why::NoCredentials(NoCredentials::OfLogin) => vec![
+                    "Export the credentials of the login, and audit again:\n\
+                     eval \"$(aws configure export-credentials --format env)\""
+                        .to_owned(),
+                    self.offline(),
+                ],
+                Why::NoCredentials(_) | Why::CredentialsRejected { .. } => vec![
+                    "See whether AWS takes the credentials, and renew them if it does not:\n\
+                     aws sts get-caller-identity"
+                        .to_owned(),
+                    self.offline(),
+                ],
+                Why::Denied(_) => vec![
+                    format!(
+                        "Let the credentials have {}. All that an audit needs is in the policy that this prints:\n\
+                         irsa-probe audit --print-iam-policy",
+                        permission.as_str()
+                    ),
+                    self.offline(),
+                ],
+                Why::NotAws { .. } => vec![
+                    "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
+                     endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
+                     say."
+                    .to_owned(),
+                    self.offline(),
+                ],
+                Why::OtherAccount(_)
+                | Why::Throttled
+                | Why::Refused { .. }
+                | Why::Unreached(_)
+                | Why::Lost(_)
+                | Why::TimedOut
+                | Why::NoRole => [again(), vec![self.offline()]].concat(),
+            },
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new().value("not_known", self.what).text("role_arn", &self.role.text);
+        match &self.why {
+            NotSeen::Untold(unknown) => evidence
+                .value("permission", unknown.permission.as_str())
+                .text("why", &unknown.why.to_string()),
+            NotSeen::NotGiven(flag) => evidence.value("flag", *flag),
+        }
+    }
+}
+
+/// What speaks for a cause of a refusal that the trust policy and the provider do not explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clue {
+    /// STS named the kind of policy that refused.
+    Named(Layer),
+    /// The role was made after the refusal.
+    RoleNewer(SystemTime),
+    /// The OIDC provider was made after the refusal.
+    ProviderNewer(SystemTime),
+    /// The role was used after the refusal, by this or another pod.
+    UsedSince(SystemTime),
+    /// STS was reached at a private address: through a VPC endpoint, most likely, which may have a policy.
+    PrivateAddress(String),
+    /// The policy was handed in as a file, and may not be the one that the role has.
+    OfFile,
+    /// The refusal was about the token itself, and whether the issuer publishes its key was not looked at.
+    KeyNotSeen,
+}
+
+/// A kind of policy besides the role's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// That of a VPC endpoint.
+    VpcEndpoint,
+    /// Service or resource control policies of the organisation.
+    Organization,
+}
+
+/// STS refused, and neither the role's trust policy nor the OIDC provider explains why.
+#[derive(Debug, Clone)]
+pub struct RefusedOutsideTrust {
+    /// The call.
+    pub request: Request,
+    /// STS's code.
+    pub code: String,
+    /// STS's words.
+    pub message: Option<String>,
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// When STS refused.
+    pub at: Option<SystemTime>,
+    /// The region of the STS that refused.
+    pub region: Option<String>,
+    /// What speaks for which cause, the strongest first.
+    pub clues: Vec<Clue>,
+}
+
+impl Clue {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Named(Layer::VpcEndpoint) => "STS's own words name the policy of a VPC endpoint".to_owned(),
+            Self::Named(Layer::Organization) => "STS's own words name a policy of the organisation".to_owned(),
+            Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", utc(*at)),
+            Self::ProviderNewer(at) => {
+                format!("the OIDC provider was made at {}, after the refusal", utc(*at))
+            }
+            Self::UsedSince(at) => {
+                format!("the role was used at {}, after the refusal, by this or another pod", utc(*at))
+            }
+            Self::PrivateAddress(address) => format!(
+                "STS was reached at the private address {}, so most likely through a VPC endpoint",
+                shown(address)
+            ),
+            Self::OfFile => {
+                "the policy was handed in as a file, and may not be the one that the role has".to_owned()
+            }
+            Self::KeyNotSeen => "whether the issuer publishes the token's key was not looked at".to_owned(),
+        }
+    }
+
+    /// Whether it says that the refusal is over.
+    fn is_of_the_past(&self) -> bool {
+        matches!(self, Self::RoleNewer(_) | Self::ProviderNewer(_) | Self::UsedSince(_))
+    }
+}
+
+impl RefusedOutsideTrust {
+    fn is_of_token(&self) -> bool {
+        self.code.starts_with("InvalidIdentityToken")
+    }
+
+    fn has(&self, layer: Layer) -> bool {
+        self.clues.contains(&Clue::Named(layer))
+    }
+}
+
+impl Entry for RefusedOutsideTrust {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let at = self.at.map_or_else(String::new, |at| format!(" at {}", utc(at)));
+        let words = self.message.as_deref().filter(|words| !words.is_empty());
+        let words = words.map_or_else(String::new, |words| format!(" \"{}\"", shown(words)));
+        let clues: Vec<String> = self.clues.iter().map(Clue::in_words).collect();
+        let clues = if clues.is_empty() {
+            String::new()
+        } else {
+            format!(" What was seen besides: {}.", clues.join("; "))
+        };
+        let what = if self.is_of_token() {
+            "(1) the provider was made or changed after that; (2) the issuer does not publish the key that signed \
+             the token, or did not then; (3) the provider lists thumbprints that do not fit the issuer's certificate"
+        } else {
+            "(1) the role or its policy was changed after that, or shortly before: a change takes time to spread; (2) \
+             a resource control policy of the organisation; (3) the policy of the VPC endpoint that the call went \
+             through"
+        };
+        format!(
+            "STS refused{at}: {}{words}. The role's trust policy and the OIDC provider, as they are now, allow it. So \
+             it is something else: {what}.{clues}",
+            shown(&self.code)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let region = || self.region.as_deref().map_or_else(|| "REGION".to_owned(), sh);
+        let again = "Check again; if the pod gets its role now, the refusal is over:\n\
+                     kubectl -n NAMESPACE delete pod POD"
+            .to_owned();
+        let organization = "Ask those who manage the organisation for its resource control policies that deny \
+                            sts:AssumeRoleWithWebIdentity; callers with a web identity carry no aws:PrincipalOrgID. \
+                            They find them by:\n\
+                            aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id "
+            .to_owned()
+            + &self.request.role.account;
+        let endpoint = format!(
+            "If the cluster's VPC has an endpoint for STS, look at its policy; it has to allow \
+             sts:AssumeRoleWithWebIdentity for Principal \"*\":\naws ec2 describe-vpc-endpoints --region {region} \
+             --filters Name=service-name,Values=com.amazonaws.{region}.sts --query 'VpcEndpoints[].PolicyDocument'",
+            region = region()
+        );
+        if self.is_of_token() {
+            return vec![
+                again,
+                "See whether the issuer publishes the key that signed the token:\nirsa-probe audit --issuer-check"
+                    .to_owned(),
+                format!(
+                    "Look at the provider's thumbprints:\n{} --open-id-connect-provider-arn {}",
+                    iam(&self.request.role, "get-open-id-connect-provider"),
+                    sh(&self.request.provider_arn())
+                ),
+            ];
+        }
+        let is_over = self.clues.iter().any(Clue::is_of_the_past);
+        if self.has(Layer::VpcEndpoint) && !is_over {
+            return vec![endpoint, again];
+        }
+        if self.has(Layer::Organization) && !is_over {
+            return vec![organization, again];
+        }
+        vec![again, organization, endpoint]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let clues: Vec<String> = self.clues.iter().map(Clue::in_words).collect();
+        let at = self.at.map(utc);
+        Evidence::new()
+            .text("code", &self.code)
+            .text_if("message", self.message.as_deref())
+            .text_if("request_id", self.request_id.as_deref())
+            .text_if("refused_at", at.as_deref())
+            .text_if("region", self.region.as_deref())
+            .texts("clues", &clues)
+            .text("role_arn", &self.request.role.text)
+            .text("subject", &self.request.subject)
+    }
+}
+
+impl AuditIncomplete {
+    /// What AWS did not tell.
+    #[must_use]
+    pub fn untold(what: &'static str, role: &RoleArn, unknown: &Unknown) -> Self {
+        Self { what, role: role.clone(), why: NotSeen::Untold(unknown.clone()) }
+    }
+}
+
+impl NotSeen {
+    /// The permission that would have told it, where that is what lacks.
+    #[must_use]
+    pub fn permission(&self) -> Option<Permission> {
+        match self {
+            Self::Untold(Unknown { permission, why: Why::Denied(_) }) => Some(*permission),
+            Self::Untold(_) | Self::NotGiven(_) => None,
+        }
+    }
+
+    /// In words that follow "because".
+    #[must_use]
+    pub fn because(&self) -> String {
+        match self {
+            Self::Untold(unknown) => shown(unknown.why.to_string().trim_end_matches('.')),
+            Self::NotGiven(flag) => {
+                format!("it is not among the files that were given ({flag}), so AWS was not asked")
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! What is wrong with the role itself, told from IAM: that it is not there, or may do nothing of what it is
+//! for.
+
+use super::{Class, Entry, Owner};
+use crate::aws::arn::RoleArn;
+use crate::aws::iam::{Decision, Simulated};
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown};
+use crate::token::ServiceAccount;
+use crate::trust_policy::{TrustPolicy, iam, write_trust_policy};
+
+/// The most actions or policies that are told one by one.
+const TOLD: usize = 8;
+
+/// The most characters of a policy's name. Source: the IAM API model, `policyNameType`.
+const LONGEST_NAME: usize = 128;
+
+/// There is no role with this ARN.
+#[derive(Debug, Clone)]
+pub struct RoleNotFound {
+    /// The role that is asked for.
+    pub role: RoleArn,
+    /// The ARN of the role of this name that there is, which differs in its path.
+    pub other: Option<String>,
+    /// The service account whose annotation names the role.
+    pub service_account: Option<ServiceAccount>,
+    /// The trust policy that it needs.
+    pub trust_policy: TrustPolicy,
+}
+
+impl RoleNotFound {
+    fn annotate(&self, role_arn: &str) -> String {
+        let (namespace, name) = match &self.service_account {
+            Some(account) => (sh(&account.namespace), sh(&account.name)),
+            None => ("NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
+        };
+        format!(
+            "kubectl -n {namespace} annotate --overwrite serviceaccount {name} eks.amazonaws.com/role-arn={role_arn}"
+        )
+    }
+}
+
+impl Entry for RoleNotFound {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        let role = shown(&self.role.text);
+        match &self.other {
+            Some(other) => format!(
+                "There is no role {role}. The role of this name in account {} is {}: the ARN that the pod was given \
+                 lacks its path, or has another one. STS refuses such an ARN with the words that it has for a trust \
+                 policy that does not fit.",
+                self.role.account,
+                shown(other)
+            ),
+            None => format!(
+                "Account {} has no role of the name {}: it was deleted, never made, made in another account, or \
+                 its name is misspelt in {role}. STS refuses a role that does not exist with the words that it has \
+                 for a trust policy that does not fit.",
+                self.role.account,
+                shown(&self.role.name)
+            ),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let create_anew = "Then delete the pod, since a pod keeps the role with which it was created:\n\
+                           kubectl -n NAMESPACE delete pod POD"
+            .to_owned();
+        match &self.other {
+            Some(other) => vec![
+                format!("Annotate the service account with the whole ARN:\n{}", self.annotate(&sh(other))),
+                create_anew,
+            ],
+            None => vec![
+                format!(
+                    "See which roles of a like name there are:\n{} --query \"Roles[?contains(RoleName, '{}')].Arn\"",
+                    iam(&self.role, "list-roles"),
+                    self.role.name.get(..self.role.name.len().min(6)).unwrap_or_default()
+                ),
+                format!(
+                    "If one of them was meant, annotate the service account with it:\n{}",
+                    self.annotate("ROLE_ARN")
+                ),
+                create_anew,
+                format!(
+                    "If the role is yet to be made, make it with the trust policy that this token needs:\n{}\n{} \
+                     --role-name {} --assume-role-policy-document file://trust-policy.json",
+                    write_trust_policy(&self.trust_policy),
+                    iam(&self.role, "create-role"),
+                    sh(&self.role.name)
+                ),
+            ],
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("role_arn", &self.role.text)
+            .value("account", self.role.account.as_str())
+            .text_if("found_role_arn", self.other.as_deref())
+    }
+}
+
+/// The role has no policy at all.
+#[derive(Debug, Clone)]
+pub struct RoleHasNoPermissions {
+    /// The role.
+    pub role: RoleArn,
+}
+
+impl Entry for RoleHasNoPermissions {
+    const CLASS: Class = Class::Misconfigured;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        format!(
+            "The role {} has neither an attached nor an inline policy. A pod may get it and then be denied \
+             everything, unless a policy of a resource, such as a bucket or a key, names the role.",
+            shown(&self.role.text)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![format!(
+            "Attach the policy that the application needs:\n{} --role-name {} --policy-arn POLICY_ARN",
+            iam(&self.role, "attach-role-policy"),
+            sh(&self.role.name)
+        )]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("role_arn", &self.role.text)
+            .value("attached_policies", 0)
+            .value("inline_policies", 0)
+    }
+}
+
+/// Actions that the role may not do, as IAM simulates it, and why not.
+#[derive(Debug, Clone)]
+pub struct Forbidden {
+    /// The role.
+    pub role: RoleArn,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    /// The actions.
+    pub actions: Vec<Simulated>,
+}
+
+impl Forbidden {
+    /// `s3:GetObject on *`, for each.
+    fn actions(&self) -> String {
+        let each = |it: &Simulated| format!("{} on {}", shown(&it.action), shown(&it.resource));
+        list(self.actions.iter().map(each))
+    }
+
+    /// The policies that decided, each once.
+    fn policies(&self) -> Vec<String> {
+        let mut policies: Vec<String> = Vec::new();
+        for matched in self.actions.iter().flat_map(|it| &it.matched) {
+            let kind = matched.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", shown(kind)));
+            let policy = format!("{}{kind}", shown(&matched.policy));
+            if !policies.contains(&policy) {
+                policies.push(policy);
+            }
+        }
+        policies
+    }
+
+    /// What the simulation did not know.
+    fn missing_context(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> =
+            self.actions.iter().flat_map(|it| &it.missing_context).map(String::as_str).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// What to know of a simulation.
+    fn caveat(&self) -> String {
+        let keys = self.missing_context();
+        let keys = if keys.is_empty() {
+            String::new()
+        } else {
+            format!(
+                " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
+                list(keys.into_iter().map(shown))
+            )
+        };
+        format!("{keys} Policies of resources and of keys, and resource control policies, are not simulated.")
+    }
+
+    fn evidence(&self) -> Evidence {
+        let actions: Vec<String> =
+            self.actions.iter().map(|it| format!("{} on {}", it.action, it.resource)).collect();
+        let decisions: Vec<&str> = self.actions.iter().map(|it| decision(&it.decision)).collect();
+        Evidence::new()
+            .text("role_arn", &self.role.text)
+            .texts("actions", &actions)
+            .texts("decisions", &decisions)
+            .texts("policies", &self.policies())
+            .texts("missing_context", &self.missing_context())
+            .text_if("permissions_boundary", self.boundary.as_deref())
+    }
+
+    /// The statement that grants the actions.
+    fn statement(&self) -> String {
+        let mut actions: Vec<&str> = self.actions.iter().map(|it| it.action.as_str()).collect();
+        let mut resources: Vec<&str> = self.actions.iter().map(|it| it.resource.as_str()).collect();
+        for each in [&mut actions, &mut resources] {
+            each.sort_unstable();
+            each.dedup();
+        }
+        let document = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}],
+        });
+        document.to_string()
+    }
+
+    /// A name for a policy that grants them.
+    fn policy_name(&self) -> String {
+        let mut actions: Vec<&str> = self.actions.iter().map(|it| it.action.as_str()).collect();
+        actions.sort_unstable();
+        actions.dedup();
+        let name = format!("grant-{}", actions.join("-"));
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+        name.chars().map(|c| if allowed(c) { c } else { '-' }).take(LONGEST_NAME).collect()
+    }
+}
+
+/// AWS's word for a decision.
+#[must_use]
+pub fn decision(decision: &Decision) -> &str {
+    match decision {
+        Decision::Allowed => "allowed",
+        Decision::ImplicitDeny => "implicitDeny",
+        Decision::ExplicitDeny => "explicitDeny",
+        Decision::Other(other) => other,
+    }
+}
+
+fn list(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(TOLD);
+    let told: Vec<String> = all.take(TOLD).collect();
+    if more > 0 { format!("{} and {more} more", told.join(", ")) } else { told.join(", ") }
+}
+
+/// Entries that are nothing but forbidden actions.
+macro_rules! forbidden {
+    ($($(#[$doc:meta])* $name:ident: $owner:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Forbidden);
+
+        impl Entry for $name {
+            const CLASS: Class = Class::Refused;
+            const OWNER: Owner = Owner::$owner;
+
+            fn cause(&self) -> String {
+                let $it = &self.0;
+                format!("{}{}", $cause, $it.caveat())
+            }
+
+            fn remedy(&self) -> Vec<String> {
+                let $of = &self.0;
+                $remedy
+            }
+
+            fn evidence(&self) -> Evidence {
+                self.0.evidence()
+            }
+        })*
+    };
+}
+
+forbidden! {
+    /// No policy grants an action.
+    ActionNotGranted: Iam;
+    |it| format!("No policy of the role {} grants it {}.", shown(&it.role.text), it.actions());
+    |it| vec![format!(
+        "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
+         policy of this name is replaced):\n{} --role-name {} --policy-name {} --policy-document {}",
+        iam(&it.role, "put-role-policy"), sh(&it.role.name), sh(&it.policy_name()), sh(&it.statement())
+    )];
+
+    /// A policy denies an action.
+    ActionDenied: Iam;
+    |it| {
+        let by = it.policies();
+        let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(by.into_iter()) };
+        format!(
+            "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.",
+            shown(&it.role.text), it.actions()
+        )
+    };
+    |it| vec![
+        format!(
+            "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
+            list = iam(&it.role, "list-role-policies"), attached = iam(&it.role, "list-attached-role-policies"),
+            role = sh(&it.role.name)
+        ),
+        "Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
+         by a condition.".to_owned(),
+    ];
+
+    /// The permissions boundary does not let an action through.
+    ActionOutsideBoundary: Iam;
+    |it| format!(
+        "The role {} has a permissions boundary, {}, which does not let through {}. What a boundary does not allow \
+         is denied, whatever the role's own policies grant.",
+        shown(&it.role.text), it.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), shown),
+        it.actions()
+    );
+    |it| vec![
+        format!(
+            "Look at the boundary:\n{} --policy-arn {}",
+            iam(&it.role, "get-policy"), it.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), sh)
+        ),
+        "Ask whoever keeps the boundary to allow the action in it, or use a role that is within it.".to_owned(),
+    ];
+
+    /// The organisation does not let an action through.
+    ActionOutsideOrganization: Organization;
+    |it| format!(
+        "A service control policy of the AWS organisation does not let the role {} do {}.",
+        shown(&it.role.text), it.actions()
+    );
+    |it| vec![format!(
+        "Ask those who manage the organisation. They find the policies of the account by:\n\
+         aws organizations list-policies-for-target --filter SERVICE_CONTROL_POLICY --target-id {}",
+        it.role.account
+    )];
+}
