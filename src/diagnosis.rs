@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod identity;
 pub mod injection;
 pub mod network;
+pub mod oidc_provider;
 pub mod proxy;
 pub mod role;
 pub mod role_arn;
@@ -229,9 +230,9 @@ catalogue! {
     network { StsConnectionRefused, StsNoRoute, StsTimedOut, StsConnectionLost }
     tls { TlsNotSpoken, TlsUntrusted, TlsNameMismatch, TlsExpired, TlsFailed }
     network { NotStsReply }
+    oidc_provider { OidcProviderMissing, OidcProviderAudienceMissing }
     sts {
-        OidcProviderMissing, OidcProviderAudienceMissing, VerificationKeyUnavailable,
-        ThumbprintMismatch, IdentityTokenRejected, AssumeRoleNotAuthorized,
+        VerificationKeyUnavailable, ThumbprintMismatch, IdentityTokenRejected, AssumeRoleNotAuthorized,
         VpcEndpointPolicyDenied, OrganizationPolicyDenied, RegionNotActivated, RoleArnRejected,
         SessionParametersRejected, Throttled, IdpUnreachable, StsFault, CredentialsRejected,
         IdentityMismatch, Unclassified,

@@ -37,6 +37,7 @@ use irsa_probe::run::{Budget, Recorder};
 use irsa_probe::shown::{json_shown, shown, utc, without_secrets};
 use irsa_probe::target;
 use irsa_probe::trust_policy;
+use irsa_probe::trust_policy::request::Request;
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::metrics::Metrics;
 use irsa_probe::watch::publish::publish;
@@ -386,7 +387,7 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
             let needs = Needs {
                 schema: TRUST_POLICY_SCHEMA,
                 role_arn: shown(&role.text),
-                needed: trust_policy::needed(&claims, &role),
+                needed: trust_policy::needed(&Request::of(&role, &claims)),
                 warnings: run.warnings().map(|found| WireDiagnosis::new(found, found.remedy())).collect(),
             };
             print_json(console, &needs, output);

@@ -140,18 +140,41 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The text as one word of a POSIX shell, for commands that people paste.
+/// The text as one word of a shell, for commands that people paste. A character that a terminal or a copy
+/// could change is written as its bytes, in the quotes of ksh, bash, zsh, BusyBox and POSIX since 2024, `$'…'`;
+/// in octal, since what follows a hexadecimal number could be read as part of it.
 #[must_use]
 pub fn sh(raw: &str) -> String {
-    let text = shown_up_to(COMMAND_CHARS, raw);
+    let text = without_secrets(raw);
+    if text.chars().nth(COMMAND_CHARS).is_some() {
+        return quoted(&shown_up_to(COMMAND_CHARS, &text));
+    }
     let plain = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
     };
-    if !text.is_empty() && text.chars().all(plain) {
+    if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        in_bytes(&text)
+    } else if !text.is_empty() && text.chars().all(plain) {
         text
     } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        quoted(&text)
     }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn in_bytes(text: &str) -> String {
+    let mut word = String::from("$'");
+    for byte in text.bytes() {
+        match byte {
+            b'\'' | b'\\' => word.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => word.push(char::from(byte)),
+            _ => word.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    word + "'"
 }
 
 /// A time as `2026-11-24T05:37:25Z`, to the second.
@@ -231,8 +254,28 @@ mod tests {
             ("x; rm -rf /", "'x; rm -rf /'"),
             ("it's", r"'it'\''s'"),
             ("", "''"),
+            ("sts.amazonaws.com\u{200b}", r"$'sts.amazonaws.com\342\200\213'"),
+            ("a\u{1b}[2J\n1'\\", r"$'a\033[2J\0121\'\\'"),
+            ("\u{fc}'; rm -rf /", r"$'\303\274\'; rm -rf /'"),
         ] {
             assert_eq!(sh(raw), expected);
+        }
+        let long = sh(&"\u{200b}'".repeat(2000));
+        assert!(long.ends_with("… (4000 characters)'") && long.len() < 40_000, "{long}");
+    }
+
+    #[test]
+    fn a_shell_reads_a_pasted_word_as_it_was() {
+        for raw in [
+            "plain",
+            "it's $HOME `id` \\",
+            "a\u{200b}b\u{feff}\u{a0}\u{fe0f}",
+            "\u{1}7\r\n\t'\u{fc}8 ",
+            "\\\u{e9}",
+        ] {
+            let command = format!("printf %s {}", sh(raw));
+            let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), raw, "{command}");
         }
     }
 

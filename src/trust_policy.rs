@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::aws::arn::RoleArn;
 use crate::shown::{json_shown, sh};
-use crate::token::Claims;
+use request::Request;
 
 /// The audience that the webhook asks for when no annotation says otherwise.
 pub const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
@@ -134,9 +134,9 @@ impl TrustPolicy {
 }
 
 /// The audience that IAM looks at: the usual one if the token has it, else the first.
-fn audience(claims: &Claims) -> String {
-    let usual = claims.audience.iter().find(|audience| *audience == USUAL_AUDIENCE);
-    usual.or_else(|| claims.audience.first()).cloned().unwrap_or_default()
+fn audience(request: &Request) -> String {
+    let usual = request.audience.iter().find(|audience| *audience == USUAL_AUDIENCE);
+    usual.or_else(|| request.audience.first()).cloned().unwrap_or_default()
 }
 
 /// A text as a value of a policy: what would be read as a variable is spelt so that it stands for itself.
@@ -152,16 +152,15 @@ pub fn issuer_in_iam(issuer: &str) -> &str {
     issuer.strip_prefix("https://").unwrap_or(issuer)
 }
 
-/// What this token needs to be given this role.
+/// What the token of a request needs to be given the role.
 #[must_use]
-pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
-    let provider = issuer_in_iam(&claims.issuer);
-    let provider_arn = format!("arn:{}:iam::{}:oidc-provider/{provider}", role.partition.id, role.account);
-    let client_id = audience(claims);
-    let of_subject = (format!("{provider}:sub"), literal(&claims.subject));
+pub fn needed(request: &Request) -> Needed {
+    let (role, provider, provider_arn) = (&request.role, request.provider(), request.provider_arn());
+    let client_id = audience(request);
+    let of_subject = (format!("{provider}:sub"), literal(&request.subject));
     let of_audience = (format!("{provider}:aud"), literal(&client_id));
     // "Multivalued context keys require a condition set operator": IAM User Guide.
-    let condition = match claims.audience.len() {
+    let condition = match request.audience.len() {
         0 | 1 => Condition {
             string_equals: BTreeMap::from([of_subject, of_audience]),
             any_string_equals: BTreeMap::new(),
@@ -191,7 +190,7 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
             create_oidc_provider: format!(
                 "{} --url {} --client-id-list {}",
                 iam(role, "create-open-id-connect-provider"),
-                sh(&claims.issuer),
+                sh(&request.issuer),
                 sh(&client_id)
             ),
             add_client_id_to_oidc_provider: format!(
@@ -201,13 +200,14 @@ pub fn needed(claims: &Claims, role: &RoleArn) -> Needed {
                 sh(&client_id)
             ),
         },
-        oidc_provider: OidcProvider { arn: provider_arn, url: claims.issuer.clone(), client_id },
+        oidc_provider: OidcProvider { arn: provider_arn, url: request.issuer.clone(), client_id },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::needed;
+    use super::request::Request;
     use crate::{aws::arn, token};
 
     const PROJECTED: &str = include_str!("../tests/recorded/projected-token.jwt");
@@ -217,7 +217,7 @@ mod tests {
     fn the_statement_for_a_projected_token() {
         let claims = token::decode(PROJECTED).unwrap();
         let role = arn::parse("arn:aws-cn:iam::111122223333:role/team/payments-checkout").unwrap();
-        let needed = needed(&claims, &role);
+        let needed = needed(&Request::of(&role, &claims));
         let provider = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
         assert_eq!(
             needed.oidc_provider.arn,
@@ -239,7 +239,7 @@ mod tests {
         let mut claims = token::decode(TWO).unwrap();
         claims.audience.reverse();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        let needed = needed(&claims, &role);
+        let needed = needed(&Request::of(&role, &claims));
         assert_eq!(needed.oidc_provider.client_id, "sts.amazonaws.com");
         let statement: serde_json::Value =
             serde_json::from_str(&needed.trust_policy.statement_text()).unwrap();
@@ -253,7 +253,7 @@ mod tests {
         let mut claims = token::decode(PROJECTED).unwrap();
         claims.subject = "a${aws:username}*".to_owned();
         let role = arn::parse("arn:aws:iam::111122223333:role/a").unwrap();
-        let text = needed(&claims, &role).trust_policy.statement_text();
+        let text = needed(&Request::of(&role, &claims)).trust_policy.statement_text();
         assert!(text.contains("\"a${$}{aws:username}*\""), "{text}");
     }
 }

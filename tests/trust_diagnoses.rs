@@ -49,7 +49,7 @@ impl Case {
         self.case["expect"].as_str().unwrap()
     }
 
-    fn request(&self) -> (Request, Claims) {
+    fn request(&self) -> Request {
         let call = &self.case["call"];
         let or = |name: &str, usual: &str| call[name].as_str().unwrap_or(usual).to_owned();
         let texts = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
@@ -71,7 +71,7 @@ impl Case {
         request.at = call["at"].as_u64().map(|at| UNIX_EPOCH + Duration::from_secs(at));
         let others = call["others"].as_object().into_iter().flatten();
         request.others = others.map(|(key, values)| (key.clone(), texts(values))).collect();
-        (request, claims)
+        request
     }
 
     fn findings(&self) -> Findings {
@@ -80,7 +80,7 @@ impl Case {
 
     /// What is found in this case's policy for another's call.
     fn findings_for(&self, call: &Self) -> Findings {
-        let (request, claims) = call.request();
+        let request = call.request();
         let text = self.text();
         let document = match document::parse(&text) {
             Ok(document) => document,
@@ -92,7 +92,7 @@ impl Case {
         let evaluation = evaluate(&document, &request);
         let named = named(&document, &evaluation, &request);
         let policy = serde_json::from_str(&text).unwrap();
-        let corrected = correct(&policy, &needed(&claims, &request.role).trust_policy, &request);
+        let corrected = correct(&policy, &needed(&request).trust_policy, &request);
         trust::judge(&document, &evaluation, named, &request, corrected)
     }
 }
@@ -145,7 +145,7 @@ fn name_of(miss: &str) -> Name {
 
 /// What each element of the nearest statement wants and has, which the cause is about.
 fn slips(case: &Case) -> String {
-    let (request, _) = case.request();
+    let request = case.request();
     let document = document::parse(&case.text()).unwrap();
     let evaluation = evaluate(&document, &request);
     format!("{:?} {}", named(&document, &evaluation, &request), request.role.text)
@@ -265,7 +265,7 @@ fn pasted(step: &str) -> Option<Value> {
 fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() {
     let (mut mended, mut by_hand) = (0, 0);
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
-        let (request, _) = case.request();
+        let request = case.request();
         let findings = case.findings();
         let diagnosis = diagnosis(&findings).unwrap();
         let steps = diagnosis.remedy();
@@ -295,7 +295,7 @@ fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() 
 #[test]
 fn the_refusing_lines_are_marked_in_every_policy() {
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
-        let (request, _) = case.request();
+        let request = case.request();
         let document = document::parse(&case.text()).unwrap();
         let misses = named(&document, &evaluate(&document, &request), &request);
         let policy: Value = serde_json::from_str(&case.text()).unwrap();

@@ -270,7 +270,8 @@ prop_compose! {
 
 /// The policy that we print for a token and a role.
 fn printed(claims: &Claims, role: &RoleArn) -> Document {
-    document::parse(&serde_json::to_string(&needed(claims, role).trust_policy).unwrap()).unwrap()
+    document::parse(&serde_json::to_string(&needed(&Request::of(role, claims)).trust_policy).unwrap())
+        .unwrap()
 }
 
 fn roles() -> impl Strategy<Value = RoleArn> {
@@ -458,7 +459,7 @@ proptest! {
     ) {
         let policy = printed(&claims, &role);
         let request = Request::of(&role, &claims);
-        let client = needed(&claims, &role).oidc_provider.client_id;
+        let client = needed(&request).oidc_provider.client_id;
         let others = [
             Request { subject: other.subject.clone(), ..request.clone() },
             Request { subject: claims.subject.to_uppercase(), ..request.clone() },

@@ -425,7 +425,7 @@ mod tests {
         assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
         assert_eq!((found.role.value.text.as_str(), found.differing.len()), (ROLE, 0));
         assert!(found.refused_at.is_some() && found.key_id.is_some() && found.session_name.is_some());
-        let policy = serde_json::to_string(&needed(&given.token, &found.role.value).trust_policy).unwrap();
+        let policy = serde_json::to_string(&needed(&found.request()).trust_policy).unwrap();
         let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request());
         assert!(matches!(evaluation.decision, Decision::Allows(0)), "{:?}", evaluation.decision);
     }

@@ -9,8 +9,17 @@ use serde_json::Value;
 
 use super::printed::{self, Unusable};
 use super::report::time;
+use crate::aws::iam;
+use crate::diagnosis::oidc_provider::{
+    Instead, NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, Others,
+    ProviderGap,
+};
+use crate::evidence::Evidence;
+use crate::run::{Observed, Verdict};
+use crate::shown::utc;
 use crate::trust_policy::issuer_in_iam;
 use crate::trust_policy::near_miss::{IssuerGap, issuer_gap};
+use crate::trust_policy::request::Request;
 
 /// What was handed in of an account's providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,17 +136,28 @@ impl Provider {
         if self.url != issuer {
             return Fit::Issuer(issuer_gap(&self.url, issuer));
         }
-        if audience.iter().any(|audience| self.client_ids.contains(audience)) {
-            return Fit::Fits;
+        if lists(&self.client_ids, audience) {
+            Fit::Fits
+        } else {
+            Fit::Audience(near(&self.client_ids, audience))
         }
-        let slips = self.client_ids.iter().flat_map(|id| {
-            let slip = |audience: &String| {
-                slip(id, audience).map(|(distance, slip)| (distance, NearClientId { id: id.clone(), slip }))
-            };
-            audience.iter().filter_map(slip)
-        });
-        Fit::Audience(slips.min_by_key(|(distance, _)| *distance).map(|(_, near)| near))
     }
+}
+
+/// Whether one of a token's audiences is among a provider's client ids.
+fn lists(client_ids: &[String], audience: &[String]) -> bool {
+    audience.iter().any(|audience| client_ids.contains(audience))
+}
+
+/// The client id that was most likely meant for one of a token's audiences.
+fn near(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
+    let slips = client_ids.iter().flat_map(|id| {
+        let slip = |audience: &String| {
+            slip(id, audience).map(|(distance, slip)| (distance, NearClientId { id: id.clone(), slip }))
+        };
+        audience.iter().filter_map(slip)
+    });
+    slips.min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
 }
 
 /// How a client id differs from an audience, if little, and how far that is.
@@ -180,30 +200,178 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{feff}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Of the ARNs of an account's providers the one for an issuer, or else the nearest.
+/// The ARNs of an account's providers, and how each differs from the one for an issuer; the nearest first.
 #[must_use]
-pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Option<(&'a str, Option<IssuerGap>)> {
+pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<IssuerGap>)> {
     let issuer = issuer_in_iam(issuer);
-    let url = |arn: &'a String| Some((arn.as_str(), arn.split_once(":oidc-provider/")?.1));
+    let url = |arn: &'a String| Some((arn.as_str(), arn.split_once(PROVIDER)?.1));
     let gaps = arns.iter().filter_map(url).map(|(arn, url)| {
         let gap = (url != issuer).then(|| issuer_gap(url, issuer));
         (arn, gap)
     });
-    gaps.min_by_key(|(_, gap)| match gap {
+    let mut gaps: Vec<_> = gaps.collect();
+    gaps.sort_by_key(|(_, gap)| match gap {
         None => 0,
         // What is no issuer of EKS's was hardly meant.
         Some(IssuerGap::Whole) => 3,
         Some(IssuerGap::Cluster) => 2,
         Some(_) => 1,
-    })
+    });
+    gaps
+}
+
+/// What stands in a provider's ARN before its URL.
+const PROVIDER: &str = ":oidc-provider/";
+
+/// The most providers that are named as like the one that is not there.
+const MOST_NEAR: usize = 3;
+
+/// What is known of the providers of an account.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// What was handed in.
+    Given(&'a GivenProvider),
+    /// What IAM says of the role's account.
+    Asked {
+        /// The provider with the ARN that a token needs; `None` if IAM has none.
+        provider: Option<&'a iam::Provider>,
+        /// The ARNs of all, if IAM said those, too.
+        all: Option<&'a [String]>,
+    },
+}
+
+/// A provider that accepts a token, as far as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// Its ARN, if it was said.
+    pub arn: Option<String>,
+    /// Its URL, without the scheme.
+    pub url: String,
+    /// Its client ids, if they were seen.
+    pub client_ids: Option<Vec<String>>,
+    /// When it was created, if that was seen.
+    pub created: Option<SystemTime>,
+}
+
+impl Observed for Provided {
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new().text("oidc_provider", self.arn.as_ref().unwrap_or(&self.url));
+        let evidence = match &self.client_ids {
+            Some(ids) => evidence.texts("client_ids", ids),
+            None => evidence.value("not_known", "its client ids: a list of providers does not show them"),
+        };
+        let evidence = match self.arn {
+            Some(_) => evidence,
+            None => evidence.value("not_known", "its account: what was given does not name it"),
+        };
+        evidence.text_if("created", self.created.map(utc).as_deref())
+    }
+}
+
+/// Judges whether the role's account has a provider that accepts the token of a request.
+#[must_use]
+pub fn judge(request: &Request, seen: &Seen<'_>) -> Verdict<Provided> {
+    match *seen {
+        Seen::Given(GivenProvider::One(provider)) => of_one(request, provider),
+        Seen::Given(GivenProvider::Listed(arns)) => of_arns(request, arns, |others| match list_of(arns) {
+            Some(account) if account != request.role.account => Instead::InListOf(account.to_owned(), others),
+            _ => Instead::InList(others),
+        }),
+        Seen::Asked { provider: Some(provider), .. } => {
+            let (ids, arn) = (&provider.client_ids, Some(request.provider_arn()));
+            of_client_ids(request, ids, arn, provider.created)
+        }
+        Seen::Asked { provider: None, all: Some(arns) } => {
+            of_arns(request, arns, |others| Instead::InAccount(Some(others)))
+        }
+        Seen::Asked { provider: None, all: None } => missing(request, Instead::InAccount(None)),
+    }
+}
+
+fn missing(request: &Request, instead: Instead) -> Verdict<Provided> {
+    Verdict::fail(OidcProviderMissing::Seen(NoProvider { request: request.clone(), instead }))
+}
+
+/// One that was handed in.
+fn of_one(request: &Request, provider: &Provider) -> Verdict<Provided> {
+    let gap = match provider.url == request.provider() {
+        true => provider.arn.as_deref().and_then(|arn| elsewhere(arn, request)),
+        false => Some(ProviderGap::Issuer(issuer_gap(&provider.url, request.provider()))),
+    };
+    match gap {
+        Some(gap) => {
+            let name = provider.arn.as_ref().unwrap_or(&provider.url).clone();
+            missing(request, Instead::Given(NearProvider { name, gap }))
+        }
+        None => of_client_ids(request, &provider.client_ids, provider.arn.clone(), provider.created_at),
+    }
+}
+
+/// One that is for the token's issuer.
+fn of_client_ids(
+    request: &Request,
+    client_ids: &[String],
+    arn: Option<String>,
+    created: Option<SystemTime>,
+) -> Verdict<Provided> {
+    let (client_ids, url) = (client_ids.to_vec(), request.provider().to_owned());
+    if lists(&client_ids, &request.audience) {
+        return Verdict::Pass(Provided { arn, url, client_ids: Some(client_ids), created });
+    }
+    let near = near(&client_ids, &request.audience);
+    Verdict::fail(OidcProviderAudienceMissing::Seen(NoClientId {
+        request: request.clone(),
+        client_ids,
+        near,
+    }))
+}
+
+/// All that an account has.
+fn of_arns(request: &Request, arns: &[String], instead: impl FnOnce(Others) -> Instead) -> Verdict<Provided> {
+    let needed = request.provider_arn();
+    if arns.contains(&needed) {
+        let url = request.provider().to_owned();
+        return Verdict::Pass(Provided { arn: Some(needed), url, client_ids: None, created: None });
+    }
+    let near = of_list(arns, &request.issuer).into_iter().filter_map(|(arn, gap)| {
+        let gap = match gap {
+            None => elsewhere(arn, request)?,
+            Some(IssuerGap::Whole) => return None,
+            Some(gap) => ProviderGap::Issuer(gap),
+        };
+        Some(NearProvider { name: arn.to_owned(), gap })
+    });
+    let others = Others { count: arns.len(), near: near.take(MOST_NEAR).collect() };
+    missing(request, instead(others))
+}
+
+/// In which other partition or account than the role's a provider for the issuer is.
+fn elsewhere(arn: &str, request: &Request) -> Option<ProviderGap> {
+    let mut parts = arn.split(':').skip(1);
+    let (partition, account) = (parts.next()?, parts.nth(2)?);
+    if partition != request.role.partition.id {
+        Some(ProviderGap::Partition(partition.to_owned()))
+    } else {
+        (account != request.role.account).then(|| ProviderGap::Account(account.to_owned()))
+    }
+}
+
+/// The account that a list is of: IAM lists one account's only.
+fn list_of(arns: &[String]) -> Option<&str> {
+    arns.first()?.split(':').nth(4)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientIdSlip, Fit, GivenProvider, NearClientId, Provider, of_list, read};
+    use super::{ClientIdSlip, Fit, GivenProvider, NearClientId, Provider, Seen, judge, of_list, read};
     use crate::audit::printed::Unusable;
+    use crate::aws::{arn, iam};
+    use crate::run::{Observed, Verdict};
     use crate::trust_policy::near_miss::IssuerGap;
+    use crate::trust_policy::request::Request;
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+    use std::time::UNIX_EPOCH;
 
     const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
     const URL: &str = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
@@ -350,8 +518,211 @@ mod tests {
         ] {
             let expected = expected.map(|(url, gap): (&str, Option<IssuerGap>)| (arn(url), gap));
             let found = list(urls);
-            let found = of_list(&found, ISSUER).map(|(arn, gap)| (arn.to_owned(), gap));
+            let found = of_list(&found, ISSUER).first().map(|(arn, gap)| ((*arn).to_owned(), *gap));
             assert_eq!(found, expected, "{urls:?}");
         }
+    }
+
+    const OURS: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+
+    fn request(audience: &[&str]) -> Request {
+        Request {
+            role: arn::parse("arn:aws:iam::111122223333:role/payments-checkout").unwrap(),
+            issuer: ISSUER.to_owned(),
+            subject: "system:serviceaccount:payments:checkout".to_owned(),
+            audience: audience.iter().copied().map(str::to_owned).collect(),
+            session_name: None,
+            at: None,
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// The name of what is wrong, and all that is said of it; or the evidence.
+    fn said(request: &Request, seen: &Seen<'_>) -> (&'static str, String) {
+        match judge(request, seen) {
+            Verdict::Pass(provided) => ("pass", serde_json::to_string(&provided.evidence()).unwrap()),
+            Verdict::Warn(_, warnings) => panic!("{warnings:?}"),
+            Verdict::Fail(found) => {
+                let evidence = serde_json::to_string(&found.evidence()).unwrap();
+                let said = [vec![found.cause()], found.remedy(), vec![evidence]].concat().join("\n");
+                assert!(!said.contains(['\u{200b}', '\u{feff}', '\u{1b}']), "{said}");
+                (found.name().as_str(), said)
+            }
+        }
+    }
+
+    fn provider(url: &str, arn: Option<&str>, ids: &[&str]) -> GivenProvider {
+        GivenProvider::One(Provider {
+            url: url.to_owned(),
+            arn: arn.map(str::to_owned),
+            client_ids: ids.iter().copied().map(str::to_owned).collect(),
+            thumbprints: Vec::new(),
+            created_at: None,
+        })
+    }
+
+    #[test]
+    fn what_is_said_of_one_that_was_handed_in() {
+        let usual = &["sts.amazonaws.com"][..];
+        let elsewhere = OURS.replace("111122223333", "444455556666");
+        let china = OURS.replace("arn:aws:", "arn:aws-cn:");
+        let other = OURS.replace("8B7C", "8B7D");
+        for (url, arn, ids, name, parts) in [
+            (URL, None, usual, "pass", &[URL, "its account: what was given does not name it"][..]),
+            (URL, Some(OURS), usual, "pass", &[OURS, r#""client_ids":["sts.amazonaws.com"]"#]),
+            (
+                &URL.replace("8B7C", "8B7D"),
+                None,
+                usual,
+                "OidcProviderMissing",
+                &[
+                    "The OIDC provider that was given is \"oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7«D»\"",
+                    "another cluster, or this one before it was created anew",
+                    "Whether account 111122223333 also has one",
+                    "\naws iam create-open-id-connect-provider --url https://oidc.eks.eu-west-1",
+                    "A provider's URL cannot be changed.",
+                    r#""gap":"cluster""#,
+                ],
+            ),
+            (
+                &URL.replace("8B7C", "8B7D"),
+                Some(&other),
+                usual,
+                "OidcProviderMissing",
+                &[r#""gap":"cluster""#],
+            ),
+            (
+                URL,
+                Some(&elsewhere),
+                usual,
+                "OidcProviderMissing",
+                &[
+                    "only the account differs, 444455556666 there, and the role is in 111122223333",
+                    "\naws iam get-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::111122223333:",
+                    "the role belongs there",
+                    r#""gap":"account""#,
+                ],
+            ),
+            (URL, Some(&china), usual, "OidcProviderMissing", &["the partition differs, aws-cn there"]),
+            (
+                URL,
+                None,
+                &["sts.amazon.com", "sigstore"],
+                "OidcProviderAudienceMissing",
+                &[
+                    "does not list the token's audience \"sts.amazonaws.com\": its client ids are \"sts.amazon.com\", \"sigstore\".",
+                    "The client id \"sts.amazon.com\" differs in a few letters only.",
+                    "\naws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::111122223333:",
+                ],
+            ),
+            (URL, None, &[], "OidcProviderAudienceMissing", &["it has no client id at all."]),
+            (
+                URL,
+                None,
+                &["sts\u{200b}.amazonaws.com\u{feff}"],
+                "OidcProviderAudienceMissing",
+                &[
+                    "U+200B at place 4, U+FEFF at place 19",
+                    "--client-id sts.amazonaws.com\n",
+                    "\naws iam remove-client-id-from-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::111122223333:",
+                    r"--client-id $'sts\342\200\213.amazonaws.com\357\273\277'",
+                ],
+            ),
+        ] {
+            let given = provider(url, arn, ids);
+            let (found, said) = said(&request(&["sts.amazonaws.com"]), &Seen::Given(&given));
+            assert_eq!(found, name, "{said}");
+            for part in parts {
+                assert!(said.contains(part), "{part} is not in {said}");
+            }
+            assert_eq!(said.contains("remove-client-id"), ids.iter().any(|id| !id.is_ascii()), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_audience_that_may_not_be_meant() {
+        let given = provider(URL, None, &["sts.amazonaws.com"]);
+        let (found, said) = said(&request(&["vault"]), &Seen::Given(&given));
+        assert_eq!(found, "OidcProviderAudienceMissing");
+        let annotation = "\nkubectl -n payments annotate serviceaccount checkout eks.amazonaws.com/audience-";
+        assert!(said.contains(annotation) && said.contains("--client-id vault"), "{said}");
+    }
+
+    #[test]
+    fn what_is_said_of_a_list() {
+        let github = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+        let region = OURS.replace("eu-west-1", "eu-west-2");
+        let clusters: Vec<String> = (1..=4).map(|n| OURS.replace("8B7C", &format!("000{n}"))).collect();
+        let elsewhere = OURS.replace("111122223333", "444455556666");
+        let list = |arns: &[&str]| arns.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+        for (arns, name, parts) in [
+            (list(&[github, OURS]), "pass", &[OURS, "its client ids: a list"][..]),
+            (list(&[]), "OidcProviderMissing", &["The account has no OIDC provider at all."]),
+            (
+                list(&[github]),
+                "OidcProviderMissing",
+                &["The account has one OIDC provider, of another issuer"],
+            ),
+            (list(&[github, github]), "OidcProviderMissing", &["has 2 OIDC providers, all of other issuers"]),
+            (
+                list(&[github, &region]),
+                "OidcProviderMissing",
+                &[
+                    "Account 111122223333 has no IAM OIDC provider for the issuer https://oidc.eks.eu-west-1.",
+                    "The account has 2 OIDC providers; the nearest is \"arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-«2».",
+                    "only the region differs",
+                    r#""near":["arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-2."#,
+                ],
+            ),
+            (clusters.clone(), "OidcProviderMissing", &["Also like it: ", r#""providers":4"#]),
+        ] {
+            let of_file = GivenProvider::Listed(arns.clone());
+            let request = request(&["sts.amazonaws.com"]);
+            for seen in [Seen::Given(&of_file), Seen::Asked { provider: None, all: Some(&arns) }] {
+                let (found, said) = said(&request, &seen);
+                assert_eq!(found, name, "{said}");
+                for part in parts {
+                    assert!(said.contains(part), "{part} is not in {said}");
+                }
+                let is_by_list = matches!(seen, Seen::Given(_)) && name != "pass";
+                assert_eq!(said.contains("by the list that was given"), is_by_list, "{said}");
+                assert!(!said.contains("0004"), "not more than three are named: {said}");
+            }
+        }
+        let given = GivenProvider::Listed(vec![elsewhere]);
+        let (found, said) = said(&request(&["sts.amazonaws.com"]), &Seen::Given(&given));
+        assert_eq!(found, "OidcProviderMissing");
+        assert!(
+            said.starts_with("The list of OIDC providers that was given is one of account 444455556666,"),
+            "{said}"
+        );
+        assert!(said.contains("was not seen") && !said.contains("Account 111122223333 has no"), "{said}");
+    }
+
+    #[test]
+    fn what_is_said_of_what_iam_answers() {
+        let asked = |ids: &[&str]| iam::Provider {
+            url: Some(URL.to_owned()),
+            client_ids: ids.iter().copied().map(str::to_owned).collect(),
+            thumbprints: Vec::new(),
+            created: Some(UNIX_EPOCH),
+        };
+        let request = request(&["vault", "sts.amazonaws.com"]);
+        let (good, bad) = (asked(&["sts.amazonaws.com"]), asked(&["sts.amazonaws.com "]));
+        let (found, evidence) = said(&request, &Seen::Asked { provider: Some(&good), all: None });
+        assert_eq!(found, "pass");
+        assert!(
+            evidence.contains(OURS) && evidence.contains(r#""created":"1970-01-01T00:00:00Z""#),
+            "{evidence}"
+        );
+        let (found, said_of_it) = said(&request, &Seen::Asked { provider: Some(&bad), all: None });
+        assert_eq!(found, "OidcProviderAudienceMissing");
+        assert!(
+            said_of_it.contains("U+0020 at place 18")
+                && said_of_it.contains("--client-id 'sts.amazonaws.com '")
+        );
+        let (found, said_of_it) = said(&request, &Seen::Asked { provider: None, all: None });
+        assert_eq!(found, "OidcProviderMissing");
+        assert!(said_of_it.contains("Which others the account has is not known."), "{said_of_it}");
     }
 }

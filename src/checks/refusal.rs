@@ -3,11 +3,12 @@
 use crate::checks::token::is_for_the_api;
 use crate::checks::token_fresh::{LEEWAY, is_skewed};
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::oidc_provider::{OidcProviderAudienceMissing, OidcProviderMissing};
 use crate::diagnosis::sts::{
     AssumeRoleNotAuthorized, CredentialsRejected, IdentityTokenRejected, IdpUnreachable,
-    OidcProviderAudienceMissing, OidcProviderMissing, OrganizationPolicyDenied, Refusal, Refused,
-    RegionNotActivated, Request, RoleArnRejected, SessionParametersRejected, StsFault, Throttled,
-    ThumbprintMismatch, Unclassified, VerificationKeyUnavailable, VpcEndpointPolicyDenied,
+    OrganizationPolicyDenied, Refusal, Refused, RegionNotActivated, Request, RoleArnRejected,
+    SessionParametersRejected, StsFault, Throttled, ThumbprintMismatch, Unclassified,
+    VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
 use crate::diagnosis::token::{
     ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken, TokenNotAJwt,
@@ -50,7 +51,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             if is_for_the_api(&request.claims) {
                 TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
             } else if said("no openidconnect provider found") {
-                OidcProviderMissing(refused()).into()
+                OidcProviderMissing::Told(refused()).into()
             } else if said("retrieve verification key") {
                 VerificationKeyUnavailable(refused()).into()
             } else if said("thumbprint") {
@@ -60,7 +61,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:") {
                 TokenClaimMissing { claim: claim.trim().to_owned(), should_be: None }.into()
             } else if said("incorrect token audience") {
-                OidcProviderAudienceMissing(refused()).into()
+                OidcProviderAudienceMissing::Told(refused()).into()
             } else {
                 out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
             }

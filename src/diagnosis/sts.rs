@@ -7,7 +7,7 @@ use crate::aws::arn::RoleArn;
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown, utc};
 use crate::token::Claims;
-use crate::trust_policy::{USUAL_AUDIENCE, iam, needed};
+use crate::trust_policy::{self, Needed, USUAL_AUDIENCE, iam};
 
 /// What was asked for: for which role, with which token, under which session name.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Refusal {
             .value("answered_at", utc(self.at))
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let message = self.message.trim_end_matches('.');
         if message.is_empty() {
             return format!("STS answered {} without a word", shown(&self.code));
@@ -94,7 +94,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn evidence(&self) -> Evidence {
+    pub(super) fn evidence(&self) -> Evidence {
         self.refusal
             .evidence()
             .text("session_name", &self.request.session_name)
@@ -110,16 +110,29 @@ impl Refused {
         sh(&format!("{issuer}/.well-known/openid-configuration"))
     }
 
-    fn audience(&self) -> String {
-        self.request
-            .claims
-            .audience
-            .iter()
-            .take(4)
-            .map(|aud| format!("\"{}\"", shown(aud)))
-            .collect::<Vec<_>>()
-            .join(", ")
+    /// What AWS must have for the token to be accepted.
+    pub(super) fn needed(&self) -> Needed {
+        let Request { role, claims, .. } = &self.request;
+        trust_policy::needed(&trust_policy::request::Request::of(role, claims))
     }
+
+    fn audience(&self) -> String {
+        audiences(&self.request.claims.audience)
+    }
+}
+
+/// Audiences in a sentence.
+pub(super) fn audiences(audience: &[String]) -> String {
+    audience.iter().take(4).map(|aud| format!("\"{}\"", shown(aud))).collect::<Vec<_>>().join(", ")
+}
+
+/// The step that hands the pod's report to those who may look at AWS's side.
+pub(super) fn audit(role: &RoleArn, what: &str) -> String {
+    format!(
+        "Where irsa-probe and AWS credentials for account {} that may read IAM are at hand, let it {what}:\n\
+         kubectl -n NAMESPACE logs POD -c PROBE_CONTAINER | irsa-probe audit",
+        role.account
+    )
 }
 
 /// Entries that are nothing but a refusal.
@@ -155,46 +168,6 @@ fn statuspage() -> String {
 }
 
 refusals! {
-    /// The role's account has no OIDC provider for the issuer.
-    OidcProviderMissing: Refused, Iam;
-    |it| format!(
-        "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
-         issuer; the provider of the old one does not serve it.",
-        it.refusal.words(), it.request.role.account, shown(&it.request.claims.issuer)
-    );
-    |it| {
-        let needed = needed(&it.request.claims, &it.request.role);
-        vec![
-            format!("In account {}, see whether the provider exists:\n{}", it.request.role.account, needed.commands.show_oidc_provider),
-            format!("If it does not, create it:\n{}", needed.commands.create_oidc_provider),
-            format!(
-                "If the provider exists in another account, the role belongs there: {} names account {}.",
-                shown(&it.request.role.text), it.request.role.account
-            ),
-        ]
-    };
-
-    /// The provider does not list the token's audience.
-    OidcProviderAudienceMissing: Refused, Iam;
-    |it| format!(
-        "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
-         client id with an invisible character in it looks the same.",
-        it.refusal.words(), it.request.role.account, it.audience()
-    );
-    |it| {
-        let needed = needed(&it.request.claims, &it.request.role);
-        let mut steps = vec![format!("Look at the provider's client ids:\n{}", needed.commands.show_oidc_provider)];
-        if !it.request.claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE) {
-            steps.push(
-                "If the token's audience is not meant, remove the annotation eks.amazonaws.com/audience from the \
-                 service account and delete the pod:\n\
-                 kubectl -n NAMESPACE annotate serviceaccount SERVICE_ACCOUNT eks.amazonaws.com/audience-".to_owned(),
-            );
-        }
-        steps.push(format!("If it is meant, add it:\n{}", needed.commands.add_client_id_to_oidc_provider));
-        steps
-    };
-
     /// STS could not fetch the issuer's keys.
     VerificationKeyUnavailable: Unreachable, Cluster;
     |it| format!(
@@ -220,7 +193,7 @@ refusals! {
         it.refusal.words(), it.request.role.account, shown(&it.request.claims.issuer)
     );
     |it| {
-        let needed = needed(&it.request.claims, &it.request.role);
+        let needed = it.needed();
         vec![
             format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
             format!(
@@ -247,8 +220,9 @@ refusals! {
         )
     };
     |it| {
-        let needed = needed(&it.request.claims, &it.request.role);
+        let needed = it.needed();
         vec![
+            audit(&it.request.role, "say which of these it is, and print the command that mends it"),
             format!(
                 "In account {}, see whether the provider exists and lists the audience {}:\n{}",
                 it.request.role.account, shown(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
@@ -278,8 +252,9 @@ refusals! {
         )
     };
     |it| {
-        let needed = needed(&it.request.claims, &it.request.role);
+        let needed = it.needed();
         vec![
+            audit(&it.request.role, "say which condition refused, and print the corrected policy"),
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
                  missing) and its trust policy:\n{}",
@@ -414,7 +389,7 @@ refusals! {
         format!(
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
-            needed(&it.request.claims, &it.request.role).commands.show_trust_policy,
+            it.needed().commands.show_trust_policy,
             it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
         ),
     ];

@@ -1,6 +1,6 @@
 //! What a role's trust policy says of a token, told from the policy itself.
 
-mod words;
+pub(super) mod words;
 
 use super::{Class, Diagnosis, Entry, Name, Owner};
 use crate::aws::arn::RoleArn;
@@ -57,7 +57,7 @@ pub struct Refusing {
 }
 
 /// Facts of the call.
-fn call(request: &Request) -> Evidence {
+pub(super) fn call(request: &Request) -> Evidence {
     Evidence::new()
         .text("role_arn", &request.role.text)
         .text("issuer", &request.issuer)
@@ -95,19 +95,7 @@ fn gap(miss: &Miss) -> Option<&'static str> {
             SubjectGap::Excluded => "excluded",
             SubjectGap::Whole => "whole",
         },
-        Miss::Issuer(gap) => match gap {
-            IssuerGap::Scheme => "scheme",
-            IssuerGap::Arn => "arn",
-            IssuerGap::NoArn => "no-arn",
-            IssuerGap::Slash => "slash",
-            IssuerGap::Reversed => "reversed",
-            IssuerGap::DualStack => "dual-stack",
-            IssuerGap::Case => "case",
-            IssuerGap::Domain => "domain",
-            IssuerGap::Region => "region",
-            IssuerGap::Cluster => "cluster",
-            IssuerGap::Whole => "whole",
-        },
+        Miss::Issuer(gap) => issuer_gap(*gap),
         Miss::SubjectWildcard { .. }
         | Miss::Audience
         | Miss::Account(_)
@@ -117,6 +105,23 @@ fn gap(miss: &Miss) -> Option<&'static str> {
         | Miss::KeySwapped { .. }
         | Miss::Other => return None,
     })
+}
+
+/// How an issuer differs, as evidence has it.
+pub(super) fn issuer_gap(gap: IssuerGap) -> &'static str {
+    match gap {
+        IssuerGap::Scheme => "scheme",
+        IssuerGap::Arn => "arn",
+        IssuerGap::NoArn => "no-arn",
+        IssuerGap::Slash => "slash",
+        IssuerGap::Reversed => "reversed",
+        IssuerGap::DualStack => "dual-stack",
+        IssuerGap::Case => "case",
+        IssuerGap::Domain => "domain",
+        IssuerGap::Region => "region",
+        IssuerGap::Cluster => "cluster",
+        IssuerGap::Whole => "whole",
+    }
 }
 
 impl Refusing {

@@ -237,8 +237,8 @@ mod tests {
     fn corrected(policy: &Value) -> Option<(Value, How)> {
         let claims = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
         let role = arn::parse("arn:aws:iam::111122223333:role/payments-checkout").unwrap();
-        let needed = needed(&claims, &role).trust_policy;
-        correct(policy, &needed, &Request::of(&role, &claims)).map(|found| (found.document, found.how))
+        let request = Request::of(&role, &claims);
+        correct(policy, &needed(&request).trust_policy, &request).map(|found| (found.document, found.how))
     }
 
     fn policy(provider: &str, operator: &str, key: &str, value: &Value) -> Value {

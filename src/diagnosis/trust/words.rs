@@ -34,7 +34,7 @@ pub(super) fn element(what: &What) -> String {
 }
 
 /// Values in a sentence.
-pub(super) fn values(values: &[String]) -> String {
+pub(in crate::diagnosis) fn values(values: &[String]) -> String {
     let named: Vec<String> =
         values.iter().take(NAMED_VALUES).map(|value| format!("\"{}\"", shown(value))).collect();
     match values.len() {
@@ -55,7 +55,7 @@ pub(super) fn known(known: &Known) -> String {
 
 /// Two texts with marks around the parts of them that differ: around characters if they are few, else around
 /// whole words.
-pub(super) fn apart(one: &str, other: &str) -> (String, String) {
+pub(in crate::diagnosis) fn apart(one: &str, other: &str) -> (String, String) {
     let (one, other) = (shown(one), shown(other));
     if one == other {
         return (one, other);
@@ -300,7 +300,12 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
             format!("{} is \"{wanted}\", and the token's provider is \"{ours}\"", self::element(what))
         }
     };
-    let differs = match gap {
+    format!("{compared}: {}", issuer_differs(gap))
+}
+
+/// What differs between two issuers.
+pub(in crate::diagnosis) fn issuer_differs(gap: IssuerGap) -> &'static str {
+    match gap {
         IssuerGap::Scheme => "IAM names an issuer without https://",
         IssuerGap::Arn => "where only the issuer belongs stands a whole ARN",
         IssuerGap::NoArn => "where the provider's whole ARN belongs stands only the issuer",
@@ -318,8 +323,7 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
             "that is another cluster, or this one before it was created anew, which gave it a new id"
         }
         IssuerGap::Whole => "that is another issuer altogether",
-    };
-    format!("{compared}: {differs}")
+    }
 }
 
 fn principal(element: &Element, request: &Request) -> String {

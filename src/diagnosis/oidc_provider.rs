@@ -1,0 +1,418 @@
+//! That the role's account has no OIDC provider for a token: STS says so, or IAM's side was looked at.
+
+use super::identity::kubectl;
+use super::sts::{Refused, audiences, audit};
+use super::trust::{call, issuer_gap, words};
+use super::{Class, Entry, Owner};
+use crate::audit::provider::{ClientIdSlip, NearClientId};
+use crate::evidence::Evidence;
+use crate::shown::{sh, shown};
+use crate::token::ServiceAccount;
+use crate::trust_policy::near_miss::IssuerGap;
+use crate::trust_policy::request::Request;
+use crate::trust_policy::{USUAL_AUDIENCE, iam, needed};
+
+/// The most client ids that a sentence names.
+const NAMED_IDS: usize = 8;
+
+/// The role's account has no OIDC provider for the issuer.
+#[derive(Debug, Clone)]
+pub enum OidcProviderMissing {
+    /// STS says so.
+    Told(Refused),
+    /// It was looked for.
+    Seen(NoProvider),
+}
+
+/// A provider that was looked for, and not found.
+#[derive(Debug, Clone)]
+pub struct NoProvider {
+    /// The call.
+    pub request: Request,
+    /// Where it was looked for, and what is there instead.
+    pub instead: Instead,
+}
+
+/// Where a provider was looked for, and what is there instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// In the account, by IAM's word; the account's providers, if those are known.
+    InAccount(Option<Others>),
+    /// In a list that was handed in, which is one of the role's account.
+    InList(Others),
+    /// In a list that was handed in, and is one of this other account.
+    InListOf(String, Others),
+    /// Only this one was handed in.
+    Given(NearProvider),
+}
+
+/// The providers of an account, none of which is the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Others {
+    /// How many there are.
+    pub count: usize,
+    /// Those that are like it, the nearest first.
+    pub near: Vec<NearProvider>,
+}
+
+/// A provider that is not the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearProvider {
+    /// Its ARN, or, where that was not said, its URL without the scheme.
+    pub name: String,
+    /// How it differs.
+    pub gap: ProviderGap,
+}
+
+/// How a provider differs from the one that a token needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderGap {
+    /// It is for another issuer.
+    Issuer(IssuerGap),
+    /// It is for the issuer, and in this other partition.
+    Partition(String),
+    /// It is for the issuer, and in this other account.
+    Account(String),
+}
+
+impl NearProvider {
+    /// Its name and what it should be, with what differs marked, and how that differs.
+    fn laid_beside(&self, request: &Request) -> (String, String, String) {
+        let has_arn = self.name.starts_with("arn:");
+        let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
+        let (name, ours) = words::apart(&self.name, &ours);
+        let differs = match &self.gap {
+            ProviderGap::Issuer(gap) => words::issuer_differs(*gap).to_owned(),
+            ProviderGap::Partition(partition) => format!(
+                "the partition differs, {} there, and the role is in {}",
+                shown(partition),
+                request.role.partition.id
+            ),
+            ProviderGap::Account(account) => format!(
+                "only the account differs, {} there, and the role is in {}; a role trusts the OIDC providers of its \
+                 own account",
+                shown(account),
+                request.role.account
+            ),
+        };
+        (name, ours, differs)
+    }
+}
+
+impl Others {
+    /// What `whose` account has, in sentences.
+    fn words(&self, whose: &str, request: &Request) -> String {
+        let Some((nearest, further)) = self.near.split_first() else {
+            return match self.count {
+                0 => format!("{whose} account has no OIDC provider at all."),
+                1 => format!("{whose} account has one OIDC provider, of another issuer altogether."),
+                all => format!("{whose} account has {all} OIDC providers, all of other issuers altogether."),
+            };
+        };
+        let (name, ours, differs) = nearest.laid_beside(request);
+        let has = match self.count {
+            0 | 1 => format!("{whose} account has one OIDC provider, which"),
+            all => format!("{whose} account has {all} OIDC providers; the nearest"),
+        };
+        let further: Vec<String> = further.iter().map(|near| shown(&near.name)).collect();
+        let further = if further.is_empty() {
+            String::new()
+        } else {
+            format!(" Also like it: {}.", further.join(", "))
+        };
+        format!("{has} is \"{name}\", and \"{ours}\" is needed: {differs}.{further}")
+    }
+}
+
+impl NoProvider {
+    fn cause(&self) -> String {
+        let Self { request, instead } = self;
+        let (account, issuer) = (&request.role.account, shown(&request.issuer));
+        let none = format!("Account {account} has no IAM OIDC provider for the issuer {issuer}");
+        match instead {
+            Instead::InAccount(None) => format!(
+                "{none}: IAM knows none with the ARN {}. Which others the account has is not known.",
+                shown(&request.provider_arn())
+            ),
+            Instead::InAccount(Some(others)) => format!("{none}. {}", others.words("The", request)),
+            Instead::InList(others) => {
+                format!("{none}, by the list that was given. {}", others.words("The", request))
+            }
+            Instead::InListOf(other, others) => format!(
+                "The list of OIDC providers that was given is one of account {}, and the role is in account {account}: \
+                 a role trusts the OIDC providers of its own account. Whether that one has a provider for the issuer \
+                 {issuer} was not seen. {}",
+                shown(other),
+                others.words("The other", request)
+            ),
+            Instead::Given(near) => {
+                let (name, ours, differs) = near.laid_beside(request);
+                format!(
+                    "The OIDC provider that was given is \"{name}\", and the token's provider is \"{ours}\": {differs}. \
+                     Whether account {account} also has one for the issuer {issuer} was not seen."
+                )
+            }
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (role, needed) = (&self.request.role, needed(&self.request));
+        let create = &needed.commands.create_oidc_provider;
+        let mut steps = match self.instead {
+            Instead::InAccount(_) | Instead::InList(_) => {
+                vec![format!("In account {}, create the provider:\n{create}", role.account)]
+            }
+            Instead::InListOf(..) | Instead::Given(_) => vec![
+                format!(
+                    "In account {}, see whether the token's provider exists:\n{}",
+                    role.account, needed.commands.show_oidc_provider
+                ),
+                format!("If it does not, create it:\n{create}"),
+            ],
+        };
+        if self.near().iter().any(|near| matches!(near.gap, ProviderGap::Issuer(_))) {
+            steps.push(
+                "A provider's URL cannot be changed. Leave the other one as it is, and delete it only when no pod of \
+                 any cluster gets a role by it."
+                    .to_owned(),
+            );
+        }
+        if self.near().iter().any(|near| !matches!(near.gap, ProviderGap::Issuer(_))) {
+            steps.push(format!(
+                "If the account of the provider is the one that is meant, the role belongs there, and the service \
+                 account's annotation has to name that role: {} names account {}.",
+                shown(&role.text),
+                role.account
+            ));
+        }
+        steps
+    }
+
+    fn near(&self) -> &[NearProvider] {
+        match &self.instead {
+            Instead::InAccount(None) => &[],
+            Instead::InAccount(Some(others)) | Instead::InList(others) | Instead::InListOf(_, others) => {
+                &others.near
+            }
+            Instead::Given(near) => std::slice::from_ref(near),
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new().text("needed", &self.request.provider_arn());
+        let evidence = match &self.instead {
+            Instead::InAccount(Some(others)) | Instead::InList(others) => {
+                evidence.value("providers", others.count)
+            }
+            Instead::InListOf(account, others) => {
+                evidence.value("providers", others.count).text("account", account)
+            }
+            Instead::InAccount(None) | Instead::Given(_) => evidence,
+        };
+        let names: Vec<&str> = self.near().iter().map(|near| near.name.as_str()).collect();
+        let evidence = if names.is_empty() { evidence } else { evidence.texts("near", &names) };
+        let gap = self.near().first().map(|near| match &near.gap {
+            ProviderGap::Issuer(gap) => issuer_gap(*gap),
+            ProviderGap::Partition(_) => "partition",
+            ProviderGap::Account(_) => "account",
+        });
+        evidence.text_if("gap", gap).and(call(&self.request))
+    }
+}
+
+impl Entry for OidcProviderMissing {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        match self {
+            Self::Told(it) => format!(
+                "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
+                 issuer; the provider of the old one does not serve it.",
+                it.refusal.words(),
+                it.request.role.account,
+                shown(&it.request.claims.issuer)
+            ),
+            Self::Seen(it) => it.cause(),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let it = match self {
+            Self::Told(it) => it,
+            Self::Seen(it) => return it.remedy(),
+        };
+        let (role, commands) = (&it.request.role, it.needed().commands);
+        vec![
+            format!(
+                "In account {}, see whether the provider exists:\n{}",
+                role.account, commands.show_oidc_provider
+            ),
+            format!("If it does not, create it:\n{}", commands.create_oidc_provider),
+            format!(
+                "If the provider exists in another account, the role belongs there: {} names account {}.",
+                shown(&role.text),
+                role.account
+            ),
+            audit(role, "say which provider is nearly the one, and whether the role would trust it"),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::Told(it) => it.evidence(),
+            Self::Seen(it) => it.evidence(),
+        }
+    }
+}
+
+/// The provider does not list the token's audience.
+#[derive(Debug, Clone)]
+pub enum OidcProviderAudienceMissing {
+    /// STS says so.
+    Told(Refused),
+    /// Its client ids were looked at.
+    Seen(NoClientId),
+}
+
+/// A provider without the client id that a token needs.
+#[derive(Debug, Clone)]
+pub struct NoClientId {
+    /// The call.
+    pub request: Request,
+    /// The provider's client ids.
+    pub client_ids: Vec<String>,
+    /// The one that was most likely meant.
+    pub near: Option<NearClientId>,
+}
+
+/// Invisible characters with their places.
+fn hidden(characters: &[(char, usize)]) -> Vec<String> {
+    characters.iter().map(|(c, place)| format!("U+{:04X} at place {place}", u32::from(*c))).collect()
+}
+
+impl NoClientId {
+    fn cause(&self) -> String {
+        let ids = match self.client_ids.as_slice() {
+            [] => "it has no client id at all".to_owned(),
+            ids => {
+                let more = ids.len().saturating_sub(NAMED_IDS);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let named: Vec<String> =
+                    ids.iter().take(NAMED_IDS).map(|id| format!("\"{}\"", shown(id))).collect();
+                format!("its client ids are {}{more}", named.join(", "))
+            }
+        };
+        let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, slip }| {
+            let id = shown(id);
+            match slip {
+                ClientIdSlip::Invisible(characters) => format!(
+                    " The client id \"{id}\" looks the same as the audience, but has characters in it that nobody \
+                     sees: {}.",
+                    hidden(characters).join(", ")
+                ),
+                ClientIdSlip::Case => format!(" The client id \"{id}\" differs in capital letters only."),
+                ClientIdSlip::Url => {
+                    format!(" The client id \"{id}\" differs by https:// or a slash at the end only.")
+                }
+                ClientIdSlip::Typo => format!(" The client id \"{id}\" differs in a few letters only."),
+            }
+        });
+        format!(
+            "The OIDC provider {} exists, and does not list the token's audience {}: {ids}.{near}",
+            shown(&self.request.provider_arn()),
+            audiences(&self.request.audience)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (role, needed) = (&self.request.role, needed(&self.request));
+        let mut steps = Vec::new();
+        if let Some(step) = if_not_meant(&self.request.audience, &self.request.subject) {
+            steps.push(step);
+        }
+        steps.push(format!(
+            "In account {}, add the audience; the client ids that are there stay:\n{}",
+            role.account, needed.commands.add_client_id_to_oidc_provider
+        ));
+        if let Some(NearClientId { id, slip: ClientIdSlip::Invisible(_) }) = &self.near {
+            steps.push(format!(
+                "Then remove the one with the invisible characters, which no token has ($'…' is for bash and zsh):\n\
+                 {} --open-id-connect-provider-arn {} --client-id {}",
+                iam(role, "remove-client-id-from-open-id-connect-provider"),
+                sh(&needed.oidc_provider.arn),
+                sh(id)
+            ));
+        }
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new()
+            .text("oidc_provider", &self.request.provider_arn())
+            .texts("client_ids", &self.client_ids);
+        let evidence = match &self.near {
+            None => evidence,
+            Some(NearClientId { id, slip }) => {
+                let evidence = evidence.text("near", id);
+                match slip {
+                    ClientIdSlip::Invisible(characters) => evidence.texts("invisible", &hidden(characters)),
+                    ClientIdSlip::Case => evidence.value("gap", "case"),
+                    ClientIdSlip::Url => evidence.value("gap", "url"),
+                    ClientIdSlip::Typo => evidence.value("gap", "typo"),
+                }
+            }
+        };
+        evidence.and(call(&self.request))
+    }
+}
+
+/// What to do about an audience that is not the usual one, and perhaps not meant.
+fn if_not_meant(audience: &[String], subject: &str) -> Option<String> {
+    let (kubectl, name) = kubectl(ServiceAccount::of_subject(subject).as_ref());
+    let is_usual = audience.iter().any(|audience| audience == USUAL_AUDIENCE);
+    (!is_usual).then(|| {
+        format!(
+            "If the token's audience is not meant, remove the annotation eks.amazonaws.com/audience from the service \
+             account and delete the pod:\n\
+             {kubectl} annotate serviceaccount {name} eks.amazonaws.com/audience-"
+        )
+    })
+}
+
+impl Entry for OidcProviderAudienceMissing {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Iam;
+
+    fn cause(&self) -> String {
+        match self {
+            Self::Told(it) => format!(
+                "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
+                 client id with an invisible character in it looks the same.",
+                it.refusal.words(),
+                it.request.role.account,
+                audiences(&it.request.claims.audience)
+            ),
+            Self::Seen(it) => it.cause(),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let it = match self {
+            Self::Told(it) => it,
+            Self::Seen(it) => return it.remedy(),
+        };
+        let (claims, commands) = (&it.request.claims, it.needed().commands);
+        let mut steps = vec![format!("Look at the provider's client ids:\n{}", commands.show_oidc_provider)];
+        steps.extend(if_not_meant(&claims.audience, &claims.subject));
+        steps.push(format!("If it is meant, add it:\n{}", commands.add_client_id_to_oidc_provider));
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::Told(it) => it.evidence(),
+            Self::Seen(it) => it.evidence(),
+        }
+    }
+}
