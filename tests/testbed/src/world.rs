@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::dns::{Dns, Record};
+use crate::iam::Session;
 use crate::issuer::{DEFAULT_ISSUER, Issuer};
 use crate::kubernetes::Kubernetes;
 use crate::node::Node;
@@ -138,6 +139,7 @@ impl World {
             ("node_url", servers::node_url(&place, &node)),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
+            ("provider", issuer.url().trim_start_matches("https://").to_owned()),
             ("pid", String::new()),
         ]);
         let surroundings = Surroundings {
@@ -164,11 +166,29 @@ impl World {
             env: BTreeMap::new(),
             surroundings: Arc::new(surroundings),
         };
+        let operator = world.admit_operator();
         world.write_files(&api_token, &cluster.pem())?;
         world.start_application()?;
-        world.env = world.environment(dns_address, kubernetes_address);
+        world.env = world.environment(dns_address, kubernetes_address, operator.as_ref());
         world.surroundings.keep_secret(world.standing_secrets(&api_token));
         Ok(world)
+    }
+
+    /// The operator, who may read the account, if there is one.
+    fn admit_operator(&self) -> Option<Session> {
+        let described = self.scenario.iam.as_ref()?;
+        let operator = Session::of_operator(&described.operator(), self.clock.now());
+        self.sts().edit(|iam| iam.admit(operator.clone()));
+        self.tell_account(&self.scenario);
+        Some(operator)
+    }
+
+    /// Lets IAM's API tell what a scenario says, if it says anything.
+    fn tell_account(&self, scenario: &Scenario) {
+        let Some(described) = &scenario.iam else { return };
+        let told = described.account(scenario, &|name| self.placeholders.get(name).cloned());
+        let told = told.expect("a parsed scenario has no others");
+        self.sts().edit_account(|account| *account = told);
     }
 
     fn start_application(&mut self) -> io::Result<()> {

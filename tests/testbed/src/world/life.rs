@@ -59,12 +59,13 @@ impl World {
     }
 
     /// Takes over from another scenario what can change while a world runs: the role and the provider,
-    /// the answers to AssumeRoleWithWebIdentity, and, where both have an API, the service account and
+    /// the answers to AssumeRoleWithWebIdentity, what IAM tells an operator, and, where both have an API, the service account and
     /// what it may not do.
     pub fn apply(&self, scenario: &Scenario) {
         let iam = servers::iam(scenario, &self.issuer);
         self.sts().edit(|known| (known.providers, known.roles) = (iam.providers, iam.roles));
         self.sts().script(servers::script(&scenario.sts.assume));
+        self.tell_account(scenario);
         if let (Some(kubernetes), Some(described)) = (self.kubernetes(), &scenario.kubernetes) {
             kubernetes.set_service_account(servers::service_account(scenario, described).as_ref());
             kubernetes.set_denied(described.deny.clone());

@@ -1,5 +1,6 @@
 //! The servers of a world, as its scenario describes them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
@@ -47,6 +48,11 @@ pub(super) fn script(entries: &[Entry]) -> Vec<Step> {
     entries.iter().map(|entry| entry.0.clone()).collect()
 }
 
+fn told(scenario: &Scenario) -> BTreeMap<String, Vec<Step>> {
+    let answers = scenario.iam.iter().flat_map(|iam| &iam.answers);
+    answers.map(|(call, entries)| (call.clone(), script(entries))).collect()
+}
+
 pub(super) async fn start_sts(
     scenario: &Scenario,
     place: &Place,
@@ -64,6 +70,7 @@ pub(super) async fn start_sts(
         clock: clock.clone(),
         assume: script(&described.assume),
         identity: script(&described.identity),
+        told: told(scenario),
         round_trip: described.round_trip.delay(),
         listen: SocketAddr::new(place.listen, place.sts_port),
         ..sts::Config::default()

@@ -2,7 +2,9 @@
 
 use testbed::Scenario;
 use testbed::kubernetes::Right;
-use testbed::scenario::{Endpoint, Key, KubernetesMode, ProxyMode, ServiceAccount, Span, Tls};
+use testbed::scenario::{
+    Endpoint, Key, KubernetesMode, ProxyMode, ServiceAccount, SimulatedDecision, Span, Tls,
+};
 use testbed::sts::{Accept, Answer, Fault};
 use testbed::token::Kind;
 use testbed::volume::Layout;
@@ -55,6 +57,14 @@ arn = "arn:aws:iam::111122223333:role/x"
 present = false
 subjects = ["b"]
 audiences = ["c"]
+[iam]
+account = "444455556666"
+roles = [{ name = "z", path = "/a/", trust_policy = "${provider}", boundary = "b", last_used = "2026-11-20T17:14:00Z", attached = [], inline = ["i"] }]
+providers = [{ url = "x.example", client_ids = [] }]
+simulations = [{ action = "s3:GetObject", resource = "r", decision = "implicitDeny", matched = [["p", "IAM Policy"]], missing = ["k"], boundary = false, organization = true }]
+denied = ["GetRole"]
+page = 2
+answers = { ListRolePolicies = [{ fault = "hang" }] }
 [dns]
 mode = "servfail"
 delay = "5s"
@@ -106,6 +116,20 @@ fn every_key_is_read() {
         (read.role.present, &read.role.subjects[0], &read.role.audiences[0]),
         (false, &"b".into(), &"c".into())
     );
+    let iam = read.iam.unwrap();
+    let role = &iam.roles.unwrap()[0];
+    assert_eq!((role.name.as_deref(), role.path.as_deref()), (Some("z"), Some("/a/")));
+    assert_eq!((role.trust_policy.as_deref(), role.boundary.as_deref()), (Some("${provider}"), Some("b")));
+    assert_eq!((role.last_used.is_some(), role.attached.len(), role.inline.len()), (true, 0, 1));
+    let provider = &iam.providers.unwrap()[0];
+    assert_eq!((provider.url.as_str(), provider.client_ids.len()), ("x.example", 0));
+    let simulation = &iam.simulations[0];
+    assert_eq!((simulation.action.as_str(), simulation.resource.as_str()), ("s3:GetObject", "r"));
+    assert_eq!(simulation.decision, SimulatedDecision::ImplicitDeny);
+    assert_eq!((simulation.matched.len(), simulation.missing.len()), (1, 1));
+    assert_eq!((simulation.boundary, simulation.organization), (Some(false), Some(true)));
+    assert_eq!((iam.account.as_str(), &iam.denied[0], iam.page), ("444455556666", &"GetRole".into(), 2));
+    assert_eq!(iam.answers["ListRolePolicies"][0].0.answer, Answer::Fault(Fault::Hang));
     assert_eq!((read.dns.mode, read.dns.delay.delay().as_secs()), (testbed::dns::Mode::Servfail, 5));
     let proxy = read.proxy.unwrap();
     assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
@@ -154,6 +178,10 @@ fn nothing_else_is_taken() {
         "[sts]\nassume = [{ }]",
         "[sts]\nclock_ahead = \"5 minutes\"",
         "[proxy]\nunknown = 1",
+        "[iam]\nunknown = 1",
+        "[iam]\nroles = [{ trust_policy = \"${unknown}\" }]",
+        "[iam]\nproviders = [{ url = \"${unknown}\" }]",
+        "[iam]\nsimulations = [{ action = \"a\", decision = \"denied\" }]",
         "[kubernetes]\nunknown = 1",
         "[kubernetes]\ndeny = [\"pods\"]",
         "args = [\"${unknown}\"]",
