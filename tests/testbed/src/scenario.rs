@@ -2,6 +2,7 @@
 //! different; [`crate::world`] starts what is described here.
 
 mod aws_side;
+mod issuer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::token;
 use crate::volume::Layout;
 
 pub use aws_side::{DEFAULT_ACCOUNT, Iam, IamProvider, IamRole, IamSimulation, SimulatedDecision};
+pub use issuer::{Issuer, PublishedKeys};
 
 /// The role of the healthy world.
 pub const DEFAULT_ROLE_ARN: &str = "arn:aws:iam::111122223333:role/payments-checkout";
@@ -78,6 +80,9 @@ pub struct Scenario {
     pub role: Role,
     /// IAM as an operator reads it, if there is an operator.
     pub iam: Option<Iam>,
+    /// The web server of the tokens' issuer, if there is one. It has a port of its own, which the issuer's
+    /// URL then has, too.
+    pub issuer: Option<Issuer>,
     /// The DNS server.
     pub dns: Dns,
     /// The proxy, if there is one.
@@ -109,6 +114,7 @@ impl Default for Scenario {
             provider: Provider::default(),
             role: Role::default(),
             iam: None,
+            issuer: None,
             dns: Dns::default(),
             proxy: None,
             kubernetes: None,

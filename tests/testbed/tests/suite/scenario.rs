@@ -3,7 +3,7 @@
 use testbed::Scenario;
 use testbed::kubernetes::Right;
 use testbed::scenario::{
-    Endpoint, Key, KubernetesMode, ProxyMode, ServiceAccount, SimulatedDecision, Span, Tls,
+    Endpoint, Key, KubernetesMode, ProxyMode, PublishedKeys, ServiceAccount, SimulatedDecision, Span, Tls,
 };
 use testbed::sts::{Accept, Answer, Fault};
 use testbed::token::Kind;
@@ -65,6 +65,15 @@ simulations = [{ action = "s3:GetObject", resource = "r", decision = "implicitDe
 denied = ["GetRole"]
 page = 2
 answers = { ListRolePolicies = [{ fault = "hang" }] }
+[issuer]
+tls = "other-ca"
+accept = "reset"
+host = "oidc.example"
+path = "/x"
+document = { issuer = "y" }
+keys = "none"
+discovery = [{ fault = "html" }]
+jwks = [{ fault = "huge" }]
 [dns]
 mode = "servfail"
 delay = "5s"
@@ -130,6 +139,12 @@ fn every_key_is_read() {
     assert_eq!((simulation.boundary, simulation.organization), (Some(false), Some(true)));
     assert_eq!((iam.account.as_str(), &iam.denied[0], iam.page), ("444455556666", &"GetRole".into(), 2));
     assert_eq!(iam.answers["ListRolePolicies"][0].0.answer, Answer::Fault(Fault::Hang));
+    let issuer = read.issuer.unwrap();
+    assert_eq!((issuer.tls, issuer.accept, issuer.keys), (Tls::OtherCa, Accept::Reset, PublishedKeys::None));
+    assert_eq!((issuer.host.as_str(), issuer.path.as_str()), ("oidc.example", "/x"));
+    assert_eq!(issuer.document["issuer"], "y");
+    assert_eq!(issuer.discovery[0].0.answer, Answer::Fault(Fault::Html));
+    assert_eq!(issuer.jwks[0].0.answer, Answer::Fault(Fault::Huge));
     assert_eq!((read.dns.mode, read.dns.delay.delay().as_secs()), (testbed::dns::Mode::Servfail, 5));
     let proxy = read.proxy.unwrap();
     assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
@@ -152,6 +167,7 @@ fn every_value_of_the_format_is_known() {
         ("file.kind", "kubelet missing missing-dir empty directory fifo device huge binary dangling loop"),
         ("sts.tls", "valid other-ca wrong-name expired not-yet-valid plain"),
         ("sts.accept", "serve refused black-hole hang reset plain-http garbage"),
+        ("issuer.keys", "own other none"),
         ("dns.mode", "normal nxdomain servfail refused silent empty garbage"),
         ("proxy.mode", "normal auth refuse hang garbage close refused"),
         ("kubernetes.mode", "serve hang refused unauthorized"),
@@ -160,7 +176,7 @@ fn every_value_of_the_format_is_known() {
         for value in values.split(' ') {
             Scenario::parse(&format!("{key} = \"{value}\"")).unwrap();
         }
-        Scenario::parse(&format!("{key} = \"other\"")).unwrap_err();
+        Scenario::parse(&format!("{key} = \"unheard-of\"")).unwrap_err();
     }
     for fault in ["hang", "reset", "half", "close", "html", "huge"] {
         Scenario::parse(&format!("sts.assume = [{{ fault = \"{fault}\" }}]")).unwrap();
@@ -179,6 +195,7 @@ fn nothing_else_is_taken() {
         "[sts]\nclock_ahead = \"5 minutes\"",
         "[proxy]\nunknown = 1",
         "[iam]\nunknown = 1",
+        "[issuer]\nunknown = 1",
         "[iam]\nroles = [{ trust_policy = \"${unknown}\" }]",
         "[iam]\nproviders = [{ url = \"${unknown}\" }]",
         "[iam]\nsimulations = [{ action = \"a\", decision = \"denied\" }]",
