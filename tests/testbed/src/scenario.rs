@@ -1,6 +1,9 @@
 //! A world described in TOML. Everything has a healthy default, so that a page states only what is
 //! different; [`crate::world`] starts what is described here.
 
+mod aws_side;
+mod issuer;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -16,13 +19,16 @@ use crate::tls::Certificate;
 use crate::token;
 use crate::volume::Layout;
 
+pub use aws_side::{DEFAULT_ACCOUNT, Iam, IamProvider, IamRole, IamSimulation, SimulatedDecision};
+pub use issuer::{Issuer, PublishedKeys};
+
 /// The role of the healthy world.
 pub const DEFAULT_ROLE_ARN: &str = "arn:aws:iam::111122223333:role/payments-checkout";
 /// The STS endpoint of the healthy world.
 pub const DEFAULT_STS_HOST: &str = "sts.eu-west-1.amazonaws.com";
 
 /// What `${…}` may name in arguments, in the environment, in files and in the token's content.
-pub const PLACEHOLDERS: [&str; 12] = [
+pub const PLACEHOLDERS: [&str; 13] = [
     "dir",
     "token",
     "token_file",
@@ -34,6 +40,7 @@ pub const PLACEHOLDERS: [&str; 12] = [
     "node_url",
     "role_arn",
     "issuer",
+    "provider",
     "pid",
 ];
 
@@ -71,6 +78,11 @@ pub struct Scenario {
     pub provider: Provider,
     /// The role.
     pub role: Role,
+    /// IAM as an operator reads it, if there is an operator.
+    pub iam: Option<Iam>,
+    /// The web server of the tokens' issuer, if there is one. It has a port of its own, which the issuer's
+    /// URL then has, too.
+    pub issuer: Option<Issuer>,
     /// The DNS server.
     pub dns: Dns,
     /// The proxy, if there is one.
@@ -101,6 +113,8 @@ impl Default for Scenario {
             sts: Sts::default(),
             provider: Provider::default(),
             role: Role::default(),
+            iam: None,
+            issuer: None,
             dns: Dns::default(),
             proxy: None,
             kubernetes: None,
@@ -292,7 +306,7 @@ impl Default for Provider {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Role {
-    /// Its ARN; `AWS_ROLE_ARN` unless the environment says otherwise.
+    /// Its ARN; `AWS_ROLE_ARN` unless the environment says otherwise, or the command is `audit`.
     pub arn: String,
     /// Whether it exists.
     pub present: bool,
@@ -564,7 +578,8 @@ impl Scenario {
         let content = scenario.token.content.as_ref();
         let texts = scenario.args.iter().chain(scenario.env.values()).chain(scenario.files.values());
         let of_application = scenario.application.iter().flat_map(|application| application.env.values());
-        for text in texts.chain(content).chain(of_application) {
+        let of_iam = scenario.iam.iter().flat_map(Iam::texts);
+        for text in texts.chain(content).chain(of_application).chain(of_iam) {
             expand(text, &|name| PLACEHOLDERS.contains(&name).then(String::new))?;
         }
         Ok(scenario)

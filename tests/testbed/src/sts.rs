@@ -1,6 +1,7 @@
 //! An STS on loopback: HTTP over TLS in front of [`crate::iam`], a script of other answers, and a
 //! record of all that was asked. It is IAM's own API, too ([`crate::iam_api`]): that is on another host
-//! at AWS, and here told apart by the version in a request's form.
+//! at AWS, and here told apart by the version in a request's form. With documents it is the web server
+//! of an issuer, which has the same ways to go wrong.
 
 mod content;
 mod script;
@@ -17,7 +18,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -39,6 +40,8 @@ use script::Script;
 
 /// The content type of STS.
 const XML: &str = "text/xml";
+/// The content type of an issuer's documents.
+const JSON: &str = "application/json";
 const HUGE: usize = 64 * 1024 * 1024;
 const HALF: &str = "<AssumeRoleWithWebIdentityResponse \
     xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <AssumeRoleWithWebIdentityRe";
@@ -182,6 +185,8 @@ pub struct Config {
     pub account: Account,
     /// Answers to IAM's calls, by their names, in order; the last one repeats.
     pub told: BTreeMap<String, Vec<Step>>,
+    /// What is served to a GET.
+    pub documents: Vec<Document>,
     /// How far away the server is.
     pub round_trip: Duration,
     /// Where it listens; port 0 for any.
@@ -199,10 +204,22 @@ impl Default for Config {
             identity: Vec::new(),
             account: Account::default(),
             told: BTreeMap::new(),
+            documents: Vec::new(),
             round_trip: Duration::ZERO,
             listen: (IpAddr::from(Ipv4Addr::LOCALHOST), 0).into(),
         }
     }
+}
+
+/// What is served to a GET of a path.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The path.
+    pub path: String,
+    /// The document, in JSON: what [`Answer::Verify`] is here.
+    pub body: String,
+    /// Answers in its place, in order; the last one repeats.
+    pub steps: Vec<Step>,
 }
 
 /// A running STS; it ends when dropped.
@@ -227,6 +244,7 @@ struct State {
     identity: Script,
     account: Mutex<Account>,
     told: BTreeMap<String, Script>,
+    documents: Mutex<BTreeMap<String, (String, Script)>>,
     requests: Mutex<Vec<Recorded>>,
     connections: AtomicU64,
     handshakes: AtomicU64,
@@ -246,6 +264,7 @@ impl Sts {
             identity: Script::new(config.identity),
             account: Mutex::new(config.account),
             told: config.told.into_iter().map(|(call, steps)| (call, Script::new(steps))).collect(),
+            documents: Mutex::new(by_path(config.documents)),
             requests: Mutex::default(),
             connections: AtomicU64::new(0),
             handshakes: AtomicU64::new(0),
@@ -305,6 +324,11 @@ impl Sts {
         edit(&mut self.state.account.lock().unwrap())
     }
 
+    /// From now on these are served.
+    pub fn publish(&self, documents: Vec<Document>) {
+        *self.state.documents.lock().unwrap() = by_path(documents);
+    }
+
     /// From now on this is the answer to every AssumeRoleWithWebIdentity; without one, it is what IAM
     /// says.
     pub fn answer(&self, step: Option<Step>) {
@@ -343,6 +367,11 @@ impl Sts {
     pub fn handshakes(&self) -> u64 {
         self.state.handshakes.load(Ordering::Relaxed)
     }
+}
+
+fn by_path(documents: Vec<Document>) -> BTreeMap<String, (String, Script)> {
+    let entry = |document: Document| (document.path, (document.body, Script::new(document.steps)));
+    documents.into_iter().map(entry).collect()
 }
 
 async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
@@ -427,7 +456,14 @@ async fn answer(
     state.requests.lock().unwrap().push(recorded.clone());
 
     let is_iam = recorded.field("Version") == Some(iam_api::VERSION);
+    let document = {
+        let documents = state.documents.lock().unwrap();
+        let found = documents.get(head.uri.path()).filter(|_| head.method == Method::GET);
+        found.map(|(body, script)| (body.clone(), script.next()))
+    };
+    let (document, of_document) = document.unzip();
     let step = match recorded.action.as_str() {
+        "" if of_document.is_some() => of_document.unwrap_or_default(),
         call if is_iam => state.told.get(call).map(Script::next).unwrap_or_default(),
         "AssumeRoleWithWebIdentity" => state.assume.next(),
         "GetCallerIdentity" => state.identity.next(),
@@ -447,8 +483,9 @@ async fn answer(
     };
     let error = if is_iam { iam_api::refusal } else { xml::error };
     let refuse = |refusal: Refusal| by_sts(refusal.status, error(&refusal, &request_id));
-    match step.answer {
-        Answer::Verify => {
+    match (step.answer, document) {
+        (Answer::Verify, Some(document)) => reply(200, JSON, &[], Content::whole(document), now),
+        (Answer::Verify, None) => {
             let mut iam = state.iam.lock().unwrap();
             let account = state.account.lock().unwrap();
             match judge(&mut iam, &account, &head, &recorded, &body, &request_id, now) {
@@ -456,16 +493,18 @@ async fn answer(
                 Err(refusal) => refuse(refusal),
             }
         }
-        Answer::Error(refusal) => refuse(refusal),
-        Answer::Reply { status, headers, body } => reply(status, XML, &headers, Content::whole(body), now),
-        Answer::Fault(Fault::Hang) => std::future::pending().await,
-        Answer::Fault(Fault::Reset) => reset(&socket),
-        Answer::Fault(Fault::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
-        Answer::Fault(Fault::Html) => {
+        (Answer::Error(refusal), _) => refuse(refusal),
+        (Answer::Reply { status, headers, body }, _) => {
+            reply(status, XML, &headers, Content::whole(body), now)
+        }
+        (Answer::Fault(Fault::Hang), _) => std::future::pending().await,
+        (Answer::Fault(Fault::Reset), _) => reset(&socket),
+        (Answer::Fault(Fault::Close), _) => Err(io::ErrorKind::ConnectionAborted.into()),
+        (Answer::Fault(Fault::Html), _) => {
             reply(200, "text/html; charset=utf-8", &[], Content::whole(CAPTIVE_PAGE), now)
         }
-        Answer::Fault(Fault::Huge) => reply(200, XML, &[], Content::Repeated { left: HUGE }, now),
-        Answer::Fault(Fault::Half) => {
+        (Answer::Fault(Fault::Huge), _) => reply(200, XML, &[], Content::Repeated { left: HUGE }, now),
+        (Answer::Fault(Fault::Half), _) => {
             let length = [("Content-Length".to_owned(), (HALF.len() + 1000).to_string())];
             reply(200, XML, &length, Content::broken(HALF), now)
         }

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::dns::{Dns, Record};
-use crate::issuer::{DEFAULT_ISSUER, Issuer};
+use crate::iam::Session;
+use crate::issuer::Issuer;
 use crate::kubernetes::Kubernetes;
 use crate::node::Node;
 use crate::proxy::Proxy;
@@ -103,15 +104,21 @@ impl World {
         fs::set_permissions(&directory, Permissions::from_mode(0o755))?;
 
         let (authority, cluster) = (Authority::testbed(), Authority::kubernetes());
-        let (issuer, signer) = (Issuer::new(DEFAULT_ISSUER), life::signer(scenario));
+        let clock = Clock::ahead_by(scenario.sts.clock_ahead.0);
+        let issuer_server = servers::start_issuer(scenario, &place, &authority, &clock).await?;
+        let issuer = Issuer::new(&servers::issuer_url(scenario, issuer_server.as_ref()));
+        if let (Some(server), Some(described)) = (&issuer_server, &scenario.issuer) {
+            server.publish(servers::documents(described, &issuer));
+        }
+        let signer = life::signer(scenario, &issuer);
         let signed = life::first_token(scenario, &signer);
         let api_token = life::api_token(scenario, &issuer);
-        let clock = Clock::ahead_by(scenario.sts.clock_ahead.0);
         let sts = servers::start_sts(scenario, &place, &authority, &issuer, &clock).await?;
         let host = place.reachable();
-        let records = DOMAINS.iter().map(|name| Record::new(name, host)).collect();
+        let of_issuer = scenario.issuer.iter().map(|issuer| issuer.host.as_str());
+        let records = DOMAINS.into_iter().chain(of_issuer).map(|name| Record::new(name, host)).collect();
         let dns = Dns::start(place.listen, records, scenario.dns.mode, scenario.dns.delay.delay()).await?;
-        let proxy = servers::start_proxy(scenario, &place, &sts).await?;
+        let proxy = servers::start_proxy(scenario, &place, &sts, issuer_server.as_ref()).await?;
         let kubernetes = servers::start_kubernetes(scenario, &place, &cluster, &api_token, &clock).await?;
         let node = servers::start_node(scenario, &place).await?;
         let dns_address = SocketAddr::new(host, dns.address().port());
@@ -138,11 +145,13 @@ impl World {
             ("node_url", servers::node_url(&place, &node)),
             ("role_arn", scenario.role.arn.clone()),
             ("issuer", issuer.url().to_owned()),
+            ("provider", issuer.url().split_once("://").map_or("", |(_, provider)| provider).to_owned()),
             ("pid", String::new()),
         ]);
         let surroundings = Surroundings {
             directory,
             sts,
+            issuer: issuer_server,
             dns,
             proxy,
             kubernetes,
@@ -164,11 +173,29 @@ impl World {
             env: BTreeMap::new(),
             surroundings: Arc::new(surroundings),
         };
+        let operator = world.admit_operator();
         world.write_files(&api_token, &cluster.pem())?;
         world.start_application()?;
-        world.env = world.environment(dns_address, kubernetes_address);
+        world.env = world.environment(dns_address, kubernetes_address, operator.as_ref());
         world.surroundings.keep_secret(world.standing_secrets(&api_token));
         Ok(world)
+    }
+
+    /// The operator, who may read the account, if there is one.
+    fn admit_operator(&self) -> Option<Session> {
+        let described = self.scenario.iam.as_ref()?;
+        let operator = Session::of_operator(&described.operator(), self.clock.now());
+        self.sts().edit(|iam| iam.admit(operator.clone()));
+        self.tell_account(&self.scenario);
+        Some(operator)
+    }
+
+    /// Lets IAM's API tell what a scenario says, if it says anything.
+    fn tell_account(&self, scenario: &Scenario) {
+        let Some(described) = &scenario.iam else { return };
+        let told = described.account(scenario, &|name| self.placeholders.get(name).cloned());
+        let told = told.expect("a parsed scenario has no others");
+        self.sts().edit_account(|account| *account = told);
     }
 
     fn start_application(&mut self) -> io::Result<()> {
@@ -241,6 +268,12 @@ impl World {
     #[must_use]
     pub fn sts(&self) -> &Sts {
         &self.surroundings.sts
+    }
+
+    /// The web server of the issuer, if there is one.
+    #[must_use]
+    pub fn issuer_server(&self) -> Option<&Sts> {
+        self.surroundings.issuer.as_ref()
     }
 
     /// The DNS server.

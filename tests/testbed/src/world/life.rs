@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::World;
 use super::servers;
-use crate::issuer::{DEFAULT_ISSUER, Issuer};
+use crate::issuer::Issuer;
 use crate::scenario::{Key, Scenario};
 use crate::secrets;
 use crate::token::{self, Edits};
@@ -59,12 +59,16 @@ impl World {
     }
 
     /// Takes over from another scenario what can change while a world runs: the role and the provider,
-    /// the answers to AssumeRoleWithWebIdentity, and, where both have an API, the service account and
-    /// what it may not do.
+    /// the answers to AssumeRoleWithWebIdentity, what IAM tells an operator, and, where both have one, what the
+    /// issuer publishes, and the API's service account and what it may not do.
     pub fn apply(&self, scenario: &Scenario) {
         let iam = servers::iam(scenario, &self.issuer);
         self.sts().edit(|known| (known.providers, known.roles) = (iam.providers, iam.roles));
         self.sts().script(servers::script(&scenario.sts.assume));
+        self.tell_account(scenario);
+        if let (Some(server), Some(described)) = (self.issuer_server(), &scenario.issuer) {
+            server.publish(servers::documents(described, &self.issuer));
+        }
         if let (Some(kubernetes), Some(described)) = (self.kubernetes(), &scenario.kubernetes) {
             kubernetes.set_service_account(servers::service_account(scenario, described).as_ref());
             kubernetes.set_denied(described.deny.clone());
@@ -87,10 +91,10 @@ fn lifetime(scenario: &Scenario) -> i64 {
 }
 
 /// Who signs the web identity tokens: the issuer, or somebody else in its name.
-pub(super) fn signer(scenario: &Scenario) -> Issuer {
+pub(super) fn signer(scenario: &Scenario, issuer: &Issuer) -> Issuer {
     match scenario.token.key {
-        Key::Issuer => Issuer::new(DEFAULT_ISSUER),
-        Key::Other => Issuer::with_unpublished_key(DEFAULT_ISSUER),
+        Key::Issuer => issuer.clone(),
+        Key::Other => Issuer::with_unpublished_key(issuer.url()),
     }
 }
 

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{API_TOKEN_DIRECTORY, TOKEN_DIRECTORY, World};
 use crate::archive;
+use crate::iam::Session;
 use crate::node;
 use crate::scenario::Endpoint;
 use crate::secrets::{self, Secret};
@@ -58,11 +59,13 @@ impl World {
         Ok(volume)
     }
 
-    /// The environment of a program that reaches DNS, and the API if there is one, at these addresses.
+    /// The environment of a program that reaches DNS, and the API if there is one, at these addresses, and
+    /// has the operator's credentials, if there is an operator.
     pub(super) fn environment(
         &self,
         dns: SocketAddr,
         kubernetes: Option<SocketAddr>,
+        operator: Option<&Session>,
     ) -> BTreeMap<String, String> {
         let value = |name: &str| self.placeholders[name].clone();
         let path = |name: &str| self.dir().join(name).to_string_lossy().into_owned();
@@ -93,6 +96,22 @@ impl World {
         if let Some(address) = kubernetes {
             env.insert("KUBERNETES_SERVICE_HOST".to_owned(), address.ip().to_string());
             env.insert("KUBERNETES_SERVICE_PORT".to_owned(), address.port().to_string());
+        }
+        if self.scenario.command == "audit" {
+            // An operator's machine is no pod.
+            env.retain(|name, _| !matches!(name.as_str(), "AWS_ROLE_ARN" | "AWS_WEB_IDENTITY_TOKEN_FILE"));
+        }
+        if let Some(operator) = operator {
+            let iam_url = value("sts_url").replacen(&self.scenario.sts.host, "iam.amazonaws.com", 1);
+            env.extend(
+                [
+                    ("AWS_ENDPOINT_URL_IAM", iam_url),
+                    ("AWS_ACCESS_KEY_ID", operator.access_key_id.clone()),
+                    ("AWS_SECRET_ACCESS_KEY", operator.secret_access_key.clone()),
+                    ("AWS_SESSION_TOKEN", operator.session_token.clone()),
+                ]
+                .map(|(name, value)| (name.to_owned(), value)),
+            );
         }
         env.retain(|name, _| !self.scenario.unset.contains(name));
         env.extend(self.scenario.env.iter().map(|(name, value)| (name.clone(), self.expand(value))));

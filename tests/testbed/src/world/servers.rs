@@ -1,5 +1,6 @@
 //! The servers of a world, as its scenario describes them.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 
@@ -11,12 +12,12 @@ use crate::clock::Clock;
 use crate::faults;
 use crate::form;
 use crate::iam::{self, Iam};
-use crate::issuer::Issuer;
+use crate::issuer::{DEFAULT_ISSUER, Issuer};
 use crate::kubernetes::{self, Kubernetes, ServiceAccount};
 use crate::node::Node;
 use crate::proxy::{self, Proxy};
-use crate::scenario::{self, Entry, KubernetesMode, ProxyMode, Scenario};
-use crate::sts::{self, Step, Sts};
+use crate::scenario::{self, Entry, KubernetesMode, ProxyMode, PublishedKeys, Scenario};
+use crate::sts::{self, Document, Step, Sts};
 use crate::tls::{Authority, Certificate};
 
 /// What the proxy demands if the scenario gives its client nothing.
@@ -47,6 +48,11 @@ pub(super) fn script(entries: &[Entry]) -> Vec<Step> {
     entries.iter().map(|entry| entry.0.clone()).collect()
 }
 
+fn told(scenario: &Scenario) -> BTreeMap<String, Vec<Step>> {
+    let answers = scenario.iam.iter().flat_map(|iam| &iam.answers);
+    answers.map(|(call, entries)| (call.clone(), script(entries))).collect()
+}
+
 pub(super) async fn start_sts(
     scenario: &Scenario,
     place: &Place,
@@ -64,6 +70,7 @@ pub(super) async fn start_sts(
         clock: clock.clone(),
         assume: script(&described.assume),
         identity: script(&described.identity),
+        told: told(scenario),
         round_trip: described.round_trip.delay(),
         listen: SocketAddr::new(place.listen, place.sts_port),
         ..sts::Config::default()
@@ -71,10 +78,64 @@ pub(super) async fn start_sts(
     .await
 }
 
+/// The issuer's web server, which publishes nothing yet: what it publishes depends on its port.
+pub(super) async fn start_issuer(
+    scenario: &Scenario,
+    place: &Place,
+    authority: &Authority,
+    clock: &Clock,
+) -> io::Result<Option<Sts>> {
+    let Some(described) = &scenario.issuer else {
+        return Ok(None);
+    };
+    let names = [described.host.clone()];
+    Sts::start(sts::Config {
+        tls: described.tls.certificate().map(|certificate| authority.server_config(&names, certificate)),
+        accept: described.accept,
+        clock: clock.clone(),
+        listen: SocketAddr::new(place.listen, 0),
+        ..sts::Config::default()
+    })
+    .await
+    .map(Some)
+}
+
+/// The URL of the issuer, which has the port of its web server, if there is one.
+pub(super) fn issuer_url(scenario: &Scenario, server: Option<&Sts>) -> String {
+    let Some((described, server)) = scenario.issuer.as_ref().zip(server) else {
+        return DEFAULT_ISSUER.to_owned();
+    };
+    let scheme = if described.tls.certificate().is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{}{}", described.host, server.address().port(), described.path)
+}
+
+/// What an issuer publishes in a scenario.
+pub(super) fn documents(described: &scenario::Issuer, issuer: &Issuer) -> Vec<Document> {
+    let mut discovery = issuer.discovery();
+    if let Some(fields) = discovery.as_object_mut() {
+        fields.extend(described.document.clone());
+    }
+    let keys = match described.keys {
+        PublishedKeys::Own => issuer.jwks(),
+        PublishedKeys::Other => Issuer::with_unpublished_key(issuer.url()).jwks(),
+        PublishedKeys::None => serde_json::json!({ "keys": [] }),
+    };
+    let document = |name: &str, body: serde_json::Value, entries: &[Entry]| Document {
+        path: format!("{}/{name}", described.path),
+        body: body.to_string(),
+        steps: script(entries),
+    };
+    vec![
+        document(".well-known/openid-configuration", discovery, &described.discovery),
+        document("keys", keys, &described.jwks),
+    ]
+}
+
 pub(super) async fn start_proxy(
     scenario: &Scenario,
     place: &Place,
     sts: &Sts,
+    issuer: Option<&Sts>,
 ) -> io::Result<Option<Port<Proxy>>> {
     let Some(described) = &scenario.proxy else {
         return Ok(None);
@@ -91,7 +152,12 @@ pub(super) async fn start_proxy(
     };
     let port = sts.address().port();
     let target = SocketAddr::new(place.reachable(), port);
-    let routes = [443, port].map(|port| (format!("{}:{port}", scenario.sts.host), target)).into();
+    let mut routes: HashMap<String, SocketAddr> =
+        [443, port].map(|port| (format!("{}:{port}", scenario.sts.host), target)).into();
+    if let Some((described, issuer)) = scenario.issuer.as_ref().zip(issuer) {
+        let port = issuer.address().port();
+        routes.insert(format!("{}:{port}", described.host), SocketAddr::new(place.reachable(), port));
+    }
     Proxy::start(place.listen, routes, mode).await.map(Port::Serving).map(Some)
 }
 

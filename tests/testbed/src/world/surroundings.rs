@@ -37,6 +37,7 @@ impl<Server> Port<Server> {
 pub(super) struct Surroundings {
     pub(super) directory: PathBuf,
     pub(super) sts: Sts,
+    pub(super) issuer: Option<Sts>,
     pub(super) dns: Dns,
     pub(super) proxy: Option<Port<Proxy>>,
     pub(super) kubernetes: Option<Port<Kubernetes>>,

@@ -139,17 +139,26 @@ pub(crate) const IDENTITY_FORM: &str = "Action=GetCallerIdentity&Version=2011-06
 
 /// The headers of a signed GetCallerIdentity.
 pub(crate) fn signed(session: &Session, at: OffsetDateTime) -> Vec<(String, String)> {
+    signed_for(session, at, (HOST, "eu-west-1", "sts"), IDENTITY_FORM)
+}
+
+/// The headers of a signed form for the service on this host, in this region.
+pub(crate) fn signed_for(
+    session: &Session,
+    at: OffsetDateTime,
+    (host, region, service): (&str, &str, &str),
+    form: &str,
+) -> Vec<(String, String)> {
     let date = amz_date(at);
-    let mut headers = host();
+    let mut headers = vec![("host".to_owned(), host.to_owned())];
     headers.push(("x-amz-date".to_owned(), date.clone()));
     headers.push(("x-amz-security-token".to_owned(), session.session_token.clone()));
     let names: Vec<String> = headers.iter().map(|(name, _)| name.clone()).collect();
-    let request =
-        Signable { method: "POST", path: "/", query: "", headers: &headers, body: IDENTITY_FORM.as_bytes() };
+    let request = Signable { method: "POST", path: "/", query: "", headers: &headers, body: form.as_bytes() };
     let canonical = request.canonical(&names).unwrap();
-    let signature = signature(&session.secret_access_key, &date, "eu-west-1", "sts", &canonical);
+    let signature = signature(&session.secret_access_key, &date, region, service, &canonical);
     let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/{}/eu-west-1/sts/aws4_request, SignedHeaders={}, Signature={signature}",
+        "AWS4-HMAC-SHA256 Credential={}/{}/{region}/{service}/aws4_request, SignedHeaders={}, Signature={signature}",
         session.access_key_id,
         &date[..8],
         names.join(";"),

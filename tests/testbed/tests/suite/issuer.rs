@@ -6,6 +6,9 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 use testbed::issuer::{DEFAULT_ISSUER, Issuer, key_id};
 use testbed::token::{Edits, Kind, decode};
+use testbed::{Scenario, World};
+
+use crate::client::{Reply, assume, send, tls};
 
 const RECORDED_TOKEN: &str = include_str!("../recorded/projected-token.jwt");
 const RECORDED_KEYS: &str = include_str!("../recorded/jwks.json");
@@ -79,4 +82,57 @@ fn discovery_names_the_keys() {
     assert_eq!(issuer.discovery()["issuer"], DEFAULT_ISSUER);
     assert_eq!(issuer.discovery()["jwks_uri"], format!("{DEFAULT_ISSUER}/keys"));
     assert_eq!(issuer.jwks()["keys"][0]["kid"], issuer.key_id());
+}
+
+const ISSUER_HOST: &str = "oidc.eks.eu-west-1.amazonaws.com";
+
+async fn served(toml: &str) -> World {
+    World::start(&Scenario::parse(toml).unwrap()).await
+}
+
+/// What the issuer's web server says to a GET of a path below the issuer's URL.
+async fn get(world: &World, name: &str) -> Reply {
+    let (server, url) = (world.issuer_server().unwrap(), world.issuer().url());
+    let (_, path) = url.split_once(&server.address().port().to_string()).unwrap();
+    let mut stream = tls(server.address(), &world.ca_pem(), ISSUER_HOST).await.unwrap();
+    let host = [("host".to_owned(), ISSUER_HOST.to_owned())];
+    send(&mut stream, &format!("GET {path}/{name}"), "", &host).await.unwrap()
+}
+
+async fn json_of(world: &World, name: &str) -> Value {
+    let reply = get(world, name).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+    serde_json::from_str(&reply.body).unwrap()
+}
+
+const DISCOVERY: &str = ".well-known/openid-configuration";
+
+#[tokio::test]
+async fn a_served_issuer_is_that_of_the_whole_world() {
+    let world = served("[issuer]\n[iam]\n").await;
+    let port = world.issuer_server().unwrap().address().port();
+    let url = world.issuer().url();
+    assert_eq!(url, DEFAULT_ISSUER.replace(ISSUER_HOST, &format!("{ISSUER_HOST}:{port}")));
+    assert_eq!(json_of(&world, DISCOVERY).await["jwks_uri"], format!("{url}/keys"));
+    assert_eq!(json_of(&world, "keys").await, world.issuer().jwks());
+    assert_eq!(decode(world.token()).unwrap().1["iss"], url);
+    assert_eq!(assume(&world, &[]).await.status, 200, "STS knows a provider for it");
+    assert_eq!(get(&world, "other").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_served_issuer_goes_wrong_as_told() {
+    let other = served("issuer.keys = \"other\"\nissuer.document = { issuer = \"x\" }").await;
+    assert_eq!(json_of(&other, DISCOVERY).await["issuer"], "x");
+    assert_ne!(json_of(&other, "keys").await["keys"][0]["kid"], other.issuer().key_id());
+    assert_eq!(assume(&other, &[]).await.status, 200, "its own server has no part in what STS knows");
+    let none = Scenario::parse("issuer.keys = \"none\"").unwrap();
+    other.apply(&none);
+    assert_eq!(json_of(&other, "keys").await, json!({"keys": []}));
+
+    let moved = "issuer.discovery = [{ reply = { status = 302, body = \"\", headers = { Location = \"/x\" } } }]\n\
+                 issuer.jwks = [{ fault = \"html\" }]";
+    let moved = served(moved).await;
+    assert_eq!(get(&moved, DISCOVERY).await.header("location"), Some("/x"));
+    assert!(get(&moved, "keys").await.body.contains("Sign in"));
 }

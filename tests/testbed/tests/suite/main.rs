@@ -11,6 +11,7 @@
 
 mod client;
 mod dns;
+mod iam_api;
 mod issuer;
 mod kubernetes;
 mod life;

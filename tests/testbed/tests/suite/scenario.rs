@@ -2,7 +2,9 @@
 
 use testbed::Scenario;
 use testbed::kubernetes::Right;
-use testbed::scenario::{Endpoint, Key, KubernetesMode, ProxyMode, ServiceAccount, Span, Tls};
+use testbed::scenario::{
+    Endpoint, Key, KubernetesMode, ProxyMode, PublishedKeys, ServiceAccount, SimulatedDecision, Span, Tls,
+};
 use testbed::sts::{Accept, Answer, Fault};
 use testbed::token::Kind;
 use testbed::volume::Layout;
@@ -55,6 +57,23 @@ arn = "arn:aws:iam::111122223333:role/x"
 present = false
 subjects = ["b"]
 audiences = ["c"]
+[iam]
+account = "444455556666"
+roles = [{ name = "z", path = "/a/", trust_policy = "${provider}", boundary = "b", last_used = "2026-11-20T17:14:00Z", attached = [], inline = ["i"] }]
+providers = [{ url = "x.example", client_ids = [] }]
+simulations = [{ action = "s3:GetObject", resource = "r", decision = "implicitDeny", matched = [["p", "IAM Policy"]], missing = ["k"], boundary = false, organization = true }]
+denied = ["GetRole"]
+page = 2
+answers = { ListRolePolicies = [{ fault = "hang" }] }
+[issuer]
+tls = "other-ca"
+accept = "reset"
+host = "oidc.example"
+path = "/x"
+document = { issuer = "y" }
+keys = "none"
+discovery = [{ fault = "html" }]
+jwks = [{ fault = "huge" }]
 [dns]
 mode = "servfail"
 delay = "5s"
@@ -106,6 +125,26 @@ fn every_key_is_read() {
         (read.role.present, &read.role.subjects[0], &read.role.audiences[0]),
         (false, &"b".into(), &"c".into())
     );
+    let iam = read.iam.unwrap();
+    let role = &iam.roles.unwrap()[0];
+    assert_eq!((role.name.as_deref(), role.path.as_deref()), (Some("z"), Some("/a/")));
+    assert_eq!((role.trust_policy.as_deref(), role.boundary.as_deref()), (Some("${provider}"), Some("b")));
+    assert_eq!((role.last_used.is_some(), role.attached.len(), role.inline.len()), (true, 0, 1));
+    let provider = &iam.providers.unwrap()[0];
+    assert_eq!((provider.url.as_str(), provider.client_ids.len()), ("x.example", 0));
+    let simulation = &iam.simulations[0];
+    assert_eq!((simulation.action.as_str(), simulation.resource.as_str()), ("s3:GetObject", "r"));
+    assert_eq!(simulation.decision, SimulatedDecision::ImplicitDeny);
+    assert_eq!((simulation.matched.len(), simulation.missing.len()), (1, 1));
+    assert_eq!((simulation.boundary, simulation.organization), (Some(false), Some(true)));
+    assert_eq!((iam.account.as_str(), &iam.denied[0], iam.page), ("444455556666", &"GetRole".into(), 2));
+    assert_eq!(iam.answers["ListRolePolicies"][0].0.answer, Answer::Fault(Fault::Hang));
+    let issuer = read.issuer.unwrap();
+    assert_eq!((issuer.tls, issuer.accept, issuer.keys), (Tls::OtherCa, Accept::Reset, PublishedKeys::None));
+    assert_eq!((issuer.host.as_str(), issuer.path.as_str()), ("oidc.example", "/x"));
+    assert_eq!(issuer.document["issuer"], "y");
+    assert_eq!(issuer.discovery[0].0.answer, Answer::Fault(Fault::Html));
+    assert_eq!(issuer.jwks[0].0.answer, Answer::Fault(Fault::Huge));
     assert_eq!((read.dns.mode, read.dns.delay.delay().as_secs()), (testbed::dns::Mode::Servfail, 5));
     let proxy = read.proxy.unwrap();
     assert_eq!((proxy.mode, proxy.credentials.as_deref()), (ProxyMode::Auth, Some("user:pass")));
@@ -128,6 +167,7 @@ fn every_value_of_the_format_is_known() {
         ("file.kind", "kubelet missing missing-dir empty directory fifo device huge binary dangling loop"),
         ("sts.tls", "valid other-ca wrong-name expired not-yet-valid plain"),
         ("sts.accept", "serve refused black-hole hang reset plain-http garbage"),
+        ("issuer.keys", "own other none"),
         ("dns.mode", "normal nxdomain servfail refused silent empty garbage"),
         ("proxy.mode", "normal auth refuse hang garbage close refused"),
         ("kubernetes.mode", "serve hang refused unauthorized"),
@@ -136,7 +176,7 @@ fn every_value_of_the_format_is_known() {
         for value in values.split(' ') {
             Scenario::parse(&format!("{key} = \"{value}\"")).unwrap();
         }
-        Scenario::parse(&format!("{key} = \"other\"")).unwrap_err();
+        Scenario::parse(&format!("{key} = \"unheard-of\"")).unwrap_err();
     }
     for fault in ["hang", "reset", "half", "close", "html", "huge"] {
         Scenario::parse(&format!("sts.assume = [{{ fault = \"{fault}\" }}]")).unwrap();
@@ -154,6 +194,11 @@ fn nothing_else_is_taken() {
         "[sts]\nassume = [{ }]",
         "[sts]\nclock_ahead = \"5 minutes\"",
         "[proxy]\nunknown = 1",
+        "[iam]\nunknown = 1",
+        "[issuer]\nunknown = 1",
+        "[iam]\nroles = [{ trust_policy = \"${unknown}\" }]",
+        "[iam]\nproviders = [{ url = \"${unknown}\" }]",
+        "[iam]\nsimulations = [{ action = \"a\", decision = \"denied\" }]",
         "[kubernetes]\nunknown = 1",
         "[kubernetes]\ndeny = [\"pods\"]",
         "args = [\"${unknown}\"]",
