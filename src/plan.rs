@@ -7,6 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use tokio::time::Instant;
+
+use crate::audit::claims::Asked;
+use crate::audit::iam::AwsSide;
+use crate::audit::inputs::Inputs;
+use crate::audit::{self, Audited, issuer, provider, refusal, role, trust};
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::{BadFile, Profiles};
 use crate::aws::sts::Exchange;
@@ -27,6 +33,7 @@ use crate::pod::{FileStat, Pod};
 use crate::run::{Budget, Have, Recorder, Verdict, both, need, with};
 use crate::sdk::{FoundSdk, SaidSdk, Scan};
 use crate::token::{Claims, Token};
+use crate::trust_policy;
 
 /// What the user wants of the checks, beyond what the pod says.
 #[derive(Debug, Clone, Default)]
@@ -323,4 +330,80 @@ pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<
         (Ok(role), Ok(token)) => Ok(TrustPolicyInput { role, claims: token.claims, run }),
         _ => Err(run),
     }
+}
+
+/// What AWS has for a role, laid beside those for whom it is asked: what was handed in, and what IAM says where
+/// that is asked. Changes nothing there.
+pub async fn audit(
+    pod: &Pod,
+    wanted: &audit::Wanted,
+    inputs: &Inputs,
+    asked: Asked,
+    until: Instant,
+    run: &mut Recorder,
+) -> Audited {
+    let mut found = Audited::new(asked, inputs);
+    let request = found.asked.request();
+    let needed = trust_policy::needed(&request).trust_policy;
+    if let Some(injected) = inputs.injected(wanted.container.as_deref()) {
+        let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
+    }
+    let _ = run.record(Check::RoleArn, Ok(Verdict::Pass(request.role.clone())));
+
+    let (of_iam, of_issuer) = (wanted.of_iam(&request), wanted.of_issuer(&request));
+    let aws = async {
+        if wanted.asks_iam(inputs) { Some(audit::iam::observe(pod, &of_iam, until).await) } else { None }
+    };
+    let documents = async {
+        if wanted.issuer_check { Some(issuer::observe(pod, &of_issuer, until).await) } else { None }
+    };
+    let (aws, documents) = tokio::join!(Box::pin(aws), Box::pin(documents));
+
+    // What IAM said, if it was asked; nothing of it counts if it is of another account.
+    let aws = aws.as_ref().map(|aws| {
+        let account = role::judge_account(&request.role, aws);
+        run.record(Check::OperatorAccount, Ok(account)).map(|_| aws)
+    });
+    let account = found.service_account();
+    let role = match (&inputs.trust_policy, aws) {
+        (Some(given), _) => Ok(role::of_given(&request.role, account, &needed, given)),
+        (None, Some(aws)) => aws.map(|aws| role::of_iam(&request.role, account, &needed, aws)),
+        (None, None) => Ok(role::not_given(&request.role)),
+    };
+    let role = run.record(Check::Role, role);
+
+    let provider = match (&inputs.oidc_provider, aws) {
+        (Some(given), _) => Some(Ok(provider::of_given(&request, given))),
+        (None, Some(aws)) => Some(aws.map(|aws| provider::of_iam(&request, aws))),
+        (None, None) => None,
+    };
+    let provider = provider.map(|verdict| run.record(Check::OidcProvider, verdict)).transpose();
+    let published = documents.map(|documents| {
+        let key_id = found.asked.key_id.as_ref().map(|id| id.value.as_str());
+        run.record(Check::Issuer, Ok(issuer::judge(&documents, key_id)))
+    });
+
+    let trusts = need(&role).map(|role| trust::judge(&role.document, &request, &needed));
+    let trusts = run.record(Check::TrustPolicy, trusts.map(|judged| found.keep_policy(judged)));
+    if let Some(aws) = aws {
+        let permissions = both(aws, need(&role)).map(|(aws, _)| role::judge_permissions(&request.role, aws));
+        let _ = run.record(Check::RolePermissions, permissions.map(|judged| found.keep(judged)));
+        found.simulated = aws.map(AwsSide::simulated).unwrap_or_default();
+    }
+    found.not_known = audit::not_known(need(&provider), aws);
+
+    if let Some(report) = &inputs.report {
+        let published = published.as_ref().map(need).transpose();
+        let seen = both(both(need(&role), need(&provider)), both(published, need(&trusts)));
+        let seen = seen.map(|((role, provider), (published, _))| refusal::Seen {
+            role: &role.role,
+            provider: provider.as_ref(),
+            is_of_file: inputs.trust_policy.is_some(),
+            key_was_seen: published.is_some(),
+        });
+        if let Some(verdict) = refusal::judge(&request, &report.report, seen) {
+            let _ = run.record(Check::AssumeRole, verdict);
+        }
+    }
+    found
 }

@@ -288,6 +288,48 @@ pub fn judge(request: &Request, seen: &Seen<'_>) -> Verdict<Provided> {
     }
 }
 
+/// What the provider is called where it is not known.
+pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
+/// The flag that names a file with it.
+pub const OIDC_PROVIDER: &str = "--oidc-provider";
+
+/// A provider that accepts the token, or why it is not known whether there is one.
+#[derive(Debug, Clone)]
+pub struct Provision(pub Result<Provided, Unknown>);
+
+impl Observed for Provision {
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self(Ok(provided)) => provided.evidence(),
+            Self(Err(unknown)) => Evidence::new().value("needs", unknown.permission.as_str()),
+        }
+    }
+}
+
+/// Judges what was handed in.
+#[must_use]
+pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> {
+    judge(request, &Seen::Given(given)).map(|provided| Provision(Ok(provided)))
+}
+
+/// Judges what IAM said. Where it did not tell the provider, a list of all may still say that there is one.
+#[must_use]
+pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
+    let all = aws.providers.as_deref().ok();
+    match &aws.provider {
+        Some(Err(unknown)) => match all {
+            Some(arns) => of_given(request, &GivenProvider::Listed(arns.to_vec())),
+            None => {
+                let unseen = AuditIncomplete::untold(PROVIDER, &request.role, unknown);
+                Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])
+            }
+        },
+        Some(Ok(provider)) => judge(request, &Seen::Asked { provider: provider.as_ref(), all })
+            .map(|provided| Provision(Ok(provided))),
+        None => unreachable!(),
+    }
+}
+
 fn missing(request: &Request, instead: Instead) -> Verdict<Provided> {
     Verdict::fail(OidcProviderMissing::Seen(NoProvider { request: request.clone(), instead }))
 }

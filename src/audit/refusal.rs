@@ -4,15 +4,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use super::policy::RoleSaid;
+use super::provider::{OIDC_PROVIDER, PROVIDER, Provision};
 use super::report::{Refused, Reported};
-use crate::aws::arn::RoleArn;
 use crate::diagnosis::audit::{AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
+use crate::run::{Have, Observed, Verdict};
 use crate::trust_policy::request::Request;
-
-/// What the OIDC provider is called where it is not known.
-pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
 
 /// What of a report's refusal is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,66 +38,68 @@ impl Kind {
 /// STS accepted the identity, by the report.
 #[derive(Debug, Clone)]
 pub struct Accepted {
-    account: Option<String>,
+    account: String,
 }
 
 impl Observed for Accepted {
     fn evidence(&self) -> Evidence {
-        Evidence::new().text_if("account", self.account.as_deref())
+        Evidence::new().text("account", &self.account)
     }
 }
 
-/// What else is known, that speaks for a cause.
-#[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// When the role was made.
-    pub role_created: Option<SystemTime>,
-    /// When the role was last used.
-    pub role_used: Option<SystemTime>,
-    /// When the provider was made.
-    pub provider_created: Option<SystemTime>,
+/// What was seen, all of which allows the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The role.
+    pub role: &'a RoleSaid,
+    /// The provider, if it was looked at.
+    pub provider: Option<&'a Provision>,
     /// Whether the policy was handed in as a file.
     pub is_of_file: bool,
-    /// Why the provider is not known, if it is not.
-    pub provider_unknown: Option<NotSeen>,
     /// Whether it was looked at whether the issuer publishes the token's key.
     pub key_was_seen: bool,
 }
 
-/// What a report says of STS's answer, where the policy and, as far as it is known, the provider allow.
-/// Nothing, if it says nothing of that kind.
+/// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
+/// was seen does not allow the call, the refusal is explained.
 #[must_use]
-pub fn judge(
-    role: &RoleArn,
-    request: &Request,
-    report: &Reported,
-    known: &Known,
-) -> Option<Verdict<Accepted>> {
+pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Option<Have<Verdict<Accepted>>> {
     let Some(refusal) = &report.refusal else {
         // Only who has an identity was accepted.
         let account = report.account.clone()?;
-        return Some(Verdict::Pass(Accepted { account: Some(account) }));
+        return Some(Ok(Verdict::Pass(Accepted { account })));
     };
-    match (Kind::of(refusal), &known.provider_unknown) {
-        (Kind::Other, _) => None,
-        (Kind::Token, Some(why)) => Some(Verdict::fail(AuditIncomplete {
-            what: PROVIDER,
-            role: role.clone(),
-            why: why.clone(),
-        })),
-        (kind, _) => Some(Verdict::fail(RefusedOutsideTrust {
+    let kind = Kind::of(refusal);
+    if kind == Kind::Other {
+        return None;
+    }
+    Some(seen.map(|seen| match (kind, unknown(seen.provider)) {
+        (Kind::Token, Some(why)) => {
+            Verdict::fail(AuditIncomplete { what: PROVIDER, role: request.role.clone(), why })
+        }
+        _ => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
             code: refusal.code.clone(),
             message: refusal.message.clone(),
             request_id: refusal.request_id.clone(),
             at: refusal.at,
             region: report.region.clone(),
-            clues: clues(kind, refusal, report, known),
-        })),
+            clues: clues(kind, refusal, report, &seen),
+        }),
+    }))
+}
+
+/// Why the provider is not known, if it is not.
+fn unknown(provider: Option<&Provision>) -> Option<NotSeen> {
+    match provider {
+        None => Some(NotSeen::NotGiven(OIDC_PROVIDER)),
+        Some(Provision(Err(unknown))) => Some(NotSeen::Untold(unknown.clone())),
+        Some(Provision(Ok(_))) => None,
     }
 }
 
-fn clues(kind: Kind, refusal: &Refused, report: &Reported, known: &Known) -> Vec<Clue> {
+fn clues(kind: Kind, refusal: &Refused, report: &Reported, seen: &Seen<'_>) -> Vec<Clue> {
+    let provider = seen.provider.and_then(|Provision(provided)| provided.as_ref().ok()?.created);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
     let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
     let layer = if words.contains("vpc endpoint policy") {
@@ -112,13 +112,13 @@ fn clues(kind: Kind, refusal: &Refused, report: &Reported, known: &Known) -> Vec
     let address = report.connected_to.as_deref().filter(|_| kind == Kind::Access);
     let address = address.and_then(private_address).map(|address| Clue::PrivateAddress(address.to_string()));
     [
-        after(known.role_created).map(Clue::RoleNewer),
-        after(known.provider_created).map(Clue::ProviderNewer),
-        after(known.role_used).map(Clue::UsedSince),
+        after(seen.role.created_at).map(Clue::RoleNewer),
+        after(provider).map(Clue::ProviderNewer),
+        after(seen.role.last_used).map(Clue::UsedSince),
         layer.map(Clue::Named),
         address,
-        known.is_of_file.then_some(Clue::OfFile),
-        (kind == Kind::Token && !known.key_was_seen).then_some(Clue::KeyNotSeen),
+        seen.is_of_file.then_some(Clue::OfFile),
+        (kind == Kind::Token && !seen.key_was_seen).then_some(Clue::KeyNotSeen),
     ]
     .into_iter()
     .flatten()
