@@ -11,6 +11,7 @@ pub mod dns;
 pub mod endpoint;
 pub mod identity;
 pub mod injection;
+pub mod issuer;
 pub mod network;
 pub mod proxy;
 pub mod role_arn;
@@ -240,6 +241,7 @@ catalogue! {
         TrustSubjectMismatch, TrustAudienceMismatch, TrustConditionUnmet, TrustDenied,
         TrustUndecidable, TrustTooWide,
     }
+    issuer { IssuerUnreachable, SigningKeyNotPublished }
     sources {
         ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
         ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,
