@@ -1,8 +1,9 @@
 //! Why a role is refused, for an operator who may look at AWS's side.
 //!
-//! Data flows one way: what is given in files ([`inputs`]) and what IAM says ([`iam`]) is evidence; for whom
-//! a role is asked is put together of it ([`claims`]), and what IAM has is laid beside that ([`role`],
-//! [`provider`], [`trust`], [`refusal`]). The order of it is in [`crate::plan`].
+//! Data flows one way: what is given in files ([`inputs`]) and what IAM ([`iam`]) and the token's issuer
+//! ([`issuer`]) say is evidence; for whom a role is asked is put together of it ([`claims`]), and what AWS has
+//! is laid beside that ([`role`], [`provider`], [`trust`], [`refusal`]). The order of it is in
+//! [`crate::plan`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,15 +11,19 @@ use std::path::PathBuf;
 use crate::aws::iam::{Permission, Simulated};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::NotSeen;
-use crate::evidence::Evidence;
-use crate::run::Observed;
+use crate::run::Verdict;
+use crate::token::ServiceAccount;
+use crate::trust_policy::request::Request;
 use claims::{Asked, Differing};
+use iam::AwsSide;
 use inputs::Inputs;
+use refusal::Kind;
 use report::{Ended, PodOf};
 
 pub mod claims;
 pub mod iam;
 pub mod inputs;
+pub mod issuer;
 pub mod pod;
 pub mod policy;
 pub mod printed;
@@ -54,6 +59,15 @@ impl Wanted {
         let is_handed_in = inputs.trust_policy.is_some() || inputs.oidc_provider.is_some();
         !is_handed_in || self.profile.is_some() || !self.actions.is_empty()
     }
+}
+
+/// What came of a check, and what is wrong besides where it failed.
+#[derive(Debug)]
+pub struct Judged<T> {
+    /// Whether the fact holds.
+    pub verdict: Verdict<T>,
+    /// What is wrong besides.
+    pub further: Vec<Diagnosis>,
 }
 
 /// What an audit found out, for the report, beside its checks.
@@ -105,12 +119,86 @@ pub enum Note {
     OtherFailure(String),
 }
 
-/// Something that could not be looked at.
-#[derive(Debug, Clone, Copy)]
-pub struct Unseen;
-
-impl Observed for Unseen {
-    fn evidence(&self) -> Evidence {
-        Evidence::new()
+impl Wanted {
+    /// What IAM is asked.
+    #[must_use]
+    pub fn of_iam(&self, request: &Request) -> iam::Asked {
+        iam::Asked {
+            role: request.role.clone(),
+            issuer: request.issuer.clone(),
+            actions: self.actions.clone(),
+            resources: self.resources.clone(),
+            profile: self.profile.clone(),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+        }
     }
+
+    /// What the issuer is asked.
+    #[must_use]
+    pub fn of_issuer(&self, request: &Request) -> issuer::Asked {
+        issuer::Asked {
+            issuer: request.issuer.clone(),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+        }
+    }
+}
+
+impl Audited {
+    /// What was handed in says this much.
+    #[must_use]
+    pub fn new(asked: Asked, inputs: &Inputs) -> Self {
+        let account = ServiceAccount::of_subject(&asked.subject.value);
+        let of_report = inputs.report.as_ref().map(|found| &found.report.pod);
+        let of_pod = inputs.pod.as_ref().and_then(|pod| pod.name.clone());
+        let pod = PodOf {
+            namespace: account.as_ref().map(|account| account.namespace.clone()),
+            service_account: account.map(|account| account.name),
+            pod: of_report.and_then(|pod| pod.pod.clone()).or(of_pod),
+            container: of_report.and_then(|pod| pod.container.clone()),
+        };
+        let mut notes: Vec<Note> = asked.differing.iter().cloned().map(Note::Differing).collect();
+        if let Some(found) = &inputs.report {
+            notes.extend(found.later.map(Note::LaterReport));
+            notes.extend((found.ended != Ended::AtItsEnd).then_some(Note::LogEnded(found.ended)));
+            let is_other = found.report.refusal.as_ref().is_none_or(|it| Kind::of(it) == Kind::Other);
+            let failed = found.report.diagnosis.clone().filter(|_| is_other);
+            notes.extend(failed.map(Note::OtherFailure));
+        }
+        Self {
+            asked,
+            pod,
+            policy: None,
+            simulated: Vec::new(),
+            further: Vec::new(),
+            not_known: Vec::new(),
+            notes,
+        }
+    }
+
+    /// The service account that is to have the role.
+    #[must_use]
+    pub fn service_account(&self) -> Option<ServiceAccount> {
+        let PodOf { namespace, service_account, .. } = &self.pod;
+        Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })
+    }
+
+    /// Keeps what is wrong besides, and hands on the verdict.
+    pub fn keep<T>(&mut self, judged: Judged<T>) -> Verdict<T> {
+        self.further.extend(judged.further);
+        judged.verdict
+    }
+}
+
+/// What is not known of AWS's side, where the rest was judged.
+#[must_use]
+pub fn not_known(provider_was_seen: bool, aws: Option<&AwsSide>) -> Vec<NotKnown> {
+    let untold = aws.map(AwsSide::untold).unwrap_or_default().into_iter();
+    let mut all: Vec<NotKnown> =
+        untold.map(|(what, unknown)| NotKnown { what, why: NotSeen::Untold(unknown.clone()) }).collect();
+    if !provider_was_seen {
+        all.push(NotKnown { what: iam::PROVIDER, why: NotSeen::NotGiven(provider::OIDC_PROVIDER) });
+    }
+    all
 }

@@ -12,6 +12,7 @@ pub mod dns;
 pub mod endpoint;
 pub mod identity;
 pub mod injection;
+pub mod issuer;
 pub mod network;
 pub mod oidc_provider;
 pub mod proxy;
@@ -245,6 +246,7 @@ catalogue! {
         TrustSubjectMismatch, TrustAudienceMismatch, TrustConditionUnmet, TrustDenied,
         TrustUndecidable, TrustTooWide,
     }
+    issuer { IssuerUnreachable, SigningKeyNotPublished }
     role {
         RoleHasNoPermissions, ActionDenied, ActionOutsideOrganization, ActionOutsideBoundary,
         ActionNotGranted,

@@ -365,10 +365,11 @@ pub async fn audit(
         run.record(Check::OperatorAccount, Ok(account)).map(|_| aws)
     });
     let account = found.service_account();
+    let of = role::For { role: &request.role, service_account: account.as_ref(), needed: &needed };
     let role = match (&inputs.trust_policy, aws) {
-        (Some(given), _) => Ok(role::of_given(&request.role, account, &needed, given)),
-        (None, Some(aws)) => aws.map(|aws| role::of_iam(&request.role, account, &needed, aws)),
-        (None, None) => Ok(role::not_given(&request.role)),
+        (Some(given), _) => Ok(of.given(given)),
+        (None, Some(aws)) => aws.map(|aws| of.told(&aws.role)),
+        (None, None) => Ok(of.not_given()),
     };
     let role = run.record(Check::Role, role);
 
@@ -383,14 +384,19 @@ pub async fn audit(
         run.record(Check::Issuer, Ok(issuer::judge(&documents, key_id)))
     });
 
-    let trusts = need(&role).map(|role| trust::judge(&role.document, &request, &needed));
-    let trusts = run.record(Check::TrustPolicy, trusts.map(|judged| found.keep_policy(judged)));
+    let trusts = need(&role).map(|role| {
+        let (judged, policy) = trust::judge(&role.document, &request, &needed);
+        found.policy = policy;
+        found.keep(judged)
+    });
+    let trusts = run.record(Check::TrustPolicy, trusts);
     if let Some(aws) = aws {
         let permissions = both(aws, need(&role)).map(|(aws, _)| role::judge_permissions(&request.role, aws));
         let _ = run.record(Check::RolePermissions, permissions.map(|judged| found.keep(judged)));
-        found.simulated = aws.map(AwsSide::simulated).unwrap_or_default();
+        found.simulated = aws.map(|aws| aws.simulated().to_vec()).unwrap_or_default();
     }
-    found.not_known = audit::not_known(need(&provider), aws);
+    let provider_was_seen = !matches!(provider, Ok(None));
+    found.not_known = audit::not_known(provider_was_seen, aws.and_then(Result::ok));
 
     if let Some(report) = &inputs.report {
         let published = published.as_ref().map(need).transpose();

@@ -22,13 +22,22 @@ use crate::pod::Pod;
 /// How many round trips to IAM follow on one another, at most.
 pub const ROUND_TRIPS: u8 = 3;
 
+/// What the caller is called where it is not known.
+const CALLER: &str = "whose the credentials are";
+/// What the role is called where it is not known.
+pub const ROLE: &str = "the role and its trust policy";
+/// What the provider is called where it is not known.
+pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
+/// What the simulation is called where it is not known.
+pub const SIMULATION: &str = "what the role may do";
+
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The role.
     pub role: RoleArn,
     /// The token's issuer, as the token has it.
-    pub issuer: Option<String>,
+    pub issuer: String,
     /// The actions to simulate; none if nothing is to be simulated.
     pub actions: Vec<String>,
     /// The resources to simulate them on; any if there are none.
@@ -49,7 +58,7 @@ pub struct AwsSide {
     /// The role, if there is one of this name in its account.
     pub role: Known<Option<Role>>,
     /// The provider for the issuer in the role's account, if there is one.
-    pub provider: Option<Known<Option<Provider>>>,
+    pub provider: Known<Option<Provider>>,
     /// The ARNs of all providers of the role's account.
     pub providers: Known<Vec<String>>,
     /// The role's managed policies.
@@ -80,16 +89,11 @@ pub async fn ask(iam: &Iam, asked: &Asked) -> AwsSide {
         let simulation = simulate(iam, asked, &role).await;
         (role, simulation)
     };
-    let provider = async {
-        match &asked.issuer {
-            Some(issuer) => Some(iam.provider(&provider_arn(&asked.role, issuer)).await),
-            None => None,
-        }
-    };
+    let provider_arn = provider_arn(&asked.role, &asked.issuer);
     let (caller, (role, simulation), provider, providers, attached, inline) = tokio::join!(
         Box::pin(iam.caller()),
         Box::pin(role),
-        Box::pin(provider),
+        Box::pin(iam.provider(&provider_arn)),
         Box::pin(iam.providers()),
         Box::pin(iam.attached_policies(name, ROUND_TRIPS)),
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
@@ -124,11 +128,10 @@ pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
 impl AwsSide {
     fn without_credentials(asked: &Asked, why: &NoCredentials) -> Self {
         let not_known = |permission| unknown(permission, Why::NoCredentials(why.clone()));
-        let issuer = asked.issuer.as_ref();
         Self {
             caller: Err(not_known(Permission::GetCallerIdentity)),
             role: Err(not_known(Permission::GetRole)),
-            provider: issuer.map(|_| Err(not_known(Permission::GetOpenIdConnectProvider))),
+            provider: Err(not_known(Permission::GetOpenIdConnectProvider)),
             providers: Err(not_known(Permission::ListOpenIdConnectProviders)),
             attached: Err(not_known(Permission::ListAttachedRolePolicies)),
             inline: Err(not_known(Permission::ListRolePolicies)),
@@ -150,7 +153,7 @@ impl AwsSide {
         Self {
             caller: self.caller,
             role: Err(other(Permission::GetRole)),
-            provider: self.provider.map(|_| Err(other(Permission::GetOpenIdConnectProvider))),
+            provider: Err(other(Permission::GetOpenIdConnectProvider)),
             providers: Err(other(Permission::ListOpenIdConnectProviders)),
             attached: Err(other(Permission::ListAttachedRolePolicies)),
             inline: Err(other(Permission::ListRolePolicies)),
@@ -158,20 +161,26 @@ impl AwsSide {
         }
     }
 
-    /// The permissions that would have told what is not known, each once.
+    /// What IAM did not tell, beside what it was: what it is called, and why.
     #[must_use]
-    pub fn lacking(&self) -> Vec<Permission> {
-        let denied = |unknown: &Unknown| matches!(unknown.why, Why::Denied(_)).then_some(unknown.permission);
+    pub fn untold(&self) -> Vec<(&'static str, &Unknown)> {
+        let simulation = self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err());
         let all = [
-            self.caller.as_ref().err(),
-            self.role.as_ref().err(),
-            self.provider.as_ref().and_then(|provider| provider.as_ref().err()),
-            self.providers.as_ref().err(),
-            self.attached.as_ref().err(),
-            self.inline.as_ref().err(),
-            self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err()),
+            (CALLER, self.caller.as_ref().err()),
+            (ROLE, self.role.as_ref().err()),
+            (PROVIDER, self.provider.as_ref().err()),
+            ("the account's other OIDC providers", self.providers.as_ref().err()),
+            ("the role's attached policies", self.attached.as_ref().err()),
+            ("the role's inline policies", self.inline.as_ref().err()),
+            (SIMULATION, simulation),
         ];
-        all.into_iter().flatten().filter_map(denied).collect()
+        all.into_iter().filter_map(|(what, unknown)| Some((what, unknown?))).collect()
+    }
+
+    /// What the simulation says.
+    #[must_use]
+    pub fn simulated(&self) -> &[Simulated] {
+        self.simulation.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.entries)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::Judged;
 use super::claims::{Flags, Sources};
 use super::pod::{GivenAccount, GivenPod};
 use super::policy::GivenPolicy;
@@ -15,7 +16,9 @@ use super::report::{Ended, Found, LONGEST_LOG, Log, NoReport};
 use super::{pod, policy, printed, provider};
 use crate::checks::token::diagnosis_of;
 use crate::pod::stdin::{Piece, StdinFault};
+use crate::evidence::Evidence;
 use crate::pod::{Pod, ReadError};
+use crate::run::{Observed, Verdict};
 use crate::shown::shown;
 use crate::token::{self, Claims, TokenFault};
 
@@ -93,6 +96,29 @@ impl Inputs {
             account: self.service_account.as_ref(),
             role: self.trust_policy.as_ref().map(|given| &given.role),
         }
+    }
+}
+
+/// The pod carries a web identity, by what was handed in of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Injected;
+
+impl Observed for Injected {
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+    }
+}
+
+impl Inputs {
+    /// Whether the pod carries a web identity, if it was handed in.
+    #[must_use]
+    pub fn injected(&self, container: Option<&str>) -> Option<Judged<Injected>> {
+        let pod = self.pod.as_ref()?;
+        let mut found = pod.judge(self.service_account.as_ref(), container).into_iter();
+        Some(match found.next() {
+            Some(gravest) => Judged { verdict: Verdict::Fail(gravest), further: found.collect() },
+            None => Judged { verdict: Verdict::Pass(Injected), further: Vec::new() },
+        })
     }
 }
 

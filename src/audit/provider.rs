@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::iam::{AwsSide, PROVIDER};
 use super::printed::{self, Unusable};
 use super::report::time;
 use crate::aws::iam;
@@ -288,8 +289,6 @@ pub fn judge(request: &Request, seen: &Seen<'_>) -> Verdict<Provided> {
     }
 }
 
-/// What the provider is called where it is not known.
-pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
 /// The flag that names a file with it.
 pub const OIDC_PROVIDER: &str = "--oidc-provider";
 
@@ -316,17 +315,14 @@ pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> 
 #[must_use]
 pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
     let all = aws.providers.as_deref().ok();
-    match &aws.provider {
-        Some(Err(unknown)) => match all {
-            Some(arns) => of_given(request, &GivenProvider::Listed(arns.to_vec())),
-            None => {
-                let unseen = AuditIncomplete::untold(PROVIDER, &request.role, unknown);
-                Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])
-            }
-        },
-        Some(Ok(provider)) => judge(request, &Seen::Asked { provider: provider.as_ref(), all })
+    match (&aws.provider, all) {
+        (Ok(provider), all) => judge(request, &Seen::Asked { provider: provider.as_ref(), all })
             .map(|provided| Provision(Ok(provided))),
-        None => unreachable!(),
+        (Err(_), Some(arns)) => of_given(request, &GivenProvider::Listed(arns.to_vec())),
+        (Err(unknown), None) => {
+            let unseen = AuditIncomplete::untold(PROVIDER, &request.role, unknown);
+            Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use super::iam::PROVIDER;
 use super::policy::RoleSaid;
-use super::provider::{OIDC_PROVIDER, PROVIDER, Provision};
+use super::provider::{OIDC_PROVIDER, Provision};
 use super::report::{Refused, Reported};
 use crate::diagnosis::audit::{AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
 use crate::evidence::Evidence;

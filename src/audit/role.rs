@@ -1,13 +1,17 @@
 //! Judges what IAM says of the role: whether the credentials are of its account, whether it exists, and what
 //! it may do.
 
-use super::iam::AwsSide;
+use std::time::Duration;
+
+use super::iam::{AwsSide, ROLE, SIMULATION};
+use super::policy::{GivenPolicy, RoleSaid};
+use super::Judged;
 use super::printed::url_decoded;
-use crate::aws::arn::RoleArn;
+use crate::aws::arn::{self, RoleArn};
 use crate::aws::iam::{Decision, Known, Permission, Role, Simulated, Unknown, Why};
 use crate::aws::sts::Caller;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount};
+use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, NotSeen};
 use crate::diagnosis::role::{
     ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, Forbidden,
     RoleHasNoPermissions, RoleNotFound, decision,
@@ -18,10 +22,8 @@ use crate::shown::utc;
 use crate::token::ServiceAccount;
 use crate::trust_policy::TrustPolicy;
 
-/// What the role and its trust policy are called where they are not known.
-pub const ROLE: &str = "the role and its trust policy";
-/// What the simulation is called where it is not known.
-const SIMULATION: &str = "what the role may do";
+/// The flag that names a file with the role's trust policy.
+pub const TRUST_POLICY: &str = "--trust-policy";
 
 /// The credentials are of the role's account, as far as that is known.
 #[derive(Debug, Clone)]
@@ -59,60 +61,87 @@ fn is_of_credentials(why: &Why) -> bool {
     matches!(why, Why::NoCredentials(_) | Why::CredentialsRejected { .. })
 }
 
-/// The role, as IAM has it.
-#[derive(Debug, Clone)]
-pub struct FoundRole {
-    /// What IAM says of it.
-    pub role: Role,
-    /// Its trust policy.
-    pub document: String,
-}
-
-impl Observed for FoundRole {
+impl Observed for GivenPolicy {
     fn evidence(&self) -> Evidence {
-        let Role { arn, max_session, boundary, created, last_used, .. } = &self.role;
-        let evidence = Evidence::new().text("found_role_arn", arn);
-        let evidence = match max_session {
-            Some(seconds) => evidence.value("max_session_seconds", *seconds),
+        let RoleSaid { arn, created_at, longest_session, boundary, last_used } = &self.role;
+        let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
+        let evidence = match longest_session {
+            Some(longest) => evidence.value("max_session_seconds", longest.as_secs()),
             None => evidence,
         };
         evidence
             .text_if("permissions_boundary", boundary.as_deref())
-            .text_if("created", created.map(utc).as_deref())
-            .text_if("last_used", last_used.as_ref().map(|(at, _)| utc(*at)).as_deref())
+            .text_if("created", created_at.map(utc).as_deref())
+            .text_if("last_used", last_used.map(utc).as_deref())
     }
 }
 
-/// Whether the role exists, and its trust policy is known.
-#[must_use]
-pub fn judge_role(
-    asked: &RoleArn,
-    service_account: Option<&ServiceAccount>,
-    needed: &TrustPolicy,
-    role: &Known<Option<Role>>,
-) -> Verdict<FoundRole> {
-    let not_found = |other: Option<&str>| {
+/// Who asks for which role, and what it needs.
+#[derive(Debug, Clone, Copy)]
+pub struct For<'a> {
+    /// The role.
+    pub role: &'a RoleArn,
+    /// The service account that is to have it.
+    pub service_account: Option<&'a ServiceAccount>,
+    /// The trust policy that it needs.
+    pub needed: &'a TrustPolicy,
+}
+
+impl For<'_> {
+    fn not_found(&self, other: Option<&str>) -> Verdict<GivenPolicy> {
         Verdict::fail(RoleNotFound {
-            role: asked.clone(),
+            role: self.role.clone(),
             other: other.map(str::to_owned),
-            service_account: service_account.cloned(),
-            trust_policy: needed.clone(),
+            service_account: self.service_account.cloned(),
+            trust_policy: self.needed.clone(),
         })
-    };
-    match role {
-        Err(unknown) => Verdict::fail(AuditIncomplete::untold(ROLE, asked, unknown)),
-        Ok(None) => not_found(None),
-        Ok(Some(role)) if role.arn != asked.text => not_found(Some(&role.arn)),
-        Ok(Some(role)) => match &role.trust_policy {
-            Some(document) => {
-                Verdict::Pass(FoundRole { role: role.clone(), document: url_decoded(document) })
+    }
+
+    /// Judges the role that was handed in. One of the same name and another path is none; one of another name
+    /// was handed in by mistake, which is told apart from this.
+    #[must_use]
+    pub fn given(&self, given: &GivenPolicy) -> Verdict<GivenPolicy> {
+        let arn = given.role.arn.as_deref().map(|arn| (arn, arn::parse(arn)));
+        match arn {
+            Some((text, Ok(arn)))
+                if text != self.role.text
+                    && arn.account == self.role.account
+                    && arn.name == self.role.name =>
+            {
+                self.not_found(Some(text))
             }
-            None => {
-                let why = Why::Refused { code: "no trust policy".to_owned(), message: String::new(), status: 200 };
-                let unknown = Unknown { permission: Permission::GetRole, why };
-                Verdict::fail(AuditIncomplete::untold(ROLE, asked, &unknown))
-            }
-        },
+            _ => Verdict::Pass(given.clone()),
+        }
+    }
+
+    /// Judges what IAM said.
+    #[must_use]
+    pub fn told(&self, role: &Known<Option<Role>>) -> Verdict<GivenPolicy> {
+        match role {
+            Err(unknown) => Verdict::fail(AuditIncomplete::untold(ROLE, self.role, unknown)),
+            Ok(None) => self.not_found(None),
+            Ok(Some(role)) if role.arn != self.role.text => self.not_found(Some(&role.arn)),
+            Ok(Some(role)) => Verdict::Pass(GivenPolicy {
+                document: url_decoded(&role.trust_policy),
+                role: RoleSaid {
+                    arn: Some(role.arn.clone()),
+                    created_at: role.created,
+                    longest_session: role
+                        .max_session
+                        .and_then(|seconds| u64::try_from(seconds).ok())
+                        .map(Duration::from_secs),
+                    boundary: role.boundary.clone(),
+                    last_used: role.last_used.as_ref().map(|(at, _)| *at),
+                },
+            }),
+        }
+    }
+
+    /// Judges that there is nothing to judge.
+    #[must_use]
+    pub fn not_given(&self) -> Verdict<GivenPolicy> {
+        let why = NotSeen::NotGiven(TRUST_POLICY);
+        Verdict::fail(AuditIncomplete { what: ROLE, role: self.role.clone(), why })
     }
 }
 
@@ -144,7 +173,7 @@ impl Observed for Permissions {
 
 /// What the role may do: the reservations, or what it may not of what it should, the gravest first.
 #[must_use]
-pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> (Verdict<Permissions>, Vec<Diagnosis>) {
+pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> {
     let attached = aws.attached.as_ref().ok();
     let inline = aws.inline.as_ref().ok();
     let simulated = aws.simulation.as_ref().and_then(|it| it.as_ref().ok());
@@ -178,8 +207,10 @@ pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> (Verdict<Permissions
     };
     let mut found = found.into_iter();
     match found.next() {
-        Some(gravest) => (Verdict::Fail(gravest), found.chain(reservations).collect()),
-        None => (Verdict::holds(permissions, reservations), Vec::new()),
+        Some(gravest) => {
+            Judged { verdict: Verdict::Fail(gravest), further: found.chain(reservations).collect() }
+        }
+        None => Judged { verdict: Verdict::holds(permissions, reservations), further: Vec::new() },
     }
 }
 

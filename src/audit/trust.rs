@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::Judged;
 use crate::diagnosis::trust::{self, Findings};
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
@@ -39,27 +40,17 @@ pub struct Policy {
     pub corrected: Option<(Value, String)>,
 }
 
-/// What came of a policy.
-#[derive(Debug)]
-pub struct Judged {
-    /// Whether it gives the role.
-    pub verdict: Verdict<Trusts>,
-    /// What is wrong besides, where it does not.
-    pub further: Vec<Diagnosis>,
-    /// What can be shown of it; nothing, if it is no policy.
-    pub policy: Option<Policy>,
-}
-
-/// Judges a policy, given as text, for a call; `needed` is what the call needs.
+/// Judges a policy, given as text, for a call; `needed` is what the call needs. What can be shown of it is
+/// nothing if it is no JSON.
 #[must_use]
-pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> Judged {
+pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> (Judged<Trusts>, Option<Policy>) {
     let value = serde_json::from_str::<Value>(text).ok();
     let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
     let document = match document::parse(text) {
         Ok(document) => document,
         Err(malformed) => {
             let verdict = Verdict::Fail(trust::malformed(malformed, &request.role));
-            return Judged { verdict, further: Vec::new(), policy: value.map(plain) };
+            return (Judged { verdict, further: Vec::new() }, value.map(plain));
         }
     };
     let evaluation = evaluate(&document, request);
@@ -77,7 +68,7 @@ pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> Judged {
         }
         Findings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
     };
-    Judged { verdict, further, policy }
+    (Judged { verdict, further }, policy)
 }
 
 /// The elements that decide against the call, or that leave it open, each by the place of its statement.

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::sts::Link;
 use crate::diagnosis::proxy::ProxyFault;
-use crate::net::connect::{self, ConnectFault, Route, TcpFault, TlsFault};
+use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::proxy::{self, BadProxy};
@@ -184,6 +184,16 @@ impl Dialer {
     }
 
     async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<Link, Obstacle> {
+        let opened = self.connect(endpoint, until).await?;
+        let link = Link::over(TokioIo::new(opened.stream)).await;
+        link.map_err(|words| Obstacle::Way(ConnectFault::lost(words)))
+    }
+
+    /// Opens a new connection for something else than the SDK, by `until` at the latest.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, Obstacle> {
         let Shared { pod, dns_server, .. } = &*self.0;
         let proxy = if is_of_this_machine(endpoint) {
             None
@@ -198,9 +208,7 @@ impl Dialer {
         let resolver = Resolver::of(pod, *dns_server, until).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        let opened = Box::pin(connect::open(pod, &route, budget)).await.map_err(Obstacle::Way)?;
-        let link = Link::over(TokioIo::new(opened.stream)).await;
-        link.map_err(|words| Obstacle::Way(ConnectFault::lost(words)))
+        Box::pin(connect::open(pod, &route, budget)).await.map_err(Obstacle::Way)
     }
 
     async fn trust(&self) -> Result<Trust, TrustFault> {

@@ -159,7 +159,7 @@ pub struct Role {
     /// The ARN, with the path.
     pub arn: String,
     /// The trust policy as IAM gives it: percent-encoded.
-    pub trust_policy: Option<String>,
+    pub trust_policy: String,
     /// The longest session that it allows, in seconds.
     pub max_session: Option<i32>,
     /// The ARN of the policy that bounds its permissions.
@@ -339,7 +339,7 @@ impl Iam {
         let last_used = role.role_last_used.and_then(|used| Some((time(used.last_used_date?)?, used.region)));
         Ok(Some(Role {
             arn: role.arn,
-            trust_policy: role.assume_role_policy_document,
+            trust_policy: role.assume_role_policy_document.unwrap_or_default(),
             max_session: role.max_session_duration,
             boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
             created: time(role.create_date),

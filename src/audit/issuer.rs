@@ -1,0 +1,426 @@
+//! What the token's issuer publishes: its discovery document and its keys, fetched as STS fetches them, but
+//! from here.
+//!
+//! Nothing that an issuer answers is trusted: no redirect is followed, no more is read than such documents
+//! have, and the keys are asked for over HTTPS alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{ACCEPT, HOST, USER_AGENT};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
+
+use crate::aws::dial::{Dialer, Unreached};
+use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
+use crate::evidence::Evidence;
+use crate::net::endpoint::{Endpoint, UrlFault};
+use crate::net::http::{self, Unread};
+use crate::pod::Pod;
+use crate::run::{Observed, Verdict};
+
+/// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
+const LONGEST_DISCOVERY: usize = 64 << 10;
+/// The most bytes of a key set that are read: IAM takes up to 200 keys, and a large one has some 2 KB.
+/// Source: "Create an OpenID Connect (OIDC) identity provider in IAM" in the IAM User Guide.
+const LONGEST_KEYS: usize = 512 << 10;
+
+/// Where the discovery document is. Source: OpenID Connect Discovery 1.0, section 4.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// Members that STS was seen to want, beside those that are used here.
+const WANTED: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The issuer, as the token has it.
+    pub issuer: String,
+    /// A name server, in place of those in `/etc/resolv.conf`.
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for.
+    pub system_roots: Vec<PathBuf>,
+}
+
+/// What an issuer answered.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The issuer.
+    pub issuer: String,
+    /// Its discovery document.
+    pub discovery: Got,
+    /// Its keys; not asked for if the discovery document does not say where they are.
+    pub keys: Option<Got>,
+}
+
+/// What came of asking for a document.
+#[derive(Debug, Clone)]
+pub struct Got {
+    /// Where it was asked for.
+    pub url: String,
+    /// Who answered: the issuer, or a proxy.
+    pub answered_by: Option<SocketAddr>,
+    /// The answer's status, and its body as far as that was read.
+    pub answer: Result<(u16, Result<Bytes, Unread>), IssuerFault>,
+}
+
+/// The key that signed the token is published, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The issuer.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// The id of the key that signed the token, if it is known.
+    pub key_id: Option<String>,
+    /// How many keys are published.
+    pub keys: usize,
+    /// The ids of those that have one.
+    pub key_ids: Vec<String>,
+    /// Members that the discovery document lacks, and STS was seen to want.
+    pub lacking: Vec<&'static str>,
+    /// Who answered.
+    pub answered_by: Option<SocketAddr>,
+}
+
+impl Observed for Published {
+    fn evidence(&self) -> Evidence {
+        let key = match &self.key_id {
+            Some(id) => Evidence::new().text("key_id", id),
+            None => Evidence::new().value("key_id", "not known: no token and no report names it"),
+        };
+        let peer = self.answered_by.map(|peer| peer.to_string());
+        let evidence = Evidence::new()
+            .text("issuer", &self.issuer)
+            .text("jwks_uri", &self.jwks_uri)
+            .text_if("answered_by", peer.as_deref())
+            .and(key)
+            .value("published_keys", self.keys)
+            .texts("published_key_ids", &self.key_ids);
+        if self.lacking.is_empty() { evidence } else { evidence.texts("discovery_lacks", &self.lacking) }
+    }
+}
+
+/// Asks the issuer, by `until` at the latest.
+pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> Fetched {
+    let issuer = asked.issuer.clone();
+    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let discovery = match discovery_url(&issuer) {
+        Ok(url) => fetch(&dialer, url, LONGEST_DISCOVERY, until).await,
+        Err(why) => Got { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NoUrl(why)) },
+    };
+    let keys = match discovered(&issuer, &discovery) {
+        Ok(Discovered { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, LONGEST_KEYS, until).await),
+        Err(_) => None,
+    };
+    Fetched { issuer, discovery, keys }
+}
+
+/// Asks for one document.
+async fn fetch(dialer: &Dialer, url: String, longest: usize, until: Instant) -> Got {
+    let mut answered_by = None;
+    let answer = async {
+        let endpoint = https(&url).map_err(IssuerFault::NoUrl)?;
+        let connected = dialer.connect(&endpoint, until).await.map_err(|obstacle| {
+            let obstacle = Arc::new(obstacle);
+            IssuerFault::Unreached(Unreached { host: endpoint.host.clone(), obstacle })
+        })?;
+        answered_by = Some(connected.peer);
+        let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
+        let path = endpoint.uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = Request::get(path)
+            .header(HOST, authority)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")))
+            .body(Full::default())
+            .map_err(|error| IssuerFault::Lost(error.to_string()))?;
+        match timeout_at(until, http::exchange(connected.stream, request, longest)).await {
+            Err(_) => Err(IssuerFault::TimedOut),
+            Ok(Err(words)) => Err(IssuerFault::Lost(words)),
+            Ok(Ok((status, body))) => Ok((status.as_u16(), body)),
+        }
+    };
+    let answer = Box::pin(answer).await;
+    Got { url, answered_by, answer }
+}
+
+/// Where the discovery document of an issuer is.
+fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
+    https(issuer)?;
+    if issuer.contains(['?', '#']) {
+        return Err("it has a query or a fragment, which no issuer has");
+    }
+    Ok(format!("{}{DISCOVERY}", issuer.strip_suffix('/').unwrap_or(issuer)))
+}
+
+/// The URL taken apart, if it is one that is asked.
+fn https(url: &str) -> Result<Endpoint, UrlFault> {
+    let endpoint = Endpoint::parse(url)?;
+    if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
+}
+
+/// What a discovery document says.
+struct Discovered {
+    jwks_uri: String,
+    lacking: Vec<&'static str>,
+}
+
+fn discovered(issuer: &str, got: &Got) -> Result<Discovered, IssuerFault> {
+    let document = object(got, LONGEST_DISCOVERY)?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+    // To the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
+    match text("issuer") {
+        Some(named) if named == issuer => {}
+        other => return Err(IssuerFault::OtherIssuer(other)),
+    }
+    let jwks_uri = text("jwks_uri").ok_or(IssuerFault::Hollow)?;
+    match https(&jwks_uri) {
+        Ok(_) => {}
+        Err(why) => return Err(IssuerFault::Elsewhere { url: jwks_uri, why }),
+    }
+    let lacking = WANTED.into_iter().filter(|name| !document.contains_key(*name)).collect();
+    Ok(Discovered { jwks_uri, lacking })
+}
+
+/// The JSON object that was answered.
+fn object(got: &Got, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
+    let (status, body) = got.answer.as_ref().map_err(Clone::clone)?;
+    match status {
+        200 => {}
+        300..400 => return Err(IssuerFault::Redirect(*status)),
+        other => return Err(IssuerFault::Status(*other)),
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(Unread::TooLong) => return Err(IssuerFault::TooLarge(longest)),
+        Err(Unread::Lost(words)) => return Err(IssuerFault::Lost(words.clone())),
+    };
+    serde_json::from_slice(body)
+        .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
+}
+
+/// Whether the key with this id is published by an issuer that answers as it should.
+#[must_use]
+pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<Published> {
+    let Fetched { issuer, discovery, keys } = fetched;
+    let fails = |document, got: &Got, fault| {
+        Verdict::fail(IssuerUnreachable {
+            issuer: issuer.clone(),
+            document,
+            url: got.url.clone(),
+            answered_by: got.answered_by.map(|peer| peer.to_string()),
+            fault,
+        })
+    };
+    let Discovered { jwks_uri, lacking } = match discovered(&issuer, &discovery) {
+        Ok(discovered) => discovered,
+        Err(fault) => return fails(Document::Discovery, &discovery, fault),
+    };
+    let Some(got) = keys else { return fails(Document::Discovery, &discovery, IssuerFault::Hollow) };
+    let set = match object(&got, LONGEST_KEYS) {
+        Ok(set) => set,
+        Err(fault) => return fails(Document::Keys, &got, fault),
+    };
+    let Some(keys) = set.get("keys").and_then(Value::as_array) else {
+        return fails(Document::Keys, &got, IssuerFault::Hollow);
+    };
+    let ids = keys.iter().filter_map(|key| key.get("kid")?.as_str()).map(str::to_owned);
+    let (keys, key_ids, key_id) = (keys.len(), ids.collect::<Vec<_>>(), key_id.map(str::to_owned));
+    let is_published = match &key_id {
+        Some(id) => key_ids.contains(id),
+        None => keys > 0,
+    };
+    if is_published {
+        let answered_by = got.answered_by;
+        Verdict::Pass(Published { issuer, jwks_uri, key_id, keys, key_ids, lacking, answered_by })
+    } else {
+        Verdict::fail(SigningKeyNotPublished { issuer, jwks_uri, key_id, keys, key_ids })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fetched, Got, Published, discovery_url, judge};
+    use crate::diagnosis::issuer::IssuerFault;
+    use crate::diagnosis::{Diagnosis, Name};
+    use crate::net::http::Unread;
+    use crate::run::{Observed, Verdict};
+    use serde_json::json;
+
+    const ISSUER: &str = "https://issuer.example/a";
+    const KEYS: &str = r#"{"keys":[{"kid":"one","kty":"RSA"},{"kty":"EC"},{"kid":"two"}]}"#;
+
+    type Answer = Result<(u16, Result<&'static str, Unread>), IssuerFault>;
+
+    fn got(url: &str, answer: Answer) -> Got {
+        let answer = answer.map(|(status, body)| (status, body.map(Into::into)));
+        Got { url: url.to_owned(), answered_by: Some("192.0.2.7:443".parse().unwrap()), answer }
+    }
+
+    fn discovery() -> String {
+        json!({
+            "issuer": ISSUER,
+            "jwks_uri": "https://keys.example/set",
+            "response_types_supported": ["id_token"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        })
+        .to_string()
+    }
+
+    fn of_discovery(body: String) -> Fetched {
+        let body: &'static str = body.leak();
+        Fetched {
+            issuer: ISSUER.to_owned(),
+            discovery: got("https://d.example", Ok((200, Ok(body)))),
+            keys: None,
+        }
+    }
+
+    fn of_keys(answer: Answer) -> Fetched {
+        Fetched { keys: Some(got("https://keys.example/set", answer)), ..of_discovery(discovery()) }
+    }
+
+    fn published(fetched: Fetched, key_id: Option<&str>) -> Published {
+        match judge(fetched, key_id) {
+            Verdict::Pass(published) => published,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn failure(fetched: Fetched, key_id: Option<&str>) -> Diagnosis {
+        match judge(fetched, key_id) {
+            Verdict::Fail(diagnosis) => diagnosis,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_published_key() {
+        let found = published(of_keys(Ok((200, Ok(KEYS)))), Some("two"));
+        assert_eq!((found.keys, found.key_ids.len(), found.lacking.len()), (3, 2, 0));
+        let evidence = serde_json::to_value(found.evidence()).unwrap();
+        assert_eq!(evidence["key_id"], "two");
+        assert_eq!(evidence["published_key_ids"], json!(["one", "two"]));
+        assert_eq!(evidence["answered_by"], "192.0.2.7:443");
+
+        let found = published(of_keys(Ok((200, Ok(KEYS)))), None);
+        assert!(found.evidence().iter().any(|(_, value)| value.to_string().contains("not known")));
+        let bare = json!({"issuer": ISSUER, "jwks_uri": "https://keys.example/set"}).to_string();
+        let bare = Fetched { discovery: of_discovery(bare).discovery, ..of_keys(Ok((200, Ok(KEYS)))) };
+        assert_eq!(published(bare, Some("one")).lacking, super::WANTED);
+    }
+
+    #[test]
+    fn a_key_that_is_not_published() {
+        let many = json!({"keys": (0..40).map(|n| json!({"kid": format!("k{n}")})).collect::<Vec<_>>()});
+        let many: &'static str = many.to_string().leak();
+        for (keys, key_id, words) in [
+            (
+                KEYS,
+                Some("three"),
+                r#"the key "three" that signed the token is not in it: it holds "one", "two""#,
+            ),
+            (KEYS, Some("ONE"), r#"the key "ONE""#),
+            (r#"{"keys":[]}"#, Some("one"), "the set is empty"),
+            (r#"{"keys":[]}"#, None, "a key is not in it: the set is empty"),
+            (r#"{"keys":[{},1,"one",{"kid":5}]}"#, Some("5"), "none of its 4 keys has an id"),
+            (r#"{"keys":[{"kid":"a\u001b[2J"}]}"#, Some("b"), r"a\u{1b}[2J"),
+            (many, Some("b"), "34 more"),
+        ] {
+            let found = failure(of_keys(Ok((200, Ok(keys)))), key_id);
+            assert_eq!(found.name(), Name::SigningKeyNotPublished);
+            assert!(found.cause().contains(words), "{}", found.cause());
+            assert!(found.cause().len() < 2000);
+        }
+        let told = |issuer: &str| {
+            let document = discovery().replace(ISSUER, issuer);
+            let fetched = Fetched {
+                issuer: issuer.to_owned(),
+                discovery: of_discovery(document).discovery,
+                ..of_keys(Ok((200, Ok(KEYS))))
+            };
+            let found = failure(fetched, Some("x"));
+            format!("{} {}", found.cause(), found.remedy().join(" "))
+        };
+        let eks = told("https://oidc.eks.eu-west-1.amazonaws.com/id/A");
+        assert!(eks.contains("AWS runs the issuer") && !eks.contains("whoever runs it publishes"), "{eks}");
+        let own = told("https://issuer.example/b");
+        assert!(!own.contains("AWS runs") && own.contains("whoever runs it publishes"), "{own}");
+    }
+
+    #[test]
+    fn an_issuer_that_does_not_answer_as_it_should() {
+        let discovery_with = |name: &str, value: &str| {
+            let mut document: serde_json::Value = serde_json::from_str(&discovery()).unwrap();
+            document[name] = json!(value);
+            document.to_string()
+        };
+        let of = |answer: Answer| Fetched {
+            discovery: got("https://d.example", answer),
+            ..of_discovery(String::new())
+        };
+        let no_url = "it does not begin with https://";
+        for (fetched, words, may_pass) in [
+            (of(Err(IssuerFault::NoUrl(no_url))), no_url, false),
+            (of(Err(IssuerFault::TimedOut)), "https://d.example does not answer in time", true),
+            (of(Err(IssuerFault::Lost("w".to_owned()))), "broke off", true),
+            (of(Ok((302, Ok("")))), "302, a redirect, which is not followed", false),
+            (of(Ok((404, Ok("")))), "the status 404", false),
+            (of(Ok((503, Ok("")))), "the status 503", true),
+            (of(Ok((200, Err(Unread::TooLong)))), "more than 65536 bytes", false),
+            (of(Ok((200, Err(Unread::Lost("w".to_owned()))))), "broke off", true),
+            (of(Ok((200, Ok("\n<!DOCTYPE html>")))), "a page for a browser", false),
+            (of(Ok((200, Ok("")))), "no JSON object", false),
+            (of(Ok((200, Ok("[1]")))), "no JSON object", false),
+            (of(Ok((200, Ok("{\"issuer\": ")))), "no JSON object", false),
+            (of(Ok((200, Ok("{}")))), "names no issuer", false),
+            (
+                of_discovery(discovery_with("issuer", "https://issuer.example/a/")),
+                r#"names the issuer "https://issuer.example/a/", and not the token's"#,
+                false,
+            ),
+            (of_discovery(json!({"issuer": ISSUER}).to_string()), "where the keys are (jwks_uri)", false),
+            (of_discovery(discovery_with("jwks_uri", "http://keys.example")), no_url, false),
+            (
+                of_discovery(discovery_with("jwks_uri", "ftp://keys.example/set")),
+                "neither https nor http",
+                false,
+            ),
+            (of_discovery(discovery_with("jwks_uri", "https://a:b@keys.example")), "a user name", false),
+            (of_discovery(discovery_with("jwks_uri", "/keys")), "does not start with https://", false),
+            (of_keys(Ok((200, Ok("{}")))), "holds no list of keys", false),
+            (of_keys(Ok((200, Ok(r#"{"keys":{}}"#)))), "holds no list of keys", false),
+            (of_keys(Ok((200, Err(Unread::TooLong)))), "more than 524288 bytes", false),
+            (of_keys(Ok((307, Ok("")))), "https://keys.example/set answers 307", false),
+        ] {
+            let found = failure(fetched, Some("one"));
+            assert_eq!((found.name(), found.may_pass()), (Name::IssuerUnreachable, may_pass), "{words}");
+            assert!(found.cause().contains(words), "{words}: {}", found.cause());
+            assert_eq!(found.cause().contains("hint"), !found.cause().contains("cannot be asked"));
+            assert!(found.remedy().len() >= 2 && !found.cause().contains("a:b@"));
+        }
+    }
+
+    #[test]
+    fn where_the_discovery_document_is() {
+        let at = "https://issuer.example/a/.well-known/openid-configuration";
+        assert_eq!(discovery_url(ISSUER), Ok(at.to_owned()));
+        assert_eq!(discovery_url("https://issuer.example/a/"), Ok(at.to_owned()));
+        for issuer in [
+            "",
+            "kubernetes/serviceaccount",
+            "http://issuer.example",
+            "https://u:p@issuer.example",
+            "https://issuer.example?a",
+            "https://issuer.example/#a",
+            "https://",
+            "HTTPS//x",
+        ] {
+            assert!(discovery_url(issuer).is_err(), "{issuer}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What the token's issuer publishes, as it is seen from where the audit runs.
+
+use super::{Class, Entry, Owner};
+use crate::aws::dial::{Obstacle, Unreached};
+use crate::evidence::Evidence;
+use crate::net::connect::{ConnectFault, TlsFault};
+use crate::shown::{sh, shown};
+
+/// The most key ids that are told in a sentence.
+const TOLD: usize = 6;
+
+/// Which of an issuer's two documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// The one that says where the keys are.
+    Discovery,
+    /// The keys.
+    Keys,
+}
+
+impl Document {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery document",
+            Self::Keys => "key set",
+        }
+    }
+}
+
+/// Why a document of an issuer is not had.
+#[derive(Debug, Clone)]
+pub enum IssuerFault {
+    /// The issuer is no URL that can be asked; in words that follow "and".
+    NoUrl(&'static str),
+    /// There is no way to it.
+    Unreached(Unreached),
+    /// It does not answer in time.
+    TimedOut,
+    /// The connection broke off; the library's words.
+    Lost(String),
+    /// It answers with a redirect of this status.
+    Redirect(u16),
+    /// It answers with another status.
+    Status(u16),
+    /// The answer has more than so many bytes.
+    TooLarge(usize),
+    /// The answer is no JSON object.
+    NotJson {
+        /// Whether it looks like a page for a browser.
+        is_page: bool,
+    },
+    /// The discovery document is that of another issuer, or of none that it names.
+    OtherIssuer(Option<String>),
+    /// It does not say what it is there for: where the keys are, or the keys.
+    Hollow,
+    /// The keys are said to be where they are not asked for.
+    Elsewhere {
+        /// Where.
+        url: String,
+        /// Why they are not asked for there; in words that follow "and".
+        why: &'static str,
+    },
+}
+
+/// The issuer does not answer as it should.
+#[derive(Debug, Clone)]
+pub struct IssuerUnreachable {
+    /// The issuer, as the token has it.
+    pub issuer: String,
+    /// Which of its documents is not had.
+    pub document: Document,
+    /// Where it was asked for; the issuer itself if that is no URL.
+    pub url: String,
+    /// Who answered, if anybody did.
+    pub answered_by: Option<String>,
+    /// Why.
+    pub fault: IssuerFault,
+}
+
+/// Whether AWS runs the issuer, because it is that of a cluster of EKS.
+fn is_of_eks(issuer: &str) -> bool {
+    let host = issuer.trim_start_matches("https://");
+    host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.")
+}
+
+impl IssuerUnreachable {
+    fn what(&self) -> String {
+        let url = shown(&self.url);
+        match &self.fault {
+            IssuerFault::NoUrl(why) => format!("{url} is named as the issuer, and {why}"),
+            IssuerFault::Unreached(unreached) => shown(&unreached.to_string()),
+            IssuerFault::TimedOut => format!("{url} does not answer in time"),
+            IssuerFault::Lost(words) => {
+                format!("the connection broke off while {url} was asked for: {}", shown(words))
+            }
+            IssuerFault::Redirect(status) => format!(
+                "{url} answers {status}, a redirect, which is not followed; a captive portal or a login page of a \
+                 proxy answers like this"
+            ),
+            IssuerFault::Status(status) => format!("{url} answers with the status {status}"),
+            IssuerFault::TooLarge(most) => {
+                format!("{url} answers with more than {most} bytes, which are not read")
+            }
+            IssuerFault::NotJson { is_page: true } => format!(
+                "{url} answers with a page for a browser in place of JSON, as a captive portal or a proxy does"
+            ),
+            IssuerFault::NotJson { is_page: false } => {
+                format!("{url} answers with something that is no JSON object")
+            }
+            IssuerFault::OtherIssuer(Some(other)) => format!(
+                "the document at {url} names the issuer \"{}\", and not the token's \"{}\": the two have to be the \
+                 same to the letter",
+                shown(other),
+                shown(&self.issuer)
+            ),
+            IssuerFault::OtherIssuer(None) => format!("the document at {url} names no issuer"),
+            IssuerFault::Hollow if self.document == Document::Discovery => {
+                format!("the document at {url} does not say where the keys are (jwks_uri)")
+            }
+            IssuerFault::Hollow => format!("the document at {url} holds no list of keys"),
+            IssuerFault::Elsewhere { url: keys, why } => format!(
+                "the document at {url} says that the keys are at \"{}\", and {why}, so they are not asked for there",
+                shown(keys)
+            ),
+        }
+    }
+
+    /// Whether the issuer's own words are wrong, and not what is between it and this machine.
+    fn is_of_content(&self) -> bool {
+        matches!(
+            self.fault,
+            IssuerFault::OtherIssuer(_) | IssuerFault::Hollow | IssuerFault::Elsewhere { .. }
+        )
+    }
+
+    fn nearby(&self) -> String {
+        let of_trust = match &self.fault {
+            IssuerFault::Unreached(unreached) => matches!(
+                &*unreached.obstacle,
+                Obstacle::Trust(_) | Obstacle::Way(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
+            ),
+            _ => false,
+        };
+        let look = if of_trust {
+            "if a proxy here looks into TLS, name a file with its CA beside the public ones in AWS_CA_BUNDLE"
+        } else {
+            "look at DNS, the proxy in HTTPS_PROXY, a firewall or a captive portal here, or audit from another network"
+        };
+        format!(
+            "If it answers there, the issuer is well, and something near this machine is in the way: {look}."
+        )
+    }
+}
+
+impl Entry for IssuerUnreachable {
+    const CLASS: Class = Class::Unreachable;
+    const OWNER: Owner = Owner::Cluster;
+
+    fn cause(&self) -> String {
+        let what = self.what();
+        if let IssuerFault::NoUrl(_) = self.fault {
+            return format!(
+                "The token's issuer cannot be asked for its keys: {what}. IAM takes an issuer for an OIDC provider \
+                 only if its URL begins with https://."
+            );
+        }
+        let state = if self.is_of_content() { "is not what it should be" } else { "cannot be had" };
+        format!(
+            "From here, the issuer's {} {state}: {what}. STS needs it to verify the token, but asks for it \
+             over the internet and not from this machine, which may see another network: this is a hint, and no \
+             proof, that STS fails on it, too.",
+            self.document.as_str()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let show = "kubectl get --raw /.well-known/openid-configuration\nkubectl get --raw /openid/v1/jwks";
+        if let IssuerFault::NoUrl(_) = self.fault {
+            return vec![
+                "See whether the token is the one that is meant: one of a service account, which a pod gets for STS."
+                    .to_owned(),
+                format!(
+                    "If it is, whoever runs the cluster sets --service-account-issuer of the API server to an https \
+                     URL, and publishes there what the API server shows:\n{show}"
+                ),
+            ];
+        }
+        let mut steps = vec![format!(
+            "See what the issuer answers on the internet, from a machine outside of this network:\ncurl -sS -i {}",
+            sh(&self.url)
+        )];
+        if !self.is_of_content() {
+            steps.push(self.nearby());
+        }
+        steps.push(if is_of_eks(&self.issuer) {
+            "If it answers the same there: AWS runs the issuer of an EKS cluster, and nobody in the cluster can mend \
+             it. See that the cluster still exists and has this issuer, and whether AWS reports a fault \
+             (https://health.aws.amazon.com/health/status):\n\
+             aws eks describe-cluster --name CLUSTER --query cluster.identity.oidc.issuer --output text"
+                .to_owned()
+        } else {
+            format!(
+                "If it answers the same there, whoever runs the cluster publishes, readable by everyone and at the \
+                 very URL that is the issuer, what the API server shows:\n{show}"
+            )
+        });
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = Evidence::new()
+            .text("issuer", &self.issuer)
+            .value("document", self.document.as_str())
+            .text("url", &self.url)
+            .text_if("answered_by", self.answered_by.as_deref());
+        match &self.fault {
+            IssuerFault::Redirect(status) | IssuerFault::Status(status) => evidence.value("status", *status),
+            IssuerFault::OtherIssuer(other) => evidence.text_if("issuer_in_document", other.as_deref()),
+            IssuerFault::Elsewhere { url, .. } => evidence.text("jwks_uri", url),
+            _ => evidence,
+        }
+    }
+
+    fn may_pass(&self) -> bool {
+        match self.fault {
+            IssuerFault::Unreached(_) | IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
+            IssuerFault::Status(status) => status >= 500 || status == 429,
+            _ => false,
+        }
+    }
+}
+
+/// The issuer publishes keys, and the one that signed the token is not among them.
+#[derive(Debug, Clone)]
+pub struct SigningKeyNotPublished {
+    /// The issuer.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// The id of the key that signed the token; not known only if there are no keys at all.
+    pub key_id: Option<String>,
+    /// How many keys are published.
+    pub keys: usize,
+    /// The ids of those that have one.
+    pub key_ids: Vec<String>,
+}
+
+impl SigningKeyNotPublished {
+    fn published(&self) -> String {
+        let ids = self.key_ids.iter().take(TOLD).map(|id| format!("\"{}\"", shown(id)));
+        let more = self.key_ids.len().saturating_sub(TOLD);
+        let more = (more > 0).then(|| format!("{more} more"));
+        let ids: Vec<String> = ids.chain(more).collect();
+        match (self.keys, ids.is_empty()) {
+            (0, _) => "the set is empty".to_owned(),
+            (keys, true) => format!("none of its {keys} keys has an id"),
+            (_, false) => format!("it holds {}", ids.join(", ")),
+        }
+    }
+
+    /// The key that is looked for.
+    fn key(&self) -> String {
+        self.key_id.as_ref().map_or_else(|| "a key".to_owned(), |id| format!("the key \"{}\"", shown(id)))
+    }
+}
+
+impl Entry for SigningKeyNotPublished {
+    const CLASS: Class = Class::Refused;
+    const OWNER: Owner = Owner::Cluster;
+
+    fn cause(&self) -> String {
+        let reasons = if is_of_eks(&self.issuer) {
+            "AWS changes the key of an EKS cluster every seven days and publishes it itself, so the token is \
+             probably an old one, whose key is gone, or one that the cluster did not sign"
+        } else {
+            "Either the API server has a new key that was not published, or the token is one of another cluster \
+             with the same issuer, such as the one that was here before it was created anew, or an old one, whose \
+             key is gone"
+        };
+        let signed = if self.key_id.is_some() { " that signed the token" } else { "" };
+        format!(
+            "The issuer {} publishes a key set at {}, and {}{signed} is not in it: {}. Nobody can verify the token \
+             by it, and STS refuses a token that it cannot verify, without naming the key. {reasons}.",
+            shown(&self.issuer),
+            shown(&self.jwks_uri),
+            self.key(),
+            self.published()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let key = self.key();
+        let mut steps = vec![format!(
+            "Compare the keys of the cluster in which the pod runs with those that are published:\n\
+             kubectl get --raw /openid/v1/jwks\ncurl -sS {}",
+            sh(&self.jwks_uri)
+        )];
+        if is_of_eks(&self.issuer) {
+            steps.push(format!(
+                "If the cluster has {key} and the issuer does not, only AWS can publish it: AWS runs the issuer of an \
+                 EKS cluster. See whether it reports a fault (https://health.aws.amazon.com/health/status), and tell \
+                 its support."
+            ));
+        } else {
+            steps.push(format!(
+                "If the cluster has {key}, whoever runs it publishes what the first command shows at {}, and leaves \
+                 the old keys in it for as long as tokens live that they signed.",
+                shown(&self.jwks_uri)
+            ));
+        }
+        steps.push(
+            "If the cluster does not have it, the token is an old one or another cluster's. Whoever owns the pod \
+             deletes it, so that it gets a new token, and audits that:\nkubectl -n NAMESPACE delete pod POD"
+                .to_owned(),
+        );
+        steps
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("issuer", &self.issuer)
+            .text("jwks_uri", &self.jwks_uri)
+            .text_if("key_id", self.key_id.as_deref())
+            .value("published_keys", self.keys)
+            .texts("published_key_ids", &self.key_ids)
+    }
+}

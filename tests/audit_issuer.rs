@@ -1,0 +1,192 @@
+//! The token's issuer, asked as the audit asks it, against the testbed's: what it publishes, and each way in
+//! which it cannot be had.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+use std::time::Duration;
+
+use irsa_probe::audit::issuer::{Asked, Fetched, Published, judge, observe};
+use irsa_probe::aws::arn;
+use irsa_probe::diagnosis::{Diagnosis, Name};
+use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::run::Verdict;
+use irsa_probe::token;
+use irsa_probe::trust_policy::document;
+use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
+use irsa_probe::trust_policy::request::Request;
+use testbed::{Scenario, World};
+use tokio::time::Instant;
+
+async fn world(toml: &str) -> World {
+    World::start(&Scenario::parse(toml).unwrap()).await
+}
+
+/// What is seen of the world's issuer by a machine with these variables, and that trusts the world's CA.
+async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> Fetched {
+    let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
+    let trusting = [("AWS_CA_BUNDLE", bundle.as_str())];
+    let pod = Pod::recorded(variables.iter().copied().chain(trusting), Clock::System);
+    let asked = Asked {
+        issuer: world.issuer().url().to_owned(),
+        dns_server: Some(world.dns().address()),
+        system_roots: Vec::new(),
+    };
+    observe(&pod, &asked, Instant::now() + time).await
+}
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(400);
+
+async fn seen(world: &World) -> Verdict<Published> {
+    judge(fetched(world, &[], LONG).await, Some(world.issuer().key_id()))
+}
+
+/// What is wrong with the issuer of this world.
+async fn wrong(toml: &str, time: Duration) -> Diagnosis {
+    let world = world(toml).await;
+    match judge(fetched(&world, &[], time).await, Some(world.issuer().key_id())) {
+        Verdict::Fail(diagnosis) => diagnosis,
+        other => panic!("{toml}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_a_healthy_issuer_is_published() {
+    let world = world("[issuer]").await;
+    let Verdict::Pass(published) = seen(&world).await else { panic!() };
+    assert_eq!(published.key_ids, [world.issuer().key_id()]);
+    assert_eq!(published.jwks_uri, format!("{}/keys", world.issuer().url()));
+    assert_eq!(published.answered_by, Some(world.issuer_server().unwrap().address()));
+    let targets: Vec<String> =
+        world.issuer_server().unwrap().requests().into_iter().map(|request| request.target).collect();
+    let path = "/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+    let expected =
+        [format!("GET {path}/.well-known/openid-configuration"), format!("GET {path}/keys")].to_vec();
+    assert_eq!(targets, expected, "each document is asked for once");
+    assert_eq!(world.sts().requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_the_issuer_does_not_publish() {
+    for keys in ["other", "none"] {
+        let found = wrong(&format!("issuer.keys = \"{keys}\""), LONG).await;
+        assert_eq!(found.name(), Name::SigningKeyNotPublished, "{keys}");
+    }
+    let world = world("token.key = \"other\"\n[issuer]").await;
+    let fetched = fetched(&world, &[], LONG).await;
+    let (header, _) = testbed::token::decode(world.token()).unwrap();
+    let found = judge(fetched, header["kid"].as_str());
+    assert!(matches!(found, Verdict::Fail(found) if found.name() == Name::SigningKeyNotPublished));
+}
+
+#[tokio::test]
+async fn each_way_in_which_an_issuer_cannot_be_had() {
+    let redirect = "reply = { status = 302, body = \"\", headers = { Location = \"/other\" } }";
+    let url = "https://oidc.eks.eu-west-1.amazonaws.com";
+    let answers = |what: &str| format!("issuer.discovery = [{{ {what} }}]");
+    let keys = |what: &str| format!("issuer.jwks = [{{ {what} }}]");
+    for (toml, words) in [
+        ("issuer.accept = \"refused\"".to_owned(), "oidc.eks.eu-west-1.amazonaws.com refuses connections"),
+        ("dns.mode = \"nxdomain\"\n[issuer]".to_owned(), "has no address"),
+        ("dns.mode = \"servfail\"\n[issuer]".to_owned(), "cannot be looked up"),
+        ("issuer.tls = \"other-ca\"".to_owned(), "is not trusted"),
+        ("issuer.tls = \"wrong-name\"".to_owned(), "is for other names"),
+        ("issuer.tls = \"expired\"".to_owned(), "is no longer valid"),
+        ("issuer.tls = \"not-yet-valid\"".to_owned(), "is not valid yet"),
+        ("issuer.accept = \"plain-http\"".to_owned(), "does not speak TLS"),
+        ("issuer.accept = \"reset\"".to_owned(), "broke off"),
+        ("issuer.tls = \"plain\"".to_owned(), "it does not begin with https://"),
+        (answers(redirect), "answers 302, a redirect"),
+        (answers("reply = { status = 404, body = \"{}\" }"), "answers with the status 404"),
+        (answers("reply = { status = 200, body = \"no\" }"), "no JSON object"),
+        (answers("fault = \"html\""), "a page for a browser"),
+        (answers("fault = \"huge\""), "more than 65536 bytes"),
+        (answers("fault = \"half\""), "broke off"),
+        (answers("fault = \"close\""), "broke off"),
+        (keys(redirect), "answers 302, a redirect"),
+        (keys("fault = \"huge\""), "more than 524288 bytes"),
+        (keys("fault = \"html\""), "a page for a browser"),
+        ("issuer.document = { issuer = \"https://other.example\" }".to_owned(), "https://other.example"),
+        ("issuer.document = { jwks_uri = \"http://other.example\" }".to_owned(), "not asked for there"),
+    ] {
+        let found = wrong(&toml, LONG).await;
+        assert_eq!(found.name(), Name::IssuerUnreachable, "{toml}");
+        assert!(found.cause().contains(words), "{toml}: {}", found.cause());
+        assert!(found.remedy().len() >= 2, "{toml}");
+    }
+    let of_keys = wrong(&keys("reply = { status = 403, body = \"\" }"), LONG).await;
+    assert!(of_keys.cause().contains("key set cannot be had") && of_keys.cause().contains(url));
+}
+
+#[tokio::test]
+async fn an_issuer_that_says_nothing_is_not_waited_for() {
+    for toml in [
+        "issuer.accept = \"hang\"",
+        "issuer.accept = \"black-hole\"",
+        "issuer.discovery = [{ fault = \"hang\" }]",
+        "issuer.jwks = [{ fault = \"hang\" }]",
+        "dns.mode = \"silent\"\n[issuer]",
+    ] {
+        let found = wrong(toml, SHORT).await;
+        assert_eq!((found.name(), found.may_pass()), (Name::IssuerUnreachable, true), "{toml}");
+    }
+}
+
+#[tokio::test]
+async fn keys_elsewhere_are_asked_for_there_and_a_redirect_is_not_followed() {
+    let world = world("[issuer]").await;
+    let of_sts = format!("https://sts.eu-west-1.amazonaws.com:{}/k", world.sts().address().port());
+    let elsewhere = format!("issuer.document = {{ jwks_uri = \"{of_sts}\" }}");
+    world.apply(&Scenario::parse(&elsewhere).unwrap());
+    let Verdict::Fail(found) = seen(&world).await else { panic!() };
+    assert!(found.cause().contains(&format!("{of_sts} answers with the status 400")), "{}", found.cause());
+    assert_eq!(world.sts().requests()[0].target, "GET /k");
+
+    let location = format!("headers = {{ Location = \"{of_sts}\" }}");
+    let redirect = format!("issuer.discovery = [{{ reply = {{ status = 302, body = \"\", {location} }} }}]");
+    world.apply(&Scenario::parse(&redirect).unwrap());
+    let Verdict::Fail(_) = seen(&world).await else { panic!() };
+    assert_eq!(world.sts().requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_is_gone_through_as_the_variables_say() {
+    let world = world("[issuer]\n[proxy]\nmode = \"auth\"\ncredentials = \"user:password\"").await;
+    let through = |world: &World| world.proxy().unwrap().connects().len();
+    let proxy = world.env()["HTTPS_PROXY"].clone();
+    let key_id = world.issuer().key_id();
+    let seen = fetched(&world, &[("HTTPS_PROXY", &proxy)], LONG).await;
+    assert!(matches!(judge(seen, Some(key_id)), Verdict::Pass(_)));
+    assert_eq!(through(&world), 2);
+
+    let except = [("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", ".amazonaws.com")];
+    assert!(matches!(judge(fetched(&world, &except, LONG).await, Some(key_id)), Verdict::Pass(_)));
+    assert_eq!(through(&world), 2);
+
+    let unknown = proxy.replace("password", "guess-at-it");
+    let Verdict::Fail(found) = judge(fetched(&world, &[("HTTPS_PROXY", &unknown)], LONG).await, None) else {
+        panic!()
+    };
+    assert!(found.cause().contains("the proxy wants other credentials"), "{}", found.cause());
+    let told = format!("{} {:?} {:?}", found.cause(), found.remedy(), found.evidence());
+    assert!(!told.contains("guess-at-it"));
+}
+
+#[tokio::test]
+async fn a_closed_connection_after_each_answer_does_not_matter() {
+    let world = world("issuer.accept = \"serve-once\"").await;
+    assert!(matches!(seen(&world).await, Verdict::Pass(_)));
+}
+
+/// Pages say only what differs from such an account, so it has to let the pod in by our own judgement, too.
+#[tokio::test]
+async fn the_role_of_a_world_with_an_issuer_lets_its_pod_in() {
+    for toml in ["[iam]", "[iam]\n[issuer]"] {
+        let world = world(toml).await;
+        let policy = world.sts().edit_account(|account| account.roles[0].trust_policy.clone());
+        let role = arn::parse("arn:aws:iam::111122223333:role/payments-checkout").unwrap();
+        let request = Request::of(&role, &token::decode(world.token()).unwrap());
+        let decision = evaluate(&document::parse(&policy).unwrap(), &request).decision;
+        assert!(matches!(decision, Decision::Allows(_)), "{toml}: {decision:?}");
+    }
+}
