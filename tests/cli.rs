@@ -104,6 +104,58 @@ async fn a_refusal_is_final_unless_access_is_waited_for() {
     assert_eq!(report(&finished)["attempts"], 2);
 }
 
+/// What a pod that may not be let in prints first is the command that hands its report to an operator.
+#[tokio::test]
+async fn a_refused_pod_names_the_audit_of_its_own_report() {
+    let error = |code: &str, message: &str| {
+        format!("[[sts.assume]]\nerror = {{ status = 400, code = \"{code}\", message = \"{message}\" }}\n")
+    };
+    let merged = error("InvalidIdentityToken", "The web identity token provided could not be validated.");
+    let no_provider = error("InvalidIdentityToken", "No OpenIDConnect provider found in your account for x");
+    for (toml, name, is_first) in [
+        (REFUSED, "AssumeRoleNotAuthorized", true),
+        (&merged, "IdentityTokenRejected", true),
+        (&no_provider, "OidcProviderMissing", false),
+    ] {
+        for container in [Some("irsa-probe"), None] {
+            let log = format!(
+                "kubectl -n payments logs checkout-6d5f9c7b8-abcde -c {} | irsa-probe audit",
+                container.unwrap_or("PROBE_CONTAINER")
+            );
+            let flags: Vec<&str> = container.into_iter().flat_map(|name| ["--container", name]).collect();
+            let finished = run(toml, &flags).await;
+            let report = report(&finished);
+            assert_eq!(report["diagnosis"]["name"], name);
+            let steps: Vec<&str> = report["diagnosis"]["remedy"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|step| step.as_str().unwrap())
+                .collect();
+            let place = steps.iter().position(|step| step.lines().any(|line| line == log));
+            assert!(place.is_some_and(|place| (place == 0) == is_first), "{name}: {steps:?}");
+            let step = steps[place.unwrap()];
+            assert!(
+                step.starts_with("Where irsa-probe and AWS credentials for account 111122223333 "),
+                "{step}"
+            );
+
+            let message = String::from_utf8(finished.termination_log).unwrap();
+            let cause = report["diagnosis"]["cause"].as_str().unwrap();
+            assert!(message.contains(&cause[..280]), "{message}");
+            assert_eq!(message.lines().any(|line| line == log), is_first, "{message}");
+        }
+        let text = run(toml, &["--output", "text", "--container", "irsa-probe"]).await;
+        let text = String::from_utf8(text.stdout).unwrap();
+        let command = "kubectl -n payments logs checkout-6d5f9c7b8-abcde -c irsa-probe | irsa-probe audit";
+        assert!(text.lines().any(|line| line.trim() == command), "{text}");
+    }
+    let longest = "c".repeat(63);
+    let finished = run(REFUSED, &["--container", &longest]).await;
+    let message = String::from_utf8(finished.termination_log).unwrap();
+    assert!(message.contains(&format!(" -c {longest} | irsa-probe audit\n")), "{message}");
+}
+
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let later = r#"

@@ -170,19 +170,28 @@ impl Report {
             ("SERVICE_ACCOUNT", account.as_ref().map(|account| account.name.as_str())),
             ("POD", self.pod_name()),
             ("NODE", self.node()),
+            ("PROBE_CONTAINER", self.container.as_deref()),
         ];
         let known: Vec<_> = known.into_iter().filter_map(|(word, value)| Some((word, sh(value?)))).collect();
         diagnosis.remedy().iter().map(|step| filled(step, &known)).collect()
     }
 }
 
-/// A step with the placeholders in its commands, which follow its first line, filled in.
+/// A step with the placeholders in its commands of `kubectl`, which follow its first line, filled in. What else
+/// may follow, such as a policy, means what it says.
 fn filled(step: &str, known: &[(&str, String)]) -> String {
-    let Some((say, paste)) = step.split_once('\n') else { return step.to_owned() };
-    let mut text = format!("{say}\n");
-    let mut rest = paste;
+    let mut lines = step.split_inclusive('\n');
+    let mut text = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        if line.starts_with("kubectl ") { fill(line, known, &mut text) } else { text.push_str(line) }
+    }
+    text
+}
+
+fn fill(line: &str, known: &[(&str, String)], text: &mut String) {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = line;
     while !rest.is_empty() {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         let value = known.iter().find(|(placeholder, _)| *placeholder == word);
@@ -192,7 +201,6 @@ fn filled(step: &str, known: &[(&str, String)]) -> String {
         text.push_str(gap);
         rest = after;
     }
-    text
 }
 
 #[cfg(test)]
@@ -206,5 +214,8 @@ mod tests {
         let expected = "See the POD:\nkubectl -n payments get pod/'a b' -o name # PODS, AWS_POD and NODE";
         assert_eq!(filled(step, &known), expected);
         assert_eq!(filled("Delete the POD.", &known), "Delete the POD.");
+        let policy = "{\n  \"StringLike\": {\"a:sub\": \"POD\"}\n}\naws iam get-role --role-name POD\n";
+        let step = format!("See:\n{policy}kubectl get pod POD");
+        assert_eq!(filled(&step, &known), format!("See:\n{policy}kubectl get pod 'a b'"));
     }
 }

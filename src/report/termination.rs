@@ -8,6 +8,8 @@ use crate::shown::shown;
 pub const MOST_BYTES: usize = 1024;
 /// The fewest bytes that are left to the cause, however long the first step is.
 const CAUSE_BYTES: usize = 300;
+/// The fewest bytes of words before a command that are worth it.
+const FIRST_BYTES: usize = 40;
 
 /// What a run says that was ended before it had anything to say.
 pub const NO_VERDICT: &str = "interrupted before a verdict was known\n";
@@ -26,7 +28,7 @@ pub fn message(report: &Report) -> String {
                 name.title(),
             );
             let first = report.remedy(diagnosis).into_iter().next().unwrap_or_default();
-            let first = cut(&format!("\nFirst: {first}\n"), MOST_BYTES - CAUSE_BYTES - head.len());
+            let first = first_step(&first, MOST_BYTES - CAUSE_BYTES - head.len());
             let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
@@ -53,6 +55,18 @@ pub fn message(report: &Report) -> String {
     cut(&text, MOST_BYTES)
 }
 
+/// The first step in at most so many bytes: what is to be pasted stays whole if it fits, and the words before
+/// it are cut.
+fn first_step(step: &str, most: usize) -> String {
+    let (say, paste) =
+        step.split_once('\n').map_or((step, String::new()), |(say, paste)| (say, format!("\n{paste}")));
+    let say = format!("\nFirst: {say}");
+    match most.checked_sub(paste.len() + 1).filter(|left| *left >= FIRST_BYTES) {
+        Some(left) => format!("{}{paste}\n", cut(&say, left)),
+        None => cut(&format!("{say}{paste}\n"), most),
+    }
+}
+
 /// The text, cut at a character so that it has at most so many bytes, with a sign that it was.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
@@ -66,7 +80,21 @@ pub fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
+    use super::{cut, first_step};
+
+    #[test]
+    fn the_command_of_the_first_step_stays_whole_if_it_fits() {
+        let words = "Let somebody who may look at it say what it is, and print how it is mended:";
+        let command = "kubectl -n payments logs checkout | irsa-probe audit";
+        let step = format!("{words}\n{command}");
+        let whole = format!("\nFirst: {words}\n{command}\n");
+        assert_eq!(first_step(&step, whole.len()), whole);
+        let short = first_step(&step, whole.len() - 20);
+        assert_eq!(short.len(), whole.len() - 20);
+        assert!(short.starts_with("\nFirst: Let somebody") && short.ends_with(&format!("…\n{command}\n")));
+        assert_eq!(first_step(&step, 60), cut(&whole, 60), "there is no room for both");
+        assert_eq!(first_step(words, 50), cut(&format!("\nFirst: {words}"), 49) + "\n");
+    }
 
     #[test]
     fn a_cut_keeps_whole_characters() {
