@@ -112,6 +112,7 @@ impl Attempts {
             facts: known.facts,
             steps: known.run.into_steps(),
             leniency,
+            audit: None,
         }
     }
 }

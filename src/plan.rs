@@ -381,7 +381,7 @@ pub async fn audit(
     let provider = provider.map(|verdict| run.record(Check::OidcProvider, verdict)).transpose();
     let published = documents.map(|documents| {
         let key_id = found.asked.key_id.as_ref().map(|id| id.value.as_str());
-        run.record(Check::Issuer, Ok(issuer::judge(&documents, key_id)))
+        run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
     });
 
     let trusts = need(&role).map(|role| {

@@ -1,5 +1,6 @@
 //! The report: what a run found, and how it is printed.
 
+mod audit;
 pub mod chain;
 pub mod json;
 pub mod model;

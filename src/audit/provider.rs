@@ -7,10 +7,11 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::iam::{AwsSide, PROVIDER};
+use super::iam::{AwsSide, PROVIDER as WHAT};
 use super::printed::{self, Unusable};
 use super::report::time;
-use crate::aws::iam;
+use crate::aws::iam::{self, Unknown};
+use crate::diagnosis::audit::AuditIncomplete;
 use crate::diagnosis::oidc_provider::{
     Instead, NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, Others,
     ProviderGap,
@@ -320,7 +321,7 @@ pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
             .map(|provided| Provision(Ok(provided))),
         (Err(_), Some(arns)) => of_given(request, &GivenProvider::Listed(arns.to_vec())),
         (Err(unknown), None) => {
-            let unseen = AuditIncomplete::untold(PROVIDER, &request.role, unknown);
+            let unseen = AuditIncomplete::untold(WHAT, &request.role, unknown);
             Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])
         }
     }

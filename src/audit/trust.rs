@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::Judged;
 use crate::diagnosis::trust::{self, Findings};
-use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
 use crate::run::{Observed, Verdict};
 use crate::trust_policy::condition::Truth;

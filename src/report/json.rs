@@ -4,12 +4,14 @@
 
 use serde::Serialize;
 
+use super::audit;
 use super::model::Report;
+use crate::audit::claims::Asked;
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
 use crate::pod::process::Process;
 use crate::run::{Ending, Step};
-use crate::shown::{shown, utc};
+use crate::shown::{json_shown, shown, utc};
 
 /// The schema's name.
 pub const SCHEMA: &str = "irsa-probe.report/v1";
@@ -32,6 +34,9 @@ struct Wire<'a> {
     sts: Option<WireSts>,
     identity: Option<WireIdentity>,
     checks: Vec<WireCheck<'a>>,
+    /// Only in the report of an audit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<audit::Wire<'a>>,
 }
 
 /// A diagnosis in its public form.
@@ -126,6 +131,24 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl WireToken {
+    /// What an audit knows of the token.
+    fn asked(asked: &Asked) -> Self {
+        Self {
+            file: None,
+            file_owner: None,
+            file_group: None,
+            file_mode: None,
+            issuer: Some(shown(&asked.issuer.value)),
+            subject: Some(shown(&asked.subject.value)),
+            audience: asked.audience.value.iter().take(16).map(|audience| shown(audience)).collect(),
+            key_id: asked.key_id.as_ref().map(|id| shown(&id.value)),
+            issued_at: None,
+            expires_at: None,
+        }
+    }
+}
+
 impl WireDiagnosis {
     /// The diagnosis with these steps to take.
     #[must_use]
@@ -171,7 +194,7 @@ pub fn line(report: &Report) -> String {
     let account = report.service_account();
     let text = |text: &str| shown(text);
     let wire = |diagnosis: &Diagnosis| WireDiagnosis::new(diagnosis, report.remedy(diagnosis));
-    let token = (facts.token_file.is_some() || facts.claims.is_some()).then(|| {
+    let of_pod = (facts.token_file.is_some() || facts.claims.is_some()).then(|| {
         let (file, claims) = (facts.token_file.as_ref(), facts.claims.as_ref());
         WireToken {
             file: file.map(|(path, _)| text(&path.to_string_lossy())),
@@ -188,6 +211,7 @@ pub fn line(report: &Report) -> String {
             expires_at: claims.map(|claims| utc(claims.expires_at)),
         }
     });
+    let token = of_pod.or_else(|| report.audit.as_ref().map(|audit| WireToken::asked(&audit.asked)));
     let sts = facts.endpoint.as_ref().map(|endpoint| {
         let connection = facts.connection.as_ref();
         WireSts {
@@ -231,7 +255,9 @@ pub fn line(report: &Report) -> String {
             .as_ref()
             .map(|identity| WireIdentity { arn: text(&identity.arn), account: text(&identity.account) }),
         checks: report.steps.iter().map(WireCheck::from).collect(),
+        audit: report.audit.as_deref().map(audit::Wire::new),
     };
     serde_json::to_string(&report)
+        .map(|line| json_shown(&line))
         .unwrap_or_else(|error| format!(r#"{{"schema":"{SCHEMA}","error":"{error}"}}"#))
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::audit::Audited;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::plan::Facts;
 use crate::pod::Who;
@@ -69,6 +70,8 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// Which failures do not fail the container.
     pub leniency: Leniency,
+    /// What an audit found beside its checks, if it is one's report.
+    pub audit: Option<Box<Audited>>,
 }
 
 impl Report {
@@ -106,6 +109,7 @@ impl Report {
                 Ending::Pass | Ending::Skipped(_) | Ending::Interrupted => {}
             }
         }
+        found.extend(self.audit.iter().flat_map(|audit| &audit.further));
         found.retain(|warning| main.is_none_or(|main| main.name() != warning.name()));
         found
     }
@@ -145,12 +149,18 @@ impl Report {
     /// The pod's namespace and service account.
     #[must_use]
     pub fn service_account(&self) -> Option<crate::token::ServiceAccount> {
+        if let Some(audit) = &self.audit {
+            return audit.service_account();
+        }
         self.claims().and_then(crate::token::Claims::service_account)
     }
 
     /// The pod's name.
     #[must_use]
     pub fn pod_name(&self) -> Option<&str> {
+        if let Some(audit) = &self.audit {
+            return audit.pod.pod.as_deref();
+        }
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.pod.as_deref())
     }
 

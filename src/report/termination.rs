@@ -45,10 +45,11 @@ pub fn message(report: &Report) -> String {
             let through = report.target.as_ref().map_or_else(String::new, |process| {
                 format!(", through process {} ({})", process.pid, shown(&process.name))
             });
+            let gets = if report.audit.is_some() { "may have" } else { "gets" };
             if warnings.is_empty() {
-                format!("pass: this pod gets {role}{through}\n")
+                format!("pass: this pod {gets} {role}{through}\n")
             } else {
-                format!("warn: this pod gets {role}{through}, but: {}\n", warnings.join(", "))
+                format!("warn: this pod {gets} {role}{through}, but: {}\n", warnings.join(", "))
             }
         }
     };

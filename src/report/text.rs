@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::audit;
 use super::model::{Outcome, Report};
+use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::Evidence;
 use crate::pod::process::Process;
@@ -20,6 +22,9 @@ const WHOSE: &str = "Everything below is of that process and its container, exce
 /// What to know of the network, where that process has another one.
 pub(super) const ANOTHER_NETWORK: &str =
     "Its network is another than this container's, from which all was asked.";
+
+/// What an audit says where nothing that it looked at refuses.
+const ALLOWED: &str = "Nothing that was looked at keeps this pod from this role.";
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,18 +90,43 @@ pub fn page(report: &Report, colour: Colour) -> String {
         let _ = writeln!(page, "{}", check_line(step, colour));
     }
     page.push_str(&seen(report, colour));
+    if let Some(audit) = &report.audit {
+        page.push_str(&audit::notes(audit, colour));
+    }
+    let trust = report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(Step::failure);
+    let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
+    let exhibit = |diagnosis: &Diagnosis| match (trust, policy) {
+        (Some(trust), Some(policy)) if trust.name() == diagnosis.name() => audit::exhibit(policy, colour),
+        _ => String::new(),
+    };
     if let Some(diagnosis) = report.diagnosis() {
-        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", colour));
+        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &exhibit(diagnosis), colour));
     }
     for warning in report.warnings() {
         let word = if warning.name().is_information() { "INFO" } else { "WARN" };
-        page.push_str(&section(warning, &report.remedy(warning), word, colour));
+        page.push_str(&section(warning, &report.remedy(warning), word, &exhibit(warning), colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
 }
 
 fn headline(report: &Report) -> String {
+    if let Some(audit) = &report.audit {
+        let role = shown(&audit.asked.role.value.text);
+        let whom = match (report.pod_name(), report.service_account()) {
+            (Some(pod), Some(account)) => format!(
+                "pod {}/{} (service account {})",
+                shown(&account.namespace),
+                shown(pod),
+                shown(&account.name)
+            ),
+            (None, Some(account)) => {
+                format!("service account {}/{}", shown(&account.namespace), shown(&account.name))
+            }
+            (_, None) => shown(&audit.asked.subject.value),
+        };
+        return format!("irsa-probe {}: audit of {role} for {whom}", env!("CARGO_PKG_VERSION"));
+    }
     let container = report
         .container
         .as_deref()
@@ -171,6 +201,9 @@ fn seen(report: &Report, colour: Colour) -> String {
         ));
         rows.push(("valid", format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at))));
     }
+    if let Some(audit) = &report.audit {
+        rows.extend(audit::rows(audit));
+    }
     if let Some(endpoint) = &facts.endpoint {
         let at = facts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
             Some(proxy) => format!(", through the proxy {}", shown(proxy)),
@@ -200,10 +233,16 @@ fn seen(report: &Report, colour: Colour) -> String {
 /// A diagnosis that is all there is to say.
 #[must_use]
 pub fn failure(diagnosis: &Diagnosis, colour: Colour) -> String {
-    section(diagnosis, &diagnosis.remedy(), "FAIL", colour)
+    section(diagnosis, &diagnosis.remedy(), "FAIL", "", colour)
 }
 
-fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, colour: Colour) -> String {
+fn section(
+    diagnosis: &Diagnosis,
+    remedy: &[String],
+    word: &str,
+    exhibit: &str,
+    colour: Colour,
+) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -215,6 +254,7 @@ fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, colour: Colour)
     );
     text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
     text.push_str(&facts(&diagnosis.evidence(), colour));
+    text.push_str(exhibit);
     text.push('\n');
     for (place, step) in remedy.iter().enumerate() {
         let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
@@ -254,6 +294,12 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
+/// Whether a diagnosis is about what the role may do, and not about who gets it.
+fn is_of_permissions(report: &Report, diagnosis: &Diagnosis) -> bool {
+    let step = report.steps.iter().find(|step| step.check == Check::RolePermissions);
+    step.and_then(Step::failure).is_some_and(|failure| failure.name() == diagnosis.name())
+}
+
 fn verdict(report: &Report, colour: Colour) -> String {
     let code = report.exit_code();
     let attempts =
@@ -263,6 +309,17 @@ fn verdict(report: &Report, colour: Colour) -> String {
         _ => "",
     };
     let text = match report.outcome() {
+        outcome if report.audit.is_some() => match (outcome, report.diagnosis()) {
+            (Outcome::Pass, _) => colour.good(ALLOWED),
+            (Outcome::Warn, _) => colour.warning(&format!("{} There are warnings.", ALLOWED)),
+            (Outcome::Fail, Some(diagnosis)) if diagnosis.name().class() == Class::NotJudged => {
+                colour.bad("Whether AWS gives this role to this pod is not known.")
+            }
+            (Outcome::Fail, Some(diagnosis)) if is_of_permissions(report, diagnosis) => {
+                colour.bad("AWS gives this role to this pod, but the role may not do what it should.")
+            }
+            (Outcome::Fail, _) => colour.bad("This pod does not get this role as it is."),
+        },
         Outcome::Pass => colour.good("This pod gets its role."),
         Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
         Outcome::Fail if report.interrupted => colour.bad("Interrupted."),

@@ -1,0 +1,205 @@
+//! What an audit's report has beside the checks: for whom was asked, by whose word, the trust policy with what
+//! refuses marked, and what is not known; as text and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::text::{Colour, WIDTH};
+use crate::audit::claims::{Asked, Differing, Said};
+use crate::audit::report::Ended;
+use crate::audit::trust::Policy;
+use crate::audit::{Audited, NotKnown, Note};
+use crate::aws::iam::{Matched, Simulated};
+use crate::diagnosis::role::decision;
+use crate::shown::shown;
+
+/// The public form. It changes only by additions.
+#[derive(Serialize)]
+pub(super) struct Wire<'a> {
+    sources: WireSources,
+    trust_policy: Option<WirePolicy<'a>>,
+    simulation: Vec<WireSimulated>,
+    not_known: Vec<WireNotKnown>,
+    notes: Vec<String>,
+}
+
+/// By whose word what was asked is known.
+#[derive(Serialize)]
+struct WireSources {
+    role_arn: String,
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+#[derive(Serialize)]
+struct WirePolicy<'a> {
+    document: &'a Value,
+    /// The same as lines of text, with `>` before what decides against the call.
+    marked: Vec<String>,
+    corrected: Option<&'a Value>,
+    diff: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireSimulated {
+    action: String,
+    resource: String,
+    decision: String,
+    policies: Vec<WireMatched>,
+    missing_context: Vec<String>,
+    boundary_allows: Option<bool>,
+    organization_allows: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct WireMatched {
+    policy: String,
+    kind: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WireNotKnown {
+    what: &'static str,
+    because: String,
+    permission: Option<&'static str>,
+}
+
+impl<'a> Wire<'a> {
+    pub(super) fn new(audit: &'a Audited) -> Self {
+        let Asked { role, issuer, subject, audience, .. } = &audit.asked;
+        Self {
+            sources: WireSources {
+                role_arn: role.source.to_string(),
+                issuer: issuer.source.to_string(),
+                subject: subject.source.to_string(),
+                audience: audience.source.to_string(),
+            },
+            trust_policy: audit.policy.as_ref().map(|policy| WirePolicy {
+                document: &policy.document,
+                marked: policy.lines.iter().map(|line| mark(line.is_marked, &line.text)).collect(),
+                corrected: policy.corrected.as_ref().map(|(document, _)| document),
+                diff: policy.corrected.as_ref().map(|(_, diff)| diff.as_str()),
+            }),
+            simulation: audit.simulated.iter().map(WireSimulated::new).collect(),
+            not_known: audit.not_known.iter().map(WireNotKnown::new).collect(),
+            notes: audit.notes.iter().map(in_words).collect(),
+        }
+    }
+}
+
+impl WireSimulated {
+    fn new(it: &Simulated) -> Self {
+        let matched = |Matched { policy, kind }: &Matched| WireMatched {
+            policy: shown(policy),
+            kind: kind.as_deref().map(shown),
+        };
+        Self {
+            action: shown(&it.action),
+            resource: shown(&it.resource),
+            decision: shown(decision(&it.decision)),
+            policies: it.matched.iter().map(matched).collect(),
+            missing_context: it.missing_context.iter().map(|key| shown(key)).collect(),
+            boundary_allows: it.boundary_allows,
+            organization_allows: it.organization_allows,
+        }
+    }
+}
+
+impl WireNotKnown {
+    fn new(it: &NotKnown) -> Self {
+        let permission = it.permission().map(|permission| permission.as_str());
+        Self { what: it.what, because: it.why.because(), permission }
+    }
+}
+
+fn mark(is_marked: bool, line: &str) -> String {
+    format!("{} {line}", if is_marked { '>' } else { ' ' })
+}
+
+/// A note in a sentence.
+fn in_words(note: &Note) -> String {
+    match note {
+        Note::Differing(Differing { what, chosen, other }) => format!(
+            "The {what} is \"{}\" by {}; \"{}\", by {}, was not followed.",
+            shown(&chosen.value),
+            chosen.source,
+            shown(&other.value),
+            other.source
+        ),
+        Note::LaterReport(line) => format!(
+            "Line {line} of the log has a later report, which is cut off or of another version; the one before \
+             it was taken."
+        ),
+        Note::LogEnded(Ended::TooLong) => {
+            "The log is too long to be read whole, and may have a later report.".to_owned()
+        }
+        Note::LogEnded(Ended::Late | Ended::AtItsEnd) => {
+            "The log went on when the time was over, and may have a later report.".to_owned()
+        }
+        Note::OtherFailure(name) => {
+            let name = shown(name);
+            format!(
+                "The report itself says {name}, which is not about the role's trust: irsa-probe explain {name}"
+            )
+        }
+    }
+}
+
+/// What was asked, each with by whose word it is known.
+pub(super) fn rows(audit: &Audited) -> Vec<(&'static str, String)> {
+    let Asked { issuer, subject, audience, session_name, .. } = &audit.asked;
+    let by = |said: &Said<String>| format!("{} (by {})", shown(&said.value), said.source);
+    let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| shown(audience)).collect();
+    let mut rows = vec![
+        ("issuer", by(issuer)),
+        ("subject", by(subject)),
+        ("audience", format!("{} (by {})", audiences.join(", "), audience.source)),
+    ];
+    rows.extend(session_name.as_ref().map(|name| ("session", by(name))));
+    rows
+}
+
+/// What is not known, and what to know of what was handed in.
+pub(super) fn notes(audit: &Audited, colour: Colour) -> String {
+    let not_known = audit.not_known.iter().map(|it| {
+        let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
+        format!("Not known: {}, because {}{needs}.", it.what, it.why.because())
+    });
+    let mut text = String::new();
+    for line in not_known.chain(audit.notes.iter().map(in_words)) {
+        if text.is_empty() {
+            text.push('\n');
+        }
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent("  ")
+            .subsequent_indent("  ")
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        let _ = writeln!(text, "{}", colour.warning(&textwrap::fill(&line, options)));
+    }
+    text
+}
+
+/// The policy with what refuses marked, and what the correction changes.
+pub(super) fn exhibit(policy: &Policy, colour: Colour) -> String {
+    let mut text = "\n  The trust policy; > stands before what decides:\n\n".to_owned();
+    for line in &policy.lines {
+        let marked = mark(line.is_marked, &line.text);
+        let _ = writeln!(text, "    {}", if line.is_marked { colour.bad(&marked) } else { marked });
+    }
+    if let Some((_, diff)) = &policy.corrected {
+        text.push_str("\n  What the corrected policy changes:\n\n");
+        for line in diff.lines() {
+            let painted = match line.chars().next() {
+                Some('+') => colour.good(line),
+                Some('-') => colour.bad(line),
+                _ => line.to_owned(),
+            };
+            let _ = writeln!(text, "    {painted}");
+        }
+    }
+    text
+}
