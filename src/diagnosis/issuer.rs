@@ -2,6 +2,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::aws::dial::{Obstacle, Unreached};
+use crate::aws::partition::region_of_issuer;
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
 use crate::shown::{sh, shown};
@@ -80,8 +81,7 @@ pub struct IssuerUnreachable {
 /// Whether AWS runs the issuer, because it is that of a cluster of EKS. What is said of its keys is from "Fetch
 /// signing keys to validate OIDC tokens" in the EKS User Guide.
 fn is_of_eks(issuer: &str) -> bool {
-    let host = issuer.trim_start_matches("https://");
-    host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.")
+    region_of_issuer(issuer).is_some()
 }
 
 impl IssuerUnreachable {
