@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
+use irsa_probe::audit::issuer::{Fetched, Got, judge};
 use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
 use irsa_probe::aws::{arn, partition};
 use irsa_probe::chain::situation::{
@@ -24,6 +25,7 @@ use irsa_probe::kubernetes::pod_status::PodState;
 use irsa_probe::kubernetes::service_account::Account;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::run::Verdict;
 use irsa_probe::shown::{Secret, sh, shown};
 use irsa_probe::token;
 use proptest::prelude::*;
@@ -274,6 +276,26 @@ fn situation() -> impl Strategy<Value = Situation> {
     )
 }
 
+/// The body of an answer of an issuer: an object with the members that matter, or anything.
+fn issuer_document() -> impl Strategy<Value = Vec<u8>> {
+    let names = prop::sample::select(vec!["issuer", "jwks_uri", "keys"]);
+    let values = prop_oneof![
+        json(),
+        Just(Value::from(ISSUER)),
+        Just(Value::from("https://keys.example/set")),
+        prop::collection::vec(json(), 0..40)
+            .prop_map(|ids| ids.into_iter().map(|id| serde_json::json!({"kid": id})).collect()),
+    ];
+    let object = prop::collection::vec((names, values), 0..4).prop_map(|fields| {
+        Value::from_iter(fields.into_iter().map(|(name, value)| (name.to_owned(), value)))
+            .to_string()
+            .into_bytes()
+    });
+    prop_oneof![4 => object, 1 => prop::collection::vec(any::<u8>(), 0..200)]
+}
+
+const ISSUER: &str = "https://issuer.example";
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
@@ -359,6 +381,29 @@ proptest! {
             let _ = (Account::parse(answer), PodState::parse(answer));
             let words = ApiFault::of_reply(&asked, status, answer).to_string();
             prop_assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 2_000, "{words}");
+        }
+    }
+
+    #[test]
+    fn any_documents_of_an_issuer(
+        issuer in prop_oneof![3 => Just(ISSUER.to_owned()), 1 => ".{0,600}"],
+        statuses in (100_u16..=999, prop::sample::select(vec![200_u16, 302])),
+        bodies in (issuer_document(), issuer_document()),
+        is_healthy in any::<bool>(),
+        key_id in prop::option::of(".{0,300}"),
+    ) {
+        let healthy = format!(r#"{{"issuer":{},"jwks_uri":"https://k.example"}}"#, Value::from(issuer.as_str()));
+        let (discovery, status) = if is_healthy { (healthy.into_bytes(), 200) } else { (bodies.0, statuses.0) };
+        let got = |status: u16, body: Vec<u8>| {
+            Got { url: issuer.clone(), answered_by: None, answer: Ok((status, Ok(body.into()))) }
+        };
+        let (discovery, keys) = (got(status, discovery), got(statuses.1, bodies.1));
+        let fetched = Fetched { issuer: issuer.clone(), discovery, keys: Some(keys) };
+        if let Verdict::Fail(found) = judge(fetched, key_id.as_deref()) {
+            prop_assert!(found.cause().chars().count() < 6000 && !found.cause().contains(char::is_control));
+            for step in found.remedy() {
+                prop_assert!(step.chars().count() < 8000 && !step.replace('\n', "").contains(char::is_control));
+            }
         }
     }
 

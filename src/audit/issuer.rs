@@ -25,8 +25,7 @@ use crate::run::{Observed, Verdict};
 
 /// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
 const LONGEST_DISCOVERY: usize = 64 << 10;
-/// The most bytes of a key set that are read: IAM takes up to 200 keys, and a large one has some 2 KB.
-/// Source: "Create an OpenID Connect (OIDC) identity provider in IAM" in the IAM User Guide.
+/// The most bytes of a key set that are read: a cluster publishes a few keys, and 200 with certificates fit.
 const LONGEST_KEYS: usize = 512 << 10;
 
 /// Where the discovery document is. Source: OpenID Connect Discovery 1.0, section 4.

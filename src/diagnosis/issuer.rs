@@ -2,6 +2,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::aws::dial::{Obstacle, Unreached};
+use crate::aws::partition::region_of_issuer;
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
 use crate::shown::{sh, shown};
@@ -77,10 +78,10 @@ pub struct IssuerUnreachable {
     pub fault: IssuerFault,
 }
 
-/// Whether AWS runs the issuer, because it is that of a cluster of EKS.
+/// Whether AWS runs the issuer, because it is that of a cluster of EKS. What is said of its keys is from "Fetch
+/// signing keys to validate OIDC tokens" in the EKS User Guide.
 fn is_of_eks(issuer: &str) -> bool {
-    let host = issuer.trim_start_matches("https://");
-    host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.")
+    region_of_issuer(issuer).is_some()
 }
 
 impl IssuerUnreachable {
@@ -222,9 +223,10 @@ impl Entry for IssuerUnreachable {
     }
 
     fn may_pass(&self) -> bool {
-        match self.fault {
-            IssuerFault::Unreached(_) | IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
-            IssuerFault::Status(status) => status >= 500 || status == 429,
+        match &self.fault {
+            IssuerFault::Unreached(unreached) => matches!(&*unreached.obstacle, Obstacle::Way(_)),
+            IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
+            IssuerFault::Status(status) => *status >= 500 || *status == 429,
             _ => false,
         }
     }

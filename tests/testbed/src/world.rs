@@ -85,7 +85,7 @@ impl World {
     /// # Panics
     /// If it cannot be started: a test is then over.
     pub async fn start(scenario: &Scenario) -> Self {
-        Self::start_at(scenario, Place::default()).await.expect("the world starts")
+        Box::pin(Self::start_at(scenario, Place::default())).await.expect("the world starts")
     }
 
     /// Starts a world in a place.
