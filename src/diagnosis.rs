@@ -203,8 +203,8 @@ catalogue! {
         PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
     }
     injection {
-        ServiceAccountNotAnnotated, ServiceAccountMissing, AnnotatedAfterPod, WebhookMissed,
-        AnnotationDiffersFromEnv,
+        InjectionSuppressed, RoleAnnotationMisplaced, ServiceAccountNotAnnotated, ServiceAccountMissing,
+        AnnotatedAfterPod, WebhookMissed, AnnotationDiffersFromEnv,
     }
     target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     role_arn { RoleArnMalformed }
