@@ -415,7 +415,7 @@ impl Container {
         }
         match (self.token_file_without_mount().map(str::to_owned), &self.mounted_at) {
             (Some(token_file), Some(mounted_at)) if injected == Injected::Both => {
-                found.push(Suppressed::MountPreset { mounted_at: mounted_at.clone(), token_file });
+                found.push(Suppressed::MountElsewhere { mounted_at: mounted_at.clone(), token_file });
             }
             (Some(token_file), None)
                 if injected == Injected::Both
@@ -436,9 +436,7 @@ impl Container {
             (Some(TokenVolume::Other), Injected::Both) if relies_on_volume() => {
                 found.push(Suppressed::VolumeMounted);
             }
-            (Some(volume), Injected::Nothing)
-                if is_seen && !pod.looks_injected() && volume.is_foreign(account) =>
-            {
+            (Some(volume), Injected::Nothing) if is_seen && volume.is_foreign(account) => {
                 found.push(Suppressed::VolumePreset);
             }
             _ => {}
@@ -577,11 +575,9 @@ impl GivenPod {
                 return;
             }
             Injected::Nothing if meant.may_be_made_by_hand(self) => return,
-            Injected::Nothing if found.is_empty() && self.looks_injected() => {
-                if is_asked_for {
-                    judged.fail(suppressed(Suppressed::AddedLater));
-                }
-                return;
+            Injected::Nothing if self.looks_injected() && !is_asked_for => return,
+            Injected::Nothing if self.looks_injected() && found.is_empty() => {
+                judged.fail(suppressed(Suppressed::AddedLater));
             }
             Injected::Nothing if found.is_empty() => self.not_injected(account, judged),
             Injected::Nothing => {}
@@ -755,7 +751,7 @@ mod tests {
         const FILE: (&str, &str) =
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
         let left_alone = || Suppressed::LeftAlone(FILE.1.to_owned());
-        let mounted_at = |path: &str| Suppressed::MountPreset {
+        let mounted_at = |path: &str| Suppressed::MountElsewhere {
             mounted_at: path.to_owned(),
             token_file: FILE.1.to_owned(),
         };

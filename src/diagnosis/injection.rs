@@ -328,8 +328,9 @@ pub enum Suppressed {
     /// The pod spec sets the variables of the identity, of the region and of the kind of endpoint: such a
     /// container is left wholly alone, and nothing is mounted where this says that the token is.
     LeftAlone(String),
-    /// The pod spec itself mounts the volume of the token, at one place, and the variable names another.
-    MountPreset {
+    /// The volume of the token is mounted at one place, and the variable names another: one of the two is of
+    /// the pod spec itself.
+    MountElsewhere {
         /// Where it is mounted.
         mounted_at: String,
         /// Where the token is said to be.
@@ -360,7 +361,7 @@ impl Suppressed {
             Self::EnvPreset(_) => "identity-variable-preset",
             Self::RegionPreset(_) => "region-variable-preset",
             Self::LeftAlone(_) => "all-variables-preset",
-            Self::MountPreset { .. } => "mount-preset",
+            Self::MountElsewhere { .. } => "mount-elsewhere",
             Self::VolumePreset | Self::VolumeMounted => "volume-preset",
             Self::AddedLater => "only-this-container",
         }
@@ -467,11 +468,12 @@ impl Entry for InjectionSuppressed {
                  volume is mounted there.",
                 shown(token_file)
             ),
-            Suppressed::MountPreset { mounted_at, token_file } => format!(
-                "The pod spec itself mounts the volume aws-iam-token into {these}, at {}, and the webhook does not \
-                 mount it a second time. AWS_WEB_IDENTITY_TOKEN_FILE is {}, and no volume is mounted there.",
-                shown(mounted_at),
-                shown(token_file)
+            Suppressed::MountElsewhere { mounted_at, token_file } => format!(
+                "AWS_WEB_IDENTITY_TOKEN_FILE of {these} is {}, and no volume is mounted there: the volume of the \
+                 token, aws-iam-token, is mounted at {}. What the webhook adds goes together, so the pod spec itself \
+                 sets one of the two, and the webhook leaves that as it is.",
+                shown(token_file),
+                shown(mounted_at)
             ),
             Suppressed::VolumePreset => format!(
                 "Nothing was injected into {these}, and the pod spec has a volume of its own named aws-iam-token, \
@@ -539,9 +541,10 @@ impl Entry for InjectionSuppressed {
                     .to_owned(),
                 self.anew(),
             ],
-            Suppressed::MountPreset { .. } => vec![
-                "Remove the mount of aws-iam-token from the pod template, and the volume of that name if it is \
-                 there, too, so that the webhook makes both."
+            Suppressed::MountElsewhere { .. } => vec![
+                format!("See what the pod template, or a chart's values, set of it.\n{}", self.see_env()),
+                "Remove it there: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, \
+                 so that the webhook adds all of it."
                     .to_owned(),
                 self.anew(),
             ],
@@ -573,7 +576,7 @@ impl Entry for InjectionSuppressed {
                 (Some(*variable), None, None)
             }
             Suppressed::LeftAlone(token_file) => (None, None, Some(token_file.as_str())),
-            Suppressed::MountPreset { mounted_at, token_file } => {
+            Suppressed::MountElsewhere { mounted_at, token_file } => {
                 (None, Some(mounted_at.as_str()), Some(token_file.as_str()))
             }
             _ => (None, None, None),
