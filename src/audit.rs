@@ -7,11 +7,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
 
 use crate::aws::iam::{Permission, Simulated};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::NotSeen;
-use crate::run::Verdict;
+use crate::plan::Facts;
+use crate::pod::Pod;
+use crate::report::model::{Leniency, Report};
+use crate::run::{Recorder, Verdict};
 use crate::token::ServiceAccount;
 use crate::trust_policy::request::Request;
 use claims::{Asked, Differing};
@@ -24,6 +30,7 @@ pub mod claims;
 pub mod iam;
 pub mod inputs;
 pub mod issuer;
+pub mod permissions;
 pub mod pod;
 pub mod policy;
 pub mod printed;
@@ -73,8 +80,8 @@ pub struct Judged<T> {
 /// What an audit found out, for the report, beside its checks.
 #[derive(Debug)]
 pub struct Audited {
-    /// For whom which role is asked.
-    pub asked: Asked,
+    /// For whom which role is asked; unless that is not known, since the pod has no identity.
+    pub asked: Option<Asked>,
     /// Which pod it is, as far as that is known.
     pub pod: PodOf,
     /// The trust policy.
@@ -148,17 +155,19 @@ impl Wanted {
 impl Audited {
     /// What was handed in says this much.
     #[must_use]
-    pub fn new(asked: Asked, inputs: &Inputs) -> Self {
-        let account = ServiceAccount::of_subject(&asked.subject.value);
+    pub fn new(asked: Option<Asked>, inputs: &Inputs) -> Self {
         let of_report = inputs.report.as_ref().map(|found| &found.report.pod);
-        let of_pod = inputs.pod.as_ref().and_then(|pod| pod.name.clone());
+        let of_pod = inputs.pod.as_ref();
+        let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
+        let account = of_subject.or_else(|| of_pod.map(|pod| pod.service_account.clone()));
         let pod = PodOf {
             namespace: account.as_ref().map(|account| account.namespace.clone()),
             service_account: account.map(|account| account.name),
-            pod: of_report.and_then(|pod| pod.pod.clone()).or(of_pod),
+            pod: of_report.and_then(|pod| pod.pod.clone()).or_else(|| of_pod?.name.clone()),
             container: of_report.and_then(|pod| pod.container.clone()),
         };
-        let mut notes: Vec<Note> = asked.differing.iter().cloned().map(Note::Differing).collect();
+        let differing = asked.iter().flat_map(|asked| asked.differing.iter().cloned());
+        let mut notes: Vec<Note> = differing.map(Note::Differing).collect();
         if let Some(found) = &inputs.report {
             notes.extend(found.later.map(Note::LaterReport));
             notes.extend((found.ended != Ended::AtItsEnd).then_some(Note::LogEnded(found.ended)));
@@ -182,6 +191,26 @@ impl Audited {
     pub fn service_account(&self) -> Option<ServiceAccount> {
         let PodOf { namespace, service_account, .. } = &self.pod;
         Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })
+    }
+
+    /// The report of it, which began at these two times, of which one only grows.
+    #[must_use]
+    pub fn into_report(self, pod: &Pod, began: (SystemTime, Instant), run: Recorder) -> Report {
+        let role_arn = self.asked.as_ref().map(|asked| asked.role.value.text.clone());
+        Report {
+            started: began.0,
+            took: began.1.elapsed(),
+            attempts: 1,
+            interrupted: false,
+            container: self.pod.container.clone(),
+            who: pod.own_who(),
+            target: None,
+            another_network: false,
+            facts: Facts { role_arn, ..Facts::default() },
+            steps: run.into_recorded(),
+            leniency: Leniency::default(),
+            audit: Some(Box::new(self)),
+        }
     }
 
     /// Keeps what is wrong besides, and hands on the verdict.

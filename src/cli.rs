@@ -9,7 +9,7 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::audit::claims::Flags;
-use crate::audit::inputs;
+use crate::audit::{self, inputs};
 use crate::chain::SdkId;
 use crate::diagnosis::Class;
 use crate::kubernetes::{self, KubernetesUse};
@@ -77,6 +77,8 @@ pub enum Command {
     TrustPolicy(TrustPolicy),
     /// Print which credentials each AWS SDK takes here, and why; asks STS, the container endpoint and IMDS
     Chain(Chain),
+    /// Say why a role is refused, and print what mends it: for operators who may read IAM, or offline
+    Audit(Box<Audit>),
     /// Print the page of a diagnosis, or the list of all
     Explain(Explain),
 }
@@ -386,9 +388,17 @@ pub struct Audit {
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
-    /// The time for everything
+    /// The time for reading what is handed in, and again for asking AWS and the issuer
     #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "30s")]
     pub timeout: Duration,
+    /// Where Kubernetes reads why a container ended, if the audit runs in a pod
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "IRSA_PROBE_TERMINATION_LOG",
+        default_value = TERMINATION_LOG
+    )]
+    pub termination_log: PathBuf,
     /// A name server, in place of those in /etc/resolv.conf
     #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
     pub dns_server: Option<SocketAddr>,
@@ -398,6 +408,20 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// What is wanted beyond what is handed in.
+    #[must_use]
+    pub fn wanted(&self) -> audit::Wanted {
+        audit::Wanted {
+            profile: self.profile.clone(),
+            actions: self.action.clone(),
+            resources: self.resource.clone(),
+            issuer_check: self.issuer_check,
+            container: self.container.clone(),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+        }
+    }
+
     /// What is to be read, and what is said by flags instead.
     #[must_use]
     pub fn inputs(&self) -> inputs::Wanted {

@@ -207,8 +207,8 @@ catalogue! {
         PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
     }
     injection {
-        ServiceAccountNotAnnotated, ServiceAccountMissing, AnnotatedAfterPod, WebhookMissed,
-        AnnotationDiffersFromEnv,
+        InjectionSuppressed, RoleAnnotationMisplaced, ServiceAccountNotAnnotated, ServiceAccountMissing,
+        AnnotatedAfterPod, WebhookMissed, AnnotationDiffersFromEnv,
     }
     target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
     role_arn { RoleArnMalformed }

@@ -20,6 +20,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
 use irsa_probe::attempts::Attempts;
+use irsa_probe::audit::permissions::operator_policy;
+use irsa_probe::audit::{claims, inputs};
 use irsa_probe::checks::token_file;
 use irsa_probe::cli::{self, Cli, Command, Log, Output};
 use irsa_probe::diagnosis::{Class, Name};
@@ -109,6 +111,9 @@ async fn run(console: &Console) -> u8 {
             // It exits with 0 whatever it finds.
             let printed = unless_interrupted(Box::pin(print_chain(console, &pod, &flags))).await;
             printed.map_or(INTERRUPTED, |()| 0)
+        }
+        Some(Command::Audit(flags)) => {
+            unless_interrupted(Box::pin(audit(console, &pod, &flags))).await.unwrap_or(INTERRUPTED)
         }
         Some(Command::Explain(flags)) => print_page(console, &flags),
     }
@@ -266,7 +271,11 @@ async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallibl
 /// Says what was found to Kubernetes and to whoever reads the output.
 async fn tell(console: &Console, pod: &Pod, checks: &cli::Checks, report: &Report) {
     tell_kubelet(pod, checks, termination::message(report), TERMINATION_LOG_TIMEOUT).await;
-    if is_text(checks.printing.output) {
+    print_report(console, pod, checks.printing.output, report);
+}
+
+fn print_report(console: &Console, pod: &Pod, output: Output, report: &Report) {
+    if is_text(output) {
         print(console, &text::page(report, colour(pod)));
     } else {
         print(console, &format!("{}\n", line(report)));
@@ -400,6 +409,40 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
             found.name().class().exit_code()
         }
     }
+}
+
+/// Prints why a role is refused. Nothing at AWS is changed.
+async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
+    let output = flags.printing.output;
+    if flags.print_iam_policy {
+        print_json(console, &operator_policy(), Output::Text);
+        return 0;
+    }
+    let refused = async |text: String| refuse(console, pod, &flags.termination_log, text).await;
+    let (began, started) = (pod.now(), Instant::now());
+    let handed_in = flags.inputs().with_piped_report(pod.stdin_is_typed());
+    let inputs = match inputs::observe(pod, &handed_in, started + flags.timeout).await {
+        Ok(inputs) => inputs,
+        Err(bad) => return refused(format!("{bad}\n")).await,
+    };
+    let wanted = flags.wanted();
+    let mut run = Recorder::default();
+    let found = match claims::asked(inputs.sources(&handed_in.flags)) {
+        Ok(asked) => {
+            let until = Instant::now() + flags.timeout;
+            plan::audit(pod, &wanted, &inputs, asked, until, &mut run).await
+        }
+        Err(unclear) => match plan::audit_of_nobody(&wanted, &inputs, &unclear, &mut run) {
+            Some(found) => found,
+            None => return refused(format!("{unclear}\n")).await,
+        },
+    };
+    let report = found.into_report(pod, (began, started), run);
+    let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
+    // Outside a pod there is none.
+    let _ = pod.overwrite(&flags.termination_log, termination::message(&report), until).await;
+    print_report(console, pod, output, &report);
+    report.exit_code()
 }
 
 /// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.

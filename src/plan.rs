@@ -9,8 +9,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use crate::audit::claims::Asked;
-use crate::audit::iam::AwsSide;
+use crate::audit::claims::{Asked, Unclear};
 use crate::audit::inputs::Inputs;
 use crate::audit::{self, Audited, issuer, provider, refusal, role, trust};
 use crate::aws::arn::RoleArn;
@@ -342,8 +341,9 @@ pub async fn audit(
     until: Instant,
     run: &mut Recorder,
 ) -> Audited {
-    let mut found = Audited::new(asked, inputs);
-    let request = found.asked.request();
+    let request = asked.request();
+    let key_id = asked.key_id.clone();
+    let mut found = Audited::new(Some(asked), inputs);
     let needed = trust_policy::needed(&request).trust_policy;
     if let Some(injected) = inputs.injected(wanted.container.as_deref()) {
         let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
@@ -380,7 +380,7 @@ pub async fn audit(
     };
     let provider = provider.map(|verdict| run.record(Check::OidcProvider, verdict)).transpose();
     let published = documents.map(|documents| {
-        let key_id = found.asked.key_id.as_ref().map(|id| id.value.as_str());
+        let key_id = key_id.as_ref().map(|id| id.value.as_str());
         run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
     });
 
@@ -412,4 +412,29 @@ pub async fn audit(
         }
     }
     found
+}
+
+/// What can be said where it is not clear for whom which role is asked: that the pod has no identity, by what was
+/// handed in of it, or that its role is none. Nothing, if it is only not said.
+#[must_use]
+pub fn audit_of_nobody(
+    wanted: &audit::Wanted,
+    inputs: &Inputs,
+    unclear: &Unclear,
+    run: &mut Recorder,
+) -> Option<Audited> {
+    let mut found = Audited::new(None, inputs);
+    let injected = inputs.injected(wanted.container.as_deref());
+    let injected = injected.map(|judged| run.record(Check::WebIdentity, Ok(found.keep(judged))));
+    let missing = match (unclear, injected) {
+        (_, Some(Err(missing))) => missing,
+        (Unclear::Role { text, .. }, _) => {
+            run.record(Check::RoleArn, Ok(role_arn::judge(&text.value, None))).err()?
+        }
+        (Unclear::Missing(_) | Unclear::Conflict(_), _) => return None,
+    };
+    for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
+        let _ = run.record::<RoleArn>(check, Err(missing));
+    }
+    Some(found)
 }

@@ -305,6 +305,7 @@ impl<'a> Watch<'a> {
             facts,
             steps,
             leniency: self.settings.leniency.clone(),
+            audit: None,
         }
     }
 

@@ -160,11 +160,13 @@ proptest! {
             prop_assert!(said.len() < 2000 && !said.contains(char::is_control), "{}", said);
         }
         if let Ok(pod) = &pod {
-            for container in &pod.containers {
-                let _ = container.suppressed(pod);
-            }
-            for found in pod.judge(account.as_ref().ok(), None) {
-                prop_assert!(!found.cause().is_empty() && found.cause().len() < 8000);
+            for container in [None].into_iter().chain(pod.names().map(Some)) {
+                let judged = pod.judge(account.as_ref().ok(), container);
+                for found in judged.failures.iter().chain(&judged.warnings) {
+                    prop_assert!(!found.cause().is_empty() && found.cause().len() < 8000);
+                    prop_assert!(!found.cause().contains(char::is_control), "{}", found.cause());
+                    prop_assert!(!found.remedy().is_empty() && found.evidence().iter().count() < 20);
+                }
             }
         }
         let inputs = Inputs {

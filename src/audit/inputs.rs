@@ -113,11 +113,13 @@ impl Inputs {
     /// Whether the pod carries a web identity, if it was handed in.
     #[must_use]
     pub fn injected(&self, container: Option<&str>) -> Option<Judged<Injected>> {
-        let pod = self.pod.as_ref()?;
-        let mut found = pod.judge(self.service_account.as_ref(), container).into_iter();
-        Some(match found.next() {
-            Some(gravest) => Judged { verdict: Verdict::Fail(gravest), further: found.collect() },
-            None => Judged { verdict: Verdict::Pass(Injected), further: Vec::new() },
+        let found = self.pod.as_ref()?.judge(self.service_account.as_ref(), container);
+        let mut failures = found.failures.into_iter();
+        Some(match failures.next() {
+            Some(gravest) => {
+                Judged { verdict: Verdict::Fail(gravest), further: failures.chain(found.warnings).collect() }
+            }
+            None => Judged { verdict: Verdict::holds(Injected, found.warnings), further: Vec::new() },
         })
     }
 }

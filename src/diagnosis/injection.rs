@@ -7,8 +7,9 @@
 
 use std::time::SystemTime;
 
-use super::identity::{delete_pod, kubectl};
+use super::identity::{IMAGE, delete_pod, kubectl};
 use super::{Class, Entry, Owner};
+use crate::aws::arn;
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::Account;
 use crate::shown::{sh, shown, utc};
@@ -305,5 +306,366 @@ impl Entry for AnnotationDiffersFromEnv {
     fn evidence(&self) -> Evidence {
         let role = Evidence::new().text("role_arn", &self.role_arn);
         role.and(self.of.evidence(Some(&self.account), None))
+    }
+}
+
+/// What kept the webhook from something, as far as the pod that came of it shows it.
+///
+/// Source: amazon-eks-pod-identity-webhook, `pkg/handler/handler.go`, and the `objectSelector` in its
+/// `deploy/mutatingwebhook.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suppressed {
+    /// The container is ephemeral, which the webhook never sees.
+    Ephemeral,
+    /// The pod's label leaves it out.
+    SkipWebhook,
+    /// The pod's annotation leaves the container out.
+    SkipContainers,
+    /// The pod spec sets this one of the two variables itself, so the other was not added.
+    EnvPreset(&'static str),
+    /// The pod spec sets this variable of the region itself, so neither of the two was added.
+    RegionPreset(&'static str),
+    /// The pod spec sets the variables of the identity, of the region and of the kind of endpoint: such a
+    /// container is left wholly alone, and nothing is mounted where this says that the token is.
+    LeftAlone(String),
+    /// The volume of the token is mounted at one place, and the variable names another: one of the two is of
+    /// the pod spec itself.
+    MountElsewhere {
+        /// Where it is mounted.
+        mounted_at: String,
+        /// Where the token is said to be.
+        token_file: String,
+    },
+    /// The pod spec has a volume of the webhook's name, which is not what the webhook makes, and nothing was
+    /// injected.
+    VolumePreset,
+    /// Such a volume is mounted where the token is said to be.
+    VolumeMounted,
+    /// The other containers of the pod have what this one lacks.
+    AddedLater,
+}
+
+impl Suppressed {
+    /// Whether it kept the webhook from the container as a whole.
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        matches!(self, Self::Ephemeral | Self::SkipWebhook | Self::SkipContainers)
+    }
+
+    /// The name in the evidence.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ephemeral => "ephemeral-container",
+            Self::SkipWebhook => "skip-label",
+            Self::SkipContainers => "skip-annotation",
+            Self::EnvPreset(_) => "identity-variable-preset",
+            Self::RegionPreset(_) => "region-variable-preset",
+            Self::LeftAlone(_) => "all-variables-preset",
+            Self::MountElsewhere { .. } => "mount-elsewhere",
+            Self::VolumePreset | Self::VolumeMounted => "volume-preset",
+            Self::AddedLater => "only-this-container",
+        }
+    }
+}
+
+/// The most containers that are named in one sentence.
+const CONTAINERS_NAMED: usize = 5;
+
+/// The pod spec itself kept the webhook from injecting something.
+#[derive(Debug, Clone)]
+pub struct InjectionSuppressed {
+    /// The pod and its service account.
+    pub of: Injection,
+    /// The containers for which it holds; at least one.
+    pub containers: Vec<String>,
+    /// What it was.
+    pub by: Suppressed,
+}
+
+impl InjectionSuppressed {
+    /// The containers for a reader, at the beginning of a sentence or within one.
+    fn these(&self) -> String {
+        let named: Vec<String> =
+            self.containers.iter().take(CONTAINERS_NAMED).map(|name| shown(name)).collect();
+        let others = match self.containers.len().saturating_sub(named.len()) {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let noun = if self.containers.len() == 1 { "container" } else { "containers" };
+        format!("{noun} {}{others}", named.join(", "))
+    }
+
+    /// The command that prints what the containers of the pod set.
+    fn see_env(&self) -> String {
+        let (kubectl, pod) = self.of.kubectl_and_pod();
+        format!(
+            "{kubectl} get pod {pod} -o jsonpath='{{range .spec.containers[*]}}{{.name}} \
+             {{.env}}{{\"\\n\"}}{{end}}'"
+        )
+    }
+
+    /// The step that ends all others.
+    fn anew(&self) -> String {
+        format!("Then let a new pod be made of it. {}", self.of.delete_pod())
+    }
+
+    fn of_ephemeral(&self) -> Vec<String> {
+        let (kubectl, pod) = self.of.kubectl_and_pod();
+        vec![
+            "Audit the application's own container instead, with --container and its name.".to_owned(),
+            format!(
+                "To look at the application from a debugging container, make one in the PID namespace of its \
+                 container, with its user (manifests/debug/restricted.yaml): irsa-probe then looks through the \
+                 application's process.\n\
+                 {kubectl} debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
+                 --custom=manifests/debug/restricted.yaml"
+            ),
+            format!(
+                "Or look at a copy of the pod, which is a new pod that the webhook sees \
+                 (manifests/debug/copy.yaml).\n\
+                 {kubectl} debug {pod} -it --copy-to={pod}-irsa-probe --container=CONTAINER --image={IMAGE} \
+                 --profile=restricted --custom=manifests/debug/copy.yaml -- /irsa-probe check\n\
+                 {kubectl} delete pod {pod}-irsa-probe"
+            ),
+        ]
+    }
+}
+
+impl Entry for InjectionSuppressed {
+    const CLASS: Class = Class::NotInjected;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let these = self.these();
+        match &self.by {
+            Suppressed::Ephemeral => format!(
+                "Nothing was injected into {these}, since it is ephemeral: it was added to a running pod, as kubectl \
+                 debug does. The webhook changes a pod only when it is created, and never gives an ephemeral \
+                 container anything. This says nothing of the pod's other containers."
+            ),
+            Suppressed::SkipWebhook => format!(
+                "Nothing was injected into {these}. The pod has the label \
+                 eks.amazonaws.com/skip-pod-identity-webhook, which keeps the webhook from the whole pod, \
+                 whatever value the label has: \"false\" does, too."
+            ),
+            Suppressed::SkipContainers => format!(
+                "Nothing was injected into {these}. The pod's annotation eks.amazonaws.com/skip-containers names \
+                 it, so the webhook leaves it out."
+            ),
+            Suppressed::EnvPreset(variable) => format!(
+                "The pod spec itself sets {variable} of {these}, and not the other one of AWS_ROLE_ARN and \
+                 AWS_WEB_IDENTITY_TOKEN_FILE. The webhook adds both or neither: where the pod spec sets one, to \
+                 whatever value, it does not add the other."
+            ),
+            Suppressed::RegionPreset(variable) => format!(
+                "The pod spec itself sets {variable} of {these} to an empty text. The webhook adds AWS_REGION and \
+                 AWS_DEFAULT_REGION only where the pod spec sets neither, so neither of them names a region here."
+            ),
+            Suppressed::LeftAlone(token_file) => format!(
+                "The pod spec itself sets the variables of the identity, of the region and \
+                 AWS_STS_REGIONAL_ENDPOINTS of {these}. The webhook takes such a container for finished and leaves \
+                 it wholly alone: it does not mount the token either. AWS_WEB_IDENTITY_TOKEN_FILE is {}, and no \
+                 volume is mounted there.",
+                shown(token_file)
+            ),
+            Suppressed::MountElsewhere { mounted_at, token_file } => format!(
+                "AWS_WEB_IDENTITY_TOKEN_FILE of {these} is {}, and no volume is mounted there: the volume of the \
+                 token, aws-iam-token, is mounted at {}. What the webhook adds goes together, so the pod spec itself \
+                 sets one of the two, and the webhook leaves that as it is.",
+                shown(token_file),
+                shown(mounted_at)
+            ),
+            Suppressed::VolumePreset => format!(
+                "Nothing was injected into {these}, and the pod spec has a volume of its own named aws-iam-token, \
+                 the name that the webhook gives to the volume of the token. It is not the volume that the webhook \
+                 makes, and newer versions of the webhook leave a pod with such a volume as it is."
+            ),
+            Suppressed::VolumeMounted => format!(
+                "The volume aws-iam-token of {these}, mounted where AWS_WEB_IDENTITY_TOKEN_FILE points, projects \
+                 no service account token: it is a volume of the pod spec's own. The webhook makes none of its own \
+                 where there is one of that name. Whether something else puts a token there is not known."
+            ),
+            Suppressed::AddedLater => format!(
+                "Nothing was injected into {these}, though other containers of the pod have their identity. The webhook \
+                 changes all containers that a pod has when the webhook sees it, but for those that the pod's \
+                 annotation eks.amazonaws.com/skip-containers names, and that does not name this one. Most likely \
+                 it was added to the pod afterwards, by another webhook, as those of service meshes do; or the \
+                 annotation was changed since."
+            ),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (kubectl, pod) = self.of.kubectl_and_pod();
+        match &self.by {
+            Suppressed::Ephemeral => self.of_ephemeral(),
+            Suppressed::SkipWebhook => vec![
+                format!(
+                    "Find what sets the label: the pod template, a chart's values, or a policy of the cluster that \
+                     changes pods.\n\
+                     {kubectl} get pod {pod} -o jsonpath='{{.metadata.labels}} {{.metadata.ownerReferences}}{{\"\\n\"}}'"
+                ),
+                "Remove the label eks.amazonaws.com/skip-pod-identity-webhook there. Another value does not help."
+                    .to_owned(),
+                self.anew(),
+            ],
+            Suppressed::SkipContainers => vec![
+                format!(
+                    "Find what sets the annotation: the pod template, a chart's values, or a policy of the cluster \
+                     that changes pods.\n\
+                     {kubectl} get pod {pod} -o jsonpath='{{.metadata.annotations}} {{.metadata.ownerReferences}}{{\"\\n\"}}'"
+                ),
+                format!("Remove the name of {} from eks.amazonaws.com/skip-containers there.", self.these()),
+                self.anew(),
+            ],
+            Suppressed::EnvPreset(variable) => vec![
+                format!("See what the pod spec sets.\n{}", self.see_env()),
+                format!(
+                    "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
+                     injects both."
+                ),
+                self.anew(),
+            ],
+            Suppressed::RegionPreset(variable) => vec![
+                format!(
+                    "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
+                     adds the region; or set both variables, since SDKs differ in which they read:\n\
+                     env:\n- {{name: AWS_REGION, value: REGION}}\n- {{name: AWS_DEFAULT_REGION, value: REGION}}"
+                ),
+                self.anew(),
+            ],
+            Suppressed::LeftAlone(_) => vec![
+                format!("See what the pod spec sets.\n{}", self.see_env()),
+                "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
+                 chart's values, so that the webhook injects them and mounts the token. The region may stay."
+                    .to_owned(),
+                self.anew(),
+            ],
+            Suppressed::MountElsewhere { .. } => vec![
+                format!("See what the pod template, or a chart's values, set of it.\n{}", self.see_env()),
+                "Remove it there: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, \
+                 so that the webhook adds all of it."
+                    .to_owned(),
+                self.anew(),
+            ],
+            Suppressed::VolumePreset | Suppressed::VolumeMounted => vec![
+                format!(
+                    "See what the volume is.\n\
+                     {kubectl} get pod {pod} -o jsonpath='{{.spec.volumes[?(@.name==\"aws-iam-token\")]}}{{\"\\n\"}}'"
+                ),
+                "If another purpose needs it, give it another name in the pod template, and in the mounts; else \
+                 remove it, so that the webhook makes its own."
+                    .to_owned(),
+                self.anew(),
+            ],
+            Suppressed::AddedLater => vec![
+                "If the container belongs to something else, such as a service mesh, it needs no identity: audit \
+                 the application's own container, with --container and its name."
+                    .to_owned(),
+                "If it needs the role, write it into the pod template itself, where the webhook sees it when the \
+                 pod is created."
+                    .to_owned(),
+                self.anew(),
+            ],
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let (variable, mounted_at, token_file) = match &self.by {
+            Suppressed::EnvPreset(variable) | Suppressed::RegionPreset(variable) => {
+                (Some(*variable), None, None)
+            }
+            Suppressed::LeftAlone(token_file) => (None, None, Some(token_file.as_str())),
+            Suppressed::MountElsewhere { mounted_at, token_file } => {
+                (None, Some(mounted_at.as_str()), Some(token_file.as_str()))
+            }
+            _ => (None, None, None),
+        };
+        Evidence::new()
+            .text("namespace", &self.of.service_account.namespace)
+            .text("service_account", &self.of.service_account.name)
+            .texts("containers", &self.containers)
+            .value("suppressed_by", self.by.as_str())
+            .text_if("variable", variable)
+            .text_if("mounted_at", mounted_at)
+            .text_if("token_file", token_file)
+    }
+}
+
+/// Whose annotation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnotationOf {
+    /// The service account's.
+    Account,
+    /// The pod's.
+    Pod,
+}
+
+/// The service account's annotation is missing, and a role stands under another.
+#[derive(Debug, Clone)]
+pub struct RoleAnnotationMisplaced {
+    /// The pod and its service account.
+    pub of: Injection,
+    /// What is annotated.
+    pub at: AnnotationOf,
+    /// With which name.
+    pub key: String,
+    /// The role there, without white space around it.
+    pub role_arn: String,
+}
+
+impl Entry for RoleAnnotationMisplaced {
+    const CLASS: Class = Class::NotInjected;
+    const OWNER: Owner = Owner::Workload;
+
+    fn cause(&self) -> String {
+        let (account, key, role_arn) = (self.of.account(), shown(&self.key), shown(&self.role_arn));
+        let misplaced = match self.at {
+            AnnotationOf::Account => format!(
+                "It has the annotation {key} with the role {role_arn} instead: the webhook does not read that one"
+            ),
+            AnnotationOf::Pod => format!(
+                "The pod itself has the annotation {key} with the role {role_arn}: the webhook reads the role only \
+                 from the service account"
+            ),
+        };
+        let other = match self.key.as_str() {
+            "iam.amazonaws.com/role" => {
+                " That name is the one of kube2iam and kiam, which work without this webhook."
+            }
+            _ => "",
+        };
+        format!(
+            "No identity was injected into this container, and the pod's {account} has no annotation \
+             eks.amazonaws.com/role-arn. {misplaced}.{other} Injection happens only when a pod is created: after \
+             the annotation the pod has to be created anew, too."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let is_role = arn::parse(&self.role_arn).is_ok();
+        vec![
+            format!(
+                "If that role is meant, annotate the service account with it:\n{}",
+                self.of.annotate(is_role.then_some(self.role_arn.as_str()))
+            ),
+            self.of.delete_pod(),
+            "Correct the annotation where it is written, such as a chart's values, so that this does not come \
+             back."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let at = match self.at {
+            AnnotationOf::Account => "service-account",
+            AnnotationOf::Pod => "pod",
+        };
+        Evidence::new()
+            .text("namespace", &self.of.service_account.namespace)
+            .text("service_account", &self.of.service_account.name)
+            .value("annotated", at)
+            .text("annotation", &self.key)
+            .text("annotated_role_arn", &self.role_arn)
     }
 }

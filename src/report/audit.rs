@@ -18,7 +18,7 @@ use crate::shown::shown;
 /// The public form. It changes only by additions.
 #[derive(Serialize)]
 pub(super) struct Wire<'a> {
-    sources: WireSources,
+    sources: Option<WireSources>,
     trust_policy: Option<WirePolicy<'a>>,
     simulation: Vec<WireSimulated>,
     not_known: Vec<WireNotKnown>,
@@ -69,14 +69,13 @@ struct WireNotKnown {
 
 impl<'a> Wire<'a> {
     pub(super) fn new(audit: &'a Audited) -> Self {
-        let Asked { role, issuer, subject, audience, .. } = &audit.asked;
         Self {
-            sources: WireSources {
-                role_arn: role.source.to_string(),
-                issuer: issuer.source.to_string(),
-                subject: subject.source.to_string(),
-                audience: audience.source.to_string(),
-            },
+            sources: audit.asked.as_ref().map(|asked| WireSources {
+                role_arn: asked.role.source.to_string(),
+                issuer: asked.issuer.source.to_string(),
+                subject: asked.subject.source.to_string(),
+                audience: asked.audience.source.to_string(),
+            }),
             trust_policy: audit.policy.as_ref().map(|policy| WirePolicy {
                 document: &policy.document,
                 marked: policy.lines.iter().map(|line| mark(line.is_marked, &line.text)).collect(),
@@ -149,8 +148,8 @@ fn in_words(note: &Note) -> String {
 }
 
 /// What was asked, each with by whose word it is known.
-pub(super) fn rows(audit: &Audited) -> Vec<(&'static str, String)> {
-    let Asked { issuer, subject, audience, session_name, .. } = &audit.asked;
+pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
+    let Asked { issuer, subject, audience, session_name, .. } = asked;
     let by = |said: &Said<String>| format!("{} (by {})", shown(&said.value), said.source);
     let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| shown(audience)).collect();
     let mut rows = vec![

@@ -211,7 +211,7 @@ pub fn line(report: &Report) -> String {
             expires_at: claims.map(|claims| utc(claims.expires_at)),
         }
     });
-    let token = of_pod.or_else(|| report.audit.as_ref().map(|audit| WireToken::asked(&audit.asked)));
+    let token = of_pod.or_else(|| report.audit.as_ref()?.asked.as_ref().map(WireToken::asked));
     let sts = facts.endpoint.as_ref().map(|endpoint| {
         let connection = facts.connection.as_ref();
         WireSts {

@@ -112,7 +112,8 @@ pub fn page(report: &Report, colour: Colour) -> String {
 
 fn headline(report: &Report) -> String {
     if let Some(audit) = &report.audit {
-        let role = shown(&audit.asked.role.value.text);
+        let asked = audit.asked.as_ref();
+        let role = asked.map_or_else(|| "no role".to_owned(), |asked| shown(&asked.role.value.text));
         let whom = match (report.pod_name(), report.service_account()) {
             (Some(pod), Some(account)) => format!(
                 "pod {}/{} (service account {})",
@@ -123,7 +124,7 @@ fn headline(report: &Report) -> String {
             (None, Some(account)) => {
                 format!("service account {}/{}", shown(&account.namespace), shown(&account.name))
             }
-            (_, None) => shown(&audit.asked.subject.value),
+            (_, None) => asked.map(|asked| shown(&asked.subject.value)).unwrap_or_default(),
         };
         return format!("irsa-probe {}: audit of {role} for {whom}", env!("CARGO_PKG_VERSION"));
     }
@@ -201,8 +202,8 @@ fn seen(report: &Report, colour: Colour) -> String {
         ));
         rows.push(("valid", format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at))));
     }
-    if let Some(audit) = &report.audit {
-        rows.extend(audit::rows(audit));
+    if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.asked.as_ref()) {
+        rows.extend(audit::rows(asked));
     }
     if let Some(endpoint) = &facts.endpoint {
         let at = facts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
