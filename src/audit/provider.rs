@@ -357,12 +357,9 @@ fn of_client_ids(
     if lists(&client_ids, &request.audience) {
         return Verdict::Pass(Provided { arn, url, client_ids: Some(client_ids), created });
     }
-    let near = near(&client_ids, &request.audience);
-    Verdict::fail(OidcProviderAudienceMissing::Seen(NoClientId {
-        request: request.clone(),
-        client_ids,
-        near,
-    }))
+    let (near, name) = (near(&client_ids, &request.audience), arn.unwrap_or(url));
+    let found = NoClientId { request: request.clone(), name, client_ids, near };
+    Verdict::fail(OidcProviderAudienceMissing::Seen(found))
 }
 
 /// All that an account has.
@@ -649,7 +646,7 @@ mod tests {
                 &["sts.amazon.com", "sigstore"],
                 "OidcProviderAudienceMissing",
                 &[
-                    "does not list the token's audience \"sts.amazonaws.com\": its client ids are \"sts.amazon.com\", \"sigstore\".",
+                    "The OIDC provider oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C exists, and does not list the token's audience \"sts.amazonaws.com\": its client ids are \"sts.amazon.com\", \"sigstore\".",
                     "The client id \"sts.amazon.com\" differs in a few letters only.",
                     "\naws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::111122223333:",
                 ],

@@ -139,9 +139,8 @@ impl NoProvider {
                 format!("{none}, by the list that was given. {}", others.words("The", request))
             }
             Instead::InListOf(other, others) => format!(
-                "The list of OIDC providers that was given is one of account {}, and the role is in account {account}: \
-                 a role trusts the OIDC providers of its own account. Whether that one has a provider for the issuer \
-                 {issuer} was not seen. {}",
+                "The list of OIDC providers that was given is one of account {}, and the role is in account {account}. \
+                 Whether account {account} has one for the issuer {issuer} was not seen. {}",
                 shown(other),
                 others.words("The other", request)
             ),
@@ -280,6 +279,8 @@ pub enum OidcProviderAudienceMissing {
 pub struct NoClientId {
     /// The call.
     pub request: Request,
+    /// Its ARN, or, where that was not said, its URL without the scheme.
+    pub name: String,
     /// The provider's client ids.
     pub client_ids: Vec<String>,
     /// The one that was most likely meant.
@@ -320,7 +321,7 @@ impl NoClientId {
         });
         format!(
             "The OIDC provider {} exists, and does not list the token's audience {}: {ids}.{near}",
-            shown(&self.request.provider_arn()),
+            shown(&self.name),
             audiences(&self.request.audience)
         )
     }
@@ -336,21 +337,21 @@ impl NoClientId {
             role.account, needed.commands.add_client_id_to_oidc_provider
         ));
         if let Some(NearClientId { id, slip: ClientIdSlip::Invisible(_) }) = &self.near {
+            let id = sh(id);
+            let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
             steps.push(format!(
-                "Then remove the one with the invisible characters, which no token has ($'…' is for bash and zsh):\n\
-                 {} --open-id-connect-provider-arn {} --client-id {}",
+                "Then remove the one with the invisible characters{shells}:\n\
+                 {} --open-id-connect-provider-arn {} --client-id {id}",
                 iam(role, "remove-client-id-from-open-id-connect-provider"),
                 sh(&needed.oidc_provider.arn),
-                sh(id)
             ));
         }
         steps
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new()
-            .text("oidc_provider", &self.request.provider_arn())
-            .texts("client_ids", &self.client_ids);
+        let evidence =
+            Evidence::new().text("oidc_provider", &self.name).texts("client_ids", &self.client_ids);
         let evidence = match &self.near {
             None => evidence,
             Some(NearClientId { id, slip }) => {
