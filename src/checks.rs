@@ -41,7 +41,7 @@ pub enum Check {
     ApplicationSdk,
     /// The credentials of an audit are of the role's account.
     OperatorAccount,
-    /// The role exists.
+    /// The role is there, and so is its trust policy.
     Role,
     /// The role's account has the provider that the token needs.
     OidcProvider,
@@ -162,7 +162,7 @@ impl Check {
             Self::CredentialSources => "nothing shadows the role",
             Self::ApplicationSdk => "the application's SDK can use the role",
             Self::OperatorAccount => "the credentials are of the role's account",
-            Self::Role => "the role exists",
+            Self::Role => "the role's trust policy is known",
             Self::OidcProvider => "the account has an OIDC provider for the token",
             Self::Issuer => "the issuer publishes the token's key",
             Self::TrustPolicy => "the trust policy gives the role to the token",

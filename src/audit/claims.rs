@@ -33,6 +33,21 @@ pub enum Source {
     Role,
 }
 
+impl Source {
+    /// The same without the flag that named the file.
+    #[must_use]
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::Flag(name) => name,
+            Self::Token => "the token",
+            Self::Report => "the report",
+            Self::Pod => "the pod",
+            Self::ServiceAccount => "the service account",
+            Self::Role => "the role",
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -316,10 +316,10 @@ pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> 
 #[must_use]
 pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
     let all = aws.providers.as_deref().ok();
+    let seen = |provider| judge(request, &Seen::Asked { provider, all });
     match (&aws.provider, all) {
-        (Ok(provider), all) => judge(request, &Seen::Asked { provider: provider.as_ref(), all })
-            .map(|provided| Provision(Ok(provided))),
-        (Err(_), Some(arns)) => of_given(request, &GivenProvider::Listed(arns.to_vec())),
+        (Ok(provider), _) => seen(provider.as_ref()).map(|provided| Provision(Ok(provided))),
+        (Err(_), Some(_)) => seen(None).map(|provided| Provision(Ok(provided))),
         (Err(unknown), None) => {
             let unseen = AuditIncomplete::untold(WHAT, &request.role, unknown);
             Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])

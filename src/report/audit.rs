@@ -28,10 +28,10 @@ pub(super) struct Wire<'a> {
 /// By whose word what was asked is known.
 #[derive(Serialize)]
 struct WireSources {
-    role_arn: String,
-    issuer: String,
-    subject: String,
-    audience: String,
+    role_arn: &'static str,
+    issuer: &'static str,
+    subject: &'static str,
+    audience: &'static str,
 }
 
 #[derive(Serialize)]
@@ -71,10 +71,10 @@ impl<'a> Wire<'a> {
     pub(super) fn new(audit: &'a Audited) -> Self {
         Self {
             sources: audit.asked.as_ref().map(|asked| WireSources {
-                role_arn: asked.role.source.to_string(),
-                issuer: asked.issuer.source.to_string(),
-                subject: asked.subject.source.to_string(),
-                audience: asked.audience.source.to_string(),
+                role_arn: asked.role.source.plain(),
+                issuer: asked.issuer.source.plain(),
+                subject: asked.subject.source.plain(),
+                audience: asked.audience.source.plain(),
             }),
             trust_policy: audit.policy.as_ref().map(|policy| WirePolicy {
                 document: &policy.document,
@@ -150,12 +150,12 @@ fn in_words(note: &Note) -> String {
 /// What was asked, each with by whose word it is known.
 pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
     let Asked { issuer, subject, audience, session_name, .. } = asked;
-    let by = |said: &Said<String>| format!("{} (by {})", shown(&said.value), said.source);
+    let by = |said: &Said<String>| format!("{} (from {})", shown(&said.value), said.source.plain());
     let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| shown(audience)).collect();
     let mut rows = vec![
         ("issuer", by(issuer)),
         ("subject", by(subject)),
-        ("audience", format!("{} (by {})", audiences.join(", "), audience.source)),
+        ("audience", format!("{} (from {})", audiences.join(", "), audience.source.plain())),
     ];
     rows.extend(session_name.as_ref().map(|name| ("session", by(name))));
     rows
