@@ -211,9 +211,13 @@ fn is_whole(name: &str, findings: &Findings) {
     let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
     assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");
     for diagnosis in all {
-        let is_of_file = matches!(diagnosis.name(), Name::TrustPolicyMalformed | Name::TrustTooWide);
+        let class = match diagnosis.name() {
+            Name::TrustPolicyMalformed | Name::TrustTooWide => Class::Misconfigured,
+            Name::TrustUndecidable => Class::NotJudged,
+            _ => Class::Refused,
+        };
         assert_eq!(diagnosis.name().owner(), Owner::Iam);
-        assert_eq!(diagnosis.name().class(), if is_of_file { Class::Misconfigured } else { Class::Refused });
+        assert_eq!(diagnosis.name().class(), class);
         let steps = diagnosis.remedy();
         assert!(!steps.is_empty() && !diagnosis.evidence().is_empty(), "{name}");
         assert!(diagnosis.cause().chars().count() < 9_000, "{name}: {}", diagnosis.cause());
