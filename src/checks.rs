@@ -49,7 +49,7 @@ pub enum Check {
     Issuer,
     /// The trust policy gives the role to the token.
     TrustPolicy,
-    /// The role may do what it should.
+    /// The role has permissions, and those that are asked for.
     RolePermissions,
 }
 
@@ -92,7 +92,8 @@ impl Check {
         matches!(self, Self::CredentialSources | Self::ApplicationSdk)
     }
 
-    /// Who makes it. An audit also makes `WebIdentity`, `RoleArn` and `AssumeRole`, of what it is handed.
+    /// Who makes it. An audit also makes `WebIdentity`, `RoleArn`, `Token` and
+    /// `AssumeRole`, of what it is handed.
     #[must_use]
     pub fn made_by(self) -> MadeBy {
         match self {
@@ -166,7 +167,7 @@ impl Check {
             Self::OidcProvider => "the account has an OIDC provider for the token",
             Self::Issuer => "the issuer publishes the token's key",
             Self::TrustPolicy => "the trust policy gives the role to the token",
-            Self::RolePermissions => "the role may do what it should",
+            Self::RolePermissions => "the role has permissions",
         }
     }
 }

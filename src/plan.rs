@@ -378,13 +378,17 @@ pub async fn audit(
         (None, Some(aws)) => Some(aws.map(|aws| provider::of_iam(&request, aws))),
         (None, None) => None,
     };
-    let provider = provider.map(|verdict| run.record(Check::OidcProvider, verdict)).transpose();
+    // A pod's API token is no reason to change a provider or a policy, unless the provider is meant for it.
+    let lists = matches!(&provider, Some(Ok(Verdict::Pass(_))));
+    let token = run.record(Check::Token, Ok(token::judge_audience(&request.audience, lists)));
+    let provider =
+        provider.map(|judged| run.record(Check::OidcProvider, need(&token).and(judged))).transpose();
     let published = documents.map(|documents| {
         let key_id = key_id.as_ref().map(|id| id.value.as_str());
         run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
     });
 
-    let trusts = need(&role).map(|role| {
+    let trusts = both(need(&token), need(&role)).map(|(_, role)| {
         let (judged, policy) = trust::judge(&role.document, &request, &needed);
         found.policy = policy;
         found.keep(judged)

@@ -99,7 +99,7 @@ fn told(call: &str, answers: Vec<Answer>) -> BTreeMap<String, Vec<Step>> {
 fn asked(actions: &[&str]) -> Asked {
     Asked {
         role: arn::parse("arn:aws:iam::111122223333:role/checkout").unwrap(),
-        issuer: Some(ISSUER.to_owned()),
+        issuer: ISSUER.to_owned(),
         actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         resources: vec!["arn:aws:s3:::b/k".to_owned()],
         profile: None,
@@ -138,16 +138,7 @@ async fn ask_of(server: &Server, actions: &[&str]) -> AwsSide {
 
 /// Every reason for which something is not known, with its permission.
 fn unknown(side: &AwsSide) -> Vec<(Permission, &Why)> {
-    let all = [
-        side.caller.as_ref().err(),
-        side.role.as_ref().err(),
-        side.provider.as_ref().and_then(|known| known.as_ref().err()),
-        side.providers.as_ref().err(),
-        side.attached.as_ref().err(),
-        side.inline.as_ref().err(),
-        side.simulation.as_ref().and_then(|known| known.as_ref().err()),
-    ];
-    all.into_iter().flatten().map(|unknown| (unknown.permission, &unknown.why)).collect()
+    side.untold().into_iter().map(|(_, unknown)| (unknown.permission, &unknown.why)).collect()
 }
 
 #[tokio::test]
@@ -157,14 +148,14 @@ async fn all_that_an_account_tells() {
     assert_eq!(side.caller.unwrap().arn, OPERATOR);
     let role = side.role.unwrap().unwrap();
     assert_eq!(role.arn, "arn:aws:iam::111122223333:role/team/payments/checkout");
-    assert_eq!(testbed::form::decode(&role.trust_policy.unwrap()), TRUST);
+    assert_eq!(testbed::form::decode(&role.trust_policy), TRUST);
     assert_eq!(role.max_session, Some(3600));
     assert_eq!(role.boundary.as_deref(), Some("arn:aws:iam::111122223333:policy/bound"));
     let (used, region) = role.last_used.unwrap();
     let since = used.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!((since.as_secs(), region.as_deref()), (1_795_194_840, Some("eu-west-1")));
 
-    let provider = side.provider.unwrap().unwrap().unwrap();
+    let provider = side.provider.unwrap().unwrap();
     assert_eq!(provider.client_ids, ["sts.amazonaws.com", "a<b>&\u{200b}"]);
     assert_eq!(side.providers.unwrap()[0], "arn:aws:iam::111122223333:oidc-provider/token.example");
     let attached = side.attached.unwrap();
@@ -204,7 +195,6 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
         let server = serve(Account { denied: vec![call.to_owned()], ..account() }, BTreeMap::new()).await;
         let side = ask_of(&server, &["s3:GetObject"]).await;
         let found = unknown(&side);
-        assert_eq!(side.lacking(), [permission]);
         match found[..] {
             // The simulator does not find the role without its path.
             [(Permission::GetRole, Why::Denied(_)), (_, Why::NoRole)] => {}
@@ -221,7 +211,7 @@ async fn what_does_not_exist() {
     let server = serve(Account { id: ACCOUNT.to_owned(), ..Account::default() }, BTreeMap::new()).await;
     let side = ask_of(&server, &["s3:GetObject"]).await;
     assert_eq!(side.role.as_ref().unwrap(), &None);
-    assert_eq!(side.provider.as_ref().unwrap().as_ref().unwrap(), &None);
+    assert_eq!(side.provider.as_ref().unwrap(), &None);
     assert_eq!(side.providers.as_ref().unwrap().len(), 0);
     assert!(matches!(
         unknown(&side)[..],

@@ -290,7 +290,9 @@ fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() 
         assert!(change.lines().any(|line| line.starts_with('+')), "{}: {change}", case.name);
         // Besides, the same document is not printed twice.
         assert!(
-            further(&findings).iter().all(|further| further.remedy().iter().all(|step| pasted(step).is_none()))
+            further(&findings)
+                .iter()
+                .all(|further| further.remedy().iter().all(|step| pasted(step).is_none()))
         );
     }
     assert!(mended >= 80 && by_hand >= 20, "{mended} {by_hand}");

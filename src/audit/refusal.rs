@@ -78,13 +78,14 @@ pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Opti
         (Kind::Token, Some(why)) => {
             Verdict::fail(AuditIncomplete { what: PROVIDER, role: request.role.clone(), why })
         }
-        _ => Verdict::fail(RefusedOutsideTrust {
+        (_, unknown) => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
             code: refusal.code.clone(),
             message: refusal.message.clone(),
             request_id: refusal.request_id.clone(),
             at: refusal.at,
             region: report.region.clone(),
+            provider_was_seen: unknown.is_none(),
             clues: clues(kind, refusal, report, &seen),
         }),
     }))

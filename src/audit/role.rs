@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use super::Judged;
 use super::iam::{AwsSide, ROLE, SIMULATION};
 use super::policy::{GivenPolicy, RoleSaid};
-use super::Judged;
 use super::printed::url_decoded;
 use crate::aws::arn::{self, RoleArn};
 use crate::aws::iam::{Decision, Known, Permission, Role, Simulated, Unknown, Why};
@@ -191,12 +191,16 @@ pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> 
     if let Some(Err(unknown)) = &aws.simulation {
         reservations.push(AuditIncomplete::untold(SIMULATION, asked, unknown).into());
     }
-    let unclear = simulated.into_iter().flat_map(|it| &it.entries).find_map(|it| match &it.decision {
-        Decision::Other(code) => Some(code.clone()),
-        Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
+    let unclear = simulated.and_then(|it| {
+        let other = it.entries.iter().find_map(|it| match &it.decision {
+            Decision::Other(code) => {
+                Some(Why::Refused { code: code.clone(), message: String::new(), status: 200 })
+            }
+            Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
+        });
+        other.or((!it.is_whole).then_some(Why::GoesOn))
     });
-    if let Some(code) = unclear {
-        let why = Why::Refused { code, message: String::new(), status: 200 };
+    if let Some(why) = unclear {
         let unknown = Unknown { permission: Permission::SimulatePrincipalPolicy, why };
         reservations.push(AuditIncomplete::untold(SIMULATION, asked, &unknown).into());
     }
@@ -226,7 +230,8 @@ enum Ban {
 /// A diagnosis for each reason for which actions are forbidden.
 fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[Simulated]) -> Vec<Diagnosis> {
     let of = |ban: Ban| {
-        let actions: Vec<Simulated> = simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
+        let actions: Vec<Simulated> =
+            simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
         let found = Forbidden { role: role.clone(), boundary: boundary.clone(), actions };
         (!found.actions.is_empty()).then_some(found)
     };

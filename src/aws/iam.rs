@@ -129,6 +129,8 @@ pub enum Why {
     TimedOut,
     /// There is no such role.
     NoRole,
+    /// The answer goes on after what was read of it.
+    GoesOn,
 }
 
 /// In words that follow "because".
@@ -149,6 +151,9 @@ impl fmt::Display for Why {
             Self::Lost(words) => write!(f, "the connection broke off: {words}"),
             Self::TimedOut => f.write_str("AWS did not answer in time"),
             Self::NoRole => f.write_str("there is no such role"),
+            Self::GoesOn => {
+                f.write_str("AWS's answer goes on after what was read of it; ask for less at once")
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             IdpUnreachable(refused()).into()
         }
         (Call::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
-            if is_for_the_api(&request.claims) {
+            if is_for_the_api(&request.claims.audience) {
                 TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
             } else if said("no openidconnect provider found") {
                 OidcProviderMissing::Told(refused()).into()

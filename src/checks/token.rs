@@ -58,7 +58,7 @@ pub fn judge(
         return Verdict::fail(TokenAudienceUnexpected { found, expected });
     }
     let mut warnings: Vec<Diagnosis> = Vec::new();
-    if is_for_the_api(&token.claims) {
+    if is_for_the_api(&token.claims.audience) {
         warnings.push(TokenIsApiToken { audience: audience.clone(), refused: false }.into());
     } else if expect_audience.is_none()
         && let Some(hint) = hint_on(audience)
@@ -87,12 +87,33 @@ pub(crate) fn diagnosis_of(fault: TokenFault) -> Diagnosis {
     }
 }
 
-/// Whether the token is meant for the Kubernetes API and not for STS, as the ordinary one of a pod is.
+/// Whether a token with these audiences is meant for the Kubernetes API and not for STS, as the ordinary one of
+/// a pod is.
 #[must_use]
-pub fn is_for_the_api(claims: &Claims) -> bool {
+pub fn is_for_the_api(audience: &[String]) -> bool {
     let is_api =
         |audience: &String| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc");
-    claims.audience.iter().any(is_api) && !claims.audience.iter().any(|audience| audience == USUAL_AUDIENCE)
+    audience.iter().any(is_api) && !audience.iter().any(|audience| audience == USUAL_AUDIENCE)
+}
+
+/// A token is meant for STS.
+#[derive(Debug, Clone)]
+pub struct ForSts(Vec<String>);
+
+impl Observed for ForSts {
+    fn evidence(&self) -> Evidence {
+        Evidence::new().texts("audience", &self.0)
+    }
+}
+
+/// Judges the audiences of a token that somebody else has. One for the Kubernetes API is only meant for STS
+/// where a provider `lists` its audience.
+#[must_use]
+pub fn judge_audience(audience: &[String], lists: bool) -> Verdict<ForSts> {
+    if is_for_the_api(audience) && !lists {
+        return Verdict::fail(TokenIsApiToken { audience: audience.to_vec(), refused: false });
+    }
+    Verdict::Pass(ForSts(audience.to_vec()))
 }
 
 /// What an audience without the usual one probably was meant to be.

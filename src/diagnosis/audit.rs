@@ -40,15 +40,8 @@ impl Entry for AuditWrongAccount {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            format!(
-                "Audit with credentials of account {}; of a profile for instance:\nirsa-probe audit --profile PROFILE",
-                self.role.account
-            ),
-            format!(
-                "Or let somebody who has them print the role, and audit that:\n{} > role.json\n\
-                 irsa-probe audit --trust-policy role.json",
-                show_trust_policy(&self.role)
-            ),
+            with_credentials(&self.role),
+            offline(&self.role),
             format!(
                 "If the role should be one of account {}, it is the pod that names the wrong account. Annotate its \
                  service account with the right role, and delete the pod:\n\
@@ -88,15 +81,21 @@ pub enum NotSeen {
     NotGiven(&'static str),
 }
 
-impl AuditIncomplete {
-    /// Commands that print AWS's side into files, and the audit of those.
-    fn offline(&self) -> String {
-        format!(
-            "Or let somebody who may read it print it, and audit that:\n{} > role.json\nirsa-probe audit \
-             --trust-policy role.json",
-            show_trust_policy(&self.role)
-        )
-    }
+/// The step that gives the same audit other credentials.
+fn with_credentials(role: &RoleArn) -> String {
+    format!(
+        "Audit the same with credentials of account {}: add --profile PROFILE to the command, or set AWS_PROFILE.",
+        role.account
+    )
+}
+
+/// The step that takes the credentials of somebody else.
+fn offline(role: &RoleArn) -> String {
+    format!(
+        "Or let somebody who may read the role print it, and add --trust-policy role.json to the command:\n\
+         {} > role.json",
+        show_trust_policy(role)
+    )
 }
 
 impl Entry for AuditIncomplete {
@@ -112,14 +111,15 @@ impl Entry for AuditIncomplete {
 
     fn remedy(&self) -> Vec<String> {
         let again = || {
-            vec![format!(
-                "Audit again, with more time if it is slow here (--timeout). Whether AWS is reached shows:\n{}",
-                "aws sts get-caller-identity"
-            )]
+            vec![
+                "Audit again, with more time if it is slow here (--timeout). Whether AWS is reached shows:\n\
+                 aws sts get-caller-identity"
+                    .to_owned(),
+            ]
         };
         match &self.why {
             NotSeen::NotGiven(flag) => vec![
-                format!("Give it, too, as the AWS CLI prints it:\nirsa-probe audit {flag} FILE"),
+                format!("Give it, too: add {flag} FILE to the command, a file as the AWS CLI prints it."),
                 format!(
                     "Or audit without those files, with credentials of account {}, so that AWS is asked.",
                     self.role.account
@@ -127,24 +127,20 @@ impl Entry for AuditIncomplete {
             ],
             NotSeen::Untold(Unknown { permission, why }) => match why {
                 Why::NoCredentials(NoCredentials::NotFound) => vec![
-                    format!(
-                        "Give the audit credentials of account {}, by a profile for instance:\n\
-                         irsa-probe audit --profile PROFILE",
-                        self.role.account
-                    ),
-                    self.offline(),
+                    with_credentials(&self.role),
+                    offline(&self.role),
                 ],
                 Why::NoCredentials(NoCredentials::OfLogin) => vec![
                     "Export the credentials of the login, and audit again:\n\
                      eval \"$(aws configure export-credentials --format env)\""
                         .to_owned(),
-                    self.offline(),
+                    offline(&self.role),
                 ],
                 Why::NoCredentials(_) | Why::CredentialsRejected { .. } => vec![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
                      aws sts get-caller-identity"
                         .to_owned(),
-                    self.offline(),
+                    offline(&self.role),
                 ],
                 Why::Denied(_) => vec![
                     format!(
@@ -152,14 +148,14 @@ impl Entry for AuditIncomplete {
                          irsa-probe audit --print-iam-policy",
                         permission.as_str()
                     ),
-                    self.offline(),
+                    offline(&self.role),
                 ],
                 Why::NotAws { .. } => vec![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
                      say."
                     .to_owned(),
-                    self.offline(),
+                    offline(&self.role),
                 ],
                 Why::OtherAccount(_)
                 | Why::Throttled
@@ -167,7 +163,8 @@ impl Entry for AuditIncomplete {
                 | Why::Unreached(_)
                 | Why::Lost(_)
                 | Why::TimedOut
-                | Why::NoRole => [again(), vec![self.offline()]].concat(),
+                | Why::GoesOn
+                | Why::NoRole => [again(), vec![offline(&self.role)]].concat(),
             },
         }
     }
@@ -226,6 +223,8 @@ pub struct RefusedOutsideTrust {
     pub at: Option<SystemTime>,
     /// The region of the STS that refused.
     pub region: Option<String>,
+    /// Whether the OIDC provider was looked at, too.
+    pub provider_was_seen: bool,
     /// What speaks for which cause, the strongest first.
     pub clues: Vec<Clue>,
 }
@@ -234,7 +233,9 @@ impl Clue {
     fn in_words(&self) -> String {
         match self {
             Self::Named(Layer::VpcEndpoint) => "STS's own words name the policy of a VPC endpoint".to_owned(),
-            Self::Named(Layer::Organization) => "STS's own words name a policy of the organisation".to_owned(),
+            Self::Named(Layer::Organization) => {
+                "STS's own words name a policy of the organisation".to_owned()
+            }
             Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", utc(*at)),
             Self::ProviderNewer(at) => {
                 format!("the OIDC provider was made at {}, after the refusal", utc(*at))
@@ -283,6 +284,12 @@ impl Entry for RefusedOutsideTrust {
         } else {
             format!(" What was seen besides: {}.", clues.join("; "))
         };
+        let allow = if self.provider_was_seen {
+            "The role's trust policy and the OIDC provider, as they are now, allow it"
+        } else {
+            "The role's trust policy, as it is now, allows it; the OIDC provider was not looked at, and without one STS \
+             has other words"
+        };
         let what = if self.is_of_token() {
             "(1) the provider was made or changed after that; (2) the issuer does not publish the key that signed \
              the token, or did not then; (3) the provider lists thumbprints that do not fit the issuer's certificate"
@@ -292,8 +299,7 @@ impl Entry for RefusedOutsideTrust {
              through"
         };
         format!(
-            "STS refused{at}: {}{words}. The role's trust policy and the OIDC provider, as they are now, allow it. So \
-             it is something else: {what}.{clues}",
+            "STS refused{at}: {}{words}. {allow}. So it is something else: {what}.{clues}",
             shown(&self.code)
         )
     }
@@ -318,7 +324,7 @@ impl Entry for RefusedOutsideTrust {
         if self.is_of_token() {
             return vec![
                 again,
-                "See whether the issuer publishes the key that signed the token:\nirsa-probe audit --issuer-check"
+                "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
                     .to_owned(),
                 format!(
                     "Look at the provider's thumbprints:\n{} --open-id-connect-provider-arn {}",

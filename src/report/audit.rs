@@ -161,9 +161,9 @@ pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// What is not known, and what to know of what was handed in.
-pub(super) fn notes(audit: &Audited, colour: Colour) -> String {
-    let not_known = audit.not_known.iter().map(|it| {
+/// What is not known, unless it is `told` elsewhere, and what to know of what was handed in.
+pub(super) fn notes(audit: &Audited, told: &[&str], colour: Colour) -> String {
+    let not_known = audit.not_known.iter().filter(|it| !told.contains(&it.what)).map(|it| {
         let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
         format!("Not known: {}, because {}{needs}.", it.what, it.why.because())
     });

@@ -91,7 +91,7 @@ pub fn page(report: &Report, colour: Colour) -> String {
     }
     page.push_str(&seen(report, colour));
     if let Some(audit) = &report.audit {
-        page.push_str(&audit::notes(audit, colour));
+        page.push_str(&audit::notes(audit, &told_by_diagnoses(report), colour));
     }
     let trust = report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(Step::failure);
     let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
@@ -237,13 +237,7 @@ pub fn failure(diagnosis: &Diagnosis, colour: Colour) -> String {
     section(diagnosis, &diagnosis.remedy(), "FAIL", "", colour)
 }
 
-fn section(
-    diagnosis: &Diagnosis,
-    remedy: &[String],
-    word: &str,
-    exhibit: &str,
-    colour: Colour,
-) -> String {
+fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, exhibit: &str, colour: Colour) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -295,6 +289,16 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
+/// What is not known, and is told by a diagnosis already.
+fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
+    let all = report.diagnosis().into_iter().chain(report.warnings());
+    let what = |diagnosis: &Diagnosis| match diagnosis {
+        Diagnosis::AuditIncomplete(incomplete) => Some(incomplete.what),
+        _ => None,
+    };
+    all.filter_map(what).collect()
+}
+
 /// Whether a diagnosis is about what the role may do, and not about who gets it.
 fn is_of_permissions(report: &Report, diagnosis: &Diagnosis) -> bool {
     let step = report.steps.iter().find(|step| step.check == Check::RolePermissions);
@@ -318,6 +322,9 @@ fn verdict(report: &Report, colour: Colour) -> String {
             }
             (Outcome::Fail, Some(diagnosis)) if is_of_permissions(report, diagnosis) => {
                 colour.bad("AWS gives this role to this pod, but the role may not do what it should.")
+            }
+            (Outcome::Fail, Some(Diagnosis::RefusedOutsideTrust(_))) => {
+                colour.bad("STS refused this pod this role, and not by the role's trust policy.")
             }
             (Outcome::Fail, _) => colour.bad("This pod does not get this role as it is."),
         },
