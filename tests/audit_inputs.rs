@@ -14,7 +14,7 @@ const POD: &str = include_str!("recorded/pod-injected.json");
 const ACCOUNT: &str = include_str!("recorded/sa-checkout.json");
 
 /// The members that are looked at, and some that are not.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 45] = [
     "schema",
     "token",
     "checks",
@@ -31,6 +31,11 @@ const NAMES: [&str; 40] = [
     "name",
     "value",
     "valueFrom",
+    "envFrom",
+    "mountPath",
+    "audience",
+    "eks.amazonaws.com/skip-containers",
+    "eks.amazonaws.com/role_arn",
     "volumes",
     "volumeMounts",
     "projected",
@@ -58,7 +63,7 @@ const NAMES: [&str; 40] = [
 ];
 
 /// Texts that something is made of.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 16] = [
     "irsa-probe.report/v1",
     "irsa-probe.report/v2",
     "assume-role",
@@ -67,6 +72,8 @@ const TEXTS: [&str; 14] = [
     "List",
     "ServiceAccount",
     "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
     "aws-iam-token",
     "arn:aws:iam::111122223333:role/a",
     "%7B%22a%22%3A%ff",

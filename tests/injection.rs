@@ -141,7 +141,8 @@ impl Made {
 
 /// The rules.
 fn admit(spec: &Spec, webhook: &Webhook) -> (Vec<Made>, Option<Kind>) {
-    let sees = !spec.label && !(webhook.minds_volume && spec.volume.is_some_and(|kind| kind != Kind::Usual));
+    let is_foreign = spec.volume.is_some_and(|kind| kind != Kind::Usual);
+    let is_passed_by = spec.label || (webhook.minds_volume && is_foreign);
     let made = spec.containers.iter().map(|part| {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut made = Made {
@@ -149,7 +150,7 @@ fn admit(spec: &Spec, webhook: &Webhook) -> (Vec<Made>, Option<Kind>) {
             mounts: part.mounts.iter().map(owned).collect(),
         };
         let has_pair = part.has(R) || part.has(F);
-        if !sees || part.skipped || (has_pair && part.has_region() && part.has(STS)) {
+        if is_passed_by || part.skipped || (has_pair && part.has_region() && part.has(STS)) {
             return made;
         }
         let mut add = |name: &str, value: &str| made.env.push((name.to_owned(), value.to_owned()));
@@ -169,7 +170,7 @@ fn admit(spec: &Spec, webhook: &Webhook) -> (Vec<Made>, Option<Kind>) {
         }
         made
     });
-    (made.collect(), if sees { spec.volume.or(Some(Kind::Usual)) } else { spec.volume })
+    (made.collect(), if is_passed_by { spec.volume } else { spec.volume.or(Some(Kind::Usual)) })
 }
 
 fn volume(name: &str, kind: Kind) -> Value {

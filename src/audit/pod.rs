@@ -467,17 +467,17 @@ impl Judged {
 /// Adds what is not there yet. Of what holds for one container after the other, the first is told; only what
 /// the pod spec itself did may be another thing in each.
 fn note(found: &mut Vec<Diagnosis>, diagnosis: Diagnosis) {
-    for known in found.iter_mut() {
-        match (known, &diagnosis) {
-            (Diagnosis::InjectionSuppressed(known), Diagnosis::InjectionSuppressed(new)) => {
-                if known.by == new.by {
-                    known.containers.extend(new.containers.iter().cloned());
-                    return;
-                }
-            }
-            (known, new) if known.name() == new.name() => return,
-            _ => {}
+    if let Diagnosis::InjectionSuppressed(new) = &diagnosis {
+        let same = found.iter_mut().find_map(|known| match known {
+            Diagnosis::InjectionSuppressed(known) => (known.by == new.by).then_some(known),
+            _ => None,
+        });
+        if let Some(same) = same {
+            same.containers.extend(new.containers.iter().cloned());
+            return;
         }
+    } else if found.iter().any(|known| known.name() == diagnosis.name()) {
+        return;
     }
     found.push(diagnosis);
 }
@@ -515,17 +515,15 @@ impl GivenPod {
         // Another account's annotation says nothing of this pod.
         let account = account.filter(|account| account.service_account == self.service_account);
         let mut judged = Judged::default();
-        let mut is_whole = true;
         for meant in self.meant(container) {
-            is_whole &= meant.injected() == Injected::Both;
             self.judge_variables(meant, account, &mut judged);
             self.judge_injection(meant, account, container.is_some(), &mut judged);
         }
         let annotated = account.and_then(|account| account.account.role_arn.as_deref());
         if let Some((text, Err(fault))) = annotated.map(|text| (text, arn::parse(text))) {
             let malformed = RoleArnMalformed { text: text.to_owned(), fault };
-            // What a pod was given already is not of the annotation any more.
-            if is_whole {
+            // What the pod was given already does not depend on the annotation any more.
+            if judged.failures.is_empty() {
                 judged.warn(malformed);
             } else {
                 judged.fail(malformed);
@@ -598,7 +596,10 @@ impl GivenPod {
                     self.of_account(account, judged);
                     judged.fail(suppressed(by));
                 }
-                Suppressed::SkipWebhook | Suppressed::SkipContainers => {
+                Suppressed::SkipWebhook
+                | Suppressed::SkipContainers
+                | Suppressed::EnvPreset(_)
+                | Suppressed::LeftAlone(_) => {
                     judged.fail(suppressed(by));
                     self.not_annotated(account, judged);
                 }
@@ -864,6 +865,11 @@ mod tests {
                 "TokenFileVarMissing EnvPreset(\"AWS_ROLE_ARN\") |",
             ),
             (
+                &env(&[("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", MOUNT_PATH)]),
+                with_role("a"),
+                "RoleArnMalformed |",
+            ),
+            (
                 &env(&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")]),
                 Value::Null,
                 "RoleArnVarMissing EnvPreset(\"AWS_WEB_IDENTITY_TOKEN_FILE\") |",
@@ -913,6 +919,10 @@ mod tests {
         let label = |pod: &mut Value| {
             pod["metadata"]["labels"] = json!({"eks.amazonaws.com/skip-pod-identity-webhook": ""});
         };
+        let half = |pod: &mut Value| {
+            let role = "arn:aws:iam::111122223333:role/payments-checkout";
+            pod["spec"]["containers"][0]["env"] = json!([{"name": "AWS_ROLE_ARN", "value": role}]);
+        };
         let names = |pod: &mut Value| {
             pod["metadata"]["annotations"] = json!({"eks.amazonaws.com/skip-containers": "app"});
         };
@@ -938,6 +948,12 @@ mod tests {
             (left_out(label, json!({})), "SkipWebhook ServiceAccountNotAnnotated |"),
             (left_out(label, role_at("eks.amazonaws.com/role")), "SkipWebhook RoleAnnotationMisplaced |"),
             (left_out(names, right()), "SkipContainers |"),
+            (left_out(half, right()), "TokenFileVarMissing EnvPreset(\"AWS_ROLE_ARN\") |"),
+            (
+                left_out(half, json!({})),
+                "TokenFileVarMissing EnvPreset(\"AWS_ROLE_ARN\") ServiceAccountNotAnnotated | \
+                 AnnotationDiffersFromEnv",
+            ),
             (left_out(names, json!({})), "SkipContainers ServiceAccountNotAnnotated |"),
             (left_out(volume(json!({"emptyDir": {}})), right()), "VolumePreset |"),
             (

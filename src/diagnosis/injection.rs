@@ -395,18 +395,21 @@ impl InjectionSuppressed {
         format!("{noun} {}{others}", named.join(", "))
     }
 
-    /// The command that prints what the containers of the pod set.
-    fn see_env(&self) -> String {
+    /// The command that prints what the containers of the pod set and mount.
+    fn see_containers(&self) -> String {
         let (kubectl, pod) = self.of.kubectl_and_pod();
         format!(
-            "{kubectl} get pod {pod} -o jsonpath='{{range .spec.containers[*]}}{{.name}} \
-             {{.env}}{{\"\\n\"}}{{end}}'"
+            "{kubectl} get pod {pod} -o jsonpath=\"{{range .spec['initContainers','containers'][*]}}{{.name}} \
+             {{.env}} {{.volumeMounts}}{{'\\n'}}{{end}}\""
         )
     }
 
     /// The step that ends all others.
     fn anew(&self) -> String {
-        format!("Then let a new pod be made of it. {}", self.of.delete_pod())
+        format!(
+            "A Deployment makes new pods by itself when its template is changed. Where nothing does: {}",
+            self.of.delete_pod().replacen('D', "d", 1)
+        )
     }
 
     fn of_ephemeral(&self) -> Vec<String> {
@@ -519,7 +522,7 @@ impl Entry for InjectionSuppressed {
                 self.anew(),
             ],
             Suppressed::EnvPreset(variable) => vec![
-                format!("See what the pod spec sets.\n{}", self.see_env()),
+                format!("See what the pod sets.\n{}", self.see_containers()),
                 format!(
                     "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
                      injects both."
@@ -535,16 +538,16 @@ impl Entry for InjectionSuppressed {
                 self.anew(),
             ],
             Suppressed::LeftAlone(_) => vec![
-                format!("See what the pod spec sets.\n{}", self.see_env()),
+                format!("See what the pod sets.\n{}", self.see_containers()),
                 "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
                  chart's values, so that the webhook injects them and mounts the token. The region may stay."
                     .to_owned(),
                 self.anew(),
             ],
             Suppressed::MountElsewhere { .. } => vec![
-                format!("See what the pod template, or a chart's values, set of it.\n{}", self.see_env()),
-                "Remove it there: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, \
-                 so that the webhook adds all of it."
+                format!("See what the pod sets of it.\n{}", self.see_containers()),
+                "Remove it from the pod template, or a chart's values: AWS_ROLE_ARN and \
+                 AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, so that the webhook adds all of it."
                     .to_owned(),
                 self.anew(),
             ],
