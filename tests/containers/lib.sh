@@ -7,9 +7,11 @@ set -euo pipefail
 
 source_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 probe_bin="${IRSA_PROBE_BIN:-$source_root/target/$(uname -m)-unknown-linux-gnu/release/irsa-probe}"
+testbed_bin="${TESTBED_BIN:-$source_root/target/$(uname -m)-unknown-linux-gnu/debug/testbed}"
 image=localhost/irsa-probe:test
 scratch="$(mktemp --directory --tmpdir irsa-probe-containers.XXXXXX)"
 chmod 0755 "$scratch"
+world="$scratch/world"
 passed=0
 failed=0
 skipped=0
@@ -135,6 +137,33 @@ build_image() {
     install --mode 0755 "$probe_bin" "$stage/irsa-probe"
     buildah build --quiet --isolation chroot --build-context "build=$stage" \
         --file "$source_root/Dockerfile" --tag "$image" "$context" >/dev/null
+}
+
+# testbed NETWORK ADDRESS PORT: an STS and a cluster there, in `$world`, as `$scratch/scenario.toml` says.
+# Leaves `testbed_pid`.
+testbed() {
+    mkdir --parents "$world"
+    # Not through a function, whose process would be a shell's.
+    ip netns exec "$1" "$testbed_bin" serve --dir "$world" --listen "$2" --sts-port "$3" \
+        --scenario "$scratch/scenario.toml" >"$scratch/testbed.log" &
+    testbed_pid=$!
+    background+=("$testbed_pid")
+    wait_for 20 grep --quiet ready "$scratch/testbed.log"
+}
+testbed_says() { grep --count --line-regexp -- "$1" "$scratch/testbed.log" || true; }
+testbed_says_more() { [ "$(testbed_says "$1")" -gt "$2" ]; }
+# tell_testbed SIGNAL WORD: sends it the signal, and waits until it says the word once more.
+tell_testbed() {
+    local before
+    before="$(testbed_says "$2")"
+    kill -s "$1" "$testbed_pid"
+    wait_for 10 testbed_says_more "$2" "$before"
+}
+
+# role_is SCENARIO: so from now on.
+role_is() {
+    echo "$1" >"$scratch/scenario.toml"
+    tell_testbed HUP reloaded
 }
 
 # project_token DIRECTORY FILE: the token in a volume as the kubelet lays it there.

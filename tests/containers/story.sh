@@ -10,7 +10,6 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-testbed_bin="${TESTBED_BIN:-$source_root/target/$(uname -m)-unknown-linux-gnu/debug/testbed}"
 main_image=localhost/main:test
 node_network="irsa-probe-node-$$"
 pod_network="irsa-probe-pod-$$"
@@ -21,7 +20,6 @@ port=9440
 sts=sts.eu-west-1.amazonaws.com
 role=arn:aws:iam::111122223333:role/payments-checkout
 tokens=/var/run/secrets/eks.amazonaws.com/serviceaccount
-world="$scratch/world"
 seen="$scratch/kubelet.log"
 
 if [ ! -x "$probe_bin" ] || [ ! -x "$testbed_bin" ]; then
@@ -76,30 +74,8 @@ works=
 refused='role.subjects = ["system:serviceaccount:payments:somebody-else"]'
 orphaned='provider.present = false'
 
-mkdir "$world"
 echo "$refused" >"$scratch/scenario.toml"
-# Not through a function, whose process would be a shell's.
-ip netns exec "$node_network" "$testbed_bin" serve --dir "$world" --listen "$node_address" --sts-port 443 \
-    --scenario "$scratch/scenario.toml" >"$scratch/testbed.log" &
-testbed_pid=$!
-background+=("$testbed_pid")
-wait_for 20 grep --quiet ready "$scratch/testbed.log"
-
-testbed_says() { grep --count --line-regexp -- "$1" "$scratch/testbed.log" || true; }
-testbed_says_more() { [ "$(testbed_says "$1")" -gt "$2" ]; }
-# tell_testbed SIGNAL WORD: sends it the signal, and waits until it says the word once more.
-tell_testbed() {
-    local before
-    before="$(testbed_says "$2")"
-    kill -s "$1" "$testbed_pid"
-    wait_for 10 testbed_says_more "$2" "$before"
-}
-
-# role_is SCENARIO: so from now on.
-role_is() {
-    echo "$1" >"$scratch/scenario.toml"
-    tell_testbed HUP reloaded
-}
+testbed "$node_network" "$node_address" 443
 
 # What every container of the pod has: its network, as little as Pod Security "restricted" leaves it.
 of_pod=(--network "ns:/var/run/netns/$pod_network"

@@ -7,43 +7,13 @@
 #
 # IRSA_PROBE_BIN names another binary than the static one in the target directory.
 
-source "$(dirname "${BASH_SOURCE[0]}")/../containers/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-moto_version=5.2.5
-network="irsa-probe-moto-$$"
 role=arn:aws:iam::111122223333:role/payments-checkout
 tokens=/var/run/secrets/eks.amazonaws.com/serviceaccount
 token="$source_root/tests/recorded/projected-token.jwt"
 
-[ -x "$probe_bin" ] || {
-    echo "build $probe_bin first, as .ci/run does" >&2
-    exit 1
-}
-
-python3 -m venv "$scratch/venv"
-"$scratch/venv/bin/pip" --quiet --disable-pip-version-check install "moto[server]==$moto_version"
-
-# Only loopback is in it.
-ip netns add "$network"
-namespaces+=("$network")
-ip -netns "$network" link set lo up
-
-answers() { ip netns exec "$network" curl --silent --fail "http://127.0.0.1:$1/moto-api/data.json"; }
-
-# serve PORT PROGRAM...: a moto at this port.
-serve() {
-    local port="$1"
-    shift
-    ip netns exec "$network" "$@" --host 127.0.0.1 --port "$port" >"$scratch/moto-$port.log" 2>&1 &
-    background+=("$!")
-    wait_for 60 answers "$port"
-}
-
-# authenticate PORT: from now on the first call needs no signature, and every later one is checked.
-authenticate() {
-    ip netns exec "$network" curl --silent --fail --header 'Content-Type: text/plain' --data 1 \
-        "http://127.0.0.1:$1/moto-api/reset-auth" >/dev/null
-}
+install_moto "$@"
 
 variables=(AWS_STS_REGIONAL_ENDPOINTS=regional AWS_DEFAULT_REGION=eu-west-1 AWS_REGION=eu-west-1
     "AWS_ROLE_ARN=$role")
