@@ -96,6 +96,11 @@ marks() {
     reports '.audit.trust_policy.marked | map(select(startswith(">")))
         | length == 1 and (.[0] | contains("'"$1"'"))'
 }
+# keeps_secret: the operator's secret key is in no output.
+keeps_secret() {
+    local secret="${operator[1]#*=}"
+    [ "${#secret}" -ge 40 ] && ! grep --fixed-strings --count -- "$secret" "$scratch/text" "$scratch/out" "$scratch/err"
+}
 plain() { ! grep --count $'\e' "$scratch/text"; }
 
 # What can be pasted: the lines after the first of each step, but not where something is to be filled in.
@@ -278,15 +283,49 @@ check "a role in a path: the ARN that was meant" reports \
 
 # --- Whom IAM tells ---------------------------------------------------------------------------
 
-operator_is() {
-    local keys
-    keys="$(operator_aws iam create-access-key --user-name "$1" --query AccessKey --output text)"
-    read -r key _ secret _ < <(cut --fields 1,3,3,4 <<<"$keys")
-}
-
 credentials=()
 audit
-check "no credentials: AuditIncomplete" finds 10 AuditIncomplete
+check "no credentials: AuditIncomplete" finds 14 AuditIncomplete
+check "no credentials: what to do" reports '.diagnosis.remedy | any(contains("--trust-policy role.json"))'
 credentials=("${anybody[@]}")
+
+serve 5001 env "MOTO_ACCOUNT_ID=444455556666" "$scratch/venv/bin/moto_server"
+iam=http://127.0.0.1:5001
+audit
+check "another account's credentials: AuditWrongAccount" finds 14 AuditWrongAccount
+check "another account's credentials: which is meant" shows "account $account"
+iam=http://127.0.0.1:5000
+
+check "a role for who may ask" trusts StringEquals sub system:serviceaccount:payments:check-out
+keys_of() {
+    operator_aws iam create-user --user-name "$1" >/dev/null
+    operator_aws iam create-access-key --user-name "$1" |
+        jq --raw-output '.AccessKey | "AWS_ACCESS_KEY_ID=\(.AccessKeyId) AWS_SECRET_ACCESS_KEY=\(.SecretAccessKey)"'
+}
+read -r -a operator < <(keys_of operator)
+credentials=("${operator[@]}")
+authenticate 5000 0
+audit
+check "who may ask nothing: AuditIncomplete" finds 14 AuditIncomplete AuditIncomplete
+check "who may ask nothing: each permission" reports \
+    '[.audit.not_known[].permission] | sort == ["iam:GetOpenIDConnectProvider", "iam:GetRole",
+        "iam:ListAttachedRolePolicies", "iam:ListOpenIDConnectProviders", "iam:ListRolePolicies"]'
+check "who may ask nothing: the secret key is not shown" keeps_secret
+
+# Those who were there before are asked for their signatures, too, but not in the next calls.
+authenticate 5000 1000
+credentials=("${anybody[@]}")
+"$probe_bin" audit --print-iam-policy >"$desk/operator.json"
+check "the policy that is printed is put in place" operator_aws iam put-user-policy --user-name operator \
+    --policy-name audit --policy-document file://operator.json
+credentials=("${operator[@]}")
+authenticate 5000 0
+audit
+check "who may ask what is printed: all is known" finds 12 TrustSubjectMismatch
+check "who may ask what is printed: nothing is unknown" reports '.audit.not_known == []'
+may_change() { operator_aws iam update-assume-role-policy --role-name "$role_name" --policy-document file://before.json; }
+may_not_change() { ! may_change; }
+check "who may ask what is printed may change nothing" may_not_change
+check "who may ask what is printed: the secret key is not shown" keeps_secret
 
 summary

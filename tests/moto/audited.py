@@ -5,6 +5,8 @@ from moto.core.responses import EmptyResult
 from moto.iam.responses import IamResponse
 from moto.server import main
 
+import refusals
+
 
 def add_client_id(self):
     provider = self.backend.get_open_id_connect_provider(self._get_param("OpenIDConnectProviderArn"))
@@ -15,6 +17,7 @@ def add_client_id(self):
 
 
 IamResponse.add_client_id_to_open_id_connect_provider = add_client_id
+refusals.in_the_form_of("https://iam.amazonaws.com/doc/2010-05-08/")
 
 if __name__ == "__main__":
     main()
