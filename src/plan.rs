@@ -435,7 +435,7 @@ pub fn audit_of_nobody(
         (Unclear::Role { text, .. }, _) => {
             run.record(Check::RoleArn, Ok(role_arn::judge(&text.value, None))).err()?
         }
-        (Unclear::Missing(_) | Unclear::Conflict(_), _) => return None,
+        (Unclear::Missing { .. } | Unclear::Conflict(_), _) => return None,
     };
     for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
         let _ = run.record::<RoleArn>(check, Err(missing));

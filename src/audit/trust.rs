@@ -39,11 +39,15 @@ pub struct Policy {
     pub corrected: Option<(Value, String)>,
 }
 
+/// The most bytes of a document that is shown: more is none that IAM would take.
+/// Source: the IAM API model, `policyDocumentType`.
+const LONGEST: usize = 131_072;
+
 /// Judges a policy, given as text, for a call; `needed` is what the call needs. What can be shown of it is
-/// nothing if it is no JSON.
+/// nothing if it is no JSON, or too long.
 #[must_use]
 pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> (Judged<Trusts>, Option<Policy>) {
-    let value = serde_json::from_str::<Value>(text).ok();
+    let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= LONGEST);
     let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
     let document = match document::parse(text) {
         Ok(document) => document,
