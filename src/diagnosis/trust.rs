@@ -634,7 +634,7 @@ impl Entry for TrustPolicyMalformed {
 
     fn evidence(&self) -> Evidence {
         Evidence::new()
-            .text("place", &self.malformed.place)
+            .text_if("place", Some(self.malformed.place.as_str()).filter(|place| !place.is_empty()))
             .text("fault", &self.malformed.to_string())
             .text("role_arn", &self.role.text)
     }
