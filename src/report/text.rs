@@ -103,7 +103,11 @@ pub fn page(report: &Report, colour: Colour) -> String {
         page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &exhibit(diagnosis), colour));
     }
     for warning in report.warnings() {
-        let word = if warning.name().is_information() { "INFO" } else { "WARN" };
+        let word = match warning {
+            found if found.name().is_information() => "INFO",
+            found if report.is_failure(found) => "FAIL",
+            _ => "WARN",
+        };
         page.push_str(&section(warning, &report.remedy(warning), word, &exhibit(warning), colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
