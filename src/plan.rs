@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::audit::claims::{Asked, Unclear};
 use crate::audit::inputs::Inputs;
+use crate::audit::provider::Provision;
 use crate::audit::{self, Audited, issuer, provider, refusal, role, trust};
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::{BadFile, Profiles};
@@ -388,8 +389,9 @@ pub async fn audit(
         run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
     });
 
+    let has_provider = matches!(&provider, Ok(Some(Provision(Ok(_)))));
     let trusts = both(need(&token), need(&role)).map(|(_, role)| {
-        let (judged, policy) = trust::judge(&role.document, &request, &needed);
+        let (judged, policy) = trust::judge(&role.document, &request, &needed, has_provider);
         found.policy = policy;
         found.keep(judged)
     });
@@ -435,7 +437,7 @@ pub fn audit_of_nobody(
         (Unclear::Role { text, .. }, _) => {
             run.record(Check::RoleArn, Ok(role_arn::judge(&text.value, None))).err()?
         }
-        (Unclear::Missing(_) | Unclear::Conflict(_), _) => return None,
+        (Unclear::Missing { .. } | Unclear::Conflict(_), _) => return None,
     };
     for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
         let _ = run.record::<RoleArn>(check, Err(missing));

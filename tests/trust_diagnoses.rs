@@ -93,7 +93,7 @@ impl Case {
         let named = named(&document, &evaluation, &request);
         let policy = serde_json::from_str(&text).unwrap();
         let corrected = correct(&policy, &needed(&request).trust_policy, &request);
-        trust::judge(&document, &evaluation, named, &request, corrected)
+        trust::judge(&document, &evaluation, named, &request, corrected, false)
     }
 }
 

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use irsa_probe::audit;
 use irsa_probe::aws::arn::{self, RoleArn};
+use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
 use irsa_probe::trust_policy::condition::Operator;
 use irsa_probe::trust_policy::document::{self, Document};
@@ -427,6 +429,36 @@ fn say(document: &Document, request: &Request) -> Evaluation {
     evaluation
 }
 
+/// Judges a text as the audit does: it passes if the policy allows, and whatever it says can be printed.
+fn audited(text: &str) {
+    let request = request();
+    let needed = needed(&request).trust_policy;
+    let (judged, policy) = audit::trust::judge(text, &request, &needed, false);
+    let allows = document::parse(text)
+        .is_ok_and(|document| matches!(evaluate(&document, &request).decision, Decision::Allows(_)));
+    assert_eq!(!matches!(judged.verdict, Verdict::Fail(_)), allows, "{text}");
+    let failure = match judged.verdict {
+        Verdict::Fail(diagnosis) => Some(diagnosis),
+        Verdict::Pass(_) | Verdict::Warn(..) => None,
+    };
+    let said = failure.iter().chain(&judged.further);
+    let said = said.flat_map(|it| [vec![it.cause()], it.remedy()].concat());
+    let shown = policy.iter().flat_map(|policy| policy.lines.iter().map(|line| line.text.clone()));
+    let changed = policy.iter().filter_map(|policy| policy.corrected.as_ref().map(|(_, diff)| diff.clone()));
+    for words in said.chain(shown).chain(changed) {
+        assert!(!words.contains(['\u{1b}', '\r', '\u{202e}', '\u{200b}']), "{words}");
+    }
+    if let Some((corrected, _)) = policy.and_then(|policy| policy.corrected) {
+        audited_allows(&corrected.to_string());
+    }
+}
+
+fn audited_allows(text: &str) {
+    let allows = document::parse(text)
+        .is_ok_and(|document| matches!(evaluate(&document, &request()).decision, Decision::Allows(_)));
+    assert!(allows, "{text}");
+}
+
 /// Whether the text fits, by the definition and nothing else.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {
@@ -531,6 +563,7 @@ proptest! {
         let statement = at.get_mut(statements).as_object_mut().unwrap();
         let names: Vec<String> = statement.keys().cloned().collect();
         statement.insert(at.get(&names).clone(), json);
+        audited(&policy.to_string());
         match document::parse(&policy.to_string()) {
             Ok(document) => _ = say(&document, &request()),
             Err(malformed) => {
@@ -543,6 +576,7 @@ proptest! {
     #[test]
     fn any_text_as_a_policy(text in "\\PC{0,200}", near in "[{}\\[\\]\":,a-z0-9\u{1b}\n]{0,80}") {
         for text in [text, near] {
+            audited(&text);
             if let Ok(document) = document::parse(&text) {
                 say(&document, &request());
             }

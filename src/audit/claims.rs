@@ -140,7 +140,12 @@ pub struct Differing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unclear {
     /// These are not said anywhere.
-    Missing(Vec<Missing>),
+    Missing {
+        /// What.
+        missing: Vec<Missing>,
+        /// The diagnosis of the report, if there is a report that has one.
+        reported: Option<String>,
+    },
     /// Two sources contradict each other.
     Conflict(Box<Differing>),
     /// The role is no role's ARN.
@@ -166,26 +171,35 @@ pub struct Missing {
 impl fmt::Display for Unclear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(missing) => {
+            Self::Missing { missing, reported } => {
                 let list = missing.iter().map(|Missing { what, flag, is_cut }| {
                     let cut = if *is_cut { ", which the report does not have to its end" } else { "" };
                     format!("the {what} ({flag}{cut})")
                 });
-                write!(
-                    f,
-                    "not known: {}; a report has it all (kubectl logs POD -c CONTAINER | irsa-probe audit)",
-                    list.collect::<Vec<_>>().join(", ")
-                )
+                let list = list.collect::<Vec<_>>().join(", ");
+                match reported.as_deref().map(shown) {
+                    Some(name) => write!(
+                        f,
+                        "not known: {list}; the report ends before that with {name}: do first what it says of \
+                         it, or irsa-probe explain {name}"
+                    ),
+                    None => write!(
+                        f,
+                        "not known: {list}; the report of irsa-probe in the pod has it all: kubectl logs POD -c \
+                         CONTAINER | irsa-probe audit"
+                    ),
+                }
             }
             Self::Conflict(differing) => {
                 let Differing { what, chosen, other } = &**differing;
                 write!(
                     f,
-                    "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same pod",
+                    "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
                     shown(&chosen.value),
                     chosen.source,
                     shown(&other.value),
-                    other.source
+                    other.source,
+                    if other.source == Source::Role { "role" } else { "pod" }
                 )
             }
             Self::Role { text, .. } => {
@@ -274,9 +288,16 @@ pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
         ];
         let missing = missing.into_iter().filter(|(is_missing, ..)| *is_missing);
         let missing = missing.map(|(_, what, flag, name)| Missing { what, flag, is_cut: is_cut(name) });
-        return Err(Unclear::Missing(missing.collect()));
+        let reported = report.and_then(|report| report.diagnosis.clone());
+        return Err(Unclear::Missing { missing: missing.collect(), reported });
     };
     let role_arn = arn::parse(&role.value).map_err(|fault| Unclear::Role { text: role.clone(), fault })?;
+    if let Some(text) = from.role.and_then(|said| said.arn.as_deref())
+        && arn::parse(text).is_ok_and(|other| !other.is_namesake_of(&role_arn))
+    {
+        let other = Said { value: text.to_owned(), source: Source::Role };
+        return Err(Unclear::Conflict(Box::new(Differing { what: "role", chosen: role.clone(), other })));
+    }
     let first = |candidates: [(Source, Option<String>); 2]| {
         candidates.into_iter().find_map(|(source, value)| Some(Said { value: value?, source }))
     };
@@ -387,6 +408,7 @@ impl Asked {
 mod tests {
     use super::{Asked, Flags, Source, Sources, Unclear, asked};
     use crate::audit::pod::{GivenAccount, GivenPod, read_account, read_pod};
+    use crate::audit::policy::RoleSaid;
     use crate::audit::report::{Ended, Log, Reported};
     use crate::aws::arn::ArnFault;
     use crate::token::{self, Claims};
@@ -521,7 +543,7 @@ mod tests {
         given.report.cut = vec!["role ARN"];
         let error = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
         match error {
-            Unclear::Missing(missing) => {
+            Unclear::Missing { missing, .. } => {
                 assert_eq!((missing.len(), missing[0].flag, missing[0].is_cut), (1, "--role-arn", true));
             }
             other => panic!("{other:?}"),
@@ -529,5 +551,23 @@ mod tests {
         given.flags.role_arn = Some(format!("{ROLE} "));
         let error = asked(all(&given)).unwrap_err();
         assert!(matches!(error, Unclear::Role { fault: ArnFault::Surrounded("a space"), .. }), "{error}");
+    }
+
+    #[test]
+    fn the_policy_of_another_role_is_not_laid_beside_this_one() {
+        let mut given = given();
+        given.flags.role_arn = Some(ROLE.to_owned());
+        for (arn, is_other) in [
+            (ROLE, false),
+            ("arn:aws:iam::111122223333:role/team/payments-checkout", false),
+            ("arn:aws:iam::111122223333:role/payments-orders", true),
+            ("arn:aws:iam::444455556666:role/payments-checkout", true),
+            ("no arn", false),
+        ] {
+            let role = RoleSaid { arn: Some(arn.to_owned()), ..RoleSaid::default() };
+            let asked = asked(Sources { role: Some(&role), ..all(&given) });
+            let is_conflict = matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "role");
+            assert_eq!(is_conflict, is_other, "{arn}: {asked:?}");
+        }
     }
 }

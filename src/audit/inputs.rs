@@ -22,6 +22,9 @@ use crate::run::{Observed, Verdict};
 use crate::shown::shown;
 use crate::token::{self, Claims, TokenFault};
 
+/// The most containers that a message names.
+const NAMED: usize = 16;
+
 /// Where something is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -150,6 +153,13 @@ pub enum Why {
     NoToken(TokenFault),
     /// It is not what it should be.
     Unusable(Unusable),
+    /// The pod has no container of the name that is meant.
+    NoContainer {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        names: Vec<String>,
+    },
 }
 
 impl fmt::Display for BadInput {
@@ -165,6 +175,10 @@ impl fmt::Display for BadInput {
             Why::NoReport(none) => none.fmt(f),
             Why::NoToken(fault) => f.write_str(&diagnosis_of(fault.clone()).cause()),
             Why::Unusable(fault) => fault.fmt(f),
+            Why::NoContainer { name, names } => {
+                let names: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
+                write!(f, "it has no container {} (--container), but {}", shown(name), names.join(", "))
+            }
         }
     }
 }
@@ -229,7 +243,8 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Input
             _ => None,
         },
         token: given(pod, token, read_token, until).await?,
-        pod: given(pod, kubernetes_pod, |bytes| pod::read_pod(bytes).map_err(Why::Unusable), until).await?,
+        pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.flags.container.as_deref()), until)
+            .await?,
         service_account: given(pod, account, |bytes| pod::read_account(bytes).map_err(Why::Unusable), until)
             .await?,
         trust_policy: given(pod, trust_policy, |bytes| policy::read(bytes).map_err(Why::Unusable), until)
@@ -278,6 +293,18 @@ async fn read_log(pod: &Pod, flag: &'static str, from: &Input, until: Instant) -
         }
     };
     log.finish(ended).map_err(|none| bad(Why::NoReport(none)))
+}
+
+/// A pod that has the container that is meant.
+fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<GivenPod, Why> {
+    let pod = pod::read_pod(bytes).map_err(Why::Unusable)?;
+    match container.filter(|name| !pod.has_container(name)) {
+        Some(name) => {
+            let names = pod.names().map(str::to_owned).collect();
+            Err(Why::NoContainer { name: name.to_owned(), names })
+        }
+        None => Ok(pod),
+    }
 }
 
 /// A token as a file of the kubelet's holds it, or as `kubectl create token`, with or without `-o json`,

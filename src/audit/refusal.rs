@@ -136,3 +136,124 @@ fn private_address(text: &str) -> Option<IpAddr> {
     };
     is_private.then_some(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Have, Provision, Reported, RoleSaid, Seen, judge};
+    use crate::audit::provider::Provided;
+    use crate::audit::report::Refused;
+    use crate::aws::arn;
+    use crate::aws::iam::{Permission, Unknown, Why};
+    use crate::checks::Check;
+    use crate::diagnosis::{Diagnosis, Name};
+    use crate::run::{Missing, Verdict};
+    use crate::trust_policy::request::Request;
+    use std::collections::BTreeMap;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    fn request() -> Request {
+        Request {
+            role: arn::parse("arn:aws:iam::111122223333:role/payments-checkout").unwrap(),
+            issuer: "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A".to_owned(),
+            subject: "system:serviceaccount:payments:checkout".to_owned(),
+            audience: vec!["sts.amazonaws.com".to_owned()],
+            session_name: None,
+            at: None,
+            others: BTreeMap::new(),
+        }
+    }
+
+    fn at(seconds: u64) -> Option<SystemTime> {
+        Some(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    fn refused(code: &str, message: &str) -> Reported {
+        let refusal = Refused {
+            code: code.to_owned(),
+            message: Some(message.to_owned()),
+            request_id: None,
+            at: at(1000),
+        };
+        Reported { refusal: Some(refusal), ..Reported::default() }
+    }
+
+    fn provision() -> Provision {
+        Provision(Ok(Provided { arn: None, url: "u".to_owned(), client_ids: None, created: at(1) }))
+    }
+
+    fn said(report: &Reported, seen: Have<Seen<'_>>) -> Option<String> {
+        judge(&request(), report, seen).map(|verdict| match verdict {
+            Ok(Verdict::Pass(_)) => "pass".to_owned(),
+            Ok(Verdict::Warn(_, _)) => "warn".to_owned(),
+            Ok(Verdict::Fail(Diagnosis::RefusedOutsideTrust(it))) => {
+                let clues: Vec<String> = it.clues.iter().map(|clue| format!("{clue:?}")).collect();
+                let kind = |clue: &String| clue.split('(').next().unwrap_or_default().to_owned();
+                format!("outside {}", clues.iter().map(kind).collect::<Vec<_>>().join(" "))
+            }
+            Ok(Verdict::Fail(other)) => other.name().as_str().to_owned(),
+            Err(Missing(check)) => format!("needs {}", check.name()),
+        })
+    }
+
+    #[test]
+    fn what_a_report_means_beside_what_allows() {
+        let (role, seen_provider) = (RoleSaid::default(), provision());
+        let untold = Provision(Err(Unknown {
+            permission: Permission::GetOpenIdConnectProvider,
+            why: Why::Denied(String::new()),
+        }));
+        let seen =
+            Seen { role: &role, provider: Some(&seen_provider), is_of_file: false, key_was_seen: false };
+        let plain = refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+        let of_token = refused("InvalidIdentityToken", "No OpenIDConnect provider found");
+        let passed = Reported { account: Some("111122223333".to_owned()), ..Reported::default() };
+        let through = |address: &str| Reported { connected_to: Some(address.to_owned()), ..plain.clone() };
+        let newer = RoleSaid { created_at: at(2000), last_used: at(3000), ..RoleSaid::default() };
+        let older = RoleSaid { created_at: at(10), last_used: at(999), ..RoleSaid::default() };
+        for (report, seen, expected) in [
+            (&plain, Ok(seen), Some("outside ")),
+            (&plain, Err(Missing(Check::TrustPolicy)), Some("needs trust-policy")),
+            (&plain, Ok(Seen { provider: None, ..seen }), Some("outside ")),
+            (&plain, Ok(Seen { is_of_file: true, ..seen }), Some("outside OfFile")),
+            (&plain, Ok(Seen { role: &newer, ..seen }), Some("outside RoleNewer UsedSince")),
+            (&plain, Ok(Seen { role: &older, ..seen }), Some("outside ")),
+            (&through("10.0.12.7:443"), Ok(seen), Some("outside PrivateAddress")),
+            (&through("[fd00::1]:443"), Ok(seen), Some("outside PrivateAddress")),
+            (&through("52.94.1.1:443"), Ok(seen), Some("outside ")),
+            (
+                &refused(
+                    "AccessDenied",
+                    "because no VPC endpoint policy allows the sts:AssumeRoleWithWebIdentity action",
+                ),
+                Ok(seen),
+                Some("outside Named"),
+            ),
+            (
+                &refused("AccessDenied", "with an explicit deny in a resource control policy"),
+                Ok(seen),
+                Some("outside Named"),
+            ),
+            (&of_token, Ok(seen), Some("outside KeyNotSeen")),
+            (&of_token, Ok(Seen { key_was_seen: true, ..seen }), Some("outside ")),
+            (&of_token, Ok(Seen { provider: None, ..seen }), Some("AuditIncomplete")),
+            (&of_token, Ok(Seen { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),
+            (&refused("Throttling", "Rate exceeded"), Ok(seen), None),
+            (&refused("RegionDisabledException", ""), Err(Missing(Check::Role)), None),
+            (&passed, Ok(seen), Some("pass")),
+            (&passed, Err(Missing(Check::TrustPolicy)), Some("pass")),
+            (&Reported::default(), Ok(seen), None),
+        ] {
+            assert_eq!(said(report, seen).as_deref(), expected, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_provider_was_not_looked_at_that_is_said() {
+        let role = RoleSaid::default();
+        let seen = Seen { role: &role, provider: None, is_of_file: true, key_was_seen: false };
+        let verdict = judge(&request(), &refused("AccessDenied", "no"), Ok(seen));
+        let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(diagnosis.name(), Name::RefusedOutsideTrust);
+        assert!(diagnosis.cause().contains("the OIDC provider was not looked at"), "{}", diagnosis.cause());
+    }
+}

@@ -97,20 +97,14 @@ impl For<'_> {
         })
     }
 
-    /// Judges the role that was handed in. One of the same name and another path is none; one of another name
-    /// was handed in by mistake, which is told apart from this.
+    /// Judges the role that was handed in, which is one of that name. With another path it is another one.
     #[must_use]
     pub fn given(&self, given: &GivenPolicy) -> Verdict<GivenPolicy> {
-        let arn = given.role.arn.as_deref().map(|arn| (arn, arn::parse(arn)));
-        match arn {
-            Some((text, Ok(arn)))
-                if text != self.role.text
-                    && arn.account == self.role.account
-                    && arn.name == self.role.name =>
-            {
-                self.not_found(Some(text))
-            }
-            _ => Verdict::Pass(given.clone()),
+        let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
+        let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
+        match other.filter(is_namesake) {
+            Some(other) => self.not_found(Some(other)),
+            None => Verdict::Pass(given.clone()),
         }
     }
 
@@ -257,5 +251,236 @@ fn ban_of(it: &Simulated) -> Option<Ban> {
         Decision::ExplicitDeny => Some(Ban::Denied),
         Decision::ImplicitDeny => Some(outside.unwrap_or(Ban::NotGranted)),
         Decision::Allowed | Decision::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{For, RoleSaid, judge_account, judge_permissions};
+    use crate::audit::iam::AwsSide;
+    use crate::audit::policy::GivenPolicy;
+    use crate::aws::arn;
+    use crate::aws::iam::{
+        AttachedPolicy, Decision, Listed, Matched, Permission, Role, Simulated, Unknown, Why,
+    };
+    use crate::aws::operator::NoCredentials;
+    use crate::aws::sts::Caller;
+    use crate::diagnosis::Name;
+    use crate::run::Verdict;
+    use crate::trust_policy::request::Request;
+    use crate::trust_policy::{TrustPolicy, needed};
+    use std::collections::BTreeMap;
+
+    const ARN: &str = "arn:aws:iam::111122223333:role/payments-checkout";
+
+    fn needed_policy() -> TrustPolicy {
+        let request = Request {
+            role: arn::parse(ARN).unwrap(),
+            issuer: "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A".to_owned(),
+            subject: "system:serviceaccount:payments:checkout".to_owned(),
+            audience: vec!["sts.amazonaws.com".to_owned()],
+            session_name: None,
+            at: None,
+            others: BTreeMap::new(),
+        };
+        needed(&request).trust_policy
+    }
+
+    fn role(arn: &str) -> Role {
+        Role {
+            arn: arn.to_owned(),
+            trust_policy: "%7B%7D".to_owned(),
+            max_session: Some(3600),
+            boundary: None,
+            created: None,
+            last_used: None,
+        }
+    }
+
+    fn whole<T>(entries: Vec<T>) -> Listed<T> {
+        Listed { entries, is_whole: true }
+    }
+
+    fn unknown(permission: Permission, why: Why) -> Unknown {
+        Unknown { permission, why }
+    }
+
+    /// An account that has the role, with one policy.
+    fn healthy() -> AwsSide {
+        AwsSide {
+            caller: Ok(Caller {
+                arn: "arn:aws:iam::111122223333:user/operator".to_owned(),
+                account: "111122223333".to_owned(),
+                request_id: None,
+            }),
+            role: Ok(Some(role(ARN))),
+            provider: Ok(None),
+            providers: Ok(Vec::new()),
+            attached: Ok(whole(vec![AttachedPolicy { name: "read".to_owned(), arn: None }])),
+            inline: Ok(whole(Vec::new())),
+            simulation: None,
+        }
+    }
+
+    fn name<T>(verdict: &Verdict<T>) -> Vec<Name> {
+        match verdict {
+            Verdict::Pass(_) => Vec::new(),
+            Verdict::Warn(_, warnings) => warnings.iter().map(|it| it.name()).collect(),
+            Verdict::Fail(diagnosis) => vec![diagnosis.name()],
+        }
+    }
+
+    #[test]
+    fn whose_the_credentials_are() {
+        let asked = arn::parse(ARN).unwrap();
+        let with = |edit: &dyn Fn(&mut AwsSide)| {
+            let mut aws = healthy();
+            edit(&mut aws);
+            name(&judge_account(&asked, &aws))
+        };
+        let lost = || Err(unknown(Permission::GetCallerIdentity, Why::TimedOut));
+        let none = || Why::NoCredentials(NoCredentials::NotFound);
+        assert_eq!(with(&|_| {}), []);
+        assert_eq!(
+            with(&|aws| aws.caller.as_mut().unwrap().account = "444455556666".to_owned()),
+            [Name::AuditWrongAccount]
+        );
+        // IAM answered, and so did not STS.
+        assert_eq!(with(&|aws| aws.caller = lost()), []);
+        assert_eq!(
+            with(&|aws| {
+                aws.caller = lost();
+                aws.role = Err(unknown(Permission::GetRole, Why::OtherAccount("444455556666".to_owned())));
+            }),
+            [Name::AuditWrongAccount]
+        );
+        assert_eq!(
+            with(&|aws| {
+                aws.caller = Err(unknown(Permission::GetCallerIdentity, none()));
+                aws.role = Err(unknown(Permission::GetRole, none()));
+            }),
+            [Name::AuditIncomplete]
+        );
+        // That IAM may not be read is told of the role.
+        assert_eq!(
+            with(&|aws| {
+                aws.caller = lost();
+                aws.role = Err(unknown(Permission::GetRole, Why::Denied(String::new())));
+            }),
+            []
+        );
+    }
+
+    #[test]
+    fn whether_the_role_is_there() {
+        let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
+        let of = For { role: &asked, service_account: None, needed: &needed };
+        let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
+        for (told, expected) in [
+            (Ok(Some(role(ARN))), vec![]),
+            (Ok(Some(role(with_path))), vec![Name::RoleNotFound]),
+            (Ok(None), vec![Name::RoleNotFound]),
+            (Err(unknown(Permission::GetRole, Why::Denied("no".to_owned()))), vec![Name::AuditIncomplete]),
+        ] {
+            assert_eq!(name(&of.told(&told)), expected, "{told:?}");
+        }
+        assert!(
+            matches!(of.told(&Ok(Some(role(ARN)))), Verdict::Pass(found) if found.document == "{}"),
+            "the document is decoded"
+        );
+        for (arn, expected) in [
+            (None, vec![]),
+            (Some(ARN), vec![]),
+            (Some(with_path), vec![Name::RoleNotFound]),
+            // A file of another role was handed in, which says nothing of this one.
+            (Some("arn:aws:iam::111122223333:role/other"), vec![]),
+            (Some("arn:aws:iam::444455556666:role/payments-checkout"), vec![]),
+            (Some("no arn"), vec![]),
+        ] {
+            let role = RoleSaid { arn: arn.map(str::to_owned), ..RoleSaid::default() };
+            let given = GivenPolicy { document: String::new(), role };
+            assert_eq!(name(&of.given(&given)), expected, "{arn:?}");
+        }
+        assert_eq!(name(&of.not_given()), [Name::AuditIncomplete]);
+    }
+
+    fn simulated(
+        decision: Decision,
+        matched: bool,
+        boundary: Option<bool>,
+        organization: Option<bool>,
+    ) -> Simulated {
+        Simulated {
+            action: "s3:GetObject".to_owned(),
+            resource: "*".to_owned(),
+            decision,
+            matched: matched.then(|| Matched { policy: "p".to_owned(), kind: None }).into_iter().collect(),
+            missing_context: Vec::new(),
+            boundary_allows: boundary,
+            organization_allows: organization,
+        }
+    }
+
+    #[test]
+    fn what_a_simulation_means() {
+        let asked = arn::parse(ARN).unwrap();
+        let (yes, no) = (Some(true), Some(false));
+        for (decision, matched, boundary, organization, expected) in [
+            (Decision::Allowed, true, yes, yes, None),
+            (Decision::Allowed, true, None, None, None),
+            (Decision::ImplicitDeny, false, None, None, Some(Name::ActionNotGranted)),
+            (Decision::ImplicitDeny, false, yes, yes, Some(Name::ActionNotGranted)),
+            (Decision::ImplicitDeny, true, no, yes, Some(Name::ActionOutsideBoundary)),
+            (Decision::ImplicitDeny, true, yes, no, Some(Name::ActionOutsideOrganization)),
+            (Decision::ImplicitDeny, false, no, no, Some(Name::ActionOutsideOrganization)),
+            (Decision::ExplicitDeny, true, None, None, Some(Name::ActionDenied)),
+            (Decision::ExplicitDeny, true, no, no, Some(Name::ActionDenied)),
+            (Decision::ExplicitDeny, false, no, None, Some(Name::ActionOutsideBoundary)),
+            (Decision::ExplicitDeny, false, yes, no, Some(Name::ActionOutsideOrganization)),
+            (Decision::ExplicitDeny, false, None, None, Some(Name::ActionDenied)),
+            (Decision::Other("maybe".to_owned()), false, None, None, Some(Name::AuditIncomplete)),
+        ] {
+            let it = simulated(decision, matched, boundary, organization);
+            let aws = AwsSide { simulation: Some(Ok(whole(vec![it.clone()]))), ..healthy() };
+            let judged = judge_permissions(&asked, &aws);
+            assert_eq!(name(&judged.verdict), Vec::from_iter(expected), "{it:?}");
+            assert!(judged.further.is_empty());
+        }
+    }
+
+    #[test]
+    fn several_actions_are_told_by_what_forbids_them() {
+        let asked = arn::parse(ARN).unwrap();
+        let entries = vec![
+            simulated(Decision::ImplicitDeny, false, None, None),
+            simulated(Decision::Allowed, true, None, None),
+            simulated(Decision::ExplicitDeny, true, None, None),
+            simulated(Decision::ImplicitDeny, false, None, None),
+        ];
+        let aws = AwsSide { simulation: Some(Ok(Listed { entries, is_whole: false })), ..healthy() };
+        let judged = judge_permissions(&asked, &aws);
+        let further: Vec<Name> = judged.further.iter().map(|it| it.name()).collect();
+        assert_eq!(name(&judged.verdict), [Name::ActionDenied]);
+        assert_eq!(further, [Name::ActionNotGranted, Name::AuditIncomplete]);
+        let not_granted = judged.further.first().unwrap();
+        assert!(
+            not_granted.cause().contains("s3:GetObject on *, s3:GetObject on *"),
+            "{}",
+            not_granted.cause()
+        );
+    }
+
+    #[test]
+    fn a_role_without_policies_is_only_told_where_that_is_sure() {
+        let asked = arn::parse(ARN).unwrap();
+        let none = || Ok(whole(Vec::new()));
+        for (attached, expected) in [
+            (none(), vec![Name::RoleHasNoPermissions]),
+            (Ok(Listed { entries: Vec::new(), is_whole: false }), vec![]),
+            (Err(unknown(Permission::ListAttachedRolePolicies, Why::TimedOut)), vec![]),
+        ] {
+            let aws = AwsSide { attached, ..healthy() };
+            assert_eq!(name(&judge_permissions(&asked, &aws).verdict), expected);
+        }
     }
 }

@@ -39,11 +39,21 @@ pub struct Policy {
     pub corrected: Option<(Value, String)>,
 }
 
-/// Judges a policy, given as text, for a call; `needed` is what the call needs. What can be shown of it is
-/// nothing if it is no JSON.
+/// The most bytes of a document that is shown: more is none that IAM would take.
+/// Source: the IAM API model, `policyDocumentType`.
+const LONGEST: usize = 131_072;
+
+/// Judges a policy, given as text, for a call; `needed` is what the call needs,
+/// and whether the account has the token's provider may be known. What can be shown of it is
+/// nothing if it is no JSON, or too long.
 #[must_use]
-pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> (Judged<Trusts>, Option<Policy>) {
-    let value = serde_json::from_str::<Value>(text).ok();
+pub fn judge(
+    text: &str,
+    request: &Request,
+    needed: &TrustPolicy,
+    has_provider: bool,
+) -> (Judged<Trusts>, Option<Policy>) {
+    let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= LONGEST);
     let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
     let document = match document::parse(text) {
         Ok(document) => document,
@@ -60,13 +70,14 @@ pub fn judge(text: &str, request: &Request, needed: &TrustPolicy) -> (Judged<Tru
         corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
         document,
     });
-    let (verdict, further) = match trust::judge(&document, &evaluation, named, request, corrected) {
-        Findings::Allows { statement, warnings } => {
-            let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
-            (Verdict::holds(Trusts { statement, sid }, warnings), Vec::new())
-        }
-        Findings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
-    };
+    let (verdict, further) =
+        match trust::judge(&document, &evaluation, named, request, corrected, has_provider) {
+            Findings::Allows { statement, warnings } => {
+                let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
+                (Verdict::holds(Trusts { statement, sid }, warnings), Vec::new())
+            }
+            Findings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
+        };
     (Judged { verdict, further }, policy)
 }
 

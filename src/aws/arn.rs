@@ -15,6 +15,15 @@ pub struct RoleArn {
     pub name: String,
 }
 
+impl RoleArn {
+    /// Whether it has the name and the account of another one, whatever their paths are: an account has a name
+    /// once.
+    #[must_use]
+    pub fn is_namesake_of(&self, other: &Self) -> bool {
+        self.name == other.name && self.account == other.account
+    }
+}
+
 /// Lengths that STS accepts for `RoleArn`, in characters. Source: the STS API model.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 20..=2048;
 

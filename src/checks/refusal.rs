@@ -11,8 +11,8 @@ use crate::diagnosis::sts::{
     VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
 use crate::diagnosis::token::{
-    ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken, TokenNotAJwt,
-    TokenNotYetValid,
+    ApiTokenSeen, ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken,
+    TokenNotAJwt, TokenNotYetValid,
 };
 
 /// Which of the two calls was refused.
@@ -49,7 +49,8 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
         }
         (Call::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
             if is_for_the_api(&request.claims.audience) {
-                TokenIsApiToken { audience: request.claims.audience.clone(), refused: true }.into()
+                TokenIsApiToken { audience: request.claims.audience.clone(), seen: ApiTokenSeen::Refused }
+                    .into()
             } else if said("no openidconnect provider found") {
                 OidcProviderMissing::Told(refused()).into()
             } else if said("retrieve verification key") {

@@ -3,8 +3,8 @@
 use crate::checks::token_file::TokenFile;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{
-    NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual, TokenClaimMissing,
-    TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
+    ApiTokenSeen, NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual,
+    TokenClaimMissing, TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
 };
 use crate::evidence::Evidence;
 use crate::run::{Observed, Verdict};
@@ -59,7 +59,7 @@ pub fn judge(
     }
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if is_for_the_api(&token.claims.audience) {
-        warnings.push(TokenIsApiToken { audience: audience.clone(), refused: false }.into());
+        warnings.push(TokenIsApiToken { audience: audience.clone(), seen: ApiTokenSeen::InFile }.into());
     } else if expect_audience.is_none()
         && let Some(hint) = hint_on(audience)
     {
@@ -111,7 +111,7 @@ impl Observed for ForSts {
 #[must_use]
 pub fn judge_audience(audience: &[String], lists: bool) -> Verdict<ForSts> {
     if is_for_the_api(audience) && !lists {
-        return Verdict::fail(TokenIsApiToken { audience: audience.to_vec(), refused: false });
+        return Verdict::fail(TokenIsApiToken { audience: audience.to_vec(), seen: ApiTokenSeen::Handed });
     }
     Verdict::Pass(ForSts(audience.to_vec()))
 }

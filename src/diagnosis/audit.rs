@@ -173,7 +173,7 @@ impl Entry for AuditIncomplete {
         let evidence = Evidence::new().value("not_known", self.what).text("role_arn", &self.role.text);
         match &self.why {
             NotSeen::Untold(unknown) => evidence
-                .value("permission", unknown.permission.as_str())
+                .text_if("permission", self.why.permission().map(Permission::as_str))
                 .text("why", &unknown.why.to_string()),
             NotSeen::NotGiven(flag) => evidence.value("flag", *flag),
         }

@@ -195,13 +195,24 @@ impl Entry for TokenAudienceUnexpected {
     }
 }
 
+/// How it is known that a token is one for the Kubernetes API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiTokenSeen {
+    /// It lies in the file, and STS was not asked yet.
+    InFile,
+    /// STS refused it.
+    Refused,
+    /// An audit was told of it, and no provider is known to list its audience.
+    Handed,
+}
+
 /// The pod's ordinary API token, where the projected one belongs.
 #[derive(Debug, Clone)]
 pub struct TokenIsApiToken {
     /// The token's audience.
     pub audience: Vec<String>,
-    /// What STS made of it, if it was asked.
-    pub refused: bool,
+    /// How that is known.
+    pub seen: ApiTokenSeen,
 }
 
 impl Entry for TokenIsApiToken {
@@ -209,19 +220,32 @@ impl Entry for TokenIsApiToken {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let verdict = if self.refused {
-            "STS refused it."
-        } else {
-            "STS can only accept it if the OIDC provider lists that audience."
+        let audience = list(&self.audience);
+        let verdict = match self.seen {
+            ApiTokenSeen::Handed => {
+                return format!(
+                    "The token that is audited is one for the Kubernetes API (audience {audience}), not one for STS: \
+                     the ordinary token of a pod. STS can only accept it if the OIDC provider lists that audience."
+                );
+            }
+            ApiTokenSeen::Refused => "STS refused it.",
+            ApiTokenSeen::InFile => "STS can only accept it if the OIDC provider lists that audience.",
         };
         format!(
-            "AWS_WEB_IDENTITY_TOKEN_FILE points at a token for the Kubernetes API (audience {}), not at \
-             one for STS. {verdict}",
-            list(&self.audience)
+            "AWS_WEB_IDENTITY_TOKEN_FILE points at a token for the Kubernetes API (audience {audience}), not at \
+             one for STS. {verdict}"
         )
     }
 
     fn remedy(&self) -> Vec<String> {
+        if self.seen == ApiTokenSeen::Handed {
+            return vec![
+                "If another token was meant, audit that: the one in the file that AWS_WEB_IDENTITY_TOKEN_FILE of the \
+                 pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token."
+                    .to_owned(),
+                format!("If that file holds this token: {LET_THE_WEBHOOK}"),
+            ];
+        }
         vec![
             LET_THE_WEBHOOK.to_owned(),
             "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"

@@ -54,6 +54,8 @@ pub struct Refusing {
     pub others: Vec<Slip>,
     /// What mends it.
     pub mend: Mend,
+    /// Whether the account is known to have the token's OIDC provider.
+    pub has_provider: bool,
 }
 
 /// Facts of the call.
@@ -178,6 +180,9 @@ impl Refusing {
 
     /// The steps that see to it that the token's provider exists, which the policy alone does not show.
     fn provider_exists(&self) -> Vec<String> {
+        if self.has_provider {
+            return Vec::new();
+        }
         let role = &self.request.role;
         let is_usual = |audience: &&String| *audience == USUAL_AUDIENCE;
         let audiences = &self.request.audience;
@@ -634,7 +639,7 @@ impl Entry for TrustPolicyMalformed {
 
     fn evidence(&self) -> Evidence {
         Evidence::new()
-            .text("place", &self.malformed.place)
+            .text_if("place", Some(self.malformed.place.as_str()).filter(|place| !place.is_empty()))
             .text("fault", &self.malformed.to_string())
             .text("role_arn", &self.role.text)
     }
@@ -742,8 +747,8 @@ pub fn malformed(malformed: Malformed, role: &RoleArn) -> Diagnosis {
     TrustPolicyMalformed { role: role.clone(), malformed }.into()
 }
 
-/// What is found in a policy: it is laid beside the call already, its near misses are named, and it is
-/// corrected where it can be.
+/// What is found in a policy: it is laid beside the call already, its near misses are named, it is corrected
+/// where it can be, and whether the account has the token's OIDC provider may be known.
 #[must_use]
 pub fn judge(
     document: &Document,
@@ -751,6 +756,7 @@ pub fn judge(
     named: Vec<Named>,
     request: &Request,
     corrected: Option<Corrected>,
+    has_provider: bool,
 ) -> Findings {
     let sid = |index: usize| document.statements.get(index).and_then(|statement| statement.sid.clone());
     let is_allowed =
@@ -760,7 +766,7 @@ pub fn judge(
         Decision::Allows(index) => {
             return Findings::Allows { statement: *index, warnings: wide.into_iter().collect() };
         }
-        Decision::Refuses => refused(named, request, mend(document, request, corrected), sid),
+        Decision::Refuses => refused(named, request, mend(document, request, corrected), has_provider, sid),
         Decision::Denies(index) => {
             let elements =
                 evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
@@ -770,7 +776,7 @@ pub fn judge(
             let besides = match is_allowed() {
                 true => Vec::new(),
                 false => {
-                    let (first, rest) = refused(named, request, Mend::ByHand, sid);
+                    let (first, rest) = refused(named, request, Mend::ByHand, has_provider, sid);
                     [vec![first], rest].concat()
                 }
             };
@@ -807,6 +813,7 @@ fn refused(
     named: Vec<Named>,
     request: &Request,
     mend: Mend,
+    has_provider: bool,
     sid: impl Fn(usize) -> Option<String>,
 ) -> (Diagnosis, Vec<Diagnosis>) {
     let mut kinds: Vec<(Name, Slip, Vec<Slip>)> = Vec::new();
@@ -818,7 +825,8 @@ fn refused(
             None => kinds.push((name, slip, Vec::new())),
         }
     }
-    let diagnosis = |first, others, mend| entry(Refusing { request: request.clone(), first, others, mend });
+    let diagnosis =
+        |first, others, mend| entry(Refusing { request: request.clone(), first, others, mend, has_provider });
     let mut kinds = kinds.into_iter();
     let Some((main, first, others)) = kinds.next() else {
         return (TrustActionMissing::None { request: request.clone(), mend }.into(), Vec::new());

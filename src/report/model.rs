@@ -114,6 +114,15 @@ impl Report {
         found
     }
 
+    /// Whether something that was found is a failure by itself, too, and not a reservation.
+    #[must_use]
+    pub fn is_failure(&self, found: &Diagnosis) -> bool {
+        let of_check =
+            || self.steps.iter().filter_map(Step::failure).any(|failure| failure.name() == found.name());
+        let refuses = || self.audit.is_some() && found.name().class() == Class::Refused;
+        of_check() || refuses()
+    }
+
     /// How the run ended.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::audit;
 use super::model::{Outcome, Report};
 use crate::checks::Check;
-use crate::diagnosis::{Class, Diagnosis};
+use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::evidence::Evidence;
 use crate::pod::process::Process;
 use crate::run::{Ending, Step};
@@ -103,7 +103,11 @@ pub fn page(report: &Report, colour: Colour) -> String {
         page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &exhibit(diagnosis), colour));
     }
     for warning in report.warnings() {
-        let word = if warning.name().is_information() { "INFO" } else { "WARN" };
+        let word = match warning {
+            found if found.name().is_information() => "INFO",
+            found if report.is_failure(found) => "FAIL",
+            _ => "WARN",
+        };
         page.push_str(&section(warning, &report.remedy(warning), word, &exhibit(warning), colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
@@ -289,6 +293,11 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
     format!("{}\n", textwrap::fill(text, options))
 }
 
+/// Whether a diagnosis of an audit leaves it open whether the role is given.
+fn is_open(diagnosis: &Diagnosis) -> bool {
+    diagnosis.name().class() == Class::NotJudged || diagnosis.name() == Name::TrustPolicyMalformed
+}
+
 /// What is not known, and is told by a diagnosis already.
 fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
     let all = report.diagnosis().into_iter().chain(report.warnings());
@@ -317,7 +326,7 @@ fn verdict(report: &Report, colour: Colour) -> String {
         outcome if report.audit.is_some() => match (outcome, report.diagnosis()) {
             (Outcome::Pass, _) => colour.good(ALLOWED),
             (Outcome::Warn, _) => colour.warning(&format!("{} There are warnings.", ALLOWED)),
-            (Outcome::Fail, Some(diagnosis)) if diagnosis.name().class() == Class::NotJudged => {
+            (Outcome::Fail, Some(diagnosis)) if is_open(diagnosis) => {
                 colour.bad("Whether AWS gives this role to this pod is not known.")
             }
             (Outcome::Fail, Some(diagnosis)) if is_of_permissions(report, diagnosis) => {
