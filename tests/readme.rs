@@ -103,8 +103,7 @@ fn flags(command: &clap::Command, but: Option<&clap::Command>) -> String {
 }
 
 /// The checks of a run in a pod that an audit makes, too, of what it is handed.
-const ALSO_BY_AUDIT: [Check; 4] =
-    [Check::WebIdentity, Check::RoleArn, Check::Token, Check::AssumeRole];
+const ALSO_BY_AUDIT: [Check; 4] = [Check::WebIdentity, Check::RoleArn, Check::Token, Check::AssumeRole];
 
 fn is_made_in_pod(check: Check) -> bool {
     check.made_by() != MadeBy::Audit
