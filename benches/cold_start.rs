@@ -128,9 +128,10 @@ fn bench(flags: &Flags) -> Fallible<()> {
             }
         }
     }
-    table.size("binary", count(fs::metadata(&probe)?.len()) / MIB, "MiB", 7.0);
+    table.audit(&measure_audit(&runtime, &probe, runs)?);
+    table.size("binary", count(fs::metadata(&probe)?.len()) / MIB, "MiB", 8.0);
     match compressed(&probe, system_roots.as_deref()) {
-        Ok(bytes) => table.size("binary and CA roots, tar, gzip -9", bytes / 1e6, "MB", 3.5),
+        Ok(bytes) => table.size("binary and CA roots, tar, gzip -9", bytes / 1e6, "MB", 4.0),
         Err(error) => table.note(format!("the compressed size was not measured: {error}")),
     }
     match cli_version {
@@ -202,11 +203,13 @@ struct Run {
     requests: usize,
 }
 
-/// Runs a command in the world through a launcher; its output has to satisfy `passed`.
+/// Runs a command in the world through a launcher; it has to end with this exit code, and its output to
+/// satisfy `passed`.
 fn run(
     world: &World,
     program: &Path,
     prepare: impl FnOnce(&mut Command),
+    code: i32,
     passed: impl FnOnce(&Value) -> bool,
 ) -> Fallible<Run> {
     let counts = || {
@@ -228,7 +231,7 @@ fn run(
     };
     let cost: Cost = serde_json::from_str(cost).map_err(|_| failed())?;
     let printed_json = serde_json::from_str(printed).map_err(|_| failed())?;
-    if cost.code != Some(0) || !passed(&printed_json) {
+    if cost.code != Some(code) || !passed(&printed_json) {
         return Err(failed().into());
     }
     let mut asked: Vec<(String, u16)> = world
@@ -288,9 +291,38 @@ fn measure(
                 .env_remove("IRSA_PROBE_TIMEOUT")
                 .env("IRSA_PROBE_SYSTEM_ROOTS", &roots);
         };
-        run(&world, probe, prepare, |report| report.get("outcome").and_then(Value::as_str) == Some("pass"))
+        run(&world, probe, prepare, 0, |report| text(report, "/outcome") == Some("pass"))
     };
     repeat(WARM_UPS, runs, one)
+}
+
+/// Audits of a pod's report, with a policy that refuses it and a provider in files: a diagnosis is more work
+/// than a pass, for the policy is corrected, too.
+fn measure_audit(runtime: &Runtime, probe: &Path, runs: usize) -> Fallible<Vec<Run>> {
+    let (world, _) = start(runtime, Duration::ZERO, DEFAULT_STS_HOST, None)?;
+    let audited: Value = serde_json::from_str(include_str!("../examples/audit.json"))?;
+    let policy = audited.pointer("/audit/trust_policy/document").ok_or("the example has no policy")?;
+    let issuer = text(&audited, "/token/issuer").ok_or("the example has no issuer")?;
+    let provider = serde_json::json!({"Url": issuer, "ClientIDList": ["sts.amazonaws.com"]});
+    let log = include_str!("../examples/AssumeRoleNotAuthorized.json");
+    for (file, content) in [("log", log), ("role", &policy.to_string()), ("provider", &provider.to_string())]
+    {
+        fs::write(world.dir().join(file), content)?;
+    }
+    let one = || {
+        let prepare = |command: &mut Command| {
+            command.env_clear().args(["audit", "--output", "json", "--report", "log"]);
+            command.args(["--trust-policy", "role", "--oidc-provider", "provider"]);
+        };
+        run(&world, probe, prepare, 12, |report| {
+            text(report, "/diagnosis/name") == Some("TrustSubjectMismatch")
+        })
+    };
+    repeat(WARM_UPS, runs, one)
+}
+
+fn text<'a>(report: &'a Value, place: &str) -> Option<&'a str> {
+    report.pointer(place).and_then(Value::as_str)
 }
 
 /// How long the testbed's delays take by themselves, each time in seconds: a query and its answer, a
@@ -365,7 +397,7 @@ fn measure_cli(
             let of_aws = world.env().iter().filter(|(name, _)| name.starts_with("AWS_"));
             command.envs(of_aws).env("AWS_CA_BUNDLE", &roots).env("HOME", &home);
         };
-        let run = run(&world, Path::new("aws"), prepare, |identity| identity.get("Arn").is_some())?;
+        let run = run(&world, Path::new("aws"), prepare, 0, |identity| identity.get("Arn").is_some())?;
         if run.requests == 2 {
             Ok(run)
         } else {
@@ -508,6 +540,17 @@ impl Table {
                 "        in {unsure} runs the peak memory may be the launcher's, and the probe's less"
             ));
         }
+    }
+
+    fn audit(&mut self, runs: &[Run]) {
+        let wall = runs.iter().map(|run| run.cost.wall * 1e3);
+        self.timing("", "audit offline: wall time", wall, "ms", None);
+        let cpu = runs.iter().map(|run| run.cost.cpu * 1e3);
+        self.timing("", "audit offline: CPU time", cpu, "ms", Some(20.0));
+        let peak = runs.iter().map(|run| count(run.cost.peak) / MIB);
+        self.timing("", "audit offline: peak memory", peak, "MiB", None);
+        let asked = runs.iter().map(|run| u64::try_from(run.queries).unwrap_or(u64::MAX) + run.connections);
+        self.counted("", "audit offline: asks DNS or STS", asked, 0, "", true);
     }
 
     fn cli(&mut self, rtt: Duration, runs: &[Run]) {

@@ -9,18 +9,23 @@
 )]
 
 mod fleet;
+mod story;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
-use irsa_probe::checks::Check;
+use irsa_probe::audit::permissions::operator_policy;
+use irsa_probe::checks::{Check, MadeBy};
 use irsa_probe::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::explain;
 use irsa_probe::shown::span;
 use irsa_probe::watch::metrics;
+use serde_json::Value;
+use story::{Story, story};
 use testbed::scenario::Scenario;
 use testbed::world::{Finished, World};
 
@@ -39,6 +44,11 @@ fn hold(path: &Path, expected: &str) {
     }
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(found, expected, "{} is stale; UPDATE_DOCS=1 writes it anew", path.display());
+}
+
+/// An example, if it was rendered.
+fn example(name: &str) -> String {
+    std::fs::read_to_string(root().join("examples").join(name)).unwrap_or_default()
 }
 
 /// The README with what stands between two markers replaced.
@@ -92,10 +102,24 @@ fn flags(command: &clap::Command, but: Option<&clap::Command>) -> String {
     table
 }
 
+/// The checks of a run in a pod that an audit makes, too, of what it is handed.
+const ALSO_BY_AUDIT: [Check; 4] = [Check::WebIdentity, Check::RoleArn, Check::Token, Check::AssumeRole];
+
+fn is_made_in_pod(check: Check) -> bool {
+    check.made_by() != MadeBy::Audit
+}
+
+fn is_made_by_audit(check: Check) -> bool {
+    check.made_by() == MadeBy::Audit || ALSO_BY_AUDIT.contains(&check)
+}
+
 fn checks() -> String {
-    let mut table = "| check | the fact that holds when it passes |\n|---|---|\n".to_owned();
+    let mut table = "| check | the fact that holds when it passes | made by |\n|---|---|---|\n".to_owned();
     for check in Check::ALL {
-        let _ = writeln!(table, "| `{}` | {} |", check.name(), check.title());
+        let in_pod = is_made_in_pod(check).then_some("`check`, `watch`");
+        let by_audit = is_made_by_audit(check).then_some("`audit`");
+        let by: Vec<&str> = in_pod.into_iter().chain(by_audit).collect();
+        let _ = writeln!(table, "| `{}` | {} | {} |", check.name(), check.title(), by.join(", "));
     }
     table
 }
@@ -142,17 +166,26 @@ fn fleet() -> String {
 
 #[test]
 fn tables_and_blocks_are_the_code_s() {
-    let message = std::fs::read_to_string(root().join("examples/AssumeRoleNotAuthorized.termination.txt"));
-    let message = format!("```text\n{}```\n", message.unwrap_or_default());
+    let message = format!("```text\n{}```\n", example("AssumeRoleNotAuthorized.termination.txt"));
     let command = Cli::command();
     let watch = command.find_subcommand("watch").unwrap();
+    let audit = command.find_subcommand("audit").unwrap();
     let expected = with_block(&readme(), "flags", &flags(&command, None));
     let expected = with_block(&expected, "watch flags", &flags(watch, Some(&command)));
+    let expected = with_block(&expected, "audit flags", &flags(audit, None));
     let expected = with_block(&expected, "metrics", &metrics());
     let expected = with_block(&expected, "fleet", &fleet());
     let expected = with_block(&expected, "checks", &checks());
     let expected = with_block(&expected, "termination message", &message);
-    let table = std::fs::read_to_string(root().join("examples/chain.txt")).unwrap_or_default();
+    let headline = message.lines().nth(1).unwrap_or_default();
+    let expected = with_block(&expected, "refused", &format!("```text\n{headline}\n```\n"));
+    let to_run = message.lines().find(|line| line.ends_with("| irsa-probe audit")).unwrap_or_default();
+    let audit = example("audit.txt");
+    let block = format!("```console\n$ {to_run}\n{audit}```\n");
+    let expected = with_block(&expected, "audited", &block);
+    let after = example("pass.termination.txt");
+    let expected = with_block(&expected, "after", &format!("```text\n{after}```\n"));
+    let table = example("chain.txt");
     let rows = table.lines().skip(2).take_while(|line| !line.contains("jsv2lc"));
     let rows: String = rows.map(|row| format!("{row}\n")).collect();
     let expected = with_block(&expected, "chain", &format!("```text\n{rows}```\n"));
@@ -172,6 +205,9 @@ fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
     }
 }
 
+/// Words of AWS's that look like a diagnosis.
+const OF_AWS: [&str; 3] = ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "StringEquals"];
+
 #[test]
 fn names_and_exit_codes_in_the_readme_exist() {
     let readme = readme();
@@ -186,9 +222,7 @@ fn names_and_exit_codes_in_the_readme_exist() {
             && word.starts_with(|c: char| c.is_ascii_uppercase())
             && word.chars().all(|c| c.is_ascii_alphabetic())
     });
-    for name in
-        names.filter(|name| !["AssumeRoleWithWebIdentity", "GetCallerIdentity", "NAME"].contains(name))
-    {
+    for name in names.filter(|name| !OF_AWS.contains(name)) {
         assert!(Name::parse(name).is_some() || name.chars().all(|c| c.is_ascii_uppercase()), "{name}");
     }
 }
@@ -201,11 +235,11 @@ fn the_containers_in_the_readme_are_accepted() {
     assert_eq!(sidecar["restartPolicy"], "Always");
 }
 
-fn accepted(marker: &str) -> serde_json::Value {
+fn accepted(marker: &str) -> Value {
     let readme = readme();
     let (_, block) = readme.split_once(&format!("<!-- {marker} -->\n```yaml\n")).unwrap();
     let (yaml, _) = block.split_once("```").unwrap();
-    let value: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let value: Value = serde_saphyr::from_str(yaml).unwrap();
     let container = &value["initContainers"][0];
     let args = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap());
     Cli::try_parse_from(std::iter::once("irsa-probe").chain(args)).unwrap();
@@ -277,7 +311,10 @@ fn settled(world: &World, output: &[u8]) -> String {
     let mut settled = String::new();
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
-        let numbered = NUMBERED.iter().find(|(before, _)| rest.starts_with(before));
+        let is_digit = |c: char| c.is_ascii_digit();
+        let numbered = NUMBERED
+            .iter()
+            .find(|(before, _)| rest.strip_prefix(before).is_some_and(|number| number.starts_with(is_digit)));
         let (skip, put) = match numbered {
             Some((before, number)) => {
                 let digits = rest[before.len()..].chars().take_while(char::is_ascii_digit).count();
@@ -336,4 +373,85 @@ async fn the_examples_are_real_outputs() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_story_in_the_readme_is_a_real_one() {
+    let Story { refused, audited, pasted, after, audited_after } = story().await;
+    for (output, ending) in [(&audited.text, "txt"), (&audited.json, "json")] {
+        let path = root().join("examples").join(format!("audit.{ending}"));
+        hold(&path, &settled(&audited.world, output));
+    }
+    let report = audited.report();
+    let refused: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(refused["diagnosis"]["name"], Name::AssumeRoleNotAuthorized.as_str());
+    assert_eq!(report["diagnosis"]["name"], Name::TrustSubjectMismatch.as_str());
+    assert!(
+        pasted.starts_with("aws iam update-assume-role-policy --role-name payments-checkout "),
+        "{pasted}"
+    );
+    let after: Value = serde_json::from_slice(&after.stdout).unwrap();
+    assert_eq!((&after["outcome"], &after["exit_code"]), (&"pass".into(), &0.into()), "{after}");
+    let in_order = audited_after.report();
+    assert_eq!((&in_order["outcome"], &in_order["exit_code"]), (&"pass".into(), &0.into()), "{in_order}");
+    for report in [&refused, &report, &after, &in_order] {
+        jsonschema::validate(&schema(), report).unwrap();
+    }
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&example("report.v1.schema.json")).unwrap()
+}
+
+/// The names of the checks that the schema allows in one kind of report.
+fn checks_in_schema(kind: &str) -> Vec<String> {
+    let schema = schema();
+    let names = schema[kind]["properties"]["checks"]["items"]["properties"]["name"]["enum"].as_array();
+    let mut names: Vec<String> = names.unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_schema_knows_every_check_and_who_makes_it() {
+    let named = |is_made: fn(Check) -> bool| {
+        let made = Check::ALL.into_iter().filter(|check| is_made(*check));
+        let mut names: Vec<String> = made.map(|check| check.name().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(checks_in_schema("then"), named(is_made_by_audit));
+    assert_eq!(checks_in_schema("else"), named(is_made_in_pod));
+}
+
+#[test]
+fn only_the_report_of_an_audit_has_what_only_an_audit_finds() {
+    let is_valid = |report: &Value| jsonschema::is_valid(&schema(), report);
+    let read = |name| serde_json::from_str::<Value>(&example(name)).unwrap();
+    let (pod, audit) = (read("pass.json"), read("audit.json"));
+    assert!(is_valid(&pod) && is_valid(&audit));
+    let with = |report: &Value, key: &str, value: &Value| {
+        let mut report = report.clone();
+        report[key] = value.clone();
+        report
+    };
+    assert!(!is_valid(&with(&pod, "audit", &audit["audit"])), "of a pod, with an audit");
+    assert!(!is_valid(&with(&pod, "checks", &audit["checks"])), "of a pod, with an audit's checks");
+    assert!(!is_valid(&with(&audit, "checks", &pod["checks"])), "of an audit, with a pod's checks");
+    assert!(!is_valid(&with(&audit, "sts", &pod["sts"])), "of an audit, with an STS that was asked");
+    let mut without = audit.clone();
+    without.as_object_mut().unwrap().remove("audit");
+    assert!(!is_valid(&without), "of an audit, without it");
+}
+
+#[test]
+fn an_operator_gets_the_least_policy_from_the_manifests_as_from_the_command() {
+    let path = root().join("manifests/audit-iam-policy.json");
+    hold(&path, &format!("{:#}\n", operator_policy()));
+    let printed = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--print-iam-policy"])
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), std::fs::read_to_string(path).unwrap());
 }

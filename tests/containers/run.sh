@@ -66,6 +66,24 @@ check "the image says the version of the binary" configured ".Labels[\"org.openc
 contained explain --network none -- explain DnsUnavailable
 check "explain works in the image" explains_in_text
 
+# What an operator without Linux does: the pod's log on standard input, AWS's side from files, or credentials.
+audited="$source_root/examples/audit.json"
+mkdir --mode 0700 "$scratch/dot-aws"
+printf '[operator]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = example\n' >"$scratch/dot-aws/credentials"
+chmod 0600 "$scratch/dot-aws/credentials"
+jq .audit.trust_policy.document "$audited" >"$scratch/role.json"
+chmod 0644 "$scratch/role.json"
+contained audit --network none --interactive --volume "$scratch/role.json:/role.json:ro" \
+    -- audit --trust-policy /role.json <"$source_root/examples/AssumeRoleNotAuthorized.json"
+check "an audit in the image, offline: exit code 12" exits 12
+check "an audit in the image, offline: TrustSubjectMismatch, with the corrected policy" reports \
+    '.diagnosis.name == "TrustSubjectMismatch" and .audit.trust_policy.corrected != null'
+contained audit-with-keys --network none --interactive --user "$(id -u)" --volume "$scratch/dot-aws:/.aws:ro" \
+    --env HOME=/ --env AWS_PROFILE=operator -- audit --timeout 2s <"$source_root/examples/AssumeRoleNotAuthorized.json"
+check "an audit in the image, with keys in files: exit code 14" exits 14
+check "an audit in the image, with keys in files: they are found, and AWS is not" reports \
+    '.diagnosis.name == "AuditIncomplete" and ([.audit.not_known[].because | contains("credentials")] | any | not)'
+
 # --- The network ------------------------------------------------------------------------------
 
 make_network "$network" "$here"
