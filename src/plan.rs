@@ -361,9 +361,9 @@ pub async fn audit(
     let (aws, documents) = tokio::join!(Box::pin(aws), Box::pin(documents));
 
     // What IAM said, if it was asked; nothing of it counts if it is of another account.
-    let aws = aws.as_ref().map(|aws| {
-        let account = role::judge_account(&request.role, aws);
-        run.record(Check::OperatorAccount, Ok(account)).map(|_| aws)
+    let aws = aws.as_ref().map(|aws| match role::judge_account(&request.role, aws) {
+        Some(account) => run.record(Check::OperatorAccount, Ok(account)).map(|_| aws),
+        None => Ok(aws),
     });
     let account = found.service_account();
     let of = role::For { role: &request.role, service_account: account.as_ref(), needed: &needed };

@@ -73,7 +73,9 @@ pub struct AwsSide {
 pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> AwsSide {
     let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await.ok();
     let endpoints = endpoints(pod, profiles.as_ref(), asked.role.partition);
-    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    // A little earlier, so that what stood in the way is told, and not that it took too long.
+    let by = until - until.saturating_duration_since(Instant::now()) / 8;
+    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), by);
     let operator = Operator::find(pod, &dialer, asked.profile.as_deref(), &endpoints.sts_region, until).await;
     match operator {
         Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,

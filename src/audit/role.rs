@@ -25,35 +25,33 @@ use crate::trust_policy::TrustPolicy;
 /// The flag that names a file with the role's trust policy.
 pub const TRUST_POLICY: &str = "--trust-policy";
 
-/// The credentials are of the role's account, as far as that is known.
+/// The credentials are of the role's account.
 #[derive(Debug, Clone)]
-pub struct OwnAccount(Option<Caller>);
+pub struct OwnAccount(Caller);
 
 impl Observed for OwnAccount {
     fn evidence(&self) -> Evidence {
-        let caller = self.0.as_ref();
-        Evidence::new()
-            .text_if("account", caller.map(|it| it.account.as_str()))
-            .text_if("caller", caller.map(|it| it.arn.as_str()))
+        Evidence::new().text("account", &self.0.account).text("caller", &self.0.arn)
     }
 }
 
-/// Whether the credentials are of the role's account.
+/// Whether the credentials are of the role's account. Nothing, where STS did not say whose they are, and IAM's
+/// own answer has to do.
 #[must_use]
-pub fn judge_account(asked: &RoleArn, aws: &AwsSide) -> Verdict<OwnAccount> {
+pub fn judge_account(asked: &RoleArn, aws: &AwsSide) -> Option<Verdict<OwnAccount>> {
     let other = |account: &str, caller: Option<&Caller>| {
         let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
     };
-    match (&aws.caller, &aws.role) {
+    Some(match (&aws.caller, &aws.role) {
         (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
-        (Ok(caller), _) => Verdict::Pass(OwnAccount(Some(caller.clone()))),
+        (Ok(caller), _) => Verdict::Pass(OwnAccount(caller.clone())),
         (_, Err(Unknown { why: Why::OtherAccount(account), .. })) => other(account, None),
         (Err(unknown), Err(_)) if is_of_credentials(&unknown.why) => {
             Verdict::fail(AuditIncomplete::untold(ROLE, asked, unknown))
         }
-        (Err(_), _) => Verdict::Pass(OwnAccount(None)),
-    }
+        (Err(_), _) => return None,
+    })
 }
 
 /// Whether nothing at all can be asked.
@@ -336,30 +334,30 @@ mod tests {
         let with = |edit: &dyn Fn(&mut AwsSide)| {
             let mut aws = healthy();
             edit(&mut aws);
-            name(&judge_account(&asked, &aws))
+            judge_account(&asked, &aws).map(|verdict| name(&verdict))
         };
         let lost = || Err(unknown(Permission::GetCallerIdentity, Why::TimedOut));
         let none = || Why::NoCredentials(NoCredentials::NotFound);
-        assert_eq!(with(&|_| {}), []);
+        assert_eq!(with(&|_| {}), Some(vec![]));
         assert_eq!(
             with(&|aws| aws.caller.as_mut().unwrap().account = "444455556666".to_owned()),
-            [Name::AuditWrongAccount]
+            Some(vec![Name::AuditWrongAccount])
         );
         // IAM answered, and so did not STS.
-        assert_eq!(with(&|aws| aws.caller = lost()), []);
+        assert_eq!(with(&|aws| aws.caller = lost()), None);
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
                 aws.role = Err(unknown(Permission::GetRole, Why::OtherAccount("444455556666".to_owned())));
             }),
-            [Name::AuditWrongAccount]
+            Some(vec![Name::AuditWrongAccount])
         );
         assert_eq!(
             with(&|aws| {
                 aws.caller = Err(unknown(Permission::GetCallerIdentity, none()));
                 aws.role = Err(unknown(Permission::GetRole, none()));
             }),
-            [Name::AuditIncomplete]
+            Some(vec![Name::AuditIncomplete])
         );
         // That IAM may not be read is told of the role.
         assert_eq!(
@@ -367,7 +365,7 @@ mod tests {
                 aws.caller = lost();
                 aws.role = Err(unknown(Permission::GetRole, Why::Denied(String::new())));
             }),
-            []
+            None
         );
     }
 

@@ -281,9 +281,15 @@ slips! {
             }
             _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
         };
+        let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
         let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
                    policy names (spec.serviceAccountName), and create it anew.";
-        it.remedy(Vec::new(), &instead, if is_slip { Vec::new() } else { vec![pod.to_owned()] })
+        let after: &[&str] = match (is_slip, &it.mend) {
+            (true, _) => &[],
+            (false, Mend::By(Corrected { how: How::InPlace(_), .. }, _)) => &[stays, pod],
+            (false, _) => &[pod],
+        };
+        it.remedy(Vec::new(), &instead, after.iter().map(|step| (*step).to_owned()).collect())
     };
 
     /// A pattern stands where the operator takes it for plain text.
@@ -369,14 +375,18 @@ slips! {
 #[derive(Debug, Clone)]
 pub enum TrustActionMissing {
     /// The statement that is nearest is about other actions.
-    Others(Refusing),
+    Others(Box<Refusing>),
     /// No statement allows anything.
-    None {
-        /// The call.
-        request: Request,
-        /// What mends it.
-        mend: Mend,
-    },
+    None(Box<NothingAllowed>),
+}
+
+/// A policy that allows nothing at all.
+#[derive(Debug, Clone)]
+pub struct NothingAllowed {
+    /// The call.
+    pub request: Request,
+    /// What mends it.
+    pub mend: Mend,
 }
 
 impl Entry for TrustActionMissing {
@@ -386,7 +396,7 @@ impl Entry for TrustActionMissing {
     fn cause(&self) -> String {
         match self {
             Self::Others(refusing) => refusing.cause(),
-            Self::None { .. } => format!(
+            Self::None(_) => format!(
                 "The policy has no statement that allows anything, and what is not allowed is refused: {ACTION} too."
             ),
         }
@@ -398,15 +408,18 @@ impl Entry for TrustActionMissing {
                 let instead = format!("Let the statement be about {ACTION} too.");
                 refusing.remedy(Vec::new(), &instead, Vec::new())
             }
-            Self::None { request, mend: Mend::By(corrected, wider) } => {
-                vec![put(corrected, *wider, &request.role)]
-            }
-            Self::None { request, mend: Mend::With(_) | Mend::ByHand } => {
-                let instead = format!(
-                    "Add a statement that allows {ACTION} to the Principal Federated {}.",
-                    shown(&request.provider_arn())
-                );
-                by_hand(&request.role, &instead)
+            Self::None(nothing) => {
+                let request = &nothing.request;
+                match &nothing.mend {
+                    Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
+                    Mend::With(_) | Mend::ByHand => {
+                        let instead = format!(
+                            "Add a statement that allows {ACTION} to the Principal Federated {}.",
+                            shown(&request.provider_arn())
+                        );
+                        by_hand(&request.role, &instead)
+                    }
+                }
             }
         }
     }
@@ -414,7 +427,7 @@ impl Entry for TrustActionMissing {
     fn evidence(&self) -> Evidence {
         match self {
             Self::Others(refusing) => refusing.evidence(),
-            Self::None { request, .. } => call(request),
+            Self::None(nothing) => call(&nothing.request),
         }
     }
 }
@@ -829,7 +842,10 @@ fn refused(
         |first, others, mend| entry(Refusing { request: request.clone(), first, others, mend, has_provider });
     let mut kinds = kinds.into_iter();
     let Some((main, first, others)) = kinds.next() else {
-        return (TrustActionMissing::None { request: request.clone(), mend }.into(), Vec::new());
+        return (
+            TrustActionMissing::None(Box::new(NothingAllowed { request: request.clone(), mend })).into(),
+            Vec::new(),
+        );
     };
     let besides = match mend {
         Mend::By(..) | Mend::With(_) => Mend::With(main),
@@ -865,7 +881,7 @@ fn entry(refusing: Refusing) -> Diagnosis {
         Miss::Account(_) => TrustAccountMismatch(refusing).into(),
         Miss::Partition(_) => TrustPartitionMismatch(refusing).into(),
         Miss::Principal(_) => TrustPrincipalWrong(refusing).into(),
-        Miss::Action => TrustActionMissing::Others(refusing).into(),
+        Miss::Action => TrustActionMissing::Others(Box::new(refusing)).into(),
         Miss::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
         Miss::Other => TrustConditionUnmet(refusing).into(),
     }

@@ -147,6 +147,9 @@ fn in_words(note: &Note) -> String {
     }
 }
 
+/// The facts that are told by the rows.
+pub(super) const ROWS: &[&str] = &["role_arn", "issuer", "subject", "audience"];
+
 /// What was asked, each with by whose word it is known.
 pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
     let Asked { issuer, subject, audience, session_name, .. } = asked;

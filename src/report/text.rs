@@ -95,12 +95,15 @@ pub fn page(report: &Report, colour: Colour) -> String {
     }
     let trust = report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(Step::failure);
     let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
-    let exhibit = |diagnosis: &Diagnosis| match (trust, policy) {
-        (Some(trust), Some(policy)) if trust.name() == diagnosis.name() => audit::exhibit(policy, colour),
-        _ => String::new(),
+    let beside = |diagnosis: &Diagnosis| Beside {
+        told: if report.audit.is_some() { audit::ROWS } else { &[] },
+        exhibit: match (trust, policy) {
+            (Some(trust), Some(policy)) if trust.name() == diagnosis.name() => audit::exhibit(policy, colour),
+            _ => String::new(),
+        },
     };
     if let Some(diagnosis) = report.diagnosis() {
-        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &exhibit(diagnosis), colour));
+        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &beside(diagnosis), colour));
     }
     for warning in report.warnings() {
         let word = match warning {
@@ -108,7 +111,7 @@ pub fn page(report: &Report, colour: Colour) -> String {
             found if report.is_failure(found) => "FAIL",
             _ => "WARN",
         };
-        page.push_str(&section(warning, &report.remedy(warning), word, &exhibit(warning), colour));
+        page.push_str(&section(warning, &report.remedy(warning), word, &beside(warning), colour));
     }
     let _ = writeln!(page, "\n{}", verdict(report, colour));
     page
@@ -238,10 +241,19 @@ fn seen(report: &Report, colour: Colour) -> String {
 /// A diagnosis that is all there is to say.
 #[must_use]
 pub fn failure(diagnosis: &Diagnosis, colour: Colour) -> String {
-    section(diagnosis, &diagnosis.remedy(), "FAIL", "", colour)
+    section(diagnosis, &diagnosis.remedy(), "FAIL", &Beside::default(), colour)
 }
 
-fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, exhibit: &str, colour: Colour) -> String {
+/// What is shown beside a diagnosis.
+#[derive(Default)]
+struct Beside {
+    /// Facts that are told elsewhere.
+    told: &'static [&'static str],
+    /// What is looked at.
+    exhibit: String,
+}
+
+fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, beside: &Beside, colour: Colour) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -252,8 +264,8 @@ fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, exhibit: &str, 
         name.class().as_str()
     );
     text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
-    text.push_str(&facts(&diagnosis.evidence(), colour));
-    text.push_str(exhibit);
+    text.push_str(&facts(&diagnosis.evidence(), beside.told, colour));
+    text.push_str(&beside.exhibit);
     text.push('\n');
     for (place, step) in remedy.iter().enumerate() {
         let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
@@ -266,13 +278,15 @@ fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, exhibit: &str, 
     text
 }
 
-fn facts(evidence: &Evidence, colour: Colour) -> String {
+/// The facts, without those that are told elsewhere.
+fn facts(evidence: &Evidence, elsewhere: &[&str], colour: Colour) -> String {
     let mut text = String::new();
-    if !evidence.is_empty() {
+    let told = || evidence.iter().filter(|(name, _)| !elsewhere.contains(name));
+    if told().next().is_some() {
         text.push('\n');
     }
-    let width = evidence.iter().map(|(name, _)| name.len() + 2).max().unwrap_or_default().max(18);
-    for (name, value) in evidence.iter() {
+    let width = told().map(|(name, _)| name.len() + 2).max().unwrap_or_default().max(18);
+    for (name, value) in told() {
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = match value {
             Value::Array(values) if values.is_empty() => "none".to_owned(),
