@@ -397,7 +397,11 @@ pub async fn audit(
     });
     let trusts = run.record(Check::TrustPolicy, trusts);
     if let Some(aws) = aws {
-        let permissions = both(aws, need(&role)).map(|(aws, _)| role::judge_permissions(&request.role, aws));
+        // They are those of another role, or of none, where there is no such role; not where it may not be seen.
+        let permissions = aws.and_then(|aws| match (&aws.role, need(&role)) {
+            (Ok(_), Err(missing)) => Err(missing),
+            (Err(_), _) | (_, Ok(_)) => Ok(role::judge_permissions(&request.role, aws)),
+        });
         let _ = run.record(Check::RolePermissions, permissions.map(|judged| found.keep(judged)));
         found.simulated = aws.map(|aws| aws.simulated().to_vec()).unwrap_or_default();
     }

@@ -46,7 +46,11 @@ async fn run_in(world: &World, args: &[&str]) -> Finished {
 
 /// An audit by a token and a role's ARN in this world.
 async fn audit(toml: &str, args: &[&str]) -> Finished {
-    run_in(&world(&format!("{AUDIT}{toml}")).await, &[&["--timeout", IN_TIME], args].concat()).await
+    audit_within(IN_TIME, toml, args).await
+}
+
+async fn audit_within(timeout: &str, toml: &str, args: &[&str]) -> Finished {
+    run_in(&world(&format!("{AUDIT}{toml}")).await, &[&["--timeout", timeout], args].concat()).await
 }
 
 fn json_of(stdout: &[u8]) -> Value {
@@ -71,10 +75,7 @@ fn report(finished: &Finished) -> Value {
 /// The names of all that was found.
 fn names(report: &Value) -> Vec<&str> {
     let warnings = report["warnings"].as_array().unwrap();
-    std::iter::once(&report["diagnosis"])
-        .chain(warnings)
-        .filter_map(|found| found["name"].as_str())
-        .collect()
+    std::iter::once(&report["diagnosis"]).chain(warnings).filter_map(|found| found["name"].as_str()).collect()
 }
 
 fn calls(finished: &Finished) -> BTreeSet<&str> {
@@ -137,7 +138,12 @@ async fn what_the_role_may_do() {
             0,
             json!({"decision": "allowed", "missing_context": ["aws:SourceVpc"]}),
         ),
-        ("[iam]\n".to_owned(), vec!["ActionNotGranted"], 12, json!({"decision": "implicitDeny", "policies": []})),
+        (
+            "[iam]\n".to_owned(),
+            vec!["ActionNotGranted"],
+            12,
+            json!({"decision": "implicitDeny", "policies": []}),
+        ),
         (
             simulation("explicitDeny", matched),
             vec!["ActionDenied"],
@@ -177,7 +183,12 @@ async fn what_the_role_may_do() {
         assert_eq!(text.status, Exit::Code(exit), "{toml}");
         let text = String::from_utf8(text.stdout).unwrap();
         assert!(!text.contains('\u{1b}'), "{text}");
-        assert!(text.contains("s3:GetObject"), "{text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("s3:GetObject on arn:aws:s3:::b/k"), "{text}");
+        assert!(text.contains("resource control policies, are not simulated"), "{text}");
+        for key in report["audit"]["simulation"][0]["missing_context"].as_array().unwrap() {
+            assert!(text.contains(key.as_str().unwrap()), "{text}");
+        }
     }
 }
 
@@ -201,10 +212,11 @@ async fn the_policy_that_is_printed_is_what_an_audit_asks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
-    let slips = "[[iam.roles]]\nattached = []\n[[iam.providers]]\nclient_ids = [\"sts.eu-west-1.amazonaws.com\"]\n";
+    let slips =
+        "[[iam.roles]]\nattached = []\n[[iam.providers]]\nclient_ids = [\"sts.eu-west-1.amazonaws.com\"]\n";
     let all = ["OidcProviderAudienceMissing", "RoleHasNoPermissions", "ActionNotGranted"];
     for (denied, lost) in [
-        ("GetRole", &["RoleHasNoPermissions"][..]),
+        ("GetRole", &[][..]),
         ("GetOpenIDConnectProvider", &["OidcProviderAudienceMissing"]),
         ("ListOpenIDConnectProviders", &[]),
         ("ListAttachedRolePolicies", &["RoleHasNoPermissions"]),
@@ -216,6 +228,8 @@ async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
         let report = report(&finished);
         assert_eq!(wanting(&report), BTreeSet::from([format!("iam:{denied}")]), "{report}");
         let found = names(&report);
+        let unknown = found.iter().filter(|name| **name == "AuditIncomplete").count();
+        assert_eq!(unknown, usize::from(!denied.contains("OpenIDConnect")), "{report}");
         for name in all {
             assert_eq!(found.contains(&name), !lost.contains(&name), "{name} without {denied}: {report}");
         }
@@ -234,25 +248,23 @@ async fn nothing_waits_for_an_answer_that_it_does_not_need() {
         })
     };
     // Nothing answers: what is asked all the same is asked in the first round trip.
-    let finished = audit(&hang(&AT_ONCE), &["--action", "s3:GetObject", "--timeout", "3s"]).await;
+    let finished = audit_within("3s", &hang(&AT_ONCE), &["--action", "s3:GetObject"]).await;
     let first: BTreeSet<&str> = AT_ONCE.into_iter().chain(["GetCallerIdentity"]).collect();
     assert_eq!(calls(&finished), first);
     let unanswered = report(&finished);
     assert_eq!((names(&unanswered)[0], &unanswered["exit_code"]), ("AuditIncomplete", &json!(14)));
 
     // One answers, and what it tells is enough for the rest: that is the second.
-    let finished = audit(&hang(&AT_ONCE[1..]), &["--action", "s3:GetObject", "--timeout", "3s"]).await;
+    let finished = audit_within("3s", &hang(&AT_ONCE[1..]), &["--action", "s3:GetObject"]).await;
     assert_eq!(calls(&finished), &first | &BTreeSet::from(["SimulatePrincipalPolicy"]));
     assert_eq!(finished.requests.len(), first.len() + 1, "nothing is asked twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aws_that_says_nothing() {
-    let finished = audit("[sts]\naccept = \"hang\"\n[iam]\n", &["--timeout", "1s"]).await;
+    let finished = audit_within("1s", "[sts]\naccept = \"hang\"\n[iam]\n", &[]).await;
     let report = report(&finished);
     assert_eq!((&report["diagnosis"]["name"], &report["exit_code"]), (&json!("AuditIncomplete"), &json!(14)));
-    let cause = report["diagnosis"]["cause"].as_str().unwrap();
-    assert!(cause.contains("no answer in time") || cause.contains("time"), "{cause}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -310,7 +322,7 @@ async fn nothing_that_is_a_report() {
     ] {
         let output = fed(&operator, &["audit", "--output", "json"], log).await;
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{what}: {said}");
+        assert_eq!(output.status.code(), Some(64), "{what}: {said}");
         assert!(output.stdout.is_empty() && !said.trim().is_empty(), "{what}: {said}");
         assert!(!said.contains("panicked") && said.len() < 4096, "{what}: {said}");
     }
@@ -321,12 +333,18 @@ async fn a_refusal_that_is_over_passes_with_the_next_check() {
     let (refused, _) = checked("role.subjects = []\n").await;
     let (works, _) = checked("").await;
     let operator = world("command = \"audit\"\n[iam]\n").await;
-    for (log, name, code) in
-        [(refused.clone(), Some("RefusedOutsideTrust"), 12), (works.clone(), None, 0), (refused + &works, None, 0)]
-    {
+    for (log, name, code) in [
+        (refused.clone(), Some("RefusedOutsideTrust"), 12),
+        (works.clone(), None, 0),
+        (refused + &works, None, 0),
+    ] {
         let output = fed(&operator, &["audit", "--output", "json"], log.into_bytes()).await;
         let report = json_of(&output.stdout);
-        assert_eq!((report["diagnosis"]["name"].as_str(), output.status.code()), (name, Some(code)), "{report}");
+        assert_eq!(
+            (report["diagnosis"]["name"].as_str(), output.status.code()),
+            (name, Some(code)),
+            "{report}"
+        );
         assert_eq!(report["outcome"], if name.is_some() { "fail" } else { "pass" }, "{report}");
     }
 }

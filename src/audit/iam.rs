@@ -28,6 +28,10 @@ const CALLER: &str = "whose the credentials are";
 pub const ROLE: &str = "the role and its trust policy";
 /// What the provider is called where it is not known.
 pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
+/// What the role's managed policies are called where they are not known.
+pub const ATTACHED: &str = "the role's attached policies";
+/// What the role's own policies are called where they are not known.
+pub const INLINE: &str = "the role's inline policies";
 /// What the simulation is called where it is not known.
 pub const SIMULATION: &str = "what the role may do";
 
@@ -172,8 +176,8 @@ impl AwsSide {
             (ROLE, self.role.as_ref().err()),
             (PROVIDER, self.provider.as_ref().err()),
             ("the account's other OIDC providers", self.providers.as_ref().err()),
-            ("the role's attached policies", self.attached.as_ref().err()),
-            ("the role's inline policies", self.inline.as_ref().err()),
+            (ATTACHED, self.attached.as_ref().err()),
+            (INLINE, self.inline.as_ref().err()),
             (SIMULATION, simulation),
         ];
         all.into_iter().filter_map(|(what, unknown)| Some((what, unknown?))).collect()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::Judged;
-use super::iam::{AwsSide, ROLE, SIMULATION};
+use super::iam::{ATTACHED, AwsSide, INLINE, ROLE, SIMULATION};
 use super::policy::{GivenPolicy, RoleSaid};
 use super::printed::url_decoded;
 use crate::aws::arn::{self, RoleArn};
@@ -179,6 +179,15 @@ pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> 
     let mut reservations: Vec<Diagnosis> = Vec::new();
     if is_bare {
         reservations.push(RoleHasNoPermissions { role: asked.clone() }.into());
+    }
+    let has_some = attached.is_some_and(|it| !it.entries.is_empty())
+        || inline.is_some_and(|it| !it.entries.is_empty())
+        || simulated.is_some_and(|it| it.entries.iter().any(|it| it.decision == Decision::Allowed));
+    if !has_some {
+        let unknown = aws.attached.as_ref().err().map(|unknown| (ATTACHED, unknown));
+        let unknown = unknown.or_else(|| Some((INLINE, aws.inline.as_ref().err()?)));
+        reservations
+            .extend(unknown.map(|(what, unknown)| AuditIncomplete::untold(what, asked, unknown).into()));
     }
     if let Some(Err(unknown)) = &aws.simulation {
         reservations.push(AuditIncomplete::untold(SIMULATION, asked, unknown).into());

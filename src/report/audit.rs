@@ -11,9 +11,12 @@ use crate::audit::claims::{Asked, Differing, Said};
 use crate::audit::report::Ended;
 use crate::audit::trust::Policy;
 use crate::audit::{Audited, NotKnown, Note};
-use crate::aws::iam::{Matched, Simulated};
+use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
 use crate::shown::shown;
+
+/// The most actions or keys that a sentence names.
+const TOLD: usize = 8;
 
 /// The public form. It changes only by additions.
 #[derive(Serialize)]
@@ -84,7 +87,7 @@ impl<'a> Wire<'a> {
             }),
             simulation: audit.simulated.iter().map(WireSimulated::new).collect(),
             not_known: audit.not_known.iter().map(WireNotKnown::new).collect(),
-            notes: audit.notes.iter().map(in_words).collect(),
+            notes: sentences(audit).collect(),
         }
     }
 }
@@ -116,6 +119,42 @@ impl WireNotKnown {
 
 fn mark(is_marked: bool, line: &str) -> String {
     format!("{} {line}", if is_marked { '>' } else { ' ' })
+}
+
+/// What a reader should know besides.
+fn sentences(audit: &Audited) -> impl Iterator<Item = String> {
+    audit.notes.iter().map(in_words).chain(allowed(&audit.simulated))
+}
+
+/// What the simulation allows, and how far that goes. What it does not allow is a diagnosis of its own.
+fn allowed(simulated: &[Simulated]) -> Option<String> {
+    let allowed = || simulated.iter().filter(|it| it.decision == Decision::Allowed);
+    let actions: Vec<String> =
+        allowed().take(TOLD).map(|it| format!("{} on {}", shown(&it.action), shown(&it.resource))).collect();
+    if actions.is_empty() {
+        return None;
+    }
+    let more = match allowed().count().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let mut keys: Vec<String> =
+        allowed().flat_map(|it| &it.missing_context).map(|key| shown(key)).take(TOLD).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let keys = if keys.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
+            keys.join(", ")
+        )
+    };
+    Some(format!(
+        "By IAM's simulation the role's policies allow {}{more}.{keys} Policies of resources and of keys, and \
+         resource control policies, are not simulated.",
+        actions.join(", ")
+    ))
 }
 
 /// A note in a sentence.
@@ -171,7 +210,7 @@ pub(super) fn notes(audit: &Audited, told: &[&str], colour: Colour) -> String {
         format!("Not known: {}, because {}{needs}.", it.what, it.why.because())
     });
     let mut text = String::new();
-    for line in not_known.chain(audit.notes.iter().map(in_words)) {
+    for line in not_known.chain(sentences(audit)) {
         if text.is_empty() {
             text.push('\n');
         }
