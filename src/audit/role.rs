@@ -484,7 +484,7 @@ mod tests {
         for (attached, expected) in [
             (none(), vec![Name::RoleHasNoPermissions]),
             (Ok(Listed { entries: Vec::new(), is_whole: false }), vec![]),
-            (Err(unknown(Permission::ListAttachedRolePolicies, Why::TimedOut)), vec![]),
+            (Err(unknown(Permission::ListAttachedRolePolicies, Why::TimedOut)), vec![Name::AuditIncomplete]),
         ] {
             let aws = AwsSide { attached, ..healthy() };
             assert_eq!(name(&judge_permissions(&asked, &aws).verdict), expected);
