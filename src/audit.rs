@@ -23,7 +23,6 @@ use crate::trust_policy::request::Request;
 use claims::{Asked, Differing};
 use iam::AwsSide;
 use inputs::Inputs;
-use refusal::Kind;
 use report::{Ended, PodOf};
 
 pub mod claims;
@@ -122,6 +121,10 @@ pub enum Note {
     LaterReport(usize),
     /// The log was not read to its end.
     LogEnded(Ended),
+    /// The report is of another call, so what STS said of that does not count.
+    OtherCall,
+    /// The log has so many reports, not all of the same pod and role.
+    SeveralPods(usize),
     /// The report failed for another reason than STS's refusal of the role: this diagnosis.
     OtherFailure(String),
 }
@@ -156,7 +159,8 @@ impl Audited {
     /// What was handed in says this much.
     #[must_use]
     pub fn new(asked: Option<Asked>, inputs: &Inputs) -> Self {
-        let of_report = inputs.report.as_ref().map(|found| &found.report.pod);
+        let is_of_report = asked.as_ref().is_none_or(Asked::is_of_report);
+        let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
         let of_pod = inputs.pod.as_ref();
         let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
         let account = of_subject.or_else(|| of_pod.map(|pod| pod.service_account.clone()));
@@ -171,9 +175,11 @@ impl Audited {
         if let Some(found) = &inputs.report {
             notes.extend(found.later.map(Note::LaterReport));
             notes.extend((found.ended != Ended::AtItsEnd).then_some(Note::LogEnded(found.ended)));
-            let is_other = found.report.refusal.as_ref().is_none_or(|it| Kind::of(it) == Kind::Other);
-            let failed = found.report.diagnosis.clone().filter(|_| is_other);
+            notes.extend((!is_of_report).then_some(Note::OtherCall));
+            let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::about(it).is_none());
+            let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);
             notes.extend(failed.map(Note::OtherFailure));
+            notes.extend(found.is_one_of_several.then_some(Note::SeveralPods(found.reports)));
         }
         Self {
             asked,

@@ -20,6 +20,7 @@ use crate::report::model::Leniency;
 use crate::sdk::SaidSdk;
 use crate::shown::span;
 use crate::target::Choice;
+use crate::token::ServiceAccount;
 
 /// Where Kubernetes reads why a container ended, unless the pod spec names another file.
 pub const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -341,10 +342,10 @@ pub struct Audit {
     #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_TOKEN")]
     pub token: Option<PathBuf>,
     /// The token's issuer: the cluster's
-    #[arg(long, value_name = "URL", value_parser = filled, env = "IRSA_PROBE_ISSUER")]
+    #[arg(long, value_name = "URL", value_parser = issuer, env = "IRSA_PROBE_ISSUER")]
     pub issuer: Option<String>,
     /// The token's subject: system:serviceaccount:NAMESPACE:NAME
-    #[arg(long, value_name = "SUBJECT", value_parser = filled, env = "IRSA_PROBE_SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", value_parser = subject, env = "IRSA_PROBE_SUBJECT")]
     pub subject: Option<String>,
     /// The token's audience, usually sts.amazonaws.com; may be given several times
     #[arg(long, value_name = "AUDIENCE", value_parser = filled, env = "IRSA_PROBE_AUDIENCE")]
@@ -496,6 +497,27 @@ fn sdk(text: &str) -> Result<SaidSdk, String> {
     }
 }
 
+/// A token's issuer, with or without its scheme, as IAM writes it.
+fn issuer(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").unwrap_or(text);
+    let is_host =
+        |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+    match host.split('/').next() {
+        Some(name) if is_host(name) && !text.starts_with("arn:") && !host.contains("://") => {
+            Ok(text.to_owned())
+        }
+        _ => Err("a URL that begins with https://, as the token's iss has it".to_owned()),
+    }
+}
+
+/// A service account's subject.
+fn subject(text: &str) -> Result<String, String> {
+    match ServiceAccount::of_subject(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("system:serviceaccount:NAMESPACE:NAME, as the token's sub has it".to_owned()),
+    }
+}
+
 fn filled(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("not nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -598,6 +620,10 @@ mod tests {
         assert_eq!(audit(&[]).unwrap().inputs(), Default::default());
         for args in [
             &["--subject", ""][..],
+            &["--subject", "payments:checkout"],
+            &["--issuer", "http://oidc.example.com"],
+            &["--issuer", "HTTPS://oidc.example.com"],
+            &["--issuer", "arn:aws:iam::111122223333:oidc-provider/oidc.example.com"],
             &["--action", "s3:*"],
             &["--action", "GetObject"],
             &["--action", ":"],

@@ -343,7 +343,7 @@ pub async fn audit(
     run: &mut Recorder,
 ) -> Audited {
     let request = asked.request();
-    let key_id = asked.key_id.clone();
+    let (key_id, of_report) = (asked.key_id.clone(), asked.is_of_report());
     let mut found = Audited::new(Some(asked), inputs);
     let needed = trust_policy::needed(&request).trust_policy;
     if let Some(injected) = inputs.injected(wanted.container.as_deref()) {
@@ -365,23 +365,27 @@ pub async fn audit(
         Some(account) => run.record(Check::OperatorAccount, Ok(account)).map(|_| aws),
         None => Ok(aws),
     });
+    let provider = match (&inputs.oidc_provider, aws) {
+        (Some(given), _) => Some(Ok(provider::of_given(&request, given))),
+        (None, Some(aws)) => Some(aws.map(|aws| provider::of_iam(&request, aws))),
+        (None, None) => None,
+    };
+    // A pod's API token is no reason to make or change anything, unless the provider is meant for it.
+    let lists = matches!(&provider, Some(Ok(Verdict::Pass(Provision::Accepts(_)))));
+    let token = run.record(Check::Token, Ok(token::judge_audience(&request.audience, lists)));
+
     let account = found.service_account();
-    let of = role::For { role: &request.role, service_account: account.as_ref(), needed: &needed };
+    let of = role::For {
+        role: &request.role,
+        service_account: account.as_ref(),
+        needed: need(&token).ok().map(|_| &needed),
+    };
     let role = match (&inputs.trust_policy, aws) {
         (Some(given), _) => Ok(of.given(given)),
         (None, Some(aws)) => aws.map(|aws| of.told(&aws.role)),
         (None, None) => Ok(of.not_given()),
     };
     let role = run.record(Check::Role, role);
-
-    let provider = match (&inputs.oidc_provider, aws) {
-        (Some(given), _) => Some(Ok(provider::of_given(&request, given))),
-        (None, Some(aws)) => Some(aws.map(|aws| provider::of_iam(&request, aws))),
-        (None, None) => None,
-    };
-    // A pod's API token is no reason to change a provider or a policy, unless the provider is meant for it.
-    let lists = matches!(&provider, Some(Ok(Verdict::Pass(_))));
-    let token = run.record(Check::Token, Ok(token::judge_audience(&request.audience, lists)));
     let provider =
         provider.map(|judged| run.record(Check::OidcProvider, need(&token).and(judged))).transpose();
     let published = documents.map(|documents| {
@@ -389,7 +393,7 @@ pub async fn audit(
         run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
     });
 
-    let has_provider = matches!(&provider, Ok(Some(Provision(Ok(_)))));
+    let has_provider = matches!(&provider, Ok(Some(Provision::Accepts(_) | Provision::Exists(..))));
     let trusts = both(need(&token), need(&role)).map(|(_, role)| {
         let (judged, policy) = trust::judge(&role.document, &request, &needed, has_provider);
         found.policy = policy;
@@ -408,7 +412,7 @@ pub async fn audit(
     let provider_was_seen = !matches!(provider, Ok(None));
     found.not_known = audit::not_known(provider_was_seen, aws.and_then(Result::ok));
 
-    if let Some(report) = &inputs.report {
+    if let Some(report) = inputs.report.as_ref().filter(|_| of_report) {
         let published = published.as_ref().map(need).transpose();
         let seen = both(both(need(&role), need(&provider)), both(published, need(&trusts)));
         let seen = seen.map(|((role, provider), (published, _))| refusal::Seen {

@@ -65,6 +65,31 @@ pub fn iam(role: &RoleArn, command: &str) -> String {
     }
 }
 
+/// Lists the policies of a kind that the organisation has for the role's account.
+/// Source of the regions: "AWS Organizations endpoints and quotas" in the AWS General Reference.
+#[must_use]
+pub fn organization_policies(role: &RoleArn, kind: &str) -> String {
+    let region = match role.partition.id {
+        "aws-cn" => " --region cn-northwest-1",
+        "aws-us-gov" => " --region us-gov-west-1",
+        _ => "",
+    };
+    format!(
+        "aws organizations list-policies-for-target --filter {kind} --target-id {}{region}",
+        sh(&role.account)
+    )
+}
+
+/// Shows the policies of the VPC endpoints for STS in a region, whose service names begin otherwise in China.
+#[must_use]
+pub fn sts_endpoint_policies(region: Option<&str>) -> String {
+    let region = region.map_or_else(|| "REGION".to_owned(), sh);
+    format!(
+        "aws ec2 describe-vpc-endpoints --region {region} --filters 'Name=service-name,Values=*.sts' \
+         --query 'VpcEndpoints[].PolicyDocument'"
+    )
+}
+
 /// Shows a role's ARN and the trust policy that it has now.
 #[must_use]
 pub fn show_trust_policy(role: &RoleArn) -> String {
@@ -85,12 +110,18 @@ pub fn update_trust_policy(role: &RoleArn) -> String {
     )
 }
 
-/// Writes a document into the file that the other commands read.
+/// Writes a trust policy into the file that the other commands read.
 #[must_use]
 pub fn write_trust_policy(document: &impl Serialize) -> String {
+    write_json(document, "trust-policy.json")
+}
+
+/// Writes a document into a file, whose name needs no quotes.
+#[must_use]
+pub fn write_json(document: &impl Serialize, file: &str) -> String {
     // An apostrophe would end the shell's word, and means the same so.
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
-    format!("printf '%s\\n' '{}' > trust-policy.json", json_shown(&pretty).replace('\'', "\\u0027"))
+    format!("printf '%s\\n' '{}' > {file}", json_shown(&pretty).replace('\'', "\\u0027"))
 }
 
 /// A trust policy with one statement, in the order in which people write it.

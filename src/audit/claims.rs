@@ -4,7 +4,6 @@
 //! of it, then what the pod and its service account imply. Where two of those are of different pods, neither
 //! is believed: a verdict on a mixture would be of nobody.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -119,8 +118,10 @@ pub struct Asked {
     pub key_id: Option<Said<String>>,
     /// The session's name.
     pub session_name: Option<Said<String>>,
-    /// When STS refused it.
-    pub refused_at: Option<SystemTime>,
+    /// When STS was asked.
+    pub at: Option<SystemTime>,
+    /// The region of the STS that was asked, where its endpoint is that of a region.
+    pub region: Option<String>,
     /// What other sources say otherwise, and was not followed.
     pub differing: Vec<Differing>,
 }
@@ -298,6 +299,16 @@ pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
         let other = Said { value: text.to_owned(), source: Source::Role };
         return Err(Unclear::Conflict(Box::new(Differing { what: "role", chosen: role.clone(), other })));
     }
+    if let (Some(reported), Some(given)) =
+        (report.and_then(|report| report.pod.pod.as_ref()), pod.and_then(|pod| pod.name.as_ref()))
+        && reported != given
+    {
+        let said = |value: &String, source| Said { value: value.clone(), source };
+        let (chosen, other) = (said(reported, Source::Report), said(given, Source::Pod));
+        return Err(Unclear::Conflict(Box::new(Differing { what: "pod", chosen, other })));
+    }
+    // What STS made of another call says nothing of this one.
+    let report = report.filter(|_| is_of_report(&differing));
     let first = |candidates: [(Source, Option<String>); 2]| {
         candidates.into_iter().find_map(|(source, value)| Some(Said { value: value?, source }))
     };
@@ -314,9 +325,18 @@ pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
             (Source::Flag("--session-name"), flags.session_name.clone()),
             (Source::Report, report.and_then(|report| report.session_name.clone())),
         ]),
-        refused_at: report.and_then(|report| report.refusal.as_ref()?.at),
+        at: report.and_then(|report| report.refusal.as_ref().and_then(|refusal| refusal.at).or(report.at)),
+        region: report.and_then(|report| {
+            let region = report.region.as_ref()?;
+            report.endpoint.as_ref()?.contains(&format!("sts.{region}.")).then(|| region.clone())
+        }),
         differing,
     })
+}
+
+/// Whether a report is of this very call, if there is one.
+fn is_of_report(differing: &[Differing]) -> bool {
+    differing.iter().all(|found| found.other.source != Source::Report)
 }
 
 /// What may be said by several sources.
@@ -389,6 +409,12 @@ fn with_scheme(issuer: &str) -> String {
 }
 
 impl Asked {
+    /// Whether the report, if there is one, is of this very call.
+    #[must_use]
+    pub fn is_of_report(&self) -> bool {
+        is_of_report(&self.differing)
+    }
+
     /// The same as what IAM is asked.
     #[must_use]
     pub fn request(&self) -> Request {
@@ -398,8 +424,12 @@ impl Asked {
             subject: self.subject.value.clone(),
             audience: self.audience.value.clone(),
             session_name: self.session_name.as_ref().map(|name| name.value.clone()),
-            at: self.refused_at,
-            others: BTreeMap::new(),
+            at: self.at,
+            others: self
+                .region
+                .iter()
+                .map(|region| ("aws:requestedregion".to_owned(), vec![region.clone()]))
+                .collect(),
         }
     }
 }
@@ -461,7 +491,7 @@ mod tests {
         assert_eq!(sources(&found), [Source::Report; 4]);
         assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
         assert_eq!((found.role.value.text.as_str(), found.differing.len()), (ROLE, 0));
-        assert!(found.refused_at.is_some() && found.key_id.is_some() && found.session_name.is_some());
+        assert!(found.at.is_some() && found.key_id.is_some() && found.session_name.is_some());
         let policy = serde_json::to_string(&needed(&found.request()).trust_policy).unwrap();
         let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request());
         assert!(matches!(evaluation.decision, Decision::Allows(0)), "{:?}", evaluation.decision);
@@ -551,6 +581,37 @@ mod tests {
         given.flags.role_arn = Some(format!("{ROLE} "));
         let error = asked(all(&given)).unwrap_err();
         assert!(matches!(error, Unclear::Role { fault: ArnFault::Surrounded("a space"), .. }), "{error}");
+    }
+
+    #[test]
+    fn a_report_of_another_call_says_nothing_of_this_one() {
+        let mut given = given();
+        let of_report = Sources { token: None, pod: None, account: None, ..all(&given) };
+        let same = asked(of_report).unwrap();
+        assert!(same.is_of_report() && same.at.is_some() && same.session_name.is_some());
+        assert_eq!(same.region.as_deref(), Some("eu-west-1"));
+        for edit in [
+            (|flags| flags.role_arn = Some("arn:aws:iam::111122223333:role/other".to_owned()))
+                as fn(&mut Flags),
+            |flags| flags.subject = Some("system:serviceaccount:a:b".to_owned()),
+            |flags| flags.audience = vec!["foo".to_owned()],
+            |flags| flags.issuer = Some("https://oidc.example.com".to_owned()),
+        ] {
+            given.flags = Flags::default();
+            edit(&mut given.flags);
+            let other = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+            assert!(!other.is_of_report(), "{other:?}");
+            assert_eq!((other.at, other.region, other.session_name, other.key_id), (None, None, None, None));
+        }
+    }
+
+    #[test]
+    fn the_report_and_the_pod_are_of_one_pod() {
+        let mut given = given();
+        given.token = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
+        given.report.pod.pod = Some("another".to_owned());
+        let asked = asked(Sources { token: None, ..all(&given) });
+        assert!(matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "pod"), "{asked:?}");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::iam::{AwsSide, PROVIDER as WHAT};
 use super::printed::{self, Unusable};
 use super::report::time;
 use crate::aws::iam::{self, Unknown};
-use crate::diagnosis::audit::AuditIncomplete;
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::audit::{AuditIncomplete, NotSeen};
 use crate::diagnosis::oidc_provider::{
     Instead, NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, Others,
     ProviderGap,
@@ -293,23 +294,54 @@ pub fn judge(request: &Request, seen: &Seen<'_>) -> Verdict<Provided> {
 /// The flag that names a file with it.
 pub const OIDC_PROVIDER: &str = "--oidc-provider";
 
-/// A provider that accepts the token, or why it is not known whether there is one.
+/// What its client ids are called where they are not known.
+const CLIENT_IDS: &str = "the client ids of the OIDC provider";
+
+/// A provider for the token, as far as it is known.
 #[derive(Debug, Clone)]
-pub struct Provision(pub Result<Provided, Unknown>);
+pub enum Provision {
+    /// One that accepts the token.
+    Accepts(Provided),
+    /// One that is there; why it is not known whether it accepts the token.
+    Exists(Provided, NotSeen),
+    /// Why it is not known whether there is one.
+    Unknown(NotSeen),
+}
+
+impl Provision {
+    /// What is not known of it, and why.
+    #[must_use]
+    pub fn unseen(&self) -> Option<(&'static str, &NotSeen)> {
+        match self {
+            Self::Accepts(_) => None,
+            Self::Exists(_, why) => Some((CLIENT_IDS, why)),
+            Self::Unknown(why) => Some((WHAT, why)),
+        }
+    }
+
+    /// The provider, if there is one.
+    #[must_use]
+    pub fn provided(&self) -> Option<&Provided> {
+        match self {
+            Self::Accepts(provided) | Self::Exists(provided, _) => Some(provided),
+            Self::Unknown(_) => None,
+        }
+    }
+}
 
 impl Observed for Provision {
     fn evidence(&self) -> Evidence {
-        match self {
-            Self(Ok(provided)) => provided.evidence(),
-            Self(Err(unknown)) => Evidence::new().value("needs", unknown.permission.as_str()),
-        }
+        self.provided().map_or_else(Evidence::new, Provided::evidence)
     }
 }
 
 /// Judges what was handed in.
 #[must_use]
 pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> {
-    judge(request, &Seen::Given(given)).map(|provided| Provision(Ok(provided)))
+    judge(request, &Seen::Given(given)).map(|provided| match provided.client_ids {
+        Some(_) => Provision::Accepts(provided),
+        None => Provision::Exists(provided, NotSeen::NotGiven(OIDC_PROVIDER)),
+    })
 }
 
 /// Judges what IAM said. Where it did not tell the provider, a list of all may still say that there is one.
@@ -317,12 +349,20 @@ pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> 
 pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
     let all = aws.providers.as_deref().ok();
     let seen = |provider| judge(request, &Seen::Asked { provider, all });
+    let unseen = |unknown: &Unknown, what| {
+        vec![Diagnosis::from(AuditIncomplete::untold(what, &request.role, unknown))]
+    };
     match (&aws.provider, all) {
-        (Ok(provider), _) => seen(provider.as_ref()).map(|provided| Provision(Ok(provided))),
-        (Err(_), Some(_)) => seen(None).map(|provided| Provision(Ok(provided))),
+        (Ok(provider), _) => seen(provider.as_ref()).map(Provision::Accepts),
+        (Err(unknown), Some(_)) => match seen(None) {
+            Verdict::Pass(provided) | Verdict::Warn(provided, _) => {
+                let why = NotSeen::Untold(unknown.clone());
+                Verdict::Warn(Provision::Exists(provided, why), unseen(unknown, CLIENT_IDS))
+            }
+            Verdict::Fail(diagnosis) => Verdict::Fail(diagnosis),
+        },
         (Err(unknown), None) => {
-            let unseen = AuditIncomplete::untold(WHAT, &request.role, unknown);
-            Verdict::Warn(Provision(Err(unknown.clone())), vec![unseen.into()])
+            Verdict::Warn(Provision::Unknown(NotSeen::Untold(unknown.clone())), unseen(unknown, WHAT))
         }
     }
 }

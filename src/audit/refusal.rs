@@ -8,31 +8,32 @@ use super::iam::PROVIDER;
 use super::policy::RoleSaid;
 use super::provider::{OIDC_PROVIDER, Provision};
 use super::report::{Refused, Reported};
-use crate::diagnosis::audit::{AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
+use crate::diagnosis::audit::{About, AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
 use crate::evidence::Evidence;
 use crate::run::{Have, Observed, Verdict};
 use crate::trust_policy::request::Request;
 
-/// What of a report's refusal is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// IAM refused the role: its trust policy, or another policy.
-    Access,
-    /// IAM refused the token: its provider, or its key.
-    Token,
-    /// Something else, that no policy and no provider explains.
-    Other,
-}
-
-impl Kind {
-    /// Of which kind a refusal is.
-    #[must_use]
-    pub fn of(refusal: &Refused) -> Self {
-        match refusal.code.as_str() {
-            "AccessDenied" | "AccessDeniedException" => Self::Access,
-            "InvalidIdentityToken" | "InvalidIdentityTokenException" => Self::Token,
-            _ => Self::Other,
+/// What a report's refusal is about, by STS's code and words. Source of the words: those that STS was seen to
+/// use, old and new, as in [`crate::checks::refusal`].
+#[must_use]
+pub fn about(refusal: &Refused) -> Option<About> {
+    let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
+    match refusal.code.as_str() {
+        "AccessDenied" | "AccessDeniedException" => Some(About::Access),
+        "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
+            Some(if words.contains("no openidconnect provider found") {
+                About::Provider
+            } else if words.contains("incorrect token audience") {
+                About::Audience
+            } else if words.contains("thumbprint") {
+                About::Thumbprint
+            } else if words.contains("retrieve verification key") {
+                About::Key
+            } else {
+                About::Token
+            })
         }
+        _ => None,
     }
 }
 
@@ -70,38 +71,35 @@ pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Opti
         let account = report.account.clone()?;
         return Some(Ok(Verdict::Pass(Accepted { account })));
     };
-    let kind = Kind::of(refusal);
-    if kind == Kind::Other {
-        return None;
-    }
-    Some(seen.map(|seen| match (kind, unknown(seen.provider)) {
-        (Kind::Token, Some(why)) => {
-            Verdict::fail(AuditIncomplete { what: PROVIDER, role: request.role.clone(), why })
+    let about = about(refusal)?;
+    Some(seen.map(|seen| match (about, unseen(seen.provider)) {
+        (About::Provider | About::Audience | About::Token, Some((what, why))) => {
+            Verdict::fail(AuditIncomplete { what, role: request.role.clone(), why })
         }
-        (_, unknown) => Verdict::fail(RefusedOutsideTrust {
+        (_, unseen) => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
+            about,
             code: refusal.code.clone(),
             message: refusal.message.clone(),
             request_id: refusal.request_id.clone(),
             at: refusal.at,
             region: report.region.clone(),
-            provider_was_seen: unknown.is_none(),
-            clues: clues(kind, refusal, report, &seen),
+            not_known: unseen.map(|(what, _)| what),
+            clues: clues(about, refusal, report, &seen),
         }),
     }))
 }
 
-/// Why the provider is not known, if it is not.
-fn unknown(provider: Option<&Provision>) -> Option<NotSeen> {
+/// What is not known of the provider, and why.
+fn unseen(provider: Option<&Provision>) -> Option<(&'static str, NotSeen)> {
     match provider {
-        None => Some(NotSeen::NotGiven(OIDC_PROVIDER)),
-        Some(Provision(Err(unknown))) => Some(NotSeen::Untold(unknown.clone())),
-        Some(Provision(Ok(_))) => None,
+        None => Some((PROVIDER, NotSeen::NotGiven(OIDC_PROVIDER))),
+        Some(provision) => provision.unseen().map(|(what, why)| (what, why.clone())),
     }
 }
 
-fn clues(kind: Kind, refusal: &Refused, report: &Reported, seen: &Seen<'_>) -> Vec<Clue> {
-    let provider = seen.provider.and_then(|Provision(provided)| provided.as_ref().ok()?.created);
+fn clues(about: About, refusal: &Refused, report: &Reported, seen: &Seen<'_>) -> Vec<Clue> {
+    let provided = seen.provider.and_then(Provision::provided);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
     let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
     let layer = if words.contains("vpc endpoint policy") {
@@ -111,16 +109,17 @@ fn clues(kind: Kind, refusal: &Refused, report: &Reported, seen: &Seen<'_>) -> V
     } else {
         None
     };
-    let address = report.connected_to.as_deref().filter(|_| kind == Kind::Access);
+    let address = report.connected_to.as_deref().filter(|_| about == About::Access);
     let address = address.and_then(private_address).map(|address| Clue::PrivateAddress(address.to_string()));
     [
         after(seen.role.created_at).map(Clue::RoleNewer),
-        after(provider).map(Clue::ProviderNewer),
+        after(provided.and_then(|provided| provided.created)).map(Clue::ProviderNewer),
         after(seen.role.last_used).map(Clue::UsedSince),
         layer.map(Clue::Named),
         address,
         seen.is_of_file.then_some(Clue::OfFile),
-        (kind == Kind::Token && !seen.key_was_seen).then_some(Clue::KeyNotSeen),
+        provided.is_some_and(|provided| provided.arn.is_none()).then_some(Clue::OfSomeAccount),
+        (matches!(about, About::Key | About::Token) && !seen.key_was_seen).then_some(Clue::KeyNotSeen),
     ]
     .into_iter()
     .flatten()
@@ -145,6 +144,7 @@ mod tests {
     use crate::aws::arn;
     use crate::aws::iam::{Permission, Unknown, Why};
     use crate::checks::Check;
+    use crate::diagnosis::audit::NotSeen;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::run::{Missing, Verdict};
     use crate::trust_policy::request::Request;
@@ -177,8 +177,13 @@ mod tests {
         Reported { refusal: Some(refusal), ..Reported::default() }
     }
 
+    fn provided(arn: Option<&str>) -> Provided {
+        let client_ids = Some(vec!["sts.amazonaws.com".to_owned()]);
+        Provided { arn: arn.map(str::to_owned), url: "u".to_owned(), client_ids, created: at(1) }
+    }
+
     fn provision() -> Provision {
-        Provision(Ok(Provided { arn: None, url: "u".to_owned(), client_ids: None, created: at(1) }))
+        Provision::Accepts(provided(Some("arn")))
     }
 
     fn said(report: &Reported, seen: Have<Seen<'_>>) -> Option<String> {
@@ -198,14 +203,21 @@ mod tests {
     #[test]
     fn what_a_report_means_beside_what_allows() {
         let (role, seen_provider) = (RoleSaid::default(), provision());
-        let untold = Provision(Err(Unknown {
-            permission: Permission::GetOpenIdConnectProvider,
-            why: Why::Denied(String::new()),
-        }));
+        let denied = || {
+            let permission = Permission::GetOpenIdConnectProvider;
+            NotSeen::Untold(Unknown { permission, why: Why::Denied(String::new()) })
+        };
+        let untold = Provision::Unknown(denied());
+        let listed = Provision::Exists(provided(Some("arn")), denied());
+        let of_file = Provision::Accepts(provided(None));
         let seen =
             Seen { role: &role, provider: Some(&seen_provider), is_of_file: false, key_was_seen: false };
         let plain = refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
-        let of_token = refused("InvalidIdentityToken", "No OpenIDConnect provider found");
+        let of_token = refused("InvalidIdentityToken", "The web identity token could not be validated");
+        let of_provider = refused("InvalidIdentityToken", "No OpenIDConnect provider found in your account");
+        let of_audience = refused("InvalidIdentityToken", "Incorrect token audience");
+        let of_key =
+            refused("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider");
         let passed = Reported { account: Some("111122223333".to_owned()), ..Reported::default() };
         let through = |address: &str| Reported { connected_to: Some(address.to_owned()), ..plain.clone() };
         let newer = RoleSaid { created_at: at(2000), last_used: at(3000), ..RoleSaid::default() };
@@ -233,6 +245,14 @@ mod tests {
                 Ok(seen),
                 Some("outside Named"),
             ),
+            (&plain, Ok(Seen { provider: Some(&listed), ..seen }), Some("outside ")),
+            (&plain, Ok(Seen { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
+            (&of_provider, Ok(seen), Some("outside ")),
+            (&of_provider, Ok(Seen { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
+            (&of_audience, Ok(seen), Some("outside ")),
+            (&of_audience, Ok(Seen { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
+            (&of_key, Ok(seen), Some("outside KeyNotSeen")),
+            (&of_key, Ok(Seen { provider: Some(&listed), ..seen }), Some("outside KeyNotSeen")),
             (&of_token, Ok(seen), Some("outside KeyNotSeen")),
             (&of_token, Ok(Seen { key_was_seen: true, ..seen }), Some("outside ")),
             (&of_token, Ok(Seen { provider: None, ..seen }), Some("AuditIncomplete")),
@@ -254,6 +274,6 @@ mod tests {
         let verdict = judge(&request(), &refused("AccessDenied", "no"), Ok(seen));
         let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
         assert_eq!(diagnosis.name(), Name::RefusedOutsideTrust);
-        assert!(diagnosis.cause().contains("the OIDC provider was not looked at"), "{}", diagnosis.cause());
+        assert!(diagnosis.cause().contains("not known is the OIDC provider"), "{}", diagnosis.cause());
     }
 }

@@ -104,6 +104,8 @@ pub struct Found {
     pub line: usize,
     /// How many reports there were.
     pub reports: usize,
+    /// Whether some of them are of another pod, or another role.
+    pub is_one_of_several: bool,
     /// The line of a later report that is cut off, or of another version.
     pub later: Option<usize>,
     /// Why there may be later ones that were not read.
@@ -206,6 +208,7 @@ pub struct Log {
     is_utf16: bool,
     last: Option<(usize, Reported)>,
     reports: usize,
+    has_several: bool,
     /// What followed the last report, or stands in place of one.
     later: Option<(usize, Odd)>,
     as_text: Option<usize>,
@@ -254,7 +257,8 @@ impl Log {
         }
         let later = self.later.as_ref().map(|(line, _)| *line);
         if let Some((line, report)) = self.last {
-            return Ok(Found { report, line, reports: self.reports, later, ended });
+            let (reports, is_one_of_several) = (self.reports, self.has_several);
+            return Ok(Found { report, line, reports, is_one_of_several, later, ended });
         }
         Err(match (self.later, self.as_text) {
             (Some((line, Odd::OtherVersion(schema))), _) => NoReport::OtherVersion { line, schema },
@@ -321,6 +325,11 @@ impl Log {
         match found {
             Some(Ok(report)) => {
                 self.reports += 1;
+                let is_other = |(_, last): &(usize, Reported)| {
+                    (&last.pod.namespace, &last.pod.pod, &last.role_arn)
+                        != (&report.pod.namespace, &report.pod.pod, &report.role_arn)
+                };
+                self.has_several |= self.last.as_ref().is_some_and(is_other);
                 self.last = Some((self.lines, report));
                 self.later = None;
             }
@@ -372,6 +381,8 @@ fn first_value(text: &[u8]) -> Option<Value> {
 /// The report that a value is, or that it holds as text.
 fn of_value(value: &Value, wrappings: usize) -> Option<Result<Reported, Odd>> {
     match value.get("schema").and_then(Value::as_str) {
+        // What an audit said is no word of the pod.
+        Some(SCHEMA) if value.get("audit").is_some() => return None,
         Some(SCHEMA) => return Some(Ok(Reported::of(value))),
         Some(other) if other.starts_with(FAMILY) => return Some(Err(Odd::OtherVersion(other.to_owned()))),
         _ => {}

@@ -81,8 +81,8 @@ pub struct For<'a> {
     pub role: &'a RoleArn,
     /// The service account that is to have it.
     pub service_account: Option<&'a ServiceAccount>,
-    /// The trust policy that it needs.
-    pub needed: &'a TrustPolicy,
+    /// The trust policy that it needs; unless the token is none for STS.
+    pub needed: Option<&'a TrustPolicy>,
 }
 
 impl For<'_> {
@@ -91,7 +91,7 @@ impl For<'_> {
             role: self.role.clone(),
             other: other.map(str::to_owned),
             service_account: self.service_account.cloned(),
-            trust_policy: self.needed.clone(),
+            trust_policy: self.needed.cloned(),
         })
     }
 
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn whether_the_role_is_there() {
         let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
-        let of = For { role: &asked, service_account: None, needed: &needed };
+        let of = For { role: &asked, service_account: None, needed: Some(&needed) };
         let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
         for (told, expected) in [
             (Ok(Some(role(ARN))), vec![]),

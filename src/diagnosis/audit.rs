@@ -10,7 +10,7 @@ use crate::aws::sts::Caller;
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown, utc};
 use crate::trust_policy::request::Request;
-use crate::trust_policy::{iam, show_trust_policy};
+use crate::trust_policy::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
 
 /// The credentials are those of another account than the role's.
 #[derive(Debug, Clone)]
@@ -180,6 +180,23 @@ impl Entry for AuditIncomplete {
     }
 }
 
+/// What a refusal is about, by STS's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Whether the role may be had: STS says no more.
+    Access,
+    /// That there is no provider for the issuer.
+    Provider,
+    /// That the provider does not list the audience.
+    Audience,
+    /// That the provider's thumbprints do not fit.
+    Thumbprint,
+    /// That the issuer's keys could not be fetched, or lack the token's.
+    Key,
+    /// The token, for any of these.
+    Token,
+}
+
 /// What speaks for a cause of a refusal that the trust policy and the provider do not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clue {
@@ -195,6 +212,8 @@ pub enum Clue {
     PrivateAddress(String),
     /// The policy was handed in as a file, and may not be the one that the role has.
     OfFile,
+    /// The provider was handed in as a file that does not name its account.
+    OfSomeAccount,
     /// The refusal was about the token itself, and whether the issuer publishes its key was not looked at.
     KeyNotSeen,
 }
@@ -213,6 +232,8 @@ pub enum Layer {
 pub struct RefusedOutsideTrust {
     /// The call.
     pub request: Request,
+    /// What the refusal is about.
+    pub about: About,
     /// STS's code.
     pub code: String,
     /// STS's words.
@@ -223,8 +244,8 @@ pub struct RefusedOutsideTrust {
     pub at: Option<SystemTime>,
     /// The region of the STS that refused.
     pub region: Option<String>,
-    /// Whether the OIDC provider was looked at, too.
-    pub provider_was_seen: bool,
+    /// What of the OIDC provider is not known, if not all is.
+    pub not_known: Option<&'static str>,
     /// What speaks for which cause, the strongest first.
     pub clues: Vec<Clue>,
 }
@@ -250,6 +271,9 @@ impl Clue {
             Self::OfFile => {
                 "the policy was handed in as a file, and may not be the one that the role has".to_owned()
             }
+            Self::OfSomeAccount => {
+                "the provider was handed in as a file that does not say of which account it is".to_owned()
+            }
             Self::KeyNotSeen => "whether the issuer publishes the token's key was not looked at".to_owned(),
         }
     }
@@ -261,8 +285,32 @@ impl Clue {
 }
 
 impl RefusedOutsideTrust {
-    fn is_of_token(&self) -> bool {
-        self.code.starts_with("InvalidIdentityToken")
+    /// What can have been the cause.
+    fn causes(&self) -> &'static str {
+        match self.about {
+            About::Access => {
+                "(1) the role or its policy was changed after that, or shortly before: a change takes time to spread; \
+                 (2) a resource control policy of the organisation; (3) the policy of the VPC endpoint that the \
+                 call went through"
+            }
+            About::Provider => {
+                "(1) the provider was made after that, or shortly before; (2) the provider that was looked at is \
+                 not one of the role's account"
+            }
+            About::Audience => "the provider's client ids were changed after that, or shortly before",
+            About::Thumbprint => {
+                "(1) the provider's thumbprints do not fit the issuer's certificate; (2) they were changed after that"
+            }
+            About::Key => {
+                "(1) the issuer does not publish the key that signed the token, or did not then; (2) STS could not \
+                 reach the issuer, which may pass"
+            }
+            About::Token => {
+                "(1) the provider was made or changed after that; (2) the issuer does not publish the key that signed \
+                 the token, or did not then; (3) the provider lists thumbprints that do not fit the issuer's \
+                 certificate"
+            }
+        }
     }
 
     fn has(&self, layer: Layer) -> bool {
@@ -284,55 +332,53 @@ impl Entry for RefusedOutsideTrust {
         } else {
             format!(" What was seen besides: {}.", clues.join("; "))
         };
-        let allow = if self.provider_was_seen {
-            "The role's trust policy and the OIDC provider, as they are now, allow it"
-        } else {
-            "The role's trust policy, as it is now, allows it; the OIDC provider was not looked at, and without one STS \
-             has other words"
-        };
-        let what = if self.is_of_token() {
-            "(1) the provider was made or changed after that; (2) the issuer does not publish the key that signed \
-             the token, or did not then; (3) the provider lists thumbprints that do not fit the issuer's certificate"
-        } else {
-            "(1) the role or its policy was changed after that, or shortly before: a change takes time to spread; (2) \
-             a resource control policy of the organisation; (3) the policy of the VPC endpoint that the call went \
-             through"
+        let allow = match self.not_known {
+            None => "The role's trust policy and the OIDC provider, as they are now, allow it".to_owned(),
+            Some(what) => format!(
+                "The role's trust policy, as it is now, allows it; not known is {what}, but of that STS would have said \
+                 other words"
+            ),
         };
         format!(
-            "STS refused{at}: {}{words}. {allow}. So it is something else: {what}.{clues}",
-            shown(&self.code)
+            "STS refused{at}: {}{words}. {allow}. So it is something else: {}.{clues}",
+            shown(&self.code),
+            self.causes()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let region = || self.region.as_deref().map_or_else(|| "REGION".to_owned(), sh);
         let again = "Check again; if the pod gets its role now, the refusal is over:\n\
                      kubectl -n NAMESPACE delete pod POD"
             .to_owned();
-        let organization = "Ask those who manage the organisation for its resource control policies that deny \
-                            sts:AssumeRoleWithWebIdentity; callers with a web identity carry no aws:PrincipalOrgID. \
-                            They find them by:\n\
-                            aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id "
-            .to_owned()
-            + &self.request.role.account;
+        let provider = || {
+            format!(
+                "In account {}, look at the provider:\n{} --open-id-connect-provider-arn {}",
+                self.request.role.account,
+                iam(&self.request.role, "get-open-id-connect-provider"),
+                sh(&self.request.provider_arn())
+            )
+        };
+        let key = || {
+            "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
+                .to_owned()
+        };
+        match self.about {
+            About::Access => {}
+            About::Provider | About::Audience | About::Thumbprint => return vec![again, provider()],
+            About::Key => return vec![again, key()],
+            About::Token => return vec![again, key(), provider()],
+        }
+        let organization = format!(
+            "Ask those who manage the organisation for its resource control policies that deny \
+             sts:AssumeRoleWithWebIdentity; callers with a web identity carry no aws:PrincipalOrgID. They find \
+             them by:\n{}",
+            organization_policies(&self.request.role, "RESOURCE_CONTROL_POLICY")
+        );
         let endpoint = format!(
             "If the cluster's VPC has an endpoint for STS, look at its policy; it has to allow \
-             sts:AssumeRoleWithWebIdentity for Principal \"*\":\naws ec2 describe-vpc-endpoints --region {region} \
-             --filters Name=service-name,Values=com.amazonaws.{region}.sts --query 'VpcEndpoints[].PolicyDocument'",
-            region = region()
+             sts:AssumeRoleWithWebIdentity for Principal \"*\":\n{}",
+            sts_endpoint_policies(self.region.as_deref())
         );
-        if self.is_of_token() {
-            return vec![
-                again,
-                "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
-                    .to_owned(),
-                format!(
-                    "Look at the provider's thumbprints:\n{} --open-id-connect-provider-arn {}",
-                    iam(&self.request.role, "get-open-id-connect-provider"),
-                    sh(&self.request.provider_arn())
-                ),
-            ];
-        }
         let is_over = self.clues.iter().any(Clue::is_of_the_past);
         if self.has(Layer::VpcEndpoint) && !is_over {
             return vec![endpoint, again];

@@ -1,13 +1,15 @@
 //! What is wrong with the role itself, told from IAM: that it is not there, or may do nothing of what it is
 //! for.
 
+use serde_json::{Value, json};
+
 use super::{Class, Entry, Owner};
 use crate::aws::arn::RoleArn;
 use crate::aws::iam::{Decision, Simulated};
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown};
 use crate::token::ServiceAccount;
-use crate::trust_policy::{TrustPolicy, iam, write_trust_policy};
+use crate::trust_policy::{TrustPolicy, iam, organization_policies, write_json, write_trust_policy};
 
 /// The most actions or policies that are told one by one.
 const TOLD: usize = 8;
@@ -24,11 +26,17 @@ pub struct RoleNotFound {
     pub other: Option<String>,
     /// The service account whose annotation names the role.
     pub service_account: Option<ServiceAccount>,
-    /// The trust policy that it needs.
-    pub trust_policy: TrustPolicy,
+    /// The trust policy that it needs; unless the token is none for STS.
+    pub trust_policy: Option<TrustPolicy>,
 }
 
 impl RoleNotFound {
+    /// The path in the ARN, such as `/team/`, if it has one.
+    fn path(&self) -> Option<&str> {
+        let (_, resource) = self.role.text.split_once(":role")?;
+        resource.strip_suffix(self.role.name.as_str()).filter(|path| path.len() > 1)
+    }
+
     fn annotate(&self, role_arn: &str) -> String {
         let (namespace, name) = match &self.service_account {
             Some(account) => (sh(&account.namespace), sh(&account.name)),
@@ -73,25 +81,31 @@ impl Entry for RoleNotFound {
                 format!("Annotate the service account with the whole ARN:\n{}", self.annotate(&sh(other))),
                 create_anew,
             ],
-            None => vec![
-                format!(
-                    "See which roles of a like name there are:\n{} --query \"Roles[?contains(RoleName, '{}')].Arn\"",
-                    iam(&self.role, "list-roles"),
-                    self.role.name.get(..self.role.name.len().min(6)).unwrap_or_default()
-                ),
-                format!(
-                    "If one of them was meant, annotate the service account with it:\n{}",
-                    self.annotate("ROLE_ARN")
-                ),
-                create_anew,
-                format!(
-                    "If the role is yet to be made, make it with the trust policy that this token needs:\n{}\n{} \
-                     --role-name {} --assume-role-policy-document file://trust-policy.json",
-                    write_trust_policy(&self.trust_policy),
-                    iam(&self.role, "create-role"),
-                    sh(&self.role.name)
-                ),
-            ],
+            None => {
+                let mut steps = vec![
+                    format!(
+                        "See which roles of a like name there are:\n{} --query \"Roles[?contains(RoleName, '{}')].Arn\"",
+                        iam(&self.role, "list-roles"),
+                        self.role.name.get(..self.role.name.len().min(6)).unwrap_or_default()
+                    ),
+                    format!(
+                        "If one of them was meant, annotate the service account with it:\n{}",
+                        self.annotate("ROLE_ARN")
+                    ),
+                    create_anew,
+                ];
+                steps.extend(self.trust_policy.as_ref().map(|policy| {
+                    format!(
+                        "If the role is yet to be made, make it with the trust policy that this token needs:\n{}\n{}{} \
+                         --role-name {} --assume-role-policy-document file://trust-policy.json",
+                        write_trust_policy(policy),
+                        iam(&self.role, "create-role"),
+                        self.path().map_or_else(String::new, |path| format!(" --path {}", sh(path))),
+                        sh(&self.role.name)
+                    )
+                }));
+                steps
+            }
         }
     }
 
@@ -205,19 +219,18 @@ impl Forbidden {
             .text_if("permissions_boundary", self.boundary.as_deref())
     }
 
-    /// The statement that grants the actions.
-    fn statement(&self) -> String {
+    /// A policy that grants the actions.
+    fn grant(&self) -> Value {
         let mut actions: Vec<&str> = self.actions.iter().map(|it| it.action.as_str()).collect();
         let mut resources: Vec<&str> = self.actions.iter().map(|it| it.resource.as_str()).collect();
         for each in [&mut actions, &mut resources] {
             each.sort_unstable();
             each.dedup();
         }
-        let document = serde_json::json!({
+        json!({
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}],
-        });
-        document.to_string()
+        })
     }
 
     /// A name for a policy that grants them.
@@ -282,8 +295,9 @@ forbidden! {
     |it| format!("No policy of the role {} grants it {}.", shown(&it.role.text), it.actions());
     |it| vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
-         policy of this name is replaced):\n{} --role-name {} --policy-name {} --policy-document {}",
-        iam(&it.role, "put-role-policy"), sh(&it.role.name), sh(&it.policy_name()), sh(&it.statement())
+         policy of this name is replaced):\n{}\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
+        write_json(&it.grant(), "policy.json"), iam(&it.role, "put-role-policy"), sh(&it.role.name),
+        sh(&it.policy_name())
     )];
 
     /// A policy denies an action.
@@ -329,8 +343,7 @@ forbidden! {
         shown(&it.role.text), it.actions()
     );
     |it| vec![format!(
-        "Ask those who manage the organisation. They find the policies of the account by:\n\
-         aws organizations list-policies-for-target --filter SERVICE_CONTROL_POLICY --target-id {}",
-        it.role.account
+        "Ask those who manage the organisation. They find the policies of the account by:\n{}",
+        organization_policies(&it.role, "SERVICE_CONTROL_POLICY")
     )];
 }

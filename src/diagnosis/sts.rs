@@ -7,7 +7,7 @@ use crate::aws::arn::RoleArn;
 use crate::evidence::Evidence;
 use crate::shown::{sh, shown, utc};
 use crate::token::Claims;
-use crate::trust_policy::{self, Needed, USUAL_AUDIENCE, iam};
+use crate::trust_policy::{self, Needed, USUAL_AUDIENCE, iam, organization_policies, sts_endpoint_policies};
 
 /// What was asked for: for which role, with which token, under which session name.
 #[derive(Debug, Clone)]
@@ -277,12 +277,7 @@ refusals! {
         it.refusal.words()
     );
     |it| vec![
-        format!(
-            "Look at the endpoint's policy:\naws ec2 describe-vpc-endpoints --region {} \
-             --filters Name=service-name,Values=com.amazonaws.{}.sts --query 'VpcEndpoints[].PolicyDocument'",
-            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh),
-            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
-        ),
+        format!("Look at the endpoint's policy:\n{}", sts_endpoint_policies(it.request.region.as_deref())),
         format!(
             "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.", shown(&it.request.role.text)
         ),
@@ -295,12 +290,12 @@ refusals! {
          aws:PrincipalOrgID, so a data perimeter that demands it forbids them all.",
         it.refusal.words()
     );
-    |_it| vec![
+    |it| vec![format!(
         "Ask those who manage the organisation for an exception for sts:AssumeRoleWithWebIdentity from this \
-         cluster's OIDC provider. They find the policies of the account by:\n\
-         aws organizations list-policies-for-target --filter RESOURCE_CONTROL_POLICY --target-id ACCOUNT\n\
-         aws organizations list-policies-for-target --filter SERVICE_CONTROL_POLICY --target-id ACCOUNT".to_owned(),
-    ];
+         cluster's OIDC provider. They find the policies of the account by:\n{}\n{}",
+        organization_policies(&it.request.role, "RESOURCE_CONTROL_POLICY"),
+        organization_policies(&it.request.role, "SERVICE_CONTROL_POLICY")
+    )];
 
     /// STS is switched off in this region for the account.
     RegionNotActivated: Refused, Iam;

@@ -177,6 +177,12 @@ fn in_words(note: &Note) -> String {
         Note::LogEnded(Ended::Late | Ended::AtItsEnd) => {
             "The log went on when the time was over, and may have a later report.".to_owned()
         }
+        Note::OtherCall => {
+            "So the report is of another call, and what STS said of that does not count here.".to_owned()
+        }
+        Note::SeveralPods(reports) => format!(
+            "The log has {reports} reports, and not all are of the same pod and role: the last one was taken."
+        ),
         Note::OtherFailure(name) => {
             let name = shown(name);
             format!(
