@@ -28,6 +28,15 @@ pub const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Where `watch` listens, unless a flag says otherwise: every address of both families.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 9440);
 
+/// What ends the help of `audit`.
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  kubectl logs POD -c CONTAINER | irsa-probe audit
+  kubectl logs POD -c CONTAINER | irsa-probe audit --profile PROFILE --output text
+  irsa-probe audit --report pod.log --trust-policy role.json --oidc-provider provider.json
+
+Exit codes: 0 nothing refuses; 10, 11, 12, 13 as of check; 14 it could not be looked at; 64 wrong input.";
+
 /// The exit code for flags that cannot be understood; `EX_USAGE` of sysexits.h.
 pub const USAGE: u8 = 64;
 
@@ -79,6 +88,7 @@ pub enum Command {
     /// Print which credentials each AWS SDK takes here, and why; asks STS, the container endpoint and IMDS
     Chain(Chain),
     /// Say why a role is refused, and print what mends it: for operators who may read IAM, or offline
+    #[command(after_help = AUDIT_EXAMPLES)]
     Audit(Box<Audit>),
     /// Print the page of a diagnosis, or the list of all
     Explain(Explain),

@@ -138,7 +138,7 @@ async fn print_usage(console: &Console, pod: &Pod, error: &clap::Error) -> u8 {
     }
     let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
     let log = log.map_or_else(|| PathBuf::from(cli::TERMINATION_LOG), PathBuf::from);
-    refuse(console, pod, &log, without_secrets(&error.to_string())).await
+    refuse(console, pod, &log, json_shown(&without_secrets(&error.to_string()))).await
 }
 
 /// Ends a run that cannot begin.

@@ -260,7 +260,7 @@ fn what_is_hostile_is_said_safely() {
 fn pasted(step: &str) -> Option<Value> {
     let (_, rest) = step.split_once("\nprintf '%s\\n' '")?;
     let (document, command) = rest.split_once('\'')?;
-    assert!(command.starts_with(" > trust-policy.json\naws iam update-assume-role-policy "), "{step}");
+    assert!(command.starts_with(" > trust-policy.json &&\naws iam update-assume-role-policy "), "{step}");
     assert!(command.ends_with(" --policy-document file://trust-policy.json"), "{step}");
     Some(serde_json::from_str(document).unwrap())
 }

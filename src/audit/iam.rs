@@ -75,12 +75,13 @@ pub struct AwsSide {
 
 /// Finds the operator's credentials and asks, by `until` at the latest.
 pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> AwsSide {
-    let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await.ok();
-    let endpoints = endpoints(pod, profiles.as_ref(), asked.role.partition);
+    let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await;
+    let endpoints = endpoints(pod, profiles.as_ref().ok(), asked.role.partition);
     // A little earlier, so that what stood in the way is told, and not that it took too long.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
     let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), by);
-    let operator = Operator::find(pod, &dialer, asked.profile.as_deref(), &endpoints.sts_region, until).await;
+    let (profile, region) = (asked.profile.as_deref(), &endpoints.sts_region);
+    let operator = Operator::find(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
         Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,
         Err(why) => AwsSide::without_credentials(asked, &why),

@@ -167,7 +167,7 @@ impl fmt::Display for BadInput {
         write!(f, "{} {}: ", self.flag, self.from)?;
         match &self.why {
             Why::File(error @ ReadError::NotRegular(_)) => {
-                write!(f, "{error}; give a file, or - and pipe it in")
+                write!(f, "{error}; save it to a file, or give - and pipe it in")
             }
             Why::File(error) => error.fmt(f),
             Why::Stdin(fault) => fault.fmt(f),
@@ -237,11 +237,8 @@ impl Wanted {
 pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Inputs, BadInput> {
     wanted.one_stdin()?;
     let [report, token, kubernetes_pod, account, trust_policy, oidc_provider] = wanted.slots();
+    // The report comes last: a log that is followed takes all the time that there is.
     Ok(Inputs {
-        report: match report {
-            (flag, Some(from)) => Some(read_log(pod, flag, from, until).await?),
-            _ => None,
-        },
         token: given(pod, token, read_token, until).await?,
         pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.flags.container.as_deref()), until)
             .await?,
@@ -251,6 +248,10 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Input
             .await?,
         oidc_provider: given(pod, oidc_provider, |bytes| provider::read(bytes).map_err(Why::Unusable), until)
             .await?,
+        report: match report {
+            (flag, Some(from)) => Some(read_log(pod, flag, from, until).await?),
+            _ => None,
+        },
     })
 }
 
@@ -283,7 +284,12 @@ async fn read_log(pod: &Pod, flag: &'static str, from: &Input, until: Instant) -
             let mut stdin = pod.stdin();
             loop {
                 match stdin.next(until).await {
-                    Ok(Piece::Bytes(piece)) if log.push(&piece) => {}
+                    // Where there is always more at hand, nothing else looks at the time.
+                    Ok(Piece::Bytes(piece)) if log.push(&piece) => {
+                        if Instant::now() >= until {
+                            break Ended::Late;
+                        }
+                    }
                     Ok(Piece::Bytes(_)) => break Ended::TooLong,
                     Ok(Piece::End) => break Ended::AtItsEnd,
                     Err(StdinFault::Slow) => break Ended::Late,

@@ -67,7 +67,11 @@ fn of_value(value: &Value, text: &str) -> Result<GivenPolicy, Unusable> {
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
 /// What is printed by other commands that are near at hand: a member that tells it, and what it is.
-const OTHERS: [(&str, &str); 7] = [
+const OTHERS: [(&str, &str); 11] = [
+    ("Credentials", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("AccessKeyId", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("SecretAccessKey", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("token", "a token, and no trust policy: keep it where nobody reads it"),
     ("PolicyVersion", "a permission policy (aws iam get-policy-version), and no role with its trust policy"),
     ("PolicyDocument", "a permission policy (aws iam get-role-policy), and no role with its trust policy"),
     ("AttachedPolicies", "a list of permission policies, and no role with its trust policy"),

@@ -128,6 +128,8 @@ pub enum Ended {
 pub enum NoReport {
     /// There is nothing in it at all.
     Empty,
+    /// Nothing came before the time was over, and more may come.
+    Silent,
     /// There is one of another version of the form.
     OtherVersion {
         /// Its line.
@@ -163,6 +165,10 @@ impl fmt::Display for NoReport {
             Self::Empty => f.write_str(
                 "it is empty: the command before it failed, or the container has logged nothing (after a \
                  restart, kubectl logs --previous has the log of the one before)",
+            ),
+            Self::Silent => f.write_str(
+                "nothing came before the time was over: the command before it may wait, for a login for instance, \
+                 or follow a log to which nothing is written",
             ),
             Self::OtherVersion { line, schema } => write!(
                 f,
@@ -265,6 +271,7 @@ impl Log {
             (Some((line, Odd::Cut)), _) => NoReport::Cut { line },
             _ if self.is_utf16 => NoReport::Utf16,
             (None, Some(line)) => NoReport::AsText { line },
+            _ if !self.has_text && ended == Ended::Late => NoReport::Silent,
             _ if !self.has_text => NoReport::Empty,
             _ => NoReport::None { lines: self.lines, ended },
         })

@@ -55,11 +55,13 @@ pub fn judge(
 ) -> (Judged<Trusts>, Option<Policy>) {
     let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= LONGEST);
     let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
+    // What has no statement is no policy, and may be anything, a secret too.
+    let is_like_one = |document: &Value| document.get("Statement").is_some();
     let document = match document::parse(text) {
         Ok(document) => document,
         Err(malformed) => {
             let verdict = Verdict::Fail(trust::malformed(malformed, &request.role));
-            return (Judged { verdict, further: Vec::new() }, value.map(plain));
+            return (Judged { verdict, further: Vec::new() }, value.filter(is_like_one).map(plain));
         }
     };
     let evaluation = evaluate(&document, request);
@@ -90,7 +92,11 @@ fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [Named]) -> Vec<(usize, &
     match &evaluation.decision {
         Decision::Allows(_) => Vec::new(),
         Decision::Refuses => named.iter().map(|it| (it.statement, &it.element.what)).collect(),
-        Decision::Denies(index) => of(*index, |_| true).collect(),
+        Decision::Denies(index) => {
+            let is_condition = |element: &Element| matches!(element.what, What::Condition { .. });
+            let conditions: Vec<_> = of(*index, is_condition).collect();
+            if conditions.is_empty() { of(*index, |_| true).collect() } else { conditions }
+        }
         Decision::Undecidable(places) => {
             let open = |index: &usize| of(*index, |element| element.truth == Truth::Unknown);
             places.iter().flat_map(open).collect()

@@ -155,6 +155,12 @@ impl Dialer {
         Self(Arc::new(Shared { pod: pod.clone(), dns_server, system_roots, until, trust, idle }))
     }
 
+    /// The same for another runtime, with which no connection can be shared.
+    pub(super) fn anew(&self) -> Self {
+        let Shared { pod, dns_server, system_roots, until, .. } = &*self.0;
+        Self::new(pod, *dns_server, system_roots.clone(), *until)
+    }
+
     /// It as the SDK's client.
     #[must_use]
     pub(super) fn client(&self) -> SharedHttpClient {
@@ -176,6 +182,8 @@ impl Dialer {
         }
         let endpoint = Endpoint::parse(url).map_err(|fault| {
             let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+            // What stands before an @ may be a password.
+            let host = host.rsplit('@').next().unwrap_or_default();
             Unreached { host: host.to_owned(), obstacle: Arc::new(Obstacle::Url(fault)) }
         })?;
         self.open(&endpoint, until)

@@ -13,14 +13,20 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_types::region::Region;
+use tokio::runtime;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::Dialer;
+use super::profile::{BadFile, Profiles};
 use crate::pod::Pod;
 use crate::shown::shown;
 
 /// The library's words for a profile with a login, the keeping of which it was built without.
 const OF_LOGIN: &str = "cargo feature(s) enabled";
+
+/// The library's words for a program that failed, which go before what the program itself said.
+const OF_PROCESS: &str = "external process exited with code";
 
 /// Credentials; they are never printed.
 #[derive(Clone)]
@@ -40,6 +46,12 @@ pub enum NoCredentials {
     /// They come from a login of the AWS CLI, `aws sso login` or `aws login`, which is not read here:
     /// `aws configure export-credentials --format env` prints them.
     OfLogin,
+    /// The files have no profile of this name, which is to be used.
+    NoProfile(String),
+    /// A shared file cannot be used.
+    BadFile(BadFile),
+    /// The profile's program for credentials failed.
+    ProcessFailed,
     /// A source is set, and gives none; the library's words, which may be foreign ones.
     Failed(String),
     /// A source is set, and has not given them by the deadline.
@@ -53,6 +65,15 @@ impl std::fmt::Display for NoCredentials {
             Self::OfLogin => f.write_str(
                 "the AWS credentials come from a login of the AWS CLI, and have to be exported: \
                  `aws configure export-credentials --format env`",
+            ),
+            Self::NoProfile(name) => {
+                write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", shown(name))
+            }
+            Self::BadFile(BadFile { path, fault }) => {
+                write!(f, "{} cannot be used: {}", shown(path), shown(fault))
+            }
+            Self::ProcessFailed => f.write_str(
+                "the profile's credential_process failed; what it says shows when you run it yourself",
             ),
             Self::Failed(words) => write!(f, "the AWS credentials cannot be had: {words}"),
             Self::TimedOut => f.write_str("the AWS credentials did not come in time"),
@@ -71,33 +92,39 @@ impl Operator {
         pod: &Pod,
         dialer: &Dialer,
         profile: Option<&str>,
+        profiles: &Result<Profiles, BadFile>,
         region: &str,
         until: Instant,
     ) -> Result<Self, NoCredentials> {
-        let config = ProviderConfig::without_region()
-            .with_region(Some(Region::new(region.to_owned())))
-            .with_http_client(dialer.client())
-            .with_time_source(pod.clone());
-        let find = async {
-            if let Some(profile) = profile {
-                let found =
-                    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
-                return found.build().provide_credentials().await;
+        // The variables go before the files, unless a profile is asked for.
+        if profile.is_some() || pod.filled("AWS_ACCESS_KEY_ID").is_none() {
+            let is_asked = profile.is_some() || pod.filled("AWS_PROFILE").is_some();
+            match profiles {
+                Err(bad) => return Err(NoCredentials::BadFile(bad.clone())),
+                Ok(profiles) if is_asked && !profiles.has_selected() => {
+                    return Err(NoCredentials::NoProfile(profiles.selected.clone()));
+                }
+                Ok(_) => {}
             }
-            let chain = DefaultCredentialsChain::builder().region(Region::new(region.to_owned()));
-            chain.configure(config).build().await.provide_credentials().await
+        }
+        // The library reads files as if none could hang, so it does that in a thread that may stay behind.
+        let (sender, found) = oneshot::channel();
+        let (pod, dialer) = (pod.clone(), dialer.anew());
+        let (profile, region) = (profile.map(str::to_owned), Region::new(region.to_owned()));
+        let find = move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let found = runtime.map(|runtime| runtime.block_on(in_thread(pod, dialer, profile, region)));
+            let found = found.unwrap_or_else(|error| Err(NoCredentials::Failed(error.to_string())));
+            // Nobody waits any more if it took too long.
+            let _ = sender.send(found);
         };
-        match timeout_at(until, Box::pin(find)).await {
+        if let Err(error) = std::thread::Builder::new().spawn(find) {
+            return Err(NoCredentials::Failed(error.to_string()));
+        }
+        match timeout_at(until, found).await {
             Err(_) => Err(NoCredentials::TimedOut),
-            Ok(Ok(credentials)) => Ok(Self(credentials)),
-            Ok(Err(CredentialsError::CredentialsNotLoaded(_))) if profile.is_none() => {
-                Err(NoCredentials::NotFound)
-            }
-            Ok(Err(error)) => {
-                let words = in_words(&error);
-                let is_of_login = words.contains(OF_LOGIN);
-                Err(if is_of_login { NoCredentials::OfLogin } else { NoCredentials::Failed(words) })
-            }
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) => Err(NoCredentials::Failed("the library failed".to_owned())),
         }
     }
 
@@ -106,6 +133,42 @@ impl Operator {
     pub fn given(access_key_id: &str, secret_access_key: &str, session_token: Option<&str>) -> Self {
         let token = session_token.map(str::to_owned);
         Self(Credentials::new(access_key_id, secret_access_key, token, None, "given"))
+    }
+}
+
+async fn in_thread(
+    pod: Pod,
+    dialer: Dialer,
+    profile: Option<String>,
+    region: Region,
+) -> Result<Operator, NoCredentials> {
+    let config = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_http_client(dialer.client())
+        .with_time_source(pod);
+    let found = match &profile {
+        Some(profile) => {
+            let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
+            Box::pin(provider.build().provide_credentials()).await
+        }
+        None => {
+            let chain = DefaultCredentialsChain::builder().region(region).configure(config);
+            Box::pin(async { chain.build().await.provide_credentials().await }).await
+        }
+    };
+    match found {
+        Ok(credentials) => Ok(Operator(credentials)),
+        Err(CredentialsError::CredentialsNotLoaded(_)) if profile.is_none() => Err(NoCredentials::NotFound),
+        Err(error) => {
+            let words = in_words(&error);
+            Err(if words.contains(OF_LOGIN) {
+                NoCredentials::OfLogin
+            } else if words.contains(OF_PROCESS) {
+                NoCredentials::ProcessFailed
+            } else {
+                NoCredentials::Failed(words)
+            })
+        }
     }
 }
 

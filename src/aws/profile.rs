@@ -102,6 +102,12 @@ impl Profiles {
         Ok(Self { sections, selected, files })
     }
 
+    /// Whether the files have the profile in use.
+    #[must_use]
+    pub fn has_selected(&self) -> bool {
+        self.sections.get_profile(&self.selected).is_some()
+    }
+
     /// A setting of the profile in use.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::role::ROLE_ARN;
 use super::{Class, Entry, Owner};
 use crate::aws::arn::RoleArn;
 use crate::aws::iam::{Permission, Unknown, Why};
@@ -44,9 +45,9 @@ impl Entry for AuditWrongAccount {
             offline(&self.role),
             format!(
                 "If the role should be one of account {}, it is the pod that names the wrong account. Annotate its \
-                 service account with the right role, and delete the pod:\n\
+                 service account with the right role, and then delete the pod:\n\
                  kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-                 eks.amazonaws.com/role-arn=ROLE_ARN\nkubectl -n NAMESPACE delete pod POD",
+                 eks.amazonaws.com/role-arn={ROLE_ARN}",
                 shown(&self.account)
             ),
         ]
@@ -136,6 +137,15 @@ impl Entry for AuditIncomplete {
                         .to_owned(),
                     offline(&self.role),
                 ],
+                Why::NoCredentials(NoCredentials::NoProfile(_)) => vec![
+                    "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
+                     aws configure list-profiles"
+                        .to_owned(),
+                    offline(&self.role),
+                ],
+                Why::NoCredentials(NoCredentials::BadFile(_)) => {
+                    vec!["Mend that file.".to_owned(), offline(&self.role)]
+                }
                 Why::NoCredentials(_) | Why::CredentialsRejected { .. } => vec![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
                      aws sts get-caller-identity"
@@ -347,8 +357,9 @@ impl Entry for RefusedOutsideTrust {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let again = "Check again; if the pod gets its role now, the refusal is over:\n\
-                     kubectl -n NAMESPACE delete pod POD"
+        let again = "Let the pod be checked again: an init container or a sidecar that failed does it by itself. If \
+                     it gets its role now, the refusal is over. Else delete the pod, which a controller makes \
+                     anew:\nkubectl -n NAMESPACE delete pod POD"
             .to_owned();
         let provider = || {
             format!(

@@ -14,6 +14,9 @@ use crate::trust_policy::{TrustPolicy, iam, organization_policies, write_json, w
 /// The most actions or policies that are told one by one.
 const TOLD: usize = 8;
 
+/// A role's ARN that is to be filled in: the shell stops where it is not.
+pub const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
+
 /// The most characters of a policy's name. Source: the IAM API model, `policyNameType`.
 const LONGEST_NAME: usize = 128;
 
@@ -90,13 +93,13 @@ impl Entry for RoleNotFound {
                     ),
                     format!(
                         "If one of them was meant, annotate the service account with it:\n{}",
-                        self.annotate("ROLE_ARN")
+                        self.annotate(ROLE_ARN)
                     ),
                     create_anew,
                 ];
                 steps.extend(self.trust_policy.as_ref().map(|policy| {
                     format!(
-                        "If the role is yet to be made, make it with the trust policy that this token needs:\n{}\n{}{} \
+                        "If the role is yet to be made, make it with the trust policy that this token needs:\n{} &&\n{}{} \
                          --role-name {} --assume-role-policy-document file://trust-policy.json",
                         write_trust_policy(policy),
                         iam(&self.role, "create-role"),
@@ -295,7 +298,7 @@ forbidden! {
     |it| format!("No policy of the role {} grants it {}.", shown(&it.role.text), it.actions());
     |it| vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
-         policy of this name is replaced):\n{}\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
+         policy of this name is replaced):\n{} &&\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
         write_json(&it.grant(), "policy.json"), iam(&it.role, "put-role-policy"), sh(&it.role.name),
         sh(&it.policy_name())
     )];

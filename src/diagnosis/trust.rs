@@ -222,7 +222,7 @@ fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
     format!(
         "In account {}, put the corrected policy in place: {how}.{wide} It replaces the whole policy; if that was \
          changed since it was judged, judge it again first.\n\
-         {}\n{}",
+         {} &&\n{}",
         role.account,
         write_trust_policy(&corrected.document),
         update_trust_policy(role)
