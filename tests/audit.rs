@@ -32,6 +32,8 @@ const AT_ONCE: [&str; 5] = [
     "ListAttachedRolePolicies",
     "ListRolePolicies",
 ];
+/// A role that STS refuses.
+const REFUSED: &str = "[role]\nsubjects = []\n";
 const HANGS: &str = "fault = \"hang\"\n";
 
 async fn world(toml: &str) -> World {
@@ -346,5 +348,46 @@ async fn a_refusal_that_is_over_passes_with_the_next_check() {
             "{report}"
         );
         assert_eq!(report["outcome"], if name.is_some() { "fail" } else { "pass" }, "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_followed_is_judged_when_the_time_is_over() {
+    let (log, world) = checked(REFUSED).await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": []}"#;
+    std::fs::write(world.dir().join("policy.json"), policy).unwrap();
+    for (before, code, expected) in [(log.as_str(), 12, "TrustActionMissing"), ("", 64, "nothing came")] {
+        let mut command = Command::new(PROGRAM);
+        command.args(["audit", "--timeout", "1s", "--trust-policy", "policy.json", "--output", "json"]);
+        command.env_clear().envs(world.env()).current_dir(world.dir());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(before.as_bytes()).unwrap();
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        drop(stdin);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_policy_is_not_shown() {
+    let (log, world) = checked(REFUSED).await;
+    for text in [
+        r#"{"Credentials": {"AccessKeyId": "AKIAHUSH", "SecretAccessKey": "HUSH"}}"#,
+        r#"{"AccessKeyId": "AKIAHUSH", "SecretAccessKey": "HUSH"}"#,
+        r#"{"token": "eyJHUSH.eyJHUSH.HUSH"}"#,
+        r#"{"password": "HUSH"}"#,
+    ] {
+        std::fs::write(world.dir().join("policy.json"), text).unwrap();
+        for output in ["json", "text"] {
+            let args = ["audit", "--trust-policy", "policy.json", "--output", output];
+            let output = fed(&world, &args, log.clone().into_bytes()).await;
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(!said.is_empty() && !said.contains("HUSH"), "{said}");
+        }
     }
 }

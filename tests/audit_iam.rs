@@ -396,7 +396,9 @@ async fn of_this_process() {
     let dns_server = pod.filled("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
     let profile = pod.filled("WANTED_PROFILE");
     let asked = Asked { profile, dns_server, ..asked(&["s3:GetObject"]) };
-    let side = observe(&pod, &asked, far()).await;
+    let within = pod.filled("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let until = within.map_or_else(far, |within| Instant::now() + within);
+    let side = observe(&pod, &asked, until).await;
     let said = match &unknown(&side)[..] {
         [] => side.caller.unwrap().arn,
         [(_, Why::NoCredentials(NoCredentials::NotFound)), rest @ ..] => format!("none, {}", rest.len()),
@@ -440,7 +442,7 @@ async fn the_chain_of_credentials() {
     std::fs::write(home.path().join("printed"), printed).unwrap();
     let config = format!(
         "[profile keys]\n{keys}\n[profile process]\ncredential_process = cat {}\n\
-         [profile broken]\ncredential_process = echo no >&2; exit 3\n\
+         [profile broken]\ncredential_process = sh -c 'echo HUSH >&2; exit 3'\n\
          [profile sso]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n\
          sso_account_id = {ACCOUNT}\nsso_role_name = reader\n\
          [profile login]\nlogin_session = {OPERATOR}\n",
@@ -479,7 +481,37 @@ async fn the_chain_of_credentials() {
         assert_eq!(run(&[("AWS_PROFILE", login)]), said);
     }
     let said = run(&[("WANTED_PROFILE", "broken")]);
-    assert!(said.contains("cannot be had") && said.contains("no"), "{said}");
-    let said = run(&[("WANTED_PROFILE", "absent")]);
-    assert!(said.contains("absent"), "{said}");
+    assert!(said.contains("credential_process failed") && !said.contains("HUSH"), "{said}");
+    for asked in ["WANTED_PROFILE", "AWS_PROFILE"] {
+        let said = run(&[(asked, "absent")]);
+        assert!(said.contains("has a profile absent"), "{said}");
+    }
+    let said = run(&[("AWS_ENDPOINT_URL", "http://user:HUSH@127.0.0.1:9"), with_token[0], with_token[1]]);
+    assert!(said.contains("127.0.0.1:9") && !said.contains("HUSH"), "{said}");
+
+    let bad = home.path().join("bad");
+    std::fs::write(&bad, "[profile x\naws_secret_access_key = HUSH\n").unwrap();
+    let said = run(&[("AWS_CONFIG_FILE", &bad.to_string_lossy())]);
+    assert!(said.contains("format of AWS's shared files") && !said.contains("HUSH"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_never_ends_is_given_up() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    make_pipe(&pipe);
+    let pipe = pipe.to_string_lossy().into_owned();
+    let usual = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere"), ("WITHIN", "1")];
+    for (variables, expected) in [
+        (vec![("AWS_CONFIG_FILE", pipe.as_str())], "cannot be used"),
+        (vec![("AWS_SHARED_CREDENTIALS_FILE", &pipe)], "cannot be used"),
+        (vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", &pipe)], "did not come in time"),
+    ] {
+        let said = observed(usual.iter().chain(&variables).copied());
+        assert!(said.contains(expected), "{variables:?}: {said}");
+    }
+}
+
+fn make_pipe(path: &std::path::Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
