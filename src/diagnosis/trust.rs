@@ -119,6 +119,7 @@ pub(super) fn issuer_gap(gap: IssuerGap) -> &'static str {
         IssuerGap::Reversed => "reversed",
         IssuerGap::DualStack => "dual-stack",
         IssuerGap::Case => "case",
+        IssuerGap::Hidden => "hidden",
         IssuerGap::Domain => "domain",
         IssuerGap::Region => "region",
         IssuerGap::Cluster => "cluster",

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::document::{self, Document};
 use super::evaluate::{Decision, What, evaluate};
-use super::near_miss::{IssuerGap, Miss, Named, SubjectGap, named};
+use super::near_miss::{Miss, Named, SubjectGap, named};
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
@@ -77,7 +77,7 @@ fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> O
     let statement = statement_mut(&mut text, index)?;
     for Named { element, miss, .. } in misses {
         match (&element.what, miss) {
-            (What::Principal, Miss::Issuer(gap)) if is_slip(*gap) => {
+            (What::Principal, Miss::Issuer(gap)) if gap.is_slip() => {
                 replace_provider(statement, &element.wanted, request)?;
             }
             (What::Action("Action"), Miss::Action) => add_value(statement.get_mut("Action")?, ACTION),
@@ -94,20 +94,6 @@ fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> O
         }
     }
     Some(text)
-}
-
-/// Whether an issuer is plainly meant to be this one.
-fn is_slip(gap: IssuerGap) -> bool {
-    matches!(
-        gap,
-        IssuerGap::Scheme
-            | IssuerGap::Arn
-            | IssuerGap::NoArn
-            | IssuerGap::Slash
-            | IssuerGap::Reversed
-            | IssuerGap::DualStack
-            | IssuerGap::Case
-    )
 }
 
 /// Puts the token's provider in the place of the only one that is named.
@@ -132,7 +118,7 @@ fn mend_condition(
     let keys = operators.get_mut(operator)?.as_object_mut()?;
     let claim = key.rsplit_once(':')?.1.to_owned();
     match miss {
-        Miss::Issuer(gap) if is_slip(*gap) => rename(keys, key, &format!("{}:{claim}", request.provider())),
+        Miss::Issuer(gap) if gap.is_slip() => rename(keys, key, &format!("{}:{claim}", request.provider())),
         Miss::KeySwapped { meant, .. } => rename(keys, key, &format!("{}:{meant}", request.provider())),
         Miss::Audience => {
             let [audience] = request.audience.as_slice() else { return None };

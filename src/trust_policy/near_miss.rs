@@ -3,12 +3,13 @@
 //! Of several statements the one is meant that is nearest to the token: the most of its elements match, and
 //! of those that do not, the fewest are far off. What is wrong with it is named element by element.
 
+use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
 use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
 use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
 use super::pattern::Pattern;
 use super::request::Request;
-use super::{USUAL_AUDIENCE, issuer_in_iam};
+use crate::shown::shown;
 
 /// What is wrong with one element, or with the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub enum IssuerGap {
     DualStack,
     /// In capital letters only.
     Case,
+    /// In a character that is not seen.
+    Hidden,
     /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
     Domain,
     /// It is in another region.
@@ -88,6 +91,24 @@ pub enum IssuerGap {
     Cluster,
     /// It is no issuer of EKS's.
     Whole,
+}
+
+impl IssuerGap {
+    /// Whether this issuer is plainly meant, and only written otherwise.
+    #[must_use]
+    pub fn is_slip(self) -> bool {
+        match self {
+            Self::Scheme
+            | Self::Arn
+            | Self::NoArn
+            | Self::Slash
+            | Self::Reversed
+            | Self::DualStack
+            | Self::Case
+            | Self::Hidden => true,
+            Self::Domain | Self::Region | Self::Cluster | Self::Whole => false,
+        }
+    }
 }
 
 /// An element that refuses, and what is wrong with it.
@@ -174,6 +195,9 @@ fn of_principal(principal: &Principal, request: &Request) -> Miss {
 
 /// What is wrong with the name of a provider.
 fn of_provider(name: &str, request: &Request) -> Miss {
+    if is_hidden(name, &request.provider_arn()) {
+        return Miss::Issuer(IssuerGap::Hidden);
+    }
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
         return match name {
@@ -191,18 +215,30 @@ fn of_provider(name: &str, request: &Request) -> Miss {
     if *partition != request.role.partition.id {
         return Miss::Partition((*partition).to_owned());
     }
-    Miss::Account((*account).to_owned())
+    if *account != request.role.account {
+        return Miss::Account((*account).to_owned());
+    }
+    // What differs then is no part of it that has a name.
+    Miss::Principal(PrincipalKind::Federated)
 }
 
-/// How one issuer differs from another, both as IAM writes them.
+/// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
+/// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
 #[must_use]
 pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
-    if wanted.starts_with("arn:") {
-        return IssuerGap::Arn;
+    if is_hidden(wanted, had) {
+        return IssuerGap::Hidden;
     }
-    let without_scheme = issuer_in_iam(wanted).trim_start_matches("http://");
-    if without_scheme != wanted {
-        return IssuerGap::Scheme;
+    let within = |inner: &str, gap: IssuerGap| {
+        let inner_gap = if inner == had { gap } else { issuer_gap(inner, had) };
+        if inner_gap.is_slip() { gap } else { inner_gap }
+    };
+    if wanted.starts_with("arn:") {
+        let inner = wanted.split_once(":oidc-provider/");
+        return inner.map_or(IssuerGap::Whole, |(_, inner)| within(inner, IssuerGap::Arn));
+    }
+    if let Some(inner) = without_scheme(wanted) {
+        return within(inner, IssuerGap::Scheme);
     }
     if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
         return IssuerGap::Slash;
@@ -211,17 +247,31 @@ pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
         return IssuerGap::Case;
     }
     let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
-    if is_dual_stack(wanted_host) != is_dual_stack(host) {
-        return IssuerGap::DualStack;
+    if let (Some(straight), Some(_)) = (turned_around(wanted_host), of_eks(host)) {
+        return within(&format!("{straight}/{wanted_path}"), IssuerGap::Reversed);
     }
     let same_path = wanted_path == path;
     match (of_eks(wanted_host), of_eks(host)) {
-        (None, Some(_)) if is_reversed(wanted_host) => IssuerGap::Reversed,
-        (Some((wanted, _)), Some((region, _))) if same_path && wanted == region => IssuerGap::Domain,
-        (Some(_), Some(_)) if same_path => IssuerGap::Region,
+        (Some((wanted, _)), Some((region, _))) if same_path => {
+            match (wanted == region, is_dual_stack(wanted_host) == is_dual_stack(host)) {
+                (true, true) => IssuerGap::Domain,
+                (true, false) => IssuerGap::DualStack,
+                (false, true) => IssuerGap::Region,
+                (false, false) => IssuerGap::Whole,
+            }
+        }
         (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
         _ => IssuerGap::Whole,
     }
+}
+
+/// An issuer that has a scheme, without it.
+fn without_scheme(issuer: &str) -> Option<&str> {
+    let after = |scheme: &str| {
+        let (start, rest) = issuer.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    after("https://").or_else(|| after("http://"))
 }
 
 /// The region and the domain in a host of EKS's issuers.
@@ -230,10 +280,13 @@ fn of_eks(host: &str) -> Option<(&str, &str)> {
     Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
-/// Whether a host has the region before `eks`.
-fn is_reversed(host: &str) -> bool {
+/// A host that has the region before `eks`, with both in their places.
+fn turned_around(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.splitn(4, '.').collect();
-    matches!(labels.as_slice(), ["oidc", _, "eks", ..])
+    match labels.as_slice() {
+        ["oidc", region, "eks", domain] => Some(format!("oidc.eks.{region}.{domain}")),
+        _ => None,
+    }
 }
 
 fn is_dual_stack(host: &str) -> bool {
@@ -242,6 +295,19 @@ fn is_dual_stack(host: &str) -> bool {
 
 fn split(issuer: &str) -> (&str, &str) {
     issuer.split_once('/').unwrap_or((issuer, ""))
+}
+
+/// Whether a character is one that is seen.
+#[must_use]
+pub fn is_seen(c: char) -> bool {
+    !c.is_whitespace() && shown(&c.to_string()) == c.to_string()
+}
+
+/// Whether two texts differ only in characters that are not seen.
+#[must_use]
+pub fn is_hidden(text: &str, other: &str) -> bool {
+    let seen = |text: &str| text.chars().filter(|c| is_seen(*c)).collect::<String>();
+    text != other && seen(text) == seen(other)
 }
 
 const PREFIX: &str = "system:serviceaccount:";

@@ -7,7 +7,7 @@ use crate::shown::{shown, utc};
 use crate::trust_policy::condition::Operator;
 use crate::trust_policy::evaluate::{Element, What};
 use crate::trust_policy::issuer_in_iam;
-use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, subject_gap};
+use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, is_hidden, is_seen, subject_gap};
 use crate::trust_policy::pattern::Pattern;
 use crate::trust_policy::request::{ACTION, Known, Request, is_time};
 
@@ -105,10 +105,20 @@ fn nearest<'v>(values: impl IntoIterator<Item = &'v String>, text: &str) -> Opti
 /// What differs where nothing is seen of it.
 const HIDDEN: &str = "only a character that is not seen differs";
 
-/// Whether a text is another with a character in it that is not seen.
-fn is_hidden(text: &str, other: &str) -> bool {
-    let is_seen = |c: &char| !c.is_whitespace() && shown(&c.to_string()) == c.to_string();
-    text != other && text.chars().filter(is_seen).eq(other.chars().filter(is_seen))
+/// Which character that is not seen is in one of two texts, and where.
+fn unseen(wanted: &str, had: &str) -> String {
+    let find = |text: &str, other: &str| {
+        let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+        let rest = text.chars().enumerate().skip(same);
+        rest.into_iter().find(|(_, c)| !is_seen(*c)).map(|(place, c)| (place + 1, u32::from(c)))
+    };
+    match (find(wanted, had), find(had, wanted)) {
+        (Some((place, code)), _) => format!("{HIDDEN}: U+{code:04X}, at place {place} of the policy's text"),
+        (None, Some((place, code))) => {
+            format!("{HIDDEN}: U+{code:04X}, at place {place} of the token's text, which the policy has not")
+        }
+        (None, None) => HIDDEN.to_owned(),
+    }
 }
 
 /// A value beside the many that it is chosen from.
@@ -196,7 +206,7 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
     let differs = match gap {
         _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
-        _ if is_hidden(wanted, had) => HIDDEN.to_owned(),
+        _ if is_hidden(wanted, had) => unseen(wanted, had),
         SubjectGap::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
@@ -260,7 +270,7 @@ fn audience(element: &Element, request: &Request) -> String {
     };
     let (marked, ours) = apart(wanted, audience);
     let differs = if is_hidden(wanted, audience) {
-        HIDDEN.to_owned()
+        unseen(wanted, audience)
     } else if wanted == audience {
         format!("they are the same, but {operator} does not compare them so")
     } else if issuer_in_iam(wanted) == audience {
@@ -275,19 +285,24 @@ fn audience(element: &Element, request: &Request) -> String {
     format!("{what} wants \"{marked}\"{}, and the token has \"{ours}\": {differs}", of_many(&element.wanted))
 }
 
-/// The provider of a principal, or the key of a condition, beside what it has to be.
-fn provider(element: &Element, request: &Request) -> (String, String) {
+/// The provider of a principal, or the key of a condition, and what it has to be.
+fn providers(element: &Element, request: &Request) -> (String, String) {
     match &element.what {
         What::Condition { key, .. } => {
             let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
-            apart(key, &format!("{}:{claim}", request.provider()))
+            (key.clone(), format!("{}:{claim}", request.provider()))
         }
         What::Principal | What::Action(_) => {
             let ours = request.provider_arn();
-            let wanted = nearest(&element.wanted, &ours).map(String::as_str).unwrap_or_default();
-            apart(wanted, &ours)
+            (nearest(&element.wanted, &ours).cloned().unwrap_or_default(), ours)
         }
     }
+}
+
+/// The same beside each other, with marks.
+fn provider(element: &Element, request: &Request) -> (String, String) {
+    let (wanted, ours) = providers(element, request);
+    apart(&wanted, &ours)
 }
 
 fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
@@ -300,7 +315,13 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
             format!("{} is \"{wanted}\", and the token's provider is \"{ours}\"", self::element(what))
         }
     };
-    format!("{compared}: {}", issuer_differs(gap))
+    match gap {
+        IssuerGap::Hidden => {
+            let (wanted, ours) = providers(element, request);
+            format!("{compared}: {}", unseen(&wanted, &ours))
+        }
+        gap => format!("{compared}: {}", issuer_differs(gap)),
+    }
 }
 
 /// What differs between two issuers.
@@ -317,6 +338,7 @@ pub(in crate::diagnosis) fn issuer_differs(gap: IssuerGap) -> &'static str {
             "one of them is the dual-stack host oidc-eks.REGION.api.aws, and what counts is the issuer in the token"
         }
         IssuerGap::Case => "only capital letters differ, and IAM tells them apart",
+        IssuerGap::Hidden => HIDDEN,
         IssuerGap::Domain => "only the domain at the host's end differs",
         IssuerGap::Region => "only the region differs",
         IssuerGap::Cluster => {
