@@ -18,11 +18,11 @@ use irsa_probe::diagnosis::trust::{self, Findings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
 use irsa_probe::explain;
 use irsa_probe::token::{Bound, Claims};
-use irsa_probe::trust_policy::correct::correct;
+use irsa_probe::trust_policy::correct::{Corrected, How, correct};
 use irsa_probe::trust_policy::document;
 use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
 use irsa_probe::trust_policy::marked::{diff, marked};
-use irsa_probe::trust_policy::near_miss::named;
+use irsa_probe::trust_policy::near_miss::{Reach, named, reach};
 use irsa_probe::trust_policy::needed;
 use irsa_probe::trust_policy::request::Request;
 use serde_json::{Value, json};
@@ -199,7 +199,8 @@ fn every_other_outcome_has_its_diagnosis() {
         assert_eq!(name, expected, "{}", case.name);
         let is_wide = further(&findings).iter().any(|further| further.name() == Name::TrustTooWide);
         if case.expect() == "allows" {
-            assert_eq!(is_wide, case.case["reach"] == "cluster", "{}", case.name);
+            let reach = case.case["reach"].as_str().unwrap_or("namespace");
+            assert_eq!(is_wide, reach != "namespace", "{}", case.name);
             assert!(further(&findings).len() <= 1, "{}", case.name);
         }
     }
@@ -253,6 +254,113 @@ fn what_is_hostile_is_said_safely() {
         is_whole(&case.name, &case.findings());
         case.case["text"] = json!(json!({"Statement": statement}).to_string());
         is_whole(&case.name, &case.findings());
+    }
+}
+
+const PROVIDER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
+
+/// The usual call on a policy of these statements, each with what is otherwise than in one that fits.
+fn on(statements: &[Value]) -> Case {
+    let arn = format!("arn:aws:iam::111122223333:oidc-provider/{PROVIDER}");
+    let whole = |given: &Value| {
+        let mut statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Federated": arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        });
+        for (name, value) in given.as_object().unwrap() {
+            statement[name] = value.clone();
+        }
+        if given.get("NotAction").is_some() {
+            statement.as_object_mut().unwrap().remove("Action");
+        }
+        // `sub` and `aud` alone are the claims of the token's issuer.
+        let text = statement.to_string();
+        let key = |claim: &str| format!("\"{PROVIDER}:{claim}\":");
+        let text = text.replace("\"sub\":", &key("sub")).replace("\"aud\":", &key("aud"));
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let statements: Vec<Value> = statements.iter().map(whole).collect();
+    let case = json!({"policy": {"Version": "2012-10-17", "Statement": statements}});
+    Case { name: case.to_string(), case }
+}
+
+impl Case {
+    fn corrected(&self) -> Option<Corrected> {
+        let request = self.request();
+        correct(&self.case["policy"], &needed(&request).trust_policy, &request)
+    }
+
+    /// All that is said to do first.
+    fn remedy(&self) -> String {
+        diagnosis(&self.findings()).unwrap().remedy().join("\n")
+    }
+
+    fn warning(&self) -> Diagnosis {
+        let findings = self.findings();
+        assert!(diagnosis(&findings).is_none(), "{}", self.name);
+        further(&findings)[0].clone()
+    }
+}
+
+fn reached(policy: &Value, request: &Request) -> Option<Reach> {
+    reach(&document::read(policy).unwrap(), request)
+}
+
+#[test]
+fn a_correction_lets_in_nobody_whom_no_pattern_names() {
+    for statement in [
+        json!({"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
+        json!({"Action": "sts:AssumeRole"}),
+        json!({"Condition": {"StringEquals": {"aud": "another"}}}),
+        json!({
+            "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/https://{PROVIDER}")},
+            "Condition": {"StringEquals": {format!("https://{PROVIDER}:aud"): "sts.amazonaws.com"}},
+        }),
+    ] {
+        let case = on(&[statement]);
+        let corrected = case.corrected().unwrap();
+        assert_eq!(corrected.how, How::Added, "{}", case.name);
+        assert_eq!(reached(&corrected.document, &case.request()), None, "{}", case.name);
+    }
+    for case in cases().iter().filter(|case| case.expect() == "refuses" && case.case["policy"].is_object()) {
+        let Some(corrected) = case.corrected() else { continue };
+        let request = case.request();
+        let (before, after) =
+            (reached(&case.case["policy"], &request), reached(&corrected.document, &request));
+        assert_eq!(after > before, case.remedy().contains("Beside this pod it lets in "), "{}", case.name);
+    }
+}
+
+#[test]
+fn whom_a_policy_lets_in_is_said() {
+    let like = |pattern: &str| json!({"Condition": {"StringLike": {"sub": format!("system:serviceaccount:{pattern}")}}});
+    let key = format!("https://{PROVIDER}:sub");
+    for (statement, said) in [
+        (like("*:my-service-account"), "to the service account \"my-service-account\" in any namespace:"),
+        (
+            like("d*:my-*"),
+            "to every service account whose name fits \"my-*\" in any namespace that fits \"d*\":",
+        ),
+        (like("d*:*"), "to every service account in any namespace that fits \"d*\":"),
+        (like("*:*"), "to every service account of the cluster:"),
+        (like("default*"), "to every service account whose subject fits \"system:serviceaccount:default*\":"),
+        (
+            json!({"Principal": {"AWS": "*"}}),
+            "A token of any OIDC provider of account 111122223333 may have it, and one of the public ones (Google,",
+        ),
+        (
+            json!({"Condition": {"StringEqualsIfExists": {key.as_str(): "system:serviceaccount:a:b"}}}),
+            "its key is misspelt: it is \"«https://»oidc.eks",
+        ),
+        (
+            json!({"Condition": {"ForAllValues:StringEquals": {key.as_str(): "system:serviceaccount:a:b"}}}),
+            "Without the key the condition holds, and so it holds for everyone.",
+        ),
+    ] {
+        let warning = on(&[statement]).warning();
+        assert_eq!(warning.name(), Name::TrustTooWide);
+        assert!(warning.cause().contains(said), "{}", warning.cause());
     }
 }
 

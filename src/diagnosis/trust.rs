@@ -8,12 +8,15 @@ use crate::evidence::Evidence;
 use crate::shown::{json_shown, sh, shown};
 use crate::trust_policy::condition::{Operator, Truth};
 use crate::trust_policy::correct::{Corrected, How};
-use crate::trust_policy::document::{Document, Effect, Malformed};
+use crate::trust_policy::document::{Condition, Document, Effect, Malformed};
 use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
-use crate::trust_policy::near_miss::{IssuerGap, Miss, Named, Reach, SubjectGap, reach};
+use crate::trust_policy::near_miss::{
+    IssuerGap, Miss, Named, Reach, SubjectGap, reach, reach_of, subject_patterns,
+};
 use crate::trust_policy::request::{ACTION, Known, Request};
 use crate::trust_policy::{
-    USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy, write_trust_policy,
+    USUAL_AUDIENCE, document, iam, literal, near_miss, show_trust_policy, update_trust_policy,
+    write_trust_policy,
 };
 
 /// The most places of one kind of slip that are told one by one.
@@ -35,8 +38,8 @@ pub struct Slip {
 /// How a policy can be mended.
 #[derive(Debug, Clone)]
 pub enum Mend {
-    /// By this document, and how much wider it is than the one before.
-    By(Corrected, Option<Reach>),
+    /// By this document, and by which patterns its statement lets in others than the one before.
+    By(Corrected, Vec<String>),
     /// By what is printed with this diagnosis.
     With(Name),
     /// Only by its author.
@@ -161,7 +164,7 @@ impl Refusing {
     fn remedy(&self, before: Vec<String>, instead: &str, after: Vec<String>) -> Vec<String> {
         let request = &self.request;
         let mend = match &self.mend {
-            Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
+            Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
             Mend::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
             Mend::ByHand => by_hand(&request.role, instead),
         };
@@ -207,18 +210,18 @@ impl Refusing {
 }
 
 /// The step that puts a corrected document in the place of the one before.
-fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
+fn put(corrected: &Corrected, wider: &[String], role: &RoleArn) -> String {
     let how = match corrected.how {
         How::InPlace(index) => format!("only Statement[{index}] changes"),
         How::Added => "a statement for this token is added at the end, and all others stay".to_owned(),
     };
     let wide = match wider {
-        None => "",
-        Some(Reach::Cluster) => {
-            " It lets in every service account of the cluster; write the subject in place of the pattern if that is \
-             not meant."
-        }
-        Some(Reach::Namespace) => " It lets in every service account of the namespace, as the pattern says.",
+        [] => String::new(),
+        patterns => format!(
+            " Beside this pod it lets in {}, as the policy's own pattern says; write the subject in place of the \
+             pattern if that is not meant.",
+            words::whom(patterns)
+        ),
     };
     format!(
         "In account {}, put the corrected policy in place: {how}.{wide} It replaces the whole policy; if that was \
@@ -412,7 +415,7 @@ impl Entry for TrustActionMissing {
             Self::None(nothing) => {
                 let request = &nothing.request;
                 match &nothing.mend {
-                    Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
+                    Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
                     Mend::With(_) | Mend::ByHand => {
                         let instead = format!(
                             "Add a statement that allows {ACTION} to the Principal Federated {}.",
@@ -659,7 +662,7 @@ impl Entry for TrustPolicyMalformed {
     }
 }
 
-/// Any service account of the cluster gets the role.
+/// The role is given to others than the policy names.
 #[derive(Debug, Clone)]
 pub struct TrustTooWide {
     /// The call.
@@ -668,8 +671,12 @@ pub struct TrustTooWide {
     pub statement: usize,
     /// Its id, if it has one.
     pub sid: Option<String>,
-    /// Its conditions on the subject: operator, and values.
-    pub subjects: Vec<(String, Vec<String>)>,
+    /// Whom it lets in.
+    pub reach: Reach,
+    /// Its conditions on the subject.
+    pub subjects: Vec<Condition>,
+    /// Its conditions on the subject of other issuers' tokens, which hold for this one, and how each key differs.
+    pub strange: Vec<(Condition, IssuerGap)>,
 }
 
 impl Entry for TrustTooWide {
@@ -681,24 +688,53 @@ impl Entry for TrustTooWide {
             .subjects
             .iter()
             .take(TOLD)
-            .map(|(operator, values)| format!("{} {}", shown(operator), words::values(values)))
+            .map(|it| format!("{} {}", shown(&it.operator), words::values(&it.values)))
             .collect();
-        let is_negated = |(operator, _): &(String, Vec<String>)| {
-            Operator::parse(operator).is_some_and(Operator::is_negated)
-        };
         let conditions = conditions.join(" and ");
-        let whom = if self.subjects.is_empty() {
-            "every service account of the cluster: it has no condition on the subject".to_owned()
-        } else if self.subjects.iter().any(is_negated) {
-            format!("every service account of the cluster but those that {conditions} keeps out")
-        } else {
-            format!("every service account of the cluster: all of them meet {conditions}")
+        let is_negated = |it: &Condition| Operator::parse(&it.operator).is_some_and(Operator::is_negated);
+        let is_wild = |value: &&String| value.contains(['*', '?']);
+        let patterns = self.subjects.iter().filter(|it| !is_negated(it)).flat_map(|it| &it.values);
+        let patterns: Vec<String> = patterns.filter(is_wild).cloned().collect();
+        let role = shown(&self.request.role.text);
+        let place = words::statement(self.statement, self.sid.as_deref());
+        let whom = match self.reach {
+            Reach::Providers => format!(
+                "anyone with a web identity: its Principal has AWS \"*\", and no condition holds only for tokens of \
+                 this cluster. A token of any OIDC provider of account {} may have it, and one of the public ones \
+                 (Google, Facebook, Login with Amazon, Amazon Cognito)",
+                self.request.role.account
+            ),
+            Reach::Namespace | Reach::Namespaces => {
+                format!("{}: they meet {conditions}", words::whom(&patterns))
+            }
+            Reach::Cluster if self.subjects.is_empty() && self.strange.is_empty() => {
+                "every service account of the cluster: it has no condition on the subject".to_owned()
+            }
+            Reach::Cluster if self.subjects.is_empty() => {
+                "every service account of the cluster: it has no condition on the subject of its tokens"
+                    .to_owned()
+            }
+            Reach::Cluster if self.subjects.iter().any(is_negated) => {
+                format!("every service account of the cluster but those that {conditions} keeps out")
+            }
+            Reach::Cluster => {
+                format!("every service account of the cluster: all of them meet {conditions}")
+            }
         };
-        format!(
-            "{} gives the role to {whom}. Whoever may create pods there can have {}.",
-            words::statement(self.statement, self.sid.as_deref()),
-            shown(&self.request.role.text)
-        )
+        let strange: String = self
+            .strange
+            .iter()
+            .take(TOLD)
+            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
+            .collect();
+        let may = match self.reach {
+            Reach::Providers => String::new(),
+            Reach::Namespace | Reach::Namespaces => {
+                format!(" Whoever may create pods in such a namespace can have {role}.")
+            }
+            Reach::Cluster => format!(" Whoever may create pods there can have {role}."),
+        };
+        format!("{place} gives the role to {whom}.{strange}{may}")
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -706,32 +742,54 @@ impl Entry for TrustTooWide {
         let key = format!("{}:sub", self.request.provider());
         let condition = serde_json::json!({"StringEquals": {key: literal(&self.request.subject)}});
         let role = &self.request.role;
-        vec![
+        let strange: Vec<String> = self.strange.iter().map(|(it, _)| shown(&it.key)).collect();
+        let instead = if strange.is_empty() {
+            String::new()
+        } else {
+            format!(", in place of the condition on {}", strange.join(", "))
+        };
+        let mut steps = vec![
             "Find out who else has the role by this statement: CloudTrail's events AssumeRoleWithWebIdentity name \
              the subject as userIdentity.userName."
                 .to_owned(),
             format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
             format!(
-                "Let the statement name its subjects, this one and those that you found:\n{}",
+                "Let the statement name its subjects, this one and those that you found{instead}:\n{}",
                 json_shown(&condition.to_string())
             ),
-            format!(
-                "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
-                update_trust_policy(role)
-            ),
-        ]
+        ];
+        if self.reach == Reach::Providers {
+            steps.push(format!(
+                "Let its Principal be Federated {}; who comes with credentials of AWS's and not with a token, has to \
+                 have a statement of its own.",
+                shown(&self.request.provider_arn())
+            ));
+        }
+        steps.push(format!(
+            "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+            update_trust_policy(role)
+        ));
+        steps
     }
 
     fn evidence(&self) -> Evidence {
-        let subjects: Vec<String> = self
-            .subjects
-            .iter()
-            .map(|(operator, values)| format!("{operator} {}", values.join(" ")))
-            .collect();
+        let subjects: Vec<String> =
+            self.subjects.iter().map(|it| format!("{} {}", it.operator, it.values.join(" "))).collect();
+        let strange: Vec<String> = self.strange.iter().map(|(it, _)| it.key.clone()).collect();
         Evidence::new()
             .value("statement", format!("Statement[{}]", self.statement))
             .text_if("sid", self.sid.as_deref())
+            .value(
+                "reach",
+                match self.reach {
+                    Reach::Namespace => "namespace",
+                    Reach::Namespaces => "namespaces",
+                    Reach::Cluster => "cluster",
+                    Reach::Providers => "providers",
+                },
+            )
             .texts("subjects", &subjects)
+            .texts("other_keys", &strange)
             .and(call(&self.request))
     }
 }
@@ -817,9 +875,25 @@ pub fn judge(
 
 fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Mend {
     let Some(corrected) = corrected else { return Mend::ByHand };
-    let after = document::read(&corrected.document).ok().and_then(|after| reach(&after, request));
-    let wider = if reach(document, request) >= after { None } else { after };
+    let wider = match corrected.how {
+        How::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
+        How::Added => Vec::new(),
+    };
     Mend::By(corrected, wider)
+}
+
+/// The patterns of a corrected statement, if it lets in more by them than before.
+fn wider_by(
+    document: &Document,
+    corrected: &Corrected,
+    index: usize,
+    request: &Request,
+) -> Option<Vec<String>> {
+    let after = document::read(&corrected.document).ok()?;
+    let (before, statement) = (document.statements.get(index)?, after.statements.get(index)?);
+    let is_wider = reach_of(&after, statement, request) > reach_of(document, before, request);
+    let patterns = subject_patterns(statement, request).map(|(_, value)| value.to_owned());
+    is_wider.then(|| patterns.collect())
 }
 
 /// A diagnosis for each kind of slip, in the order in which the first of each is met.
@@ -888,22 +962,35 @@ fn entry(refusing: Refusing) -> Diagnosis {
     }
 }
 
-/// The statement that lets every service account of the cluster in, if there is one.
+/// The statement that lets in service accounts of any namespace, or of those that fit a pattern, if there is
+/// one: the widest.
 fn too_wide(document: &Document, request: &Request) -> Option<TrustTooWide> {
-    if reach(document, request) != Some(Reach::Cluster) {
-        return None;
-    }
-    let (index, statement) = document.statements.iter().enumerate().find(|(_, statement)| {
-        let alone = Document { version: document.version, statements: vec![(*statement).clone()] };
-        reach(&alone, request) == Some(Reach::Cluster)
-    })?;
-    let key = format!("{}:sub", request.provider());
-    let of_subject = statement.conditions.iter().filter(|condition| condition.key.eq_ignore_ascii_case(&key));
-    let subjects = of_subject.map(|condition| (condition.operator.clone(), condition.values.clone()));
+    let is_wide = |reach: &Reach| *reach > Reach::Namespace;
+    reach(document, request).filter(is_wide)?;
+    let each = document.statements.iter().enumerate();
+    let wide = each.filter_map(|(index, statement)| {
+        reach_of(document, statement, request).filter(is_wide).map(|reach| (reach, index, statement))
+    });
+    let (reach, index, statement) = wide.rev().max_by_key(|(reach, ..)| *reach)?;
+    let of_claim = |condition: &&Condition| {
+        condition.key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"))
+    };
+    let of_subject = statement.conditions.iter().filter(of_claim).cloned();
+    let is_ours = |condition: &Condition| {
+        let provider = condition.key.rsplit_once(':').map(|(provider, _)| provider);
+        provider.is_some_and(|provider| provider.eq_ignore_ascii_case(request.provider()))
+    };
+    let (subjects, strange): (Vec<_>, Vec<_>) = of_subject.partition(is_ours);
+    let strange = strange.into_iter().filter_map(|condition| {
+        let gap = near_miss::issuer_gap(condition.key.rsplit_once(':')?.0, request.provider());
+        Some((condition, gap))
+    });
     Some(TrustTooWide {
         request: request.clone(),
         statement: index,
         sid: statement.sid.clone(),
-        subjects: subjects.collect(),
+        reach,
+        subjects,
+        strange: strange.collect(),
     })
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::document::{self, Document};
 use super::evaluate::{Decision, What, evaluate};
-use super::near_miss::{Miss, Named, SubjectGap, named};
+use super::near_miss::{Miss, Named, Reach, SubjectGap, named, reach_of, subject_patterns};
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
@@ -49,7 +49,8 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
     let in_place = || {
         let index = misses.first()?.statement;
         let mended = mend(text.clone(), index, &misses, request)?;
-        allows(&mended, request).then_some(Corrected { document: mended, how: How::InPlace(index) })
+        let may = allows(&mended, request) && !opens(&document, &mended, index, request);
+        may.then_some(Corrected { document: mended, how: How::InPlace(index) })
     };
     let added = || {
         let longer = add(text.clone(), statement)?;
@@ -61,6 +62,17 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
 fn allows(text: &Value, request: &Request) -> bool {
     let allowing = |document: Document| matches!(evaluate(&document, request).decision, Decision::Allows(_));
     document::read(text).is_ok_and(allowing)
+}
+
+/// Whether a statement lets in others once it is mended, though none of its author's patterns says so.
+fn opens(before: &Document, mended: &Value, index: usize, request: &Request) -> bool {
+    let Ok(after) = document::read(mended) else { return true };
+    let alone =
+        |document: &Document| document.statements.get(index).and_then(|it| reach_of(document, it, request));
+    let (had, has) = (alone(before), alone(&after));
+    let says_so =
+        after.statements.get(index).is_some_and(|it| subject_patterns(it, request).next().is_some());
+    has > had && !(says_so && has < Some(Reach::Providers))
 }
 
 /// A statement by its place, whether they are in a list or it is alone.

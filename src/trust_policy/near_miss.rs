@@ -5,10 +5,11 @@
 
 use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
-use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
+use super::document::{Condition, Document, Effect, Principal, PrincipalKind, Statement};
 use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
 use super::pattern::Pattern;
 use super::request::Request;
+use super::variable::{Expanded, expand};
 use crate::shown::shown;
 
 /// What is wrong with one element, or with the policy.
@@ -371,32 +372,86 @@ pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
     }
 }
 
-/// Whom a policy lets in beside the token's own service account.
+/// Whom a policy lets in beside the token's own service account, and those that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Other service accounts of the namespace.
+    /// Others of the same namespace.
     Namespace,
+    /// Others of namespaces that fit a pattern.
+    Namespaces,
     /// Any service account of the cluster.
     Cluster,
+    /// Any web identity, whoever its provider is.
+    Providers,
 }
 
-/// Whether the policy also lets in others: tried with subjects that nobody has.
+/// Texts that nobody has in a subject.
+const NOBODY: &str = "zz-nobody-s";
+
+/// Whether the policy also lets in others: tried with subjects that nobody has, such as fit its patterns.
 #[must_use]
 pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
-    let allows = |subject: String| {
-        let request = Request { subject, ..request.clone() };
-        matches!(evaluate(document, &request).decision, Decision::Allows(_))
-    };
-    let namespace = request
-        .subject
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split_once(':'))
-        .map(|(namespace, _)| namespace);
-    if allows(format!("{PREFIX}zz-nobody-s-namespace:zz-nobody-s-account")) {
-        Some(Reach::Cluster)
-    } else {
-        namespace
-            .filter(|namespace| allows(format!("{PREFIX}{namespace}:zz-nobody-s-account")))
-            .map(|_| Reach::Namespace)
+    let allows = |request: &Request| matches!(evaluate(document, request).decision, Decision::Allows(_));
+    let of_subject = |subject: String| allows(&Request { subject, ..request.clone() });
+    let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
+    let elsewhere =
+        Request { issuer: format!("https://{NOBODY}.example"), subject: nobody.clone(), ..request.clone() };
+    if allows(&elsewhere) {
+        return Some(Reach::Providers);
     }
+    if of_subject(nobody) {
+        return Some(Reach::Cluster);
+    }
+    let namespace = of_service_account(&request.subject).map(|(namespace, _)| namespace);
+    let patterns = document.statements.iter().flat_map(|statement| {
+        subject_patterns(statement, request).filter_map(|(_, value)| {
+            match expand(value, document.version, request) {
+                Expanded::To(pattern) => Some(pattern),
+                Expanded::ToNothing | Expanded::Unknown => None,
+            }
+        })
+    });
+    let several = format!("{NOBODY}:{NOBODY}");
+    let filled =
+        patterns.flat_map(|pattern| [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)]);
+    let is_elsewhere =
+        |subject: &String| of_service_account(subject).is_some_and(|(theirs, _)| Some(theirs) != namespace);
+    if filled.filter(is_elsewhere).any(of_subject) {
+        return Some(Reach::Namespaces);
+    }
+    namespace
+        .filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")))
+        .map(|_| Reach::Namespace)
+}
+
+/// The same of one statement, as if it were alone.
+#[must_use]
+pub fn reach_of(document: &Document, statement: &Statement, request: &Request) -> Option<Reach> {
+    reach(&Document { version: document.version, statements: vec![statement.clone()] }, request)
+}
+
+/// The patterns for a subject that a statement knows: the operator, and the value as it is written.
+pub fn subject_patterns<'s>(
+    statement: &'s Statement,
+    request: &Request,
+) -> impl Iterator<Item = (&'s str, &'s str)> {
+    let key = format!("{}:sub", request.provider());
+    let of_subject = statement.conditions.iter().filter(move |condition| {
+        let read = Operator::parse(&condition.operator);
+        let is_positive = read.is_some_and(|read| read.knows_patterns() && !read.is_negated());
+        is_positive && condition.key.eq_ignore_ascii_case(&key)
+    });
+    let is_wild = |value: &&String| Pattern::of(value).is_wild();
+    let each = move |condition: &'s Condition| {
+        condition.values.iter().filter(is_wild).map(|value| (condition.operator.as_str(), value.as_str()))
+    };
+    of_subject.flat_map(each)
+}
+
+/// Namespace and name of a service account in a subject.
+#[must_use]
+pub fn of_service_account(subject: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
+    let is_whole = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
+    is_whole.then_some((namespace, name))
 }

@@ -5,9 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::Slip;
 use crate::shown::{shown, utc};
 use crate::trust_policy::condition::Operator;
+use crate::trust_policy::document::Condition;
 use crate::trust_policy::evaluate::{Element, What};
 use crate::trust_policy::issuer_in_iam;
-use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, is_hidden, is_seen, subject_gap};
+use crate::trust_policy::near_miss::{
+    IssuerGap, Miss, SubjectGap, is_hidden, is_seen, of_service_account, subject_gap,
+};
 use crate::trust_policy::pattern::Pattern;
 use crate::trust_policy::request::{ACTION, Known, Request, is_time};
 
@@ -42,6 +45,56 @@ pub(in crate::diagnosis) fn values(values: &[String]) -> String {
         all if all > NAMED_VALUES => format!("{} and {} more", named.join(", "), all - NAMED_VALUES),
         _ => named.join(" or "),
     }
+}
+
+/// Whom patterns for a subject let in.
+pub(super) fn whom(patterns: &[String]) -> String {
+    let mut each: Vec<String> = patterns.iter().take(NAMED_VALUES).map(|pattern| whom_by(pattern)).collect();
+    let more = patterns.len().saturating_sub(NAMED_VALUES);
+    if more > 0 {
+        each.push(format!("those that fit {more} more patterns"));
+    }
+    each.join("; ")
+}
+
+fn whom_by(pattern: &str) -> String {
+    let is_wild = |text: &str| text.contains(['*', '?']);
+    let Some((namespace, name)) = of_service_account(pattern).filter(|_| !pattern.contains("${")) else {
+        return match pattern {
+            "*" => "every service account of the cluster".to_owned(),
+            pattern => format!("every service account whose subject fits \"{}\"", shown(pattern)),
+        };
+    };
+    let whose = match name {
+        "*" => "every service account".to_owned(),
+        name if is_wild(name) => format!("every service account whose name fits \"{}\"", shown(name)),
+        name => format!("the service account \"{}\"", shown(name)),
+    };
+    match namespace {
+        "*" if name == "*" => format!("{whose} of the cluster"),
+        "*" => format!("{whose} in any namespace"),
+        namespace if is_wild(namespace) => {
+            format!("{whose} in any namespace that fits \"{}\"", shown(namespace))
+        }
+        namespace => format!("{whose} in the namespace \"{}\"", shown(namespace)),
+    }
+}
+
+/// A condition on the subject of another issuer's tokens, which holds for this token since that has no such key.
+pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) -> String {
+    let provider = condition.key.rsplit_once(':').map_or(condition.key.as_str(), |(provider, _)| provider);
+    let (key, ours) = apart(&condition.key, &format!("{}:sub", request.provider()));
+    let what = if gap.is_slip() { "its key is misspelt" } else { "its key is not this cluster's" };
+    let differs = match gap {
+        IssuerGap::Hidden => unseen(provider, request.provider()),
+        gap => issuer_differs(gap).to_owned(),
+    };
+    format!(
+        " There is the condition {} {}, but {what}: it is \"{key}\", and the key of these tokens is \"{ours}\" \
+         ({differs}). Without the key the condition holds, and so it holds for everyone.",
+        shown(&condition.operator),
+        values(&condition.values)
+    )
 }
 
 /// What is known of a key, in a sentence that begins with who has it.
