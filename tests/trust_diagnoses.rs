@@ -333,6 +333,82 @@ fn a_correction_lets_in_nobody_whom_no_pattern_names() {
 }
 
 #[test]
+fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
+    let equals = |conditions: &Value| json!({"Condition": {"StringEquals": conditions}});
+    let typo = equals(&json!({"sub": "system:serviceaccount:default:my-servce-account"}));
+    let guarded = equals(&json!({"sub": SUBJECT, "sts:ExternalId": "e"}));
+    let all_but = json!({"Condition": {"StringNotLike": {"sub": "system:serviceaccount:default:*"}}});
+    for (statements, name, asks) in [
+        (vec![guarded.clone()], Name::TrustConditionUnmet, "StringEquals on sts:ExternalId in Statement[0]"),
+        (
+            vec![typo.clone(), guarded],
+            Name::TrustConditionUnmet,
+            "StringEquals on sts:ExternalId in Statement[1]",
+        ),
+        (vec![all_but.clone()], Name::TrustSubjectMismatch, "StringNotLike on "),
+        (vec![typo, all_but], Name::TrustSubjectMismatch, "Statement[1] would give the role but for"),
+        (
+            vec![
+                json!({"Condition": {"StringNotEquals": {"aud": "sts.amazonaws.com"}, "StringEquals": {"sub": SUBJECT}}}),
+            ],
+            Name::TrustAudienceMismatch,
+            "StringNotEquals on ",
+        ),
+        (
+            vec![json!({"NotAction": "sts:AssumeRoleWithWebIdentity"})],
+            Name::TrustActionMissing,
+            "its NotAction in Statement[0]",
+        ),
+    ] {
+        let case = on(&statements);
+        let findings = case.findings();
+        assert_eq!(diagnosis(&findings).unwrap().name(), name, "{}", case.name);
+        assert_eq!(case.corrected(), None, "{}", case.name);
+        let remedy = case.remedy();
+        assert!(remedy.contains("sk whoever wrote ") && remedy.contains(asks), "{remedy}");
+        let is_alone = statements.len() == 1;
+        assert!(!is_alone || !remedy.contains("spec.serviceAccountName"), "{remedy}");
+        assert!(!is_alone || !remedy.contains("annotation"), "{remedy}");
+    }
+}
+
+#[test]
+fn a_pattern_is_moved_alone_or_not_at_all() {
+    let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
+    let of = |name: &str| format!("system:serviceaccount:{name}");
+    for (operator, values, how, said) in [
+        (
+            "StringEquals",
+            json!(of("default:my-*")),
+            How::InPlace(0),
+            "every service account whose name fits \"my-*\" in the namespace \"default\"",
+        ),
+        (
+            "StringEquals",
+            json!([of("*:my-service-account"), of("d*:*")]),
+            How::InPlace(0),
+            "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
+             fits \"d*\"",
+        ),
+        ("StringEquals", json!(of("*:*")), How::InPlace(0), "every service account of the cluster"),
+        ("StringEquals", json!([of("default:*"), of("billing:*")]), How::Added, "stays as it was"),
+        ("StringEquals", json!([of("default:*"), of("billing:api")]), How::Added, "stays as it was"),
+        ("StringEqualsIgnoreCase", json!(of("default:*")), How::Added, "stays as it was"),
+    ] {
+        let case = under(operator, &values);
+        let corrected = case.corrected().unwrap();
+        assert_eq!(corrected.how, how, "{}", case.name);
+        let remedy = case.remedy();
+        assert!(remedy.contains(said), "{remedy}");
+        if how == How::Added {
+            let statements = &corrected.document["Statement"];
+            assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
+            assert_eq!(reached(&corrected.document, &case.request()), None);
+        }
+    }
+}
+
+#[test]
 fn whom_a_policy_lets_in_is_said() {
     let like = |pattern: &str| json!({"Condition": {"StringLike": {"sub": format!("system:serviceaccount:{pattern}")}}});
     let key = format!("https://{PROVIDER}:sub");

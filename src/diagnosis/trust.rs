@@ -11,7 +11,7 @@ use crate::trust_policy::correct::{Corrected, How};
 use crate::trust_policy::document::{Condition, Document, Effect, Malformed};
 use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
 use crate::trust_policy::near_miss::{
-    IssuerGap, Miss, Named, Reach, SubjectGap, reach, reach_of, subject_patterns,
+    IssuerGap, Miss, Named, Reach, SubjectGap, excluding, reach, reach_of, subject_patterns,
 };
 use crate::trust_policy::request::{ACTION, Known, Request};
 use crate::trust_policy::{
@@ -42,8 +42,8 @@ pub enum Mend {
     By(Corrected, Vec<String>),
     /// By what is printed with this diagnosis.
     With(Name),
-    /// Only by its author.
-    ByHand,
+    /// Only by hand, and what else of the policy is to be minded.
+    ByHand(Vec<String>),
 }
 
 /// A kind of slip that keeps a token from its role: the facts that most entries share.
@@ -166,9 +166,24 @@ impl Refusing {
         let mend = match &self.mend {
             Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
             Mend::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
-            Mend::ByHand => by_hand(&request.role, instead),
+            Mend::ByHand(notes) => by_hand(&request.role, notes, instead),
         };
         [before, mend, after].concat()
+    }
+
+    /// The first element, in a sentence.
+    fn what(&self) -> String {
+        format!(
+            "{} in {}",
+            words::element(&self.first.element.what),
+            words::statement(self.first.statement, self.first.sid.as_deref())
+        )
+    }
+
+    /// Whether the first element names whom or what it rules out.
+    fn is_exclusion(&self) -> bool {
+        let Slip { statement, element, miss, .. } = &self.first;
+        Named { statement: *statement, element: element.clone(), miss: miss.clone() }.is_exclusion()
     }
 
     /// What has to stand in place of a provider or a key.
@@ -233,15 +248,27 @@ fn put(corrected: &Corrected, wider: &[String], role: &RoleArn) -> String {
     )
 }
 
-/// The steps where there is no corrected document.
-fn by_hand(role: &RoleArn, instead: &str) -> Vec<String> {
-    vec![
-        format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
-        format!(
-            "{instead} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
-            update_trust_policy(role)
-        ),
-    ]
+/// The steps where there is no corrected document: with what else is to be minded before it is put in place.
+fn by_hand(role: &RoleArn, notes: &[String], instead: &str) -> Vec<String> {
+    let mut steps = vec![format!(
+        "In account {}, look at the role's trust policy:\n{}",
+        role.account,
+        show_trust_policy(role)
+    )];
+    steps.extend(notes.iter().cloned());
+    steps.push(format!(
+        "{instead} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+        update_trust_policy(role)
+    ));
+    steps
+}
+
+/// What to do about what plainly was put there to keep callers out.
+fn ask_author(what: &str, change: &str) -> String {
+    format!(
+        "Ask whoever wrote {what} whom it is to keep out, since that is said there on purpose. If that is not \
+             this pod, {change}."
+    )
 }
 
 /// Entries that are nothing but a kind of slip.
@@ -281,14 +308,15 @@ slips! {
         );
         let instead = match it.first.miss {
             Miss::Subject(SubjectGap::Excluded) => {
-                format!("If the pod is meant to have the role, take what rules out {subject} from the condition.")
+                ask_author(&it.what(), &format!("have it except {subject}"))
             }
             _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
         };
         let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
         let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
                    policy names (spec.serviceAccountName), and create it anew.";
-        let after: &[&str] = match (is_slip, &it.mend) {
+        let is_excluded = it.first.miss == Miss::Subject(SubjectGap::Excluded);
+        let after: &[&str] = match (is_slip || is_excluded, &it.mend) {
             (true, _) => &[],
             (false, Mend::By(Corrected { how: How::InPlace(_), .. }, _)) => &[stays, pod],
             (false, _) => &[pod],
@@ -303,12 +331,22 @@ slips! {
             Miss::SubjectWildcard { operator } => operator.as_str(),
             _ => "StringLike",
         };
-        it.remedy(Vec::new(), &format!("Put the condition on the subject under {}.", shown(like)), Vec::new())
+        let stays = "The statement with the pattern stays as it was, since it compares other values, too, or capital \
+                     letters in its own way. If the pattern itself is meant, its author has to put it under \
+                     StringLike in a statement of its own.";
+        let after = match &it.mend {
+            Mend::By(Corrected { how: How::Added, .. }, _) => vec![stays.to_owned()],
+            Mend::By(..) | Mend::With(_) | Mend::ByHand(_) => Vec::new(),
+        };
+        it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", shown(like)), after)
     };
 
     /// A condition wants another audience.
     TrustAudienceMismatch;
     |it| {
+        if it.is_exclusion() {
+            return it.remedy(Vec::new(), &ask_author(&it.what(), "have it except the token's audience"), Vec::new());
+        }
         let audience = words::values(&it.request.audience);
         let instead = match it.request.audience.len() {
             0 => "Give the pod a token with an audience.".to_owned(),
@@ -366,11 +404,7 @@ slips! {
     /// A condition on something else than the token refuses.
     TrustConditionUnmet;
     |it| {
-        let what = words::element(&it.first.element.what);
-        let instead = format!(
-            "Ask whoever wrote {what} whom it is to keep out. If that is not this pod, give the pod a statement of its \
-             own without it."
-        );
+        let instead = ask_author(&it.what(), "give the pod a statement of its own without it");
         it.remedy(Vec::new(), &instead, Vec::new())
     };
 }
@@ -409,19 +443,25 @@ impl Entry for TrustActionMissing {
     fn remedy(&self) -> Vec<String> {
         match self {
             Self::Others(refusing) => {
-                let instead = format!("Let the statement be about {ACTION} too.");
+                let instead = if refusing.is_exclusion() {
+                    ask_author(&refusing.what(), &format!("have it except {ACTION}"))
+                } else {
+                    format!("Let the statement be about {ACTION} too.")
+                };
                 refusing.remedy(Vec::new(), &instead, Vec::new())
             }
             Self::None(nothing) => {
                 let request = &nothing.request;
                 match &nothing.mend {
                     Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
-                    Mend::With(_) | Mend::ByHand => {
+                    Mend::With(_) | Mend::ByHand(_) => {
+                        let notes: &[String] =
+                            if let Mend::ByHand(notes) = &nothing.mend { notes } else { &[] };
                         let instead = format!(
                             "Add a statement that allows {ACTION} to the Principal Federated {}.",
                             shown(&request.provider_arn())
                         );
-                        by_hand(&request.role, &instead)
+                        by_hand(&request.role, notes, &instead)
                     }
                 }
             }
@@ -493,7 +533,7 @@ impl Entry for TrustDenied {
             "{place} was put there to keep callers out, so ask its author. If this pod is not to be kept out, let its \
              conditions except {subject}."
         );
-        by_hand(&self.request.role, &instead)
+        by_hand(&self.request.role, &[], &instead)
     }
 
     fn evidence(&self) -> Evidence {
@@ -608,7 +648,7 @@ impl Entry for TrustUndecidable {
             "To have the policy alone decide it, give the pod a statement of its own without {}.",
             named.join(", ")
         );
-        steps.extend(by_hand(&self.request.role, &instead));
+        steps.extend(by_hand(&self.request.role, &[], &instead));
         steps
     }
 
@@ -838,7 +878,11 @@ pub fn judge(
         Decision::Allows(index) => {
             return Findings::Allows { statement: *index, warnings: wide.into_iter().collect() };
         }
-        Decision::Refuses => refused(named, request, mend(document, request, corrected), has_provider, sid),
+        Decision::Refuses => {
+            let notes = || notes(document, evaluation, &named, request);
+            let mend = mend(document, request, corrected).unwrap_or_else(|| Mend::ByHand(notes()));
+            refused(named, request, mend, has_provider, sid)
+        }
         Decision::Denies(index) => {
             let elements =
                 evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
@@ -848,7 +892,7 @@ pub fn judge(
             let besides = match is_allowed() {
                 true => Vec::new(),
                 false => {
-                    let (first, rest) = refused(named, request, Mend::ByHand, has_provider, sid);
+                    let (first, rest) = refused(named, request, Mend::ByHand(Vec::new()), has_provider, sid);
                     [vec![first], rest].concat()
                 }
             };
@@ -873,13 +917,29 @@ pub fn judge(
     Findings::Refuses { diagnosis, further }
 }
 
-fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Mend {
-    let Some(corrected) = corrected else { return Mend::ByHand };
+/// What else keeps the call out, or may, beside the statement that is nearest.
+fn notes(document: &Document, evaluation: &Evaluation, named: &[Named], request: &Request) -> Vec<String> {
+    let sid = |index: usize| document.statements.get(index).and_then(|it| it.sid.clone());
+    let nearest = named.first().map(|named| named.statement);
+    let excluding = excluding(document, evaluation, request);
+    let excluding = excluding.iter().filter(|named| Some(named.statement) != nearest).map(|named| {
+        format!(
+            "{} would give the role but for {}, which rules out this call: ask whoever wrote that whom it is to keep \
+             out, and go on only if it is not this pod.",
+            words::statement(named.statement, sid(named.statement).as_deref()),
+            words::element(&named.element.what)
+        )
+    });
+    excluding.take(TOLD).collect()
+}
+
+fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Option<Mend> {
+    let corrected = corrected?;
     let wider = match corrected.how {
         How::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
         How::Added => Vec::new(),
     };
-    Mend::By(corrected, wider)
+    Some(Mend::By(corrected, wider))
 }
 
 /// The patterns of a corrected statement, if it lets in more by them than before.
@@ -924,7 +984,7 @@ fn refused(
     };
     let besides = match mend {
         Mend::By(..) | Mend::With(_) => Mend::With(main),
-        Mend::ByHand => Mend::ByHand,
+        Mend::ByHand(_) => Mend::ByHand(Vec::new()),
     };
     let further = kinds.map(|(_, first, others)| diagnosis(first, others, besides.clone())).collect();
     (diagnosis(first, others, mend), further)

@@ -3,14 +3,15 @@
 //!
 //! A slip is mended in its place. What may well be meant for somebody else stays, and what the token needs
 //! is added beside it: a subject to a list, or a statement of its own. What was plainly put there to keep
-//! others out, such as a denial or a condition on something else than the token, is nobody's to take away
-//! but its author's. Whatever comes of it is judged again, and only handed on if it allows.
+//! others out, such as a denial, an exclusion or a condition on something else than the token, is nobody's to
+//! take away or to get around but its author's. Whatever comes of it is judged again, and only handed on if it allows.
 
 use serde_json::{Map, Value};
 
 use super::document::{self, Document};
 use super::evaluate::{Decision, What, evaluate};
-use super::near_miss::{Miss, Named, Reach, SubjectGap, named, reach_of, subject_patterns};
+use super::near_miss::{Miss, Named, Reach, SubjectGap, excluding, named, reach_of, subject_patterns};
+use super::pattern::Pattern;
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
@@ -43,7 +44,8 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
         return None;
     }
     let misses = named(&document, &evaluation, request);
-    if misses.iter().any(|named| named.miss == Miss::Other) {
+    let is_kept_out = misses.iter().any(Named::is_deliberate);
+    if is_kept_out || !excluding(&document, &evaluation, request).is_empty() {
         return None;
     }
     let in_place = || {
@@ -96,8 +98,8 @@ fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> O
             (What::Condition { operator, key }, miss) => {
                 mend_condition(
                     statement.get_mut("Condition")?.as_object_mut()?,
-                    operator,
-                    key,
+                    (operator, key),
+                    &element.wanted,
                     miss,
                     request,
                 )?;
@@ -122,8 +124,8 @@ fn replace_provider(statement: &mut Map<String, Value>, wanted: &[String], reque
 
 fn mend_condition(
     operators: &mut Map<String, Value>,
-    operator: &str,
-    key: &str,
+    (operator, key): (&str, &str),
+    wanted: &[String],
     miss: &Miss,
     request: &Request,
 ) -> Option<()> {
@@ -150,7 +152,12 @@ fn mend_condition(
             add_value(keys.get_mut(key)?, &literal(&request.subject));
             Some(())
         }
-        Miss::SubjectWildcard { operator: pattern } => to_operator(operators, operator, key, pattern),
+        // What is beside the pattern is compared as it was, and both operators on one key would have to hold.
+        Miss::SubjectWildcard { operator: pattern } => {
+            let fits = |value: &String| Pattern::of(value).fits(&request.subject);
+            let moves = wanted.iter().all(fits) && !operator.contains("IgnoreCase");
+            if moves { to_operator(operators, operator, key, pattern) } else { None }
+        }
         _ => None,
     }
 }

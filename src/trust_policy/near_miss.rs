@@ -123,23 +123,80 @@ pub struct Named {
     pub miss: Miss,
 }
 
+impl Named {
+    /// Whether it plainly was put there to keep callers out, so that it is nobody's to take away or to get around
+    /// but its author's.
+    #[must_use]
+    pub fn is_deliberate(&self) -> bool {
+        self.miss == Miss::Other || self.is_exclusion()
+    }
+
+    /// Whether it names whom or what it rules out.
+    #[must_use]
+    pub fn is_exclusion(&self) -> bool {
+        match &self.element.what {
+            What::Principal => false,
+            What::Action(name) => *name == "NotAction",
+            What::Condition { operator, .. } => Operator::parse(operator).is_some_and(Operator::is_negated),
+        }
+    }
+}
+
 /// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
-/// first.
+/// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
 #[must_use]
 pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let allowing = allowing(document, evaluation, request);
+    let nearest = allowing.filter(|(_, misses)| !misses.is_empty()).min_by_key(|(matched, misses)| {
+        let is_kept_out = misses.iter().any(Named::is_deliberate) && names(matched, request);
+        if is_kept_out { 0 } else { how_far(misses, request) }
+    });
+    nearest.map(|(_, misses)| misses).unwrap_or_default()
+}
+
+/// The statements that would allow but for what they rule out.
+#[must_use]
+pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let misses = allowing(document, evaluation, request).map(|(_, misses)| misses);
+    misses.filter(|misses| misses.iter().all(Named::is_exclusion)).flatten().collect()
+}
+
+/// Each statement that allows, with what is wrong with it.
+fn allowing<'a>(
+    document: &'a Document,
+    evaluation: &'a Evaluation,
+    request: &'a Request,
+) -> impl Iterator<Item = (&'a Matched, Vec<Named>)> {
     let candidates = document.statements.iter().zip(&evaluation.statements).enumerate();
-    let allowing = candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow);
-    let misses = |(index, (statement, matched)): (usize, (&Statement, &Matched))| {
-        let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
-        let named = refusing.map(|element| Named {
-            statement: index,
-            element: element.clone(),
-            miss: miss(statement, element, request),
-        });
-        named.collect::<Vec<_>>()
+    candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow).map(
+        move |(index, (statement, matched))| {
+            let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
+            let named = refusing.map(|element| Named {
+                statement: index,
+                element: element.clone(),
+                miss: miss(statement, element, request),
+            });
+            (matched, named.collect())
+        },
+    )
+}
+
+/// Whether a statement is about this subject by its principal and by a condition that names it.
+fn names(matched: &Matched, request: &Request) -> bool {
+    let key_of_subject = format!("{}:sub", request.provider());
+    let is_subject = |element: &Element| match &element.what {
+        What::Condition { operator, key } => {
+            let read = Operator::parse(operator);
+            key.eq_ignore_ascii_case(&key_of_subject)
+                && read.is_some_and(|read| !read.is_negated() && !read.is_null())
+        }
+        What::Principal | What::Action(_) => false,
     };
-    let nearest = allowing.map(misses).filter(|misses| !misses.is_empty());
-    nearest.min_by_key(|misses| how_far(misses, request)).unwrap_or_default()
+    let of_principal = |element: &Element| element.what == What::Principal;
+    let holds = |is: &dyn Fn(&Element) -> bool| {
+        matched.elements.iter().any(|element| is(element) && element.truth == Truth::True)
+    };
+    holds(&of_principal) && holds(&is_subject)
 }
 
 /// How far off a statement is. The same thing may be wrong in several places, and is one slip.
@@ -414,14 +471,16 @@ pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
     let several = format!("{NOBODY}:{NOBODY}");
     let filled =
         patterns.flat_map(|pattern| [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)]);
-    let is_elsewhere =
-        |subject: &String| of_service_account(subject).is_some_and(|(theirs, _)| Some(theirs) != namespace);
-    if filled.filter(is_elsewhere).any(of_subject) {
-        return Some(Reach::Namespaces);
-    }
-    namespace
-        .filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")))
-        .map(|_| Reach::Namespace)
+    let namespaces = filled.filter_map(|subject| {
+        let theirs = of_service_account(&subject)?.0.to_owned();
+        of_subject(subject).then_some(theirs)
+    });
+    let of_patterns = namespaces.map(|theirs| match Some(theirs.as_str()) == namespace {
+        true => Reach::Namespace,
+        false => Reach::Namespaces,
+    });
+    let of_namespace = namespace.filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")));
+    of_patterns.chain(of_namespace.map(|_| Reach::Namespace)).max()
 }
 
 /// The same of one statement, as if it were alone.
