@@ -373,6 +373,71 @@ fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
 }
 
 #[test]
+fn a_denial_that_is_open_is_not_got_around() {
+    let source = json!({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}});
+    let denial = json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Condition": source});
+    let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
+    let typo = json!({"Condition": {"StringEquals": {"sub": "system:serviceaccount:default:other"}}});
+    let guarded = json!({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}});
+    let undecided = on(&[good, denial.clone()]);
+    assert_eq!(diagnosis(&undecided.findings()).unwrap().name(), Name::TrustUndecidable);
+    let remedy = undecided.remedy();
+    assert!(
+        remedy.contains("NotIpAddress on aws:SourceIp in Statement[1] whether it is to deny"),
+        "{remedy}"
+    );
+    assert!(remedy.contains("does not help") && !remedy.contains("give the pod a statement"), "{remedy}");
+    let refused = on(&[typo, denial]);
+    assert_eq!(diagnosis(&refused.findings()).unwrap().name(), Name::TrustSubjectMismatch);
+    assert_eq!(refused.corrected(), None);
+    let remedy = refused.remedy();
+    assert!(
+        remedy.contains("Statement[1] denies the call if ") && remedy.contains("may still refuse"),
+        "{remedy}"
+    );
+    let allowing = on(&[guarded]).remedy();
+    assert!(allowing.contains("sk whoever wrote IpAddress on aws:SourceIp in Statement[0]"), "{allowing}");
+}
+
+#[test]
+fn a_denial_by_a_misspelt_key_is_told_by_that() {
+    let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
+    let denial = |key: &str, subject: &str| {
+        on(&[good.clone(), json!({"Effect": "Deny", "Condition": {"StringNotEquals": {key: subject}}})])
+    };
+    let other = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
+    for (key, subject, causes, says) in [
+        (
+            format!("https://{PROVIDER}:sub"),
+            SUBJECT,
+            "its key is misspelt",
+            format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom"),
+        ),
+        (
+            format!("https://{PROVIDER}:sub"),
+            "system:serviceaccount:default:other",
+            "its key is misspelt",
+            "it then still denies this call".to_owned(),
+        ),
+        (format!("{PROVIDER}\u{200b}:sub"), SUBJECT, "U+200B", "write the key ".to_owned()),
+        (
+            other.to_owned(),
+            SUBJECT,
+            "its key is not this cluster's",
+            "is not this cluster's denies".to_owned(),
+        ),
+    ] {
+        let case = denial(&key, subject);
+        let findings = case.findings();
+        let found = diagnosis(&findings).unwrap();
+        assert_eq!(found.name(), Name::TrustDenied);
+        assert!(found.cause().contains(causes), "{}", found.cause());
+        assert!(case.remedy().contains(&says), "{}", case.remedy());
+        assert_eq!(case.corrected(), None);
+    }
+}
+
+#[test]
 fn a_pattern_is_moved_alone_or_not_at_all() {
     let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
     let of = |name: &str| format!("system:serviceaccount:{name}");
@@ -431,7 +496,7 @@ fn whom_a_policy_lets_in_is_said() {
         ),
         (
             json!({"Condition": {"ForAllValues:StringEquals": {key.as_str(): "system:serviceaccount:a:b"}}}),
-            "Without the key the condition holds, and so it holds for everyone.",
+            "Without the key the condition holds, and so it holds for every token of this cluster.",
         ),
     ] {
         let warning = on(&[statement]).warning();

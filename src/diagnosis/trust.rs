@@ -8,8 +8,8 @@ use crate::evidence::Evidence;
 use crate::shown::{json_shown, sh, shown};
 use crate::trust_policy::condition::{Operator, Truth};
 use crate::trust_policy::correct::{Corrected, How};
-use crate::trust_policy::document::{Condition, Document, Effect, Malformed};
-use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
+use crate::trust_policy::document::{Condition, Document, Effect, Malformed, Statement};
+use crate::trust_policy::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
 use crate::trust_policy::near_miss::{
     IssuerGap, Miss, Named, Reach, SubjectGap, excluding, reach, reach_of, subject_patterns,
 };
@@ -487,6 +487,10 @@ pub struct TrustDenied {
     pub sid: Option<String>,
     /// Its elements, all of which match.
     pub elements: Vec<Element>,
+    /// Its conditions on claims of other issuers' tokens, which hold for this one, and how each key differs.
+    pub strange: Vec<(Condition, IssuerGap)>,
+    /// Whether it no longer denies once the keys among these that are only misspelt are put right.
+    pub is_misspelt: bool,
 }
 
 impl TrustDenied {
@@ -520,8 +524,14 @@ impl Entry for TrustDenied {
             [] => "it has no condition, so that it denies every such call".to_owned(),
             met => met.join("; "),
         };
+        let strange: String = self
+            .strange
+            .iter()
+            .take(TOLD)
+            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
+            .collect();
         format!(
-            "{} denies this call, whatever other statements allow: {why}.",
+            "{} denies this call, whatever other statements allow: {why}.{strange}",
             words::statement(self.statement, self.sid.as_deref())
         )
     }
@@ -529,10 +539,31 @@ impl Entry for TrustDenied {
     fn remedy(&self) -> Vec<String> {
         let place = words::statement(self.statement, self.sid.as_deref());
         let subject = shown(&self.request.subject);
-        let instead = format!(
+        let keys: Vec<String> = self
+            .strange
+            .iter()
+            .filter(|(_, gap)| gap.is_slip())
+            .map(|(condition, _)| words::right_key(condition, &self.request))
+            .collect();
+        let keys = keys.join(", and ");
+        let asks = format!(
             "{place} was put there to keep callers out, so ask its author. If this pod is not to be kept out, let its \
              conditions except {subject}."
         );
+        let instead = match (self.is_misspelt, self.strange.is_empty(), keys.as_str()) {
+            (_, true, _) => asks,
+            (true, ..) => format!(
+                "In {place}, write {keys}. It then denies whom its author meant, and not this call; let its author \
+                 see it."
+            ),
+            (false, false, "") => format!(
+                "{asks} A condition on a key that is not this cluster's denies all its tokens or none; a Principal \
+                 Federated of the provider that is meant keeps the statement to that provider's tokens."
+            ),
+            (false, false, keys) => {
+                format!("In {place}, write {keys}; it then still denies this call, so ask its author. {asks}")
+            }
+        };
         by_hand(&self.request.role, &[], &instead)
     }
 
@@ -642,12 +673,30 @@ impl Entry for TrustUndecidable {
                 steps.push(step);
             }
         }
-        let named: Vec<String> =
-            self.open.iter().take(TOLD).map(|open| words::element(&open.element.what)).collect();
-        let instead = format!(
-            "To have the policy alone decide it, give the pod a statement of its own without {}.",
+        let of = |effect: Effect| {
+            let those = self.open.iter().filter(move |open| open.effect == effect).take(TOLD);
+            let mut named: Vec<String> = Vec::new();
+            for open in those {
+                let place = words::statement(open.statement, open.sid.as_deref());
+                let what = format!("{} in {place}", words::element(&open.element.what));
+                if !named.contains(&what) {
+                    named.push(what);
+                }
+            }
             named.join(", ")
-        );
+        };
+        let (denying, allowing) = (of(Effect::Deny), of(Effect::Allow));
+        let instead = match (denying.as_str(), allowing.as_str()) {
+            ("", allowing) => format!(
+                "Ask whoever wrote {allowing} whom it is to keep out. If that is not this pod, give the pod a \
+                 statement of its own without it."
+            ),
+            (denying, _) => format!(
+                "Ask whoever wrote {denying} whether it is to deny this pod. If it is not, have it except {}: no \
+                 statement that allows undoes a denial, so a statement of the pod's own does not help.",
+                shown(&self.request.subject)
+            ),
+        };
         steps.extend(by_hand(&self.request.role, &[], &instead));
         steps
     }
@@ -886,8 +935,18 @@ pub fn judge(
         Decision::Denies(index) => {
             let elements =
                 evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
-            let denied =
-                TrustDenied { request: request.clone(), statement: *index, sid: sid(*index), elements };
+            let denied = TrustDenied {
+                request: request.clone(),
+                statement: *index,
+                sid: sid(*index),
+                elements,
+                strange: document
+                    .statements
+                    .get(*index)
+                    .map(|statement| strange(statement, request))
+                    .unwrap_or_default(),
+                is_misspelt: is_misspelt(document, *index, request),
+            };
             // Without the denial it would still be refused.
             let besides = match is_allowed() {
                 true => Vec::new(),
@@ -899,17 +958,10 @@ pub fn judge(
             (denied.into(), besides)
         }
         Decision::Undecidable(statements) => {
-            let open =
-                statements.iter().filter_map(|index| Some((*index, evaluation.statements.get(*index)?)));
-            let open = open.flat_map(|(index, it)| {
-                it.undecided().map(move |element| (index, it.effect, element.clone()))
-            });
-            let open = open.map(|(statement, effect, element)| Open {
-                statement,
-                sid: sid(statement),
-                effect,
-                element,
-            });
+            let open = statements
+                .iter()
+                .filter_map(|index| Some((*index, evaluation.statements.get(*index)?)))
+                .flat_map(|(index, it)| open_in(document, index, it));
             (TrustUndecidable { request: request.clone(), open: open.collect() }.into(), Vec::new())
         }
     };
@@ -930,7 +982,35 @@ fn notes(document: &Document, evaluation: &Evaluation, named: &[Named], request:
             words::element(&named.element.what)
         )
     });
-    excluding.take(TOLD).collect()
+    let open = may_deny(document, evaluation);
+    let denying = open.iter().map(|open| {
+        format!(
+            "{} Mended or not, the policy may still refuse by that, and no statement that allows undoes a denial.",
+            open.cause()
+        )
+    });
+    excluding.chain(denying).take(TOLD).collect()
+}
+
+/// What is open of the statements that may deny.
+fn may_deny(document: &Document, evaluation: &Evaluation) -> Vec<Open> {
+    let statements = evaluation.statements.iter().enumerate();
+    let denying = statements.filter(|(_, it)| it.effect == Effect::Deny && it.truth() == Truth::Unknown);
+    denying.flat_map(|(index, it)| open_in(document, index, it)).collect()
+}
+
+/// What is open of a statement.
+fn open_in<'a>(
+    document: &'a Document,
+    index: usize,
+    matched: &'a Matched,
+) -> impl Iterator<Item = Open> + 'a {
+    matched.undecided().map(move |element| Open {
+        statement: index,
+        sid: document.statements.get(index).and_then(|statement| statement.sid.clone()),
+        effect: matched.effect,
+        element: element.clone(),
+    })
 }
 
 fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Option<Mend> {
@@ -1032,25 +1112,44 @@ fn too_wide(document: &Document, request: &Request) -> Option<TrustTooWide> {
         reach_of(document, statement, request).filter(is_wide).map(|reach| (reach, index, statement))
     });
     let (reach, index, statement) = wide.rev().max_by_key(|(reach, ..)| *reach)?;
-    let of_claim = |condition: &&Condition| {
-        condition.key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"))
-    };
-    let of_subject = statement.conditions.iter().filter(of_claim).cloned();
-    let is_ours = |condition: &Condition| {
-        let provider = condition.key.rsplit_once(':').map(|(provider, _)| provider);
-        provider.is_some_and(|provider| provider.eq_ignore_ascii_case(request.provider()))
-    };
-    let (subjects, strange): (Vec<_>, Vec<_>) = of_subject.partition(is_ours);
-    let strange = strange.into_iter().filter_map(|condition| {
-        let gap = near_miss::issuer_gap(condition.key.rsplit_once(':')?.0, request.provider());
-        Some((condition, gap))
-    });
+    let key = format!("{}:sub", request.provider());
+    let subjects = statement.conditions.iter().filter(|condition| condition.key.eq_ignore_ascii_case(&key));
+    let is_subject = |condition: &Condition| words::claim(condition).eq_ignore_ascii_case("sub");
+    let strange = strange(statement, request).into_iter().filter(|(condition, _)| is_subject(condition));
     Some(TrustTooWide {
         request: request.clone(),
         statement: index,
         sid: statement.sid.clone(),
         reach,
-        subjects,
+        subjects: subjects.cloned().collect(),
         strange: strange.collect(),
     })
+}
+
+/// The conditions of a statement on the subject or the audience of other issuers' tokens, and how their keys
+/// differ from those of this one.
+fn strange(statement: &Statement, request: &Request) -> Vec<(Condition, IssuerGap)> {
+    let gap = |condition: &Condition| {
+        let (provider, claim) = condition.key.rsplit_once(':')?;
+        let is_claim = ["sub", "aud"].iter().any(|known| known.eq_ignore_ascii_case(claim));
+        let is_strange = is_claim
+            && request.key(&condition.key) == Known::Absent
+            && !provider.eq_ignore_ascii_case(request.provider());
+        is_strange.then(|| near_miss::issuer_gap(provider, request.provider()))
+    };
+    statement.conditions.iter().filter_map(|it| Some((it.clone(), gap(it)?))).collect()
+}
+
+/// Whether a statement no longer denies once its misspelt keys are put right.
+fn is_misspelt(document: &Document, index: usize, request: &Request) -> bool {
+    let mut right = document.clone();
+    let Some(statement) = right.statements.get_mut(index) else { return false };
+    let misspelt = strange(statement, request);
+    for condition in &mut statement.conditions {
+        if misspelt.iter().any(|(it, gap)| gap.is_slip() && it == condition) {
+            condition.key = format!("{}:{}", request.provider(), words::claim(condition));
+        }
+    }
+    let matched = evaluate(&right, request);
+    matched.statements.get(index).is_some_and(|matched| matched.truth() == Truth::False)
 }

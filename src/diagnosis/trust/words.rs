@@ -80,10 +80,25 @@ fn whom_by(pattern: &str) -> String {
     }
 }
 
-/// A condition on the subject of another issuer's tokens, which holds for this token since that has no such key.
+/// The claim that a condition's key is about.
+pub(super) fn claim(condition: &Condition) -> &str {
+    condition.key.rsplit_once(':').map_or("", |(_, claim)| claim)
+}
+
+/// The key that has to stand in place of a condition's.
+pub(super) fn right_key(condition: &Condition, request: &Request) -> String {
+    format!(
+        "the key {}:{} in place of {}",
+        shown(request.provider()),
+        shown(claim(condition)),
+        shown(&condition.key)
+    )
+}
+
+/// A condition on the claims of another issuer's tokens, which holds for this token since that has no such key.
 pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) -> String {
     let provider = condition.key.rsplit_once(':').map_or(condition.key.as_str(), |(provider, _)| provider);
-    let (key, ours) = apart(&condition.key, &format!("{}:sub", request.provider()));
+    let (key, ours) = apart(&condition.key, &format!("{}:{}", request.provider(), claim(condition)));
     let what = if gap.is_slip() { "its key is misspelt" } else { "its key is not this cluster's" };
     let differs = match gap {
         IssuerGap::Hidden => unseen(provider, request.provider()),
@@ -91,7 +106,7 @@ pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) 
     };
     format!(
         " There is the condition {} {}, but {what}: it is \"{key}\", and the key of these tokens is \"{ours}\" \
-         ({differs}). Without the key the condition holds, and so it holds for everyone.",
+         ({differs}). Without the key the condition holds, and so it holds for every token of this cluster.",
         shown(&condition.operator),
         values(&condition.values)
     )
