@@ -18,11 +18,11 @@ use irsa_probe::diagnosis::trust::{self, Findings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
 use irsa_probe::explain;
 use irsa_probe::token::{Bound, Claims};
-use irsa_probe::trust_policy::correct::correct;
+use irsa_probe::trust_policy::correct::{Corrected, How, correct};
 use irsa_probe::trust_policy::document;
 use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
 use irsa_probe::trust_policy::marked::{diff, marked};
-use irsa_probe::trust_policy::near_miss::named;
+use irsa_probe::trust_policy::near_miss::{Reach, named, reach};
 use irsa_probe::trust_policy::needed;
 use irsa_probe::trust_policy::request::Request;
 use serde_json::{Value, json};
@@ -199,7 +199,8 @@ fn every_other_outcome_has_its_diagnosis() {
         assert_eq!(name, expected, "{}", case.name);
         let is_wide = further(&findings).iter().any(|further| further.name() == Name::TrustTooWide);
         if case.expect() == "allows" {
-            assert_eq!(is_wide, case.case["reach"] == "cluster", "{}", case.name);
+            let reach = case.case["reach"].as_str().unwrap_or("namespace");
+            assert_eq!(is_wide, reach != "namespace", "{}", case.name);
             assert!(further(&findings).len() <= 1, "{}", case.name);
         }
     }
@@ -253,6 +254,254 @@ fn what_is_hostile_is_said_safely() {
         is_whole(&case.name, &case.findings());
         case.case["text"] = json!(json!({"Statement": statement}).to_string());
         is_whole(&case.name, &case.findings());
+    }
+}
+
+const PROVIDER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
+
+/// The usual call on a policy of these statements, each with what is otherwise than in one that fits.
+fn on(statements: &[Value]) -> Case {
+    let arn = format!("arn:aws:iam::111122223333:oidc-provider/{PROVIDER}");
+    let whole = |given: &Value| {
+        let mut statement = json!({
+            "Effect": "Allow",
+            "Principal": {"Federated": arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        });
+        for (name, value) in given.as_object().unwrap() {
+            statement[name] = value.clone();
+        }
+        if given.get("NotAction").is_some() {
+            statement.as_object_mut().unwrap().remove("Action");
+        }
+        // `sub` and `aud` alone are the claims of the token's issuer.
+        let text = statement.to_string();
+        let key = |claim: &str| format!("\"{PROVIDER}:{claim}\":");
+        let text = text.replace("\"sub\":", &key("sub")).replace("\"aud\":", &key("aud"));
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let statements: Vec<Value> = statements.iter().map(whole).collect();
+    let case = json!({"policy": {"Version": "2012-10-17", "Statement": statements}});
+    Case { name: case.to_string(), case }
+}
+
+impl Case {
+    fn corrected(&self) -> Option<Corrected> {
+        let request = self.request();
+        correct(&self.case["policy"], &needed(&request).trust_policy, &request)
+    }
+
+    /// All that is said to do first.
+    fn remedy(&self) -> String {
+        diagnosis(&self.findings()).unwrap().remedy().join("\n")
+    }
+
+    fn warning(&self) -> Diagnosis {
+        let findings = self.findings();
+        assert!(diagnosis(&findings).is_none(), "{}", self.name);
+        further(&findings)[0].clone()
+    }
+}
+
+fn reached(policy: &Value, request: &Request) -> Option<Reach> {
+    reach(&document::read(policy).unwrap(), request)
+}
+
+#[test]
+fn a_correction_lets_in_nobody_whom_no_pattern_names() {
+    for statement in [
+        json!({"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
+        json!({"Action": "sts:AssumeRole"}),
+        json!({"Condition": {"StringEquals": {"aud": "another"}}}),
+        json!({
+            "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/https://{PROVIDER}")},
+            "Condition": {"StringEquals": {format!("https://{PROVIDER}:aud"): "sts.amazonaws.com"}},
+        }),
+    ] {
+        let case = on(&[statement]);
+        let corrected = case.corrected().unwrap();
+        assert_eq!(corrected.how, How::Added, "{}", case.name);
+        assert_eq!(reached(&corrected.document, &case.request()), None, "{}", case.name);
+    }
+    for case in cases().iter().filter(|case| case.expect() == "refuses" && case.case["policy"].is_object()) {
+        let Some(corrected) = case.corrected() else { continue };
+        let request = case.request();
+        let (before, after) =
+            (reached(&case.case["policy"], &request), reached(&corrected.document, &request));
+        assert_eq!(after > before, case.remedy().contains("Beside this pod it lets in "), "{}", case.name);
+    }
+}
+
+#[test]
+fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
+    let equals = |conditions: &Value| json!({"Condition": {"StringEquals": conditions}});
+    let typo = equals(&json!({"sub": "system:serviceaccount:default:my-servce-account"}));
+    let guarded = equals(&json!({"sub": SUBJECT, "sts:ExternalId": "e"}));
+    let all_but = json!({"Condition": {"StringNotLike": {"sub": "system:serviceaccount:default:*"}}});
+    for (statements, name, asks) in [
+        (vec![guarded.clone()], Name::TrustConditionUnmet, "StringEquals on sts:ExternalId in Statement[0]"),
+        (
+            vec![typo.clone(), guarded],
+            Name::TrustConditionUnmet,
+            "StringEquals on sts:ExternalId in Statement[1]",
+        ),
+        (vec![all_but.clone()], Name::TrustSubjectMismatch, "StringNotLike on "),
+        (vec![typo, all_but], Name::TrustSubjectMismatch, "Statement[1] would give the role but for"),
+        (
+            vec![
+                json!({"Condition": {"StringNotEquals": {"aud": "sts.amazonaws.com"}, "StringEquals": {"sub": SUBJECT}}}),
+            ],
+            Name::TrustAudienceMismatch,
+            "StringNotEquals on ",
+        ),
+        (
+            vec![json!({"NotAction": "sts:AssumeRoleWithWebIdentity"})],
+            Name::TrustActionMissing,
+            "its NotAction in Statement[0]",
+        ),
+    ] {
+        let case = on(&statements);
+        let findings = case.findings();
+        assert_eq!(diagnosis(&findings).unwrap().name(), name, "{}", case.name);
+        assert_eq!(case.corrected(), None, "{}", case.name);
+        let remedy = case.remedy();
+        assert!(remedy.contains("sk whoever wrote ") && remedy.contains(asks), "{remedy}");
+        let is_alone = statements.len() == 1;
+        assert!(!is_alone || !remedy.contains("spec.serviceAccountName"), "{remedy}");
+        assert!(!is_alone || !remedy.contains("annotation"), "{remedy}");
+    }
+}
+
+#[test]
+fn a_denial_that_is_open_is_not_got_around() {
+    let source = json!({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}});
+    let denial = json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Condition": source});
+    let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
+    let typo = json!({"Condition": {"StringEquals": {"sub": "system:serviceaccount:default:other"}}});
+    let guarded = json!({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}});
+    let undecided = on(&[good, denial.clone()]);
+    assert_eq!(diagnosis(&undecided.findings()).unwrap().name(), Name::TrustUndecidable);
+    let remedy = undecided.remedy();
+    assert!(
+        remedy.contains("NotIpAddress on aws:SourceIp in Statement[1] whether it is to deny"),
+        "{remedy}"
+    );
+    assert!(remedy.contains("does not help") && !remedy.contains("give the pod a statement"), "{remedy}");
+    let refused = on(&[typo, denial]);
+    assert_eq!(diagnosis(&refused.findings()).unwrap().name(), Name::TrustSubjectMismatch);
+    assert_eq!(refused.corrected(), None);
+    let remedy = refused.remedy();
+    assert!(
+        remedy.contains("Statement[1] denies the call if ") && remedy.contains("may still refuse"),
+        "{remedy}"
+    );
+    let allowing = on(&[guarded]).remedy();
+    assert!(allowing.contains("sk whoever wrote IpAddress on aws:SourceIp in Statement[0]"), "{allowing}");
+}
+
+#[test]
+fn a_denial_by_a_misspelt_key_is_told_by_that() {
+    let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
+    let denial = |key: &str, subject: &str| {
+        on(&[good.clone(), json!({"Effect": "Deny", "Condition": {"StringNotEquals": {key: subject}}})])
+    };
+    let other = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
+    for (key, subject, causes, says) in [
+        (
+            format!("https://{PROVIDER}:sub"),
+            SUBJECT,
+            "its key is misspelt",
+            format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom"),
+        ),
+        (
+            format!("https://{PROVIDER}:sub"),
+            "system:serviceaccount:default:other",
+            "its key is misspelt",
+            "it then still denies this call".to_owned(),
+        ),
+        (format!("{PROVIDER}\u{200b}:sub"), SUBJECT, "U+200B", "write the key ".to_owned()),
+        (
+            other.to_owned(),
+            SUBJECT,
+            "its key is not this cluster's",
+            "is not this cluster's denies".to_owned(),
+        ),
+    ] {
+        let case = denial(&key, subject);
+        let findings = case.findings();
+        let found = diagnosis(&findings).unwrap();
+        assert_eq!(found.name(), Name::TrustDenied);
+        assert!(found.cause().contains(causes), "{}", found.cause());
+        assert!(case.remedy().contains(&says), "{}", case.remedy());
+        assert_eq!(case.corrected(), None);
+    }
+}
+
+#[test]
+fn a_pattern_is_moved_alone_or_not_at_all() {
+    let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
+    let of = |name: &str| format!("system:serviceaccount:{name}");
+    for (operator, values, how, said) in [
+        (
+            "StringEquals",
+            json!(of("default:my-*")),
+            How::InPlace(0),
+            "every service account whose name fits \"my-*\" in the namespace \"default\"",
+        ),
+        (
+            "StringEquals",
+            json!([of("*:my-service-account"), of("d*:*")]),
+            How::InPlace(0),
+            "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
+             fits \"d*\"",
+        ),
+        ("StringEquals", json!(of("*:*")), How::InPlace(0), "every service account of the cluster"),
+        ("StringEquals", json!([of("default:*"), of("billing:*")]), How::Added, "stays as it was"),
+        ("StringEquals", json!([of("default:*"), of("billing:api")]), How::Added, "stays as it was"),
+        ("StringEqualsIgnoreCase", json!(of("default:*")), How::Added, "stays as it was"),
+    ] {
+        let case = under(operator, &values);
+        let corrected = case.corrected().unwrap();
+        assert_eq!(corrected.how, how, "{}", case.name);
+        let remedy = case.remedy();
+        assert!(remedy.contains(said), "{remedy}");
+        if how == How::Added {
+            let statements = &corrected.document["Statement"];
+            assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
+            assert_eq!(reached(&corrected.document, &case.request()), None);
+        }
+    }
+}
+
+#[test]
+fn whom_a_policy_lets_in_is_said() {
+    let like = |pattern: &str| json!({"Condition": {"StringLike": {"sub": format!("system:serviceaccount:{pattern}")}}});
+    let key = format!("https://{PROVIDER}:sub");
+    for (statement, said) in [
+        (like("*:my-service-account"), "to the service account \"my-service-account\" in any namespace:"),
+        (
+            like("d*:my-*"),
+            "to every service account whose name fits \"my-*\" in any namespace that fits \"d*\":",
+        ),
+        (like("d*:*"), "to every service account in any namespace that fits \"d*\":"),
+        (like("*:*"), "to every service account of the cluster:"),
+        (like("default*"), "to every service account whose subject fits \"system:serviceaccount:default*\":"),
+        (
+            json!({"Principal": {"AWS": "*"}}),
+            "A token of any OIDC provider of account 111122223333 may have it, and one of the public ones (Google,",
+        ),
+        (
+            json!({"Condition": {"StringEqualsIfExists": {key.as_str(): "system:serviceaccount:a:b"}}}),
+            "its key is misspelt: it is \"«https://»oidc.eks",
+        ),
+        (
+            json!({"Condition": {"ForAllValues:StringEquals": {key.as_str(): "system:serviceaccount:a:b"}}}),
+            "Without the key the condition holds, and so it holds for every token of this cluster.",
+        ),
+    ] {
+        let warning = on(&[statement]).warning();
+        assert_eq!(warning.name(), Name::TrustTooWide);
+        assert!(warning.cause().contains(said), "{}", warning.cause());
     }
 }
 

@@ -56,7 +56,7 @@ struct Case {
     miss: Option<String>,
     /// For `undecidable`: the elements that cannot be decided, by name or key.
     by: Option<Vec<String>>,
-    /// For `allows`: who else is let in, `namespace` or `cluster`.
+    /// For `allows`: who else is let in, `namespace`, `namespaces`, `cluster` or `providers`.
     reach: Option<String>,
     /// For `malformed`: what is said.
     says: Option<String>,

@@ -8,12 +8,15 @@ use crate::evidence::Evidence;
 use crate::shown::{json_shown, sh, shown};
 use crate::trust_policy::condition::{Operator, Truth};
 use crate::trust_policy::correct::{Corrected, How};
-use crate::trust_policy::document::{Document, Effect, Malformed};
-use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What};
-use crate::trust_policy::near_miss::{IssuerGap, Miss, Named, Reach, SubjectGap, reach};
+use crate::trust_policy::document::{Condition, Document, Effect, Malformed, Statement};
+use crate::trust_policy::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
+use crate::trust_policy::near_miss::{
+    IssuerGap, Miss, Named, Reach, SubjectGap, excluding, reach, reach_of, subject_patterns,
+};
 use crate::trust_policy::request::{ACTION, Known, Request};
 use crate::trust_policy::{
-    USUAL_AUDIENCE, document, iam, literal, show_trust_policy, update_trust_policy, write_trust_policy,
+    USUAL_AUDIENCE, document, iam, literal, near_miss, show_trust_policy, update_trust_policy,
+    write_trust_policy,
 };
 
 /// The most places of one kind of slip that are told one by one.
@@ -35,12 +38,12 @@ pub struct Slip {
 /// How a policy can be mended.
 #[derive(Debug, Clone)]
 pub enum Mend {
-    /// By this document, and how much wider it is than the one before.
-    By(Corrected, Option<Reach>),
+    /// By this document, and by which patterns its statement lets in others than the one before.
+    By(Corrected, Vec<String>),
     /// By what is printed with this diagnosis.
     With(Name),
-    /// Only by its author.
-    ByHand,
+    /// Only by hand, and what else of the policy is to be minded.
+    ByHand(Vec<String>),
 }
 
 /// A kind of slip that keeps a token from its role: the facts that most entries share.
@@ -119,6 +122,7 @@ pub(super) fn issuer_gap(gap: IssuerGap) -> &'static str {
         IssuerGap::Reversed => "reversed",
         IssuerGap::DualStack => "dual-stack",
         IssuerGap::Case => "case",
+        IssuerGap::Hidden => "hidden",
         IssuerGap::Domain => "domain",
         IssuerGap::Region => "region",
         IssuerGap::Cluster => "cluster",
@@ -160,11 +164,26 @@ impl Refusing {
     fn remedy(&self, before: Vec<String>, instead: &str, after: Vec<String>) -> Vec<String> {
         let request = &self.request;
         let mend = match &self.mend {
-            Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
+            Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
             Mend::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
-            Mend::ByHand => by_hand(&request.role, instead),
+            Mend::ByHand(notes) => by_hand(&request.role, notes, instead),
         };
         [before, mend, after].concat()
+    }
+
+    /// The first element, in a sentence.
+    fn what(&self) -> String {
+        format!(
+            "{} in {}",
+            words::element(&self.first.element.what),
+            words::statement(self.first.statement, self.first.sid.as_deref())
+        )
+    }
+
+    /// Whether the first element names whom or what it rules out.
+    fn is_exclusion(&self) -> bool {
+        let Slip { statement, element, miss, .. } = &self.first;
+        Named { statement: *statement, element: element.clone(), miss: miss.clone() }.is_exclusion()
     }
 
     /// What has to stand in place of a provider or a key.
@@ -206,18 +225,18 @@ impl Refusing {
 }
 
 /// The step that puts a corrected document in the place of the one before.
-fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
+fn put(corrected: &Corrected, wider: &[String], role: &RoleArn) -> String {
     let how = match corrected.how {
         How::InPlace(index) => format!("only Statement[{index}] changes"),
         How::Added => "a statement for this token is added at the end, and all others stay".to_owned(),
     };
     let wide = match wider {
-        None => "",
-        Some(Reach::Cluster) => {
-            " It lets in every service account of the cluster; write the subject in place of the pattern if that is \
-             not meant."
-        }
-        Some(Reach::Namespace) => " It lets in every service account of the namespace, as the pattern says.",
+        [] => String::new(),
+        patterns => format!(
+            " Beside this pod it lets in {}, as the policy's own pattern says; write the subject in place of the \
+             pattern if that is not meant.",
+            words::whom(patterns)
+        ),
     };
     format!(
         "In account {}, put the corrected policy in place: {how}.{wide} It replaces the whole policy; if that was \
@@ -229,15 +248,27 @@ fn put(corrected: &Corrected, wider: Option<Reach>, role: &RoleArn) -> String {
     )
 }
 
-/// The steps where there is no corrected document.
-fn by_hand(role: &RoleArn, instead: &str) -> Vec<String> {
-    vec![
-        format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
-        format!(
-            "{instead} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
-            update_trust_policy(role)
-        ),
-    ]
+/// The steps where there is no corrected document: with what else is to be minded before it is put in place.
+fn by_hand(role: &RoleArn, notes: &[String], instead: &str) -> Vec<String> {
+    let mut steps = vec![format!(
+        "In account {}, look at the role's trust policy:\n{}",
+        role.account,
+        show_trust_policy(role)
+    )];
+    steps.extend(notes.iter().cloned());
+    steps.push(format!(
+        "{instead} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+        update_trust_policy(role)
+    ));
+    steps
+}
+
+/// What to do about what plainly was put there to keep callers out.
+fn ask_author(what: &str, change: &str) -> String {
+    format!(
+        "Ask whoever wrote {what} whom it is to keep out, since that is said there on purpose. If that is not \
+             this pod, {change}."
+    )
 }
 
 /// Entries that are nothing but a kind of slip.
@@ -277,14 +308,15 @@ slips! {
         );
         let instead = match it.first.miss {
             Miss::Subject(SubjectGap::Excluded) => {
-                format!("If the pod is meant to have the role, take what rules out {subject} from the condition.")
+                ask_author(&it.what(), &format!("have it except {subject}"))
             }
             _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
         };
         let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
         let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
                    policy names (spec.serviceAccountName), and create it anew.";
-        let after: &[&str] = match (is_slip, &it.mend) {
+        let is_excluded = it.first.miss == Miss::Subject(SubjectGap::Excluded);
+        let after: &[&str] = match (is_slip || is_excluded, &it.mend) {
             (true, _) => &[],
             (false, Mend::By(Corrected { how: How::InPlace(_), .. }, _)) => &[stays, pod],
             (false, _) => &[pod],
@@ -299,12 +331,22 @@ slips! {
             Miss::SubjectWildcard { operator } => operator.as_str(),
             _ => "StringLike",
         };
-        it.remedy(Vec::new(), &format!("Put the condition on the subject under {}.", shown(like)), Vec::new())
+        let stays = "The statement with the pattern stays as it was, since it compares other values, too, or capital \
+                     letters in its own way. If the pattern itself is meant, its author has to put it under \
+                     StringLike in a statement of its own.";
+        let after = match &it.mend {
+            Mend::By(Corrected { how: How::Added, .. }, _) => vec![stays.to_owned()],
+            Mend::By(..) | Mend::With(_) | Mend::ByHand(_) => Vec::new(),
+        };
+        it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", shown(like)), after)
     };
 
     /// A condition wants another audience.
     TrustAudienceMismatch;
     |it| {
+        if it.is_exclusion() {
+            return it.remedy(Vec::new(), &ask_author(&it.what(), "have it except the token's audience"), Vec::new());
+        }
         let audience = words::values(&it.request.audience);
         let instead = match it.request.audience.len() {
             0 => "Give the pod a token with an audience.".to_owned(),
@@ -362,11 +404,7 @@ slips! {
     /// A condition on something else than the token refuses.
     TrustConditionUnmet;
     |it| {
-        let what = words::element(&it.first.element.what);
-        let instead = format!(
-            "Ask whoever wrote {what} whom it is to keep out. If that is not this pod, give the pod a statement of its \
-             own without it."
-        );
+        let instead = ask_author(&it.what(), "give the pod a statement of its own without it");
         it.remedy(Vec::new(), &instead, Vec::new())
     };
 }
@@ -405,19 +443,25 @@ impl Entry for TrustActionMissing {
     fn remedy(&self) -> Vec<String> {
         match self {
             Self::Others(refusing) => {
-                let instead = format!("Let the statement be about {ACTION} too.");
+                let instead = if refusing.is_exclusion() {
+                    ask_author(&refusing.what(), &format!("have it except {ACTION}"))
+                } else {
+                    format!("Let the statement be about {ACTION} too.")
+                };
                 refusing.remedy(Vec::new(), &instead, Vec::new())
             }
             Self::None(nothing) => {
                 let request = &nothing.request;
                 match &nothing.mend {
-                    Mend::By(corrected, wider) => vec![put(corrected, *wider, &request.role)],
-                    Mend::With(_) | Mend::ByHand => {
+                    Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
+                    Mend::With(_) | Mend::ByHand(_) => {
+                        let notes: &[String] =
+                            if let Mend::ByHand(notes) = &nothing.mend { notes } else { &[] };
                         let instead = format!(
                             "Add a statement that allows {ACTION} to the Principal Federated {}.",
                             shown(&request.provider_arn())
                         );
-                        by_hand(&request.role, &instead)
+                        by_hand(&request.role, notes, &instead)
                     }
                 }
             }
@@ -443,6 +487,10 @@ pub struct TrustDenied {
     pub sid: Option<String>,
     /// Its elements, all of which match.
     pub elements: Vec<Element>,
+    /// Its conditions on claims of other issuers' tokens, which hold for this one, and how each key differs.
+    pub strange: Vec<(Condition, IssuerGap)>,
+    /// Whether it no longer denies once the keys among these that are only misspelt are put right.
+    pub is_misspelt: bool,
 }
 
 impl TrustDenied {
@@ -476,8 +524,14 @@ impl Entry for TrustDenied {
             [] => "it has no condition, so that it denies every such call".to_owned(),
             met => met.join("; "),
         };
+        let strange: String = self
+            .strange
+            .iter()
+            .take(TOLD)
+            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
+            .collect();
         format!(
-            "{} denies this call, whatever other statements allow: {why}.",
+            "{} denies this call, whatever other statements allow: {why}.{strange}",
             words::statement(self.statement, self.sid.as_deref())
         )
     }
@@ -485,11 +539,32 @@ impl Entry for TrustDenied {
     fn remedy(&self) -> Vec<String> {
         let place = words::statement(self.statement, self.sid.as_deref());
         let subject = shown(&self.request.subject);
-        let instead = format!(
+        let keys: Vec<String> = self
+            .strange
+            .iter()
+            .filter(|(_, gap)| gap.is_slip())
+            .map(|(condition, _)| words::right_key(condition, &self.request))
+            .collect();
+        let keys = keys.join(", and ");
+        let asks = format!(
             "{place} was put there to keep callers out, so ask its author. If this pod is not to be kept out, let its \
              conditions except {subject}."
         );
-        by_hand(&self.request.role, &instead)
+        let instead = match (self.is_misspelt, self.strange.is_empty(), keys.as_str()) {
+            (_, true, _) => asks,
+            (true, ..) => format!(
+                "In {place}, write {keys}. It then denies whom its author meant, and not this call; let its author \
+                 see it."
+            ),
+            (false, false, "") => format!(
+                "{asks} A condition on a key that is not this cluster's denies all its tokens or none; a Principal \
+                 Federated of the provider that is meant keeps the statement to that provider's tokens."
+            ),
+            (false, false, keys) => {
+                format!("In {place}, write {keys}; it then still denies this call, so ask its author. {asks}")
+            }
+        };
+        by_hand(&self.request.role, &[], &instead)
     }
 
     fn evidence(&self) -> Evidence {
@@ -598,13 +673,31 @@ impl Entry for TrustUndecidable {
                 steps.push(step);
             }
         }
-        let named: Vec<String> =
-            self.open.iter().take(TOLD).map(|open| words::element(&open.element.what)).collect();
-        let instead = format!(
-            "To have the policy alone decide it, give the pod a statement of its own without {}.",
+        let of = |effect: Effect| {
+            let those = self.open.iter().filter(move |open| open.effect == effect).take(TOLD);
+            let mut named: Vec<String> = Vec::new();
+            for open in those {
+                let place = words::statement(open.statement, open.sid.as_deref());
+                let what = format!("{} in {place}", words::element(&open.element.what));
+                if !named.contains(&what) {
+                    named.push(what);
+                }
+            }
             named.join(", ")
-        );
-        steps.extend(by_hand(&self.request.role, &instead));
+        };
+        let (denying, allowing) = (of(Effect::Deny), of(Effect::Allow));
+        let instead = match (denying.as_str(), allowing.as_str()) {
+            ("", allowing) => format!(
+                "Ask whoever wrote {allowing} whom it is to keep out. If that is not this pod, give the pod a \
+                 statement of its own without it."
+            ),
+            (denying, _) => format!(
+                "Ask whoever wrote {denying} whether it is to deny this pod. If it is not, have it except {}: no \
+                 statement that allows undoes a denial, so a statement of the pod's own does not help.",
+                shown(&self.request.subject)
+            ),
+        };
+        steps.extend(by_hand(&self.request.role, &[], &instead));
         steps
     }
 
@@ -658,7 +751,7 @@ impl Entry for TrustPolicyMalformed {
     }
 }
 
-/// Any service account of the cluster gets the role.
+/// The role is given to others than the policy names.
 #[derive(Debug, Clone)]
 pub struct TrustTooWide {
     /// The call.
@@ -667,8 +760,12 @@ pub struct TrustTooWide {
     pub statement: usize,
     /// Its id, if it has one.
     pub sid: Option<String>,
-    /// Its conditions on the subject: operator, and values.
-    pub subjects: Vec<(String, Vec<String>)>,
+    /// Whom it lets in.
+    pub reach: Reach,
+    /// Its conditions on the subject.
+    pub subjects: Vec<Condition>,
+    /// Its conditions on the subject of other issuers' tokens, which hold for this one, and how each key differs.
+    pub strange: Vec<(Condition, IssuerGap)>,
 }
 
 impl Entry for TrustTooWide {
@@ -680,24 +777,53 @@ impl Entry for TrustTooWide {
             .subjects
             .iter()
             .take(TOLD)
-            .map(|(operator, values)| format!("{} {}", shown(operator), words::values(values)))
+            .map(|it| format!("{} {}", shown(&it.operator), words::values(&it.values)))
             .collect();
-        let is_negated = |(operator, _): &(String, Vec<String>)| {
-            Operator::parse(operator).is_some_and(Operator::is_negated)
-        };
         let conditions = conditions.join(" and ");
-        let whom = if self.subjects.is_empty() {
-            "every service account of the cluster: it has no condition on the subject".to_owned()
-        } else if self.subjects.iter().any(is_negated) {
-            format!("every service account of the cluster but those that {conditions} keeps out")
-        } else {
-            format!("every service account of the cluster: all of them meet {conditions}")
+        let is_negated = |it: &Condition| Operator::parse(&it.operator).is_some_and(Operator::is_negated);
+        let is_wild = |value: &&String| value.contains(['*', '?']);
+        let patterns = self.subjects.iter().filter(|it| !is_negated(it)).flat_map(|it| &it.values);
+        let patterns: Vec<String> = patterns.filter(is_wild).cloned().collect();
+        let role = shown(&self.request.role.text);
+        let place = words::statement(self.statement, self.sid.as_deref());
+        let whom = match self.reach {
+            Reach::Providers => format!(
+                "anyone with a web identity: its Principal has AWS \"*\", and no condition holds only for tokens of \
+                 this cluster. A token of any OIDC provider of account {} may have it, and one of the public ones \
+                 (Google, Facebook, Login with Amazon, Amazon Cognito)",
+                self.request.role.account
+            ),
+            Reach::Namespace | Reach::Namespaces => {
+                format!("{}: they meet {conditions}", words::whom(&patterns))
+            }
+            Reach::Cluster if self.subjects.is_empty() && self.strange.is_empty() => {
+                "every service account of the cluster: it has no condition on the subject".to_owned()
+            }
+            Reach::Cluster if self.subjects.is_empty() => {
+                "every service account of the cluster: it has no condition on the subject of its tokens"
+                    .to_owned()
+            }
+            Reach::Cluster if self.subjects.iter().any(is_negated) => {
+                format!("every service account of the cluster but those that {conditions} keeps out")
+            }
+            Reach::Cluster => {
+                format!("every service account of the cluster: all of them meet {conditions}")
+            }
         };
-        format!(
-            "{} gives the role to {whom}. Whoever may create pods there can have {}.",
-            words::statement(self.statement, self.sid.as_deref()),
-            shown(&self.request.role.text)
-        )
+        let strange: String = self
+            .strange
+            .iter()
+            .take(TOLD)
+            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
+            .collect();
+        let may = match self.reach {
+            Reach::Providers => String::new(),
+            Reach::Namespace | Reach::Namespaces => {
+                format!(" Whoever may create pods in such a namespace can have {role}.")
+            }
+            Reach::Cluster => format!(" Whoever may create pods there can have {role}."),
+        };
+        format!("{place} gives the role to {whom}.{strange}{may}")
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -705,32 +831,54 @@ impl Entry for TrustTooWide {
         let key = format!("{}:sub", self.request.provider());
         let condition = serde_json::json!({"StringEquals": {key: literal(&self.request.subject)}});
         let role = &self.request.role;
-        vec![
+        let strange: Vec<String> = self.strange.iter().map(|(it, _)| shown(&it.key)).collect();
+        let instead = if strange.is_empty() {
+            String::new()
+        } else {
+            format!(", in place of the condition on {}", strange.join(", "))
+        };
+        let mut steps = vec![
             "Find out who else has the role by this statement: CloudTrail's events AssumeRoleWithWebIdentity name \
              the subject as userIdentity.userName."
                 .to_owned(),
             format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
             format!(
-                "Let the statement name its subjects, this one and those that you found:\n{}",
+                "Let the statement name its subjects, this one and those that you found{instead}:\n{}",
                 json_shown(&condition.to_string())
             ),
-            format!(
-                "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
-                update_trust_policy(role)
-            ),
-        ]
+        ];
+        if self.reach == Reach::Providers {
+            steps.push(format!(
+                "Let its Principal be Federated {}; who comes with credentials of AWS's and not with a token, has to \
+                 have a statement of its own.",
+                shown(&self.request.provider_arn())
+            ));
+        }
+        steps.push(format!(
+            "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+            update_trust_policy(role)
+        ));
+        steps
     }
 
     fn evidence(&self) -> Evidence {
-        let subjects: Vec<String> = self
-            .subjects
-            .iter()
-            .map(|(operator, values)| format!("{operator} {}", values.join(" ")))
-            .collect();
+        let subjects: Vec<String> =
+            self.subjects.iter().map(|it| format!("{} {}", it.operator, it.values.join(" "))).collect();
+        let strange: Vec<String> = self.strange.iter().map(|(it, _)| it.key.clone()).collect();
         Evidence::new()
             .value("statement", format!("Statement[{}]", self.statement))
             .text_if("sid", self.sid.as_deref())
+            .value(
+                "reach",
+                match self.reach {
+                    Reach::Namespace => "namespace",
+                    Reach::Namespaces => "namespaces",
+                    Reach::Cluster => "cluster",
+                    Reach::Providers => "providers",
+                },
+            )
             .texts("subjects", &subjects)
+            .texts("other_keys", &strange)
             .and(call(&self.request))
     }
 }
@@ -779,34 +927,41 @@ pub fn judge(
         Decision::Allows(index) => {
             return Findings::Allows { statement: *index, warnings: wide.into_iter().collect() };
         }
-        Decision::Refuses => refused(named, request, mend(document, request, corrected), has_provider, sid),
+        Decision::Refuses => {
+            let notes = || notes(document, evaluation, &named, request);
+            let mend = mend(document, request, corrected).unwrap_or_else(|| Mend::ByHand(notes()));
+            refused(named, request, mend, has_provider, sid)
+        }
         Decision::Denies(index) => {
             let elements =
                 evaluation.statements.get(*index).map(|it| it.elements.clone()).unwrap_or_default();
-            let denied =
-                TrustDenied { request: request.clone(), statement: *index, sid: sid(*index), elements };
+            let denied = TrustDenied {
+                request: request.clone(),
+                statement: *index,
+                sid: sid(*index),
+                elements,
+                strange: document
+                    .statements
+                    .get(*index)
+                    .map(|statement| strange(statement, request))
+                    .unwrap_or_default(),
+                is_misspelt: is_misspelt(document, *index, request),
+            };
             // Without the denial it would still be refused.
             let besides = match is_allowed() {
                 true => Vec::new(),
                 false => {
-                    let (first, rest) = refused(named, request, Mend::ByHand, has_provider, sid);
+                    let (first, rest) = refused(named, request, Mend::ByHand(Vec::new()), has_provider, sid);
                     [vec![first], rest].concat()
                 }
             };
             (denied.into(), besides)
         }
         Decision::Undecidable(statements) => {
-            let open =
-                statements.iter().filter_map(|index| Some((*index, evaluation.statements.get(*index)?)));
-            let open = open.flat_map(|(index, it)| {
-                it.undecided().map(move |element| (index, it.effect, element.clone()))
-            });
-            let open = open.map(|(statement, effect, element)| Open {
-                statement,
-                sid: sid(statement),
-                effect,
-                element,
-            });
+            let open = statements
+                .iter()
+                .filter_map(|index| Some((*index, evaluation.statements.get(*index)?)))
+                .flat_map(|(index, it)| open_in(document, index, it));
             (TrustUndecidable { request: request.clone(), open: open.collect() }.into(), Vec::new())
         }
     };
@@ -814,11 +969,71 @@ pub fn judge(
     Findings::Refuses { diagnosis, further }
 }
 
-fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Mend {
-    let Some(corrected) = corrected else { return Mend::ByHand };
-    let after = document::read(&corrected.document).ok().and_then(|after| reach(&after, request));
-    let wider = if reach(document, request) >= after { None } else { after };
-    Mend::By(corrected, wider)
+/// What else keeps the call out, or may, beside the statement that is nearest.
+fn notes(document: &Document, evaluation: &Evaluation, named: &[Named], request: &Request) -> Vec<String> {
+    let sid = |index: usize| document.statements.get(index).and_then(|it| it.sid.clone());
+    let nearest = named.first().map(|named| named.statement);
+    let excluding = excluding(document, evaluation, request);
+    let excluding = excluding.iter().filter(|named| Some(named.statement) != nearest).map(|named| {
+        format!(
+            "{} would give the role but for {}, which rules out this call: ask whoever wrote that whom it is to keep \
+             out, and go on only if it is not this pod.",
+            words::statement(named.statement, sid(named.statement).as_deref()),
+            words::element(&named.element.what)
+        )
+    });
+    let open = may_deny(document, evaluation);
+    let denying = open.iter().map(|open| {
+        format!(
+            "{} Mended or not, the policy may still refuse by that, and no statement that allows undoes a denial.",
+            open.cause()
+        )
+    });
+    excluding.chain(denying).take(TOLD).collect()
+}
+
+/// What is open of the statements that may deny.
+fn may_deny(document: &Document, evaluation: &Evaluation) -> Vec<Open> {
+    let statements = evaluation.statements.iter().enumerate();
+    let denying = statements.filter(|(_, it)| it.effect == Effect::Deny && it.truth() == Truth::Unknown);
+    denying.flat_map(|(index, it)| open_in(document, index, it)).collect()
+}
+
+/// What is open of a statement.
+fn open_in<'a>(
+    document: &'a Document,
+    index: usize,
+    matched: &'a Matched,
+) -> impl Iterator<Item = Open> + 'a {
+    matched.undecided().map(move |element| Open {
+        statement: index,
+        sid: document.statements.get(index).and_then(|statement| statement.sid.clone()),
+        effect: matched.effect,
+        element: element.clone(),
+    })
+}
+
+fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Option<Mend> {
+    let corrected = corrected?;
+    let wider = match corrected.how {
+        How::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
+        How::Added => Vec::new(),
+    };
+    Some(Mend::By(corrected, wider))
+}
+
+/// The patterns of a corrected statement, if it lets in more by them than before.
+fn wider_by(
+    document: &Document,
+    corrected: &Corrected,
+    index: usize,
+    request: &Request,
+) -> Option<Vec<String>> {
+    let after = document::read(&corrected.document).ok()?;
+    let (before, statement) = (document.statements.get(index)?, after.statements.get(index)?);
+    let is_wider = reach_of(&after, statement, request) > reach_of(document, before, request);
+    let patterns = subject_patterns(statement, request).map(|(_, value)| value.to_owned());
+    is_wider.then(|| patterns.collect())
 }
 
 /// A diagnosis for each kind of slip, in the order in which the first of each is met.
@@ -849,7 +1064,7 @@ fn refused(
     };
     let besides = match mend {
         Mend::By(..) | Mend::With(_) => Mend::With(main),
-        Mend::ByHand => Mend::ByHand,
+        Mend::ByHand(_) => Mend::ByHand(Vec::new()),
     };
     let further = kinds.map(|(_, first, others)| diagnosis(first, others, besides.clone())).collect();
     (diagnosis(first, others, mend), further)
@@ -887,22 +1102,54 @@ fn entry(refusing: Refusing) -> Diagnosis {
     }
 }
 
-/// The statement that lets every service account of the cluster in, if there is one.
+/// The statement that lets in service accounts of any namespace, or of those that fit a pattern, if there is
+/// one: the widest.
 fn too_wide(document: &Document, request: &Request) -> Option<TrustTooWide> {
-    if reach(document, request) != Some(Reach::Cluster) {
-        return None;
-    }
-    let (index, statement) = document.statements.iter().enumerate().find(|(_, statement)| {
-        let alone = Document { version: document.version, statements: vec![(*statement).clone()] };
-        reach(&alone, request) == Some(Reach::Cluster)
-    })?;
+    let is_wide = |reach: &Reach| *reach > Reach::Namespace;
+    reach(document, request).filter(is_wide)?;
+    let each = document.statements.iter().enumerate();
+    let wide = each.filter_map(|(index, statement)| {
+        reach_of(document, statement, request).filter(is_wide).map(|reach| (reach, index, statement))
+    });
+    let (reach, index, statement) = wide.rev().max_by_key(|(reach, ..)| *reach)?;
     let key = format!("{}:sub", request.provider());
-    let of_subject = statement.conditions.iter().filter(|condition| condition.key.eq_ignore_ascii_case(&key));
-    let subjects = of_subject.map(|condition| (condition.operator.clone(), condition.values.clone()));
+    let subjects = statement.conditions.iter().filter(|condition| condition.key.eq_ignore_ascii_case(&key));
+    let is_subject = |condition: &Condition| words::claim(condition).eq_ignore_ascii_case("sub");
+    let strange = strange(statement, request).into_iter().filter(|(condition, _)| is_subject(condition));
     Some(TrustTooWide {
         request: request.clone(),
         statement: index,
         sid: statement.sid.clone(),
-        subjects: subjects.collect(),
+        reach,
+        subjects: subjects.cloned().collect(),
+        strange: strange.collect(),
     })
+}
+
+/// The conditions of a statement on the subject or the audience of other issuers' tokens, and how their keys
+/// differ from those of this one.
+fn strange(statement: &Statement, request: &Request) -> Vec<(Condition, IssuerGap)> {
+    let gap = |condition: &Condition| {
+        let (provider, claim) = condition.key.rsplit_once(':')?;
+        let is_claim = ["sub", "aud"].iter().any(|known| known.eq_ignore_ascii_case(claim));
+        let is_strange = is_claim
+            && request.key(&condition.key) == Known::Absent
+            && !provider.eq_ignore_ascii_case(request.provider());
+        is_strange.then(|| near_miss::issuer_gap(provider, request.provider()))
+    };
+    statement.conditions.iter().filter_map(|it| Some((it.clone(), gap(it)?))).collect()
+}
+
+/// Whether a statement no longer denies once its misspelt keys are put right.
+fn is_misspelt(document: &Document, index: usize, request: &Request) -> bool {
+    let mut right = document.clone();
+    let Some(statement) = right.statements.get_mut(index) else { return false };
+    let misspelt = strange(statement, request);
+    for condition in &mut statement.conditions {
+        if misspelt.iter().any(|(it, gap)| gap.is_slip() && it == condition) {
+            condition.key = format!("{}:{}", request.provider(), words::claim(condition));
+        }
+    }
+    let matched = evaluate(&right, request);
+    matched.statements.get(index).is_some_and(|matched| matched.truth() == Truth::False)
 }

@@ -161,6 +161,12 @@ impl Operator {
         matches!(self.base, Base::Text { by: Text::Equals | Text::IgnoreCase, .. })
     }
 
+    /// Whether `*` and `?` mean something in its values.
+    #[must_use]
+    pub fn knows_patterns(self) -> bool {
+        matches!(self.base, Base::Text { by: Text::Like, .. } | Base::Arn { .. })
+    }
+
     /// Whether it asks only if the key is there.
     #[must_use]
     pub fn is_null(self) -> bool {

@@ -3,14 +3,15 @@
 //!
 //! A slip is mended in its place. What may well be meant for somebody else stays, and what the token needs
 //! is added beside it: a subject to a list, or a statement of its own. What was plainly put there to keep
-//! others out, such as a denial or a condition on something else than the token, is nobody's to take away
-//! but its author's. Whatever comes of it is judged again, and only handed on if it allows.
+//! others out, such as a denial, an exclusion or a condition on something else than the token, is nobody's to
+//! take away or to get around but its author's. Whatever comes of it is judged again, and only handed on if it allows.
 
 use serde_json::{Map, Value};
 
 use super::document::{self, Document};
 use super::evaluate::{Decision, What, evaluate};
-use super::near_miss::{IssuerGap, Miss, Named, SubjectGap, named};
+use super::near_miss::{Miss, Named, Reach, SubjectGap, excluding, named, reach_of, subject_patterns};
+use super::pattern::Pattern;
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
@@ -43,13 +44,15 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
         return None;
     }
     let misses = named(&document, &evaluation, request);
-    if misses.iter().any(|named| named.miss == Miss::Other) {
+    let is_kept_out = misses.iter().any(Named::is_deliberate);
+    if is_kept_out || !excluding(&document, &evaluation, request).is_empty() {
         return None;
     }
     let in_place = || {
         let index = misses.first()?.statement;
         let mended = mend(text.clone(), index, &misses, request)?;
-        allows(&mended, request).then_some(Corrected { document: mended, how: How::InPlace(index) })
+        let may = allows(&mended, request) && !opens(&document, &mended, index, request);
+        may.then_some(Corrected { document: mended, how: How::InPlace(index) })
     };
     let added = || {
         let longer = add(text.clone(), statement)?;
@@ -61,6 +64,17 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
 fn allows(text: &Value, request: &Request) -> bool {
     let allowing = |document: Document| matches!(evaluate(&document, request).decision, Decision::Allows(_));
     document::read(text).is_ok_and(allowing)
+}
+
+/// Whether a statement lets in others once it is mended, though none of its author's patterns says so.
+fn opens(before: &Document, mended: &Value, index: usize, request: &Request) -> bool {
+    let Ok(after) = document::read(mended) else { return true };
+    let alone =
+        |document: &Document| document.statements.get(index).and_then(|it| reach_of(document, it, request));
+    let (had, has) = (alone(before), alone(&after));
+    let says_so =
+        after.statements.get(index).is_some_and(|it| subject_patterns(it, request).next().is_some());
+    has > had && !(says_so && has < Some(Reach::Providers))
 }
 
 /// A statement by its place, whether they are in a list or it is alone.
@@ -77,15 +91,15 @@ fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> O
     let statement = statement_mut(&mut text, index)?;
     for Named { element, miss, .. } in misses {
         match (&element.what, miss) {
-            (What::Principal, Miss::Issuer(gap)) if is_slip(*gap) => {
+            (What::Principal, Miss::Issuer(gap)) if gap.is_slip() => {
                 replace_provider(statement, &element.wanted, request)?;
             }
             (What::Action("Action"), Miss::Action) => add_value(statement.get_mut("Action")?, ACTION),
             (What::Condition { operator, key }, miss) => {
                 mend_condition(
                     statement.get_mut("Condition")?.as_object_mut()?,
-                    operator,
-                    key,
+                    (operator, key),
+                    &element.wanted,
                     miss,
                     request,
                 )?;
@@ -94,20 +108,6 @@ fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> O
         }
     }
     Some(text)
-}
-
-/// Whether an issuer is plainly meant to be this one.
-fn is_slip(gap: IssuerGap) -> bool {
-    matches!(
-        gap,
-        IssuerGap::Scheme
-            | IssuerGap::Arn
-            | IssuerGap::NoArn
-            | IssuerGap::Slash
-            | IssuerGap::Reversed
-            | IssuerGap::DualStack
-            | IssuerGap::Case
-    )
 }
 
 /// Puts the token's provider in the place of the only one that is named.
@@ -124,15 +124,15 @@ fn replace_provider(statement: &mut Map<String, Value>, wanted: &[String], reque
 
 fn mend_condition(
     operators: &mut Map<String, Value>,
-    operator: &str,
-    key: &str,
+    (operator, key): (&str, &str),
+    wanted: &[String],
     miss: &Miss,
     request: &Request,
 ) -> Option<()> {
     let keys = operators.get_mut(operator)?.as_object_mut()?;
     let claim = key.rsplit_once(':')?.1.to_owned();
     match miss {
-        Miss::Issuer(gap) if is_slip(*gap) => rename(keys, key, &format!("{}:{claim}", request.provider())),
+        Miss::Issuer(gap) if gap.is_slip() => rename(keys, key, &format!("{}:{claim}", request.provider())),
         Miss::KeySwapped { meant, .. } => rename(keys, key, &format!("{}:{meant}", request.provider())),
         Miss::Audience => {
             let [audience] = request.audience.as_slice() else { return None };
@@ -152,7 +152,12 @@ fn mend_condition(
             add_value(keys.get_mut(key)?, &literal(&request.subject));
             Some(())
         }
-        Miss::SubjectWildcard { operator: pattern } => to_operator(operators, operator, key, pattern),
+        // What is beside the pattern is compared as it was, and both operators on one key would have to hold.
+        Miss::SubjectWildcard { operator: pattern } => {
+            let fits = |value: &String| Pattern::of(value).fits(&request.subject);
+            let moves = wanted.iter().all(fits) && !operator.contains("IgnoreCase");
+            if moves { to_operator(operators, operator, key, pattern) } else { None }
+        }
         _ => None,
     }
 }

@@ -3,12 +3,14 @@
 //! Of several statements the one is meant that is nearest to the token: the most of its elements match, and
 //! of those that do not, the fewest are far off. What is wrong with it is named element by element.
 
+use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
-use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
+use super::document::{Condition, Document, Effect, Principal, PrincipalKind, Statement};
 use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
 use super::pattern::Pattern;
 use super::request::Request;
-use super::{USUAL_AUDIENCE, issuer_in_iam};
+use super::variable::{Expanded, expand};
+use crate::shown::shown;
 
 /// What is wrong with one element, or with the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub enum IssuerGap {
     DualStack,
     /// In capital letters only.
     Case,
+    /// In a character that is not seen.
+    Hidden,
     /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
     Domain,
     /// It is in another region.
@@ -88,6 +92,24 @@ pub enum IssuerGap {
     Cluster,
     /// It is no issuer of EKS's.
     Whole,
+}
+
+impl IssuerGap {
+    /// Whether this issuer is plainly meant, and only written otherwise.
+    #[must_use]
+    pub fn is_slip(self) -> bool {
+        match self {
+            Self::Scheme
+            | Self::Arn
+            | Self::NoArn
+            | Self::Slash
+            | Self::Reversed
+            | Self::DualStack
+            | Self::Case
+            | Self::Hidden => true,
+            Self::Domain | Self::Region | Self::Cluster | Self::Whole => false,
+        }
+    }
 }
 
 /// An element that refuses, and what is wrong with it.
@@ -101,23 +123,80 @@ pub struct Named {
     pub miss: Miss,
 }
 
+impl Named {
+    /// Whether it plainly was put there to keep callers out, so that it is nobody's to take away or to get around
+    /// but its author's.
+    #[must_use]
+    pub fn is_deliberate(&self) -> bool {
+        self.miss == Miss::Other || self.is_exclusion()
+    }
+
+    /// Whether it names whom or what it rules out.
+    #[must_use]
+    pub fn is_exclusion(&self) -> bool {
+        match &self.element.what {
+            What::Principal => false,
+            What::Action(name) => *name == "NotAction",
+            What::Condition { operator, .. } => Operator::parse(operator).is_some_and(Operator::is_negated),
+        }
+    }
+}
+
 /// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
-/// first.
+/// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
 #[must_use]
 pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let allowing = allowing(document, evaluation, request);
+    let nearest = allowing.filter(|(_, misses)| !misses.is_empty()).min_by_key(|(matched, misses)| {
+        let is_kept_out = misses.iter().any(Named::is_deliberate) && names(matched, request);
+        if is_kept_out { 0 } else { how_far(misses, request) }
+    });
+    nearest.map(|(_, misses)| misses).unwrap_or_default()
+}
+
+/// The statements that would allow but for what they rule out.
+#[must_use]
+pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let misses = allowing(document, evaluation, request).map(|(_, misses)| misses);
+    misses.filter(|misses| misses.iter().all(Named::is_exclusion)).flatten().collect()
+}
+
+/// Each statement that allows, with what is wrong with it.
+fn allowing<'a>(
+    document: &'a Document,
+    evaluation: &'a Evaluation,
+    request: &'a Request,
+) -> impl Iterator<Item = (&'a Matched, Vec<Named>)> {
     let candidates = document.statements.iter().zip(&evaluation.statements).enumerate();
-    let allowing = candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow);
-    let misses = |(index, (statement, matched)): (usize, (&Statement, &Matched))| {
-        let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
-        let named = refusing.map(|element| Named {
-            statement: index,
-            element: element.clone(),
-            miss: miss(statement, element, request),
-        });
-        named.collect::<Vec<_>>()
+    candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow).map(
+        move |(index, (statement, matched))| {
+            let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
+            let named = refusing.map(|element| Named {
+                statement: index,
+                element: element.clone(),
+                miss: miss(statement, element, request),
+            });
+            (matched, named.collect())
+        },
+    )
+}
+
+/// Whether a statement is about this subject by its principal and by a condition that names it.
+fn names(matched: &Matched, request: &Request) -> bool {
+    let key_of_subject = format!("{}:sub", request.provider());
+    let is_subject = |element: &Element| match &element.what {
+        What::Condition { operator, key } => {
+            let read = Operator::parse(operator);
+            key.eq_ignore_ascii_case(&key_of_subject)
+                && read.is_some_and(|read| !read.is_negated() && !read.is_null())
+        }
+        What::Principal | What::Action(_) => false,
     };
-    let nearest = allowing.map(misses).filter(|misses| !misses.is_empty());
-    nearest.min_by_key(|misses| how_far(misses, request)).unwrap_or_default()
+    let of_principal = |element: &Element| element.what == What::Principal;
+    let holds = |is: &dyn Fn(&Element) -> bool| {
+        matched.elements.iter().any(|element| is(element) && element.truth == Truth::True)
+    };
+    holds(&of_principal) && holds(&is_subject)
 }
 
 /// How far off a statement is. The same thing may be wrong in several places, and is one slip.
@@ -174,6 +253,9 @@ fn of_principal(principal: &Principal, request: &Request) -> Miss {
 
 /// What is wrong with the name of a provider.
 fn of_provider(name: &str, request: &Request) -> Miss {
+    if is_hidden(name, &request.provider_arn()) {
+        return Miss::Issuer(IssuerGap::Hidden);
+    }
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
         return match name {
@@ -191,18 +273,30 @@ fn of_provider(name: &str, request: &Request) -> Miss {
     if *partition != request.role.partition.id {
         return Miss::Partition((*partition).to_owned());
     }
-    Miss::Account((*account).to_owned())
+    if *account != request.role.account {
+        return Miss::Account((*account).to_owned());
+    }
+    // What differs then is no part of it that has a name.
+    Miss::Principal(PrincipalKind::Federated)
 }
 
-/// How one issuer differs from another, both as IAM writes them.
+/// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
+/// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
 #[must_use]
 pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
-    if wanted.starts_with("arn:") {
-        return IssuerGap::Arn;
+    if is_hidden(wanted, had) {
+        return IssuerGap::Hidden;
     }
-    let without_scheme = issuer_in_iam(wanted).trim_start_matches("http://");
-    if without_scheme != wanted {
-        return IssuerGap::Scheme;
+    let within = |inner: &str, gap: IssuerGap| {
+        let inner_gap = if inner == had { gap } else { issuer_gap(inner, had) };
+        if inner_gap.is_slip() { gap } else { inner_gap }
+    };
+    if wanted.starts_with("arn:") {
+        let inner = wanted.split_once(":oidc-provider/");
+        return inner.map_or(IssuerGap::Whole, |(_, inner)| within(inner, IssuerGap::Arn));
+    }
+    if let Some(inner) = without_scheme(wanted) {
+        return within(inner, IssuerGap::Scheme);
     }
     if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
         return IssuerGap::Slash;
@@ -211,17 +305,31 @@ pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
         return IssuerGap::Case;
     }
     let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
-    if is_dual_stack(wanted_host) != is_dual_stack(host) {
-        return IssuerGap::DualStack;
+    if let (Some(straight), Some(_)) = (turned_around(wanted_host), of_eks(host)) {
+        return within(&format!("{straight}/{wanted_path}"), IssuerGap::Reversed);
     }
     let same_path = wanted_path == path;
     match (of_eks(wanted_host), of_eks(host)) {
-        (None, Some(_)) if is_reversed(wanted_host) => IssuerGap::Reversed,
-        (Some((wanted, _)), Some((region, _))) if same_path && wanted == region => IssuerGap::Domain,
-        (Some(_), Some(_)) if same_path => IssuerGap::Region,
+        (Some((wanted, _)), Some((region, _))) if same_path => {
+            match (wanted == region, is_dual_stack(wanted_host) == is_dual_stack(host)) {
+                (true, true) => IssuerGap::Domain,
+                (true, false) => IssuerGap::DualStack,
+                (false, true) => IssuerGap::Region,
+                (false, false) => IssuerGap::Whole,
+            }
+        }
         (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
         _ => IssuerGap::Whole,
     }
+}
+
+/// An issuer that has a scheme, without it.
+fn without_scheme(issuer: &str) -> Option<&str> {
+    let after = |scheme: &str| {
+        let (start, rest) = issuer.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    after("https://").or_else(|| after("http://"))
 }
 
 /// The region and the domain in a host of EKS's issuers.
@@ -230,10 +338,13 @@ fn of_eks(host: &str) -> Option<(&str, &str)> {
     Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
-/// Whether a host has the region before `eks`.
-fn is_reversed(host: &str) -> bool {
+/// A host that has the region before `eks`, with both in their places.
+fn turned_around(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.splitn(4, '.').collect();
-    matches!(labels.as_slice(), ["oidc", _, "eks", ..])
+    match labels.as_slice() {
+        ["oidc", region, "eks", domain] => Some(format!("oidc.eks.{region}.{domain}")),
+        _ => None,
+    }
 }
 
 fn is_dual_stack(host: &str) -> bool {
@@ -242,6 +353,19 @@ fn is_dual_stack(host: &str) -> bool {
 
 fn split(issuer: &str) -> (&str, &str) {
     issuer.split_once('/').unwrap_or((issuer, ""))
+}
+
+/// Whether a character is one that is seen.
+#[must_use]
+pub fn is_seen(c: char) -> bool {
+    !c.is_whitespace() && shown(&c.to_string()) == c.to_string()
+}
+
+/// Whether two texts differ only in characters that are not seen.
+#[must_use]
+pub fn is_hidden(text: &str, other: &str) -> bool {
+    let seen = |text: &str| text.chars().filter(|c| is_seen(*c)).collect::<String>();
+    text != other && seen(text) == seen(other)
 }
 
 const PREFIX: &str = "system:serviceaccount:";
@@ -305,32 +429,88 @@ pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
     }
 }
 
-/// Whom a policy lets in beside the token's own service account.
+/// Whom a policy lets in beside the token's own service account, and those that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
-    /// Other service accounts of the namespace.
+    /// Others of the same namespace.
     Namespace,
+    /// Others of namespaces that fit a pattern.
+    Namespaces,
     /// Any service account of the cluster.
     Cluster,
+    /// Any web identity, whoever its provider is.
+    Providers,
 }
 
-/// Whether the policy also lets in others: tried with subjects that nobody has.
+/// Texts that nobody has in a subject.
+const NOBODY: &str = "zz-nobody-s";
+
+/// Whether the policy also lets in others: tried with subjects that nobody has, such as fit its patterns.
 #[must_use]
 pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
-    let allows = |subject: String| {
-        let request = Request { subject, ..request.clone() };
-        matches!(evaluate(document, &request).decision, Decision::Allows(_))
-    };
-    let namespace = request
-        .subject
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split_once(':'))
-        .map(|(namespace, _)| namespace);
-    if allows(format!("{PREFIX}zz-nobody-s-namespace:zz-nobody-s-account")) {
-        Some(Reach::Cluster)
-    } else {
-        namespace
-            .filter(|namespace| allows(format!("{PREFIX}{namespace}:zz-nobody-s-account")))
-            .map(|_| Reach::Namespace)
+    let allows = |request: &Request| matches!(evaluate(document, request).decision, Decision::Allows(_));
+    let of_subject = |subject: String| allows(&Request { subject, ..request.clone() });
+    let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
+    let elsewhere =
+        Request { issuer: format!("https://{NOBODY}.example"), subject: nobody.clone(), ..request.clone() };
+    if allows(&elsewhere) {
+        return Some(Reach::Providers);
     }
+    if of_subject(nobody) {
+        return Some(Reach::Cluster);
+    }
+    let namespace = of_service_account(&request.subject).map(|(namespace, _)| namespace);
+    let patterns = document.statements.iter().flat_map(|statement| {
+        subject_patterns(statement, request).filter_map(|(_, value)| {
+            match expand(value, document.version, request) {
+                Expanded::To(pattern) => Some(pattern),
+                Expanded::ToNothing | Expanded::Unknown => None,
+            }
+        })
+    });
+    let several = format!("{NOBODY}:{NOBODY}");
+    let filled =
+        patterns.flat_map(|pattern| [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)]);
+    let namespaces = filled.filter_map(|subject| {
+        let theirs = of_service_account(&subject)?.0.to_owned();
+        of_subject(subject).then_some(theirs)
+    });
+    let of_patterns = namespaces.map(|theirs| match Some(theirs.as_str()) == namespace {
+        true => Reach::Namespace,
+        false => Reach::Namespaces,
+    });
+    let of_namespace = namespace.filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")));
+    of_patterns.chain(of_namespace.map(|_| Reach::Namespace)).max()
+}
+
+/// The same of one statement, as if it were alone.
+#[must_use]
+pub fn reach_of(document: &Document, statement: &Statement, request: &Request) -> Option<Reach> {
+    reach(&Document { version: document.version, statements: vec![statement.clone()] }, request)
+}
+
+/// The patterns for a subject that a statement knows: the operator, and the value as it is written.
+pub fn subject_patterns<'s>(
+    statement: &'s Statement,
+    request: &Request,
+) -> impl Iterator<Item = (&'s str, &'s str)> {
+    let key = format!("{}:sub", request.provider());
+    let of_subject = statement.conditions.iter().filter(move |condition| {
+        let read = Operator::parse(&condition.operator);
+        let is_positive = read.is_some_and(|read| read.knows_patterns() && !read.is_negated());
+        is_positive && condition.key.eq_ignore_ascii_case(&key)
+    });
+    let is_wild = |value: &&String| Pattern::of(value).is_wild();
+    let each = move |condition: &'s Condition| {
+        condition.values.iter().filter(is_wild).map(|value| (condition.operator.as_str(), value.as_str()))
+    };
+    of_subject.flat_map(each)
+}
+
+/// Namespace and name of a service account in a subject.
+#[must_use]
+pub fn of_service_account(subject: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
+    let is_whole = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
+    is_whole.then_some((namespace, name))
 }

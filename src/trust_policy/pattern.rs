@@ -40,6 +40,27 @@ impl Pattern {
         self.0.iter().map(|(Piece::Plain(c) | Piece::Wild(c))| *c).collect()
     }
 
+    /// Whether there is a `*` or a `?` in it.
+    #[must_use]
+    pub fn is_wild(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Wild(_)))
+    }
+
+    /// A text that fits: with one text for the first `*`, another for each that follows, and a letter for `?`.
+    #[must_use]
+    pub fn filled(&self, first: &str, others: &str) -> String {
+        let mut stars = std::iter::once(first).chain(std::iter::repeat(others));
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(c) => text.push(*c),
+                Piece::Wild('*') => text.push_str(stars.next().unwrap_or_default()),
+                Piece::Wild(_) => text.push('z'),
+            }
+        }
+        text
+    }
+
     /// Whether the text fits. Takes time in proportion to the product of both lengths at most.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {
@@ -111,6 +132,15 @@ mod tests {
         let mut plain = Pattern::of("a");
         plain.push_plain("*");
         assert!(plain.fits("a*") && !plain.fits("ab"));
+    }
+
+    #[test]
+    fn a_filled_pattern_fits_itself() {
+        for (pattern, filled) in [("a", "a"), ("p*:?*", "p1:z2"), ("*", "1"), ("??", "zz")] {
+            let pattern = Pattern::of(pattern);
+            assert_eq!(pattern.filled("1", "2"), filled);
+            assert!(pattern.fits(filled) && pattern.is_wild() == (filled != "a"));
+        }
     }
 
     #[test]

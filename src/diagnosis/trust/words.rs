@@ -5,9 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::Slip;
 use crate::shown::{shown, utc};
 use crate::trust_policy::condition::Operator;
+use crate::trust_policy::document::Condition;
 use crate::trust_policy::evaluate::{Element, What};
 use crate::trust_policy::issuer_in_iam;
-use crate::trust_policy::near_miss::{IssuerGap, Miss, SubjectGap, subject_gap};
+use crate::trust_policy::near_miss::{
+    IssuerGap, Miss, SubjectGap, is_hidden, is_seen, of_service_account, subject_gap,
+};
 use crate::trust_policy::pattern::Pattern;
 use crate::trust_policy::request::{ACTION, Known, Request, is_time};
 
@@ -42,6 +45,71 @@ pub(in crate::diagnosis) fn values(values: &[String]) -> String {
         all if all > NAMED_VALUES => format!("{} and {} more", named.join(", "), all - NAMED_VALUES),
         _ => named.join(" or "),
     }
+}
+
+/// Whom patterns for a subject let in.
+pub(super) fn whom(patterns: &[String]) -> String {
+    let mut each: Vec<String> = patterns.iter().take(NAMED_VALUES).map(|pattern| whom_by(pattern)).collect();
+    let more = patterns.len().saturating_sub(NAMED_VALUES);
+    if more > 0 {
+        each.push(format!("those that fit {more} more patterns"));
+    }
+    each.join("; ")
+}
+
+fn whom_by(pattern: &str) -> String {
+    let is_wild = |text: &str| text.contains(['*', '?']);
+    let Some((namespace, name)) = of_service_account(pattern).filter(|_| !pattern.contains("${")) else {
+        return match pattern {
+            "*" => "every service account of the cluster".to_owned(),
+            pattern => format!("every service account whose subject fits \"{}\"", shown(pattern)),
+        };
+    };
+    let whose = match name {
+        "*" => "every service account".to_owned(),
+        name if is_wild(name) => format!("every service account whose name fits \"{}\"", shown(name)),
+        name => format!("the service account \"{}\"", shown(name)),
+    };
+    match namespace {
+        "*" if name == "*" => format!("{whose} of the cluster"),
+        "*" => format!("{whose} in any namespace"),
+        namespace if is_wild(namespace) => {
+            format!("{whose} in any namespace that fits \"{}\"", shown(namespace))
+        }
+        namespace => format!("{whose} in the namespace \"{}\"", shown(namespace)),
+    }
+}
+
+/// The claim that a condition's key is about.
+pub(super) fn claim(condition: &Condition) -> &str {
+    condition.key.rsplit_once(':').map_or("", |(_, claim)| claim)
+}
+
+/// The key that has to stand in place of a condition's.
+pub(super) fn right_key(condition: &Condition, request: &Request) -> String {
+    format!(
+        "the key {}:{} in place of {}",
+        shown(request.provider()),
+        shown(claim(condition)),
+        shown(&condition.key)
+    )
+}
+
+/// A condition on the claims of another issuer's tokens, which holds for this token since that has no such key.
+pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) -> String {
+    let provider = condition.key.rsplit_once(':').map_or(condition.key.as_str(), |(provider, _)| provider);
+    let (key, ours) = apart(&condition.key, &format!("{}:{}", request.provider(), claim(condition)));
+    let what = if gap.is_slip() { "its key is misspelt" } else { "its key is not this cluster's" };
+    let differs = match gap {
+        IssuerGap::Hidden => unseen(provider, request.provider()),
+        gap => issuer_differs(gap).to_owned(),
+    };
+    format!(
+        " There is the condition {} {}, but {what}: it is \"{key}\", and the key of these tokens is \"{ours}\" \
+         ({differs}). Without the key the condition holds, and so it holds for every token of this cluster.",
+        shown(&condition.operator),
+        values(&condition.values)
+    )
 }
 
 /// What is known of a key, in a sentence that begins with who has it.
@@ -105,10 +173,20 @@ fn nearest<'v>(values: impl IntoIterator<Item = &'v String>, text: &str) -> Opti
 /// What differs where nothing is seen of it.
 const HIDDEN: &str = "only a character that is not seen differs";
 
-/// Whether a text is another with a character in it that is not seen.
-fn is_hidden(text: &str, other: &str) -> bool {
-    let is_seen = |c: &char| !c.is_whitespace() && shown(&c.to_string()) == c.to_string();
-    text != other && text.chars().filter(is_seen).eq(other.chars().filter(is_seen))
+/// Which character that is not seen is in one of two texts, and where.
+fn unseen(wanted: &str, had: &str) -> String {
+    let find = |text: &str, other: &str| {
+        let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+        let rest = text.chars().enumerate().skip(same);
+        rest.into_iter().find(|(_, c)| !is_seen(*c)).map(|(place, c)| (place + 1, u32::from(c)))
+    };
+    match (find(wanted, had), find(had, wanted)) {
+        (Some((place, code)), _) => format!("{HIDDEN}: U+{code:04X}, at place {place} of the policy's text"),
+        (None, Some((place, code))) => {
+            format!("{HIDDEN}: U+{code:04X}, at place {place} of the token's text, which the policy has not")
+        }
+        (None, None) => HIDDEN.to_owned(),
+    }
 }
 
 /// A value beside the many that it is chosen from.
@@ -196,7 +274,7 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
     let differs = match gap {
         _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
-        _ if is_hidden(wanted, had) => HIDDEN.to_owned(),
+        _ if is_hidden(wanted, had) => unseen(wanted, had),
         SubjectGap::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
@@ -260,7 +338,7 @@ fn audience(element: &Element, request: &Request) -> String {
     };
     let (marked, ours) = apart(wanted, audience);
     let differs = if is_hidden(wanted, audience) {
-        HIDDEN.to_owned()
+        unseen(wanted, audience)
     } else if wanted == audience {
         format!("they are the same, but {operator} does not compare them so")
     } else if issuer_in_iam(wanted) == audience {
@@ -275,19 +353,24 @@ fn audience(element: &Element, request: &Request) -> String {
     format!("{what} wants \"{marked}\"{}, and the token has \"{ours}\": {differs}", of_many(&element.wanted))
 }
 
-/// The provider of a principal, or the key of a condition, beside what it has to be.
-fn provider(element: &Element, request: &Request) -> (String, String) {
+/// The provider of a principal, or the key of a condition, and what it has to be.
+fn providers(element: &Element, request: &Request) -> (String, String) {
     match &element.what {
         What::Condition { key, .. } => {
             let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
-            apart(key, &format!("{}:{claim}", request.provider()))
+            (key.clone(), format!("{}:{claim}", request.provider()))
         }
         What::Principal | What::Action(_) => {
             let ours = request.provider_arn();
-            let wanted = nearest(&element.wanted, &ours).map(String::as_str).unwrap_or_default();
-            apart(wanted, &ours)
+            (nearest(&element.wanted, &ours).cloned().unwrap_or_default(), ours)
         }
     }
+}
+
+/// The same beside each other, with marks.
+fn provider(element: &Element, request: &Request) -> (String, String) {
+    let (wanted, ours) = providers(element, request);
+    apart(&wanted, &ours)
 }
 
 fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
@@ -300,7 +383,13 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
             format!("{} is \"{wanted}\", and the token's provider is \"{ours}\"", self::element(what))
         }
     };
-    format!("{compared}: {}", issuer_differs(gap))
+    match gap {
+        IssuerGap::Hidden => {
+            let (wanted, ours) = providers(element, request);
+            format!("{compared}: {}", unseen(&wanted, &ours))
+        }
+        gap => format!("{compared}: {}", issuer_differs(gap)),
+    }
 }
 
 /// What differs between two issuers.
@@ -317,6 +406,7 @@ pub(in crate::diagnosis) fn issuer_differs(gap: IssuerGap) -> &'static str {
             "one of them is the dual-stack host oidc-eks.REGION.api.aws, and what counts is the issuer in the token"
         }
         IssuerGap::Case => "only capital letters differ, and IAM tells them apart",
+        IssuerGap::Hidden => HIDDEN,
         IssuerGap::Domain => "only the domain at the host's end differs",
         IssuerGap::Region => "only the region differs",
         IssuerGap::Cluster => {
