@@ -89,8 +89,10 @@ fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Valu
 /// The document with every slip of a statement mended; `None` if one of them is more than a slip.
 fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> Option<Value> {
     let statement = statement_mut(&mut text, index)?;
+    let exchanged = exchange(statement, misses, request);
     for Named { element, miss, .. } in misses {
         match (&element.what, miss) {
+            (_, Miss::KeySwapped { .. }) if exchanged => {}
             (What::Principal, Miss::Issuer(gap)) if gap.is_slip() => {
                 replace_provider(statement, &element.wanted, request)?;
             }
@@ -170,6 +172,32 @@ fn add_value(value: &mut Value, text: &str) {
         Value::Array(_) => {}
         one => *one = Value::Array(vec![one.take(), more]),
     }
+}
+
+/// Exchanges the keys for subject and audience where each has the other's value, under the same operator;
+/// whether that is so.
+fn exchange(statement: &mut Map<String, Value>, misses: &[Named], request: &Request) -> bool {
+    let swapped: Vec<(&str, &str)> = misses
+        .iter()
+        .filter(|named| matches!(named.miss, Miss::KeySwapped { .. }))
+        .filter_map(|named| match &named.element.what {
+            What::Condition { operator, key } => Some((operator.as_str(), key.as_str())),
+            What::Principal | What::Action(_) => None,
+        })
+        .collect();
+    let [(operator, one), (other_operator, other)] = swapped.as_slice() else { return false };
+    let keys = statement.get_mut("Condition").and_then(|condition| condition.get_mut(*operator));
+    let (Some(Value::Object(keys)), true) = (keys, operator == other_operator) else { return false };
+    let entries = std::mem::take(keys);
+    let right = |name: String| match name.rsplit_once(':') {
+        Some((_, claim)) if name == *one || name == *other => {
+            let meant = if claim.eq_ignore_ascii_case("sub") { "aud" } else { "sub" };
+            format!("{}:{meant}", request.provider())
+        }
+        _ => name,
+    };
+    *keys = entries.into_iter().map(|(name, value)| (right(name), value)).collect();
+    true
 }
 
 /// Gives a name another name, in its place; `None` if there is one of that name already.
@@ -279,6 +307,25 @@ mod tests {
                 "a key",
                 policy(PROVIDER, "StringEquals", &format!("{PROVIDER}:aud"), &json!(SUBJECT)),
                 good(&json!(SUBJECT)),
+            ),
+            (
+                "both keys",
+                {
+                    let mut wrong = policy(PROVIDER, "StringEquals", &sub, &json!("sts.amazonaws.com"));
+                    let keys = &mut wrong["Statement"]["Condition"]["StringEquals"];
+                    keys[format!("{PROVIDER}:aud")] = json!(SUBJECT);
+                    wrong
+                },
+                {
+                    let mut right = policy(
+                        PROVIDER,
+                        "StringEquals",
+                        &format!("{PROVIDER}:aud"),
+                        &json!("sts.amazonaws.com"),
+                    );
+                    right["Statement"]["Condition"]["StringEquals"][&sub] = json!(SUBJECT);
+                    right
+                },
             ),
             (
                 "an issuer",

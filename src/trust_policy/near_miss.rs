@@ -372,7 +372,8 @@ const PREFIX: &str = "system:serviceaccount:";
 
 fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Miss {
     let Some((provider, claim)) = key.rsplit_once(':') else { return Miss::Other };
-    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || provider.eq_ignore_ascii_case("aws") {
+    let is_of_no_issuer = ["aws", "saml"].iter().any(|service| provider.eq_ignore_ascii_case(service));
+    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || is_of_no_issuer {
         return Miss::Other;
     }
     if !provider.eq_ignore_ascii_case(request.provider()) {
