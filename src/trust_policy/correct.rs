@@ -213,9 +213,11 @@ fn rename(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
     Some(())
 }
 
-/// Moves a key to another operator, which comes after the one that it was under.
+/// Moves a key to another operator, which comes after the one that it was under, or before it if the key came
+/// first there: so that it is the key that is seen to move, and not the others.
 fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &str) -> Option<()> {
     let keys = operators.get_mut(from)?.as_object_mut()?;
+    let is_first = keys.keys().next().is_some_and(|first| first == key);
     let value = keys.shift_remove(key)?;
     let is_empty = keys.is_empty();
     match operators.get_mut(to) {
@@ -231,8 +233,11 @@ fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &s
             let moved = Value::Object([(key.to_owned(), value)].into_iter().collect());
             for (name, keys) in entries {
                 let is_it = name == from;
+                if is_it && is_first {
+                    operators.insert(to.to_owned(), moved.clone());
+                }
                 operators.insert(name, keys);
-                if is_it {
+                if is_it && !is_first {
                     operators.insert(to.to_owned(), moved.clone());
                 }
             }
