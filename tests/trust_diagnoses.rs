@@ -357,7 +357,7 @@ fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
         (
             vec![json!({"NotAction": "sts:AssumeRoleWithWebIdentity"})],
             Name::TrustActionMissing,
-            "its NotAction in Statement[0]",
+            "wrote NotAction in Statement[0]",
         ),
     ] {
         let case = on(&statements);
@@ -470,6 +470,21 @@ fn a_pattern_is_moved_alone_or_not_at_all() {
             assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
             assert_eq!(reached(&corrected.document, &case.request()), None);
         }
+    }
+}
+
+#[test]
+fn a_pattern_is_seen_to_move_and_not_what_is_beside_it() {
+    let pattern = "system:serviceaccount:default:*";
+    for keys in [
+        format!("{{\"sub\":\"{pattern}\",\"aud\":\"sts.amazonaws.com\"}}"),
+        format!("{{\"aud\":\"sts.amazonaws.com\",\"sub\":\"{pattern}\"}}"),
+    ] {
+        let keys: Value = serde_json::from_str(&keys).unwrap();
+        let case = on(&[json!({"Condition": {"StringEquals": keys}})]);
+        let change = diff(&case.case["policy"], &case.corrected().unwrap().document);
+        let changed = change.lines().filter(|line| !line.starts_with(' ')).collect::<String>();
+        assert!(changed.contains("StringLike") && !changed.contains(":aud"), "{change}");
     }
 }
 

@@ -173,9 +173,10 @@ impl Refusing {
 
     /// The first element, in a sentence.
     fn what(&self) -> String {
+        let what = words::element(&self.first.element.what);
         format!(
             "{} in {}",
-            words::element(&self.first.element.what),
+            what.strip_prefix("its ").unwrap_or(&what),
             words::statement(self.first.statement, self.first.sid.as_deref())
         )
     }
@@ -345,7 +346,7 @@ slips! {
     TrustAudienceMismatch;
     |it| {
         if it.is_exclusion() {
-            return it.remedy(Vec::new(), &ask_author(&it.what(), "have it except the token's audience"), Vec::new());
+            return it.remedy(Vec::new(), &ask_author(&it.what(), "take the token's audience from it"), Vec::new());
         }
         let audience = words::values(&it.request.audience);
         let instead = match it.request.audience.len() {
@@ -444,7 +445,7 @@ impl Entry for TrustActionMissing {
         match self {
             Self::Others(refusing) => {
                 let instead = if refusing.is_exclusion() {
-                    ask_author(&refusing.what(), &format!("have it except {ACTION}"))
+                    ask_author(&refusing.what(), &format!("take {ACTION} from it"))
                 } else {
                     format!("Let the statement be about {ACTION} too.")
                 };

@@ -184,7 +184,7 @@ impl Operator {
         match key.to_ascii_lowercase().as_str() {
             "aws:currenttime" => is_null_or(matches!(self.base, Base::Date { .. })),
             "aws:epochtime" => is_null_or(matches!(self.base, Base::Date { .. } | Base::Number { .. })),
-            "aws:securetransport" => is_null_or(self.base == Base::Bool),
+            "aws:securetransport" | "aws:viaawsservice" => is_null_or(self.base == Base::Bool),
             _ => true,
         }
     }

@@ -89,8 +89,10 @@ fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Valu
 /// The document with every slip of a statement mended; `None` if one of them is more than a slip.
 fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> Option<Value> {
     let statement = statement_mut(&mut text, index)?;
+    let exchanged = exchange(statement, misses, request);
     for Named { element, miss, .. } in misses {
         match (&element.what, miss) {
+            (_, Miss::KeySwapped { .. }) if exchanged => {}
             (What::Principal, Miss::Issuer(gap)) if gap.is_slip() => {
                 replace_provider(statement, &element.wanted, request)?;
             }
@@ -172,6 +174,32 @@ fn add_value(value: &mut Value, text: &str) {
     }
 }
 
+/// Exchanges the keys for subject and audience where each has the other's value, under the same operator;
+/// whether that is so.
+fn exchange(statement: &mut Map<String, Value>, misses: &[Named], request: &Request) -> bool {
+    let swapped: Vec<(&str, &str)> = misses
+        .iter()
+        .filter(|named| matches!(named.miss, Miss::KeySwapped { .. }))
+        .filter_map(|named| match &named.element.what {
+            What::Condition { operator, key } => Some((operator.as_str(), key.as_str())),
+            What::Principal | What::Action(_) => None,
+        })
+        .collect();
+    let [(operator, one), (other_operator, other)] = swapped.as_slice() else { return false };
+    let keys = statement.get_mut("Condition").and_then(|condition| condition.get_mut(*operator));
+    let (Some(Value::Object(keys)), true) = (keys, operator == other_operator) else { return false };
+    let entries = std::mem::take(keys);
+    let right = |name: String| match name.rsplit_once(':') {
+        Some((_, claim)) if name == *one || name == *other => {
+            let meant = if claim.eq_ignore_ascii_case("sub") { "aud" } else { "sub" };
+            format!("{}:{meant}", request.provider())
+        }
+        _ => name,
+    };
+    *keys = entries.into_iter().map(|(name, value)| (right(name), value)).collect();
+    true
+}
+
 /// Gives a name another name, in its place; `None` if there is one of that name already.
 fn rename(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
     if map.keys().any(|name| name.eq_ignore_ascii_case(to) && name != from) {
@@ -185,9 +213,11 @@ fn rename(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
     Some(())
 }
 
-/// Moves a key to another operator, which comes after the one that it was under.
+/// Moves a key to another operator, which comes after the one that it was under, or before it if the key came
+/// first there: so that it is the key that is seen to move, and not the others.
 fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &str) -> Option<()> {
     let keys = operators.get_mut(from)?.as_object_mut()?;
+    let is_first = keys.keys().next().is_some_and(|first| first == key);
     let value = keys.shift_remove(key)?;
     let is_empty = keys.is_empty();
     match operators.get_mut(to) {
@@ -203,8 +233,11 @@ fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &s
             let moved = Value::Object([(key.to_owned(), value)].into_iter().collect());
             for (name, keys) in entries {
                 let is_it = name == from;
+                if is_it && is_first {
+                    operators.insert(to.to_owned(), moved.clone());
+                }
                 operators.insert(name, keys);
-                if is_it {
+                if is_it && !is_first {
                     operators.insert(to.to_owned(), moved.clone());
                 }
             }
@@ -279,6 +312,25 @@ mod tests {
                 "a key",
                 policy(PROVIDER, "StringEquals", &format!("{PROVIDER}:aud"), &json!(SUBJECT)),
                 good(&json!(SUBJECT)),
+            ),
+            (
+                "both keys",
+                {
+                    let mut wrong = policy(PROVIDER, "StringEquals", &sub, &json!("sts.amazonaws.com"));
+                    let keys = &mut wrong["Statement"]["Condition"]["StringEquals"];
+                    keys[format!("{PROVIDER}:aud")] = json!(SUBJECT);
+                    wrong
+                },
+                {
+                    let mut right = policy(
+                        PROVIDER,
+                        "StringEquals",
+                        &format!("{PROVIDER}:aud"),
+                        &json!("sts.amazonaws.com"),
+                    );
+                    right["Statement"]["Condition"]["StringEquals"][&sub] = json!(SUBJECT);
+                    right
+                },
             ),
             (
                 "an issuer",

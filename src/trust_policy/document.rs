@@ -269,13 +269,30 @@ pub fn read(value: &Value) -> Result<Document, Malformed> {
         Some(Value::Array(statements)) => statements.iter().enumerate().map(statement).collect(),
         Some(one) => statement((0, one)).map(|one| vec![one]),
     };
-    Ok(Document { version, statements: statements? })
+    let statements: Vec<Statement> = statements?;
+    unique(&statements)?;
+    Ok(Document { version, statements })
 }
 
 /// Fails if an object has a name that is none of these, which are known.
 fn known(object: &Map<String, Value>, place: &str, names: &[&str]) -> Result<(), Malformed> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         Some(name) => Err(malformed(inside(place, name), Fault::NotHere("is no element of a trust policy"))),
+        None => Ok(()),
+    }
+}
+
+/// Fails if two statements have the same id. "In IAM, the Sid value must be unique within a JSON policy"; whether
+/// that goes for empty ones is not said.
+fn unique(statements: &[Statement]) -> Result<(), Malformed> {
+    let ids = || statements.iter().map(|statement| statement.sid.as_deref().filter(|sid| !sid.is_empty()));
+    let twice =
+        ids().enumerate().find(|(index, sid)| sid.is_some() && ids().take(*index).any(|it| it == *sid));
+    match twice {
+        Some((index, _)) => {
+            let place = format!("Statement[{index}].Sid");
+            Err(malformed(place, Fault::NotHere("is the id of an earlier statement, and has to be unique")))
+        }
         None => Ok(()),
     }
 }
@@ -300,6 +317,11 @@ fn statement((index, value): (usize, &Value)) -> Result<Statement, Malformed> {
     known(statement, &place, &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"])?;
     let sid = match statement.get("Sid") {
         None => None,
+        // "Check that your input satisfies the regular expression [0-9A-Za-z]*", IAM says of any other.
+        Some(Value::String(sid)) if !sid.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            let why = "has other characters than letters A to Z and digits";
+            return Err(malformed(inside(&place, "Sid"), Fault::NotHere(why)));
+        }
         Some(Value::String(sid)) => Some(sid.clone()),
         Some(_) => return Err(malformed(inside(&place, "Sid"), Fault::NotA("a text"))),
     };

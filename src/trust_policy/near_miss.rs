@@ -372,7 +372,8 @@ const PREFIX: &str = "system:serviceaccount:";
 
 fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Miss {
     let Some((provider, claim)) = key.rsplit_once(':') else { return Miss::Other };
-    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || provider.eq_ignore_ascii_case("aws") {
+    let is_of_no_issuer = ["aws", "saml"].iter().any(|service| provider.eq_ignore_ascii_case(service));
+    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || is_of_no_issuer {
         return Miss::Other;
     }
     if !provider.eq_ignore_ascii_case(request.provider()) {
@@ -449,7 +450,7 @@ const NOBODY: &str = "zz-nobody-s";
 #[must_use]
 pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
     let allows = |request: &Request| matches!(evaluate(document, request).decision, Decision::Allows(_));
-    let of_subject = |subject: String| allows(&Request { subject, ..request.clone() });
+    let of_subject = &|subject: String| allows(&Request { subject, ..request.clone() });
     let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
     let elsewhere =
         Request { issuer: format!("https://{NOBODY}.example"), subject: nobody.clone(), ..request.clone() };
@@ -469,11 +470,15 @@ pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
         })
     });
     let several = format!("{NOBODY}:{NOBODY}");
-    let filled =
-        patterns.flat_map(|pattern| [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)]);
-    let namespaces = filled.filter_map(|subject| {
-        let theirs = of_service_account(&subject)?.0.to_owned();
-        of_subject(subject).then_some(theirs)
+    // A pattern that names a namespace is about that one, which is the token's or another that is meant.
+    let namespaces = patterns.flat_map(|pattern| {
+        let text = pattern.text();
+        let filled = [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)];
+        filled.into_iter().filter_map(move |subject| {
+            let theirs = of_service_account(&subject)?.0.to_owned();
+            let is_named = text.contains(&format!(":{theirs}:")) && Some(theirs.as_str()) != namespace;
+            (!is_named && of_subject(subject)).then_some(theirs)
+        })
     });
     let of_patterns = namespaces.map(|theirs| match Some(theirs.as_str()) == namespace {
         true => Reach::Namespace,

@@ -122,6 +122,11 @@ impl Request {
                 })
             }
             "aws:securetransport" => Known::Values(vec!["true".to_owned()]),
+            // "This key is always included in the request context", and is false "when the principal makes the
+            // call directly".
+            "aws:viaawsservice" => Known::Values(vec!["false".to_owned()]),
+            // STS's table of keys has them for AssumeRoleWithSAML only.
+            key if key.starts_with("saml:") => Known::Absent,
             key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => Known::Absent,
             key if is_of_another_provider(key) => Known::Absent,
             _ => Known::Unknown("nothing here says what the call has there"),
@@ -166,10 +171,12 @@ mod tests {
         assert_eq!(key(&format!("{provider}:sub")), values("system:serviceaccount:payments:checkout"));
         assert_eq!(key(&format!("{}:AUD", provider.to_lowercase())), values("sts.amazonaws.com"));
         assert_eq!(key("AWS:SecureTransport"), values("true"));
+        assert_eq!(key("aws:ViaAWSService"), values("false"));
         for absent in [
             "aws:PrincipalOrgID",
             "aws:PrincipalTag/team",
             "sts:ExternalId",
+            "SAML:aud",
             "token.actions.githubusercontent.com:sub",
             "accounts.google.com:email",
             &format!("https://{provider}:sub"),
