@@ -459,6 +459,14 @@ fn audited_allows(text: &str) {
     assert!(allows, "{text}");
 }
 
+#[test]
+fn what_is_too_long_is_not_read() {
+    let of =
+        |bytes: usize| document::parse(&format!("{{}}{}", " ".repeat(bytes - 2))).unwrap_err().to_string();
+    assert!(of(document::LONGEST + 1).contains("131073 bytes"), "{}", of(document::LONGEST + 1));
+    assert!(!of(document::LONGEST).contains("bytes"), "{}", of(document::LONGEST));
+}
+
 /// Whether the text fits, by the definition and nothing else.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {

@@ -39,10 +39,6 @@ pub struct Policy {
     pub corrected: Option<(Value, String)>,
 }
 
-/// The most bytes of a document that is shown: more is none that IAM would take.
-/// Source: the IAM API model, `policyDocumentType`.
-const LONGEST: usize = 131_072;
-
 /// Judges a policy, given as text, for a call; `needed` is what the call needs,
 /// and whether the account has the token's provider may be known. What can be shown of it is
 /// nothing if it is no JSON, or too long.
@@ -53,7 +49,7 @@ pub fn judge(
     needed: &TrustPolicy,
     has_provider: bool,
 ) -> (Judged<Trusts>, Option<Policy>) {
-    let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= LONGEST);
+    let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::LONGEST);
     let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
     // What has no statement is no policy, and may be anything, a secret too.
     let is_like_one = |document: &Value| document.get("Statement").is_some();

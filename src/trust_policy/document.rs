@@ -129,9 +129,14 @@ pub struct Malformed {
     pub fault: Fault,
 }
 
+/// The most bytes of a document. Source: the IAM API model, `policyDocumentType`.
+pub const LONGEST: usize = 131_072;
+
 /// What is wrong in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
+    /// It has so many bytes.
+    TooLong(usize),
     /// It is no JSON; the library's words.
     NotJson(String),
     /// An object has the same name twice, of which one would be lost; which and where.
@@ -158,6 +163,9 @@ impl fmt::Display for Malformed {
             Fault::Missing(name) => write!(f, "{place} has no {name}"),
             Fault::Unknown(text) => write!(f, "{place} is \"{}\", which IAM does not know", shown(text)),
             Fault::NotHere(why) => write!(f, "{place} {why}"),
+            Fault::TooLong(bytes) => {
+                write!(f, "{place} has {bytes} bytes, and a policy at most {LONGEST}")
+            }
             Fault::Both(one, other) => write!(f, "{place} has both {one} and {other}"),
         }
     }
@@ -174,6 +182,9 @@ fn malformed(place: impl Into<String>, fault: Fault) -> Malformed {
 /// # Errors
 /// The first thing that IAM would not store.
 pub fn parse(text: &str) -> Result<Document, Malformed> {
+    if text.len() > LONGEST {
+        return Err(malformed("", Fault::TooLong(text.len())));
+    }
     let Unique(value) = serde_json::from_str(text).map_err(|error| {
         let words = error.to_string();
         malformed(
