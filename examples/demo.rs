@@ -42,8 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: demo [--list | --scenario NAME]".into()),
     };
     let program = build()?;
-    let world = World::start(&Scenario::parse(toml)?).await;
-    println!("$ irsa-probe --output text\n");
+    let scenario = Scenario::parse(toml)?;
+    let world = World::start(&scenario).await;
+    println!("$ irsa-probe {} {} --output text\n", scenario.command, scenario.args.join(" "));
     let finished = world.run(&program, &["--output", "text"]).await?;
     print!("{}", String::from_utf8_lossy(&finished.stdout));
     println!("\nkubectl describe pod would show this as the container's message:\n");

@@ -121,6 +121,8 @@ pub enum Note {
     LaterReport(usize),
     /// The log was not read to its end.
     LogEnded(Ended),
+    /// The token that was handed in expired then, which no policy looks at.
+    TokenExpired(SystemTime),
     /// The report is of another call, so what STS said of that does not count.
     OtherCall,
     /// The log has so many reports, not all of the same pod and role.

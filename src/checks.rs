@@ -45,10 +45,10 @@ pub enum Check {
     Role,
     /// The role's account has the provider that the token needs.
     OidcProvider,
-    /// The issuer publishes the key that signed the token.
-    Issuer,
     /// The trust policy gives the role to the token.
     TrustPolicy,
+    /// The issuer publishes the key that signed the token.
+    Issuer,
     /// The role has permissions, and those that are asked for.
     RolePermissions,
 }
@@ -81,8 +81,8 @@ impl Check {
         Self::OperatorAccount,
         Self::Role,
         Self::OidcProvider,
-        Self::Issuer,
         Self::TrustPolicy,
+        Self::Issuer,
         Self::RolePermissions,
     ];
 

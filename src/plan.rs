@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::audit::claims::{Asked, Unclear};
 use crate::audit::inputs::Inputs;
 use crate::audit::provider::Provision;
-use crate::audit::{self, Audited, issuer, provider, refusal, role, trust};
+use crate::audit::{self, Audited, Note, issuer, provider, refusal, role, trust};
 use crate::aws::arn::RoleArn;
 use crate::aws::profile::{BadFile, Profiles};
 use crate::aws::sts::Exchange;
@@ -350,6 +350,8 @@ pub async fn audit(
         let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
     }
     let _ = run.record(Check::RoleArn, Ok(Verdict::Pass(request.role.clone())));
+    let expired = inputs.token.as_ref().map(|claims| claims.expires_at).filter(|at| *at < pod.now());
+    found.notes.extend(expired.map(Note::TokenExpired));
 
     let (of_iam, of_issuer) = (wanted.of_iam(&request), wanted.of_issuer(&request));
     let aws = async {
@@ -372,7 +374,11 @@ pub async fn audit(
     };
     // A pod's API token is no reason to make or change anything, unless the provider is meant for it.
     let lists = matches!(&provider, Some(Ok(Verdict::Pass(Provision::Accepts(_)))));
-    let token = run.record(Check::Token, Ok(token::judge_audience(&request.audience, lists)));
+    let token = match token::judge_audience(&request.audience, lists) {
+        // Of a token that somebody else has no more is known than that.
+        Ok(()) => Ok(()),
+        Err(found) => run.record::<RoleArn>(Check::Token, Ok(Verdict::Fail(found))).map(drop),
+    };
 
     let account = found.service_account();
     let of = role::For {
@@ -388,11 +394,6 @@ pub async fn audit(
     let role = run.record(Check::Role, role);
     let provider =
         provider.map(|judged| run.record(Check::OidcProvider, need(&token).and(judged))).transpose();
-    let published = documents.map(|documents| {
-        let key_id = key_id.as_ref().map(|id| id.value.as_str());
-        run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
-    });
-
     let has_provider = matches!(&provider, Ok(Some(Provision::Accepts(_) | Provision::Exists(..))));
     let trusts = both(need(&token), need(&role)).map(|(_, role)| {
         let (judged, policy) = trust::judge(&role.document, &request, &needed, has_provider);
@@ -400,6 +401,10 @@ pub async fn audit(
         found.keep(judged)
     });
     let trusts = run.record(Check::TrustPolicy, trusts);
+    let published = documents.map(|documents| {
+        let key_id = key_id.as_ref().map(|id| id.value.as_str());
+        run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
+    });
     if let Some(aws) = aws {
         // They are those of another role, or of none, where there is no such role; not where it may not be seen.
         let permissions = aws.and_then(|aws| match (&aws.role, need(&role)) {
@@ -414,8 +419,8 @@ pub async fn audit(
 
     if let Some(report) = inputs.report.as_ref().filter(|_| of_report) {
         let published = published.as_ref().map(need).transpose();
-        let seen = both(both(need(&role), need(&provider)), both(published, need(&trusts)));
-        let seen = seen.map(|((role, provider), (published, _))| refusal::Seen {
+        let seen = both(both(need(&role), need(&provider)), both(need(&trusts), published));
+        let seen = seen.map(|((role, provider), (_, published))| refusal::Seen {
             role: &role.role,
             provider: provider.as_ref(),
             is_of_file: inputs.trust_policy.is_some(),

@@ -391,3 +391,16 @@ async fn what_is_no_policy_is_not_shown() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_this_machine_sees_goes_after_what_is_sure() {
+    let broken = "[issuer]\ndiscovery = [{ fault = \"html\" }]\n";
+    let nothing = "[iam]\nroles = [{ trust_policy = '{\"Version\": \"2012-10-17\", \"Statement\": []}' }]\n";
+    let finished = audit(&format!("{nothing}{broken}"), &["--issuer-check", "--output", "json"]).await;
+    assert_eq!(names(&report(&finished)), ["TrustActionMissing", "IssuerUnreachable"]);
+    assert_eq!(finished.status, Exit::Code(12));
+
+    let finished = audit(&format!("[iam]\n{broken}"), &["--issuer-check", "--output", "text"]).await;
+    let text = String::from_utf8_lossy(&finished.stdout);
+    assert!(text.contains("Whether AWS gives this role to this pod is not known. Exit code 13."), "{text}");
+}

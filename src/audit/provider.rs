@@ -1,4 +1,4 @@
-//! The OIDC provider that an operator hands in, held against a token's issuer and audience.
+//! The OIDC provider that an operator hands in or that IAM shows, held against a token's issuer and audience.
 //!
 //! Accepted is what `aws iam get-open-id-connect-provider` prints, which names the provider by its URL without
 //! the scheme, and `aws iam list-open-id-connect-providers`, which lists the ARNs of all.
@@ -92,17 +92,6 @@ const OTHERS: [(&str, &str); 4] = [
     ("jwks_uri", "the issuer's own discovery document, and not the OIDC provider that IAM has of it"),
 ];
 
-/// Whether a provider is one for a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fit {
-    /// It is.
-    Fits,
-    /// It is that of another issuer; how that differs.
-    Issuer(IssuerGap),
-    /// None of the token's audiences is among its client ids; the one that was most likely meant.
-    Audience(Option<NearClientId>),
-}
-
 /// A client id that is nearly an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearClientId {
@@ -130,22 +119,6 @@ const LONGEST_CLIENT_ID: usize = 255;
 
 /// The most edits between what was meant and what was written: `sts.amazon.com` is three away.
 const MOST_EDITS: usize = 3;
-
-impl Provider {
-    /// Whether a token of this issuer and with these audiences is accepted.
-    #[must_use]
-    pub fn fit(&self, issuer: &str, audience: &[String]) -> Fit {
-        let issuer = issuer_in_iam(issuer);
-        if self.url != issuer {
-            return Fit::Issuer(issuer_gap(&self.url, issuer));
-        }
-        if lists(&self.client_ids, audience) {
-            Fit::Fits
-        } else {
-            Fit::Audience(near(&self.client_ids, audience))
-        }
-    }
-}
 
 /// Whether one of a token's audiences is among a provider's client ids.
 fn lists(client_ids: &[String], audience: &[String]) -> bool {
@@ -439,7 +412,9 @@ fn list_of(arns: &[String]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientIdSlip, Fit, GivenProvider, NearClientId, Provider, Seen, judge, of_list, read};
+    use super::{
+        ClientIdSlip, GivenProvider, NearClientId, Provider, Seen, judge, lists, near, of_list, read,
+    };
     use crate::audit::printed::Unusable;
     use crate::aws::{arn, iam};
     use crate::run::{Observed, Verdict};
@@ -509,66 +484,52 @@ mod tests {
     }
 
     #[test]
-    fn whether_it_is_one_for_the_token() {
-        let near =
-            |id: &str, slip: ClientIdSlip| Fit::Audience(Some(NearClientId { id: id.to_owned(), slip }));
+    fn client_ids_and_what_is_nearly_one() {
+        let like = |id: &str, slip: ClientIdSlip| (false, Some(NearClientId { id: id.to_owned(), slip }));
         for (ids, audience, expected) in [
-            (&["sts.amazonaws.com"][..], &["sts.amazonaws.com"][..], Fit::Fits),
-            (&["a", "sts.amazonaws.com"], &["vault", "sts.amazonaws.com"], Fit::Fits),
-            (&[], &["sts.amazonaws.com"], Fit::Audience(None)),
-            (&["sigstore"], &["sts.amazonaws.com"], Fit::Audience(None)),
+            (&["sts.amazonaws.com"][..], &["sts.amazonaws.com"][..], (true, None)),
+            (&["a", "sts.amazonaws.com"], &["vault", "sts.amazonaws.com"], (true, None)),
+            (&[], &["sts.amazonaws.com"], (false, None)),
+            (&["sigstore"], &["sts.amazonaws.com"], (false, None)),
             (
                 &["sts.amazonaws.com\u{200b}"],
                 &["sts.amazonaws.com"],
-                near("sts.amazonaws.com\u{200b}", ClientIdSlip::Invisible(vec![('\u{200b}', 18)])),
+                like("sts.amazonaws.com\u{200b}", ClientIdSlip::Invisible(vec![('\u{200b}', 18)])),
             ),
             (
                 &["\u{feff}sts.amazon\u{ad}aws.com "],
                 &["sts.amazonaws.com"],
-                near(
+                like(
                     "\u{feff}sts.amazon\u{ad}aws.com ",
                     ClientIdSlip::Invisible(vec![('\u{feff}', 1), ('\u{ad}', 12), (' ', 20)]),
                 ),
             ),
-            (&["STS.amazonaws.com"], &["sts.amazonaws.com"], near("STS.amazonaws.com", ClientIdSlip::Case)),
+            (&["STS.amazonaws.com"], &["sts.amazonaws.com"], like("STS.amazonaws.com", ClientIdSlip::Case)),
             (
                 &["https://sts.amazonaws.com/"],
                 &["sts.amazonaws.com"],
-                near("https://sts.amazonaws.com/", ClientIdSlip::Url),
+                like("https://sts.amazonaws.com/", ClientIdSlip::Url),
             ),
-            (&["sts.amazon.com"], &["sts.amazonaws.com"], near("sts.amazon.com", ClientIdSlip::Typo)),
+            (&["sts.amazon.com"], &["sts.amazonaws.com"], like("sts.amazon.com", ClientIdSlip::Typo)),
             (
                 &["sts.amazon.com", "sts.amazonaws.com\n"],
                 &["sts.amazonaws.com"],
-                near("sts.amazonaws.com\n", ClientIdSlip::Invisible(vec![('\n', 18)])),
+                like("sts.amazonaws.com\n", ClientIdSlip::Invisible(vec![('\n', 18)])),
             ),
             (
                 &["sts.amazonaws.com.cn"],
                 &["sts.amazonaws.com"],
-                near("sts.amazonaws.com.cn", ClientIdSlip::Typo),
+                like("sts.amazonaws.com.cn", ClientIdSlip::Typo),
             ),
-            (&["a"], &["b"], Fit::Audience(None)),
+            (&["a"], &["b"], (false, None)),
         ] {
-            let mut provider = printed();
-            provider["ClientIDList"] = json!(ids);
-            let audience: Vec<String> = audience.iter().copied().map(str::to_owned).collect();
-            assert_eq!(one(&provider).fit(ISSUER, &audience), expected, "{ids:?} {audience:?}");
+            let texts = |texts: &[&str]| texts.iter().copied().map(str::to_owned).collect::<Vec<String>>();
+            let (ids, audience) = (texts(ids), texts(audience));
+            let is_listed = lists(&ids, &audience);
+            let near = if is_listed { None } else { near(&ids, &audience) };
+            assert_eq!((is_listed, near), expected, "{ids:?} {audience:?}");
         }
-        let provider = one(&printed());
-        let audience = ["sts.amazonaws.com".to_owned()];
-        for (issuer, gap) in [
-            (ISSUER.replace("8B7C", "8B7D"), IssuerGap::Cluster),
-            (ISSUER.replace("eu-west-1", "eu-west-2"), IssuerGap::Region),
-            (format!("{ISSUER}/"), IssuerGap::Slash),
-            (
-                "https://oidc-eks.eu-west-1.api.aws/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C".to_owned(),
-                IssuerGap::DualStack,
-            ),
-        ] {
-            assert_eq!(provider.fit(&issuer, &audience), Fit::Issuer(gap), "{issuer}");
-        }
-        let huge = Provider { client_ids: vec!["x".repeat(1 << 20)], ..provider };
-        assert_eq!(huge.fit(ISSUER, &audience), Fit::Audience(None));
+        assert_eq!(near(&["x".repeat(1 << 20)], &["sts.amazonaws.com".to_owned()]), None);
     }
 
     #[test]

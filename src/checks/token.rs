@@ -96,24 +96,17 @@ pub fn is_for_the_api(audience: &[String]) -> bool {
     audience.iter().any(is_api) && !audience.iter().any(|audience| audience == USUAL_AUDIENCE)
 }
 
-/// A token is meant for STS.
-#[derive(Debug, Clone)]
-pub struct ForSts(Vec<String>);
-
-impl Observed for ForSts {
-    fn evidence(&self) -> Evidence {
-        Evidence::new().texts("audience", &self.0)
-    }
-}
-
 /// Judges the audiences of a token that somebody else has. One for the Kubernetes API is only meant for STS
 /// where a provider `lists` its audience.
-#[must_use]
-pub fn judge_audience(audience: &[String], lists: bool) -> Verdict<ForSts> {
+///
+/// # Errors
+/// If it is not meant for STS.
+pub fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis> {
     if is_for_the_api(audience) && !lists {
-        return Verdict::fail(TokenIsApiToken { audience: audience.to_vec(), seen: ApiTokenSeen::Handed });
+        let (audience, seen) = (audience.to_vec(), ApiTokenSeen::Handed);
+        return Err(TokenIsApiToken { audience, seen }.into());
     }
-    Verdict::Pass(ForSts(audience.to_vec()))
+    Ok(())
 }
 
 /// What an audience without the usual one probably was meant to be.

@@ -1,7 +1,7 @@
 //! Why the pod was not given the identity that its service account stands for, where the Kubernetes
-//! API says what that is like.
+//! API says what that is like, or an audit was handed what the API has of them.
 //!
-//! All ages are compared with that of the API token's volume. The kubelet sets it up once, after the
+//! In the pod all ages are compared with that of the API token's volume. The kubelet sets it up once, after the
 //! pod was admitted: what is newer than the volume is newer than the injection, and what is older
 //! is most likely older than that, too.
 

@@ -13,7 +13,7 @@ use crate::audit::trust::Policy;
 use crate::audit::{Audited, NotKnown, Note};
 use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
-use crate::shown::shown;
+use crate::shown::{shown, utc};
 
 /// The most actions or keys that a sentence names.
 const TOLD: usize = 8;
@@ -177,6 +177,10 @@ fn in_words(note: &Note) -> String {
         Note::LogEnded(Ended::Late | Ended::AtItsEnd) => {
             "The log went on when the time was over, and may have a later report.".to_owned()
         }
+        Note::TokenExpired(at) => format!(
+            "The token that was given expired at {}: STS takes it no more, whatever the policies allow.",
+            utc(*at)
+        ),
         Note::OtherCall => {
             "So the report is of another call, and what STS said of that does not count here.".to_owned()
         }

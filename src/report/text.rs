@@ -309,7 +309,8 @@ fn wrapped(text: &str, first: &str, rest: &str) -> String {
 
 /// Whether a diagnosis of an audit leaves it open whether the role is given.
 fn is_open(diagnosis: &Diagnosis) -> bool {
-    diagnosis.name().class() == Class::NotJudged || diagnosis.name() == Name::TrustPolicyMalformed
+    let name = diagnosis.name();
+    name.class() == Class::NotJudged || matches!(name, Name::TrustPolicyMalformed | Name::IssuerUnreachable)
 }
 
 /// What is not known, and is told by a diagnosis already.
@@ -346,9 +347,9 @@ fn verdict(report: &Report, colour: Colour) -> String {
             (Outcome::Fail, Some(diagnosis)) if is_of_permissions(report, diagnosis) => {
                 colour.bad("AWS gives this role to this pod, but the role may not do what it should.")
             }
-            (Outcome::Fail, Some(Diagnosis::RefusedOutsideTrust(_))) => {
-                colour.bad("STS refused this pod this role, and not by the role's trust policy.")
-            }
+            (Outcome::Fail, Some(Diagnosis::RefusedOutsideTrust(_))) => colour.bad(
+                "STS refused this pod this role, and the trust policy as it is now does not explain it.",
+            ),
             (Outcome::Fail, _) => colour.bad("This pod does not get this role as it is."),
         },
         Outcome::Pass => colour.good("This pod gets its role."),
