@@ -133,6 +133,17 @@ pub struct Files {
     pub sdk_root: Option<PathBuf>,
 }
 
+/// How servers are found and trusted, of those commands that call any.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// A name server, in place of those in /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for, separated by commas
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
+    pub system_roots: Vec<PathBuf>,
+}
+
 /// How to print.
 #[derive(Debug, Args)]
 pub struct Printing {
@@ -215,12 +226,9 @@ pub struct Checks {
     /// The name of this container, for the report
     #[arg(long, value_name = "NAME", env = "IRSA_PROBE_CONTAINER")]
     pub container: Option<String>,
-    /// A name server, in place of those in /etc/resolv.conf
-    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for, separated by commas
-    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
-    pub system_roots: Vec<PathBuf>,
+    /// How servers are found and trusted.
+    #[command(flatten)]
+    pub network: Network,
     /// How much is logged to stderr
     #[arg(long, value_enum, value_name = "LEVEL", env = "IRSA_PROBE_LOG", default_value_t)]
     pub log: Log,
@@ -309,12 +317,9 @@ pub struct Chain {
     /// The time for one step: a lookup, a connection, a handshake, an answer
     #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
     pub timeout: Duration,
-    /// A name server, in place of those in /etc/resolv.conf
-    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for, separated by commas
-    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
-    pub system_roots: Vec<PathBuf>,
+    /// How servers are found and trusted.
+    #[command(flatten)]
+    pub network: Network,
 }
 
 impl Chain {
@@ -322,8 +327,8 @@ impl Chain {
     #[must_use]
     pub fn wanted(&self) -> Wanted {
         Wanted {
-            dns_server: self.dns_server,
-            system_roots: self.system_roots.clone(),
+            dns_server: self.network.dns_server,
+            system_roots: self.network.system_roots.clone(),
             sdk_root: self.files.sdk_root.clone(),
             ..Wanted::default()
         }
@@ -410,12 +415,9 @@ pub struct Audit {
         default_value = TERMINATION_LOG
     )]
     pub termination_log: PathBuf,
-    /// A name server, in place of those in /etc/resolv.conf
-    #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for, separated by commas
-    #[arg(long, value_name = "FILE,...", value_delimiter = ',', env = "IRSA_PROBE_SYSTEM_ROOTS", default_values = SYSTEM_ROOTS)]
-    pub system_roots: Vec<PathBuf>,
+    /// How servers are found and trusted.
+    #[command(flatten)]
+    pub network: Network,
 }
 
 impl Audit {
@@ -428,8 +430,8 @@ impl Audit {
             resources: self.resource.clone(),
             issuer_check: self.issuer_check,
             container: self.container.clone(),
-            dns_server: self.dns_server,
-            system_roots: self.system_roots.clone(),
+            dns_server: self.network.dns_server,
+            system_roots: self.network.system_roots.clone(),
         }
     }
 
@@ -485,8 +487,8 @@ impl Checks {
             region: self.region.clone(),
             expect_sdk: self.expect_sdk.clone(),
             kubernetes: self.kubernetes,
-            dns_server: self.dns_server,
-            system_roots: self.system_roots.clone(),
+            dns_server: self.network.dns_server,
+            system_roots: self.network.system_roots.clone(),
             ..self.identity.wanted()
         }
     }

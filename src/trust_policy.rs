@@ -183,6 +183,12 @@ pub fn issuer_in_iam(issuer: &str) -> &str {
     issuer.strip_prefix("https://").unwrap_or(issuer)
 }
 
+/// The ARN of the provider for an issuer, in the role's account.
+#[must_use]
+pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
+    format!("arn:{}:iam::{}:oidc-provider/{}", role.partition.id, role.account, issuer_in_iam(issuer))
+}
+
 /// What the token of a request needs to be given the role.
 #[must_use]
 pub fn needed(request: &Request) -> Needed {

@@ -18,6 +18,7 @@ use crate::aws::partition::Partition;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Caller;
 use crate::pod::Pod;
+use crate::trust_policy::provider_arn;
 
 /// How many round trips to IAM follow on one another, at most.
 pub const ROUND_TRIPS: u8 = 3;
@@ -123,13 +124,6 @@ async fn simulate(iam: &Iam, asked: &Asked, role: &Known<Option<Role>>) -> Optio
 
 fn unknown(permission: Permission, why: Why) -> Unknown {
     Unknown { permission, why }
-}
-
-/// The ARN of the provider for an issuer, in the role's account.
-#[must_use]
-pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
-    let issuer = issuer.strip_prefix("https://").unwrap_or(issuer);
-    format!("arn:{}:iam::{}:oidc-provider/{issuer}", role.partition.id, role.account)
 }
 
 impl AwsSide {

@@ -70,6 +70,12 @@ pub(super) fn call(request: &Request) -> Evidence {
         .texts("audience", &request.audience)
 }
 
+/// What conditions on the claims of other issuers' tokens come to.
+fn told_strange(conditions: &[(Condition, IssuerGap)], request: &Request) -> String {
+    let told = conditions.iter().take(TOLD);
+    told.map(|(condition, gap)| words::strange(condition, *gap, request)).collect()
+}
+
 /// Facts of an element.
 fn laid_beside(statement: usize, sid: Option<&str>, element: &Element) -> Evidence {
     let evidence = Evidence::new().value("statement", format!("Statement[{statement}]")).text_if("sid", sid);
@@ -525,12 +531,7 @@ impl Entry for TrustDenied {
             [] => "it has no condition, so that it denies every such call".to_owned(),
             met => met.join("; "),
         };
-        let strange: String = self
-            .strange
-            .iter()
-            .take(TOLD)
-            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
-            .collect();
+        let strange = told_strange(&self.strange, &self.request);
         format!(
             "{} denies this call, whatever other statements allow: {why}.{strange}",
             words::statement(self.statement, self.sid.as_deref())
@@ -811,12 +812,7 @@ impl Entry for TrustTooWide {
                 format!("every service account of the cluster: all of them meet {conditions}")
             }
         };
-        let strange: String = self
-            .strange
-            .iter()
-            .take(TOLD)
-            .map(|(condition, gap)| words::strange(condition, *gap, &self.request))
-            .collect();
+        let strange = told_strange(&self.strange, &self.request);
         let may = match self.reach {
             Reach::Providers => String::new(),
             Reach::Namespace | Reach::Namespaces => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::issuer_in_iam;
+use super::{issuer_in_iam, provider_arn};
 use crate::aws::arn::RoleArn;
 use crate::token::Claims;
 
@@ -90,7 +90,7 @@ impl Request {
     /// The ARN of the provider, in the role's account.
     #[must_use]
     pub fn provider_arn(&self) -> String {
-        format!("arn:{}:iam::{}:oidc-provider/{}", self.role.partition.id, self.role.account, self.provider())
+        provider_arn(&self.role, &self.issuer)
     }
 
     /// What is known of a key, which is written in any case.
