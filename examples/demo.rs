@@ -14,8 +14,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::Name;
-use irsa_probe::explain;
 use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::world::World;

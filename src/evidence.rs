@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use crate::shown::shown;
+use crate::text::shown;
 
 /// Named facts that a check saw, kept in order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,4 +76,10 @@ impl Serialize for Evidence {
         }
         map.end()
     }
+}
+
+/// A fact that says what was seen of it.
+pub trait Observed {
+    /// What was seen.
+    fn evidence(&self) -> Evidence;
 }

@@ -1,24 +1,21 @@
 //! Says from inside a pod whether it gets its AWS role through IRSA, and if not, exactly why.
 
-pub mod attempts;
 pub mod audit;
 pub mod aws;
-pub mod backoff;
-pub mod chain;
 pub mod checks;
-pub mod cli;
+pub mod commands;
 pub mod diagnosis;
+pub mod env;
 pub mod evidence;
-pub mod explain;
+pub mod host;
 pub mod kubernetes;
 pub mod net;
 pub mod plan;
-pub mod pod;
+pub mod probes;
 pub mod report;
 pub mod run;
-pub mod sdk;
-pub mod shown;
-pub mod target;
+pub mod sdk_scan;
+pub mod text;
 pub mod token;
-pub mod trust_policy;
 pub mod watch;
+pub mod wire;

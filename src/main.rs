@@ -3,6 +3,7 @@
 
 mod console;
 
+use irsa_probe::diagnosis::aws_cli::{NeededWithCommands, needed_with_commands};
 use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -19,27 +20,27 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use console::Writer;
-use irsa_probe::attempts::Attempts;
 use irsa_probe::audit::permissions::operator_policy;
-use irsa_probe::audit::{claims, inputs};
+use irsa_probe::audit::{inputs, subject};
 use irsa_probe::checks::token_file;
-use irsa_probe::cli::{self, Cli, Command, Log, Output};
+use irsa_probe::commands::cli::{self, Cli, Command, Log, Output};
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
-use irsa_probe::explain;
+use irsa_probe::host::Pod;
+use irsa_probe::host::deadline::Budget;
 use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::pod_status::PodReference;
+use irsa_probe::plan::attempts::Attempts;
 use irsa_probe::plan::{self, TrustPolicyInput};
-use irsa_probe::pod::Pod;
+use irsa_probe::probes::target;
 use irsa_probe::report::chain as chains_report;
 use irsa_probe::report::json::{WireDiagnosis, line};
 use irsa_probe::report::model::{INTERRUPTED, Report};
+use irsa_probe::report::style::Colour;
 use irsa_probe::report::termination;
-use irsa_probe::report::text::{self, Colour};
-use irsa_probe::run::{Budget, Recorder};
-use irsa_probe::shown::{json_shown, shown, utc, without_secrets};
-use irsa_probe::target;
-use irsa_probe::trust_policy;
-use irsa_probe::trust_policy::request::Request;
+use irsa_probe::report::text;
+use irsa_probe::run::Recorder;
+use irsa_probe::text::{json_shown, shown, utc, without_secrets};
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::metrics::Metrics;
 use irsa_probe::watch::publish::publish;
@@ -368,7 +369,7 @@ struct Needs {
     schema: &'static str,
     role_arn: String,
     #[serde(flatten)]
-    needed: trust_policy::Needed,
+    needed: NeededWithCommands,
     warnings: Vec<WireDiagnosis>,
 }
 
@@ -396,7 +397,7 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
             let needs = Needs {
                 schema: TRUST_POLICY_SCHEMA,
                 role_arn: shown(&role.text),
-                needed: trust_policy::needed(&Request::of(&role, &claims)),
+                needed: needed_with_commands(&claims.request(&role)),
                 warnings: run.warnings().map(|found| WireDiagnosis::new(found, found.remedy())).collect(),
             };
             print_json(console, &needs, output);
@@ -427,7 +428,7 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
     };
     let wanted = flags.wanted();
     let mut run = Recorder::default();
-    let found = match claims::asked(inputs.sources(&handed_in.flags)) {
+    let found = match subject::asked(inputs.sources(&handed_in.flags)) {
         Ok(asked) => {
             let until = Instant::now() + flags.timeout;
             plan::audit(pod, &wanted, &inputs, asked, until, &mut run).await
@@ -437,7 +438,7 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
             None => return refused(format!("{unclear}\n")).await,
         },
     };
-    let report = found.into_report(pod, (began, started), run);
+    let report = Report::of_audit(found, pod, (began, started), run);
     let until = Instant::now() + TERMINATION_LOG_TIMEOUT;
     // Outside a pod there is none.
     let _ = pod.overwrite(&flags.termination_log, termination::message(&report), until).await;

@@ -1,12 +1,15 @@
 //! What a service account token says: decoding only, since the signature is STS's to judge.
 
+use crate::env::USUAL_AUDIENCE;
+use iam_trust::arn::RoleArn;
+use iam_trust::request::Request;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use crate::shown::Secret;
+use crate::text::Secret;
 
 /// A decoded token together with its text, which is never printed.
 #[derive(Debug, Clone)]
@@ -71,6 +74,12 @@ impl ServiceAccount {
 }
 
 impl Claims {
+    /// The call that a pod with this token makes for a role.
+    #[must_use]
+    pub fn request(&self, role: &RoleArn) -> Request {
+        Request::new(role, &self.issuer, &self.subject, &self.audience)
+    }
+
     /// The service account that the token speaks for.
     #[must_use]
     pub fn service_account(&self) -> Option<ServiceAccount> {
@@ -199,6 +208,15 @@ fn bound(claims: &Map<String, Value>) -> Bound {
         claims.get("kubernetes.io")?.get(object)?.get(field)?.as_str().map(str::to_owned)
     };
     Bound { pod: of("pod", "name"), pod_uid: of("pod", "uid"), node: of("node", "name") }
+}
+
+/// Whether a token with these audiences is meant for the Kubernetes API and not for STS, as the ordinary one of
+/// a pod is.
+#[must_use]
+pub fn is_for_the_api(audience: &[String]) -> bool {
+    let is_api =
+        |audience: &String| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc");
+    audience.iter().any(is_api) && !audience.iter().any(|audience| audience == USUAL_AUDIENCE)
 }
 
 #[cfg(test)]

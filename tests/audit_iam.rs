@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use iam_trust::arn;
+use iam_trust::provider_arn;
 use irsa_probe::audit::iam::{Asked, AwsSide, ROUND_TRIPS, ask, observe};
-use irsa_probe::aws::arn;
 use irsa_probe::aws::dial::Dialer;
 use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, Why};
 use irsa_probe::aws::operator::{NoCredentials, Operator};
-use irsa_probe::pod::{Clock, Pod};
-use irsa_probe::trust_policy::provider_arn;
+use irsa_probe::host::{Clock, Pod};
 use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
 use testbed::sts::{Accept, Answer, Config, Fault, Step, Sts};

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use irsa_probe::audit::claims::{Flags, asked};
 use irsa_probe::audit::inputs::Inputs;
-use irsa_probe::audit::report::{Ended, Log};
-use irsa_probe::audit::{pod, policy, provider};
+use irsa_probe::audit::inputs::report::{Ended, Log};
+use irsa_probe::audit::inputs::{pod, policy};
+use irsa_probe::audit::provider;
+use irsa_probe::audit::subject::{Flags, asked};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
+use iam_trust::arn;
+use iam_trust::document;
+use iam_trust::evaluate::{Decision, evaluate};
 use irsa_probe::audit::issuer::{Asked, Fetched, Published, judge, observe};
-use irsa_probe::aws::arn;
 use irsa_probe::diagnosis::{Diagnosis, Name};
-use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::host::{Clock, Pod};
 use irsa_probe::run::Verdict;
 use irsa_probe::token;
-use irsa_probe::trust_policy::document;
-use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
-use irsa_probe::trust_policy::request::Request;
 use testbed::{Scenario, World};
 use tokio::time::Instant;
 
@@ -185,7 +184,7 @@ async fn the_role_of_a_world_with_an_issuer_lets_its_pod_in() {
         let world = world(toml).await;
         let policy = world.sts().edit_account(|account| account.roles[0].trust_policy.clone());
         let role = arn::parse("arn:aws:iam::111122223333:role/payments-checkout").unwrap();
-        let request = Request::of(&role, &token::decode(world.token()).unwrap());
+        let request = token::decode(world.token()).unwrap().request(&role);
         let decision = evaluate(&document::parse(&policy).unwrap(), &request).decision;
         assert!(matches!(decision, Decision::Allows(_)), "{toml}: {decision:?}");
     }

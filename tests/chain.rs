@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use irsa_probe::chain::gather::{gather, pairs};
-use irsa_probe::chain::situation::{Container, Reply, Situation, Trade};
-use irsa_probe::chain::{SdkId, answer};
-use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::host::{Clock, Pod};
+use irsa_probe::probes::chain_input::{gather, pairs};
+use sdk_chain::situation::{Container, Reply, Situation, Trade};
+use sdk_chain::{SdkId, answer};
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::scenario::Scenario;

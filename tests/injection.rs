@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use irsa_probe::audit::pod::{read_account, read_pod};
+use irsa_probe::audit::inputs::pod::{read_account, read_pod};
 use irsa_probe::diagnosis::Diagnosis;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -18,13 +18,14 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use irsa_probe::diagnosis::Name;
+use irsa_probe::host::{Clock, Pod};
 use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::fault::ApiFault;
 use irsa_probe::kubernetes::pod_status::PodReference;
-use irsa_probe::pod::{Clock, Pod};
 use irsa_probe::token::{self, Claims};
-use irsa_probe::watch::board::Warned;
-use irsa_probe::watch::publish::{Pace, Publisher, ROLE_WORKS, Standing};
+use irsa_probe::watch::publish::{Pace, Publisher};
+use irsa_probe::watch::status::Warned;
+use irsa_probe::watch::status::{ROLE_WORKS, Standing};
 use serde_json::{Value, json};
 use testbed::kubernetes::{Kubernetes, Mode, Right};
 use testbed::scenario::Scenario;

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::Answered;
-use irsa_probe::checks::web_identity::{ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
-use irsa_probe::cli::Cli;
+use irsa_probe::commands::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
+use irsa_probe::env::{ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
 use irsa_probe::watch::metrics;
 use serde_json::{Value, json};
 

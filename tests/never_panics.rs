@@ -11,24 +11,25 @@ use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
+use iam_trust::{arn, partition};
 use irsa_probe::audit::issuer::{Fetched, Got, judge};
+use irsa_probe::aws::sts::Refusal;
 use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
-use irsa_probe::aws::{arn, partition};
-use irsa_probe::chain::situation::{
-    Container, Content, Place, Reply as ContainerReply, Situation, TokenFile, Trade, VARIABLES,
-};
-use irsa_probe::chain::{SdkId, answer};
 use irsa_probe::checks::refusal::{self, Call};
-use irsa_probe::diagnosis::sts::{Refusal, Request};
+use irsa_probe::diagnosis::sts::Request;
+use irsa_probe::host::{Clock, Pod};
 use irsa_probe::kubernetes::fault::{ApiFault, Asked};
 use irsa_probe::kubernetes::pod_status::PodState;
 use irsa_probe::kubernetes::service_account::Account;
 use irsa_probe::net::{endpoint, proxy};
-use irsa_probe::pod::{Clock, Pod};
 use irsa_probe::run::Verdict;
-use irsa_probe::shown::{Secret, sh, shown};
+use irsa_probe::text::{Secret, sh, shown};
 use irsa_probe::token;
 use proptest::prelude::*;
+use sdk_chain::situation::{
+    Container, Content, Place, Reply as ContainerReply, Situation, TokenFile, Trade, VARIABLES,
+};
+use sdk_chain::{SdkId, answer};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
-use irsa_probe::explain;
 use testbed::scenario::Scenario;
 
 /// Every name that was ever published, in order; it only grows.
@@ -24,7 +24,7 @@ fn names_are_never_dropped_and_never_missing_from_the_list() {
 
 #[test]
 fn there_is_no_page_without_a_name() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/pages");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let files = files.filter_map(|name| name.to_str().unwrap().strip_suffix(".md").map(str::to_owned));
     let names: BTreeSet<String> = Name::ALL.iter().map(|name| name.as_str().to_owned()).collect();

@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::audit::permissions::operator_policy;
-use irsa_probe::checks::{Check, MadeBy};
-use irsa_probe::cli::Cli;
+use irsa_probe::commands::cli::Cli;
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
-use irsa_probe::explain;
-use irsa_probe::shown::span;
+use irsa_probe::run::check::{Check, MadeBy};
+use irsa_probe::text::span;
 use irsa_probe::watch::metrics;
 use serde_json::Value;
 use story::{Story, story};
@@ -231,7 +231,7 @@ fn names_and_exit_codes_in_the_readme_exist() {
 fn the_containers_in_the_readme_are_accepted() {
     accepted("init container");
     let sidecar = accepted("native sidecar");
-    assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::cli::LISTEN.port());
+    assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::commands::cli::LISTEN.port());
     assert_eq!(sidecar["restartPolicy"], "Always");
 }
 

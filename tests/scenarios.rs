@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::CommandFactory;
-use irsa_probe::cli::Cli;
+use irsa_probe::commands::cli::Cli;
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::Name;
-use irsa_probe::explain;
 use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::world::{Exit, Finished, World};

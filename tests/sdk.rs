@@ -15,10 +15,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use irsa_probe::chain::SdkId;
-use irsa_probe::pod::{Clock, Pod, Program};
-use irsa_probe::sdk::{FoundSdk, Runs, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use irsa_probe::host::{Clock, Pod, Program};
+use irsa_probe::sdk_scan::{FoundSdk, Runs, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use proptest::prelude::*;
+use sdk_chain::SdkId;
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::archive::stored;

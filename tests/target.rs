@@ -21,9 +21,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use irsa_probe::checks::token_file;
-use irsa_probe::pod::process::Process;
-use irsa_probe::pod::{Clock, Fault, Pod, ReadError};
-use irsa_probe::run::{Budget, Verdict};
+use irsa_probe::host::deadline::Budget;
+use irsa_probe::host::process::Process;
+use irsa_probe::host::{Clock, Fault, Pod, ReadError};
+use irsa_probe::run::Verdict;
 use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::secrets::{self, Secret};

@@ -13,18 +13,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use irsa_probe::aws::arn;
+use iam_trust::arn;
+use iam_trust::correct::{Corrected, How, correct};
+use iam_trust::document;
+use iam_trust::evaluate::{Decision, evaluate};
+use iam_trust::marked::{diff, marked};
+use iam_trust::mismatch::{Reach, named, reach};
+use iam_trust::needed;
+use iam_trust::request::Request;
+use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::trust::{self, Findings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
-use irsa_probe::explain;
 use irsa_probe::token::{Bound, Claims};
-use irsa_probe::trust_policy::correct::{Corrected, How, correct};
-use irsa_probe::trust_policy::document;
-use irsa_probe::trust_policy::evaluate::{Decision, evaluate};
-use irsa_probe::trust_policy::marked::{diff, marked};
-use irsa_probe::trust_policy::near_miss::{Reach, named, reach};
-use irsa_probe::trust_policy::needed;
-use irsa_probe::trust_policy::request::Request;
 use serde_json::{Value, json};
 use testbed::issuer::DEFAULT_ISSUER;
 use testbed::scenario::Scenario;
@@ -66,7 +66,7 @@ impl Case {
             bound: Bound::default(),
         };
         let role = arn::parse(call["role"].as_str().unwrap_or(ROLE)).unwrap();
-        let mut request = Request::of(&role, &claims);
+        let mut request = claims.request(&role);
         request.session_name = call["session_name"].as_str().map(str::to_owned);
         request.at = call["at"].as_u64().map(|at| UNIX_EPOCH + Duration::from_secs(at));
         let others = call["others"].as_object().into_iter().flatten();

@@ -12,17 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use iam_trust::arn::{self, RoleArn};
+use iam_trust::condition::Operator;
+use iam_trust::document::{self, Document};
+use iam_trust::evaluate::{Decision, Evaluation, What, evaluate};
+use iam_trust::mismatch::{self, Miss};
+use iam_trust::pattern::Pattern;
+use iam_trust::request::{Known, Request};
+use iam_trust::{issuer_in_iam, needed};
 use irsa_probe::audit;
-use irsa_probe::aws::arn::{self, RoleArn};
 use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
-use irsa_probe::trust_policy::condition::Operator;
-use irsa_probe::trust_policy::document::{self, Document};
-use irsa_probe::trust_policy::evaluate::{Decision, Evaluation, What, evaluate};
-use irsa_probe::trust_policy::near_miss::{self, Miss};
-use irsa_probe::trust_policy::pattern::Pattern;
-use irsa_probe::trust_policy::request::{Known, Request};
-use irsa_probe::trust_policy::{issuer_in_iam, needed};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -183,13 +183,12 @@ fn judge(case: &Case) -> Result<(), String> {
     let wrong = || Err(format!("{evaluation:#?}"));
     match (case.expect, &evaluation.decision) {
         (Expected::Allows, Decision::Allows(statement)) if *statement == case.statement => {
-            let reach =
-                near_miss::reach(&document, &request).map(|reach| format!("{reach:?}").to_lowercase());
+            let reach = mismatch::reach(&document, &request).map(|reach| format!("{reach:?}").to_lowercase());
             if reach == case.reach { Ok(()) } else { Err(format!("it also lets in: {reach:?}")) }
         }
         (Expected::Denies, Decision::Denies(statement)) if *statement == case.statement => Ok(()),
         (Expected::Refuses, Decision::Refuses) => {
-            let named = near_miss::named(&document, &evaluation, &request);
+            let named = mismatch::named(&document, &evaluation, &request);
             let first = named.first().map_or_else(|| "none".to_owned(), |named| name_of(&named.miss));
             let expected = case.miss.as_deref().ok_or("the case has no \"miss\"")?;
             if first == expected { Ok(()) } else { Err(format!("the first near miss is {first}")) }
@@ -272,8 +271,7 @@ prop_compose! {
 
 /// The policy that we print for a token and a role.
 fn printed(claims: &Claims, role: &RoleArn) -> Document {
-    document::parse(&serde_json::to_string(&needed(&Request::of(role, claims)).trust_policy).unwrap())
-        .unwrap()
+    document::parse(&serde_json::to_string(&needed(&claims.request(&role)).trust_policy).unwrap()).unwrap()
 }
 
 fn roles() -> impl Strategy<Value = RoleArn> {
@@ -420,12 +418,12 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// Everything that is ever said of a policy.
 fn say(document: &Document, request: &Request) -> Evaluation {
     let evaluation = evaluate(document, request);
-    let named = near_miss::named(document, &evaluation, request);
+    let named = mismatch::named(document, &evaluation, request);
     let has_allow = document.statements.iter().any(|it| it.effect == document::Effect::Allow);
     if evaluation.decision == Decision::Refuses {
         assert_eq!(named.is_empty(), !has_allow, "a refusal has its reason: {evaluation:#?}");
     }
-    let _ = near_miss::reach(document, request);
+    let _ = mismatch::reach(document, request);
     evaluation
 }
 
@@ -483,9 +481,9 @@ proptest! {
     #[test]
     fn a_printed_policy_allows_its_token(claims in claims(), role in roles(), name in "[a-z]{2,9}") {
         let policy = printed(&claims, &role);
-        let mut request = Request::of(&role, &claims);
+        let mut request = claims.request(&role);
         prop_assert_eq!(evaluate(&policy, &request).decision, Decision::Allows(0));
-        prop_assert_eq!(near_miss::reach(&policy, &request), None);
+        prop_assert_eq!(mismatch::reach(&policy, &request), None);
         request.session_name = Some(name);
         prop_assert_eq!(evaluate(&policy, &request).decision, Decision::Allows(0));
     }
@@ -498,7 +496,7 @@ proptest! {
         other_role in roles(),
     ) {
         let policy = printed(&claims, &role);
-        let request = Request::of(&role, &claims);
+        let request = claims.request(&role);
         let client = needed(&request).oidc_provider.client_id;
         let others = [
             Request { subject: other.subject.clone(), ..request.clone() },
@@ -598,7 +596,7 @@ proptest! {
         condition[operator][key] = value;
         let policy = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Condition": condition}});
         let document = document::read(&policy).unwrap();
-        let mut request = Request::of(&role(ROLE), &token);
+        let mut request = (&token).request(&role(ROLE));
         request.at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
         say(&document, &request);
     }
@@ -617,7 +615,7 @@ proptest! {
 
     #[test]
     fn any_two_issuers_and_subjects_differ_somehow(one in text(), other in text()) {
-        let _ = (near_miss::issuer_gap(&one, &other), near_miss::subject_gap(&one, &other));
+        let _ = (mismatch::issuer_gap(&one, &other), mismatch::subject_gap(&one, &other));
     }
 }
 

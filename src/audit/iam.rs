@@ -8,17 +8,17 @@ use std::path::PathBuf;
 
 use tokio::time::Instant;
 
-use crate::aws::arn::RoleArn;
 use crate::aws::dial::Dialer;
 use crate::aws::iam::{
     AttachedPolicy, Endpoints, Iam, Known, Listed, Permission, Provider, Role, Simulated, Unknown, Why,
 };
 use crate::aws::operator::{NoCredentials, Operator};
-use crate::aws::partition::Partition;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Caller;
-use crate::pod::Pod;
-use crate::trust_policy::provider_arn;
+use crate::host::Pod;
+use iam_trust::arn::RoleArn;
+use iam_trust::partition::Partition;
+use iam_trust::provider_arn;
 
 /// How many round trips to IAM follow on one another, at most.
 pub const ROUND_TRIPS: u8 = 3;
@@ -215,8 +215,8 @@ fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partiti
 #[cfg(test)]
 mod tests {
     use super::endpoints;
-    use crate::aws::partition::Partition;
-    use crate::pod::{Clock, Pod};
+    use crate::host::{Clock, Pod};
+    use iam_trust::partition::Partition;
 
     #[test]
     fn where_aws_is_called() {

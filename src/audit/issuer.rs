@@ -18,10 +18,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::aws::dial::{Dialer, Unreached};
 use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
+use crate::evidence::Observed;
+use crate::host::Pod;
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::http::{self, Unread};
-use crate::pod::Pod;
-use crate::run::{Observed, Verdict};
+use crate::run::Verdict;
 
 /// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
 const LONGEST_DISCOVERY: usize = 64 << 10;
@@ -246,8 +247,9 @@ mod tests {
     use super::{Fetched, Got, Published, discovery_url, judge};
     use crate::diagnosis::issuer::IssuerFault;
     use crate::diagnosis::{Diagnosis, Name};
+    use crate::evidence::Observed;
     use crate::net::http::Unread;
-    use crate::run::{Observed, Verdict};
+    use crate::run::Verdict;
     use serde_json::json;
 
     const ISSUER: &str = "https://issuer.example/a";

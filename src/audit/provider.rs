@@ -3,13 +3,14 @@
 //! Accepted is what `aws iam get-open-id-connect-provider` prints, which names the provider by its URL without
 //! the scheme, and `aws iam list-open-id-connect-providers`, which lists the ARNs of all.
 
+use crate::diagnosis::oidc_provider::{ClientIdSlip, NearClientId};
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::iam::{AwsSide, PROVIDER as WHAT};
-use super::printed::{self, Unusable};
-use super::report::time;
+use super::inputs::printed::{self, Unusable};
+use super::inputs::report::time;
 use crate::aws::iam::{self, Unknown};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, NotSeen};
@@ -18,11 +19,12 @@ use crate::diagnosis::oidc_provider::{
     ProviderGap,
 };
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
-use crate::shown::utc;
-use crate::trust_policy::issuer_in_iam;
-use crate::trust_policy::near_miss::{IssuerGap, issuer_gap};
-use crate::trust_policy::request::Request;
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use crate::text::utc;
+use iam_trust::issuer_in_iam;
+use iam_trust::mismatch::{IssuerGap, issuer_gap};
+use iam_trust::request::Request;
 
 /// What was handed in of an account's providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,28 +93,6 @@ const OTHERS: [(&str, &str); 4] = [
     ("cluster", "an EKS cluster, and no OIDC provider of IAM's"),
     ("jwks_uri", "the issuer's own discovery document, and not the OIDC provider that IAM has of it"),
 ];
-
-/// A client id that is nearly an audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NearClientId {
-    /// The client id.
-    pub id: String,
-    /// How it differs.
-    pub slip: ClientIdSlip,
-}
-
-/// How a client id differs from an audience.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientIdSlip {
-    /// It has characters that nobody sees, at these places, counted from 1.
-    Invisible(Vec<(char, usize)>),
-    /// In capital letters only.
-    Case,
-    /// It has a scheme, `https://`, or a slash at its end.
-    Url,
-    /// In a few characters.
-    Typo,
-}
 
 /// The most characters of a client id. Source: the IAM API model, `clientIDType`.
 const LONGEST_CLIENT_ID: usize = 255;
@@ -415,11 +395,13 @@ mod tests {
     use super::{
         ClientIdSlip, GivenProvider, NearClientId, Provider, Seen, judge, lists, near, of_list, read,
     };
-    use crate::audit::printed::Unusable;
-    use crate::aws::{arn, iam};
-    use crate::run::{Observed, Verdict};
-    use crate::trust_policy::near_miss::IssuerGap;
-    use crate::trust_policy::request::Request;
+    use crate::audit::inputs::printed::Unusable;
+    use crate::aws::iam;
+    use crate::evidence::Observed;
+    use crate::run::Verdict;
+    use iam_trust::arn;
+    use iam_trust::mismatch::IssuerGap;
+    use iam_trust::request::Request;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
     use std::time::UNIX_EPOCH;

@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::iam::PROVIDER;
-use super::policy::RoleSaid;
+use super::inputs::policy::RoleSaid;
+use super::inputs::report::{Refused, Reported};
 use super::provider::{OIDC_PROVIDER, Provision};
-use super::report::{Refused, Reported};
 use crate::diagnosis::audit::{About, AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
 use crate::evidence::Evidence;
-use crate::run::{Have, Observed, Verdict};
-use crate::trust_policy::request::Request;
+use crate::evidence::Observed;
+use crate::run::{Have, Verdict};
+use iam_trust::request::Request;
 
 /// What a report's refusal is about, by STS's code and words. Source of the words: those that STS was seen to
 /// use, old and new, as in [`crate::checks::refusal`].
@@ -139,15 +140,15 @@ fn private_address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::{Have, Provision, Reported, RoleSaid, Seen, judge};
+    use crate::audit::inputs::report::Refused;
     use crate::audit::provider::Provided;
-    use crate::audit::report::Refused;
-    use crate::aws::arn;
     use crate::aws::iam::{Permission, Unknown, Why};
-    use crate::checks::Check;
     use crate::diagnosis::audit::NotSeen;
     use crate::diagnosis::{Diagnosis, Name};
+    use crate::run::check::Check;
     use crate::run::{Missing, Verdict};
-    use crate::trust_policy::request::Request;
+    use iam_trust::arn;
+    use iam_trust::request::Request;
     use std::collections::BTreeMap;
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

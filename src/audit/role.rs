@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::Judged;
 use super::iam::{ATTACHED, AwsSide, INLINE, ROLE, SIMULATION};
-use super::policy::{GivenPolicy, RoleSaid};
-use super::printed::url_decoded;
-use crate::aws::arn::{self, RoleArn};
+use super::inputs::policy::{GivenPolicy, RoleSaid};
+use super::inputs::printed::url_decoded;
 use crate::aws::iam::{Decision, Known, Permission, Role, Simulated, Unknown, Why};
 use crate::aws::sts::Caller;
 use crate::diagnosis::Diagnosis;
@@ -17,10 +16,12 @@ use crate::diagnosis::role::{
     RoleHasNoPermissions, RoleNotFound, decision,
 };
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
-use crate::shown::utc;
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use crate::text::utc;
 use crate::token::ServiceAccount;
-use crate::trust_policy::TrustPolicy;
+use iam_trust::TrustPolicy;
+use iam_trust::arn::{self, RoleArn};
 
 /// The flag that names a file with the role's trust policy.
 pub const TRUST_POLICY: &str = "--trust-policy";
@@ -265,8 +266,7 @@ fn ban_of(it: &Simulated) -> Option<Ban> {
 mod tests {
     use super::{For, RoleSaid, judge_account, judge_permissions};
     use crate::audit::iam::AwsSide;
-    use crate::audit::policy::GivenPolicy;
-    use crate::aws::arn;
+    use crate::audit::inputs::policy::GivenPolicy;
     use crate::aws::iam::{
         AttachedPolicy, Decision, Listed, Matched, Permission, Role, Simulated, Unknown, Why,
     };
@@ -274,8 +274,9 @@ mod tests {
     use crate::aws::sts::Caller;
     use crate::diagnosis::Name;
     use crate::run::Verdict;
-    use crate::trust_policy::request::Request;
-    use crate::trust_policy::{TrustPolicy, needed};
+    use iam_trust::arn;
+    use iam_trust::request::Request;
+    use iam_trust::{TrustPolicy, needed};
     use std::collections::BTreeMap;
 
     const ARN: &str = "arn:aws:iam::111122223333:role/payments-checkout";

@@ -5,14 +5,15 @@ use serde_json::Value;
 use super::Judged;
 use crate::diagnosis::trust::{self, Findings};
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
-use crate::trust_policy::condition::Truth;
-use crate::trust_policy::correct::correct;
-use crate::trust_policy::evaluate::{Decision, Element, Evaluation, What, evaluate};
-use crate::trust_policy::marked::{Line, diff, marked};
-use crate::trust_policy::near_miss::{Named, named};
-use crate::trust_policy::request::Request;
-use crate::trust_policy::{TrustPolicy, document};
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use iam_trust::condition::Truth;
+use iam_trust::correct::correct;
+use iam_trust::evaluate::{Decision, Element, Evaluation, What, evaluate};
+use iam_trust::marked::{Line, diff, marked};
+use iam_trust::mismatch::{Named, named};
+use iam_trust::request::Request;
+use iam_trust::{TrustPolicy, document};
 
 /// The policy gives the role to the token.
 #[derive(Debug, Clone)]

@@ -20,15 +20,15 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::sts::Link;
-use crate::diagnosis::proxy::ProxyFault;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::endpoint::{Endpoint, UrlFault};
+use crate::net::proxy::ProxyFault;
 use crate::net::proxy::{self, BadProxy};
 use crate::net::tls::{Trust, TrustFault};
-use crate::pod::Pod;
-use crate::run::Budget;
-use crate::shown::{Secret, without_secret};
+use crate::text::{Secret, without_secret};
 
 /// Opens connections for an SDK, and keeps those that are idle for its next call.
 #[derive(Clone)]

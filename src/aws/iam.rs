@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::{Dialer, Unreached};
 use super::operator::{NoCredentials, Operator};
 use super::sts::{Caller, Lost};
-use crate::pod::Pod;
+use crate::host::Pod;
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
 const PAGE: i32 = 1000;
@@ -620,7 +620,7 @@ fn time(at: aws_smithy_types::DateTime) -> Option<SystemTime> {
 mod tests {
     use aws_sdk_iam::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 
-    use crate::aws::partition::Partition;
+    use iam_trust::partition::Partition;
 
     /// IAM is one for a whole partition, and each has it elsewhere.
     #[tokio::test]

@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::dial::Dialer;
 use super::profile::{BadFile, Profiles};
-use crate::pod::Pod;
-use crate::shown::shown;
+use crate::host::Pod;
+use crate::text::shown;
 
 /// The library's words for a profile with a login, the keeping of which it was built without.
 const OF_LOGIN: &str = "cargo feature(s) enabled";

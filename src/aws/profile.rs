@@ -8,7 +8,7 @@ use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env, Fs};
 use tokio::time::Instant;
 
-use crate::pod::{Fault, Pod, ReadError};
+use crate::host::{Fault, Pod, ReadError};
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 128 << 10;

@@ -26,9 +26,73 @@ use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, SERVER};
 use hyper::{Request, Uri};
 use tokio::time::{Instant, timeout_at};
 
-use crate::diagnosis::sts::Refusal;
-use crate::pod::Pod;
-use crate::shown::{Secret, without_secret};
+use crate::evidence::Evidence;
+use crate::host::Pod;
+use crate::text::{Secret, shown, utc, without_secret};
+
+/// An error as STS answered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error's code, for instance `AccessDenied`.
+    pub code: String,
+    /// STS's own words.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The request's id, to show to AWS.
+    pub request_id: Option<String>,
+    /// When the answer came, by this container's clock.
+    pub at: SystemTime,
+    /// STS's clock then, from the `Date` header.
+    pub server_time: Option<SystemTime>,
+}
+
+impl Refusal {
+    /// Whether it only says that there are too many requests.
+    /// Source: the codes that botocore and the AWS SDK for Go take for throttling.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "RequestLimitExceeded"
+                | "TooManyRequestsException"
+        )
+    }
+
+    /// The facts of the answer.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text("code", &self.code)
+            .text("message", &self.message)
+            .value("http_status", self.status)
+            .text_if("request_id", self.request_id.as_deref())
+            .value("answered_at", utc(self.at))
+    }
+
+    /// The answer in a sentence, for a cause.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let message = self.message.trim_end_matches('.');
+        if message.is_empty() {
+            return format!("STS answered {} without a word", shown(&self.code));
+        }
+        format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
+    }
+
+    /// The words and the status, unless the status is all that there is.
+    /// The answer in a sentence, with its HTTP status.
+    #[must_use]
+    pub fn words_and_status(&self) -> String {
+        if self.code.starts_with("HTTP ") {
+            return self.words();
+        }
+        format!("{} with HTTP status {}", self.words(), self.status)
+    }
+}
 
 /// How long the session is asked for, in seconds: the least that STS gives.
 pub const SESSION_SECONDS: i32 = 900;

@@ -7,17 +7,19 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::chain::situation::Lack;
-use crate::chain::{SdkId, Used};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sdk::{SdkLacksStsModule, SdkTooOldForIrsa, SdkUnknown};
 use crate::evidence::Evidence;
-use crate::plan::Wanted;
-use crate::pod::{Pod, ReadError};
-use crate::run::{Budget, Observed, Verdict};
-use crate::sdk::packages::{Age, age, minimum, package, sts_module};
-use crate::sdk::{FoundSdk, How, Runs, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
-use crate::shown::shown;
+use crate::evidence::Observed;
+use crate::host::deadline::Budget;
+use crate::host::{Pod, ReadError};
+use crate::run::Verdict;
+use crate::run::options::Wanted;
+use crate::sdk_scan::packages::{Age, age, minimum, package, sts_module};
+use crate::sdk_scan::{FoundSdk, How, Runs, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use crate::text::shown;
+use sdk_chain::situation::Lack;
+use sdk_chain::{SdkId, Used};
 
 /// How long before the end of its time a scan ends by itself, so that what it found is not lost.
 const TO_HAND_OVER: Duration = Duration::from_millis(50);
@@ -244,9 +246,9 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
 #[cfg(test)]
 mod tests {
     use super::{judge, lacks};
-    use crate::chain::SdkId;
     use crate::run::Verdict;
-    use crate::sdk::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
+    use crate::sdk_scan::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
+    use sdk_chain::SdkId;
 
     fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: How) -> FoundSdk {
         FoundSdk { sdk, version: version.map(str::to_owned), place: "/app".to_owned(), sts_module, how }

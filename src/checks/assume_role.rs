@@ -4,9 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::aws::arn::RoleArn;
 use crate::aws::sts::{CallFault, Exchange, Link, Reply, SESSION_SECONDS, Session, Sts};
-use crate::checks::caller_identity::Identity;
 use crate::checks::refusal::{self, Call};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
@@ -14,10 +12,13 @@ use crate::diagnosis::identity::SessionNameMalformed;
 use crate::diagnosis::network::{NotStsReply, Phase, StsConnectionLost, StsTimedOut};
 use crate::diagnosis::sts::Request;
 use crate::evidence::Evidence;
-use crate::pod::Pod;
-use crate::run::{Budget, Observed, Verdict};
-use crate::shown::utc;
+use crate::evidence::Observed;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
+use crate::run::Verdict;
+use crate::text::utc;
 use crate::token::Token;
+use iam_trust::arn::RoleArn;
 
 /// The longest name of a session. Source: the STS API model.
 const LONGEST_NAME: usize = 64;
@@ -72,14 +73,6 @@ pub struct Opened {
     pub session_name: String,
     /// When STS answered, by the local clock.
     pub at: SystemTime,
-}
-
-impl Opened {
-    /// Whether the session is that identity's, so that STS need not be asked whose it is.
-    #[must_use]
-    pub fn is_of(&self, identity: &Identity) -> bool {
-        self.session.assumed_role_arn.as_ref() == Some(&identity.arn)
-    }
 }
 
 impl Observed for Opened {

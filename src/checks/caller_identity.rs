@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::aws::arn::RoleArn;
 use crate::aws::sts::{CallFault, Caller, Exchange, Reply};
 use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
 use crate::checks::refusal::Call;
@@ -13,9 +12,12 @@ use crate::checks::sts_reachable;
 use crate::diagnosis::sts::IdentityMismatch;
 use crate::diagnosis::{Diagnosis, Name};
 use crate::evidence::Evidence;
-use crate::plan::Wanted;
-use crate::pod::Pod;
-use crate::run::{Budget, Observed, Verdict};
+use crate::evidence::Observed;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
+use crate::run::Verdict;
+use crate::run::options::Wanted;
+use iam_trust::arn::RoleArn;
 
 /// Whom STS takes the pod for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,10 +138,18 @@ fn difference(role: &RoleArn, caller: &str) -> Option<&'static str> {
     }
 }
 
+impl Identity {
+    /// Whether the session is this identity's, so that STS need not be asked whose it is.
+    #[must_use]
+    pub fn owns(&self, session: &Opened) -> bool {
+        session.session.assumed_role_arn.as_ref() == Some(&self.arn)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::difference;
-    use crate::aws::arn;
+    use iam_trust::arn;
 
     #[test]
     fn partition_account_and_last_segment_are_compared() {

@@ -1,17 +1,18 @@
 //! Nothing shadows the role: other credentials in the pod, which an SDK takes first, by the SDKs' own
-//! rules in [`crate::chain`]. Judged as if the role worked: whether it does, others say.
+//! rules in [`sdk_chain`]. Judged as if the role worked: whether it does, others say.
 
 use crate::aws::profile::{BadFile, Profiles};
-use crate::chain::situation::Situation;
-use crate::chain::{self, Answer, Outlook, Picks, SdkId};
-use crate::checks::web_identity::CONTAINER_CREDENTIALS;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{
     FallsToNodeRole, SdkCredentialError, ShadowedByContainerCredentials, ShadowedByProfile,
     ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed,
 };
+use crate::env::CONTAINER_CREDENTIALS;
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use sdk_chain::situation::Situation;
+use sdk_chain::{self, Answer, Outlook, Picks, SdkId};
 
 /// The sources that were looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Seen<'_> {
     }
 
     fn names(&self, picks: &[Picks]) -> Vec<&'static str> {
-        chain::names(&self.answers, picks)
+        sdk_chain::names(&self.answers, picks)
     }
 
     /// The variables of keys that matter to whoever picks so.
@@ -192,10 +193,10 @@ impl Seen<'_> {
 mod tests {
     use super::{KEYS, judge};
     use crate::aws::profile::Profiles;
-    use crate::chain::gather::gather;
-    use crate::chain::{Outlook, SdkId, Used};
-    use crate::pod::{Clock, Pod};
+    use crate::host::{Clock, Pod};
+    use crate::probes::chain_input::gather;
     use crate::run::Verdict;
+    use sdk_chain::{Outlook, SdkId, Used};
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
 

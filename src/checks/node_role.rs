@@ -6,13 +6,14 @@
 
 use std::net::SocketAddr;
 
-use crate::chain::imds::{self, NodeRole};
-use crate::chain::situation::{Situation, Trade};
-use crate::chain::{self, Answer, Outlook, Picks, ask};
-use crate::checks::Check;
+use crate::checks::sdk_outcome;
 use crate::diagnosis::sources::{FallsToNodeRole, NodeRoleReachable};
 use crate::diagnosis::{Class, Diagnosis, Name};
-use crate::pod::Pod;
+use crate::host::Pod;
+use crate::probes::imds::{self, NodeRole};
+use crate::run::check::Check;
+use sdk_chain::situation::{Situation, Trade};
+use sdk_chain::{self, Answer, Outlook, Picks};
 
 /// Whom to ask for the node's role, and what it said when it was last asked. It is asked once, however
 /// long a failure lasts.
@@ -61,18 +62,18 @@ impl Hides {
             outlook.situation.trades.insert(pair, trade);
         }
         let answers = outlook.likely_answers();
-        let takes = chain::names(&answers, &[Picks::NodeRole]);
-        let stops = chain::names(&answers, Picks::FAILURES);
+        let takes = sdk_chain::names(&answers, &[Picks::NodeRole]);
+        let stops = sdk_chain::names(&answers, Picks::FAILURES);
         (!takes.is_empty()).then_some(Self { takes, stops, although: None })
     }
 
     /// Those that cannot use a role that works, and go on to the node's.
     #[must_use]
     pub fn lack(situation: &Situation) -> Option<Self> {
-        let answers = situation.lacks.keys().map(|sdk| chain::answer(*sdk, situation));
+        let answers = situation.lacks.keys().map(|sdk| sdk_chain::answer(*sdk, situation));
         let answers: Vec<Answer> = answers.filter(|answer| answer.picks == Picks::NodeRole).collect();
         let because = answers.first()?.because.clone();
-        let takes = chain::names(&answers, &[Picks::NodeRole]);
+        let takes = sdk_chain::names(&answers, &[Picks::NodeRole]);
         Some(Self { takes, stops: Vec::new(), although: Some(because) })
     }
 
@@ -102,23 +103,23 @@ fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<Trade> {
         (Check::CallerIdentity | Check::CredentialSources | Check::ApplicationSdk, _) => None,
         (Check::StsEndpoint, Name::PartitionMismatch) => Some(Trade::Refused(name.as_str().to_owned())),
         (Check::StsEndpoint, Name::EndpointMalformed) | (Check::StsReachable, _) => {
-            Some(ask::unreachable(failure))
+            Some(sdk_outcome::unreachable(failure))
         }
         // Whether an SDK needs a region is among its own rules.
         (Check::StsEndpoint, _) => Some(Trade::NotTried),
-        _ => Some(ask::outcome(failure)),
+        _ => Some(sdk_outcome::outcome(failure)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Check, Diagnosis, Hides, NodeRole, Outlook};
-    use crate::chain::Used;
-    use crate::chain::situation::{Situation, TokenFile};
     use crate::diagnosis::endpoint::RegionMissing;
     use crate::diagnosis::identity::RoleArnUnexpected;
     use crate::diagnosis::network::{Phase, StsConnectionLost};
     use crate::diagnosis::tls::TrustRootsMissing;
+    use sdk_chain::Used;
+    use sdk_chain::situation::{Situation, TokenFile};
 
     fn pod(variables: &[(&str, &str)], check: Check, failure: impl Into<Diagnosis>) -> Option<Hides> {
         let mut situation = Situation::default();

@@ -1,12 +1,12 @@
 //! The table from STS's errors to names: the code first, then the words, old and new.
 
-use crate::checks::token::is_for_the_api;
+use crate::aws::sts::Refusal;
 use crate::checks::token_fresh::{LEEWAY, is_skewed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::oidc_provider::{OidcProviderAudienceMissing, OidcProviderMissing};
 use crate::diagnosis::sts::{
     AssumeRoleNotAuthorized, CredentialsRejected, IdentityTokenRejected, IdpUnreachable,
-    OrganizationPolicyDenied, Refusal, Refused, RegionNotActivated, Request, RoleArnRejected,
+    OrganizationPolicyDenied, Refused, RegionNotActivated, Request, RoleArnRejected,
     SessionParametersRejected, StsFault, Throttled, ThumbprintMismatch, Unclassified,
     VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
@@ -14,6 +14,7 @@ use crate::diagnosis::token::{
     ApiTokenSeen, ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken,
     TokenNotAJwt, TokenNotYetValid,
 };
+use crate::token::is_for_the_api;
 
 /// Which of the two calls was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,9 +150,10 @@ fn skewed(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
 #[cfg(test)]
 mod tests {
     use super::{Call, name};
-    use crate::aws::arn;
-    use crate::diagnosis::sts::{Refusal, Request};
+    use crate::aws::sts::Refusal;
+    use crate::diagnosis::sts::Request;
     use crate::token::decode;
+    use iam_trust::arn;
     use std::time::Duration;
 
     const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");

@@ -1,10 +1,11 @@
 //! The role ARN is well-formed, and the expected one.
 
-use crate::aws::arn::{self, RoleArn};
 use crate::diagnosis::identity::RoleArnUnexpected;
 use crate::diagnosis::role_arn::RoleArnMalformed;
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use iam_trust::arn::{self, RoleArn};
 
 impl Observed for RoleArn {
     fn evidence(&self) -> Evidence {

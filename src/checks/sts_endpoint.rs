@@ -1,8 +1,6 @@
 //! An STS endpoint is known: the region, and what the variables and profiles say of the endpoint.
 
-use crate::aws::arn::RoleArn;
 use crate::aws::endpoint;
-use crate::aws::partition::{Partition, region_of_host, region_of_issuer};
 use crate::aws::profile::Profiles;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::endpoint::{
@@ -10,11 +8,14 @@ use crate::diagnosis::endpoint::{
     RegionMissing, RegionsDisagree,
 };
 use crate::evidence::Evidence;
+use crate::evidence::Observed;
+use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::plan::Wanted;
-use crate::pod::Pod;
-use crate::run::{Observed, Verdict};
+use crate::run::Verdict;
+use crate::run::options::Wanted;
 use crate::token::Claims;
+use iam_trust::arn::RoleArn;
+use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 
 /// What decides which STS is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -191,9 +192,9 @@ fn partitions(region: &str, role: Option<&RoleArn>, of_issuer: Option<&str>) -> 
 #[cfg(test)]
 mod tests {
     use super::{Settings, judge};
-    use crate::aws::arn;
     use crate::run::Verdict;
     use crate::token::{Claims, decode};
+    use iam_trust::arn;
 
     const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
 

@@ -1,5 +1,6 @@
 //! STS can be reached: the name, the way, and the certificate.
 
+use crate::net::proxy::ProxyFault;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -10,18 +11,20 @@ use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
 use crate::diagnosis::network::{Phase, StsConnectionLost, StsConnectionRefused, StsNoRoute, StsTimedOut};
-use crate::diagnosis::proxy::{ProxyFailed, ProxyFault, ProxyMalformed};
+use crate::diagnosis::proxy::{ProxyFailed, ProxyMalformed};
 use crate::diagnosis::tls::{
     CaBundleUnusable, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
 use crate::evidence::Evidence;
+use crate::evidence::Observed;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::proxy::{self, BadProxy, Proxy};
 use crate::net::tls::{Trust, TrustFault};
-use crate::plan::Wanted;
-use crate::pod::Pod;
-use crate::run::{Budget, Observed, Verdict};
+use crate::run::Verdict;
+use crate::run::options::Wanted;
 
 /// What came of trying to reach STS.
 pub struct Tried {

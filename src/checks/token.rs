@@ -3,14 +3,15 @@
 use crate::checks::token_file::TokenFile;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{
-    ApiTokenSeen, NotAJwt, TokenAlgorithmUnsupported, TokenAudienceUnexpected, TokenAudienceUnusual,
-    TokenClaimMissing, TokenFromAnotherPod, TokenIsApiToken, TokenIsLegacySecret, TokenNotAJwt,
+    ApiTokenSeen, TokenAudienceUnexpected, TokenAudienceUnusual, TokenFromAnotherPod, TokenIsApiToken,
 };
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
-use crate::shown::utc;
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use crate::text::utc;
+use crate::token::is_for_the_api;
 use crate::token::{self, Claims, Token, TokenFault};
-use crate::trust_policy::USUAL_AUDIENCE;
+use iam_trust::USUAL_AUDIENCE;
 
 impl Observed for Token {
     fn evidence(&self) -> Evidence {
@@ -48,7 +49,7 @@ pub fn judge(
 ) -> Verdict<Token> {
     let token = match decoded {
         Ok(token) => token,
-        Err(fault) => return Verdict::Fail(diagnosis_of(fault)),
+        Err(fault) => return Verdict::fail(fault),
     };
     let audience = &token.claims.audience;
     if let Some(expected) = expect_audience
@@ -69,31 +70,6 @@ pub fn judge(
         warnings.push(TokenFromAnotherPod { token_pod, this_pod }.into());
     }
     Verdict::holds(token, warnings)
-}
-
-pub(crate) fn diagnosis_of(fault: TokenFault) -> Diagnosis {
-    match fault {
-        TokenFault::Parts(parts) => TokenNotAJwt { fault: NotAJwt::Parts(parts) }.into(),
-        TokenFault::NotBase64(part) => TokenNotAJwt { fault: NotAJwt::NotBase64(part) }.into(),
-        TokenFault::NotJson(part) => TokenNotAJwt { fault: NotAJwt::NotJson(part) }.into(),
-        TokenFault::LegacySecret { service_account } => TokenIsLegacySecret { service_account }.into(),
-        TokenFault::ClaimMissing(claim) => {
-            TokenClaimMissing { claim: claim.to_owned(), should_be: None }.into()
-        }
-        TokenFault::ClaimMistyped(claim, kind) => {
-            TokenClaimMissing { claim: claim.to_owned(), should_be: Some(kind) }.into()
-        }
-        TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
-    }
-}
-
-/// Whether a token with these audiences is meant for the Kubernetes API and not for STS, as the ordinary one of
-/// a pod is.
-#[must_use]
-pub fn is_for_the_api(audience: &[String]) -> bool {
-    let is_api =
-        |audience: &String| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc");
-    audience.iter().any(is_api) && !audience.iter().any(|audience| audience == USUAL_AUDIENCE)
 }
 
 /// Judges the audiences of a token that somebody else has. One for the Kubernetes API is only meant for STS
@@ -146,7 +122,7 @@ fn pods_that_differ(
 mod tests {
     use super::judge;
     use crate::run::Verdict;
-    use crate::shown::Secret;
+    use crate::text::Secret;
     use crate::token::{Claims, Token, decode};
 
     const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");

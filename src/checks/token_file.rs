@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::diagnosis::target::diagnosis as diagnosis_of_blocked;
 use crate::diagnosis::token_file::{
     Corruption, LONGEST_TOKEN, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing,
     TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken,
     file_evidence,
 };
 use crate::evidence::Evidence;
-use crate::pod::{FileRead, FileStat, Pod, ReadError, Who};
-use crate::run::{Budget, Observed, Verdict};
-use crate::shown::Secret;
-use crate::target;
+use crate::evidence::Observed;
+use crate::host::deadline::Budget;
+use crate::host::{FileRead, FileStat, Pod, ReadError, Who};
+use crate::run::Verdict;
+use crate::text::Secret;
 use crate::token::{self, Claims};
 
 /// A token file that could be read.
@@ -89,7 +91,7 @@ pub fn judge(read: Read, who: &Who, pod: Option<String>) -> Verdict<TokenFile> {
         Err(ReadError::Slow) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Slow(took) });
         }
-        Err(ReadError::Blocked(blocked)) => return Verdict::Fail(target::diagnosis(*blocked, pod)),
+        Err(ReadError::Blocked(blocked)) => return Verdict::Fail(diagnosis_of_blocked(*blocked, pod)),
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
@@ -124,7 +126,7 @@ fn looks_like_a_token(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Read, judge};
-    use crate::pod::{FileKind, FileRead, FileStat, ReadError, Who};
+    use crate::host::{FileKind, FileRead, FileStat, ReadError, Who};
     use crate::run::Verdict;
     use std::time::Duration;
 

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 use crate::evidence::Evidence;
-use crate::run::{Observed, Verdict};
-use crate::shown::span;
+use crate::evidence::Observed;
+use crate::run::Verdict;
+use crate::text::span;
 use crate::token::Claims;
 
 /// From which difference on two clocks are told apart. AWS refuses signatures that are off by

@@ -1,5 +1,6 @@
 //! The pod carries a web identity: both variables are there.
 
+use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
@@ -17,22 +18,16 @@ use crate::diagnosis::injection::{
 };
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
+use crate::evidence::Observed;
+use crate::host::deadline::Budget;
+use crate::host::process::Process;
+use crate::host::{Pod, Presence};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::service_account::Account;
 use crate::kubernetes::{Api, KubernetesUse};
-use crate::plan::Wanted;
-use crate::pod::process::Process;
-use crate::pod::{Pod, Presence};
-use crate::run::{Budget, Observed, Verdict};
+use crate::run::Verdict;
+use crate::run::options::Wanted;
 use crate::token::{Claims, ServiceAccount};
-
-/// The variable that names the role.
-pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
-/// The variable that names the token's file.
-pub const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-/// The variables that name container credentials instead, as EKS Pod Identity sets them.
-pub const CONTAINER_CREDENTIALS: [&str; 2] =
-    ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 
 /// The most that the Kubernetes API may take of a pass.
 const MOST_OF_API: Duration = Duration::from_secs(2);
@@ -174,9 +169,6 @@ pub fn judge(
     }
 }
 
-/// Where the webhook mounts the token. Source: amazon-eks-pod-identity-webhook, its defaults.
-pub const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
-
 /// Whether the token lies where the webhook mounts it.
 pub async fn mounted(pod: &Pod, budget: Budget) -> Presence {
     pod.presence(Path::new(USUAL_TOKEN_FILE), budget.until()).await
@@ -257,11 +249,12 @@ fn not_injected(of: Injection, account: &Account, volume_made: Option<SystemTime
 #[cfg(test)]
 mod tests {
     use super::{AccountRead, judge};
+    use crate::evidence::Observed;
+    use crate::host::{Clock, Pod};
     use crate::kubernetes::fault::ApiFault;
     use crate::kubernetes::service_account::Account;
-    use crate::plan::Wanted;
-    use crate::pod::{Clock, Pod};
-    use crate::run::{Observed, Verdict};
+    use crate::run::Verdict;
+    use crate::run::options::Wanted;
     use crate::token::{self, Claims, ServiceAccount};
     use std::time::{Duration, SystemTime};
 

@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use super::role::ROLE_ARN;
 use super::{Class, Entry, Owner};
-use crate::aws::arn::RoleArn;
 use crate::aws::iam::{Permission, Unknown, Why};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::Caller;
+use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown, utc};
-use crate::trust_policy::request::Request;
-use crate::trust_policy::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
+use crate::text::{sh, shown, utc};
+use iam_trust::arn::RoleArn;
+use iam_trust::request::Request;
 
 /// The credentials are those of another account than the role's.
 #[derive(Debug, Clone)]

@@ -1,23 +1,11 @@
 //! Looking STS's name up.
 
+use crate::net::dns::DnsFault;
 use std::net::SocketAddr;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown};
-
-/// Why the name servers gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DnsFault {
-    /// None answered in time.
-    TimedOut,
-    /// They answered with this error.
-    Answered(String),
-    /// They could not be asked; the system's words.
-    NotReached(String),
-    /// What they sent is no DNS answer.
-    Garbled,
-}
+use crate::text::{sh, shown};
 
 /// The name servers do not answer.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown};
+use crate::text::{sh, shown};
 
 /// No region is set anywhere.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown};
+use crate::text::{sh, shown};
 use crate::token::ServiceAccount;
 
 /// The image, as the README names it.

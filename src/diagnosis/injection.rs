@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use super::identity::{IMAGE, delete_pod, kubectl};
 use super::{Class, Entry, Owner};
-use crate::aws::arn;
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::Account;
-use crate::shown::{sh, shown, utc};
+use crate::text::{sh, shown, utc};
 use crate::token::ServiceAccount;
+use iam_trust::arn;
 
 /// The pod and its service account.
 #[derive(Debug, Clone)]

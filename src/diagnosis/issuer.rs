@@ -2,10 +2,10 @@
 
 use super::{Class, Entry, Owner};
 use crate::aws::dial::{Obstacle, Unreached};
-use crate::aws::partition::region_of_issuer;
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
-use crate::shown::{sh, shown};
+use crate::text::{sh, shown};
+use iam_trust::partition::region_of_issuer;
 
 /// The most key ids that are told in a sentence.
 const TOLD: usize = 6;

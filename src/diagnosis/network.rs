@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{shown, span};
+use crate::text::{shown, span};
 
 /// Where on the way something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,13 +4,35 @@ use super::identity::kubectl;
 use super::sts::{Refused, audiences, audit};
 use super::trust::{call, issuer_gap, words};
 use super::{Class, Entry, Owner};
-use crate::audit::provider::{ClientIdSlip, NearClientId};
+use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown};
+use crate::text::{sh, shown};
 use crate::token::ServiceAccount;
-use crate::trust_policy::near_miss::IssuerGap;
-use crate::trust_policy::request::Request;
-use crate::trust_policy::{USUAL_AUDIENCE, iam, needed};
+use iam_trust::USUAL_AUDIENCE;
+use iam_trust::mismatch::IssuerGap;
+use iam_trust::request::Request;
+
+/// A client id that is nearly an audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearClientId {
+    /// The client id.
+    pub id: String,
+    /// How it differs.
+    pub slip: ClientIdSlip,
+}
+
+/// How a client id differs from an audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientIdSlip {
+    /// It has characters that nobody sees, at these places, counted from 1.
+    Invisible(Vec<(char, usize)>),
+    /// In capital letters only.
+    Case,
+    /// It has a scheme, `https://`, or a slash at its end.
+    Url,
+    /// In a few characters.
+    Typo,
+}
 
 /// The most client ids that a sentence names.
 const NAMED_IDS: usize = 8;
@@ -155,7 +177,7 @@ impl NoProvider {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (role, needed) = (&self.request.role, needed(&self.request));
+        let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
         let create = &needed.commands.create_oidc_provider;
         let mut steps = match self.instead {
             Instead::InAccount(_) | Instead::InList(_) => {
@@ -327,7 +349,7 @@ impl NoClientId {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (role, needed) = (&self.request.role, needed(&self.request));
+        let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
         let mut steps = Vec::new();
         if let Some(step) = if_not_meant(&self.request.audience, &self.request.subject) {
             steps.push(step);

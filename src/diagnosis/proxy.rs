@@ -2,7 +2,8 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::shown;
+use crate::net::proxy::ProxyFault;
+use crate::text::shown;
 
 /// The proxy variable is no URL of a proxy.
 #[derive(Debug, Clone)]
@@ -34,25 +35,6 @@ impl Entry for ProxyMalformed {
     fn evidence(&self) -> Evidence {
         Evidence::new().value("variable", self.variable)
     }
-}
-
-/// What a proxy did instead of opening a tunnel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyFault {
-    /// Its name has no address.
-    NameNotResolved,
-    /// Nothing listens there, or there is no route; the system's words.
-    NotReached(String),
-    /// It did not answer in time.
-    TimedOut,
-    /// It wants a user name and password, or others than were given.
-    AuthenticationRequired,
-    /// It answered with this status.
-    Refused(u16),
-    /// It answered with something that is not HTTP, or closed the connection.
-    NotAProxy,
-    /// It is an HTTPS proxy, and its certificate is not trusted.
-    Untrusted(String),
 }
 
 /// The proxy does not open a way to STS.

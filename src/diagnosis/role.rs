@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use super::{Class, Entry, Owner};
-use crate::aws::arn::RoleArn;
 use crate::aws::iam::{Decision, Simulated};
+use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown};
+use crate::text::{sh, shown};
 use crate::token::ServiceAccount;
-use crate::trust_policy::{TrustPolicy, iam, organization_policies, write_json, write_trust_policy};
+use iam_trust::TrustPolicy;
+use iam_trust::arn::RoleArn;
 
 /// The most actions or policies that are told one by one.
 const TOLD: usize = 8;

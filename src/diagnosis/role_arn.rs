@@ -1,10 +1,10 @@
 //! The role's name.
 
 use super::{Class, Entry, Owner};
-use crate::aws::arn::{ArnFault, LENGTH};
-use crate::aws::partition::Partition;
 use crate::evidence::Evidence;
-use crate::shown::shown;
+use crate::text::shown;
+use iam_trust::arn::{ArnFault, LENGTH};
+use iam_trust::partition::Partition;
 
 /// The text is no ARN of a role.
 #[derive(Debug, Clone)]

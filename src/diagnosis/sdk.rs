@@ -1,12 +1,12 @@
 //! The application's SDK cannot use the role, or could not be found.
 
 use super::{Class, Entry, Owner};
-use crate::chain::SdkId;
 use crate::evidence::Evidence;
-use crate::run::Observed;
-use crate::sdk::packages::{Age, age, first_with_web_identity, package};
-use crate::sdk::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
-use crate::shown::shown;
+use crate::evidence::Observed;
+use crate::sdk_scan::packages::{Age, age, first_with_web_identity, package};
+use crate::sdk_scan::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
+use crate::text::shown;
+use sdk_chain::SdkId;
 
 /// What is known of one SDK, and then what else was seen.
 fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str)) -> Evidence {

@@ -1,10 +1,10 @@
 //! Other credentials in the pod, which an SDK takes instead of the role. Which SDKs do is what
-//! [`crate::chain`] says of this very pod.
+//! [`sdk_chain`] says of this very pod.
 
 use super::{Class, Entry, Owner};
-use crate::chain::SdkId;
 use crate::evidence::Evidence;
-use crate::shown::shown;
+use crate::text::shown;
+use sdk_chain::SdkId;
 
 /// The command that prints what each SDK does in a container that runs, with what is to be put in.
 const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
@@ -413,7 +413,7 @@ impl Entry for NodeRoleReachable {
 #[cfg(test)]
 mod tests {
     use super::{listed, listed_first};
-    use crate::chain::SdkId;
+    use sdk_chain::SdkId;
 
     #[test]
     fn sdks_in_a_sentence() {

@@ -1,13 +1,16 @@
 //! What STS answered.
 
-use std::time::SystemTime;
+use crate::aws::sts::Refusal;
 
 use super::{Class, Entry, Owner};
-use crate::aws::arn::RoleArn;
+use crate::diagnosis::aws_cli::{
+    NeededWithCommands, iam, needed_with_commands, organization_policies, sts_endpoint_policies,
+};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown, utc};
+use crate::text::{sh, shown, utc};
 use crate::token::Claims;
-use crate::trust_policy::{self, Needed, USUAL_AUDIENCE, iam, organization_policies, sts_endpoint_policies};
+use iam_trust::USUAL_AUDIENCE;
+use iam_trust::arn::RoleArn;
 
 /// What was asked for: for which role, with which token, under which session name.
 #[derive(Debug, Clone)]
@@ -20,68 +23,6 @@ pub struct Request {
     pub session_name: String,
     /// The region whose STS was called, if known.
     pub region: Option<String>,
-}
-
-/// An error as STS answered it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The error's code, for instance `AccessDenied`.
-    pub code: String,
-    /// STS's own words.
-    pub message: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The request's id, to show to AWS.
-    pub request_id: Option<String>,
-    /// When the answer came, by this container's clock.
-    pub at: SystemTime,
-    /// STS's clock then, from the `Date` header.
-    pub server_time: Option<SystemTime>,
-}
-
-impl Refusal {
-    /// Whether it only says that there are too many requests.
-    /// Source: the codes that botocore and the AWS SDK for Go take for throttling.
-    #[must_use]
-    pub fn is_throttling(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "Throttling"
-                | "ThrottlingException"
-                | "ThrottledException"
-                | "RequestLimitExceeded"
-                | "TooManyRequestsException"
-        )
-    }
-}
-
-impl Refusal {
-    /// The facts of the answer.
-    #[must_use]
-    pub fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("code", &self.code)
-            .text("message", &self.message)
-            .value("http_status", self.status)
-            .text_if("request_id", self.request_id.as_deref())
-            .value("answered_at", utc(self.at))
-    }
-
-    pub(super) fn words(&self) -> String {
-        let message = self.message.trim_end_matches('.');
-        if message.is_empty() {
-            return format!("STS answered {} without a word", shown(&self.code));
-        }
-        format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
-    }
-
-    /// The words and the status, unless the status is all that there is.
-    fn words_and_status(&self) -> String {
-        if self.code.starts_with("HTTP ") {
-            return self.words();
-        }
-        format!("{} with HTTP status {}", self.words(), self.status)
-    }
 }
 
 /// A refusal of a request: the facts that most entries share.
@@ -111,9 +52,9 @@ impl Refused {
     }
 
     /// What AWS must have for the token to be accepted.
-    pub(super) fn needed(&self) -> Needed {
+    pub(super) fn needed(&self) -> NeededWithCommands {
         let Request { role, claims, .. } = &self.request;
-        trust_policy::needed(&trust_policy::request::Request::of(role, claims))
+        needed_with_commands(&claims.request(role))
     }
 
     fn audience(&self) -> String {

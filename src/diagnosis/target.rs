@@ -3,12 +3,13 @@
 //! When the kernel allows that: `ptrace_may_access` with `PTRACE_MODE_READ_FSCREDS`, see ptrace(2),
 //! "Ptrace access mode checking". Which profile of `kubectl debug` brings what was tried on a cluster.
 
+use super::Diagnosis;
 use super::identity::{IMAGE, NotInjected};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::pod::process::{Process, Unlisted};
-use crate::pod::{Blocked, Fault, LONGEST_ENVIRONMENT, Presence, Who};
-use crate::shown::{sh, shown};
+use crate::host::process::{Process, Unlisted};
+use crate::host::{Blocked, Fault, LONGEST_ENVIRONMENT, Presence, Who};
+use crate::text::{sh, shown};
 
 /// The capability to look at every process, and those to read every file. Source: linux/capability.h.
 const SYS_PTRACE: u64 = 1 << 19;
@@ -477,11 +478,20 @@ impl Entry for TargetHasNoIdentity {
     }
 }
 
+/// What is wrong where a world cannot be looked at, or not to the end; `pod` is the pod's name.
+#[must_use]
+pub fn diagnosis(blocked: Blocked, pod: Option<String>) -> Diagnosis {
+    match blocked.fault {
+        Fault::Gone => TargetNotFound { search: Search::Ended(blocked.process), pod }.into(),
+        _ => TargetNotReadable { blocked, pod }.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Entry, Lack, NotInjected, SYS_PTRACE, TargetHasNoIdentity, TargetNotReadable, lacks};
-    use crate::pod::process::Process;
-    use crate::pod::{Blocked, Fault, Presence, Who};
+    use crate::host::process::Process;
+    use crate::host::{Blocked, Fault, Presence, Who};
 
     fn process(uid: u32, gid: u32, capabilities: u64) -> Process {
         Process {

@@ -1,10 +1,11 @@
 //! TLS with STS: whom to trust, and what was presented.
 
+use crate::net::tls::Presented;
 use std::time::SystemTime;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{shown, utc};
+use crate::text::{shown, utc};
 
 /// The file of certificates to trust cannot be used.
 #[derive(Debug, Clone)]
@@ -101,23 +102,6 @@ impl Entry for TlsNotSpoken {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().text("host", &self.host).value("port", self.port)
-    }
-}
-
-/// The certificate that was presented.
-#[derive(Debug, Clone, Default)]
-pub struct Presented {
-    /// Its subject.
-    pub subject: Option<String>,
-    /// Who signed it.
-    pub issuer: Option<String>,
-}
-
-impl Presented {
-    fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text_if("certificate_subject", self.subject.as_deref())
-            .text_if("certificate_issuer", self.issuer.as_deref())
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the token says, and when.
 
+use super::Diagnosis;
+use crate::token::TokenFault;
 use std::time::{Duration, SystemTime};
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::shown::{sh, shown, span, utc};
+use crate::text::{sh, shown, span, utc};
 use crate::token::{ALGORITHMS, ServiceAccount};
 
 const LET_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
@@ -535,5 +537,23 @@ impl Entry for ClockSkewed {
             .value("clock_ahead_seconds", if ahead { seconds } else { -seconds })
             .value("local_time", utc(self.local))
             .value("sts_time", utc(self.server))
+    }
+}
+
+impl From<TokenFault> for Diagnosis {
+    fn from(fault: TokenFault) -> Self {
+        match fault {
+            TokenFault::Parts(parts) => TokenNotAJwt { fault: NotAJwt::Parts(parts) }.into(),
+            TokenFault::NotBase64(part) => TokenNotAJwt { fault: NotAJwt::NotBase64(part) }.into(),
+            TokenFault::NotJson(part) => TokenNotAJwt { fault: NotAJwt::NotJson(part) }.into(),
+            TokenFault::LegacySecret { service_account } => TokenIsLegacySecret { service_account }.into(),
+            TokenFault::ClaimMissing(claim) => {
+                TokenClaimMissing { claim: claim.to_owned(), should_be: None }.into()
+            }
+            TokenFault::ClaimMistyped(claim, kind) => {
+                TokenClaimMissing { claim: claim.to_owned(), should_be: Some(kind) }.into()
+            }
+            TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
+        }
     }
 }

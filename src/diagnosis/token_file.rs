@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::pod::{FileKind, FileStat, Who};
-use crate::shown::{shown, span};
+use crate::host::{FileKind, FileStat, Who};
+use crate::text::{shown, span};
 use std::time::Duration;
 
 /// The longest token that STS takes, in characters. Source: the STS API model.

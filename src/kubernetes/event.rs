@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::LONGEST_NAME;
 use super::pod_status::PodReference;
-use crate::shown::utc;
+use crate::text::utc;
 
 /// Whom events come from.
 const COMPONENT: &str = "irsa-probe";

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::diagnosis::dns::DnsFault;
 use crate::net::connect::{ConnectFault, TcpFault, TlsFault};
+use crate::net::dns::DnsFault;
 use crate::net::dns::LookupFault;
 use crate::net::endpoint::UrlFault;
-use crate::shown::shown;
+use crate::text::shown;
 
 /// What was asked of the API, as a rule in a Role would name it.
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +224,7 @@ fn words(fault: &ConnectFault) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ApiFault, Asked, ConnectFault, TlsFault};
-    use crate::diagnosis::tls::Presented;
+    use crate::net::tls::Presented;
     use std::time::Duration;
 
     const GET_FORBIDDEN: &str = include_str!("../../tests/recorded/api-get-sa-forbidden.json");

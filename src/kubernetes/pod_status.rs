@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::shown::utc;
+use crate::text::utc;
 use crate::token::Claims;
 
 /// This very pod, as its API token names it.

@@ -79,7 +79,7 @@ fn time(text: &str) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::Account;
-    use crate::shown::utc;
+    use crate::text::utc;
     use serde_json::{Value, json};
 
     const ANSWERED: &str = include_str!("../../tests/recorded/api-get-sa-ok.json");

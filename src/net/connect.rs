@@ -23,10 +23,10 @@ use super::dns::{Found, LookupFault, Resolver};
 use super::endpoint::Endpoint;
 use super::proxy::Proxy;
 use super::tls::{Trust, Witness};
-use crate::diagnosis::proxy::ProxyFault;
-use crate::diagnosis::tls::Presented;
-use crate::pod::Pod;
-use crate::run::Budget;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
+use crate::net::proxy::ProxyFault;
+use crate::net::tls::Presented;
 
 /// How long one address may take before the next is tried beside it.
 /// Source: RFC 8305, section 5, the recommended connection attempt delay.

@@ -17,9 +17,21 @@ use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
 use domain::resolv::stub::{Answer, StubResolver};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::aws::partition::Partition;
-use crate::diagnosis::dns::DnsFault;
-use crate::pod::Pod;
+use crate::host::Pod;
+use iam_trust::partition::Partition;
+
+/// Why the name servers gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DnsFault {
+    /// None answered in time.
+    TimedOut,
+    /// They answered with this error.
+    Answered(String),
+    /// They could not be asked; the system's words.
+    NotReached(String),
+    /// What they sent is no DNS answer.
+    Garbled,
+}
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";

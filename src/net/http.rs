@@ -16,8 +16,8 @@ use super::connect::{self, ConnectFault, Route, Stream, TcpFault};
 use super::dns::Resolver;
 use super::endpoint::Endpoint;
 use super::tls::Trust;
-use crate::pod::Pod;
-use crate::run::Budget;
+use crate::host::Pod;
+use crate::host::deadline::Budget;
 
 /// Why an answer's body was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]

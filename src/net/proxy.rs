@@ -4,7 +4,26 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use crate::pod::Pod;
+use crate::host::Pod;
+
+/// What a proxy did instead of opening a tunnel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyFault {
+    /// Its name has no address.
+    NameNotResolved,
+    /// Nothing listens there, or there is no route; the system's words.
+    NotReached(String),
+    /// It did not answer in time.
+    TimedOut,
+    /// It wants a user name and password, or others than were given.
+    AuthenticationRequired,
+    /// It answered with this status.
+    Refused(u16),
+    /// It answered with something that is not HTTP, or closed the connection.
+    NotAProxy,
+    /// It is an HTTPS proxy, and its certificate is not trusted.
+    Untrusted(String),
+}
 
 /// A proxy on the way.
 #[derive(Debug, Clone)]
@@ -99,7 +118,7 @@ fn proxy(variable: &'static str, value: &str) -> Option<Proxy> {
 #[cfg(test)]
 mod tests {
     use super::for_endpoint;
-    use crate::pod::{Clock, Pod};
+    use crate::host::{Clock, Pod};
     use std::time::SystemTime;
 
     fn choose(variables: &[(&str, &str)]) -> Result<Option<String>, &'static str> {

@@ -15,8 +15,27 @@ use tokio::time::Instant;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use crate::diagnosis::tls::Presented;
-use crate::pod::{FileRead, Pod, ReadError};
+use crate::evidence::Evidence;
+use crate::host::{FileRead, Pod, ReadError};
+
+/// The certificate that was presented.
+#[derive(Debug, Clone, Default)]
+pub struct Presented {
+    /// Its subject.
+    pub subject: Option<String>,
+    /// Who signed it.
+    pub issuer: Option<String>,
+}
+
+impl Presented {
+    /// The facts of the certificate.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence::new()
+            .text_if("certificate_subject", self.subject.as_deref())
+            .text_if("certificate_issuer", self.issuer.as_deref())
+    }
+}
 
 /// Where Linux distributions keep their CA certificates; the first that exists is read.
 /// Source: Go's `crypto/x509`, `root_linux.go`.

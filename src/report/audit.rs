@@ -6,14 +6,14 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::text::{Colour, WIDTH};
-use crate::audit::claims::{Asked, Differing, Said};
-use crate::audit::report::Ended;
+use super::style::{Colour, WIDTH};
+use crate::audit::inputs::report::Ended;
+use crate::audit::subject::{Asked, Differing, Said};
 use crate::audit::trust::Policy;
 use crate::audit::{Audited, NotKnown, Note};
 use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
-use crate::shown::{shown, utc};
+use crate::text::{shown, utc};
 
 /// The most actions or keys that a sentence names.
 const TOLD: usize = 8;

@@ -1,18 +1,38 @@
 //! The answer to `chain`: what each SDK picks and why, as text and as JSON.
 
+use sdk_chain::Outlook;
 use std::fmt::Write;
 
 use serde::Serialize;
 
 use super::json::{WireDiagnosis, WireTarget};
-use super::text::{ANOTHER_NETWORK, Colour, WIDTH, of};
-use crate::chain::imds::NodeRole;
-use crate::chain::{Answer, Picks, SdkId};
+use super::style::{ANOTHER_NETWORK, Colour, WIDTH};
+use super::text::of;
 use crate::diagnosis::Diagnosis;
-use crate::plan::Chains;
-use crate::pod::Pod;
-use crate::sdk::{FoundSdk, Scan, StoppedBy};
-use crate::shown::shown;
+use crate::host::Pod;
+use crate::probes::imds::NodeRole;
+use crate::sdk_scan::{FoundSdk, Scan, StoppedBy};
+use crate::text::shown;
+use sdk_chain::{Answer, Picks, SdkId};
+
+/// What is known of the credential chains in a pod.
+#[derive(Debug)]
+pub struct Chains {
+    /// What the SDKs find, and which the application has.
+    pub outlook: Outlook,
+    /// What was seen of the application, if it was looked at.
+    pub scan: Option<Scan>,
+    /// What IMDS says.
+    pub node_role: NodeRole,
+}
+
+impl Chains {
+    /// The SDKs that were found.
+    #[must_use]
+    pub fn found(&self) -> &[FoundSdk] {
+        self.scan.as_ref().map_or(&[], |scan| scan.found.as_slice())
+    }
+}
 
 /// The schema's name.
 pub const SCHEMA: &str = "irsa-probe.chain/v1";

@@ -2,19 +2,17 @@
 //!
 //! These structs are the public form. They change only by additions.
 
+use crate::wire::SCHEMA;
 use serde::Serialize;
 
 use super::audit;
 use super::model::Report;
-use crate::audit::claims::Asked;
+use crate::audit::subject::Asked;
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
-use crate::pod::process::Process;
+use crate::host::process::Process;
 use crate::run::{Ending, Step};
-use crate::shown::{json_shown, shown, utc};
-
-/// The schema's name.
-pub const SCHEMA: &str = "irsa-probe.report/v1";
+use crate::text::{json_shown, shown, utc};
 
 #[derive(Serialize)]
 struct Wire<'a> {

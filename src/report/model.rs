@@ -1,14 +1,56 @@
 //! What a run found, before it is put into any form.
 
+use crate::aws::sts::Exchange;
+use crate::checks::caller_identity::Identity;
+use crate::checks::{sts_endpoint, sts_reachable};
+use crate::host::FileStat;
+use crate::host::Pod;
+use crate::run::Recorder;
+use crate::token::Claims;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 use crate::audit::Audited;
 use crate::diagnosis::{Class, Diagnosis};
-use crate::plan::Facts;
-use crate::pod::Who;
-use crate::pod::process::Process;
+use crate::host::Who;
+use crate::host::process::Process;
 use crate::run::{Ending, Step};
-use crate::shown::sh;
+use crate::text::sh;
+
+/// What a pass found out about the pod, for the report; as much as it came to.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// What the pod's own API token says of it.
+    pub api_claims: Option<Claims>,
+    /// The role, as it is written.
+    pub role_arn: Option<String>,
+    /// The token file, and its owner, group and mode.
+    pub token_file: Option<(PathBuf, FileStat)>,
+    /// What the token says.
+    pub claims: Option<Claims>,
+    /// Where STS is called.
+    pub endpoint: Option<sts_endpoint::StsEndpoint>,
+    /// How STS was reached.
+    pub connection: Option<sts_reachable::Reached>,
+    /// How STS was asked, and when it answered by its own clock.
+    pub asked: Option<(String, Option<SystemTime>)>,
+    /// The id of the request for the role's credentials.
+    pub request_id: Option<String>,
+    /// The requests to STS.
+    pub exchanges: Vec<Exchange>,
+    /// Whom STS takes the pod for.
+    pub identity: Option<Identity>,
+}
+
+impl Facts {
+    /// These facts about STS with those about the pod.
+    #[must_use]
+    pub fn with_pod_of(self, pod: Self) -> Self {
+        let Self { api_claims, role_arn, token_file, claims, .. } = pod;
+        Self { api_claims, role_arn, token_file, claims, ..self }
+    }
+}
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +117,26 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report of it, which began at these two times, of which one only grows.
+    #[must_use]
+    pub fn of_audit(audited: Audited, pod: &Pod, began: (SystemTime, Instant), run: Recorder) -> Self {
+        let role_arn = audited.asked.as_ref().map(|asked| asked.role.value.text.clone());
+        Self {
+            started: began.0,
+            took: began.1.elapsed(),
+            attempts: 1,
+            interrupted: false,
+            container: audited.pod.container.clone(),
+            who: pod.own_who(),
+            target: None,
+            another_network: false,
+            facts: Facts { role_arn, ..Facts::default() },
+            steps: run.into_recorded(),
+            leniency: Leniency::default(),
+            audit: Some(Box::new(audited)),
+        }
+    }
+
     /// The first failure in the order of the plan that is not tolerated, or else the first of all.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
@@ -151,7 +213,7 @@ impl Report {
     }
 
     /// The claims of the pod's token, or else of its API token.
-    fn claims(&self) -> Option<&crate::token::Claims> {
+    fn claims(&self) -> Option<&Claims> {
         self.facts.claims.as_ref().or(self.facts.api_claims.as_ref())
     }
 
@@ -161,7 +223,7 @@ impl Report {
         if let Some(audit) = &self.audit {
             return audit.service_account();
         }
-        self.claims().and_then(crate::token::Claims::service_account)
+        self.claims().and_then(Claims::service_account)
     }
 
     /// The pod's name.

@@ -2,7 +2,7 @@
 
 use super::model::{Outcome, Report};
 use crate::diagnosis::Name;
-use crate::shown::shown;
+use crate::text::shown;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
 pub const MOST_BYTES: usize = 1024;

@@ -1,78 +1,24 @@
 //! The report as text, for a person.
 
+use super::style::{ANOTHER_NETWORK, Colour, WIDTH};
 use std::fmt::Write;
 
 use serde_json::Value;
 
 use super::audit;
 use super::model::{Outcome, Report};
-use crate::checks::Check;
 use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::evidence::Evidence;
-use crate::pod::process::Process;
+use crate::host::process::Process;
+use crate::run::check::Check;
 use crate::run::{Ending, Step};
-use crate::shown::{shown, utc};
-
-/// The width that text is wrapped to; what is meant to be pasted is not wrapped.
-pub const WIDTH: usize = 100;
+use crate::text::{shown, utc};
 
 /// Whom the checks are about, where that is another process.
 const WHOSE: &str = "Everything below is of that process and its container, except the network.";
 
-/// What to know of the network, where that process has another one.
-pub(super) const ANOTHER_NETWORK: &str =
-    "Its network is another than this container's, from which all was asked.";
-
 /// What an audit says where nothing that it looked at refuses.
 const ALLOWED: &str = "Nothing that was looked at keeps this pod from this role.";
-
-/// Whether escape sequences may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// They may.
-    Ansi,
-    /// They may not.
-    None,
-}
-
-impl Colour {
-    fn paint(self, sequence: &str, text: &str) -> String {
-        match self {
-            Self::Ansi => format!("\u{1b}[{sequence}m{text}\u{1b}[0m"),
-            Self::None => text.to_owned(),
-        }
-    }
-
-    /// Painted so.
-    #[must_use]
-    pub fn good(self, text: &str) -> String {
-        self.paint("32", text)
-    }
-
-    /// Painted so.
-    #[must_use]
-    pub fn warning(self, text: &str) -> String {
-        self.paint("33", text)
-    }
-
-    /// Painted so.
-    #[must_use]
-    pub fn bad(self, text: &str) -> String {
-        self.paint("1;31", text)
-    }
-
-    /// Painted so.
-    #[must_use]
-    pub fn faint(self, text: &str) -> String {
-        self.paint("2", text)
-    }
-
-    /// Painted so.
-    #[must_use]
-    pub fn strong(self, text: &str) -> String {
-        self.paint("1", text)
-    }
-}
 
 /// The report as text.
 #[must_use]

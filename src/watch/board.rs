@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::aws::sts::{Answered, Exchange};
-use crate::checks::Check;
 use crate::diagnosis::{Diagnosis, Name};
 use crate::report::model::Report;
 use crate::report::termination;
-use crate::shown::{shown, span};
+use crate::run::check::Check;
+use crate::text::{shown, span};
 
-use super::publish::{ROLE_WORKS, Standing};
+use super::status::{ROLE_WORKS, Standing, Warned};
 
 /// How late a check may be until the loop is taken for dead.
 const OVERDUE: Duration = Duration::from_secs(60);
@@ -63,15 +63,6 @@ impl Found {
         let what = |found: &Self| (found.diagnosis, names(&found.warnings), found.role_arn.clone());
         what(self) == what(other)
     }
-}
-
-/// A warning, and what it means here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warned {
-    /// Its name.
-    pub name: Name,
-    /// What is wrong, in full sentences.
-    pub cause: String,
 }
 
 /// The names of warnings.

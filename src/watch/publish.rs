@@ -10,33 +10,15 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::board::Warned;
-use crate::backoff;
+use super::status::{ROLE_WORKS, Standing, Warned};
+use crate::host::Pod;
+use crate::host::backoff;
 use crate::kubernetes::Api;
 use crate::kubernetes::event::{Event, EventType};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::pod_status::{Condition, PodReference};
-use crate::pod::Pod;
 use crate::report::termination;
-use crate::shown::shown;
-
-/// The reason while the role works.
-pub const ROLE_WORKS: &str = "RoleWorks";
-
-/// How the sidecar stands, as the cluster is to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// What `/readyz` says.
-    pub ready: bool,
-    /// Whether the role works.
-    pub works: bool,
-    /// The name of the diagnosis, or [`ROLE_WORKS`].
-    pub reason: String,
-    /// Why, for a reader, in at most 1,024 bytes, since the API takes no more.
-    pub message: String,
-    /// What was found beside that.
-    pub warnings: Vec<Warned>,
-}
+use crate::text::shown;
 
 impl Standing {
     /// What of it is told by events: how the role stands, and each warning.

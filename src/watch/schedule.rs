@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::backoff;
+use crate::host::backoff;
 
 /// How a check ended, as far as the next one depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use irsa_probe::diagnosis::Name;
-use irsa_probe::plan::Wanted;
-use irsa_probe::pod::{Clock, Pod};
+use irsa_probe::host::{Clock, Pod};
 use irsa_probe::report::model::Leniency;
+use irsa_probe::run::options::Wanted;
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::schedule::Schedule;
 use irsa_probe::watch::{News, Settings, Watch};

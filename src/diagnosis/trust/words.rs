@@ -3,16 +3,14 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Slip;
-use crate::shown::{shown, utc};
-use crate::trust_policy::condition::Operator;
-use crate::trust_policy::document::Condition;
-use crate::trust_policy::evaluate::{Element, What};
-use crate::trust_policy::issuer_in_iam;
-use crate::trust_policy::near_miss::{
-    IssuerGap, Miss, SubjectGap, is_hidden, is_seen, of_service_account, subject_gap,
-};
-use crate::trust_policy::pattern::Pattern;
-use crate::trust_policy::request::{ACTION, Known, Request, is_time};
+use crate::text::{shown, utc};
+use iam_trust::condition::Operator;
+use iam_trust::document::Condition;
+use iam_trust::evaluate::{Element, What};
+use iam_trust::issuer_in_iam;
+use iam_trust::mismatch::{IssuerGap, Miss, SubjectGap, is_hidden, is_seen, of_service_account, subject_gap};
+use iam_trust::pattern::Pattern;
+use iam_trust::request::{ACTION, Known, Request, is_time};
 
 const PREFIX: &str = "system:serviceaccount:";
 
@@ -499,7 +497,7 @@ fn time_of(key: &str, had: &Known) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::apart;
-    use crate::shown::shown;
+    use crate::text::shown;
     use proptest::prelude::*;
 
     proptest! {

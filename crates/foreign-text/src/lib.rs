@@ -1,0 +1,286 @@
+//! What comes from outside is shown through here: bounded, on one line, and without secrets.
+//!
+//! Variables, claims, file names and replies may be huge, binary or hostile. Everything that is
+//! printed of them passes `shown` (for a reader), `sh` (for a command that a reader pastes) or
+//! `json_shown` (for a document that a reader pastes).
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The most characters of one foreign text that are ever printed.
+pub const SHOWN_CHARS: usize = 256;
+
+/// The most characters of one foreign text in a command: the longest role ARN fits.
+const COMMAND_CHARS: usize = 2048;
+
+/// The foreign text `raw` as it may be printed: control characters escaped, at most
+/// [`SHOWN_CHARS`] characters, and with the secret part of anything that looks like a token or
+/// like credentials in a URL left out.
+#[must_use]
+pub fn shown(raw: &str) -> String {
+    shown_up_to(SHOWN_CHARS, raw)
+}
+
+fn shown_up_to(limit: usize, raw: &str) -> String {
+    let safe = without_secrets(raw);
+    let mut text = String::new();
+    for (kept, c) in safe.chars().enumerate() {
+        if kept == limit {
+            let all = safe.chars().count();
+            text.push_str(&format!("… ({all} characters)"));
+            return text;
+        }
+        if is_unsafe_to_print(c) {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// The text without the secret part of anything that looks like a token or like credentials in a
+/// URL; otherwise as it is.
+#[must_use]
+pub fn without_secrets(raw: &str) -> String {
+    without_url_credentials(&without_tokens(raw)).into_owned()
+}
+
+/// The fewest characters of a secret that are taken for it, when a text was cut.
+const TELLING: usize = 16;
+
+/// The text without the secret, and without as much of its beginning as stands there.
+#[must_use]
+pub fn without_secret(text: &str, secret: &Secret) -> String {
+    let secret = secret.expose();
+    let Some(start) = secret.get(..TELLING.min(secret.len())).filter(|start| start.len() >= 8) else {
+        return text.to_owned();
+    };
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, found)) = rest.find(start).map(|at| rest.split_at(at)) {
+        let same = found.chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let length = same.map(|(c, _)| c.len_utf8()).sum();
+        clean.push_str(before);
+        clean.push_str("[not shown]");
+        rest = found.split_at(length).1;
+    }
+    clean + rest
+}
+
+/// JSON in which every character that a terminal could take for more than itself is escaped; it
+/// means the same.
+#[must_use]
+pub fn json_shown(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_unsafe_to_print(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Whether a terminal or a log viewer could take the character for more than itself.
+fn is_unsafe_to_print(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(
+            c,
+            '\u{feff}' | '\u{ad}' | '\u{a0}' | '\u{34f}' | '\u{61c}' | '\u{3000}' | '\u{3164}' | '\u{ffa0}'
+        )
+        || matches!(c, '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}')
+        || matches!(c, '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{fe00}'..='\u{fe0f}')
+        || matches!(c, '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Cuts the signature off whatever looks like a JSON Web Token.
+fn without_tokens(raw: &str) -> Cow<'_, str> {
+    if !raw.contains("eyJ") {
+        return Cow::Borrowed(raw);
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find("eyJ") {
+        let (before, token) = rest.split_at(at);
+        let end = token.find(|c| !is_word(c)).unwrap_or(token.len());
+        let (word, after) = token.split_at(end);
+        text.push_str(before);
+        text.push_str(if word.contains('.') || word.len() > 40 { "[token not shown]" } else { word });
+        rest = after;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// Leaves user names and passwords out of URLs.
+fn without_url_credentials(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('@') {
+        return Cow::Borrowed(raw);
+    }
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        text.push_str(before);
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).unwrap_or(after.len());
+        let (authority, tail) = after.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => {
+                text.push_str("[credentials not shown]@");
+                text.push_str(host);
+            }
+            None => text.push_str(authority),
+        }
+        rest = tail;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// The text as one word of a shell, for commands that people paste. A character that a terminal or a copy
+/// could change is written as its bytes, in the quotes of ksh, bash, zsh, BusyBox and POSIX since 2024, `$'…'`;
+/// in octal, since what follows a hexadecimal number could be read as part of it.
+#[must_use]
+pub fn sh(raw: &str) -> String {
+    let text = without_secrets(raw);
+    if text.chars().nth(COMMAND_CHARS).is_some() {
+        return quoted(&shown_up_to(COMMAND_CHARS, &text));
+    }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
+    };
+    if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        in_bytes(&text)
+    } else if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        quoted(&text)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn in_bytes(text: &str) -> String {
+    let mut word = String::from("$'");
+    for byte in text.bytes() {
+        match byte {
+            b'\'' | b'\\' => word.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => word.push(char::from(byte)),
+            _ => word.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    word + "'"
+}
+
+/// A text that must never be printed: it has no `Display`, and its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps the text from being printed.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that has to send it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[not shown]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHOWN_CHARS, Secret, json_shown, sh, shown, without_secret};
+
+    #[test]
+    fn foreign_text_is_bounded_escaped_and_without_secrets() {
+        let long = "x".repeat(SHOWN_CHARS + 10);
+        for (raw, expected) in [
+            ("plain", "plain".to_owned()),
+            ("a\u{1b}[31mred\n", "a\\u{1b}[31mred\\n".to_owned()),
+            ("sts\u{200b}.amazonaws.com", "sts\\u{200b}.amazonaws.com".to_owned()),
+            ("http://user:pa@ss@proxy:3128/x", "http://[credentials not shown]@proxy:3128/x".to_owned()),
+            ("say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now", "say [token not shown] now".to_owned()),
+            (&long, format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS))),
+        ] {
+            assert_eq!(shown(raw), expected);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_without_what_a_terminal_could_take() {
+        let hostile = "{\n \"a\": \"x\u{9b}2J\u{202e}\"\n}";
+        let shown = json_shown(hostile);
+        assert_eq!(shown, "{\n \"a\": \"x\\u009b2J\\u202e\"\n}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&shown), value(hostile));
+    }
+
+    #[test]
+    fn a_pasted_word_cannot_run_anything() {
+        for (raw, expected) in [
+            ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/a"),
+            ("x; rm -rf /", "'x; rm -rf /'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+            ("sts.amazonaws.com\u{200b}", r"$'sts.amazonaws.com\342\200\213'"),
+            ("a\u{1b}[2J\n1'\\", r"$'a\033[2J\0121\'\\'"),
+            ("\u{fc}'; rm -rf /", r"$'\303\274\'; rm -rf /'"),
+        ] {
+            assert_eq!(sh(raw), expected);
+        }
+        let long = sh(&"\u{200b}'".repeat(2000));
+        assert!(long.ends_with("… (4000 characters)'") && long.len() < 40_000, "{long}");
+    }
+
+    #[test]
+    fn a_shell_reads_a_pasted_word_as_it_was() {
+        for raw in [
+            "plain",
+            "it's $HOME `id` \\",
+            "a\u{200b}b\u{feff}\u{a0}\u{fe0f}",
+            "\u{1}7\r\n\t'\u{fc}8 ",
+            "\\\u{e9}",
+        ] {
+            let command = format!("printf %s {}", sh(raw));
+            let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), raw, "{command}");
+        }
+    }
+
+    #[test]
+    fn an_echoed_secret_is_taken_out() {
+        let secret = Secret::new("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg".to_owned());
+        for (text, expected) in [
+            ("nothing", "nothing"),
+            ("bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg!", "bad [not shown]!"),
+            ("cut c2lnbmF0dXJlLW9mLX", "cut [not shown]"),
+            ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown] [not shown]"),
+            ("c2lnbmF0", "c2lnbmF0"),
+        ] {
+            assert_eq!(without_secret(text, &secret), expected);
+        }
+        assert_eq!(
+            without_secret("a ab", &Secret::new("ab".to_owned())),
+            "a ab",
+            "what is too short to be a secret is left"
+        );
+    }
+}

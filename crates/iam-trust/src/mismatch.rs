@@ -1,0 +1,521 @@
+//! What keeps a policy from giving a token its role, in the words of those who mend it.
+//!
+//! Of several statements the one is meant that is nearest to the token: the most of its elements match, and
+//! of those that do not, the fewest are far off. What is wrong with it is named element by element.
+
+use super::USUAL_AUDIENCE;
+use super::condition::{Operator, Truth};
+use super::document::{Condition, Document, Effect, Principal, PrincipalKind, Statement};
+use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
+use super::pattern::Pattern;
+use super::request::Request;
+use super::variable::{Expanded, expand};
+use foreign_text::shown;
+
+/// What is wrong with one element, or with the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    /// The subject is another.
+    Subject(SubjectGap),
+    /// There is a pattern where the operator takes it for plain text.
+    SubjectWildcard {
+        /// The operator that knows patterns, in place of this one.
+        operator: String,
+    },
+    /// The audience is another.
+    Audience,
+    /// The issuer is another.
+    Issuer(IssuerGap),
+    /// The provider is one of another account.
+    Account(String),
+    /// The provider is one of another partition.
+    Partition(String),
+    /// The principal is no OIDC provider.
+    Principal(PrincipalKind),
+    /// The action is not the one that a token is traded by.
+    Action,
+    /// A key is about one claim, and the value looks like another's.
+    KeySwapped {
+        /// The claim that the key is about.
+        of: &'static str,
+        /// The claim that is meant.
+        meant: &'static str,
+    },
+    /// A condition that has nothing to do with the token's claims.
+    Other,
+}
+
+/// How a subject differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectGap {
+    /// In the namespace only.
+    Namespace,
+    /// In the service account's name only.
+    Name,
+    /// In both, which are each other's.
+    Swapped,
+    /// In capital letters only.
+    Case,
+    /// `system:serviceaccount:` is missing, or written otherwise.
+    Prefix,
+    /// In nothing: a negated operator rules it out.
+    Excluded,
+    /// In more than that.
+    Whole,
+}
+
+/// How an issuer differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssuerGap {
+    /// It has a scheme, `https://`.
+    Scheme,
+    /// It is a whole ARN, where only the issuer belongs.
+    Arn,
+    /// It is the issuer alone, where its provider's ARN belongs.
+    NoArn,
+    /// It ends in a slash.
+    Slash,
+    /// Its host is turned around: `oidc.REGION.eks`.
+    Reversed,
+    /// Its host is that of the dual-stack endpoint, `oidc-eks.REGION.api.aws`, and the other's is not, or the
+    /// other way round.
+    DualStack,
+    /// In capital letters only.
+    Case,
+    /// In a character that is not seen.
+    Hidden,
+    /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
+    Domain,
+    /// It is in another region.
+    Region,
+    /// It is another cluster's, or that of a cluster that was created anew.
+    Cluster,
+    /// It is no issuer of EKS's.
+    Whole,
+}
+
+impl IssuerGap {
+    /// Whether this issuer is plainly meant, and only written otherwise.
+    #[must_use]
+    pub fn is_slip(self) -> bool {
+        match self {
+            Self::Scheme
+            | Self::Arn
+            | Self::NoArn
+            | Self::Slash
+            | Self::Reversed
+            | Self::DualStack
+            | Self::Case
+            | Self::Hidden => true,
+            Self::Domain | Self::Region | Self::Cluster | Self::Whole => false,
+        }
+    }
+}
+
+/// An element that refuses, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The statement's place.
+    pub statement: usize,
+    /// The element.
+    pub element: Element,
+    /// What is wrong with it.
+    pub miss: Miss,
+}
+
+impl Named {
+    /// Whether it plainly was put there to keep callers out, so that it is nobody's to take away or to get around
+    /// but its author's.
+    #[must_use]
+    pub fn is_deliberate(&self) -> bool {
+        self.miss == Miss::Other || self.is_exclusion()
+    }
+
+    /// Whether it names whom or what it rules out.
+    #[must_use]
+    pub fn is_exclusion(&self) -> bool {
+        match &self.element.what {
+            What::Principal => false,
+            What::Action(name) => *name == "NotAction",
+            What::Condition { operator, .. } => Operator::parse(operator).is_some_and(Operator::is_negated),
+        }
+    }
+}
+
+/// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
+/// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
+#[must_use]
+pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let allowing = allowing(document, evaluation, request);
+    let nearest = allowing.filter(|(_, misses)| !misses.is_empty()).min_by_key(|(matched, misses)| {
+        let is_kept_out = misses.iter().any(Named::is_deliberate) && names(matched, request);
+        if is_kept_out { 0 } else { how_far(misses, request) }
+    });
+    nearest.map(|(_, misses)| misses).unwrap_or_default()
+}
+
+/// The statements that would allow but for what they rule out.
+#[must_use]
+pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+    let misses = allowing(document, evaluation, request).map(|(_, misses)| misses);
+    misses.filter(|misses| misses.iter().all(Named::is_exclusion)).flatten().collect()
+}
+
+/// Each statement that allows, with what is wrong with it.
+fn allowing<'a>(
+    document: &'a Document,
+    evaluation: &'a Evaluation,
+    request: &'a Request,
+) -> impl Iterator<Item = (&'a Matched, Vec<Named>)> {
+    let candidates = document.statements.iter().zip(&evaluation.statements).enumerate();
+    candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow).map(
+        move |(index, (statement, matched))| {
+            let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
+            let named = refusing.map(|element| Named {
+                statement: index,
+                element: element.clone(),
+                miss: miss(statement, element, request),
+            });
+            (matched, named.collect())
+        },
+    )
+}
+
+/// Whether a statement is about this subject by its principal and by a condition that names it.
+fn names(matched: &Matched, request: &Request) -> bool {
+    let key_of_subject = format!("{}:sub", request.provider());
+    let is_subject = |element: &Element| match &element.what {
+        What::Condition { operator, key } => {
+            let read = Operator::parse(operator);
+            key.eq_ignore_ascii_case(&key_of_subject)
+                && read.is_some_and(|read| !read.is_negated() && !read.is_null())
+        }
+        What::Principal | What::Action(_) => false,
+    };
+    let of_principal = |element: &Element| element.what == What::Principal;
+    let holds = |is: &dyn Fn(&Element) -> bool| {
+        matched.elements.iter().any(|element| is(element) && element.truth == Truth::True)
+    };
+    holds(&of_principal) && holds(&is_subject)
+}
+
+/// How far off a statement is. The same thing may be wrong in several places, and is one slip.
+fn how_far(misses: &[Named], request: &Request) -> u32 {
+    let hidden = misses.iter().any(|named| is_for_another(named, request));
+    let mut different = if hidden { vec![Miss::Subject(SubjectGap::Whole)] } else { Vec::new() };
+    for Named { miss, .. } in misses {
+        if !different.contains(miss) {
+            different.push(miss.clone());
+        }
+    }
+    different.iter().map(distance).sum()
+}
+
+/// Whether a condition on the subject of another issuer's tokens is about another subject, too.
+fn is_for_another(named: &Named, request: &Request) -> bool {
+    let What::Condition { key, .. } = &named.element.what else { return false };
+    let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
+    let fits = |wanted: &String| Pattern::of(wanted).fits(&request.subject);
+    matches!(named.miss, Miss::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
+}
+
+/// How far off something is: less than ten is a slip in the right place.
+fn distance(miss: &Miss) -> u32 {
+    match miss {
+        Miss::SubjectWildcard { .. } | Miss::KeySwapped { .. } => 1,
+        Miss::Subject(SubjectGap::Whole) => 6,
+        Miss::Subject(_) | Miss::Audience => 3,
+        Miss::Issuer(IssuerGap::Cluster | IssuerGap::Region) => 5,
+        Miss::Issuer(IssuerGap::Whole) => 30,
+        Miss::Issuer(_) | Miss::Account(_) | Miss::Partition(_) => 4,
+        Miss::Action => 10,
+        Miss::Other => 8,
+        Miss::Principal(_) => 40,
+    }
+}
+
+fn miss(statement: &Statement, element: &Element, request: &Request) -> Miss {
+    match &element.what {
+        What::Principal => of_principal(&statement.principal, request),
+        What::Action(_) => Miss::Action,
+        What::Condition { operator, key } => of_condition(operator, key, &element.wanted, request),
+    }
+}
+
+fn of_principal(principal: &Principal, request: &Request) -> Miss {
+    let Principal::These(kinds) = principal else { return Miss::Other };
+    let each = || kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name.as_str())));
+    let federated = each().filter(|(kind, _)| *kind == PrincipalKind::Federated);
+    let named = federated.map(|(_, name)| of_provider(name, request));
+    let nearest = named.min_by_key(distance);
+    nearest.unwrap_or_else(|| Miss::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
+}
+
+/// What is wrong with the name of a provider.
+fn of_provider(name: &str, request: &Request) -> Miss {
+    if is_hidden(name, &request.provider_arn()) {
+        return Miss::Issuer(IssuerGap::Hidden);
+    }
+    let parts: Vec<&str> = name.splitn(6, ':').collect();
+    let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
+        return match name {
+            _ if name == request.provider() => Miss::Issuer(IssuerGap::NoArn),
+            _ if name.starts_with("arn:") => Miss::Principal(PrincipalKind::Federated),
+            _ => Miss::Issuer(issuer_gap(name, request.provider())),
+        };
+    };
+    let Some(provider) = resource.strip_prefix("oidc-provider/") else {
+        return Miss::Principal(PrincipalKind::Federated);
+    };
+    if provider != request.provider() {
+        return Miss::Issuer(issuer_gap(provider, request.provider()));
+    }
+    if *partition != request.role.partition.id {
+        return Miss::Partition((*partition).to_owned());
+    }
+    if *account != request.role.account {
+        return Miss::Account((*account).to_owned());
+    }
+    // What differs then is no part of it that has a name.
+    Miss::Principal(PrincipalKind::Federated)
+}
+
+/// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
+/// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
+#[must_use]
+pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
+    if is_hidden(wanted, had) {
+        return IssuerGap::Hidden;
+    }
+    let within = |inner: &str, gap: IssuerGap| {
+        let inner_gap = if inner == had { gap } else { issuer_gap(inner, had) };
+        if inner_gap.is_slip() { gap } else { inner_gap }
+    };
+    if wanted.starts_with("arn:") {
+        let inner = wanted.split_once(":oidc-provider/");
+        return inner.map_or(IssuerGap::Whole, |(_, inner)| within(inner, IssuerGap::Arn));
+    }
+    if let Some(inner) = without_scheme(wanted) {
+        return within(inner, IssuerGap::Scheme);
+    }
+    if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
+        return IssuerGap::Slash;
+    }
+    if wanted.eq_ignore_ascii_case(had) {
+        return IssuerGap::Case;
+    }
+    let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
+    if let (Some(straight), Some(_)) = (turned_around(wanted_host), of_eks(host)) {
+        return within(&format!("{straight}/{wanted_path}"), IssuerGap::Reversed);
+    }
+    let same_path = wanted_path == path;
+    match (of_eks(wanted_host), of_eks(host)) {
+        (Some((wanted, _)), Some((region, _))) if same_path => {
+            match (wanted == region, is_dual_stack(wanted_host) == is_dual_stack(host)) {
+                (true, true) => IssuerGap::Domain,
+                (true, false) => IssuerGap::DualStack,
+                (false, true) => IssuerGap::Region,
+                (false, false) => IssuerGap::Whole,
+            }
+        }
+        (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
+        _ => IssuerGap::Whole,
+    }
+}
+
+/// An issuer that has a scheme, without it.
+fn without_scheme(issuer: &str) -> Option<&str> {
+    let after = |scheme: &str| {
+        let (start, rest) = issuer.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    after("https://").or_else(|| after("http://"))
+}
+
+/// The region and the domain in a host of EKS's issuers.
+fn of_eks(host: &str) -> Option<(&str, &str)> {
+    let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
+    Some(rest.split_once('.').unwrap_or((rest, "")))
+}
+
+/// A host that has the region before `eks`, with both in their places.
+fn turned_around(host: &str) -> Option<String> {
+    let labels: Vec<&str> = host.splitn(4, '.').collect();
+    match labels.as_slice() {
+        ["oidc", region, "eks", domain] => Some(format!("oidc.eks.{region}.{domain}")),
+        _ => None,
+    }
+}
+
+fn is_dual_stack(host: &str) -> bool {
+    host.starts_with("oidc-eks.")
+}
+
+fn split(issuer: &str) -> (&str, &str) {
+    issuer.split_once('/').unwrap_or((issuer, ""))
+}
+
+/// Whether a character is one that is seen.
+#[must_use]
+pub fn is_seen(c: char) -> bool {
+    !c.is_whitespace() && shown(&c.to_string()) == c.to_string()
+}
+
+/// Whether two texts differ only in characters that are not seen.
+#[must_use]
+pub fn is_hidden(text: &str, other: &str) -> bool {
+    let seen = |text: &str| text.chars().filter(|c| is_seen(*c)).collect::<String>();
+    text != other && seen(text) == seen(other)
+}
+
+const PREFIX: &str = "system:serviceaccount:";
+
+fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Miss {
+    let Some((provider, claim)) = key.rsplit_once(':') else { return Miss::Other };
+    let is_of_no_issuer = ["aws", "saml"].iter().any(|service| provider.eq_ignore_ascii_case(service));
+    if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || is_of_no_issuer {
+        return Miss::Other;
+    }
+    if !provider.eq_ignore_ascii_case(request.provider()) {
+        return Miss::Issuer(issuer_gap(provider, request.provider()));
+    }
+    let read = Operator::parse(operator);
+    if read.is_some_and(Operator::is_null) {
+        return Miss::Other;
+    }
+    let is_negated = read.is_some_and(Operator::is_negated);
+    let is_audience = |value: &String| value == USUAL_AUDIENCE || request.audience.contains(value);
+    match claim.eq_ignore_ascii_case("aud") {
+        true if !is_negated && wanted.iter().any(|value| value.starts_with(PREFIX)) => {
+            return Miss::KeySwapped { of: "aud", meant: "sub" };
+        }
+        true => return Miss::Audience,
+        false if is_negated => return Miss::Subject(SubjectGap::Excluded),
+        false if wanted.iter().any(is_audience) => return Miss::KeySwapped { of: "sub", meant: "aud" },
+        false => {}
+    }
+    let is_pattern = |value: &String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
+    if read.is_some_and(Operator::takes_patterns_for_text) && wanted.iter().any(is_pattern) {
+        let like =
+            operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
+        return Miss::SubjectWildcard { operator: like };
+    }
+    let gaps = wanted.iter().map(|value| subject_gap(value, &request.subject));
+    Miss::Subject(gaps.min_by_key(|gap| *gap == SubjectGap::Whole).unwrap_or(SubjectGap::Whole))
+}
+
+/// How one subject differs from another.
+#[must_use]
+pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
+    let small = |text: &str| text.to_ascii_lowercase();
+    if Pattern::of(&small(wanted)).fits(&small(had)) {
+        return SubjectGap::Case;
+    }
+    let parts = |subject: &str| -> Option<(String, String)> {
+        let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
+        Some((namespace.to_owned(), name.to_owned()))
+    };
+    let is_tail = |rest: &str| match wanted.strip_suffix(rest) {
+        Some(before) => before.is_empty() || before.ends_with(':') && before != PREFIX,
+        None => false,
+    };
+    if had.strip_prefix(PREFIX).is_some_and(is_tail) {
+        return SubjectGap::Prefix;
+    }
+    match (parts(wanted), parts(had)) {
+        (Some(wanted), Some(had)) if (&wanted.0, &wanted.1) == (&had.1, &had.0) => SubjectGap::Swapped,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.1).fits(&had.1) => SubjectGap::Namespace,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.0).fits(&had.0) => SubjectGap::Name,
+        _ => SubjectGap::Whole,
+    }
+}
+
+/// Whom a policy lets in beside the token's own service account, and those that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Others of the same namespace.
+    Namespace,
+    /// Others of namespaces that fit a pattern.
+    Namespaces,
+    /// Any service account of the cluster.
+    Cluster,
+    /// Any web identity, whoever its provider is.
+    Providers,
+}
+
+/// Texts that nobody has in a subject.
+const NOBODY: &str = "zz-nobody-s";
+
+/// Whether the policy also lets in others: tried with subjects that nobody has, such as fit its patterns.
+#[must_use]
+pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
+    let allows = |request: &Request| matches!(evaluate(document, request).decision, Decision::Allows(_));
+    let of_subject = &|subject: String| allows(&Request { subject, ..request.clone() });
+    let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
+    let elsewhere =
+        Request { issuer: format!("https://{NOBODY}.example"), subject: nobody.clone(), ..request.clone() };
+    if allows(&elsewhere) {
+        return Some(Reach::Providers);
+    }
+    if of_subject(nobody) {
+        return Some(Reach::Cluster);
+    }
+    let namespace = of_service_account(&request.subject).map(|(namespace, _)| namespace);
+    let patterns = document.statements.iter().flat_map(|statement| {
+        subject_patterns(statement, request).filter_map(|(_, value)| {
+            match expand(value, document.version, request) {
+                Expanded::To(pattern) => Some(pattern),
+                Expanded::ToNothing | Expanded::Unknown => None,
+            }
+        })
+    });
+    let several = format!("{NOBODY}:{NOBODY}");
+    // A pattern that names a namespace is about that one, which is the token's or another that is meant.
+    let namespaces = patterns.flat_map(|pattern| {
+        let text = pattern.text();
+        let filled = [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)];
+        filled.into_iter().filter_map(move |subject| {
+            let theirs = of_service_account(&subject)?.0.to_owned();
+            let is_named = text.contains(&format!(":{theirs}:")) && Some(theirs.as_str()) != namespace;
+            (!is_named && of_subject(subject)).then_some(theirs)
+        })
+    });
+    let of_patterns = namespaces.map(|theirs| match Some(theirs.as_str()) == namespace {
+        true => Reach::Namespace,
+        false => Reach::Namespaces,
+    });
+    let of_namespace = namespace.filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")));
+    of_patterns.chain(of_namespace.map(|_| Reach::Namespace)).max()
+}
+
+/// The same of one statement, as if it were alone.
+#[must_use]
+pub fn reach_of(document: &Document, statement: &Statement, request: &Request) -> Option<Reach> {
+    reach(&Document { version: document.version, statements: vec![statement.clone()] }, request)
+}
+
+/// The patterns for a subject that a statement knows: the operator, and the value as it is written.
+pub fn subject_patterns<'s>(
+    statement: &'s Statement,
+    request: &Request,
+) -> impl Iterator<Item = (&'s str, &'s str)> {
+    let key = format!("{}:sub", request.provider());
+    let of_subject = statement.conditions.iter().filter(move |condition| {
+        let read = Operator::parse(&condition.operator);
+        let is_positive = read.is_some_and(|read| read.knows_patterns() && !read.is_negated());
+        is_positive && condition.key.eq_ignore_ascii_case(&key)
+    });
+    let is_wild = |value: &&String| Pattern::of(value).is_wild();
+    let each = move |condition: &'s Condition| {
+        condition.values.iter().filter(is_wild).map(|value| (condition.operator.as_str(), value.as_str()))
+    };
+    of_subject.flat_map(each)
+}
+
+/// Namespace and name of a service account in a subject.
+#[must_use]
+pub fn of_service_account(subject: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
+    let is_whole = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
+    is_whole.then_some((namespace, name))
+}

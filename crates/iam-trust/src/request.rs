@@ -1,0 +1,215 @@
+//! What IAM knows of a call of `AssumeRoleWithWebIdentity` when it looks at a role's trust policy.
+//!
+//! Source of the keys: "Keys available for AWS web identity federation" and "AWS global condition context
+//! keys" in the IAM User Guide.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{issuer_in_iam, provider_arn};
+use crate::arn::RoleArn;
+
+/// The action that a token is traded by.
+pub const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// A call, as far as it is known.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The role that is asked for.
+    pub role: RoleArn,
+    /// The token's issuer.
+    pub issuer: String,
+    /// The token's subject.
+    pub subject: String,
+    /// The token's audiences.
+    pub audience: Vec<String>,
+    /// The session's name, if it is known.
+    pub session_name: Option<String>,
+    /// When the call was made, if that is known.
+    pub at: Option<SystemTime>,
+    /// Keys that are known besides, in small letters, with their values; none is one that is not there.
+    pub others: BTreeMap<String, Vec<String>>,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It has these values.
+    Values(Vec<String>),
+    /// It is not there.
+    Absent,
+    /// That is not known; why.
+    Unknown(&'static str),
+}
+
+/// Keys that are not there, by what the User Guide says of their availability: about callers with an identity
+/// of AWS's, which a pod does not have yet; about calls that a service makes for another; about parameters
+/// that `AssumeRoleWithWebIdentity` does not have. `aws:PrincipalAccount`, `aws:PrincipalArn`,
+/// `aws:PrincipalType` and `aws:userid` are not among them: what they are in such a call is not documented.
+const NOT_THERE: [&str; 16] = [
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
+    "aws:multifactorauthage",
+    "aws:multifactorauthpresent",
+    "aws:principalisawsservice",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:referer",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:tokenissuetime",
+    "aws:username",
+    "sts:awsservicename",
+    "sts:durationseconds",
+    "sts:externalid",
+];
+
+impl Request {
+    /// The call with a token of this issuer, subject and audience, without a session name.
+    #[must_use]
+    pub fn new(role: &RoleArn, issuer: &str, subject: &str, audience: &[String]) -> Self {
+        Self {
+            role: role.clone(),
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audience: audience.to_vec(),
+            session_name: None,
+            at: None,
+            others: BTreeMap::new(),
+        }
+    }
+
+    /// The issuer as IAM writes it in keys and ARNs.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        issuer_in_iam(&self.issuer)
+    }
+
+    /// The ARN of the provider, in the role's account.
+    #[must_use]
+    pub fn provider_arn(&self) -> String {
+        provider_arn(&self.role, &self.issuer)
+    }
+
+    /// What is known of a key, which is written in any case.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Known {
+        let key = key.to_ascii_lowercase();
+        if let Some(values) = self.others.get(&key) {
+            return if values.is_empty() { Known::Absent } else { Known::Values(values.clone()) };
+        }
+        if let Some(claim) = self.claim_of(&key) {
+            return match claim {
+                "sub" => Known::Values(vec![self.subject.clone()]),
+                "aud" => match self.audience.as_slice() {
+                    [] => Known::Absent,
+                    audience => Known::Values(audience.to_vec()),
+                },
+                _ => Known::Unknown("which other claims IAM passes on is not documented"),
+            };
+        }
+        match key.as_str() {
+            "sts:rolesessionname" => self
+                .session_name
+                .clone()
+                .map_or(Known::Unknown("the session's name is not known"), |name| Known::Values(vec![name])),
+            "aws:currenttime" | "aws:epochtime" => {
+                let since = self.at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                since.map_or(Known::Unknown("when the call is made is not known"), |since: Duration| {
+                    Known::Values(vec![since.as_secs().to_string()])
+                })
+            }
+            "aws:securetransport" => Known::Values(vec!["true".to_owned()]),
+            // "This key is always included in the request context", and is false "when the principal makes the
+            // call directly".
+            "aws:viaawsservice" => Known::Values(vec!["false".to_owned()]),
+            // STS's table of keys has them for AssumeRoleWithSAML only.
+            key if key.starts_with("saml:") => Known::Absent,
+            key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => Known::Absent,
+            key if is_of_another_provider(key) => Known::Absent,
+            _ => Known::Unknown("nothing here says what the call has there"),
+        }
+    }
+
+    /// The claim of the token that a key is about.
+    fn claim_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let (provider, claim) = key.rsplit_once(':')?;
+        provider.eq_ignore_ascii_case(self.provider()).then_some(claim)
+    }
+}
+
+/// Whether a key is about another provider, whose claims are not there. Here belong also keys that are no
+/// keys, since they hold a whole URL or ARN.
+fn is_of_another_provider(key: &str) -> bool {
+    let Some((provider, _)) = key.rsplit_once(':') else { return false };
+    let has_scheme = ["https://", "http://"].iter().any(|scheme| provider.starts_with(scheme));
+    let host = provider.split('/').next().unwrap_or_default();
+    has_scheme || provider.starts_with("arn:") || host.contains('.') && !host.contains(':')
+}
+
+/// Whether a key is the time of the call, in either of its forms.
+#[must_use]
+pub fn is_time(key: &str) -> bool {
+    ["aws:currenttime", "aws:epochtime"].iter().any(|time| time.eq_ignore_ascii_case(key))
+}
+
+/// The call of the service account `checkout` in the tests of this crate.
+#[cfg(test)]
+pub(crate) fn sample(role: &str) -> Request {
+    Request::new(
+        &crate::arn::parse(role).unwrap(),
+        "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C",
+        "system:serviceaccount:payments:checkout",
+        &["sts.amazonaws.com".to_owned()],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, sample};
+
+    #[test]
+    fn what_is_known_of_a_key() {
+        let request = sample("arn:aws:iam::111122223333:role/a");
+        let provider = request.provider().to_owned();
+        let key = |key: &str| request.key(key);
+        let values = |value: &str| Known::Values(vec![value.to_owned()]);
+        assert_eq!(key(&format!("{provider}:sub")), values("system:serviceaccount:payments:checkout"));
+        assert_eq!(key(&format!("{}:AUD", provider.to_lowercase())), values("sts.amazonaws.com"));
+        assert_eq!(key("AWS:SecureTransport"), values("true"));
+        assert_eq!(key("aws:ViaAWSService"), values("false"));
+        for absent in [
+            "aws:PrincipalOrgID",
+            "aws:PrincipalTag/team",
+            "sts:ExternalId",
+            "SAML:aud",
+            "token.actions.githubusercontent.com:sub",
+            "accounts.google.com:email",
+            &format!("https://{provider}:sub"),
+            &format!("arn:aws:iam::111122223333:oidc-provider/{provider}:sub"),
+            &format!("{provider}/:sub"),
+        ] {
+            assert_eq!(key(absent), Known::Absent, "{absent}");
+        }
+        for unknown in [
+            "",
+            "sub",
+            "aws:SourceIp",
+            "aws:PrincipalAccount",
+            "aws:RequestTag/a.b",
+            "iam:ResourceTag/a.b:c",
+            "sts:RoleSessionName",
+            "aws:CurrentTime",
+            "localhost:sub",
+            &format!("{provider}:iss"),
+        ] {
+            assert!(matches!(key(unknown), Known::Unknown(_)), "{unknown}");
+        }
+        let mut told = request.clone();
+        told.others.insert("aws:sourceip".to_owned(), vec!["10.0.0.1".to_owned()]);
+        told.others.insert("aws:sourcevpc".to_owned(), Vec::new());
+        assert_eq!(told.key("aws:SourceIp"), values("10.0.0.1"));
+        assert_eq!(told.key("aws:SourceVpc"), Known::Absent);
+    }
+}

@@ -1,0 +1,112 @@
+//! Policy variables: `${aws:username}`, `${key, 'default'}`, and the three that stand for a character.
+//!
+//! Source: "IAM policy elements: Variables and tags" in the IAM User Guide.
+
+use super::document::Version;
+use super::pattern::Pattern;
+use super::request::{Known, Request, is_time};
+
+/// A value of a policy with its variables replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expanded {
+    /// What it comes to.
+    To(Pattern),
+    /// A variable in it has no value, so that nothing fits it.
+    ToNothing,
+    /// What a variable in it comes to is not known.
+    Unknown,
+}
+
+/// Replaces the variables in a value.
+#[must_use]
+pub fn expand(value: &str, version: Version, request: &Request) -> Expanded {
+    let mut pattern = Pattern::default();
+    let mut rest = value;
+    if version == Version::Of2012 {
+        while let Some((before, after)) = rest.split_once("${") {
+            // IAM Access Analyzer's checks call a missing brace an error, and do not say what it does.
+            let Some((variable, behind)) = after.split_once('}') else { return Expanded::Unknown };
+            pattern.push(before);
+            rest = behind;
+            match variable {
+                "*" | "?" | "$" => pattern.push_plain(variable),
+                _ => match value_of(variable, request) {
+                    Expanded::To(plain) => pattern.push_plain(&plain.text()),
+                    other => return other,
+                },
+            }
+        }
+    }
+    pattern.push(rest);
+    Expanded::To(pattern)
+}
+
+fn value_of(variable: &str, request: &Request) -> Expanded {
+    let (key, default) = match variable.split_once(',') {
+        Some((key, default)) => {
+            let quoted = default.trim().strip_prefix('\'').and_then(|default| default.strip_suffix('\''));
+            // How anything else is read is not documented.
+            let Some(default) = quoted else { return Expanded::Unknown };
+            (key, Some(default))
+        }
+        None => (variable, None),
+    };
+    // How the time is written as a text is not documented.
+    if is_time(key) {
+        return Expanded::Unknown;
+    }
+    let plain = |text: &str| Expanded::To(Pattern::of(text));
+    match (request.key(key), default) {
+        (Known::Values(values), _) => match values.as_slice() {
+            [one] => plain(one),
+            // "You can't use a multivalued context key as a policy variable."
+            _ => Expanded::Unknown,
+        },
+        (Known::Absent, Some(default)) => plain(default),
+        (Known::Absent, None) => Expanded::ToNothing,
+        (Known::Unknown(_), _) => Expanded::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expanded, expand};
+    use crate::document::Version;
+    use crate::request::sample;
+
+    #[test]
+    fn variables_become_what_they_stand_for() {
+        let mut request = sample("arn:aws:iam::111122223333:role/a");
+        request.session_name = Some("a*b".to_owned());
+        let expanded = |value: &str| expand(value, Version::Of2012, &request);
+        for (value, expected) in [
+            ("plain", "plain"),
+            ("x-${sts:RoleSessionName}-y", "x-a*b-y"),
+            ("${STS:rolesessionname}", "a*b"),
+            ("${*}${?}${$}", "*?$"),
+            ("${$}{aws:username}", "${aws:username}"),
+            ("${aws:username, 'nobody'}", "nobody"),
+            ("${aws:username,''}", ""),
+            ("$}{", "$}{"),
+        ] {
+            let Expanded::To(pattern) = expanded(value) else { panic!("{value}") };
+            assert_eq!(pattern.text(), expected, "{value}");
+        }
+        for value in [
+            "${}",
+            "a${unfinished",
+            "${aws:SourceIp}",
+            "${aws:username, nobody}",
+            "${aws:username, 'nobody}",
+            "${aws:CurrentTime}",
+            "${${aws:username}}",
+        ] {
+            assert_eq!(expanded(value), Expanded::Unknown, "{value}");
+        }
+        assert_eq!(expanded("a${aws:username}b"), Expanded::ToNothing);
+        let Expanded::To(pattern) = expanded("${sts:RoleSessionName}") else { panic!() };
+        assert!(pattern.fits("a*b") && !pattern.fits("aXb"), "what comes from the call is no pattern");
+        let Expanded::To(pattern) = expand("${aws:username}", Version::Of2008, &request) else { panic!() };
+        assert_eq!(pattern.text(), "${aws:username}");
+    }
+}

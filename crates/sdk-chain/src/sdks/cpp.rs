@@ -1,0 +1,87 @@
+//! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
+
+use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+use crate::ini::{Dialect, Headers, Trailing};
+use crate::rules::{
+    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
+    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+};
+use crate::{Picks, SdkId};
+
+/// The profile provider of aws-c-sdkutils.
+const DIALECT: Dialect = Dialect {
+    folds_names: false,
+    headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers },
+    ..SPECIFIED
+};
+
+/// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
+/// only `AWS_PROFILE` selects one, was seen when it was run.
+pub const CPP: Sdk = Sdk {
+    id: SdkId::Cpp,
+    name: "C++",
+    version: "1.11.900",
+    was_run: true,
+    source: "aws/aws-sdk-cpp: src/aws-cpp-sdk-core/source/auth/AWSCredentialsProviderChain.cpp",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: true },
+    credentials: Some(FileRule { empty_counts: true, tilde: false, ..CREDENTIALS }),
+    config: Some(FileRule { empty_counts: true, tilde: false, ..CONFIG }),
+    dialect: DIALECT,
+    join: Join::BySetting,
+    profiles_need_config: false,
+    region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[In::Config], NoRegion::Fails),
+    instead: None,
+    steps: &[
+        // EnvironmentAWSCredentialsProvider
+        Step::Keys(Keys {
+            id: ID,
+            secret: SECRET,
+            empty_counts: false,
+            trims: false,
+            legacy: false,
+            half: Then::Next,
+            unless: None,
+        }),
+        Step::ProfileWebIdentity(ProfileWebIdentity {
+            empty_counts: true,
+            crashes: true,
+            ..ProfileWebIdentity::of(In::Both)
+        }),
+        // ProfileConfigFileAWSCredentialsProvider
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) }),
+        // ProcessCredentialsProvider
+        Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
+        // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
+        Step::WebIdentity(WebIdentity {
+            empty: Empty::Unset,
+            filled_from: Some(In::Both),
+            filled_by: Some(ProfileName {
+                variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
+                empty_counts: false,
+            }),
+            without_role: Then::Next,
+            without_token: Then::Next,
+            least_token: 0,
+            least_role: 1,
+            fails: Then::Next,
+        }),
+        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
+        Step::Container(Container {
+            relative_first: true,
+            empty_counts: false,
+            hosts: LOOPBACK_NAME_ECS_EKS,
+            bad_host: Then::Nothing,
+            token: Token {
+                file: true,
+                variable_first: false,
+                unreadable: Then::Nothing,
+                line_break: LineBreak::Sent,
+                read_first: false,
+            },
+            fails: Then::Nothing,
+        }),
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Nothing,
+};

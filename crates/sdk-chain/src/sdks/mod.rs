@@ -1,0 +1,132 @@
+//! The rules of every SDK, one on a screen. What several share is here.
+
+pub mod cpp;
+pub mod dotnet;
+pub mod go;
+pub mod java;
+pub mod javascript;
+pub mod kotlin;
+pub mod php;
+pub mod python;
+pub mod ruby;
+pub mod rust;
+pub mod swift;
+
+use super::SdkId;
+use super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
+use super::rules::{FileRule, Hosts, Sdk};
+
+/// The rules of an SDK.
+#[must_use]
+pub fn of(id: SdkId) -> &'static Sdk {
+    match id {
+        SdkId::Boto => &python::BOTO,
+        SdkId::CliV2 => &python::CLI_V2,
+        SdkId::JsV3 => &javascript::V3,
+        SdkId::JsV2 => &javascript::V2,
+        SdkId::JsV2LoadConfig => &javascript::V2_LOAD_CONFIG,
+        SdkId::GoV2 => &go::V2,
+        SdkId::GoV1 => &go::V1,
+        SdkId::GoV1LoadConfig => &go::V1_LOAD_CONFIG,
+        SdkId::GoV1Old => &go::V1_OLD,
+        SdkId::Rust => &rust::RUST,
+        SdkId::Ruby => &ruby::RUBY,
+        SdkId::Cpp => &cpp::CPP,
+        SdkId::JavaV1 => &java::V1,
+        SdkId::JavaV2 => &java::V2,
+        SdkId::DotNet3 => &dotnet::V3,
+        SdkId::DotNet4 => &dotnet::V4,
+        SdkId::Php => &php::PHP,
+        SdkId::Kotlin => &kotlin::KOTLIN,
+        SdkId::Swift => &swift::SWIFT,
+    }
+}
+
+const ID: &[&str] = &["AWS_ACCESS_KEY_ID"];
+const SECRET: &[&str] = &["AWS_SECRET_ACCESS_KEY"];
+
+/// The files' format as AWS specifies it. Source: the AWS SDKs and Tools reference guide, "Format of
+/// the config and credentials files".
+const SPECIFIED: Dialect = Dialect {
+    colon: false,
+    inline_comments: true,
+    folds_names: true,
+    drops_empty: false,
+    indented: Indented::Continues,
+    faults: Faults::Specification,
+    skips_mark: false,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        must_name: false,
+        gap: Gap::Blanks,
+        quotes: false,
+        spaces: Spaces::Never,
+        trailing: Trailing::Fault,
+        both: Both::Prefixed,
+    },
+    config: Names::Prefixed,
+    credentials: Names::Unprefixed,
+};
+
+/// `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.
+const CREDENTIALS: FileRule = FileRule {
+    variable: Some("AWS_SHARED_CREDENTIALS_FILE"),
+    empty_counts: false,
+    tilde: true,
+    or_config: false,
+};
+
+/// `AWS_CONFIG_FILE`, or else `~/.aws/config`.
+const CONFIG: FileRule = FileRule { variable: Some("AWS_CONFIG_FILE"), ..CREDENTIALS };
+
+/// Every loopback address, and those of ECS and EKS, but no name.
+const LOOPBACK_ECS_EKS: Hosts =
+    Hosts { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: true };
+
+/// The same, and `localhost`.
+const LOOPBACK_NAME_ECS_EKS: Hosts = Hosts { localhost: true, ..LOOPBACK_ECS_EKS };
+
+const SIGN_ON: &[&str] = &["sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name"];
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use crate::SdkId;
+    use crate::rules::Step;
+    use crate::situation::VARIABLES;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_variable_that_a_rule_names_is_read() {
+        for id in SdkId::ALL {
+            let sdk = of(*id);
+            assert_eq!(sdk.id, *id);
+            let mut names: Vec<&str> = [sdk.profile.variables, sdk.region.variables].concat();
+            names.extend([sdk.credentials, sdk.config].iter().filter_map(|rule| rule.as_ref()?.variable));
+            for step in sdk.steps {
+                match step {
+                    Step::Keys(keys) => {
+                        names.extend(keys.id.iter().chain(keys.secret).chain(keys.unless.as_ref()))
+                    }
+                    Step::ProfileMustExist { variables, .. } => names.extend(*variables),
+                    Step::ProfileWebIdentity(rule) => {
+                        names.extend(rule.by.iter().flat_map(|name| name.variables));
+                    }
+                    Step::WebIdentity(rule) => {
+                        names.extend(rule.filled_by.iter().flat_map(|name| name.variables))
+                    }
+                    _ => {}
+                }
+            }
+            assert!(names.iter().all(|name| VARIABLES.contains(name)), "{}: {names:?}", id.as_str());
+        }
+    }
+
+    #[test]
+    fn sdks_are_told_apart_and_cite_their_source() {
+        let names: BTreeSet<&str> = SdkId::ALL.iter().map(|id| of(*id).name).collect();
+        assert_eq!(names.len(), SdkId::ALL.len());
+        assert!(SdkId::ALL.iter().all(|id| of(*id).source.contains('/') && !of(*id).version.is_empty()));
+    }
+}

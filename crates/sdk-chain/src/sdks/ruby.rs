@@ -1,0 +1,152 @@
+//! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
+
+use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
+use crate::ini::{Both, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
+use crate::rules::{
+    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Instead, Join, Keys, LineBreak, Named,
+    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
+    Sources, Step, Then, Token, WebIdentity, WithoutRole,
+};
+use crate::{Picks, SdkId};
+
+/// `ini_parser.rb`: lenient; `profile NAME` is NAME in either file.
+const DIALECT: Dialect = Dialect {
+    colon: false,
+    inline_comments: true,
+    folds_names: false,
+    drops_empty: true,
+    indented: Indented::Nested,
+    faults: Faults::None,
+    headers: Headers {
+        spaces: Spaces::Always,
+        trailing: Trailing::NoHeader,
+        both: Both::Merged,
+        ..SPECIFIED.headers
+    },
+    config: Names::Either,
+    credentials: Names::Either,
+    ..SPECIFIED
+};
+
+/// `shared_config.rb`, `File.exist?`: a variable that is set to nothing names no file of the home directory.
+const CREDENTIALS_FILE: FileRule = FileRule { empty_counts: true, ..CREDENTIALS };
+const CONFIG_FILE: FileRule = FileRule { empty_counts: true, ..CONFIG };
+
+/// `SharedConfig.determine_profile`, by which the region and the config file's web identity go.
+const SHARED_CONFIG: ProfileName = ProfileName { variables: &["AWS_PROFILE"], empty_counts: true };
+
+/// `env_credentials`: the first variable that is set at all.
+const KEYS: Step = Step::Keys(Keys {
+    id: &["AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
+    secret: &["AWS_SECRET_ACCESS_KEY", "AMAZON_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
+    empty_counts: true,
+    trims: false,
+    legacy: false,
+    half: Then::Next,
+    unless: None,
+});
+/// `assume_role_web_identity_credentials`: the variables, or else the config file's profile.
+const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
+    empty: Empty::Set,
+    filled_from: None,
+    filled_by: None,
+    without_role: Then::Next,
+    without_token: Then::Next,
+    least_token: 0,
+    least_role: 1,
+    fails: Then::Error,
+});
+const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
+    by: Some(SHARED_CONFIG),
+    fails: Then::Error,
+    ..ProfileWebIdentity::of(In::Config)
+});
+/// `sso_credentials_from_profile`.
+const SIGN_ON: Step =
+    Step::SignOn(SignOn { file: In::Both, any_of: &["sso_account_id", "sso_role_name"], then: Then::Error });
+/// `assume_role_from_profile` and `resolve_source_profile`; `AssumeRoleCredentials` takes no role of nil.
+const ROLE: Step = Step::Role(Role {
+    file: In::Both,
+    unless_token_file: false,
+    without_role: WithoutRole::Fails(Then::Error),
+    alone: Alone::Fails(Then::Error),
+    both: Then::Error,
+    missing: Then::Error,
+    empty: Then::Error,
+    circle: Then::Error,
+    sources: Sources { named: false, ..Sources::ALL },
+    named: &[Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named_in_any_case: false,
+    unknown: Then::Error,
+    named_empty: Then::Error,
+    minds_disabled: false,
+    mfa: None,
+    region: RoleRegion::AsForWebIdentity,
+    fails: Then::Error,
+});
+/// `instance_profile_credentials`: one or the other; `ecs_credentials.rb`.
+const CONTAINER: Step = Step::Container(Container {
+    relative_first: true,
+    empty_counts: true,
+    hosts: LOOPBACK_NAME_ECS_EKS,
+    bad_host: Then::Error,
+    token: Token {
+        file: true,
+        variable_first: false,
+        unreadable: Then::Error,
+        line_break: LineBreak::Sent,
+        read_first: false,
+    },
+    fails: Then::Nothing,
+});
+
+/// aws-sdk-core.
+pub const RUBY: Sdk = Sdk {
+    config: Some(CONFIG_FILE),
+    instead: Some(Instead::ByOptOut(&OPTED_OUT)),
+    steps: &[
+        KEYS,
+        WEB_IDENTITY,
+        PROFILE_WEB_IDENTITY,
+        SIGN_ON,
+        ROLE,
+        // shared_credentials: the credentials file, or else the config file
+        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
+        Step::ProfileKeys(ProfileKeys::of(In::Config)),
+        Step::Process(Process::of(In::Both)),
+        CONTAINER,
+        Step::Imds(Disabled::True),
+    ],
+    ..OPTED_OUT
+};
+
+/// With `AWS_SDK_CONFIG_OPT_OUT`, `Aws.shared_config.config_enabled?` is false: of the shared files the keys
+/// in the credentials file are left.
+const OPTED_OUT: Sdk = Sdk {
+    id: SdkId::Ruby,
+    name: "Ruby",
+    version: "aws-sdk-core 3.211.0",
+    was_run: true,
+    source: "aws/aws-sdk-ruby: gems/aws-sdk-core/lib/aws-sdk-core/credential_provider_chain.rb, shared_config.rb",
+    profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: true },
+    credentials: Some(CREDENTIALS_FILE),
+    config: None,
+    dialect: DIALECT,
+    join: Join::BySetting,
+    profiles_need_config: false,
+    // regional_endpoint.rb: the first variable that is set at all, unless it is set to nothing
+    region: Region {
+        empty: EmptyRegion::Hides,
+        by: Some(SHARED_CONFIG),
+        ..Region::of(&["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
+    },
+    instead: None,
+    steps: &[
+        KEYS,
+        WEB_IDENTITY,
+        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
+        CONTAINER,
+        Step::Imds(Disabled::True),
+    ],
+    at_end: Picks::Nothing,
+};

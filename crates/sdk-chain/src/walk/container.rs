@@ -1,0 +1,156 @@
+//! Container credentials: which endpoint is called, and with which token.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Failed, Found, View};
+use crate::Picks;
+use crate::rules::{Container, Hosts, LineBreak, Then};
+use crate::situation::{Container as Endpoint, Reply, TokenFile};
+use foreign_text::shown;
+
+const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+impl View<'_> {
+    pub(super) fn container(&self, rule: &Container) -> Found {
+        let value = |name| {
+            let value = self.situation.variable(name);
+            value.filter(|value| rule.empty_counts || !value.is_empty()).map(|value| (name, value))
+        };
+        let (relative, full) = (value(RELATIVE), value(FULL));
+        let chosen = if rule.relative_first { relative.or(full) } else { full.or(relative) };
+        let token = self.container_token(rule);
+        if rule.token.read_first
+            && let Err((then, why)) = &token
+        {
+            return then.after(why.as_str());
+        }
+        let Some((variable, value)) = chosen else { return Found::Nothing };
+        let endpoint = if variable == RELATIVE { &self.situation.relative } else { &self.situation.full };
+        let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
+        if value.is_empty() {
+            // The relative one makes a call to ECS's address, for nothing.
+            let then = if variable == RELATIVE { rule.fails } else { rule.bad_host };
+            return then.after(format!("{variable} is set to nothing"));
+        }
+        if host.is_some_and(|host| !allowed(&rule.hosts, host)) {
+            return rule.bad_host.after(format!("The host in {variable} is none that it calls"));
+        }
+        let with_token = match token {
+            Ok(SentToken::Sent) => true,
+            Ok(SentToken::None) => false,
+            Ok(SentToken::OnlyWithout(then)) => {
+                if !host.is_some_and(|host| matches!(host.host, Some("localhost" | "127.0.0.1"))) {
+                    return then.after("The token for the container credentials has a line break");
+                }
+                false
+            }
+            Err((then, why)) => return then.after(why),
+        };
+        replied(rule, variable, endpoint, with_token)
+    }
+
+    /// What is sent to the container endpoint as the token.
+    fn container_token(&self, rule: &Container) -> Result<SentToken, Failed> {
+        let file = self.situation.filled(CONTAINER_TOKEN_FILE).filter(|_| rule.token.file);
+        let variable = self.situation.filled(CONTAINER_TOKEN);
+        let Some(file) = file.filter(|_| !(rule.token.variable_first && variable.is_some())) else {
+            return Ok(if variable.is_some() { SentToken::Sent } else { SentToken::None });
+        };
+        match self.situation.token(file) {
+            TokenFile::Unreadable(why) => {
+                let why = format!(
+                    "The token file {} for the container credentials cannot be read: {why}",
+                    shown(file)
+                );
+                Err((rule.token.unreadable, why))
+            }
+            TokenFile::Readable { line_break: false, .. } => Ok(SentToken::Sent),
+            TokenFile::Readable { .. } => match rule.token.line_break {
+                LineBreak::Sent => Ok(SentToken::Sent),
+                LineBreak::WithoutIt(then) => Ok(SentToken::OnlyWithout(then)),
+                LineBreak::Fails(then) => {
+                    Err((then, "The token for the container credentials has a line break".to_owned()))
+                }
+            },
+        }
+    }
+}
+
+/// What is sent to a container endpoint.
+enum SentToken {
+    /// The token.
+    Sent,
+    /// None, since none is set.
+    None,
+    /// None, since this one cannot be sent; and what that leads to where none is taken.
+    OnlyWithout(Then),
+}
+
+fn replied(rule: &Container, variable: &str, endpoint: &Endpoint, with_token: bool) -> Found {
+    let reply = if with_token { &endpoint.with_token } else { &endpoint.without_token };
+    match reply {
+        Reply::Given => {
+            Found::Takes(Picks::Container, format!("The endpoint in {variable} gives credentials."))
+        }
+        Reply::NotTried => {
+            Found::Takes(Picks::Container, format!("It asks the endpoint in {variable} for credentials."))
+        }
+        Reply::Status(status) => rule.fails.after(format!("The endpoint in {variable} answers {status}")),
+        Reply::Unreachable(why) => {
+            rule.fails.after(format!("The endpoint in {variable} gives no credentials: {why}"))
+        }
+    }
+}
+
+/// A URL's scheme and host, as far as the rules need them.
+#[derive(Clone, Copy)]
+struct UrlHost<'a> {
+    tls: bool,
+    host: Option<&'a str>,
+}
+
+fn host_of(url: &str) -> UrlHost<'_> {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match authority.strip_prefix('[') {
+        Some(inner) => inner.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    UrlHost { tls: scheme.eq_ignore_ascii_case("https"), host: host.filter(|host| !host.is_empty()) }
+}
+
+fn allowed(hosts: &Hosts, url: UrlHost<'_>) -> bool {
+    let Some(host) = url.host else { return false };
+    if url.tls {
+        return true;
+    }
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ECS)) => hosts.ecs,
+        Ok(IpAddr::V4(EKS)) => hosts.eks,
+        Ok(IpAddr::V6(EKS_IPV6)) => hosts.eks_ipv6,
+        Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) => true,
+        Ok(address) => hosts.loopback && address.is_loopback(),
+        Err(_) => hosts.localhost && host == "localhost",
+    }
+}
+
+/// Whether the URL is one without TLS at this node: a loopback address, or one of AWS's for containers.
+#[must_use]
+pub fn is_of_node(url: &str) -> bool {
+    let url = host_of(url);
+    let all = Hosts { loopback: true, localhost: true, ecs: true, eks: true, eks_ipv6: true };
+    !url.tls && allowed(&all, url)
+}
+
+/// Where ECS, and a relative address, leads.
+pub const ECS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+
+/// The agent of EKS Pod Identity.
+pub const EKS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
+
+/// The same by IPv6.
+pub const EKS_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);

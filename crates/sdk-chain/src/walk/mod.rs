@@ -1,0 +1,420 @@
+//! What the rules mean: one SDK's steps, walked through in one situation.
+
+mod container;
+mod go;
+mod profile;
+mod web_identity;
+
+use super::Picks;
+use super::ini::{Both, Kind, Malformed, Section, Sections};
+use super::rules::{Disabled, EmptyRegion, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
+use super::situation::{Lack, Place, Situation};
+use foreign_text::shown;
+
+pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
+
+/// The source that the SDK takes, and why.
+#[must_use]
+pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, String) {
+    let view = View::of(sdk, situation);
+    let mut passed: Vec<String> = Vec::new();
+    let mut later = None;
+    let (mut left_profile, mut only_container) = (false, false);
+    for step in sdk.steps {
+        left_profile &= step.is_of_profile();
+        if left_profile || only_container && !matches!(step, Step::Container(_)) {
+            continue;
+        }
+        if let Step::Role(role) = step {
+            later = later.or(Some(role).filter(|role| view.assumes_later(role)));
+        }
+        match view.step(step).with(lack, step) {
+            Found::Nothing => {}
+            Found::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
+            Found::LeavesProfile(why) => {
+                left_profile = true;
+                passed.push(format!("{why}, which it passes over."));
+            }
+            Found::Ends(picks, why) => return (picks, told(&passed, &why)),
+            Found::OnlyContainer(why) => {
+                only_container = true;
+                passed.push(format!("{why}, and nothing but container credentials is left."));
+            }
+            Found::Takes(picks, why) => {
+                let role = later.filter(|_| picks != Picks::ProfileWebIdentity);
+                let (picks, why) = match role.map(|role| view.assumes(role)) {
+                    None => (picks, why),
+                    Some(Ok(())) => {
+                        (Picks::AssumedRole, format!("{why} With them it assumes the profile's role."))
+                    }
+                    Some(Err(fault)) => {
+                        (Picks::Error, format!("{why} The profile's role cannot be assumed: {fault}."))
+                    }
+                };
+                return (picks, told(&passed, &why));
+            }
+        }
+    }
+    (sdk.at_end, told(&passed, "There is no other source."))
+}
+
+fn told(passed: &[String], why: &str) -> String {
+    passed.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join(" ")
+}
+
+/// What a step found.
+enum Found {
+    /// Nothing that concerns it.
+    Nothing,
+    /// A failure that the SDK passes over.
+    PassedOver(String),
+    /// A failure that makes the SDK pass over the profile.
+    LeavesProfile(String),
+    /// A failure that all steps share but the one for container credentials.
+    OnlyContainer(String),
+    /// The source.
+    Takes(Picks, String),
+    /// A failure that ends the search.
+    Ends(Picks, String),
+}
+
+impl Found {
+    /// The same in an SDK that lacks what it takes to use a web identity.
+    fn with(self, lack: Option<&Lack>, step: &Step) -> Self {
+        let Some(lack) = lack else { return self };
+        let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
+        let assumes = matches!(self, Self::Takes(Picks::AssumedRole, _)) && matches!(lack, Lack::Module(_));
+        if is_web_identity && !matches!(self, Self::Nothing) || assumes {
+            return Self::PassedOver(lack.to_string());
+        }
+        self
+    }
+}
+
+impl Then {
+    /// A failure, which is said in a sentence without its full stop.
+    fn after(self, why: impl Into<String>) -> Found {
+        let why = why.into();
+        match self {
+            Self::Next => Found::PassedOver(why),
+            Self::LeavesProfile => Found::LeavesProfile(why),
+            Self::OnlyContainer => Found::OnlyContainer(why),
+            Self::Error => Found::Ends(Picks::Error, format!("{why}.")),
+            Self::Nothing => Found::Ends(Picks::Nothing, format!("{why}; it goes on without credentials.")),
+            Self::Crash => Found::Ends(Picks::Crash, format!("{why}, which ends the process.")),
+        }
+    }
+}
+
+/// A failure on the way to a profile's source, and what it leads to.
+type Failed = (Then, String);
+
+/// A situation as one SDK sees it.
+struct View<'a> {
+    sdk: &'a Sdk,
+    situation: &'a Situation,
+    profile: String,
+    credentials: Result<Sections, Malformed>,
+    config: Result<Sections, Malformed>,
+    credentials_at: Option<Place>,
+    config_at: Option<Place>,
+    /// Whether there is a config file.
+    has_config: bool,
+    both: Sections,
+}
+
+const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
+
+impl<'a> View<'a> {
+    fn of(sdk: &'a Sdk, situation: &'a Situation) -> Self {
+        let place = |rule: Option<FileRule>, usual| rule.and_then(|rule| place(rule, usual, situation));
+        let config_at = place(sdk.config, Place::UsualConfig);
+        let credentials_at = place(sdk.credentials, Place::UsualCredentials);
+        let read = |kind, at: Option<Place>| {
+            let content = at.and_then(|at| situation.files.get(&at));
+            content.map_or_else(|| Ok(Sections::new()), |content| sdk.dialect.parse(kind, &content.0))
+        };
+        let config = read(Kind::Config, config_at);
+        let credentials = read(Kind::Credentials, credentials_at);
+        let has_config = config_at.is_some_and(|at| situation.files.contains_key(&at));
+        let empty = Sections::new();
+        let both = if has_config || !sdk.profiles_need_config {
+            let (config, credentials) =
+                (config.as_ref().unwrap_or(&empty), credentials.as_ref().unwrap_or(&empty));
+            joined(sdk.join, config, credentials)
+        } else {
+            Sections::new()
+        };
+        let profile = selected(&sdk.profile, situation).to_owned();
+        Self { sdk, situation, profile, credentials, config, credentials_at, config_at, has_config, both }
+    }
+
+    fn step(&self, step: &Step) -> Found {
+        match step {
+            Step::FilesMustParse { then, unless_keys } => self.files(*then, *unless_keys),
+            Step::ProfileMustExist { variables, empty_counts, even_default } => {
+                self.exists(variables, *empty_counts, *even_default)
+            }
+            Step::NoDirectories => self.no_directories(),
+            Step::ProfileMustBeSound(go) => self.sound(*go),
+            Step::RegionMustBeSet => match self.region() {
+                Ok(()) => Found::Nothing,
+                Err(why) => Then::Error.after(format!("No call can be made: {why}")),
+            },
+            Step::ConfigForRegion => self.config_for_region(),
+            Step::Keys(keys) => self.keys(keys),
+            Step::WebIdentity(rule) => self.web_identity(rule),
+            Step::Role(role) => self.role(role),
+            Step::ProfileKeys(rule) => self.profile_keys(rule),
+            Step::ProfileWebIdentity(rule) => self.profile_web_identity(rule),
+            Step::Process(rule) => self.process(rule),
+            Step::SignOn(rule) => self.sign_on(rule),
+            Step::Container(rule) => self.container(rule),
+            Step::Imds(disabled) => self.imds(*disabled),
+        }
+    }
+
+    fn file(&self, file: In) -> Option<&Sections> {
+        match file {
+            In::Both => Some(&self.both),
+            In::Credentials => self.credentials.as_ref().ok(),
+            In::Config | In::ConfigAsWritten => self.config.as_ref().ok(),
+        }
+    }
+
+    fn section(&self, file: In, profile: &str) -> Option<&Section> {
+        let sections = self.file(file)?;
+        // The Go SDK v1 looks for the header NAME, and for `profile NAME` if there is none.
+        let is_header = self.sdk.dialect.headers.both == Both::Plain;
+        let header = profile.strip_prefix("profile ").filter(|_| is_header);
+        sections.get(profile).or_else(|| sections.get(header?))
+    }
+
+    /// The profile in use.
+    fn selected(&self, file: In) -> Option<&Section> {
+        self.of_name(file, &self.profile)
+    }
+
+    /// A profile that is in use by its name.
+    fn of_name(&self, file: In, name: &str) -> Option<&Section> {
+        match file {
+            In::ConfigAsWritten => self.section(file, &format!("profile {name}")),
+            In::Both | In::Credentials | In::Config => self.section(file, name),
+        }
+    }
+
+    fn no_directories(&self) -> Found {
+        let bad = [self.config_at, self.credentials_at].into_iter().flatten();
+        match bad.into_iter().find(|at| self.situation.directories.contains(at)) {
+            Some(at) => Then::Error.after(format!("{at} is a directory")),
+            None => Found::Nothing,
+        }
+    }
+
+    fn profile_words(&self, profile: &str) -> String {
+        format!("the profile \"{}\"", shown(profile))
+    }
+
+    fn files(&self, then: Then, unless_keys: bool) -> Found {
+        let excused = unless_keys && self.has_keys() && self.profile_is_default();
+        let both = [(&self.config, "config"), (&self.credentials, "credentials")];
+        let bad = both.iter().find_map(|(file, name)| file.as_ref().err().map(|fault| (fault, name)));
+        match bad {
+            Some((Malformed { line, fault }, name)) if !excused => {
+                then.after(format!("The shared {name} file is malformed: {fault}, on line {line}"))
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    fn profile_is_default(&self) -> bool {
+        self.sdk.profile.variables.iter().all(|name| self.situation.filled(name).is_none())
+    }
+
+    fn exists(&self, variables: &[&'static str], empty_counts: bool, even_default: bool) -> Found {
+        if self.profile == "default" && !even_default {
+            return Found::Nothing;
+        }
+        let set = |name: &&&str| {
+            if empty_counts { self.situation.variable(name) } else { self.situation.filled(name) }.is_some()
+        };
+        match variables.iter().find(set) {
+            Some(variable) if !self.both.contains_key(&self.profile) => {
+                let profile = self.profile_words(&self.profile);
+                Then::Error.after(format!("{variable} selects {profile}, and there is none of that name"))
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    fn config_for_region(&self) -> Found {
+        let named = self.sdk.region.variables.iter().any(|name| self.situation.filled(name).is_some());
+        let in_credentials = self.selected(In::Credentials).and_then(|section| filled(section, "region"));
+        if named || in_credentials.is_some() || self.has_config {
+            return Found::Nothing;
+        }
+        Then::Crash
+            .after("No variable names a region, and the config file that is read for it does not exist")
+    }
+
+    /// Whether some step would find keys in the environment.
+    fn has_keys(&self) -> bool {
+        self.sdk.steps.iter().any(|step| match step {
+            Step::Keys(keys) => self.pair(keys).is_some_and(|(_, secret)| secret.is_some()),
+            _ => false,
+        })
+    }
+
+    /// The variable that gives the id, and the one that gives the secret.
+    fn pair(&self, keys: &Keys) -> Option<(&'static str, Option<&'static str>)> {
+        let first = |names: &'static [&'static str]| {
+            let counts = |name: &&&str| {
+                let value = self.situation.variable(name);
+                value.is_some_and(|value| {
+                    let value = if keys.trims { value.trim() } else { value };
+                    keys.empty_counts || !value.is_empty()
+                })
+            };
+            let name = names.iter().find(counts)?;
+            let value = self.situation.filled(name)?;
+            (!keys.trims || !value.trim().is_empty()).then_some(*name)
+        };
+        Some((first(keys.id)?, first(keys.secret)))
+    }
+
+    fn keys(&self, keys: &Keys) -> Found {
+        if keys.unless.is_some_and(|name| self.situation.filled(name).is_some()) {
+            return Found::Nothing;
+        }
+        match self.pair(keys) {
+            None => Found::Nothing,
+            Some((id, None)) => match keys.half {
+                Then::Next => Found::Nothing,
+                then => then.after(format!("{id} is set without its secret")),
+            },
+            Some((id, Some(secret))) => {
+                let legacy = keys.legacy || keys.id.first() != Some(&id);
+                let picks = if legacy { Picks::LegacyKeys } else { Picks::Keys };
+                Found::Takes(picks, format!("{id} and {secret} are set."))
+            }
+        }
+    }
+
+    /// The region's variable that decides, and its value.
+    fn region_variable(&self) -> Option<(&'static str, &str)> {
+        let rule = &self.sdk.region;
+        let value = |name: &&'static str| Some((*name, self.situation.variable(name)?));
+        let mut set = rule.variables.iter().filter_map(value);
+        set.find(|(_, value)| rule.empty != EmptyRegion::Unset || !value.is_empty())
+    }
+
+    fn has_region(&self) -> bool {
+        let rule = &self.sdk.region;
+        let of_variable = match (self.region_variable(), rule.empty) {
+            (None, _) | (Some((_, "")), EmptyRegion::Unset | EmptyRegion::Hides) => None,
+            (Some((_, "")), EmptyRegion::Fails) => Some(false),
+            (Some(_), _) => Some(true),
+        };
+        of_variable.unwrap_or_else(|| {
+            let name = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+            let sections = rule.files.iter().filter_map(|file| self.of_name(*file, name));
+            sections.into_iter().any(|section| filled(section, "region").is_some())
+        })
+    }
+
+    /// Whether STS can be called, as far as the region goes.
+    fn region(&self) -> Result<(), String> {
+        if self.has_region() {
+            return Ok(());
+        }
+        if let (Some((name, "")), EmptyRegion::Fails) = (self.region_variable(), self.sdk.region.empty) {
+            return Err(format!("{name} is set to nothing"));
+        }
+        let endpoint = self.situation.has_sts_endpoint();
+        let regional = self.situation.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
+        let fails = match self.sdk.region.missing {
+            NoRegion::Fine => false,
+            NoRegion::Fails => true,
+            NoRegion::FailsWithoutEndpoint => !endpoint,
+            NoRegion::FailsWithEndpoint => endpoint || regional,
+            NoRegion::AsksImds => !endpoint && !self.imds_has_region(),
+        };
+        if fails { Err(NO_REGION.to_owned()) } else { Ok(()) }
+    }
+
+    /// Whether IMDS is asked for a region that nothing names, and may be.
+    fn imds_has_region(&self) -> bool {
+        self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(Disabled::True)
+    }
+
+    fn is_disabled(&self, disabled: Disabled) -> bool {
+        let value = self.situation.variable(METADATA_DISABLED);
+        value.is_some_and(|value| match disabled {
+            Disabled::True => value.eq_ignore_ascii_case("true"),
+            Disabled::Anything => !value.is_empty(),
+            Disabled::NotFalse => !value.is_empty() && value != "false",
+            Disabled::NotFalseInAnyCase => !value.eq_ignore_ascii_case("false"),
+        })
+    }
+
+    fn imds(&self, disabled: Disabled) -> Found {
+        if self.is_disabled(disabled) {
+            let value = self.situation.variable(METADATA_DISABLED).unwrap_or_default();
+            return Found::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", shown(value)));
+        }
+        Found::Takes(Picks::NodeRole, "It asks IMDS for the node's role.".to_owned())
+    }
+}
+
+const NO_REGION: &str = "no region is set that it reads";
+
+/// The profile that the variables select.
+fn selected<'a>(name: &ProfileName, situation: &'a Situation) -> &'a str {
+    let selected = name.variables.iter().find_map(|variable| {
+        if name.empty_counts { situation.variable(variable) } else { situation.filled(variable) }
+    });
+    selected.unwrap_or("default")
+}
+
+/// A setting that is not empty.
+fn filled<'a>(section: &'a Section, name: &str) -> Option<&'a str> {
+    section.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+fn is_pair(section: &Section) -> bool {
+    filled(section, "aws_access_key_id").is_some() && filled(section, "aws_secret_access_key").is_some()
+}
+
+/// Where a file is, if anywhere.
+fn place(rule: FileRule, usual: Place, situation: &Situation) -> Option<Place> {
+    match rule.variable.and_then(|name| Some((name, situation.variable(name)?))) {
+        Some((_, "")) if rule.empty_counts => None,
+        Some((name, path)) if !path.is_empty() => {
+            (rule.tilde || !path.starts_with("~/")).then_some(Place::Variable(name))
+        }
+        _ if rule.or_config && !situation.files.contains_key(&usual) => Some(Place::UsualConfig),
+        _ => Some(usual),
+    }
+}
+
+/// Both files as one.
+fn joined(join: Join, config: &Sections, credentials: &Sections) -> Sections {
+    if join == Join::ByProfile {
+        let named = config.iter().map(|(name, section)| (name.replace("profile ", ""), section.clone()));
+        let mut both: Sections = named.collect();
+        both.extend(credentials.clone());
+        return both;
+    }
+    let mut both = config.clone();
+    for (profile, section) in credentials {
+        let into = both.entry(profile.clone()).or_default();
+        for (name, value) in section {
+            let of_pair = matches!(name.as_str(), "aws_access_key_id" | "aws_secret_access_key");
+            if join == Join::ByPair && of_pair && !is_pair(section) {
+                continue;
+            }
+            into.insert(name.clone(), value.clone());
+        }
+    }
+    both
+}

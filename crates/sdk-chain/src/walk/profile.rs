@@ -1,0 +1,244 @@
+//! What a profile gives: its own keys, a program, or a role with the credentials of another source.
+
+use super::{Failed, Found, NO_REGION, View, filled, is_pair};
+use crate::Picks;
+use crate::ini::Section;
+use crate::rules::{Alone, Named, Process, ProfileKeys, Role, RoleRegion, SignOn, Step, Then, WithoutRole};
+
+fn half(then: Then, words: &str) -> Found {
+    match then {
+        Then::Next => Found::Nothing,
+        then => then.after(format!("Half a pair of keys is in {words}")),
+    }
+}
+
+fn is_sign_on(rule: &SignOn, section: &Section) -> bool {
+    rule.any_of.iter().any(|name| section.contains_key(*name))
+}
+
+/// What a profile says of a role's source.
+fn source_setting<'a>(role: &Role, section: &'a Section, name: &str) -> Option<&'a str> {
+    section.get(name).map(String::as_str).filter(|value| role.alone != Alone::Later || !value.is_empty())
+}
+
+/// The most source profiles that are followed.
+pub(super) const LONGEST_CHAIN: usize = 64;
+
+impl View<'_> {
+    pub(super) fn assumes_later(&self, role: &Role) -> bool {
+        let section = self.selected(role.file);
+        role.alone == Alone::Later && section.is_some_and(|section| filled(section, "role_arn").is_some())
+    }
+
+    pub(super) fn role(&self, role: &Role) -> Found {
+        let Some(section) = self.selected(role.file) else { return Found::Nothing };
+        if role.unless_token_file && section.contains_key("web_identity_token_file") {
+            return Found::Nothing;
+        }
+        let has_role = section.contains_key("role_arn");
+        let by_name = source_setting(role, section, "credential_source").is_some();
+        let sourced = by_name || source_setting(role, section, "source_profile").is_some();
+        let words = self.profile_words(&self.profile);
+        match role.without_role {
+            _ if has_role => {}
+            WithoutRole::Fails(then) if sourced => {
+                return then.after(format!("A source is in {words} without a role"));
+            }
+            WithoutRole::NamedGives if by_name => {}
+            _ => return Found::Nothing,
+        }
+        if !sourced {
+            return match role.alone {
+                Alone::NotThis | Alone::Later => Found::Nothing,
+                Alone::Fails(then) => then.after(format!("A role is in {words} without a source for it")),
+            };
+        }
+        let base = match self.base(role, &self.profile, section, &mut Vec::new()) {
+            Ok(base) => base,
+            Err((then, why)) => return then.after(why),
+        };
+        if let Some(then) = role.mfa
+            && section.contains_key("mfa_serial")
+        {
+            return then.after(format!("A one-time password is wanted for the role in {words}"));
+        }
+        if !has_role {
+            let (picks, base) = base;
+            return Found::Takes(picks, format!("A source without a role is in {words}: it takes {base}."));
+        }
+        if filled(section, "role_arn").is_none() {
+            return role.fails.after(format!("The role in {words} has no ARN"));
+        }
+        match self.assumes(role) {
+            Ok(()) => Found::Takes(
+                Picks::AssumedRole,
+                format!("A role is in {words}, which it assumes with {}.", base.1),
+            ),
+            Err(why) => role.fails.after(format!("The role in {words} cannot be assumed: {why}")),
+        }
+    }
+
+    /// Whether a signed call to STS can be made. Whether it succeeds is not known.
+    pub(super) fn assumes(&self, role: &Role) -> Result<(), String> {
+        match role.region {
+            RoleRegion::OfItsOwn => {}
+            RoleRegion::AsForWebIdentity => self.region()?,
+            RoleRegion::Must if self.has_region() || self.imds_has_region() => {}
+            RoleRegion::Must => return Err(NO_REGION.to_owned()),
+        }
+        self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
+    }
+
+    /// The credentials with which a profile's role is assumed.
+    pub(super) fn base(
+        &self,
+        role: &Role,
+        profile: &str,
+        section: &Section,
+        visited: &mut Vec<String>,
+    ) -> Result<(Picks, String), Failed> {
+        let words = self.profile_words(profile);
+        let setting = |name| source_setting(role, section, name);
+        match (setting("source_profile"), setting("credential_source")) {
+            (Some(_), Some(_)) if !role.named.is_empty() => {
+                Err((role.both, format!("There are two sources for the role in {words}")))
+            }
+            (None, None) => Err((role.empty, format!("There is no source for the role in {words}"))),
+            (None, Some(source)) => self.named(role, profile, source),
+            (Some(source), _) if source == profile => {
+                if role.sources.itself && is_pair(section) {
+                    Ok((Picks::Profile, format!("the keys in {words}")))
+                } else {
+                    Err((role.empty, format!("The source of {words} is {words} itself, without keys")))
+                }
+            }
+            (Some(source), _) => self.source(role, source, visited),
+        }
+    }
+
+    pub(super) fn named(&self, role: &Role, profile: &str, source: &str) -> Result<(Picks, String), Failed> {
+        let words = self.profile_words(profile);
+        let is_meant = |named: &&Named| {
+            let name = named.as_str();
+            if role.named_in_any_case { name.eq_ignore_ascii_case(source) } else { name == source }
+        };
+        let Some(named) = role.named.iter().find(is_meant) else {
+            // Not which: somebody may have put a secret there.
+            let why = format!("It does not know the credential_source of {words}");
+            return Err((role.unknown, why));
+        };
+        let found = match named {
+            Named::Environment if self.has_keys() => {
+                Some((Picks::Keys, "the keys in the environment".to_owned()))
+            }
+            Named::Environment => None,
+            Named::EcsContainer => self.sdk.steps.iter().find_map(|step| match step {
+                Step::Container(rule) => match self.container(rule) {
+                    Found::Takes(picks, _) => Some((picks, "the container credentials".to_owned())),
+                    _ => None,
+                },
+                _ => None,
+            }),
+            Named::Ec2InstanceMetadata => self.sdk.steps.iter().find_map(|step| match step {
+                Step::Imds(disabled) if !role.minds_disabled || !self.is_disabled(*disabled) => {
+                    Some((Picks::NodeRole, "the node's role".to_owned()))
+                }
+                _ => None,
+            }),
+        };
+        found.ok_or_else(|| {
+            let why = format!("The credential_source {} of {words} has no credentials", named.as_str());
+            (role.named_empty, why)
+        })
+    }
+
+    /// The credentials of a source profile.
+    pub(super) fn source(
+        &self,
+        role: &Role,
+        profile: &str,
+        visited: &mut Vec<String>,
+    ) -> Result<(Picks, String), Failed> {
+        let words = self.profile_words(profile);
+        let Some(section) = self.section(role.file, profile) else {
+            return Err((role.missing, format!("The source profile, {words}, does not exist")));
+        };
+        if is_pair(section) {
+            return Ok((Picks::Profile, format!("the keys in {words}")));
+        }
+        let any =
+            ["aws_access_key_id", "aws_secret_access_key"].iter().any(|name| section.contains_key(*name));
+        if any && role.sources.half_fails {
+            return Err((role.empty, format!("Half a pair of keys is in {words}")));
+        }
+        if visited.iter().any(|seen| seen == profile) || visited.len() > LONGEST_CHAIN {
+            return Err((role.circle, format!("The source profiles lead back to {words}")));
+        }
+        visited.push(profile.to_owned());
+        let token_file = filled(section, "web_identity_token_file");
+        match (filled(section, "role_arn"), token_file) {
+            (Some(arn), Some(file)) if role.sources.web_identity => {
+                let traded = self.trade(arn, file, 0, 0, false);
+                traded.map(|why| (Picks::ProfileWebIdentity, why)).map_err(|why| (role.fails, why))
+            }
+            (Some(_), None)
+                if role.sources.named || source_setting(role, section, "credential_source").is_none() =>
+            {
+                self.base(role, profile, section, visited)
+            }
+            _ if role.sources.process && filled(section, "credential_process").is_some() => {
+                Ok((Picks::Process, format!("what the program in {words} gives")))
+            }
+            _ => match &role.sources.sign_on {
+                Some(rule) if is_sign_on(rule, section) => {
+                    Err((rule.then, format!("A sign-on is wanted by the source, {words}")))
+                }
+                _ => Err((role.empty, format!("There are no credentials in the source, {words}"))),
+            },
+        }
+    }
+
+    pub(super) fn profile_keys(&self, rule: &ProfileKeys) -> Found {
+        let Some(section) = self.selected(rule.file) else { return Found::Nothing };
+        let has = |name: &str| section.get(name).is_some_and(|value| rule.empty_counts || !value.is_empty());
+        if rule.unless_role && filled(section, "role_arn").is_some() {
+            return Found::Nothing;
+        }
+        let words = self.profile_words(&self.profile);
+        match (has("aws_access_key_id"), has("aws_secret_access_key")) {
+            (true, true) => Found::Takes(Picks::Profile, format!("There are keys in {words}.")),
+            (true, false) => half(rule.half, &words),
+            (false, true) => half(rule.other_half, &words),
+            (false, false) => match rule.token_alone {
+                Then::Next => Found::Nothing,
+                then if has("aws_session_token") => {
+                    then.after(format!("A session token without keys is in {words}"))
+                }
+                _ => Found::Nothing,
+            },
+        }
+    }
+
+    pub(super) fn process(&self, rule: &Process) -> Found {
+        let section = self.selected(rule.file);
+        let section = section.filter(|section| !(rule.unless_role && filled(section, "role_arn").is_some()));
+        let command = section.and_then(|section| section.get("credential_process"));
+        let words = self.profile_words(&self.profile);
+        match (command.map(String::as_str), rule.empty) {
+            (None, _) | (Some(""), Then::Next) => Found::Nothing,
+            (Some(""), then) => then.after(format!("A program without a name is in {words}")),
+            (Some(_), _) => {
+                Found::Takes(Picks::Process, format!("A program is in {words}, which it runs for them."))
+            }
+        }
+    }
+
+    pub(super) fn sign_on(&self, rule: &SignOn) -> Found {
+        let section = self.selected(rule.file);
+        if !section.is_some_and(|section| is_sign_on(rule, section)) {
+            return Found::Nothing;
+        }
+        let words = self.profile_words(&self.profile);
+        rule.then.after(format!("A sign-on is wanted by {words}, and nobody signs on in a pod"))
+    }
+}

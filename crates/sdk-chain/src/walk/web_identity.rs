@@ -1,0 +1,129 @@
+//! A token that is traded for a role: the pod's own, or that of a profile.
+
+use super::profile::LONGEST_CHAIN;
+use super::{Found, View, filled, selected};
+use crate::Picks;
+use crate::rules::{Empty, ProfileWebIdentity, Then, WebIdentity};
+use crate::situation::{TokenFile, Trade};
+use foreign_text::shown;
+
+const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+const ROLE_ARN: &str = "AWS_ROLE_ARN";
+
+impl View<'_> {
+    pub(super) fn web_identity(&self, rule: &WebIdentity) -> Found {
+        let profile = rule
+            .filled_by
+            .as_ref()
+            .map_or_else(|| self.profile.clone(), |name| selected(name, self.situation).to_owned());
+        let setting = |name: &str| {
+            let section = rule.filled_from.and_then(|file| self.section(file, &profile));
+            section.and_then(|section| filled(section, name))
+        };
+        let of = |name: &str, key: &str| match (self.situation.variable(name), rule.empty) {
+            (Some(""), Empty::Hides) => None,
+            (Some(""), Empty::Unset) | (None, _) => Some((setting(key)?, false)),
+            (Some(value), _) => Some((value, true)),
+        };
+        let token_file = of(TOKEN_FILE, "web_identity_token_file");
+        let role = of(ROLE_ARN, "role_arn");
+        match (token_file, role) {
+            (None, None) => Found::Nothing,
+            (None, Some((_, false))) => Found::Nothing,
+            (None, Some((_, true))) => match rule.without_token {
+                Then::Next => Found::Nothing,
+                then => then.after(format!("{ROLE_ARN} is set without {TOKEN_FILE}")),
+            },
+            (Some(_), None) => match rule.without_role {
+                Then::Next => Found::PassedOver(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
+                then => then.after(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
+            },
+            (Some((file, _)), Some((role, of_pod))) => {
+                let trade = self.trade(role, file, rule.least_token, rule.least_role, of_pod);
+                let picks = if of_pod { Picks::WebIdentity } else { Picks::ProfileWebIdentity };
+                match trade {
+                    Ok(why) => Found::Takes(picks, why),
+                    Err(why) => rule.fails.after(why),
+                }
+            }
+        }
+    }
+
+    /// Trades a token for a role: in words.
+    pub(super) fn trade(
+        &self,
+        role: &str,
+        file: &str,
+        least_token: usize,
+        least_role: usize,
+        of_pod: bool,
+    ) -> Result<String, String> {
+        let whose =
+            if of_pod { "the pod's role".to_owned() } else { format!("the profile's role {}", shown(role)) };
+        let path = shown(file);
+        match self.situation.token(file) {
+            TokenFile::Unreadable(why) => {
+                return Err(format!("The token file {path} of {whose} cannot be read: {why}"));
+            }
+            TokenFile::Readable { length, .. } if length < least_token => {
+                return Err(format!("The token file {path} of {whose} is empty"));
+            }
+            TokenFile::Readable { .. } => {}
+        }
+        if role.chars().count() < least_role {
+            return Err(format!("The ARN of {whose} is empty or too short"));
+        }
+        self.region().map_err(|why| format!("STS cannot be asked for {whose}: {why}"))?;
+        match self.situation.trade(role, file) {
+            Trade::Given => Ok(format!("STS gives it {whose}.")),
+            Trade::NotTried => Ok(format!("It asks STS for {whose}.")),
+            Trade::Refused(code) => Err(format!("STS refuses {whose} ({})", shown(&code))),
+            Trade::Unreachable(why) => Err(format!("STS cannot be asked for {whose}: {why}")),
+        }
+    }
+
+    pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> Found {
+        if rule.unless_variables && self.situation.own_pair().is_some() {
+            return Found::Nothing;
+        }
+        let profile = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+        let Some(mut section) = self.of_name(rule.file, profile) else { return Found::Nothing };
+        let words = self.profile_words(profile);
+        let mut of_source = false;
+        for _ in 0..LONGEST_CHAIN {
+            let source = filled(section, "source_profile").filter(|_| rule.through_sources);
+            match source.and_then(|source| self.section(rule.file, source)) {
+                Some(source) if filled(section, "web_identity_token_file").is_none() => section = source,
+                _ => break,
+            }
+            of_source = true;
+        }
+        let file = section.get("web_identity_token_file").map(String::as_str);
+        match (filled(section, "role_arn"), file.filter(|file| rule.empty_counts || !file.is_empty())) {
+            (Some(_), Some(_)) if rule.crashes => {
+                let gets_there = self.config.is_ok()
+                    && self.credentials.is_ok()
+                    && !section.contains_key("source_profile")
+                    && (file != Some("") || self.situation.filled(TOKEN_FILE).is_some())
+                    && self.region().is_ok();
+                if !gets_there {
+                    return Found::Nothing;
+                }
+                Then::Crash.after(format!("There is a web identity in {words}"))
+            }
+            (Some(role), Some(file)) => match self.trade(role, file, rule.least_token, 0, false) {
+                Ok(why) if of_source => {
+                    let why = format!("{why} With it it assumes the role in {words}.");
+                    Found::Takes(Picks::AssumedRole, why)
+                }
+                Ok(why) => Found::Takes(Picks::ProfileWebIdentity, why),
+                Err(why) => rule.fails.after(why),
+            },
+            (None, Some(_)) => match rule.without_role {
+                Then::Next => Found::Nothing,
+                then => then.after(format!("A web identity is in {words} without a role")),
+            },
+            (_, None) => Found::Nothing,
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Reads what was handed in: files, and at most one of them from standard input.
+
+pub mod pod;
+pub mod policy;
+pub mod printed;
+pub mod report;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::audit::Judged;
+use crate::audit::provider;
+use crate::audit::provider::GivenProvider;
+use crate::audit::subject::{Flags, Sources};
+use crate::diagnosis::Diagnosis;
+use crate::evidence::Evidence;
+use crate::evidence::Observed;
+use crate::host::stdin::{Piece, StdinFault};
+use crate::host::{Pod, ReadError};
+use crate::run::Verdict;
+use crate::text::shown;
+use crate::token::{self, Claims, TokenFault};
+use pod::{GivenAccount, GivenPod};
+use policy::GivenPolicy;
+use printed::{LONGEST, Unusable};
+use report::{Ended, Found, LONGEST_LOG, Log, NoReport};
+
+/// The most containers that a message names.
+const NAMED: usize = 16;
+
+/// Where something is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input, written `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    /// What a flag's value means.
+    #[must_use]
+    pub fn of(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => f.write_str(&shown(&path.to_string_lossy())),
+        }
+    }
+}
+
+/// What is to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A log with a report.
+    pub report: Option<Input>,
+    /// A token.
+    pub token: Option<Input>,
+    /// A pod.
+    pub pod: Option<Input>,
+    /// A service account.
+    pub service_account: Option<Input>,
+    /// A trust policy.
+    pub trust_policy: Option<Input>,
+    /// An OIDC provider.
+    pub oidc_provider: Option<Input>,
+    /// What is said by flags instead.
+    pub flags: Flags,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inputs {
+    /// The last report of the log.
+    pub report: Option<Found>,
+    /// What the token says.
+    pub token: Option<Claims>,
+    /// The pod.
+    pub pod: Option<GivenPod>,
+    /// The service account.
+    pub service_account: Option<GivenAccount>,
+    /// The trust policy, and what stood beside it.
+    pub trust_policy: Option<GivenPolicy>,
+    /// The OIDC provider.
+    pub oidc_provider: Option<GivenProvider>,
+}
+
+impl Inputs {
+    /// What says for whom the role is asked.
+    #[must_use]
+    pub fn sources<'a>(&'a self, flags: &'a Flags) -> Sources<'a> {
+        Sources {
+            flags,
+            token: self.token.as_ref(),
+            report: self.report.as_ref().map(|found| &found.report),
+            pod: self.pod.as_ref(),
+            account: self.service_account.as_ref(),
+            role: self.trust_policy.as_ref().map(|given| &given.role),
+        }
+    }
+}
+
+/// The pod carries a web identity, by what was handed in of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Injected;
+
+impl Observed for Injected {
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
+    }
+}
+
+impl Inputs {
+    /// Whether the pod carries a web identity, if it was handed in.
+    #[must_use]
+    pub fn injected(&self, container: Option<&str>) -> Option<Judged<Injected>> {
+        let found = self.pod.as_ref()?.judge(self.service_account.as_ref(), container);
+        let mut failures = found.failures.into_iter();
+        Some(match failures.next() {
+            Some(gravest) => {
+                Judged { verdict: Verdict::Fail(gravest), further: failures.chain(found.warnings).collect() }
+            }
+            None => Judged { verdict: Verdict::holds(Injected, found.warnings), further: Vec::new() },
+        })
+    }
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadInput {
+    /// The flag that names it.
+    pub flag: &'static str,
+    /// Where it should be.
+    pub from: Input,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The file could not be read.
+    File(ReadError),
+    /// Standard input could not be read.
+    Stdin(StdinFault),
+    /// Standard input is already taken, by this flag.
+    Taken(&'static str),
+    /// There is no report in it.
+    NoReport(NoReport),
+    /// It is no token.
+    NoToken(TokenFault),
+    /// It is not what it should be.
+    Unusable(Unusable),
+    /// The pod has no container of the name that is meant.
+    NoContainer {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        names: Vec<String>,
+    },
+}
+
+impl fmt::Display for BadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.flag, self.from)?;
+        match &self.why {
+            Why::File(error @ ReadError::NotRegular(_)) => {
+                write!(f, "{error}; save it to a file, or give - and pipe it in")
+            }
+            Why::File(error) => error.fmt(f),
+            Why::Stdin(fault) => fault.fmt(f),
+            Why::Taken(flag) => write!(f, "{flag} reads it already: only one can"),
+            Why::NoReport(none) => none.fmt(f),
+            Why::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
+            Why::Unusable(fault) => fault.fmt(f),
+            Why::NoContainer { name, names } => {
+                let names: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
+                write!(f, "it has no container {} (--container), but {}", shown(name), names.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// What a flag wants.
+type Slot<'a> = (&'static str, &'a Option<Input>);
+
+impl Wanted {
+    fn slots(&self) -> [Slot<'_>; 6] {
+        [
+            ("--report", &self.report),
+            ("--token", &self.token),
+            ("--pod", &self.pod),
+            ("--service-account", &self.service_account),
+            ("--trust-policy", &self.trust_policy),
+            ("--oidc-provider", &self.oidc_provider),
+        ]
+    }
+
+    /// With the report from standard input, where nothing says for whom the role is asked and something is
+    /// piped in: `kubectl logs POD | irsa-probe audit`.
+    #[must_use]
+    pub fn with_piped_report(self, stdin_is_typed: bool) -> Self {
+        let Flags { issuer, subject, audience, .. } = &self.flags;
+        let is_said = issuer.is_some()
+            || subject.is_some()
+            || !audience.is_empty()
+            || [&self.report, &self.token, &self.pod].into_iter().any(Option::is_some);
+        let is_taken = self.slots().iter().any(|(_, from)| **from == Some(Input::Stdin));
+        if is_said || is_taken || stdin_is_typed {
+            return self;
+        }
+        Self { report: Some(Input::Stdin), ..self }
+    }
+
+    /// Two things that both should be read from standard input, if there are.
+    ///
+    /// # Errors
+    /// The second of them.
+    fn one_stdin(&self) -> Result<(), BadInput> {
+        let slots = self.slots();
+        let mut taking = slots.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
+        match (taking.next(), taking.next()) {
+            (Some(first), Some(flag)) => Err(BadInput { flag, from: Input::Stdin, why: Why::Taken(first) }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads everything that is wanted, by `until` at the latest.
+///
+/// # Errors
+/// The first thing that could not be read.
+pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Inputs, BadInput> {
+    wanted.one_stdin()?;
+    let [report, token, kubernetes_pod, account, trust_policy, oidc_provider] = wanted.slots();
+    // The report comes last: a log that is followed takes all the time that there is.
+    Ok(Inputs {
+        token: given(pod, token, read_token, until).await?,
+        pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.flags.container.as_deref()), until)
+            .await?,
+        service_account: given(pod, account, |bytes| pod::read_account(bytes).map_err(Why::Unusable), until)
+            .await?,
+        trust_policy: given(pod, trust_policy, |bytes| policy::read(bytes).map_err(Why::Unusable), until)
+            .await?,
+        oidc_provider: given(pod, oidc_provider, |bytes| provider::read(bytes).map_err(Why::Unusable), until)
+            .await?,
+        report: match report {
+            (flag, Some(from)) => Some(read_log(pod, flag, from, until).await?),
+            _ => None,
+        },
+    })
+}
+
+/// What a flag names, if it is given.
+async fn given<T>(
+    pod: &Pod,
+    (flag, from): Slot<'_>,
+    read: impl FnOnce(&[u8]) -> Result<T, Why>,
+    until: Instant,
+) -> Result<Option<T>, BadInput> {
+    let Some(from) = from else { return Ok(None) };
+    let bytes = match from {
+        Input::Stdin => pod.stdin().read(LONGEST, until).await.map_err(Why::Stdin),
+        Input::File(path) => pod.read(path, LONGEST, until).await.map(|file| file.bytes).map_err(Why::File),
+    };
+    let read = bytes.and_then(|bytes| read(&bytes));
+    read.map(Some).map_err(|why| BadInput { flag, from: from.clone(), why })
+}
+
+async fn read_log(pod: &Pod, flag: &'static str, from: &Input, until: Instant) -> Result<Found, BadInput> {
+    let bad = |why| BadInput { flag, from: from.clone(), why };
+    let mut log = Log::default();
+    let ended = match from {
+        Input::File(path) => {
+            let file = pod.read(path, LONGEST_LOG, until).await.map_err(|error| bad(Why::File(error)))?;
+            log.push(&file.bytes);
+            Ended::AtItsEnd
+        }
+        Input::Stdin => {
+            let mut stdin = pod.stdin();
+            loop {
+                match stdin.next(until).await {
+                    // Where there is always more at hand, nothing else looks at the time.
+                    Ok(Piece::Bytes(piece)) if log.push(&piece) => {
+                        if Instant::now() >= until {
+                            break Ended::Late;
+                        }
+                    }
+                    Ok(Piece::Bytes(_)) => break Ended::TooLong,
+                    Ok(Piece::End) => break Ended::AtItsEnd,
+                    Err(StdinFault::Slow) => break Ended::Late,
+                    Err(fault) => return Err(bad(Why::Stdin(fault))),
+                }
+            }
+        }
+    };
+    log.finish(ended).map_err(|none| bad(Why::NoReport(none)))
+}
+
+/// A pod that has the container that is meant.
+fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<GivenPod, Why> {
+    let pod = pod::read_pod(bytes).map_err(Why::Unusable)?;
+    match container.filter(|name| !pod.has_container(name)) {
+        Some(name) => {
+            let names = pod.names().map(str::to_owned).collect();
+            Err(Why::NoContainer { name: name.to_owned(), names })
+        }
+        None => Ok(pod),
+    }
+}
+
+/// A token as a file of the kubelet's holds it, or as `kubectl create token`, with or without `-o json`,
+/// prints it. The token itself goes no further.
+fn read_token(bytes: &[u8]) -> Result<Claims, Why> {
+    let text = printed::text(bytes).map_err(Why::Unusable)?;
+    let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
+    let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
+    token::decode(requested.unwrap_or(&text)).map_err(Why::NoToken)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test makes the files that it reads")]
+
+    use super::{BadInput, Input, Inputs, Wanted, Why, observe};
+    use crate::audit::inputs::printed::Unusable;
+    use crate::audit::subject::Flags;
+    use crate::host::{Clock, Pod, ReadError};
+    use crate::token::TokenFault;
+    use serde_json::json;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    const TOKEN: &str = include_str!("../../../tests/recorded/projected-token.jwt");
+
+    fn repository(path: &str) -> Option<Input> {
+        Some(Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)))
+    }
+
+    async fn read(wanted: &Wanted) -> Result<Inputs, BadInput> {
+        let pod = Pod::recorded([("A", "b")], Clock::System);
+        observe(&pod, wanted, Instant::now() + Duration::from_secs(20)).await
+    }
+
+    #[tokio::test]
+    async fn everything_from_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).unwrap();
+            Some(Input::File(dir.path().join(name)))
+        };
+        let wanted = Wanted {
+            report: repository("examples/AssumeRoleNotAuthorized.json"),
+            token: repository("tests/recorded/projected-token.jwt"),
+            pod: repository("tests/recorded/pod-injected.json"),
+            service_account: repository("tests/recorded/sa-checkout.json"),
+            trust_policy: file("policy", r#"["arn:aws:iam::111122223333:role/a", {"Statement": []}]"#),
+            oidc_provider: file("provider", r#"{"Url": "a", "ClientIDList": ["b"]}"#),
+            flags: Flags::default(),
+        };
+        let inputs = read(&wanted).await.unwrap();
+        let Inputs { report, token, pod, service_account, trust_policy, oidc_provider } = &inputs;
+        let parts = [report.is_some(), token.is_some(), pod.is_some(), service_account.is_some()];
+        assert_eq!((parts, trust_policy.is_some(), oidc_provider.is_some()), ([true; 4], true, true));
+        let request = json!({"kind": "TokenRequest", "status": {"token": TOKEN.trim()}}).to_string();
+        let requested = Wanted { token: file("token", &request), ..Wanted::default() };
+        assert_eq!(read(&requested).await.unwrap().token, inputs.token);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_named_with_its_flag() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("empty"), "").unwrap();
+        let at = |name: &str| Some(Input::File(dir.path().join(name)));
+        let is_secret = |text: &str| text.contains(TOKEN.trim().rsplit('.').next().unwrap());
+        for (wanted, flag, why) in [
+            (
+                Wanted { trust_policy: at("empty"), ..Wanted::default() },
+                "--trust-policy",
+                Some(Why::Unusable(Unusable::Empty)),
+            ),
+            (
+                Wanted { token: repository("tests/recorded/sa-bare.json"), ..Wanted::default() },
+                "--token",
+                Some(Why::NoToken(TokenFault::Parts(1))),
+            ),
+            (
+                Wanted { pod: at("none"), ..Wanted::default() },
+                "--pod",
+                Some(Why::File(ReadError::Missing(Some(dir.path().to_owned())))),
+            ),
+            (Wanted { oidc_provider: at(""), ..Wanted::default() }, "--oidc-provider", None),
+            (
+                Wanted { report: repository("tests/recorded/projected-token.jwt"), ..Wanted::default() },
+                "--report",
+                None,
+            ),
+            (
+                Wanted { trust_policy: Some(Input::Stdin), report: Some(Input::Stdin), ..Wanted::default() },
+                "--trust-policy",
+                Some(Why::Taken("--report")),
+            ),
+        ] {
+            let error = read(&wanted).await.unwrap_err();
+            assert_eq!(error.flag, flag);
+            assert!(why.is_none_or(|why| why == error.why), "{error}");
+            assert!(error.to_string().starts_with(flag) && !is_secret(&error.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_piped_in_without_a_flag() {
+        let stdin = || Some(Input::Stdin);
+        let file = || Some(Input::File(PathBuf::from("a")));
+        for (wanted, is_typed, expected) in [
+            (Wanted::default(), false, stdin()),
+            (Wanted::default(), true, None),
+            (Wanted { trust_policy: file(), ..Wanted::default() }, false, stdin()),
+            (Wanted { trust_policy: stdin(), ..Wanted::default() }, false, None),
+            (Wanted { report: file(), ..Wanted::default() }, false, file()),
+            (Wanted { token: file(), ..Wanted::default() }, false, None),
+            (Wanted { pod: file(), ..Wanted::default() }, false, None),
+            (
+                Wanted {
+                    flags: Flags { subject: Some("a".to_owned()), ..Flags::default() },
+                    ..Wanted::default()
+                },
+                false,
+                None,
+            ),
+        ] {
+            assert_eq!(wanted.clone().with_piped_report(is_typed).report, expected, "{wanted:?}");
+        }
+        assert_eq!(Input::of(PathBuf::from("-")), Input::Stdin);
+        assert_eq!(Input::of(PathBuf::from("./-")), Input::File(PathBuf::from("./-")));
+    }
+}

@@ -1,0 +1,278 @@
+//! The trust policy that an operator hands in, and what is said of its role beside it.
+//!
+//! Accepted is the bare document, and what the AWS CLI prints of a role: `aws iam get-role`, with or without
+//! a `--query` that picks the role, its document, or a list of its ARN and its document, as our own remedies
+//! ask for. What is no policy inside is not judged here: the document is handed on as text.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use super::printed::{self, Unusable};
+use super::report::time;
+
+/// A trust policy as it was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenPolicy {
+    /// The document, as text.
+    pub document: String,
+    /// What is said of the role.
+    pub role: RoleSaid,
+}
+
+/// What the AWS CLI says of a role; what it does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoleSaid {
+    /// Its ARN, with its path.
+    pub arn: Option<String>,
+    /// When it was created.
+    pub created_at: Option<SystemTime>,
+    /// The longest session.
+    pub longest_session: Option<Duration>,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    /// When it was last used.
+    pub last_used: Option<SystemTime>,
+}
+
+/// Finds the document.
+///
+/// # Errors
+/// If there is none in it.
+pub fn read(bytes: &[u8]) -> Result<GivenPolicy, Unusable> {
+    let text = printed::text(bytes)?;
+    match serde_json::from_str(&text) {
+        Ok(value) => of_value(&value, &text),
+        // URL-encoded, or no JSON, which is said of it when it is read as a policy.
+        Err(_) => Ok(bare(printed::url_decoded(&text))),
+    }
+}
+
+fn bare(document: String) -> GivenPolicy {
+    GivenPolicy { document, role: RoleSaid::default() }
+}
+
+/// Finds it in JSON, which stands in a text.
+fn of_value(value: &Value, text: &str) -> Result<GivenPolicy, Unusable> {
+    match value {
+        Value::String(encoded) => Ok(bare(printed::url_decoded(encoded))),
+        Value::Array(list) => of_list(list),
+        Value::Object(object) => of_object(object, text),
+        Value::Null => Err(Unusable::Without(DOCUMENT)),
+        Value::Bool(_) | Value::Number(_) => Ok(bare(text.to_owned())),
+    }
+}
+
+/// The member of a role that is its trust policy.
+const DOCUMENT: &str = "AssumeRolePolicyDocument";
+
+/// What is printed by other commands that are near at hand: a member that tells it, and what it is.
+const OTHERS: [(&str, &str); 11] = [
+    ("Credentials", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("AccessKeyId", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("SecretAccessKey", "credentials, and no trust policy: keep them where nobody reads them"),
+    ("token", "a token, and no trust policy: keep it where nobody reads it"),
+    ("PolicyVersion", "a permission policy (aws iam get-policy-version), and no role with its trust policy"),
+    ("PolicyDocument", "a permission policy (aws iam get-role-policy), and no role with its trust policy"),
+    ("AttachedPolicies", "a list of permission policies, and no role with its trust policy"),
+    ("ClientIDList", "an OIDC provider, which belongs after --oidc-provider"),
+    ("OpenIDConnectProviderList", "a list of OIDC providers, which belongs after --oidc-provider"),
+    ("schema", "a document of irsa-probe's own, and no trust policy that a role has"),
+    ("kind", "an object of Kubernetes, and no trust policy"),
+];
+
+fn of_object(object: &Map<String, Value>, text: &str) -> Result<GivenPolicy, Unusable> {
+    if let Some(Value::Object(role)) = object.get("Role") {
+        return of_role(role);
+    }
+    if object.contains_key(DOCUMENT) {
+        return of_role(object);
+    }
+    if let Some(Value::Array(roles)) = object.get("Roles") {
+        return match roles.as_slice() {
+            [Value::Object(role)] => of_role(role),
+            roles => Err(Unusable::Several { what: "roles", count: roles.len() }),
+        };
+    }
+    if object.contains_key("RoleName") || object.contains_key("RoleId") {
+        return Err(Unusable::Without(DOCUMENT));
+    }
+    match OTHERS.iter().find(|(name, _)| object.contains_key(*name) && !object.contains_key("Statement")) {
+        Some((_, what)) => Err(Unusable::Another(what)),
+        None => Ok(bare(text.to_owned())),
+    }
+}
+
+fn of_role(role: &Map<String, Value>) -> Result<GivenPolicy, Unusable> {
+    let document = role.get(DOCUMENT).and_then(document).ok_or(Unusable::Without(DOCUMENT))?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
+    let longest = role.get("MaxSessionDuration").and_then(Value::as_u64);
+    Ok(GivenPolicy {
+        document,
+        role: RoleSaid {
+            arn: text(role.get("Arn")),
+            created_at: text(role.get("CreateDate")).as_deref().and_then(time),
+            longest_session: longest.map(Duration::from_secs),
+            boundary: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
+            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(time),
+        },
+    })
+}
+
+/// A list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
+fn of_list(list: &[Value]) -> Result<GivenPolicy, Unusable> {
+    let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
+    let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
+    let documents: Vec<String> = list.iter().filter(|value| !is_arn(value)).filter_map(document).collect();
+    match documents.as_slice() {
+        [] => Err(Unusable::Without(DOCUMENT)),
+        [one] => Ok(GivenPolicy { document: one.clone(), role: RoleSaid { arn, ..RoleSaid::default() } }),
+        several => Err(Unusable::Several { what: "documents", count: several.len() }),
+    }
+}
+
+/// A document as the CLI decodes it, or as IAM's API gives it.
+fn document(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(_) => serde_json::to_string_pretty(value).ok(),
+        Value::String(encoded) => Some(printed::url_decoded(encoded)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GivenPolicy, RoleSaid, read};
+    use crate::audit::inputs::printed::Unusable;
+    use crate::text::utc;
+    use iam_trust::document::{self, Malformed};
+    use serde_json::{Value, json};
+    use std::time::Duration;
+
+    const ARN: &str = "arn:aws:iam::111122223333:role/team/payments-checkout";
+    const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
+    /// `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",…}]}` as IAM's API gives it.
+    const ENCODED: &str = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22\
+        Principal%22%3A%7B%22Service%22%3A%22ec2.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D";
+
+    fn policy() -> Value {
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+    }
+
+    /// What `aws iam get-role` prints.
+    fn role(document: Value) -> Value {
+        json!({"Role": {
+            "Path": "/team/",
+            "RoleName": "payments-checkout",
+            "RoleId": "AROAEXAMPLEEXAMPLE123",
+            "Arn": ARN,
+            "CreateDate": "2026-11-20T09:00:00+00:00",
+            "AssumeRolePolicyDocument": document,
+            "Description": "",
+            "MaxSessionDuration": 3600,
+            "PermissionsBoundary": {
+                "PermissionsBoundaryType": "Policy",
+                "PermissionsBoundaryArn": BOUNDARY
+            },
+            "Tags": [],
+            "RoleLastUsed": {"LastUsedDate": "2026-11-23T09:00:00+00:00", "Region": "eu-west-1"}
+        }})
+    }
+
+    fn parsed(given: &GivenPolicy) -> Result<document::Document, Malformed> {
+        document::parse(&given.document)
+    }
+
+    #[test]
+    fn the_document_in_every_form() {
+        let expected = document::read(&policy()).unwrap();
+        let pretty = serde_json::to_string_pretty(&policy()).unwrap();
+        for (form, text, has_arn) in [
+            ("bare", pretty.clone(), false),
+            ("a BOM and CRLF", format!("\u{feff}{}\r\n", pretty.replace('\n', "\r\n")), false),
+            ("get-role", role(policy()).to_string(), true),
+            ("get-role, encoded", role(json!(ENCODED)).to_string(), true),
+            ("get-role, a text of JSON", role(json!(policy().to_string())).to_string(), true),
+            ("--query Role", role(policy())["Role"].to_string(), true),
+            ("--query of a list", json!([ARN, policy()]).to_string(), true),
+            ("--query of a list, turned around", json!([policy(), ARN]).to_string(), true),
+            ("--query of a list, encoded", json!([ARN, ENCODED]).to_string(), true),
+            ("--query of a list of one", json!([policy()]).to_string(), false),
+            ("list-roles of one", json!({"Roles": [role(policy())["Role"]]}).to_string(), true),
+            ("encoded", ENCODED.to_owned(), false),
+            ("encoded, quoted", json!(ENCODED).to_string(), false),
+        ] {
+            let given = read(text.as_bytes()).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert_eq!(parsed(&given).as_ref(), Ok(&expected), "{form}");
+            assert_eq!(given.role.arn.as_deref(), has_arn.then_some(ARN), "{form}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_the_role() {
+        let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
+        assert_eq!(said.longest_session, Some(Duration::from_secs(3600)));
+        assert_eq!(said.boundary.as_deref(), Some(BOUNDARY));
+        assert_eq!(said.created_at.map(utc).as_deref(), Some("2026-11-20T09:00:00Z"));
+        assert_eq!(said.last_used.map(utc).as_deref(), Some("2026-11-23T09:00:00Z"));
+        let mut odd = role(policy());
+        for name in ["Arn", "CreateDate", "MaxSessionDuration", "PermissionsBoundary", "RoleLastUsed"] {
+            odd["Role"][name] = json!(["odd"]);
+        }
+        assert_eq!(read(odd.to_string().as_bytes()).unwrap().role, RoleSaid::default());
+    }
+
+    #[test]
+    fn the_order_of_the_document_is_kept() {
+        let text =
+            r#"{"Role":{"AssumeRolePolicyDocument":{"Statement":[],"Version":"2012-10-17","Id":"z"}}}"#;
+        let document = read(text.as_bytes()).unwrap().document;
+        let places = ["Statement", "Version", "Id"].map(|name| document.find(name).unwrap());
+        assert!(places.is_sorted(), "{document}");
+    }
+
+    #[test]
+    fn a_bare_document_is_left_as_it_is() {
+        // Twice the same name is a fault of the policy, which only its text shows.
+        let text = r#"{"Version":"2012-10-17","Version":"2008-10-17","Statement":[]}"#;
+        let given = read(text.as_bytes()).unwrap();
+        assert_eq!(given.document, text);
+        assert!(parsed(&given).is_err());
+        for text in ["Statement: []", "1", "{}", "%7B", "{\"Statement\": [}"] {
+            assert!(parsed(&read(text.as_bytes()).unwrap()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_trust_policy_is_named() {
+        let two = json!({"Roles": [role(policy())["Role"], role(policy())["Role"]]});
+        let without = || Unusable::Without("AssumeRolePolicyDocument");
+        for (value, expected) in [
+            (json!(null), without()),
+            (json!([]), without()),
+            (json!([null, null]), without()),
+            (json!([ARN]), without()),
+            (json!({"Role": {"Arn": ARN}}), without()),
+            (json!({"RoleName": "a", "Arn": ARN}), without()),
+            (role(json!(null)), without()),
+            (two, Unusable::Several { what: "roles", count: 2 }),
+            (json!([policy(), policy()]), Unusable::Several { what: "documents", count: 2 }),
+        ] {
+            assert_eq!(read(value.to_string().as_bytes()), Err(expected), "{value}");
+        }
+        for another in [
+            json!({"PolicyVersion": {"Document": policy()}}),
+            json!({"RoleName": "a", "PolicyName": "b", "PolicyDocument": policy()}),
+            json!({"Url": "a", "ClientIDList": []}),
+            json!({"kind": "ServiceAccount"}),
+            json!({"schema": "irsa-probe.trust-policy/v1", "trust_policy": policy()}),
+        ] {
+            let read = read(another.to_string().as_bytes());
+            assert!(matches!(read, Err(Unusable::Another(_) | Unusable::Without(_))), "{another}: {read:?}");
+        }
+        assert_eq!(read(b" \r\n"), Err(Unusable::Empty));
+        assert_eq!(read(b"\x00\xff"), Err(Unusable::NotText));
+    }
+}

@@ -1,0 +1,212 @@
+//! Why a role is refused, for an operator who may look at AWS's side.
+//!
+//! Data flows one way: what is given in files ([`inputs`]) and what IAM ([`iam`]) and the token's issuer
+//! ([`issuer`]) say is evidence; for whom a role is asked is put together of it ([`claims`]), and what AWS has
+//! is laid beside that ([`role`], [`provider`], [`trust`], [`refusal`]). The order of it is in
+//! [`crate::plan`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::aws::iam::{Permission, Simulated};
+use crate::diagnosis::Diagnosis;
+use crate::diagnosis::audit::NotSeen;
+use crate::run::Verdict;
+use crate::token::ServiceAccount;
+use iam::AwsSide;
+use iam_trust::request::Request;
+use inputs::Inputs;
+use inputs::report::{Ended, PodOf};
+use subject::{Asked, Differing};
+
+pub mod iam;
+pub mod inputs;
+pub mod issuer;
+pub mod permissions;
+pub mod provider;
+pub mod refusal;
+pub mod role;
+pub mod subject;
+pub mod trust;
+
+/// What the user wants of an audit, beyond what is handed in.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The profile whose credentials ask IAM.
+    pub profile: Option<String>,
+    /// Actions that the role should be allowed.
+    pub actions: Vec<String>,
+    /// What they are done to.
+    pub resources: Vec<String>,
+    /// Whether the issuer is looked at.
+    pub issuer_check: bool,
+    /// The container that is meant.
+    pub container: Option<String>,
+    /// A name server, in place of those in `/etc/resolv.conf`.
+    pub dns_server: Option<SocketAddr>,
+    /// Where the system's CA certificates are looked for.
+    pub system_roots: Vec<PathBuf>,
+}
+
+impl Wanted {
+    /// Whether IAM is asked: not where its side was handed in, unless something else needs it.
+    #[must_use]
+    pub fn asks_iam(&self, inputs: &Inputs) -> bool {
+        let is_handed_in = inputs.trust_policy.is_some() || inputs.oidc_provider.is_some();
+        !is_handed_in || self.profile.is_some() || !self.actions.is_empty()
+    }
+}
+
+/// What came of a check, and what is wrong besides where it failed.
+#[derive(Debug)]
+pub struct Judged<T> {
+    /// Whether the fact holds.
+    pub verdict: Verdict<T>,
+    /// What is wrong besides.
+    pub further: Vec<Diagnosis>,
+}
+
+/// What an audit found out, for the report, beside its checks.
+#[derive(Debug)]
+pub struct Audited {
+    /// For whom which role is asked; unless that is not known, since the pod has no identity.
+    pub asked: Option<Asked>,
+    /// Which pod it is, as far as that is known.
+    pub pod: PodOf,
+    /// The trust policy.
+    pub policy: Option<trust::Policy>,
+    /// What the simulation says.
+    pub simulated: Vec<Simulated>,
+    /// What is wrong beside the failures of the checks.
+    pub further: Vec<Diagnosis>,
+    /// What is not known, and why.
+    pub not_known: Vec<NotKnown>,
+    /// What a reader should know of what was handed in.
+    pub notes: Vec<Note>,
+}
+
+/// Something that is not known.
+#[derive(Debug, Clone)]
+pub struct NotKnown {
+    /// What.
+    pub what: &'static str,
+    /// Why.
+    pub why: NotSeen,
+}
+
+impl NotKnown {
+    /// The permission that it would take, where that is what lacks.
+    #[must_use]
+    pub fn permission(&self) -> Option<Permission> {
+        self.why.permission()
+    }
+}
+
+/// What a reader should know of what was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// Two sources say otherwise; one of them counts.
+    Differing(Differing),
+    /// The log has a later report, on this line, that is cut off or of another version.
+    LaterReport(usize),
+    /// The log was not read to its end.
+    LogEnded(Ended),
+    /// The token that was handed in expired then, which no policy looks at.
+    TokenExpired(SystemTime),
+    /// The report is of another call, so what STS said of that does not count.
+    OtherCall,
+    /// The log has so many reports, not all of the same pod and role.
+    SeveralPods(usize),
+    /// The report failed for another reason than STS's refusal of the role: this diagnosis.
+    OtherFailure(String),
+}
+
+impl Wanted {
+    /// What IAM is asked.
+    #[must_use]
+    pub fn of_iam(&self, request: &Request) -> iam::Asked {
+        iam::Asked {
+            role: request.role.clone(),
+            issuer: request.issuer.clone(),
+            actions: self.actions.clone(),
+            resources: self.resources.clone(),
+            profile: self.profile.clone(),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+        }
+    }
+
+    /// What the issuer is asked.
+    #[must_use]
+    pub fn of_issuer(&self, request: &Request) -> issuer::Asked {
+        issuer::Asked {
+            issuer: request.issuer.clone(),
+            dns_server: self.dns_server,
+            system_roots: self.system_roots.clone(),
+        }
+    }
+}
+
+impl Audited {
+    /// What was handed in says this much.
+    #[must_use]
+    pub fn new(asked: Option<Asked>, inputs: &Inputs) -> Self {
+        let is_of_report = asked.as_ref().is_none_or(Asked::is_of_report);
+        let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
+        let of_pod = inputs.pod.as_ref();
+        let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
+        let account = of_subject.or_else(|| of_pod.map(|pod| pod.service_account.clone()));
+        let pod = PodOf {
+            namespace: account.as_ref().map(|account| account.namespace.clone()),
+            service_account: account.map(|account| account.name),
+            pod: of_report.and_then(|pod| pod.pod.clone()).or_else(|| of_pod?.name.clone()),
+            container: of_report.and_then(|pod| pod.container.clone()),
+        };
+        let differing = asked.iter().flat_map(|asked| asked.differing.iter().cloned());
+        let mut notes: Vec<Note> = differing.map(Note::Differing).collect();
+        if let Some(found) = &inputs.report {
+            notes.extend(found.later.map(Note::LaterReport));
+            notes.extend((found.ended != Ended::AtItsEnd).then_some(Note::LogEnded(found.ended)));
+            notes.extend((!is_of_report).then_some(Note::OtherCall));
+            let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::about(it).is_none());
+            let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);
+            notes.extend(failed.map(Note::OtherFailure));
+            notes.extend(found.is_one_of_several.then_some(Note::SeveralPods(found.reports)));
+        }
+        Self {
+            asked,
+            pod,
+            policy: None,
+            simulated: Vec::new(),
+            further: Vec::new(),
+            not_known: Vec::new(),
+            notes,
+        }
+    }
+
+    /// The service account that is to have the role.
+    #[must_use]
+    pub fn service_account(&self) -> Option<ServiceAccount> {
+        let PodOf { namespace, service_account, .. } = &self.pod;
+        Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })
+    }
+
+    /// Keeps what is wrong besides, and hands on the verdict.
+    pub fn keep<T>(&mut self, judged: Judged<T>) -> Verdict<T> {
+        self.further.extend(judged.further);
+        judged.verdict
+    }
+}
+
+/// What is not known of AWS's side, where the rest was judged.
+#[must_use]
+pub fn not_known(provider_was_seen: bool, aws: Option<&AwsSide>) -> Vec<NotKnown> {
+    let untold = aws.map(AwsSide::untold).unwrap_or_default().into_iter();
+    let mut all: Vec<NotKnown> =
+        untold.map(|(what, unknown)| NotKnown { what, why: NotSeen::Untold(unknown.clone()) }).collect();
+    if !provider_was_seen {
+        all.push(NotKnown { what: iam::PROVIDER, why: NotSeen::NotGiven(provider::OIDC_PROVIDER) });
+    }
+    all
+}

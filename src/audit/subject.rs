@@ -1,0 +1,634 @@
+//! For whom a role is asked, put together from what was handed in.
+//!
+//! A flag says what is meant, so it goes before all else. Then comes the token itself, then what a report saw
+//! of it, then what the pod and its service account imply. Where two of those are of different pods, neither
+//! is believed: a verdict on a mixture would be of nobody.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use super::inputs::pod::{GivenAccount, GivenPod, TokenVolume};
+use super::inputs::policy::RoleSaid;
+use super::inputs::report::Reported;
+use crate::text::shown;
+use crate::token::{Claims, ServiceAccount};
+use iam_trust::arn::{self, ArnFault, RoleArn};
+use iam_trust::request::Request;
+
+/// Where something is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A flag of this name.
+    Flag(&'static str),
+    /// The token.
+    Token,
+    /// The report.
+    Report,
+    /// The pod.
+    Pod,
+    /// The service account.
+    ServiceAccount,
+    /// What stands beside the trust policy.
+    Role,
+}
+
+impl Source {
+    /// The same without the flag that named the file.
+    #[must_use]
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::Flag(name) => name,
+            Self::Token => "the token",
+            Self::Report => "the report",
+            Self::Pod => "the pod",
+            Self::ServiceAccount => "the service account",
+            Self::Role => "the role",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag(name) => name,
+            Self::Token => "the token (--token)",
+            Self::Report => "the report (--report)",
+            Self::Pod => "the pod (--pod)",
+            Self::ServiceAccount => "the service account (--service-account)",
+            Self::Role => "the role (--trust-policy)",
+        })
+    }
+}
+
+/// Something, and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said<T> {
+    /// What it is.
+    pub value: T,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// What the flags say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// The token's issuer.
+    pub issuer: Option<String>,
+    /// The token's subject.
+    pub subject: Option<String>,
+    /// The token's audiences.
+    pub audience: Vec<String>,
+    /// The role.
+    pub role_arn: Option<String>,
+    /// The session's name.
+    pub session_name: Option<String>,
+    /// The container that is meant.
+    pub container: Option<String>,
+}
+
+/// What was handed in, as far as it says for whom the role is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The flags.
+    pub flags: &'a Flags,
+    /// What the token says.
+    pub token: Option<&'a Claims>,
+    /// What the report says.
+    pub report: Option<&'a Reported>,
+    /// The pod.
+    pub pod: Option<&'a GivenPod>,
+    /// The service account.
+    pub account: Option<&'a GivenAccount>,
+    /// What is said of the role.
+    pub role: Option<&'a RoleSaid>,
+}
+
+/// For whom which role is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The token's issuer.
+    pub issuer: Said<String>,
+    /// The token's subject.
+    pub subject: Said<String>,
+    /// The token's audiences.
+    pub audience: Said<Vec<String>>,
+    /// The role.
+    pub role: Said<RoleArn>,
+    /// The id of the key that signed the token.
+    pub key_id: Option<Said<String>>,
+    /// The session's name.
+    pub session_name: Option<Said<String>>,
+    /// When STS was asked.
+    pub at: Option<SystemTime>,
+    /// The region of the STS that was asked, where its endpoint is that of a region.
+    pub region: Option<String>,
+    /// What other sources say otherwise, and was not followed.
+    pub differing: Vec<Differing>,
+}
+
+/// What two sources say of the same thing. The values are those that were chosen, and not chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differing {
+    /// What of.
+    pub what: &'static str,
+    /// What counts.
+    pub chosen: Said<String>,
+    /// What does not.
+    pub other: Said<String>,
+}
+
+/// Why it is not clear for whom a role is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unclear {
+    /// These are not said anywhere.
+    Missing {
+        /// What.
+        missing: Vec<Missing>,
+        /// The diagnosis of the report, if there is a report that has one.
+        reported: Option<String>,
+    },
+    /// Two sources contradict each other.
+    Conflict(Box<Differing>),
+    /// The role is no role's ARN.
+    Role {
+        /// The text.
+        text: Said<String>,
+        /// What is wrong with it.
+        fault: ArnFault,
+    },
+}
+
+/// Something that is not said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// What.
+    pub what: &'static str,
+    /// The flag that says it.
+    pub flag: &'static str,
+    /// Whether the report has it, but not to its end.
+    pub is_cut: bool,
+}
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { missing, reported } => {
+                let list = missing.iter().map(|Missing { what, flag, is_cut }| {
+                    let cut = if *is_cut { ", which the report does not have to its end" } else { "" };
+                    format!("the {what} ({flag}{cut})")
+                });
+                let list = list.collect::<Vec<_>>().join(", ");
+                match reported.as_deref().map(shown) {
+                    Some(name) => write!(
+                        f,
+                        "not known: {list}; the report ends before that with {name}: do first what it says of \
+                         it, or irsa-probe explain {name}"
+                    ),
+                    None => write!(
+                        f,
+                        "not known: {list}; the report of irsa-probe in the pod has it all: kubectl logs POD -c \
+                         CONTAINER | irsa-probe audit"
+                    ),
+                }
+            }
+            Self::Conflict(differing) => {
+                let Differing { what, chosen, other } = &**differing;
+                write!(
+                    f,
+                    "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
+                    shown(&chosen.value),
+                    chosen.source,
+                    shown(&other.value),
+                    other.source,
+                    if other.source == Source::Role { "role" } else { "pod" }
+                )
+            }
+            Self::Role { text, .. } => {
+                write!(f, "\"{}\", from {}, is not the ARN of a role", shown(&text.value), text.source)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unclear {}
+
+/// Puts together for whom a role is asked.
+///
+/// # Errors
+/// What is missing, or contradicts itself.
+pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
+    let Sources { flags, token, report, pod, account, role } = from;
+    let mut differing = Vec::new();
+    let mut said = |what, candidates: Vec<(Source, Option<String>)>, contradicts: &[Source]| {
+        settle(what, candidates, contradicts, &mut differing)
+    };
+
+    let issuer = said(
+        "issuer",
+        vec![
+            (Source::Flag("--issuer"), flags.issuer.as_deref().map(with_scheme)),
+            (Source::Token, token.map(|token| token.issuer.clone())),
+            (Source::Report, report.and_then(|report| report.issuer.clone())),
+        ],
+        &[Source::Report],
+    )?;
+    let subject = said(
+        "subject",
+        vec![
+            (Source::Flag("--subject"), flags.subject.clone()),
+            (Source::Token, token.map(|token| token.subject.clone())),
+            (Source::Report, report.and_then(|report| report.subject.clone())),
+            (Source::Pod, pod.map(|pod| subject_of(&pod.service_account))),
+            (Source::ServiceAccount, account.map(|account| subject_of(&account.service_account))),
+        ],
+        &[Source::Report, Source::Pod, Source::ServiceAccount],
+    )?;
+    let of_container = pod.and_then(|pod| {
+        let mut meant = pod.meant(flags.container.as_deref());
+        meant.find_map(|container| container.role_arn()).map(str::to_owned)
+    });
+    let annotated = account.and_then(|account| account.account.role_arn.clone());
+    let role = said(
+        "role",
+        vec![
+            (Source::Flag("--role-arn"), flags.role_arn.clone()),
+            (Source::Report, report.and_then(|report| report.role_arn.clone())),
+            (Source::Pod, of_container),
+            (Source::ServiceAccount, annotated),
+            (Source::Role, role.and_then(|role| role.arn.clone())),
+        ],
+        &[],
+    )?;
+
+    let of_volume = pod.and_then(|pod| match &pod.volume {
+        Some(TokenVolume::Token { audience, .. }) => audience.clone(),
+        _ => None,
+    });
+    let one = |audience: Option<String>| audience.map(|audience| Audience(vec![audience]));
+    let audience = settle(
+        "audience",
+        vec![
+            (Source::Flag("--audience"), Some(Audience(flags.audience.clone()))),
+            (Source::Token, token.map(|token| Audience(token.audience.clone()))),
+            (Source::Report, report.map(|report| Audience(report.audience.clone()))),
+            (Source::Pod, one(of_volume)),
+            (Source::ServiceAccount, one(account.and_then(|account| account.audience.clone()))),
+        ],
+        &[Source::Report],
+        &mut differing,
+    )?;
+
+    let (Some(issuer), Some(subject), Some(audience), Some(role)) = (&issuer, &subject, &audience, &role)
+    else {
+        let is_cut = |what: &str| report.is_some_and(|report| report.cut.contains(&what));
+        let missing = [
+            (issuer.is_none(), "issuer", "--issuer", "issuer"),
+            (subject.is_none(), "subject", "--subject", "subject"),
+            (audience.is_none(), "audience", "--audience", "audience"),
+            (role.is_none(), "role", "--role-arn", "role ARN"),
+        ];
+        let missing = missing.into_iter().filter(|(is_missing, ..)| *is_missing);
+        let missing = missing.map(|(_, what, flag, name)| Missing { what, flag, is_cut: is_cut(name) });
+        let reported = report.and_then(|report| report.diagnosis.clone());
+        return Err(Unclear::Missing { missing: missing.collect(), reported });
+    };
+    let role_arn = arn::parse(&role.value).map_err(|fault| Unclear::Role { text: role.clone(), fault })?;
+    if let Some(text) = from.role.and_then(|said| said.arn.as_deref())
+        && arn::parse(text).is_ok_and(|other| !other.is_namesake_of(&role_arn))
+    {
+        let other = Said { value: text.to_owned(), source: Source::Role };
+        return Err(Unclear::Conflict(Box::new(Differing { what: "role", chosen: role.clone(), other })));
+    }
+    if let (Some(reported), Some(given)) =
+        (report.and_then(|report| report.pod.pod.as_ref()), pod.and_then(|pod| pod.name.as_ref()))
+        && reported != given
+    {
+        let said = |value: &String, source| Said { value: value.clone(), source };
+        let (chosen, other) = (said(reported, Source::Report), said(given, Source::Pod));
+        return Err(Unclear::Conflict(Box::new(Differing { what: "pod", chosen, other })));
+    }
+    // What STS made of another call says nothing of this one.
+    let report = report.filter(|_| is_of_report(&differing));
+    let first = |candidates: [(Source, Option<String>); 2]| {
+        candidates.into_iter().find_map(|(source, value)| Some(Said { value: value?, source }))
+    };
+    Ok(Asked {
+        issuer: issuer.clone(),
+        subject: subject.clone(),
+        audience: Said { value: audience.value.0.clone(), source: audience.source },
+        role: Said { value: role_arn, source: role.source },
+        key_id: first([
+            (Source::Token, token.and_then(|token| token.key_id.clone())),
+            (Source::Report, report.and_then(|report| report.key_id.clone())),
+        ]),
+        session_name: first([
+            (Source::Flag("--session-name"), flags.session_name.clone()),
+            (Source::Report, report.and_then(|report| report.session_name.clone())),
+        ]),
+        at: report.and_then(|report| report.refusal.as_ref().and_then(|refusal| refusal.at).or(report.at)),
+        region: report.and_then(|report| {
+            let region = report.region.as_ref()?;
+            report.endpoint.as_ref()?.contains(&format!("sts.{region}.")).then(|| region.clone())
+        }),
+        differing,
+    })
+}
+
+/// Whether a report is of this very call, if there is one.
+fn is_of_report(differing: &[Differing]) -> bool {
+    differing.iter().all(|found| found.other.source != Source::Report)
+}
+
+/// What may be said by several sources.
+trait Sayable: Clone {
+    fn is_empty(&self) -> bool;
+    fn is_same(&self, other: &Self) -> bool;
+    fn text(&self) -> String;
+}
+
+impl Sayable for String {
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+    fn text(&self) -> String {
+        self.clone()
+    }
+}
+
+/// The audiences of a token, in any order.
+#[derive(Clone)]
+struct Audience(Vec<String>);
+
+impl Sayable for Audience {
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(String::is_empty)
+    }
+    fn is_same(&self, Self(others): &Self) -> bool {
+        let within = |one: &[String], other: &[String]| one.iter().all(|audience| other.contains(audience));
+        within(&self.0, others) && within(others, &self.0)
+    }
+    fn text(&self) -> String {
+        self.0.join(", ")
+    }
+}
+
+/// The first of the candidates that says something. Others that say otherwise either contradict it, unless it
+/// is a flag, or are noted.
+fn settle<T: Sayable>(
+    what: &'static str,
+    candidates: Vec<(Source, Option<T>)>,
+    contradicts: &[Source],
+    differing: &mut Vec<Differing>,
+) -> Result<Option<Said<T>>, Unclear> {
+    let said = candidates.into_iter().filter_map(|(source, value)| Some(Said { value: value?, source }));
+    let mut said = said.filter(|said| !said.value.is_empty());
+    let Some(chosen) = said.next() else { return Ok(None) };
+    let text = |said: &Said<T>| Said { value: said.value.text(), source: said.source };
+    for other in said.filter(|other| !other.value.is_same(&chosen.value)) {
+        let is_contradiction =
+            contradicts.contains(&other.source) && !matches!(chosen.source, Source::Flag(_));
+        let found = Differing { what, chosen: text(&chosen), other: text(&other) };
+        if is_contradiction {
+            return Err(Unclear::Conflict(Box::new(found)));
+        }
+        differing.push(found);
+    }
+    Ok(Some(chosen))
+}
+
+fn subject_of(account: &ServiceAccount) -> String {
+    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
+}
+
+/// An issuer as tokens name it. IAM leaves the scheme out, which can only be this one.
+fn with_scheme(issuer: &str) -> String {
+    if issuer.contains("://") { issuer.to_owned() } else { format!("https://{issuer}") }
+}
+
+impl Asked {
+    /// Whether the report, if there is one, is of this very call.
+    #[must_use]
+    pub fn is_of_report(&self) -> bool {
+        is_of_report(&self.differing)
+    }
+
+    /// The same as what IAM is asked.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request {
+            role: self.role.value.clone(),
+            issuer: self.issuer.value.clone(),
+            subject: self.subject.value.clone(),
+            audience: self.audience.value.clone(),
+            session_name: self.session_name.as_ref().map(|name| name.value.clone()),
+            at: self.at,
+            others: self
+                .region
+                .iter()
+                .map(|region| ("aws:requestedregion".to_owned(), vec![region.clone()]))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Flags, Source, Sources, Unclear, asked};
+    use crate::audit::inputs::pod::{GivenAccount, GivenPod, read_account, read_pod};
+    use crate::audit::inputs::policy::RoleSaid;
+    use crate::audit::inputs::report::{Ended, Log, Reported};
+    use crate::token::{self, Claims};
+    use iam_trust::arn::ArnFault;
+    use iam_trust::evaluate::{Decision, evaluate};
+    use iam_trust::{document, needed};
+
+    const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+    const SUBJECT: &str = "system:serviceaccount:payments:checkout";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/payments-checkout";
+
+    struct Given {
+        flags: Flags,
+        token: Claims,
+        report: Reported,
+        pod: GivenPod,
+        account: GivenAccount,
+    }
+
+    fn given() -> Given {
+        let mut log = Log::default();
+        log.push(include_bytes!("../../examples/AssumeRoleNotAuthorized.json"));
+        Given {
+            flags: Flags::default(),
+            token: token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap(),
+            report: log.finish(Ended::AtItsEnd).unwrap().report,
+            pod: read_pod(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
+            account: read_account(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
+        }
+    }
+
+    fn all(given: &Given) -> Sources<'_> {
+        Sources {
+            flags: &given.flags,
+            token: Some(&given.token),
+            report: Some(&given.report),
+            pod: Some(&given.pod),
+            account: Some(&given.account),
+            role: None,
+        }
+    }
+
+    fn sources(asked: &Asked) -> [Source; 4] {
+        [asked.issuer.source, asked.subject.source, asked.audience.source, asked.role.source]
+    }
+
+    #[test]
+    fn a_report_alone_says_it_all() {
+        let given = given();
+        let found = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+        assert_eq!(sources(&found), [Source::Report; 4]);
+        assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
+        assert_eq!((found.role.value.text.as_str(), found.differing.len()), (ROLE, 0));
+        assert!(found.at.is_some() && found.key_id.is_some() && found.session_name.is_some());
+        let policy = serde_json::to_string(&needed(&found.request()).trust_policy).unwrap();
+        let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request());
+        assert!(matches!(evaluation.decision, Decision::Allows(0)), "{:?}", evaluation.decision);
+    }
+
+    #[test]
+    fn which_source_goes_first() {
+        let mut given = given();
+        let found = asked(all(&given)).unwrap();
+        assert_eq!(sources(&found), [Source::Token, Source::Token, Source::Token, Source::Report]);
+        assert!(found.differing.is_empty(), "{:?}", found.differing);
+
+        given.flags = Flags {
+            issuer: Some("oidc.eks.eu-west-1.amazonaws.com/id/AB".to_owned()),
+            subject: Some("system:serviceaccount:a:b".to_owned()),
+            audience: vec!["vault".to_owned()],
+            role_arn: Some("arn:aws:iam::111122223333:role/b".to_owned()),
+            session_name: Some("s".to_owned()),
+            container: None,
+        };
+        let found = asked(all(&given)).unwrap();
+        let flags = ["--issuer", "--subject", "--audience", "--role-arn"].map(Source::Flag);
+        assert_eq!(sources(&found), flags);
+        assert_eq!(found.issuer.value, "https://oidc.eks.eu-west-1.amazonaws.com/id/AB");
+        assert_eq!(found.session_name.as_ref().map(|name| name.value.as_str()), Some("s"));
+        let differing = |what: &str| found.differing.iter().filter(|one| one.what == what).count();
+        assert_eq!(["issuer", "subject", "audience", "role"].map(differing), [2, 4, 3, 3]);
+
+        given.flags = Flags { issuer: Some(ISSUER.to_owned()), ..Flags::default() };
+        let found = asked(Sources { token: None, report: None, ..all(&given) }).unwrap();
+        assert_eq!(sources(&found), [Source::Flag("--issuer"), Source::Pod, Source::Pod, Source::Pod]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_not_believed() {
+        for (what, change) in [
+            ("issuer", (|given| given.report.issuer = Some(format!("{ISSUER}0"))) as fn(&mut Given)),
+            ("subject", |given| given.report.subject = Some("system:serviceaccount:a:b".to_owned())),
+            ("subject", |given| given.pod.service_account.name = "bare".to_owned()),
+            ("subject", |given| given.account.service_account.namespace = "a".to_owned()),
+            ("audience", |given| given.report.audience.push("vault".to_owned())),
+        ] {
+            let mut given = given();
+            change(&mut given);
+            match asked(all(&given)) {
+                Err(Unclear::Conflict(found)) => assert_eq!(found.what, what),
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_by_age_is_noted() {
+        let mut given = given();
+        given.account.account.role_arn = Some("arn:aws:iam::111122223333:role/b".to_owned());
+        given.account.audience = Some("vault".to_owned());
+        given.token.audience = vec!["b".to_owned(), "a".to_owned(), "a".to_owned()];
+        given.report.audience = vec!["a".to_owned(), "b".to_owned()];
+        let found = asked(all(&given)).unwrap();
+        let of = found.differing.iter().map(|one| (one.what, one.other.source));
+        let expected = [
+            ("role", Source::ServiceAccount),
+            ("audience", Source::Pod),
+            ("audience", Source::ServiceAccount),
+        ];
+        assert_eq!(of.collect::<Vec<_>>(), expected);
+        assert_eq!(found.audience.value, given.token.audience, "in the order of the token");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_flag() {
+        let mut given = given();
+        let nothing = Sources { token: None, report: None, pod: None, account: None, ..all(&given) };
+        let error = asked(nothing).unwrap_err().to_string();
+        for flag in ["--issuer", "--subject", "--audience", "--role-arn", "kubectl logs"] {
+            assert!(error.contains(flag), "{error}");
+        }
+        given.report.role_arn = None;
+        given.report.cut = vec!["role ARN"];
+        let error = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
+        match error {
+            Unclear::Missing { missing, .. } => {
+                assert_eq!((missing.len(), missing[0].flag, missing[0].is_cut), (1, "--role-arn", true));
+            }
+            other => panic!("{other:?}"),
+        }
+        given.flags.role_arn = Some(format!("{ROLE} "));
+        let error = asked(all(&given)).unwrap_err();
+        assert!(matches!(error, Unclear::Role { fault: ArnFault::Surrounded("a space"), .. }), "{error}");
+    }
+
+    #[test]
+    fn a_report_of_another_call_says_nothing_of_this_one() {
+        let mut given = given();
+        let of_report = Sources { token: None, pod: None, account: None, ..all(&given) };
+        let same = asked(of_report).unwrap();
+        assert!(same.is_of_report() && same.at.is_some() && same.session_name.is_some());
+        assert_eq!(same.region.as_deref(), Some("eu-west-1"));
+        for edit in [
+            (|flags| flags.role_arn = Some("arn:aws:iam::111122223333:role/other".to_owned()))
+                as fn(&mut Flags),
+            |flags| flags.subject = Some("system:serviceaccount:a:b".to_owned()),
+            |flags| flags.audience = vec!["foo".to_owned()],
+            |flags| flags.issuer = Some("https://oidc.example.com".to_owned()),
+        ] {
+            given.flags = Flags::default();
+            edit(&mut given.flags);
+            let other = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+            assert!(!other.is_of_report(), "{other:?}");
+            assert_eq!((other.at, other.region, other.session_name, other.key_id), (None, None, None, None));
+        }
+    }
+
+    #[test]
+    fn the_report_and_the_pod_are_of_one_pod() {
+        let mut given = given();
+        given.token = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
+        given.report.pod.pod = Some("another".to_owned());
+        let asked = asked(Sources { token: None, ..all(&given) });
+        assert!(matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "pod"), "{asked:?}");
+    }
+
+    #[test]
+    fn the_policy_of_another_role_is_not_laid_beside_this_one() {
+        let mut given = given();
+        given.flags.role_arn = Some(ROLE.to_owned());
+        for (arn, is_other) in [
+            (ROLE, false),
+            ("arn:aws:iam::111122223333:role/team/payments-checkout", false),
+            ("arn:aws:iam::111122223333:role/payments-orders", true),
+            ("arn:aws:iam::444455556666:role/payments-checkout", true),
+            ("no arn", false),
+        ] {
+            let role = RoleSaid { arn: Some(arn.to_owned()), ..RoleSaid::default() };
+            let asked = asked(Sources { role: Some(&role), ..all(&given) });
+            let is_conflict = matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "role");
+            assert_eq!(is_conflict, is_other, "{arn}: {asked:?}");
+        }
+    }
+}

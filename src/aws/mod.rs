@@ -1,0 +1,10 @@
+//! AWS as the probe meets it: names and partitions, the endpoint and the calls.
+//!
+//! No type of the AWS SDK leaves this module.
+
+pub mod dial;
+pub mod endpoint;
+pub mod iam;
+pub mod operator;
+pub mod profile;
+pub mod sts;

@@ -1,0 +1,4 @@
+//! The commands.
+
+pub mod cli;
+pub mod explain;

@@ -1,0 +1,137 @@
+//! Commands of the AWS CLI that people paste: each shows something or changes one thing in the role's account.
+
+use iam_trust::arn::RoleArn;
+use iam_trust::request::Request;
+use iam_trust::{OidcProvider, TrustPolicy, needed};
+use serde::Serialize;
+
+use crate::text::{json_shown, sh};
+
+/// What AWS must have for one token and one role, with the commands that show and create it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeededWithCommands {
+    /// The role's trust policy: exactly what this token needs, and no more.
+    pub trust_policy: TrustPolicy,
+    /// The provider in the role's account.
+    pub oidc_provider: OidcProvider,
+    /// What to run.
+    pub commands: Commands,
+}
+
+/// Commands that show what is there, and one that creates what is not. None overwrites anything.
+#[derive(Debug, Clone, Serialize)]
+pub struct Commands {
+    /// Shows the trust policy that the role has now.
+    pub show_trust_policy: String,
+    /// Shows the provider and its client ids, if it exists.
+    pub show_oidc_provider: String,
+    /// Creates the provider where there is none.
+    pub create_oidc_provider: String,
+    /// Adds the audience to a provider that lacks it.
+    pub add_client_id_to_oidc_provider: String,
+}
+
+/// What the token of a request needs to be given the role, and the commands for it.
+#[must_use]
+pub fn needed_with_commands(request: &Request) -> NeededWithCommands {
+    let role = &request.role;
+    let needed = needed(request);
+    let provider_arn = sh(&needed.oidc_provider.arn);
+    let client_id = sh(&needed.oidc_provider.client_id);
+    let commands = Commands {
+        show_trust_policy: show_trust_policy(role),
+        show_oidc_provider: format!(
+            "{} --open-id-connect-provider-arn {provider_arn}",
+            iam(role, "get-open-id-connect-provider"),
+        ),
+        create_oidc_provider: format!(
+            "{} --url {} --client-id-list {client_id}",
+            iam(role, "create-open-id-connect-provider"),
+            sh(&request.issuer),
+        ),
+        add_client_id_to_oidc_provider: format!(
+            "{} --open-id-connect-provider-arn {provider_arn} --client-id {client_id}",
+            iam(role, "add-client-id-to-open-id-connect-provider"),
+        ),
+    };
+    NeededWithCommands { trust_policy: needed.trust_policy, oidc_provider: needed.oidc_provider, commands }
+}
+
+/// A command of the AWS CLI for IAM in the role's partition.
+#[must_use]
+pub fn iam(role: &RoleArn, command: &str) -> String {
+    match role.partition.id {
+        "aws" => format!("aws iam {command}"),
+        _ => format!("aws iam {command} --region {}", role.partition.home_region),
+    }
+}
+
+/// Lists the policies of a kind that the organisation has for the role's account.
+/// Source of the regions: "AWS Organizations endpoints and quotas" in the AWS General Reference.
+#[must_use]
+pub fn organization_policies(role: &RoleArn, kind: &str) -> String {
+    let region = match role.partition.id {
+        "aws-cn" => " --region cn-northwest-1",
+        "aws-us-gov" => " --region us-gov-west-1",
+        _ => "",
+    };
+    format!(
+        "aws organizations list-policies-for-target --filter {kind} --target-id {}{region}",
+        sh(&role.account)
+    )
+}
+
+/// Shows the policies of the VPC endpoints for STS in a region, whose service names begin otherwise in China.
+#[must_use]
+pub fn sts_endpoint_policies(region: Option<&str>) -> String {
+    let region = region.map_or_else(|| "REGION".to_owned(), sh);
+    format!(
+        "aws ec2 describe-vpc-endpoints --region {region} --filters 'Name=service-name,Values=*.sts' \
+         --query 'VpcEndpoints[].PolicyDocument'"
+    )
+}
+
+/// Shows a role's ARN and the trust policy that it has now.
+#[must_use]
+pub fn show_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
+        iam(role, "get-role"),
+        sh(&role.name)
+    )
+}
+
+/// Gives a role the trust policy that lies in a file, in place of the one that it has.
+#[must_use]
+pub fn update_trust_policy(role: &RoleArn) -> String {
+    format!(
+        "{} --role-name {} --policy-document file://trust-policy.json",
+        iam(role, "update-assume-role-policy"),
+        sh(&role.name)
+    )
+}
+
+/// Writes a trust policy into the file that the other commands read.
+#[must_use]
+pub fn write_trust_policy(document: &impl Serialize) -> String {
+    write_json(document, "trust-policy.json")
+}
+
+/// Writes a document into a file, whose name needs no quotes.
+#[must_use]
+pub fn write_json(document: &impl Serialize, file: &str) -> String {
+    // An apostrophe would end the shell's word, and means the same so.
+    let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
+    format!("printf '%s\\n' '{}' > {file}", json_shown(&pretty).replace('\'', "\\u0027"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::show_trust_policy;
+
+    #[test]
+    fn outside_of_the_usual_partition_a_command_names_the_region_of_iam() {
+        let role = iam_trust::arn::parse("arn:aws-cn:iam::111122223333:role/team/payments-checkout").unwrap();
+        assert!(show_trust_policy(&role).contains("--region cn-north-1 --role-name payments-checkout "));
+    }
+}

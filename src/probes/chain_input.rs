@@ -1,0 +1,164 @@
+//! Reads a situation from a pod: its variables, its shared files and its token files. No network.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use tokio::time::Instant;
+
+use crate::host::{FileKind, Pod, ReadError};
+use sdk_chain::ini::{
+    Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Kind, Names, Section, Sections, Spaces, Trailing,
+};
+use sdk_chain::situation::{Content, Place, Situation, TokenFile, VARIABLES};
+
+/// The most bytes of a shared file that are read.
+const LONGEST_FILE: usize = 256 << 10;
+/// The most bytes of a token file that are read.
+const LONGEST_TOKEN: usize = 64 << 10;
+/// The most token files that are looked at.
+const MOST_TOKENS: usize = 16;
+/// The most pairs of a role and a token that STS is asked about.
+const MOST_PAIRS: usize = 4;
+
+/// A role, and the file of the token that is traded for it.
+pub type Pair = (String, String);
+
+/// As much of any file as any SDK may see in it.
+const ALL: Dialect = Dialect {
+    colon: true,
+    inline_comments: true,
+    folds_names: true,
+    drops_empty: true,
+    indented: Indented::Line,
+    faults: Faults::None,
+    skips_mark: true,
+    bytes: Bytes::Replaced,
+    headers: Headers {
+        trims: true,
+        must_name: false,
+        gap: Gap::Blanks,
+        quotes: true,
+        spaces: Spaces::Always,
+        trailing: Trailing::Ignored,
+        both: Both::Merged,
+    },
+    config: Names::Either,
+    credentials: Names::Either,
+};
+
+/// Reads what the SDKs read.
+pub async fn gather(pod: &Pod, until: Instant) -> Situation {
+    let mut situation = Situation::default();
+    for name in VARIABLES {
+        if let Some(value) = pod.variable(name) {
+            situation.set(name, &value);
+        }
+    }
+    let home = pod.raw_variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let usual = |name: &str| home.as_ref().map(|home| home.join(".aws").join(name));
+    let mut places =
+        vec![(Place::UsualConfig, usual("config")), (Place::UsualCredentials, usual("credentials"))];
+    for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_PROFILES_FILE"] {
+        let path = situation.filled(name).map(|path| match (path.strip_prefix("~/"), &home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(path),
+        });
+        places.push((Place::Variable(name), path));
+    }
+    for (place, path) in places {
+        let Some(path) = path else { continue };
+        match pod.read(&path, LONGEST_FILE, until).await {
+            Ok(file) => {
+                situation.files.insert(place, Content(file.bytes));
+            }
+            Err(ReadError::NotRegular(stat)) if stat.kind == FileKind::Directory => {
+                situation.directories.insert(place);
+            }
+            Err(_) => {}
+        }
+    }
+    for path in token_files(&situation) {
+        let token = token_file(pod.read(Path::new(&path), LONGEST_TOKEN, until).await.map(|file| file.bytes));
+        situation.tokens.insert(path, token);
+    }
+    situation
+}
+
+fn token_file(read: Result<Vec<u8>, ReadError>) -> TokenFile {
+    match read {
+        Ok(bytes) => TokenFile::Readable {
+            length: bytes.len(),
+            line_break: bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')),
+        },
+        Err(error) => TokenFile::Unreadable(error.to_string()),
+    }
+}
+
+/// The variables that select a profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+
+/// The profiles of every file: first those that an SDK may have in use, then their sources, then the
+/// others, since only so many are looked at.
+fn profiles(situation: &Situation) -> Vec<Section> {
+    let parsed = situation.files.values().map(|content| ALL.parse(Kind::Config, &content.0));
+    let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
+    let selected = PROFILE_VARIABLES.iter().filter_map(|name| situation.filled(name));
+    let mut wanted: VecDeque<String> = selected.chain(["default"]).map(str::to_owned).collect();
+    let mut ordered = Vec::new();
+    while let Some(name) = wanted.pop_front() {
+        let of_name: Vec<Section> = files.iter_mut().filter_map(|file| file.remove(&name)).collect();
+        wanted.extend(of_name.iter().filter_map(|section| section.get("source_profile")).cloned());
+        ordered.extend(of_name);
+    }
+    ordered.extend(files.into_iter().flat_map(Sections::into_values));
+    ordered
+}
+
+/// Whether some profile has a role.
+#[must_use]
+pub fn has_roles(situation: &Situation) -> bool {
+    profiles(situation).iter().any(|section| section.contains_key("role_arn"))
+}
+
+/// The token files that some SDK may read; the pod's own first.
+fn token_files(situation: &Situation) -> Vec<String> {
+    let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+    let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);
+    let profiles = profiles(situation);
+    let of_profiles = profiles.iter().filter_map(|section| section.get("web_identity_token_file")).cloned();
+    let mut files = Vec::new();
+    for file in of_pod.chain(of_profiles) {
+        if files.len() < MOST_TOKENS && !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    files
+}
+
+/// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
+#[must_use]
+pub fn pairs(situation: &Situation) -> Vec<Pair> {
+    let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));
+    let mut pairs: Vec<Pair> = Vec::new();
+    let mut add = |role: Option<&str>, file: Option<&str>| {
+        if let (Some(role), Some(file)) = (role, file) {
+            let pair = (role.to_owned(), file.to_owned());
+            if !pairs.contains(&pair) && pairs.len() < MOST_PAIRS {
+                pairs.push(pair);
+            }
+        }
+    };
+    add(of_pod.0, of_pod.1);
+    for section in profiles(situation) {
+        let role = section.get("role_arn").map(String::as_str);
+        let file = section.get("web_identity_token_file").map(String::as_str);
+        add(role, file);
+        if of_pod.0.is_none() {
+            add(role, of_pod.1);
+        }
+        if of_pod.1.is_none() {
+            add(of_pod.0, file);
+        }
+    }
+    pairs
+}

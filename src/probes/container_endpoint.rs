@@ -1,0 +1,95 @@
+//! What the container credentials endpoint answers: its status alone. The credentials that it gives are
+//! not read.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use hyper::{Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::host::Pod;
+use crate::net::endpoint::Endpoint;
+use crate::net::http::Call;
+use crate::net::tls::Trust;
+use crate::run::options::Wanted;
+use sdk_chain::situation::{Container, Reply, Situation, TokenFile};
+use sdk_chain::walk::{ECS, is_of_node};
+
+/// How long one answer may take; botocore waits for two seconds, JavaScript for one.
+const LONGEST: Duration = Duration::from_secs(1);
+/// The most bytes of a token file that are read.
+const LONGEST_TOKEN: usize = 64 << 10;
+
+/// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
+/// elsewhere that is not called over TLS is not asked: no SDK does.
+pub async fn ask(pod: &Pod, wanted: &Wanted, situation: &mut Situation) {
+    let token = token(pod, situation).await;
+    let relative = pod.filled("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+    if let Some(path) = relative.filter(|path| path.starts_with('/')) {
+        situation.relative = endpoint(pod, wanted, &format!("http://{ECS}{path}"), token.as_ref()).await;
+    }
+    if let Some(url) = pod.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        && (is_of_node(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
+    {
+        situation.full = endpoint(pod, wanted, &url, token.as_ref()).await;
+    }
+}
+
+async fn endpoint(pod: &Pod, wanted: &Wanted, url: &str, token: Option<&HeaderValue>) -> Container {
+    let without_token = reply(pod, wanted, url, None).await;
+    let with_token = match token {
+        Some(token) => reply(pod, wanted, url, Some(token.clone())).await,
+        None => without_token.clone(),
+    };
+    Container { with_token, without_token }
+}
+
+async fn reply(pod: &Pod, wanted: &Wanted, url: &str, token: Option<HeaderValue>) -> Reply {
+    let endpoint = match Endpoint::parse(url) {
+        Ok(endpoint) => endpoint,
+        Err(fault) => return Reply::Unreachable(fault.to_owned()),
+    };
+    let path = endpoint.uri.path_and_query().map_or("/", |path| path.as_str());
+    let accept = (ACCEPT, HeaderValue::from_static("application/json"));
+    let headers = std::iter::once(accept).chain(token.map(|token| (AUTHORIZATION, token))).collect();
+    let until = Instant::now() + LONGEST;
+    let trust = if endpoint.tls {
+        match Trust::load(pod, &wanted.system_roots, until).await {
+            Ok(trust) => trust,
+            Err(_) => return Reply::Unreachable("nobody is trusted for TLS".to_owned()),
+        }
+    } else {
+        Trust::nobody()
+    };
+    let dns_server = wanted.dns_server;
+    let call = Call {
+        endpoint: &endpoint,
+        dns_server,
+        trust: &trust,
+        method: Method::GET,
+        path,
+        headers,
+        longest: 0,
+    };
+    match call.send(pod, until).await {
+        Ok((StatusCode::OK, _)) => Reply::Given,
+        Ok((status, _)) => Reply::Status(status.as_u16()),
+        Err(why) => Reply::Unreachable(why),
+    }
+}
+
+/// The token that the variables name, if it can be sent; a line break at its end is left out.
+async fn token(pod: &Pod, situation: &Situation) -> Option<HeaderValue> {
+    let file = situation.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    let text = match file.map(|file| (file, situation.token(file))) {
+        Some((file, TokenFile::Readable { .. })) => {
+            let read = pod.read(Path::new(file), LONGEST_TOKEN, Instant::now() + LONGEST).await.ok()?;
+            String::from_utf8(read.bytes).ok()?
+        }
+        _ => pod.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN")?,
+    };
+    let mut token = HeaderValue::from_str(text.trim()).ok()?;
+    token.set_sensitive(true);
+    Some(token)
+}

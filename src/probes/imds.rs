@@ -1,0 +1,117 @@
+//! Whether the node's role can be reached from this pod: IMDSv2's token and the role's name, and never
+//! its credentials. Where no token comes, as with a hop limit of 1, the name is asked for without one:
+//! many SDKs do the same where the node still allows IMDSv1.
+//!
+//! A call to IMDS from a pod is what security tools watch for. So nothing asks but who asked to see the
+//! chain, or after a failure that some SDK would hide behind that role.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use tokio::time::Instant;
+
+use crate::host::Pod;
+use crate::net::endpoint::Endpoint;
+use crate::net::http::Call;
+use crate::net::tls::Trust;
+
+/// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
+const USUAL: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
+/// The variable that names another, which every SDK reads.
+const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+/// How long all of it may take.
+const LONGEST: Duration = Duration::from_millis(300);
+/// How long the call for a token may take, so that time is left for the call without one.
+const LONGEST_FOR_TOKEN: Duration = Duration::from_millis(150);
+/// The most bytes of an answer that are read: a token has about sixty, a role's name up to 64.
+const LONGEST_REPLY: usize = 1024;
+
+const TOKEN_PATH: &str = "/latest/api/token";
+const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+const TOKEN_SECONDS: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+
+/// What IMDS says to this pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeRole {
+    /// It would give this role's credentials.
+    Reachable {
+        /// The role's name.
+        role: String,
+        /// Where it answered.
+        endpoint: String,
+        /// Whether only to calls without a token, which is IMDSv1.
+        only_v1: bool,
+    },
+    /// It answers, but the node has no role.
+    None {
+        /// Where it answered.
+        endpoint: String,
+    },
+    /// It does not answer, or refuses; why.
+    Unreachable(String),
+}
+
+/// Asks IMDS, at its IPv4 and its IPv6 address at once.
+pub async fn node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
+    if let Some(endpoint) = pod.filled(ENDPOINT) {
+        return ask(pod, endpoint.trim_end_matches('/'), dns_server).await;
+    }
+    let [first, second] = USUAL;
+    let (first, second) = tokio::join!(ask(pod, first, None), ask(pod, second, None));
+    match (first, second) {
+        (NodeRole::Unreachable(why), NodeRole::Unreachable(_)) => NodeRole::Unreachable(why),
+        (NodeRole::Unreachable(_), answered) => answered,
+        (answered, _) => answered,
+    }
+}
+
+async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
+    let begun = Instant::now();
+    let until = begun + LONGEST;
+    let Ok(endpoint) = Endpoint::parse(url) else {
+        return NodeRole::Unreachable(format!("{ENDPOINT} is no URL"));
+    };
+    if endpoint.tls {
+        return NodeRole::Unreachable("it is not asked over TLS".to_owned());
+    }
+    let trust = Trust::nobody();
+    let call = |method, path, headers, until| {
+        let (endpoint, trust) = (&endpoint, &trust);
+        Call { endpoint, dns_server, trust, method, path, headers, longest: LONGEST_REPLY }.send(pod, until)
+    };
+    let seconds = vec![(TOKEN_SECONDS, HeaderValue::from_static("60"))];
+    let token = match call(Method::PUT, TOKEN_PATH, seconds, begun + LONGEST_FOR_TOKEN).await {
+        Ok((StatusCode::OK, Ok(token))) => token_of(token),
+        Ok((status, _)) => Err(format!("it answers {} to the call for a token", status.as_u16())),
+        Err(why) => Err(why),
+    };
+    let only_v1 = token.is_err();
+    let headers = token.as_ref().map_or_else(|_| Vec::new(), |token| vec![(TOKEN, token.clone())]);
+    match (call(Method::GET, ROLES_PATH, headers, until).await, token) {
+        (Ok((StatusCode::OK, Ok(names))), _) => {
+            let names = String::from_utf8_lossy(&names).into_owned();
+            match names.lines().next().map(str::trim).filter(|name| !name.is_empty()) {
+                Some(role) => {
+                    NodeRole::Reachable { role: role.to_owned(), endpoint: endpoint.shown(), only_v1 }
+                }
+                None => NodeRole::None { endpoint: endpoint.shown() },
+            }
+        }
+        (Ok((StatusCode::NOT_FOUND, _)), Ok(_)) => NodeRole::None { endpoint: endpoint.shown() },
+        // Without a token it says nothing that counts: what kept the token away does.
+        (_, Err(why)) | (Err(why), Ok(_)) => NodeRole::Unreachable(why),
+        (Ok((status, _)), Ok(_)) => {
+            NodeRole::Unreachable(format!("it answers {} to the call for the role's name", status.as_u16()))
+        }
+    }
+}
+
+fn token_of(token: Bytes) -> Result<HeaderValue, String> {
+    let mut token = HeaderValue::from_maybe_shared(token).map_err(|_| "its token is none".to_owned())?;
+    token.set_sensitive(true);
+    Ok(token)
+}

@@ -1,8 +1,0 @@
-//! The report: what a run found, and how it is printed.
-
-mod audit;
-pub mod chain;
-pub mod json;
-pub mod model;
-pub mod termination;
-pub mod text;

@@ -1,0 +1,9 @@
+//! The report: what a run found, and how it is printed.
+
+mod audit;
+pub mod chain;
+pub mod json;
+pub mod model;
+pub mod style;
+pub mod termination;
+pub mod text;

@@ -1,0 +1,334 @@
+//! The walk through the folders below a root, each name of which is shown to those who look for SDKs.
+
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rustix::fs::{FileType, RawDir};
+use rustix::io::Errno;
+
+use super::java::{self, Java};
+use super::meter::Meter;
+use super::root::Root;
+use super::{Finds, How, Runs, StoppedBy, go, javascript, place, python};
+use sdk_chain::SdkId;
+
+/// Folders at the root that hold no application.
+const NOT_ENTERED: [&[u8]; 3] = [b"/proc", b"/sys", b"/dev"];
+/// Folders in which most applications are: they come first, behind that in which the process works, so that a
+/// bound is not reached among what the distribution brings.
+const FIRST: [&[u8]; 9] = [
+    b"/app",
+    b"/opt",
+    b"/srv",
+    b"/home",
+    b"/deployments",
+    b"/workspace",
+    b"/var/task",
+    b"/usr/src",
+    b"/usr/local",
+];
+/// What the distribution brings, which comes behind everything but the last.
+const SYSTEM: [&[u8]; 4] = [b"/usr", b"/lib", b"/lib64", b"/etc"];
+/// Folders that hold much and seldom an application: they come last.
+const LAST: [&[u8]; 8] = [b"/var", b"/tmp", b"/mnt", b"/media", b"/run", b"/boot", b"/data", b"/usr/share"];
+/// Folders anywhere that hold much and no package of its own, or a tool with an SDK for itself.
+const NOT_WORTH: [&[u8]; 5] = [b".git", b"__pycache__", b"locale", b"lost+found", b"google-cloud-sdk"];
+
+/// The most bytes of paths that are kept for later, so that no tree can take the memory of the pod.
+const LONGEST_LIST: usize = 4 << 20;
+/// The space for what the kernel says of a folder at a time.
+const LISTING: usize = 32 << 10;
+/// The smallest executable that is looked into: a Go program with an AWS SDK has more than 5 MB.
+const SMALLEST_PROGRAM: i64 = 1 << 20;
+
+/// A folder that is to be entered, and the file system that the folder above is on.
+type Folder = (Vec<u8>, Option<u64>);
+
+/// What a walk looks for, and where it begins.
+pub(super) struct Plan {
+    /// What the process runs.
+    pub(super) runs: Runs,
+    /// Whether programs are looked into.
+    pub(super) with_programs: bool,
+    /// The folder in which the process works.
+    pub(super) first: Option<PathBuf>,
+}
+
+/// A walk that is under way.
+pub(super) struct Walk<'w, 'm> {
+    root: &'w Root<'m>,
+    meter: &'m Meter,
+    runs: Runs,
+    with_programs: bool,
+    finds: &'w mut Finds,
+    java: Java,
+    /// The folders that come first, in order.
+    first: Vec<Vec<u8>>,
+    folders: Paths<Folder>,
+    system: Paths<Folder>,
+    last: Paths<Folder>,
+    scripts: Paths<Vec<u8>>,
+}
+
+impl<'w, 'm> Walk<'w, 'm> {
+    pub(super) fn new(
+        root: &'w Root<'m>,
+        meter: &'m Meter,
+        Plan { runs, with_programs, first }: Plan,
+        finds: &'w mut Finds,
+    ) -> Self {
+        let first = first.map(|path| path.into_os_string().into_vec());
+        // The root itself needs no second look, and what is not below it has none.
+        let first = first.filter(|path| path.starts_with(b"/") && path.len() > 1);
+        let usual = FIRST.into_iter().map(<[u8]>::to_vec);
+        let usual = usual.filter(|path| Some(path) != first.as_ref()).collect::<Vec<_>>();
+        Self {
+            root,
+            meter,
+            runs,
+            with_programs,
+            finds,
+            java: Java::default(),
+            first: first.into_iter().chain(usual).collect(),
+            folders: Paths::default(),
+            system: Paths::default(),
+            last: Paths::default(),
+            scripts: Paths::default(),
+        }
+    }
+
+    /// Walks, and at the end reads the scripts, which are the most to read. Hands on how many Java archives
+    /// could not be looked into.
+    pub(super) fn run(mut self) -> usize {
+        let mut listing = Vec::with_capacity(LISTING);
+        self.visit(&[], None, listing.spare_capacity_mut());
+        for folder in self.first.clone().into_iter().rev() {
+            // There is room: nothing but the folders at the root is there yet.
+            self.folders.push((folder, None));
+        }
+        while let Some((folder, parent)) = self.next().filter(|_| self.meter.goes_on()) {
+            self.visit(&folder, parent, listing.spare_capacity_mut());
+        }
+        // Which scripts are read says nothing about archives.
+        let is_whole = self.meter.stopped().is_none() && self.meter.unseen() == 0;
+        let closed_archives = self.java.conclude(is_whole, self.finds);
+        while let Some(script) = self.scripts.pop().filter(|_| self.meter.goes_on()) {
+            if let Some(file) = self.root.file(&script) {
+                javascript::look_into(&file, &String::from_utf8_lossy(&script), self.finds);
+            }
+        }
+        closed_archives
+    }
+
+    fn next(&mut self) -> Option<Folder> {
+        self.folders.pop().or_else(|| self.system.pop()).or_else(|| self.last.pop())
+    }
+
+    fn visit(&mut self, folder: &[u8], parent: Option<u64>, listing: &mut [MaybeUninit<u8>]) {
+        let is_guess = self.first.iter().any(|first| first == folder);
+        match self.root.directory(folder, parent) {
+            Ok(Some((handle, device))) => self.enter(folder, &handle, device, listing),
+            Ok(None) | Err(Errno::NOENT) => {}
+            // Where a link stands in place of the folder, what it leads to is seen where it is.
+            Err(Errno::LOOP | Errno::NOTDIR) if is_guess => {}
+            // Older container runtimes forbid system calls that they do not know with EPERM.
+            Err(Errno::NOSYS | Errno::PERM) if folder.is_empty() => self.meter.stop(StoppedBy::Kernel),
+            Err(Errno::ACCESS) if folder.is_empty() => self.meter.stop(StoppedBy::Denied),
+            Err(_) if folder.is_empty() => self.meter.stop(StoppedBy::Root),
+            Err(_) => self.meter.skip(folder),
+        }
+    }
+
+    fn enter(&mut self, folder: &[u8], handle: &OwnedFd, device: u64, listing: &mut [MaybeUninit<u8>]) {
+        let mut names = RawDir::new(handle, listing);
+        let mut python = python::Folder::default();
+        while let Some(entry) = names.next() {
+            let Ok(entry) = entry else {
+                self.meter.skip(folder);
+                break;
+            };
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            if !self.meter.take_entry() {
+                return;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.root.kind(handle, name),
+                kind => kind,
+            };
+            match kind {
+                FileType::Directory => {
+                    self.see_package(&mut python, folder, name, true);
+                    self.see_folder(folder, name, device);
+                }
+                FileType::RegularFile => {
+                    self.see_package(&mut python, folder, name, false);
+                    self.see_file(folder, handle, name);
+                }
+                // A link leads to what is seen where it is, or out of the root.
+                _ => {}
+            }
+        }
+        python.conclude(self.root, folder, self.finds);
+    }
+
+    fn see_package(&mut self, python: &mut python::Folder, folder: &[u8], name: &[u8], is_folder: bool) {
+        if self.runs.may_be(Runs::Python) {
+            python.see(folder, name, is_folder, self.finds);
+        }
+    }
+
+    fn see_folder(&mut self, folder: &[u8], name: &[u8], device: u64) {
+        let path = [folder, b"/", name].concat();
+        if let Some(sdk) = javascript::package(folder, name)
+            && self.runs.may_be(Runs::Node)
+        {
+            javascript::look(self.root, folder, name, sdk, self.finds);
+        }
+        // The AWS CLI's installer: aws-cli/v2/VERSION, with a Python and its packages for itself below.
+        let is_cli = folder.ends_with(b"/aws-cli/v2");
+        if is_cli && let Some(version) = std::str::from_utf8(name).ok().filter(|name| name.starts_with("2."))
+        {
+            let (place, how) = (place(folder, name), How::PackageMetadata);
+            self.finds.add(SdkId::CliV2, Some(version.to_owned()), place, how);
+        }
+        let is_of_cli = is_cli || folder.ends_with(b"/aws-cli") && name != b"v2";
+        let is_data_of_botocore = name == b"data" && folder.ends_with(b"/botocore");
+        if NOT_ENTERED.contains(&path.as_slice())
+            || NOT_WORTH.contains(&name)
+            || is_of_cli
+            || is_data_of_botocore
+            || self.first.contains(&path)
+        {
+            return;
+        }
+        let list = match path.as_slice() {
+            path if LAST.contains(&path) => &mut self.last,
+            path if SYSTEM.contains(&path) => &mut self.system,
+            _ => &mut self.folders,
+        };
+        if !list.push((path, Some(device))) {
+            self.meter.stop(StoppedBy::Entries);
+        }
+    }
+
+    fn see_file(&mut self, folder: &[u8], handle: &OwnedFd, name: &[u8]) {
+        let path = || [folder, b"/", name].concat();
+        if java::is_archive(name) || java::is_sign(name) {
+            if self.runs.may_be(Runs::Java)
+                && let Some(file) = self.root.file(&path())
+            {
+                self.java.look(&file, &place(folder, name));
+            }
+        } else if is_script(name) {
+            let may_be_bundle = self.runs.may_be(Runs::Node) && !is_in_packages(folder);
+            if may_be_bundle && !self.scripts.push(path()) {
+                self.meter.stop(StoppedBy::Entries);
+            }
+        } else if self.with_programs
+            && may_be_program(name)
+            && self.is_program(handle, name)
+            && let Some(file) = self.root.file(&path())
+        {
+            let list = go::modules(&file).unwrap_or_default();
+            go::add(&list, &place(folder, name), self.finds);
+        }
+    }
+
+    fn is_program(&self, handle: &OwnedFd, name: &[u8]) -> bool {
+        self.root
+            .regular(handle, name)
+            .is_some_and(|stat| stat.st_mode & 0o111 != 0 && stat.st_size >= SMALLEST_PROGRAM)
+    }
+}
+
+/// Whether a file of this name may be JavaScript that a bundler made.
+fn is_script(name: &[u8]) -> bool {
+    [&b".js"[..], b".mjs", b".cjs"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether the folder holds packages as they are installed, whose scripts are no bundle of the
+/// application's.
+fn is_in_packages(folder: &[u8]) -> bool {
+    folder
+        .split(|byte| *byte == b'/')
+        .any(|part| matches!(part, b"node_modules" | b"site-packages" | b"dist-packages"))
+}
+
+/// Whether a file of this name may be a program: names like `x.py` and `x.so` are not looked at.
+fn may_be_program(name: &[u8]) -> bool {
+    let extension = name.iter().rposition(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..));
+    extension.is_none_or(|extension| {
+        matches!(extension, b"bin" | b"exe" | b"elf")
+            || extension.len() > 4
+            || !extension.iter().all(u8::is_ascii_lowercase)
+    })
+}
+
+/// Paths for later, up to so many bytes of them.
+struct Paths<T> {
+    paths: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Paths<T> {
+    fn default() -> Self {
+        Self { paths: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<T: Path> Paths<T> {
+    /// Keeps the path, if there is room.
+    fn push(&mut self, path: T) -> bool {
+        let bytes = self.bytes + path.cost();
+        if bytes > LONGEST_LIST {
+            return false;
+        }
+        self.bytes = bytes;
+        self.paths.push(path);
+        true
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let path = self.paths.pop()?;
+        self.bytes = self.bytes.saturating_sub(path.cost());
+        Some(path)
+    }
+}
+
+/// What takes memory for as long as it is kept.
+trait Path {
+    fn cost(&self) -> usize;
+}
+
+impl Path for Vec<u8> {
+    fn cost(&self) -> usize {
+        self.len() + size_of::<Self>()
+    }
+}
+
+impl Path for Folder {
+    fn cost(&self) -> usize {
+        self.0.cost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_in_packages, is_script, may_be_program};
+
+    #[test]
+    fn names_say_what_is_worth_a_look() {
+        for (name, expected) in
+            [("server", true), ("app-v1.2", true), ("app.bin", true), ("x.py", false), ("x.so", false)]
+        {
+            assert_eq!(may_be_program(name.as_bytes()), expected, "{name}");
+        }
+        assert!(is_script(b"index.js") && is_script(b"main.mjs") && !is_script(b"main.json"));
+        assert!(is_in_packages(b"/app/node_modules/x") && !is_in_packages(b"/app/dist"));
+    }
+}

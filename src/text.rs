@@ -1,0 +1,25 @@
+//! Text for people: what comes from outside, made safe to print, and times in words.
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+pub use foreign_text::*;
+
+/// A time as `2026-11-24T05:37:25Z`, to the second.
+#[must_use]
+pub fn utc(time: SystemTime) -> String {
+    let seconds = DateTime::from(time).secs();
+    DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_else(|_| format!("@{seconds}"))
+}
+
+/// A span of time in words, to the second from two seconds on.
+#[must_use]
+pub fn span(duration: Duration) -> String {
+    let coarse = if duration >= Duration::from_secs(2) {
+        Duration::from_secs(duration.as_secs())
+    } else {
+        Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    };
+    humantime::format_duration(coarse).to_string()
+}
