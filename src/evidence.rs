@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-use crate::text::shown;
+use crate::text::sanitize;
 
 /// Named facts that a check saw, kept in order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +19,7 @@ impl Evidence {
     /// Adds a fact that comes from outside: it is bounded and cleaned by [`shown`].
     #[must_use]
     pub fn text(self, name: &'static str, value: &str) -> Self {
-        self.value(name, shown(value))
+        self.value(name, sanitize(value))
     }
 
     /// Adds a fact of our own making.
@@ -41,7 +41,7 @@ impl Evidence {
     /// Adds a list of texts from outside.
     #[must_use]
     pub fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
-        let values: Vec<String> = values.iter().take(16).map(|value| shown(value.as_ref())).collect();
+        let values: Vec<String> = values.iter().take(16).map(|value| sanitize(value.as_ref())).collect();
         self.value(name, values)
     }
 

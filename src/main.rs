@@ -40,7 +40,7 @@ use irsa_probe::report::style::Colour;
 use irsa_probe::report::termination;
 use irsa_probe::report::text;
 use irsa_probe::run::Recorder;
-use irsa_probe::text::{json_shown, shown, utc, without_secrets};
+use irsa_probe::text::{escape_json, redact, sanitize, utc};
 use irsa_probe::watch::board::Board;
 use irsa_probe::watch::metrics::Metrics;
 use irsa_probe::watch::publish::publish;
@@ -139,7 +139,7 @@ async fn print_usage(console: &Console, pod: &Pod, error: &clap::Error) -> u8 {
     }
     let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
     let log = log.map_or_else(|| PathBuf::from(cli::TERMINATION_LOG), PathBuf::from);
-    refuse(console, pod, &log, json_shown(&without_secrets(&error.to_string()))).await
+    refuse(console, pod, &log, escape_json(&redact(&error.to_string()))).await
 }
 
 /// Ends a run that cannot begin.
@@ -240,7 +240,7 @@ async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodR
             return PodReference::of(&claims);
         }
         if !std::mem::replace(&mut is_told, true) {
-            let file = shown(&file.to_string_lossy());
+            let file = sanitize(&file.to_string_lossy());
             tracing::info!(%file, "no condition and no event is published, until the API token can be read");
         }
         tokio::time::sleep(API_TOKEN_PAUSE).await;
@@ -259,7 +259,7 @@ async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallibl
                     publish(pod.clone(), api, reference, condition, flags.pod_events, board.subscribe())
                         .await;
                 } else {
-                    let file = shown(&file.to_string_lossy());
+                    let file = sanitize(&file.to_string_lossy());
                     tracing::warn!(%file, "the API token does not name a pod: no condition and no event is published");
                 }
             }
@@ -286,7 +286,7 @@ fn print_report(console: &Console, pod: &Pod, output: Output, report: &Report) {
 async fn tell_kubelet(pod: &Pod, checks: &cli::Checks, message: String, within: Duration) {
     let until = Instant::now() + within;
     if let Err(error) = pod.overwrite(&checks.termination_log, message, until).await {
-        let file = shown(&checks.termination_log.to_string_lossy());
+        let file = sanitize(&checks.termination_log.to_string_lossy());
         tracing::info!(%file, %error, "no termination message");
     }
 }
@@ -396,7 +396,7 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
         Ok(TrustPolicyInput { role, claims, run }) => {
             let needs = Needs {
                 schema: TRUST_POLICY_SCHEMA,
-                role_arn: shown(&role.text),
+                role_arn: sanitize(&role.text),
                 needed: needed_with_commands(&claims.request(&role)),
                 warnings: run.warnings().map(|found| WireDiagnosis::new(found, found.remedy())).collect(),
             };
@@ -472,7 +472,7 @@ fn print_json(console: &Console, value: &impl Serialize, output: Output) {
     let text =
         if is_text(output) { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     match text {
-        Ok(text) => print(console, &format!("{}\n", json_shown(&text))),
+        Ok(text) => print(console, &format!("{}\n", escape_json(&text))),
         Err(error) => tracing::warn!(%error, "the answer could not be printed"),
     }
 }
@@ -494,7 +494,7 @@ fn print_page(console: &Console, flags: &cli::Explain) -> u8 {
                 } else {
                     format!("did you mean {}?", near.join(", "))
                 };
-                print_to(&console.err, &format!("no diagnosis is called \"{}\"; {hint}\n", shown(text)));
+                print_to(&console.err, &format!("no diagnosis is called \"{}\"; {hint}\n", sanitize(text)));
                 return cli::USAGE;
             }
         },

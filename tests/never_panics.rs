@@ -23,7 +23,7 @@ use irsa_probe::kubernetes::pod_status::PodState;
 use irsa_probe::kubernetes::service_account::Account;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::run::Verdict;
-use irsa_probe::text::{Secret, sh, shown};
+use irsa_probe::text::{Secret, sanitize, shell_quote};
 use irsa_probe::token;
 use proptest::prelude::*;
 use sdk_chain::situation::{
@@ -344,7 +344,7 @@ proptest! {
 
     #[test]
     fn any_text_is_shown_on_one_line_and_cut(text in "(?s).{0,600}") {
-        let (plain, word) = (shown(&text), sh(&text));
+        let (plain, word) = (sanitize(&text), shell_quote(&text));
         let broken = |text: &str| text.contains(['\n', '\u{1b}', '\r']);
         prop_assert!(!broken(&plain) && !broken(&word));
         prop_assert!(plain.chars().count() < 5_000);

@@ -271,7 +271,7 @@ prop_compose! {
 
 /// The policy that we print for a token and a role.
 fn printed(claims: &Claims, role: &RoleArn) -> Document {
-    document::parse(&serde_json::to_string(&needed(&claims.request(&role)).trust_policy).unwrap()).unwrap()
+    document::parse(&serde_json::to_string(&needed(&claims.request(role)).trust_policy).unwrap()).unwrap()
 }
 
 fn roles() -> impl Strategy<Value = RoleArn> {
@@ -596,7 +596,7 @@ proptest! {
         condition[operator][key] = value;
         let policy = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Condition": condition}});
         let document = document::read(&policy).unwrap();
-        let mut request = (&token).request(&role(ROLE));
+        let mut request = token.request(&role(ROLE));
         request.at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
         say(&document, &request);
     }

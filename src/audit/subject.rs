@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::inputs::pod::{GivenAccount, GivenPod, TokenVolume};
 use super::inputs::policy::RoleSaid;
 use super::inputs::report::Reported;
-use crate::text::shown;
+use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
 use iam_trust::arn::{self, ArnFault, RoleArn};
 use iam_trust::request::Request;
@@ -178,7 +178,7 @@ impl fmt::Display for Unclear {
                     format!("the {what} ({flag}{cut})")
                 });
                 let list = list.collect::<Vec<_>>().join(", ");
-                match reported.as_deref().map(shown) {
+                match reported.as_deref().map(sanitize) {
                     Some(name) => write!(
                         f,
                         "not known: {list}; the report ends before that with {name}: do first what it says of \
@@ -196,15 +196,15 @@ impl fmt::Display for Unclear {
                 write!(
                     f,
                     "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
-                    shown(&chosen.value),
+                    sanitize(&chosen.value),
                     chosen.source,
-                    shown(&other.value),
+                    sanitize(&other.value),
                     other.source,
                     if other.source == Source::Role { "role" } else { "pod" }
                 )
             }
             Self::Role { text, .. } => {
-                write!(f, "\"{}\", from {}, is not the ARN of a role", shown(&text.value), text.source)
+                write!(f, "\"{}\", from {}, is not the ARN of a role", sanitize(&text.value), text.source)
             }
         }
     }

@@ -28,7 +28,7 @@ use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::proxy::ProxyFault;
 use crate::net::proxy::{self, BadProxy};
 use crate::net::tls::{Trust, TrustFault};
-use crate::text::{Secret, without_secret};
+use crate::text::{Secret, redact_secret};
 
 /// Opens connections for an SDK, and keeps those that are idle for its next call.
 #[derive(Clone)]
@@ -266,7 +266,7 @@ impl Caller {
 /// The answer without the session token that was sent, should the server echo it.
 fn without(body: SdkBody, sent: &Secret) -> SdkBody {
     match body.bytes().map(std::str::from_utf8) {
-        Some(Ok(text)) => SdkBody::from(without_secret(text, sent)),
+        Some(Ok(text)) => SdkBody::from(redact_secret(text, sent)),
         _ => body,
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::Dialer;
 use super::profile::{BadFile, Profiles};
 use crate::host::Pod;
-use crate::text::shown;
+use crate::text::sanitize;
 
 /// The library's words for a profile with a login, the keeping of which it was built without.
 const OF_LOGIN: &str = "cargo feature(s) enabled";
@@ -67,10 +67,10 @@ impl std::fmt::Display for NoCredentials {
                  `aws configure export-credentials --format env`",
             ),
             Self::NoProfile(name) => {
-                write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", shown(name))
+                write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", sanitize(name))
             }
             Self::BadFile(BadFile { path, fault }) => {
-                write!(f, "{} cannot be used: {}", shown(path), shown(fault))
+                write!(f, "{} cannot be used: {}", sanitize(path), sanitize(fault))
             }
             Self::ProcessFailed => f.write_str(
                 "the profile's credential_process failed; what it says shows when you run it yourself",
@@ -183,5 +183,5 @@ fn in_words(error: &CredentialsError) -> String {
         }
         next = error.source();
     }
-    shown(&words.join(": "))
+    sanitize(&words.join(": "))
 }

@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::evidence::Evidence;
 use crate::host::Pod;
-use crate::text::{Secret, shown, utc, without_secret};
+use crate::text::{Secret, redact_secret, sanitize, utc};
 
 /// An error as STS answered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +78,9 @@ impl Refusal {
     pub fn words(&self) -> String {
         let message = self.message.trim_end_matches('.');
         if message.is_empty() {
-            return format!("STS answered {} without a word", shown(&self.code));
+            return format!("STS answered {} without a word", sanitize(&self.code));
         }
-        format!("STS answered {} \"{}\"", shown(&self.code), shown(message))
+        format!("STS answered {} \"{}\"", sanitize(&self.code), sanitize(message))
     }
 
     /// The words and the status, unless the status is all that there is.
@@ -444,7 +444,7 @@ impl Sts {
 
     /// A text of an answer without what was sent, or given, in secret, should the server echo it.
     fn clean(&self, text: &str) -> String {
-        self.sent.iter().fold(text.to_owned(), |text, secret| without_secret(&text, secret))
+        self.sent.iter().fold(text.to_owned(), |text, secret| redact_secret(&text, secret))
     }
 
     async fn reply<O, E, T>(

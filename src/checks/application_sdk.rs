@@ -17,7 +17,7 @@ use crate::run::Verdict;
 use crate::run::options::Wanted;
 use crate::sdk_scan::packages::{Age, age, minimum, package, sts_module};
 use crate::sdk_scan::{FoundSdk, How, Runs, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
-use crate::text::shown;
+use crate::text::sanitize;
 use sdk_chain::situation::Lack;
 use sdk_chain::{SdkId, Used};
 
@@ -154,7 +154,7 @@ enum Use {
 
 fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
     let lack = |least| {
-        let version = found.version.as_deref().map(shown).unwrap_or_default();
+        let version = found.version.as_deref().map(sanitize).unwrap_or_default();
         Lack::TooOld { package: format!("{} {version}", package(found.sdk)), least }
     };
     // The version first: a module that is added to an SDK from before IRSA changes nothing.

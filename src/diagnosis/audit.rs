@@ -9,7 +9,7 @@ use crate::aws::operator::NoCredentials;
 use crate::aws::sts::Caller;
 use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown, utc};
+use crate::text::{sanitize, shell_quote, utc};
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
 
@@ -29,12 +29,12 @@ impl Entry for AuditWrongAccount {
     const OWNER: Owner = Owner::Iam;
 
     fn cause(&self) -> String {
-        let whose = self.caller.as_ref().map_or_else(String::new, |it| format!(" ({})", shown(&it.arn)));
+        let whose = self.caller.as_ref().map_or_else(String::new, |it| format!(" ({})", sanitize(&it.arn)));
         format!(
             "The AWS credentials of this audit are of account {}{whose}, and the role {} is of account {}. A role's \
              trust policy and OIDC provider are seen only from its own account.",
-            shown(&self.account),
-            shown(&self.role.text),
+            sanitize(&self.account),
+            sanitize(&self.role.text),
             self.role.account
         )
     }
@@ -48,7 +48,7 @@ impl Entry for AuditWrongAccount {
                  service account with the right role, and then delete the pod:\n\
                  kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
                  eks.amazonaws.com/role-arn={ROLE_ARN}",
-                shown(&self.account)
+                sanitize(&self.account)
             ),
         ]
     }
@@ -276,7 +276,7 @@ impl Clue {
             }
             Self::PrivateAddress(address) => format!(
                 "STS was reached at the private address {}, so most likely through a VPC endpoint",
-                shown(address)
+                sanitize(address)
             ),
             Self::OfFile => {
                 "the policy was handed in as a file, and may not be the one that the role has".to_owned()
@@ -335,7 +335,7 @@ impl Entry for RefusedOutsideTrust {
     fn cause(&self) -> String {
         let at = self.at.map_or_else(String::new, |at| format!(" at {}", utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());
-        let words = words.map_or_else(String::new, |words| format!(" \"{}\"", shown(words)));
+        let words = words.map_or_else(String::new, |words| format!(" \"{}\"", sanitize(words)));
         let clues: Vec<String> = self.clues.iter().map(Clue::in_words).collect();
         let clues = if clues.is_empty() {
             String::new()
@@ -351,7 +351,7 @@ impl Entry for RefusedOutsideTrust {
         };
         format!(
             "STS refused{at}: {}{words}. {allow}. So it is something else: {}.{clues}",
-            shown(&self.code),
+            sanitize(&self.code),
             self.causes()
         )
     }
@@ -366,7 +366,7 @@ impl Entry for RefusedOutsideTrust {
                 "In account {}, look at the provider:\n{} --open-id-connect-provider-arn {}",
                 self.request.role.account,
                 iam(&self.request.role, "get-open-id-connect-provider"),
-                sh(&self.request.provider_arn())
+                shell_quote(&self.request.provider_arn())
             )
         };
         let key = || {
@@ -437,7 +437,7 @@ impl NotSeen {
     #[must_use]
     pub fn because(&self) -> String {
         match self {
-            Self::Untold(unknown) => shown(unknown.why.to_string().trim_end_matches('.')),
+            Self::Untold(unknown) => sanitize(unknown.why.to_string().trim_end_matches('.')),
             Self::NotGiven(flag) => {
                 format!("it is not among the files that were given ({flag}), so AWS was not asked")
             }

@@ -5,7 +5,7 @@ use iam_trust::request::Request;
 use iam_trust::{OidcProvider, TrustPolicy, needed};
 use serde::Serialize;
 
-use crate::text::{json_shown, sh};
+use crate::text::{escape_json, shell_quote};
 
 /// What AWS must have for one token and one role, with the commands that show and create it.
 #[derive(Debug, Clone, Serialize)]
@@ -36,8 +36,8 @@ pub struct Commands {
 pub fn needed_with_commands(request: &Request) -> NeededWithCommands {
     let role = &request.role;
     let needed = needed(request);
-    let provider_arn = sh(&needed.oidc_provider.arn);
-    let client_id = sh(&needed.oidc_provider.client_id);
+    let provider_arn = shell_quote(&needed.oidc_provider.arn);
+    let client_id = shell_quote(&needed.oidc_provider.client_id);
     let commands = Commands {
         show_trust_policy: show_trust_policy(role),
         show_oidc_provider: format!(
@@ -47,7 +47,7 @@ pub fn needed_with_commands(request: &Request) -> NeededWithCommands {
         create_oidc_provider: format!(
             "{} --url {} --client-id-list {client_id}",
             iam(role, "create-open-id-connect-provider"),
-            sh(&request.issuer),
+            shell_quote(&request.issuer),
         ),
         add_client_id_to_oidc_provider: format!(
             "{} --open-id-connect-provider-arn {provider_arn} --client-id {client_id}",
@@ -77,14 +77,14 @@ pub fn organization_policies(role: &RoleArn, kind: &str) -> String {
     };
     format!(
         "aws organizations list-policies-for-target --filter {kind} --target-id {}{region}",
-        sh(&role.account)
+        shell_quote(&role.account)
     )
 }
 
 /// Shows the policies of the VPC endpoints for STS in a region, whose service names begin otherwise in China.
 #[must_use]
 pub fn sts_endpoint_policies(region: Option<&str>) -> String {
-    let region = region.map_or_else(|| "REGION".to_owned(), sh);
+    let region = region.map_or_else(|| "REGION".to_owned(), shell_quote);
     format!(
         "aws ec2 describe-vpc-endpoints --region {region} --filters 'Name=service-name,Values=*.sts' \
          --query 'VpcEndpoints[].PolicyDocument'"
@@ -97,7 +97,7 @@ pub fn show_trust_policy(role: &RoleArn) -> String {
     format!(
         "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
         iam(role, "get-role"),
-        sh(&role.name)
+        shell_quote(&role.name)
     )
 }
 
@@ -107,7 +107,7 @@ pub fn update_trust_policy(role: &RoleArn) -> String {
     format!(
         "{} --role-name {} --policy-document file://trust-policy.json",
         iam(role, "update-assume-role-policy"),
-        sh(&role.name)
+        shell_quote(&role.name)
     )
 }
 
@@ -122,7 +122,7 @@ pub fn write_trust_policy(document: &impl Serialize) -> String {
 pub fn write_json(document: &impl Serialize, file: &str) -> String {
     // An apostrophe would end the shell's word, and means the same so.
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
-    format!("printf '%s\\n' '{}' > {file}", json_shown(&pretty).replace('\'', "\\u0027"))
+    format!("printf '%s\\n' '{}' > {file}", escape_json(&pretty).replace('\'', "\\u0027"))
 }
 
 #[cfg(test)]

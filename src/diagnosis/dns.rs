@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 
 /// The name servers do not answer.
 #[derive(Debug, Clone)]
@@ -34,14 +34,14 @@ impl Entry for DnsUnavailable {
     fn cause(&self) -> String {
         let fault = match &self.fault {
             DnsFault::TimedOut => "gave no answer in time".to_owned(),
-            DnsFault::Answered(code) => format!("answered {}", shown(code)),
-            DnsFault::NotReached(error) => format!("could not be asked ({})", shown(error)),
+            DnsFault::Answered(code) => format!("answered {}", sanitize(code)),
+            DnsFault::NotReached(error) => format!("could not be asked ({})", sanitize(error)),
             DnsFault::Garbled => "sent something that is no DNS answer".to_owned(),
         };
         format!(
             "The name {} could not be looked up: the name servers ({}) {fault}. This says nothing about the \
              name itself.",
-            shown(&self.host),
+            sanitize(&self.host),
             servers(&self.servers)
         )
     }
@@ -92,7 +92,7 @@ impl Entry for StsNameNotResolved {
         format!(
             "The name servers ({}) answer, and say that {} {}. {why}",
             servers(&self.servers),
-            shown(&self.host),
+            sanitize(&self.host),
             if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
         )
     }
@@ -112,7 +112,7 @@ impl Entry for StsNameNotResolved {
             "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with private \
              DNS, or a forwarder to the VPC's resolver.\n\
              kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
-            sh(&self.host)
+            shell_quote(&self.host)
         ));
         steps
     }

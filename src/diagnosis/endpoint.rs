@@ -2,7 +2,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 
 /// No region is set anywhere.
 #[derive(Debug, Clone)]
@@ -30,7 +30,9 @@ impl Entry for RegionMissing {
     fn cause(&self) -> String {
         let then = self.of_issuer.as_ref().map_or_else(
             || "The token's issuer names none either, so it is not known which STS to call.".to_owned(),
-            |region| format!("The checks went on with {}, the region of the token's issuer.", shown(region)),
+            |region| {
+                format!("The checks went on with {}, the region of the token's issuer.", sanitize(region))
+            },
         );
         format!(
             "No region is set: not in AWS_REGION, not in AWS_DEFAULT_REGION, not in a profile. Without one \
@@ -41,7 +43,7 @@ impl Entry for RegionMissing {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            set_region(&self.of_issuer.as_deref().map_or_else(|| "REGION".to_owned(), sh)),
+            set_region(&self.of_issuer.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)),
             "If the webhook should inject the region, note that it leaves both out when the pod spec sets \
              either."
                 .to_owned(),
@@ -66,7 +68,7 @@ impl Entry for RegionMalformed {
         format!(
             "\"{}\", from {}, cannot be the name of a region: those have small letters, digits and hyphens, \
              such as eu-west-1.",
-            shown(&self.region),
+            sanitize(&self.region),
             self.source
         )
     }
@@ -97,8 +99,8 @@ impl Entry for RegionsDisagree {
         format!(
             "AWS_REGION is {} and AWS_DEFAULT_REGION is {}. boto3 reads only the second, most other SDKs the \
              first, so programs in this pod may call different regions.",
-            shown(&self.region),
-            shown(&self.default_region)
+            sanitize(&self.region),
+            sanitize(&self.default_region)
         )
     }
 
@@ -127,9 +129,9 @@ impl Entry for PartitionMismatch {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let (region, partition) = (shown(&self.region.0), self.region.1);
+        let (region, partition) = (sanitize(&self.region.0), self.region.1);
         let issuer = self.issuer.as_ref().map_or_else(String::new, |(region, partition)| {
-            format!(" The cluster that issued the token is in {} (partition {partition}).", shown(region))
+            format!(" The cluster that issued the token is in {} (partition {partition}).", sanitize(region))
         });
         if self.role == partition {
             format!(
@@ -198,7 +200,7 @@ impl EndpointMalformed {
         if self.url.contains(['@', '?', '#', '=']) {
             "a text that is not shown, since it may hold a password".to_owned()
         } else {
-            format!("\"{}\"", shown(&self.url))
+            format!("\"{}\"", sanitize(&self.url))
         }
     }
 }
@@ -238,7 +240,7 @@ impl Entry for EndpointOptionsConflict {
     fn cause(&self) -> String {
         format!(
             "AWS's rules give no STS endpoint for these settings: {}. SDKs that follow the same rules fail with the same words.",
-            shown(&self.message)
+            sanitize(&self.message)
         )
     }
 
@@ -266,7 +268,7 @@ impl Entry for EndpointInsecure {
         format!(
             "The STS endpoint {} is plain HTTP, and not on this host: everyone on the way can read the token \
              and the role's credentials.",
-            shown(&self.url)
+            sanitize(&self.url)
         )
     }
 

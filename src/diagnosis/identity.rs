@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 
 /// The image, as the README names it.
@@ -43,14 +43,14 @@ impl fmt::Display for Unread {
 pub(super) fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
     service_account.map_or_else(
         || ("kubectl -n NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
-        |account| (format!("kubectl -n {}", sh(&account.namespace)), sh(&account.name)),
+        |account| (format!("kubectl -n {}", shell_quote(&account.namespace)), shell_quote(&account.name)),
     )
 }
 
 /// The command that recreates the pod.
 pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&str>) -> String {
     let (kubectl, _) = kubectl(service_account);
-    let pod = pod.map_or_else(|| "POD".to_owned(), sh);
+    let pod = pod.map_or_else(|| "POD".to_owned(), shell_quote);
     format!(
         "Delete the pod, so that a new one is admitted (a pod without a controller has to be \
          created again by hand):\n{kubectl} delete pod {pod}"
@@ -63,7 +63,7 @@ impl Entry for NotInjected {
 
     fn cause(&self) -> String {
         let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
-            format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
+            format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         });
         let gone = match self.unread {
             Some(Unread::Unauthorized) => {
@@ -83,7 +83,7 @@ impl Entry for NotInjected {
 
     fn remedy(&self) -> Vec<String> {
         let (kubectl, account) = kubectl(self.service_account.as_ref());
-        let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), sh);
+        let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote);
         vec![
             format!(
                 "See whether the service account is annotated, and what is older, the annotation or \
@@ -264,8 +264,8 @@ impl Entry for RoleArnUnexpected {
         format!(
             "The pod was given the role {}, and {} was expected. The annotation was either written \
              with another role, or changed after the pod was created.",
-            shown(&self.found),
-            shown(&self.expected)
+            sanitize(&self.found),
+            sanitize(&self.expected)
         )
     }
 
@@ -275,7 +275,7 @@ impl Entry for RoleArnUnexpected {
                 "Annotate the service account with the expected role:\n\
                  kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
                  eks.amazonaws.com/role-arn={}",
-                sh(&self.expected)
+                shell_quote(&self.expected)
             ),
             delete_pod(None, None),
         ]
@@ -302,7 +302,7 @@ impl Entry for SessionNameMalformed {
             "AWS_ROLE_SESSION_NAME is \"{}\", and STS takes 2 to 64 letters, digits and _=,.@+- as the name of a \
              session. The check went on with a name made legal; the application's SDK sends it as it is, and is \
              refused.",
-            shown(&self.name)
+            sanitize(&self.name)
         )
     }
 

@@ -11,7 +11,7 @@ use super::identity::{IMAGE, delete_pod, kubectl};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::Account;
-use crate::text::{sh, shown, utc};
+use crate::text::{sanitize, shell_quote, utc};
 use crate::token::ServiceAccount;
 use iam_trust::arn;
 
@@ -28,12 +28,12 @@ impl Injection {
     /// The service account for a reader.
     fn account(&self) -> String {
         let ServiceAccount { namespace, name } = &self.service_account;
-        format!("service account {}/{}", shown(namespace), shown(name))
+        format!("service account {}/{}", sanitize(namespace), sanitize(name))
     }
 
     fn annotate(&self, role_arn: Option<&str>) -> String {
         let (kubectl, account) = kubectl(Some(&self.service_account));
-        let role_arn = role_arn.map_or_else(|| "arn:aws:iam::ACCOUNT:role/ROLE".to_owned(), sh);
+        let role_arn = role_arn.map_or_else(|| "arn:aws:iam::ACCOUNT:role/ROLE".to_owned(), shell_quote);
         format!(
             "{kubectl} annotate --overwrite serviceaccount {account} eks.amazonaws.com/role-arn={role_arn}"
         )
@@ -46,7 +46,7 @@ impl Injection {
     /// `kubectl -n NAMESPACE`, and the pod's name.
     fn kubectl_and_pod(&self) -> (String, String) {
         let (kubectl, _) = kubectl(Some(&self.service_account));
-        (kubectl, self.pod.as_deref().map_or_else(|| "POD".to_owned(), sh))
+        (kubectl, self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote))
     }
 
     fn evidence(&self, account: Option<&Account>, volume_made: Option<SystemTime>) -> Evidence {
@@ -182,7 +182,7 @@ impl Entry for AnnotatedAfterPod {
              kubelet had set this pod up ({}): the annotation is {most_likely}newer than the pod. Injection \
              happens only when a pod is created, so restarting the container never helps.",
             self.of.account(),
-            shown(self.account.role_arn.as_deref().unwrap_or_default()),
+            sanitize(self.account.role_arn.as_deref().unwrap_or_default()),
             utc(self.volume_made)
         )
     }
@@ -234,7 +234,7 @@ impl Entry for WebhookMissed {
              seen the annotation yet, and where a label or an annotation of the pod tells it to leave out the pod \
              or this container.",
             self.of.account(),
-            shown(self.account.role_arn.as_deref().unwrap_or_default())
+            sanitize(self.account.role_arn.as_deref().unwrap_or_default())
         )
     }
 
@@ -278,13 +278,13 @@ impl Entry for AnnotationDiffersFromEnv {
     fn cause(&self) -> String {
         let annotation = self.account.role_arn.as_deref().map_or_else(
             || "has no role annotation".to_owned(),
-            |role_arn| format!("is annotated with the role {}", shown(role_arn)),
+            |role_arn| format!("is annotated with the role {}", sanitize(role_arn)),
         );
         format!(
             "AWS_ROLE_ARN of this pod is {}, and its {} {annotation}. A pod keeps the role with which it was \
              admitted: either the annotation was changed or removed after that, or the pod spec sets AWS_ROLE_ARN \
              itself.",
-            shown(&self.role_arn),
+            sanitize(&self.role_arn),
             self.of.account()
         )
     }
@@ -386,7 +386,7 @@ impl InjectionSuppressed {
     /// The containers for a reader, at the beginning of a sentence or within one.
     fn these(&self) -> String {
         let named: Vec<String> =
-            self.containers.iter().take(CONTAINERS_NAMED).map(|name| shown(name)).collect();
+            self.containers.iter().take(CONTAINERS_NAMED).map(|name| sanitize(name)).collect();
         let others = match self.containers.len().saturating_sub(named.len()) {
             0 => String::new(),
             others => format!(" and {others} more"),
@@ -469,14 +469,14 @@ impl Entry for InjectionSuppressed {
                  AWS_STS_REGIONAL_ENDPOINTS of {these}. The webhook takes such a container for finished and leaves \
                  it wholly alone: it does not mount the token either. AWS_WEB_IDENTITY_TOKEN_FILE is {}, and no \
                  volume is mounted there.",
-                shown(token_file)
+                sanitize(token_file)
             ),
             Suppressed::MountElsewhere { mounted_at, token_file } => format!(
                 "AWS_WEB_IDENTITY_TOKEN_FILE of {these} is {}, and no volume is mounted there: the volume of the \
                  token, aws-iam-token, is mounted at {}. What the webhook adds goes together, so the pod spec itself \
                  sets one of the two, and the webhook leaves that as it is.",
-                shown(token_file),
-                shown(mounted_at)
+                sanitize(token_file),
+                sanitize(mounted_at)
             ),
             Suppressed::VolumePreset => format!(
                 "Nothing was injected into {these}, and the pod spec has a volume of its own named aws-iam-token, \
@@ -622,7 +622,7 @@ impl Entry for RoleAnnotationMisplaced {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let (account, key, role_arn) = (self.of.account(), shown(&self.key), shown(&self.role_arn));
+        let (account, key, role_arn) = (self.of.account(), sanitize(&self.key), sanitize(&self.role_arn));
         let misplaced = match self.at {
             AnnotationOf::Account => format!(
                 "It has the annotation {key} with the role {role_arn} instead: the webhook does not read that one"

@@ -4,7 +4,7 @@ use super::{Class, Entry, Owner};
 use crate::aws::dial::{Obstacle, Unreached};
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 use iam_trust::partition::region_of_issuer;
 
 /// The most key ids that are told in a sentence.
@@ -86,13 +86,13 @@ fn is_of_eks(issuer: &str) -> bool {
 
 impl IssuerUnreachable {
     fn what(&self) -> String {
-        let url = shown(&self.url);
+        let url = sanitize(&self.url);
         match &self.fault {
             IssuerFault::NoUrl(why) => format!("{url} is named as the issuer, and {why}"),
-            IssuerFault::Unreached(unreached) => shown(&unreached.to_string()),
+            IssuerFault::Unreached(unreached) => sanitize(&unreached.to_string()),
             IssuerFault::TimedOut => format!("{url} does not answer in time"),
             IssuerFault::Lost(words) => {
-                format!("the connection broke off while {url} was asked for: {}", shown(words))
+                format!("the connection broke off while {url} was asked for: {}", sanitize(words))
             }
             IssuerFault::Redirect(status) => format!(
                 "{url} answers {status}, a redirect, which is not followed; a captive portal or a login page of a \
@@ -111,8 +111,8 @@ impl IssuerUnreachable {
             IssuerFault::OtherIssuer(Some(other)) => format!(
                 "the document at {url} names the issuer \"{}\", and not the token's \"{}\": the two have to be the \
                  same to the letter",
-                shown(other),
-                shown(&self.issuer)
+                sanitize(other),
+                sanitize(&self.issuer)
             ),
             IssuerFault::OtherIssuer(None) => format!("the document at {url} names no issuer"),
             IssuerFault::Hollow if self.document == Document::Discovery => {
@@ -121,7 +121,7 @@ impl IssuerUnreachable {
             IssuerFault::Hollow => format!("the document at {url} holds no list of keys"),
             IssuerFault::Elsewhere { url: keys, why } => format!(
                 "the document at {url} says that the keys are at \"{}\", and {why}, so they are not asked for there",
-                shown(keys)
+                sanitize(keys)
             ),
         }
     }
@@ -188,7 +188,7 @@ impl Entry for IssuerUnreachable {
         }
         let mut steps = vec![format!(
             "See what the issuer answers on the internet, from a machine outside of this network:\ncurl -sS -i {}",
-            sh(&self.url)
+            shell_quote(&self.url)
         )];
         if !self.is_of_content() {
             steps.push(self.nearby());
@@ -249,7 +249,7 @@ pub struct SigningKeyNotPublished {
 
 impl SigningKeyNotPublished {
     fn published(&self) -> String {
-        let ids = self.key_ids.iter().take(TOLD).map(|id| format!("\"{}\"", shown(id)));
+        let ids = self.key_ids.iter().take(TOLD).map(|id| format!("\"{}\"", sanitize(id)));
         let more = self.key_ids.len().saturating_sub(TOLD);
         let more = (more > 0).then(|| format!("{more} more"));
         let ids: Vec<String> = ids.chain(more).collect();
@@ -262,7 +262,7 @@ impl SigningKeyNotPublished {
 
     /// The key that is looked for.
     fn key(&self) -> String {
-        self.key_id.as_ref().map_or_else(|| "a key".to_owned(), |id| format!("the key \"{}\"", shown(id)))
+        self.key_id.as_ref().map_or_else(|| "a key".to_owned(), |id| format!("the key \"{}\"", sanitize(id)))
     }
 }
 
@@ -283,8 +283,8 @@ impl Entry for SigningKeyNotPublished {
         format!(
             "The issuer {} publishes a key set at {}, and {}{signed} is not in it: {}. Nobody can verify the token \
              by it, and STS refuses a token that it cannot verify, without naming the key. {reasons}.",
-            shown(&self.issuer),
-            shown(&self.jwks_uri),
+            sanitize(&self.issuer),
+            sanitize(&self.jwks_uri),
             self.key(),
             self.published()
         )
@@ -295,7 +295,7 @@ impl Entry for SigningKeyNotPublished {
         let mut steps = vec![format!(
             "Compare the keys of the cluster in which the pod runs with those that are published:\n\
              kubectl get --raw /openid/v1/jwks\ncurl -sS {}",
-            sh(&self.jwks_uri)
+            shell_quote(&self.jwks_uri)
         )];
         if is_of_eks(&self.issuer) {
             steps.push(format!(
@@ -307,7 +307,7 @@ impl Entry for SigningKeyNotPublished {
             steps.push(format!(
                 "If the cluster has {key}, whoever runs it publishes what the first command shows at {}, and leaves \
                  the old keys in it for as long as tokens live that they signed.",
-                shown(&self.jwks_uri)
+                sanitize(&self.jwks_uri)
             ));
         }
         steps.push(

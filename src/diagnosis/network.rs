@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{shown, span};
+use crate::text::{sanitize, span};
 
 /// Where on the way something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Entry for StsConnectionRefused {
         format!(
             "The connection to {} port {} was refused at {}: the host is there, and nothing listens, or a \
              firewall refuses. {}",
-            shown(&self.host),
+            sanitize(&self.host),
             self.port,
             addresses_text(&self.addresses),
             way(&self.addresses)
@@ -152,9 +152,9 @@ impl Entry for StsNoRoute {
         format!(
             "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
              that family (IPv4 or IPv6), or no route leads there.",
-            shown(&self.host),
+            sanitize(&self.host),
             addresses_text(&self.addresses),
-            shown(&self.error)
+            sanitize(&self.error)
         )
     }
 
@@ -199,7 +199,7 @@ impl Entry for StsTimedOut {
             if self.phase == Phase::Connect { way(&self.addresses) } else { "The TCP connection was open." };
         format!(
             "{}{addresses} did not answer within {}, while {}. {way}",
-            shown(&self.host),
+            sanitize(&self.host),
             span(self.after),
             self.phase.as_str()
         )
@@ -257,15 +257,15 @@ impl Entry for StsConnectionLost {
         format!(
             "The connection to {} was open and then broke off {}: {}. A firewall that inspects TLS, a proxy or \
              a service mesh on the way does that.",
-            shown(&self.host),
+            sanitize(&self.host),
             self.phase.as_str(),
-            shown(&self.error)
+            sanitize(&self.error)
         )
     }
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            format!("Let the firewall or proxy pass TLS to {} untouched.", shown(&self.host)),
+            format!("Let the firewall or proxy pass TLS to {} untouched.", sanitize(&self.host)),
             POLICIES.to_owned(),
         ]
     }
@@ -296,16 +296,18 @@ impl Entry for NotStsReply {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let kind =
-            self.content_type.as_ref().map_or_else(String::new, |kind| format!(" of type {}", shown(kind)));
+        let kind = self
+            .content_type
+            .as_ref()
+            .map_or_else(String::new, |kind| format!(" of type {}", sanitize(kind)));
         let server = self
             .server
             .as_ref()
-            .map_or_else(String::new, |name| format!(" from a server \"{}\"", shown(name)));
+            .map_or_else(String::new, |name| format!(" from a server \"{}\"", sanitize(name)));
         format!(
             "{} answered with status {} and {} bytes{kind}{server}, and that is no answer of STS: a captive \
              portal, a proxy's own page, or another service answers in its place.",
-            shown(&self.host),
+            sanitize(&self.host),
             self.status,
             self.length
         )

@@ -6,7 +6,7 @@ use super::trust::{call, issuer_gap, words};
 use super::{Class, Entry, Owner};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::mismatch::IssuerGap;
@@ -107,13 +107,13 @@ impl NearProvider {
             ProviderGap::Issuer(gap) => words::issuer_differs(*gap).to_owned(),
             ProviderGap::Partition(partition) => format!(
                 "the partition differs, {} there, and the role is in {}",
-                shown(partition),
+                sanitize(partition),
                 request.role.partition.id
             ),
             ProviderGap::Account(account) => format!(
                 "only the account differs, {} there, and the role is in {}; a role trusts the OIDC providers of its \
                  own account",
-                shown(account),
+                sanitize(account),
                 request.role.account
             ),
         };
@@ -136,7 +136,7 @@ impl Others {
             0 | 1 => format!("{whose} account has one OIDC provider, which"),
             all => format!("{whose} account has {all} OIDC providers; the nearest"),
         };
-        let further: Vec<String> = further.iter().map(|near| shown(&near.name)).collect();
+        let further: Vec<String> = further.iter().map(|near| sanitize(&near.name)).collect();
         let further = if further.is_empty() {
             String::new()
         } else {
@@ -149,12 +149,12 @@ impl Others {
 impl NoProvider {
     fn cause(&self) -> String {
         let Self { request, instead } = self;
-        let (account, issuer) = (&request.role.account, shown(&request.issuer));
+        let (account, issuer) = (&request.role.account, sanitize(&request.issuer));
         let none = format!("Account {account} has no IAM OIDC provider for the issuer {issuer}");
         match instead {
             Instead::InAccount(None) => format!(
                 "{none}: IAM knows none with the ARN {}. Which others the account has is not known.",
-                shown(&request.provider_arn())
+                sanitize(&request.provider_arn())
             ),
             Instead::InAccount(Some(others)) => format!("{none}. {}", others.words("The", request)),
             Instead::InList(others) => {
@@ -163,7 +163,7 @@ impl NoProvider {
             Instead::InListOf(other, others) => format!(
                 "The list of OIDC providers that was given is one of account {}, and the role is in account {account}. \
                  Whether account {account} has one for the issuer {issuer} was not seen. {}",
-                shown(other),
+                sanitize(other),
                 others.words("The other", request)
             ),
             Instead::Given(near) => {
@@ -202,7 +202,7 @@ impl NoProvider {
             steps.push(format!(
                 "If the account of the provider is the one that is meant, the role belongs there, and the service \
                  account's annotation has to name that role: {} names account {}.",
-                shown(&role.text),
+                sanitize(&role.text),
                 role.account
             ));
         }
@@ -252,7 +252,7 @@ impl Entry for OidcProviderMissing {
                  issuer; the provider of the old one does not serve it.",
                 it.refusal.words(),
                 it.request.role.account,
-                shown(&it.request.claims.issuer)
+                sanitize(&it.request.claims.issuer)
             ),
             Self::Seen(it) => it.cause(),
         }
@@ -272,7 +272,7 @@ impl Entry for OidcProviderMissing {
             format!("If it does not, create it:\n{}", commands.create_oidc_provider),
             format!(
                 "If the provider exists in another account, the role belongs there: {} names account {}.",
-                shown(&role.text),
+                sanitize(&role.text),
                 role.account
             ),
             audit(role, "say which provider is nearly the one, and whether the role would trust it"),
@@ -322,12 +322,12 @@ impl NoClientId {
                 let more = ids.len().saturating_sub(NAMED_IDS);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let named: Vec<String> =
-                    ids.iter().take(NAMED_IDS).map(|id| format!("\"{}\"", shown(id))).collect();
+                    ids.iter().take(NAMED_IDS).map(|id| format!("\"{}\"", sanitize(id))).collect();
                 format!("its client ids are {}{more}", named.join(", "))
             }
         };
         let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, slip }| {
-            let id = shown(id);
+            let id = sanitize(id);
             match slip {
                 ClientIdSlip::Invisible(characters) => format!(
                     " The client id \"{id}\" looks the same as the audience, but has characters in it that nobody \
@@ -343,7 +343,7 @@ impl NoClientId {
         });
         format!(
             "The OIDC provider {} exists, and does not list the token's audience {}: {ids}.{near}",
-            shown(&self.name),
+            sanitize(&self.name),
             audiences(&self.request.audience)
         )
     }
@@ -359,13 +359,13 @@ impl NoClientId {
             role.account, needed.commands.add_client_id_to_oidc_provider
         ));
         if let Some(NearClientId { id, slip: ClientIdSlip::Invisible(_) }) = &self.near {
-            let id = sh(id);
+            let id = shell_quote(id);
             let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
             steps.push(format!(
                 "Then remove the one with the invisible characters{shells}:\n\
                  {} --open-id-connect-provider-arn {} --client-id {id}",
                 iam(role, "remove-client-id-from-open-id-connect-provider"),
-                sh(&needed.oidc_provider.arn),
+                shell_quote(&needed.oidc_provider.arn),
             ));
         }
         steps

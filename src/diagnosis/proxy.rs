@@ -3,7 +3,7 @@
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::net::proxy::ProxyFault;
-use crate::text::shown;
+use crate::text::sanitize;
 
 /// The proxy variable is no URL of a proxy.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Entry for ProxyFailed {
     fn cause(&self) -> String {
         let fault = match &self.fault {
             ProxyFault::NameNotResolved => "its name has no address".to_owned(),
-            ProxyFault::NotReached(error) => format!("it cannot be reached ({})", shown(error)),
+            ProxyFault::NotReached(error) => format!("it cannot be reached ({})", sanitize(error)),
             ProxyFault::TimedOut => "it does not answer".to_owned(),
             ProxyFault::AuthenticationRequired => {
                 "it asks for a user name and password, or does not accept the ones given (407)".to_owned()
@@ -65,14 +65,14 @@ impl Entry for ProxyFailed {
             ProxyFault::Refused(status) => format!("it refuses with HTTP status {status}"),
             ProxyFault::NotAProxy => "what answers there is not an HTTP proxy".to_owned(),
             ProxyFault::Untrusted(error) => {
-                format!("its certificate is not trusted ({})", shown(error))
+                format!("its certificate is not trusted ({})", sanitize(error))
             }
         };
         format!(
             "{} sends the way to {} through the proxy {}, and {fault}.",
             self.variable,
-            shown(&self.target),
-            shown(&self.proxy)
+            sanitize(&self.target),
+            sanitize(&self.proxy)
         )
     }
 
@@ -85,7 +85,7 @@ impl Entry for ProxyFailed {
                 )]
             }
             ProxyFault::Refused(_) => {
-                vec![format!("Let the proxy allow CONNECT to {}.", shown(&self.target))]
+                vec![format!("Let the proxy allow CONNECT to {}.", sanitize(&self.target))]
             }
             _ => vec![format!("Correct {}, or mend the proxy.", self.variable)],
         };

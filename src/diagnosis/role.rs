@@ -7,7 +7,7 @@ use super::{Class, Entry, Owner};
 use crate::aws::iam::{Decision, Simulated};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::TrustPolicy;
 use iam_trust::arn::RoleArn;
@@ -43,7 +43,7 @@ impl RoleNotFound {
 
     fn annotate(&self, role_arn: &str) -> String {
         let (namespace, name) = match &self.service_account {
-            Some(account) => (sh(&account.namespace), sh(&account.name)),
+            Some(account) => (shell_quote(&account.namespace), shell_quote(&account.name)),
             None => ("NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
         };
         format!(
@@ -57,21 +57,21 @@ impl Entry for RoleNotFound {
     const OWNER: Owner = Owner::Iam;
 
     fn cause(&self) -> String {
-        let role = shown(&self.role.text);
+        let role = sanitize(&self.role.text);
         match &self.other {
             Some(other) => format!(
                 "There is no role {role}. The role of this name in account {} is {}: the ARN that the pod was given \
                  lacks its path, or has another one. STS refuses such an ARN with the words that it has for a trust \
                  policy that does not fit.",
                 self.role.account,
-                shown(other)
+                sanitize(other)
             ),
             None => format!(
                 "Account {} has no role of the name {}: it was deleted, never made, made in another account, or \
                  its name is misspelt in {role}. STS refuses a role that does not exist with the words that it has \
                  for a trust policy that does not fit.",
                 self.role.account,
-                shown(&self.role.name)
+                sanitize(&self.role.name)
             ),
         }
     }
@@ -82,7 +82,10 @@ impl Entry for RoleNotFound {
             .to_owned();
         match &self.other {
             Some(other) => vec![
-                format!("Annotate the service account with the whole ARN:\n{}", self.annotate(&sh(other))),
+                format!(
+                    "Annotate the service account with the whole ARN:\n{}",
+                    self.annotate(&shell_quote(other))
+                ),
                 create_anew,
             ],
             None => {
@@ -104,8 +107,8 @@ impl Entry for RoleNotFound {
                          --role-name {} --assume-role-policy-document file://trust-policy.json",
                         write_trust_policy(policy),
                         iam(&self.role, "create-role"),
-                        self.path().map_or_else(String::new, |path| format!(" --path {}", sh(path))),
-                        sh(&self.role.name)
+                        self.path().map_or_else(String::new, |path| format!(" --path {}", shell_quote(path))),
+                        shell_quote(&self.role.name)
                     )
                 }));
                 steps
@@ -136,7 +139,7 @@ impl Entry for RoleHasNoPermissions {
         format!(
             "The role {} has neither an attached nor an inline policy. A pod may get it and then be denied \
              everything, unless a policy of a resource, such as a bucket or a key, names the role.",
-            shown(&self.role.text)
+            sanitize(&self.role.text)
         )
     }
 
@@ -144,7 +147,7 @@ impl Entry for RoleHasNoPermissions {
         vec![format!(
             "Attach the policy that the application needs:\n{} --role-name {} --policy-arn POLICY_ARN",
             iam(&self.role, "attach-role-policy"),
-            sh(&self.role.name)
+            shell_quote(&self.role.name)
         )]
     }
 
@@ -170,7 +173,7 @@ pub struct Forbidden {
 impl Forbidden {
     /// `s3:GetObject on *`, for each.
     fn actions(&self) -> String {
-        let each = |it: &Simulated| format!("{} on {}", shown(&it.action), shown(&it.resource));
+        let each = |it: &Simulated| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource));
         list(self.actions.iter().map(each))
     }
 
@@ -178,8 +181,9 @@ impl Forbidden {
     fn policies(&self) -> Vec<String> {
         let mut policies: Vec<String> = Vec::new();
         for matched in self.actions.iter().flat_map(|it| &it.matched) {
-            let kind = matched.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", shown(kind)));
-            let policy = format!("{}{kind}", shown(&matched.policy));
+            let kind =
+                matched.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", sanitize(kind)));
+            let policy = format!("{}{kind}", sanitize(&matched.policy));
             if !policies.contains(&policy) {
                 policies.push(policy);
             }
@@ -204,7 +208,7 @@ impl Forbidden {
         } else {
             format!(
                 " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
-                list(keys.into_iter().map(shown))
+                list(keys.into_iter().map(sanitize))
             )
         };
         format!("{keys} Policies of resources and of keys, and resource control policies, are not simulated.")
@@ -296,12 +300,12 @@ macro_rules! forbidden {
 forbidden! {
     /// No policy grants an action.
     ActionNotGranted: Iam;
-    |it| format!("No policy of the role {} grants it {}.", shown(&it.role.text), it.actions());
+    |it| format!("No policy of the role {} grants it {}.", sanitize(&it.role.text), it.actions());
     |it| vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
          policy of this name is replaced):\n{} &&\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
-        write_json(&it.grant(), "policy.json"), iam(&it.role, "put-role-policy"), sh(&it.role.name),
-        sh(&it.policy_name())
+        write_json(&it.grant(), "policy.json"), iam(&it.role, "put-role-policy"), shell_quote(&it.role.name),
+        shell_quote(&it.policy_name())
     )];
 
     /// A policy denies an action.
@@ -311,14 +315,14 @@ forbidden! {
         let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(by.into_iter()) };
         format!(
             "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.",
-            shown(&it.role.text), it.actions()
+            sanitize(&it.role.text), it.actions()
         )
     };
     |it| vec![
         format!(
             "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
             list = iam(&it.role, "list-role-policies"), attached = iam(&it.role, "list-attached-role-policies"),
-            role = sh(&it.role.name)
+            role = shell_quote(&it.role.name)
         ),
         "Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
          by a condition.".to_owned(),
@@ -329,13 +333,13 @@ forbidden! {
     |it| format!(
         "The role {} has a permissions boundary, {}, which does not let through {}. What a boundary does not allow \
          is denied, whatever the role's own policies grant.",
-        shown(&it.role.text), it.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), shown),
+        sanitize(&it.role.text), it.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), sanitize),
         it.actions()
     );
     |it| vec![
         format!(
             "Look at the boundary:\n{} --policy-arn {}",
-            iam(&it.role, "get-policy"), it.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), sh)
+            iam(&it.role, "get-policy"), it.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), shell_quote)
         ),
         "Ask whoever keeps the boundary to allow the action in it, or use a role that is within it.".to_owned(),
     ];
@@ -344,7 +348,7 @@ forbidden! {
     ActionOutsideOrganization: Organization;
     |it| format!(
         "A service control policy of the AWS organisation does not let the role {} do {}.",
-        shown(&it.role.text), it.actions()
+        sanitize(&it.role.text), it.actions()
     );
     |it| vec![format!(
         "Ask those who manage the organisation. They find the policies of the account by:\n{}",

@@ -2,7 +2,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::shown;
+use crate::text::sanitize;
 use iam_trust::arn::{ArnFault, LENGTH};
 use iam_trust::partition::Partition;
 
@@ -25,16 +25,16 @@ impl Entry for RoleArnMalformed {
             ArnFault::Quoted => "it has quotation marks around it".to_owned(),
             ArnFault::NotAnArn => "it is no ARN at all".to_owned(),
             ArnFault::Partition(partition) => {
-                format!("\"{}\" is no AWS partition (they are {})", shown(partition), Partition::names())
+                format!("\"{}\" is no AWS partition (they are {})", sanitize(partition), Partition::names())
             }
             ArnFault::Service(service) => {
-                format!("it is an ARN of the service \"{}\", and a role's is of iam", shown(service))
+                format!("it is an ARN of the service \"{}\", and a role's is of iam", sanitize(service))
             }
             ArnFault::Region(region) => {
-                format!("\"{}\" stands where IAM ARNs have nothing, between two colons", shown(region))
+                format!("\"{}\" stands where IAM ARNs have nothing, between two colons", sanitize(region))
             }
             ArnFault::Account(account) => {
-                format!("the account \"{}\" is not 12 digits", shown(account))
+                format!("the account \"{}\" is not 12 digits", sanitize(account))
             }
             ArnFault::Resource(kind) => format!("it is the ARN of {kind}"),
             ArnFault::RoleColon => "it has \":role:\" where \":role/\" belongs".to_owned(),
@@ -42,7 +42,7 @@ impl Entry for RoleArnMalformed {
             ArnFault::NameMissing => "the role has no name".to_owned(),
             ArnFault::Character(c, place) => format!(
                 "character {place}, \"{}\" (U+{:04X}), cannot stand there",
-                shown(&c.to_string()),
+                sanitize(&c.to_string()),
                 u32::from(*c)
             ),
             ArnFault::Length(length) => {
@@ -52,7 +52,7 @@ impl Entry for RoleArnMalformed {
         format!(
             "\"{}\" is not the ARN of a role: {fault}. The webhook passes the annotation on unchecked, \
              and STS then answers \"Request ARN is invalid\".",
-            shown(&self.text)
+            sanitize(&self.text)
         )
     }
 

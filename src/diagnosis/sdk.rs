@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use crate::evidence::Observed;
 use crate::sdk_scan::packages::{Age, age, first_with_web_identity, package};
 use crate::sdk_scan::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
-use crate::text::shown;
+use crate::text::sanitize;
 use sdk_chain::SdkId;
 
 /// What is known of one SDK, and then what else was seen.
@@ -22,8 +22,8 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
 
 /// Where the SDK is, in a sentence without its full stop, and as sure as it is that it is the application's.
 fn where_is(found: &FoundSdk, scan: &Scan) -> String {
-    let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", shown(text)));
-    let what = format!("{}{version} ({})", package(found.sdk), shown(&found.place));
+    let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", sanitize(text)));
+    let what = format!("{}{version} ({})", package(found.sdk), sanitize(&found.place));
     match (found.how, scan.runs) {
         (How::Said, _) | (_, Runs::Go) => format!("The application has {what}"),
         (_, Runs::Java | Runs::Python | Runs::Node) if scan.is_certain() => {
@@ -158,7 +158,7 @@ impl Entry for SdkLacksStsModule {
 
     fn remedy(&self) -> Vec<String> {
         let (group, artifact) = self.module.split_once(':').unwrap_or((self.module, ""));
-        let version = self.found.version.as_deref().map_or_else(|| "VERSION".to_owned(), shown);
+        let version = self.found.version.as_deref().map_or_else(|| "VERSION".to_owned(), sanitize);
         vec![format!(
             "Add the module to the application's build file, in the version of the SDK's other modules, and build \
              the image anew:\n\

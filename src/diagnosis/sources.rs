@@ -3,7 +3,7 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::shown;
+use crate::text::sanitize;
 use sdk_chain::SdkId;
 
 /// The command that prints what each SDK does in a container that runs, with what is to be put in.
@@ -124,7 +124,7 @@ impl Entry for ShadowedByProfile {
         let selects = if self.profile.is_empty() {
             format!("{} is set to nothing, which some SDKs take for a profile without a name.", self.variable)
         } else {
-            format!("{} selects the profile \"{}\".", self.variable, shown(&self.profile))
+            format!("{} selects the profile \"{}\".", self.variable, sanitize(&self.profile))
         };
         format!("{selects}{}{}", takes(&self.takes, "its credentials"), stop(&self.stops))
     }
@@ -160,12 +160,12 @@ impl Entry for ShadowedBySharedFile {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let of = |texts: &[String]| texts.iter().map(|text| shown(text)).collect::<Vec<_>>().join(", ");
+        let of = |texts: &[String]| texts.iter().map(|text| sanitize(text)).collect::<Vec<_>>().join(", ");
         let place = if self.files.is_empty() { String::new() } else { format!(" in {}", of(&self.files)) };
         let keys = if self.keys.is_empty() { String::new() } else { format!(" ({})", of(&self.keys)) };
         format!(
             "The profile \"{}\"{place} has credentials of its own{keys}.{}",
-            shown(&self.profile),
+            sanitize(&self.profile),
             takes(&self.takes, "them")
         )
     }
@@ -242,7 +242,7 @@ impl Entry for SharedConfigMalformed {
         } else {
             format!("{} Without the file the role is theirs.", stop(&self.stops))
         };
-        format!("The shared file {} cannot be used: {}.{over}", shown(&self.path), shown(&self.fault))
+        format!("The shared file {} cannot be used: {}.{over}", sanitize(&self.path), sanitize(&self.fault))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -309,11 +309,12 @@ impl Entry for FallsToNodeRole {
     const OWNER: Owner = Owner::Workload;
 
     fn cause(&self) -> String {
-        let node = self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", shown(role)));
+        let node =
+            self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", sanitize(role)));
         match &self.although {
             Some(because) => {
                 let end = self.unreachable.as_ref().map_or_else(String::new, |why| {
-                    format!(" When it was asked for from here, it was not given ({}).", shown(why))
+                    format!(" When it was asked for from here, it was not given ({}).", sanitize(why))
                 });
                 let sdks = listed_first(&self.takes);
                 format!("{sdks} does not take the pod's role, but asks for the node's{node}. {because}{end}")
@@ -385,8 +386,8 @@ impl Entry for NodeRoleReachable {
         format!(
             "IMDS at {} answers this pod, and would give it the credentials of the node's role {}.{v1} \
              Everything in the pod has that role's rights, whatever its own role is.",
-            shown(&self.endpoint),
-            shown(&self.role)
+            sanitize(&self.endpoint),
+            sanitize(&self.role)
         )
     }
 

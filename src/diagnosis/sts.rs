@@ -7,7 +7,7 @@ use crate::diagnosis::aws_cli::{
     NeededWithCommands, iam, needed_with_commands, organization_policies, sts_endpoint_policies,
 };
 use crate::evidence::Evidence;
-use crate::text::{sh, shown, utc};
+use crate::text::{sanitize, shell_quote, utc};
 use crate::token::Claims;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
@@ -48,7 +48,7 @@ impl Refused {
     /// The address of the issuer's discovery document, as a word of a shell.
     fn discovery(&self) -> String {
         let issuer = self.request.claims.issuer.trim_end_matches('/');
-        sh(&format!("{issuer}/.well-known/openid-configuration"))
+        shell_quote(&format!("{issuer}/.well-known/openid-configuration"))
     }
 
     /// What AWS must have for the token to be accepted.
@@ -64,7 +64,7 @@ impl Refused {
 
 /// Audiences in a sentence.
 pub(super) fn audiences(audience: &[String]) -> String {
-    audience.iter().take(4).map(|aud| format!("\"{}\"", shown(aud))).collect::<Vec<_>>().join(", ")
+    audience.iter().take(4).map(|aud| format!("\"{}\"", sanitize(aud))).collect::<Vec<_>>().join(", ")
 }
 
 /// The step that hands the pod's report to those who may look at AWS's side.
@@ -115,8 +115,8 @@ refusals! {
         "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
          the issuer's discovery document or key set is not public, or does not hold that key.",
         it.refusal.words(),
-        it.request.claims.key_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id)),
-        shown(&it.request.claims.issuer)
+        it.request.claims.key_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id)),
+        sanitize(&it.request.claims.issuer)
     );
     |it| vec![
         format!(
@@ -131,7 +131,7 @@ refusals! {
     ThumbprintMismatch: Refused, Iam;
     |it| format!(
         "{}. The OIDC provider in account {} lists thumbprints, and none fits the certificate of {}.",
-        it.refusal.words(), it.request.role.account, shown(&it.request.claims.issuer)
+        it.refusal.words(), it.request.role.account, sanitize(&it.request.claims.issuer)
     );
     |it| {
         let needed = it.needed();
@@ -141,7 +141,7 @@ refusals! {
                 "Put in that of the top certificate that the issuer's server presents. This replaces the whole list, so \
                  name every thumbprint that is to stay:\n\
                  {} --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
-                iam(&it.request.role, "update-open-id-connect-provider-thumbprint"), sh(&needed.oidc_provider.arn)
+                iam(&it.request.role, "update-open-id-connect-provider-thumbprint"), shell_quote(&needed.oidc_provider.arn)
             ),
         ]
     };
@@ -155,8 +155,8 @@ refusals! {
              OIDC provider for the token's issuer {}; (2) the provider does not list the token's audience {}; \
              (3) the provider is stale, or the issuer does not publish the key {} that signed the token. The token \
              expires at {}.",
-            it.refusal.words(), it.request.role.account, shown(&claims.issuer), it.audience(),
-            claims.key_id.as_ref().map_or_else(|| "(no key id)".to_owned(), |id| shown(id)),
+            it.refusal.words(), it.request.role.account, sanitize(&claims.issuer), it.audience(),
+            claims.key_id.as_ref().map_or_else(|| "(no key id)".to_owned(), |id| sanitize(id)),
             utc(claims.expires_at)
         )
     };
@@ -166,7 +166,7 @@ refusals! {
             audit(&it.request.role, "say which of these it is, and print the command that mends it"),
             format!(
                 "In account {}, see whether the provider exists and lists the audience {}:\n{}",
-                it.request.role.account, shown(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
+                it.request.role.account, sanitize(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
             ),
             format!("If it does not exist, create it:\n{}", needed.commands.create_oidc_provider),
             format!("If it exists without the audience, add it:\n{}", needed.commands.add_client_id_to_oidc_provider),
@@ -189,7 +189,7 @@ refusals! {
              deleted, another account, or its path left out; (4) its Action is not sts:AssumeRoleWithWebIdentity, or \
              another condition refuses, on the session name {} for instance; (5) an explicit Deny, there or in a \
              resource control policy.",
-            it.refusal.words(), shown(&claims.subject), shown(&claims.issuer), shown(&it.request.session_name)
+            it.refusal.words(), sanitize(&claims.subject), sanitize(&claims.issuer), sanitize(&it.request.session_name)
         )
     };
     |it| {
@@ -220,7 +220,7 @@ refusals! {
     |it| vec![
         format!("Look at the endpoint's policy:\n{}", sts_endpoint_policies(it.request.region.as_deref())),
         format!(
-            "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.", shown(&it.request.role.text)
+            "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.", sanitize(&it.request.role.text)
         ),
     ];
 
@@ -243,13 +243,13 @@ refusals! {
     |it| format!(
         "{}. Account {} has not activated STS in the region {}.",
         it.refusal.words(), it.request.role.account,
-        it.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| shown(region))
+        it.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
     );
     |it| vec![
         format!(
             "In account {}, activate the region's STS endpoint in the IAM console under account settings, or, for \
              an opt-in region, enable the region:\naws account enable-region --region-name {}",
-            it.request.role.account, it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
+            it.request.role.account, it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
         ),
         "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
     ];
@@ -257,7 +257,7 @@ refusals! {
     /// STS finds fault with the ARN, although its form is right.
     RoleArnRejected: Misconfigured, Workload;
     |it| format!(
-        "{}. STS does not accept {} as the ARN of a role.", it.refusal.words(), shown(&it.request.role.text)
+        "{}. STS does not accept {} as the ARN of a role.", it.refusal.words(), sanitize(&it.request.role.text)
     );
     |_it| vec![
         "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text".to_owned(),
@@ -270,7 +270,7 @@ refusals! {
     SessionParametersRejected: Misconfigured, Workload;
     |it| format!(
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
-        it.refusal.words(), shown(&it.request.session_name)
+        it.refusal.words(), sanitize(&it.request.session_name)
     );
     |_it| vec![
         "See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
@@ -294,7 +294,7 @@ refusals! {
     IdpUnreachable: Unreachable, Aws;
     |it| format!(
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
-        it.refusal.words(), shown(&it.request.claims.issuer)
+        it.refusal.words(), sanitize(&it.request.claims.issuer)
     );
     |it| vec![
         format!(
@@ -318,7 +318,7 @@ refusals! {
         "STS gave credentials for {}, and then refused them: {}. That happens when the credentials come from \
          another partition's STS or another service than the one that is asked, when the role was deleted at that \
          moment, or in an opt-in region that the account has not enabled.",
-        shown(&it.request.role.text), it.refusal.words()
+        sanitize(&it.request.role.text), it.refusal.words()
     );
     |it| vec![
         "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.".to_owned(),
@@ -326,7 +326,7 @@ refusals! {
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
             it.needed().commands.show_trust_policy,
-            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), sh)
+            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
         ),
     ];
 
@@ -335,7 +335,7 @@ refusals! {
     |it| format!(
         "{}, request id {}. irsa-probe does not know this answer and does not guess.",
         it.refusal.words_and_status(),
-        it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| shown(id))
+        it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id))
     );
     |_it| vec![
         "Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.".to_owned(),
@@ -362,8 +362,8 @@ impl Entry for IdentityMismatch {
         format!(
             "STS gave credentials for {}, but says that they belong to {}: the {} differs. The endpoint is not \
              AWS's STS, or something in between answers for it.",
-            shown(&self.role_arn),
-            shown(&self.caller_arn),
+            sanitize(&self.role_arn),
+            sanitize(&self.caller_arn),
             self.differs
         )
     }

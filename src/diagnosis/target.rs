@@ -9,7 +9,7 @@ use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::host::process::{Process, Unlisted};
 use crate::host::{Blocked, Fault, LONGEST_ENVIRONMENT, Presence, Who};
-use crate::text::{sh, shown};
+use crate::text::{sanitize, shell_quote};
 
 /// The capability to look at every process, and those to read every file. Source: linux/capability.h.
 const SYS_PTRACE: u64 = 1 << 19;
@@ -28,7 +28,7 @@ const MOST_LISTED: usize = 8;
 
 /// A process for a reader.
 fn named(process: &Process) -> String {
-    format!("process {} ({}), user {}", process.pid, shown(&process.name), process.who.uid)
+    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
 }
 
 fn evidence(process: &Process) -> Evidence {
@@ -103,7 +103,7 @@ fn as_user(uid: u32, gid: u32) -> String {
 
 /// `kubectl debug` into the PID namespace of a container.
 fn debug(pod: Option<&str>, profile: &str, custom: &str) -> String {
-    let pod = pod.map_or_else(|| "POD".to_owned(), sh);
+    let pod = pod.map_or_else(|| "POD".to_owned(), shell_quote);
     format!(
         "printf '%s' '{custom}' > irsa-probe-debug.json\n\
          kubectl -n NAMESPACE debug {pod} -it --image={IMAGE} --target=CONTAINER --profile={profile} \
@@ -418,7 +418,7 @@ impl Entry for TargetHasNoIdentity {
              AWS_WEB_IDENTITY_TOKEN_FILE."
         );
         let whose = self.pod.service_account.as_ref().map_or_else(String::new, |account| {
-            format!(" for service account {}/{}", shown(&account.namespace), shown(&account.name))
+            format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         });
         match self.token {
             Presence::There => format!(
@@ -439,7 +439,7 @@ impl Entry for TargetHasNoIdentity {
 
     fn remedy(&self) -> Vec<String> {
         let pod = self.pod.pod.as_deref();
-        let name = pod.map_or_else(|| "POD".to_owned(), sh);
+        let name = pod.map_or_else(|| "POD".to_owned(), shell_quote);
         let mut steps = Vec::new();
         if self.token != Presence::NotThere {
             steps.push(format!(

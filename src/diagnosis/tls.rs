@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{shown, utc};
+use crate::text::{sanitize, utc};
 
 /// The file of certificates to trust cannot be used.
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ impl Entry for CaBundleUnusable {
         format!(
             "{} names {} as the certificates to trust, and that file cannot be used: {}.",
             self.variable,
-            shown(&self.path),
-            shown(&self.fault)
+            sanitize(&self.path),
+            sanitize(&self.fault)
         )
     }
 
@@ -86,7 +86,7 @@ impl Entry for TlsNotSpoken {
     fn cause(&self) -> String {
         format!(
             "What answers at {} port {} does not speak TLS; plain HTTP on that port looks like this.",
-            shown(&self.host),
+            sanitize(&self.host),
             self.port
         )
     }
@@ -132,11 +132,10 @@ impl Entry for TlsUntrusted {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let issuer = self
-            .presented
-            .issuer
-            .as_ref()
-            .map_or_else(|| "by an unknown signer".to_owned(), |issuer| format!("by \"{}\"", shown(issuer)));
+        let issuer = self.presented.issuer.as_ref().map_or_else(
+            || "by an unknown signer".to_owned(),
+            |issuer| format!("by \"{}\"", sanitize(issuer)),
+        );
         let meaning = if self.is_roots_replaced() {
             "The certificate names Amazon, and that file takes the place of the system's certificates: it probably \
              lacks Amazon's."
@@ -146,9 +145,9 @@ impl Entry for TlsUntrusted {
         };
         format!(
             "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). {meaning}",
-            shown(&self.host),
-            shown(&self.roots),
-            shown(&self.error)
+            sanitize(&self.host),
+            sanitize(&self.roots),
+            sanitize(&self.error)
         )
     }
 
@@ -164,7 +163,7 @@ impl Entry for TlsUntrusted {
                 format!(
                     "If your organisation intercepts TLS, append the certificate of the CA named above to {}: it is not \
                      in it.",
-                    shown(&self.roots)
+                    sanitize(&self.roots)
                 ),
                 "If it does not, find out what answers for STS before you send it a token.".to_owned(),
             ];
@@ -202,17 +201,17 @@ impl Entry for TlsNameMismatch {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        let names = self.names.iter().take(8).map(|name| shown(name)).collect::<Vec<_>>();
+        let names = self.names.iter().take(8).map(|name| sanitize(name)).collect::<Vec<_>>();
         if names.is_empty() {
             return format!(
                 "{} presented a certificate that holds no names of servers, or only a common name, which TLS no \
                  longer looks at.",
-                shown(&self.host)
+                sanitize(&self.host)
             );
         }
         format!(
             "{} presented a certificate for {}: the name leads to another server.",
-            shown(&self.host),
+            sanitize(&self.host),
             names.join(", ")
         )
     }
@@ -260,7 +259,7 @@ impl Entry for TlsExpired {
         format!(
             "{} presented a certificate that {} {}, and this container's clock shows {}. Either the certificate \
              was not renewed, or the clock of this node is wrong.",
-            shown(&self.host),
+            sanitize(&self.host),
             if self.not_yet { "is only valid from" } else { "expired at" },
             utc(self.bound),
             utc(self.now)
@@ -304,7 +303,7 @@ impl Entry for TlsFailed {
     const MAY_PASS: bool = false;
 
     fn cause(&self) -> String {
-        format!("The TLS handshake with {} failed: {}.", shown(&self.host), shown(&self.error))
+        format!("The TLS handshake with {} failed: {}.", sanitize(&self.host), sanitize(&self.error))
     }
 
     fn remedy(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::text::{sh, shown, span, utc};
+use crate::text::{sanitize, shell_quote, span, utc};
 use crate::token::{ALGORITHMS, ServiceAccount};
 
 const LET_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
@@ -46,7 +46,7 @@ impl Entry for TokenNotAJwt {
             NotAJwt::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
             NotAJwt::NotBase64(part) => format!("its {part} is not base64url"),
             NotAJwt::NotJson(part) => format!("its {part} is not a JSON object"),
-            NotAJwt::SaysSts(message) => format!("STS answered \"{}\"", shown(message)),
+            NotAJwt::SaysSts(message) => format!("STS answered \"{}\"", sanitize(message)),
         };
         format!("The token file does not hold a JSON Web Token: {fault}.")
     }
@@ -98,7 +98,7 @@ impl Entry for TokenClaimMissing {
     const OWNER: Owner = Owner::Cluster;
 
     fn cause(&self) -> String {
-        let claim = shown(&self.claim);
+        let claim = sanitize(&self.claim);
         let what = self.should_be.map_or_else(
             || format!("has no \"{claim}\" claim"),
             |kind| format!("has a \"{claim}\" claim that is not {kind}"),
@@ -135,7 +135,7 @@ impl Entry for TokenAlgorithmUnsupported {
     fn cause(&self) -> String {
         format!(
             "The token is signed by \"{}\", and IAM takes only {} from an OIDC provider.",
-            shown(&self.algorithm),
+            sanitize(&self.algorithm),
             ALGORITHMS.join(", ")
         )
     }
@@ -164,7 +164,7 @@ pub struct TokenAudienceUnexpected {
 }
 
 fn list(texts: &[String]) -> String {
-    texts.iter().take(8).map(|text| format!("\"{}\"", shown(text))).collect::<Vec<_>>().join(", ")
+    texts.iter().take(8).map(|text| format!("\"{}\"", sanitize(text))).collect::<Vec<_>>().join(", ")
 }
 
 fn set_audience(audience: &str) -> String {
@@ -172,7 +172,7 @@ fn set_audience(audience: &str) -> String {
         "Set the audience on the service account, or remove the annotation to have the usual one, \
          and delete the pod:\n\
          kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT eks.amazonaws.com/audience={}",
-        sh(audience)
+        shell_quote(audience)
     )
 }
 
@@ -184,7 +184,7 @@ impl Entry for TokenAudienceUnexpected {
         format!(
             "The token is meant for {}, and the audience \"{}\" was expected.",
             list(&self.found),
-            shown(&self.expected)
+            sanitize(&self.expected)
         )
     }
 
@@ -308,10 +308,10 @@ impl Entry for TokenFromAnotherPod {
         format!(
             "The token was issued to pod {} (uid {}), and this is pod {} (uid {}): the file was copied or \
              shared. It stops working when it expires, and nothing rotates it here.",
-            shown(&self.token_pod.0),
-            shown(&self.token_pod.1),
-            shown(&self.this_pod.0),
-            shown(&self.this_pod.1)
+            sanitize(&self.token_pod.0),
+            sanitize(&self.token_pod.1),
+            sanitize(&self.this_pod.0),
+            sanitize(&self.this_pod.1)
         )
     }
 
@@ -358,7 +358,7 @@ impl Entry for TokenExpired {
 
     fn cause(&self) -> String {
         let witness = match &self.witness {
-            ExpiryWitness::Sts(message) => format!("STS refused it: \"{}\".", shown(message)),
+            ExpiryWitness::Sts(message) => format!("STS refused it: \"{}\".", sanitize(message)),
             ExpiryWitness::StsClock => "STS's clock shows the same.".to_owned(),
             ExpiryWitness::OwnClock => {
                 "Only this container's clock says so; STS was not asked or gave no time.".to_owned()
@@ -511,7 +511,7 @@ impl Entry for ClockSkewed {
         let (skew, ahead) = self.skew();
         let refusal = self.refusal.as_ref().map_or_else(
             || "Tokens look expired or not yet valid, and AWS refuses requests signed with it.".to_owned(),
-            |message| format!("STS refused the request for it: \"{}\".", shown(message)),
+            |message| format!("STS refused the request for it: \"{}\".", sanitize(message)),
         );
         format!(
             "The clock of this node is {} {}: it shows {}, STS's shows {}. {refusal}",

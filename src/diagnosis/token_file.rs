@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::host::{FileKind, FileStat, Who};
-use crate::text::{shown, span};
+use crate::text::{sanitize, span};
 use std::time::Duration;
 
 /// The longest token that STS takes, in characters. Source: the STS API model.
 pub const LONGEST_TOKEN: usize = 20_000;
 
 fn path_text(path: &std::path::Path) -> String {
-    shown(&path.to_string_lossy())
+    sanitize(&path.to_string_lossy())
 }
 
 /// Owner, group and mode of the file.

@@ -9,7 +9,7 @@ use crate::net::connect::{ConnectFault, TcpFault, TlsFault};
 use crate::net::dns::DnsFault;
 use crate::net::dns::LookupFault;
 use crate::net::endpoint::UrlFault;
-use crate::text::shown;
+use crate::text::sanitize;
 
 /// What was asked of the API, as a rule in a Role would name it.
 #[derive(Debug, Clone, Copy)]
@@ -154,33 +154,43 @@ impl fmt::Display for ApiFault {
                 write!(
                     f,
                     "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make {}, and {fault}",
-                    shown(url)
+                    sanitize(url)
                 )
             }
-            Self::NameUnusable(name) => write!(f, "\"{}\" cannot be a name in Kubernetes", shown(name)),
+            Self::NameUnusable(name) => write!(f, "\"{}\" cannot be a name in Kubernetes", sanitize(name)),
             Self::TokenUnreadable { path, fault } => {
-                write!(f, "the API token {} cannot be read: {}", shown(&path.to_string_lossy()), shown(fault))
+                write!(
+                    f,
+                    "the API token {} cannot be read: {}",
+                    sanitize(&path.to_string_lossy()),
+                    sanitize(fault)
+                )
             }
             Self::CaUnusable { path, fault } => {
-                write!(f, "the API's CA {} cannot be used: {}", shown(&path.to_string_lossy()), shown(fault))
+                write!(
+                    f,
+                    "the API's CA {} cannot be used: {}",
+                    sanitize(&path.to_string_lossy()),
+                    sanitize(fault)
+                )
             }
             Self::Connect(fault) => write!(f, "the API cannot be reached: {}", words(fault)),
-            Self::Lost(error) => write!(f, "the connection to the API broke off: {}", shown(error)),
+            Self::Lost(error) => write!(f, "the connection to the API broke off: {}", sanitize(error)),
             Self::TimedOut => f.write_str("the API did not answer in time"),
             Self::Denied { verb, resource, namespace } => write!(
                 f,
                 "the pod's service account may not {verb} {resource} in namespace {}; to allow it, grant the \
                  verb {verb} on the resource {resource} there, by a Role and a RoleBinding",
-                shown(namespace)
+                sanitize(namespace)
             ),
             Self::Unauthorized => {
                 f.write_str("the API does not accept the pod's API token (401 Unauthorized)")
             }
             Self::NotFound => f.write_str("the API knows no such object"),
             Self::AlreadyExists => f.write_str("an object of this name exists already"),
-            Self::Conflict { message } => write!(f, "the API answered 409 Conflict: {}", shown(message)),
+            Self::Conflict { message } => write!(f, "the API answered 409 Conflict: {}", sanitize(message)),
             Self::Other { status, reason, message } => {
-                write!(f, "the API answered {status} {}: {}", shown(reason), shown(message))
+                write!(f, "the API answered {status} {}: {}", sanitize(reason), sanitize(message))
             }
             Self::NotKubernetes { status } => {
                 write!(f, "what answered (HTTP {status}) does not speak as the Kubernetes API does")
@@ -199,24 +209,24 @@ fn words(fault: &ConnectFault) -> String {
                 LookupFault::NotResolved { .. } => "is not resolved",
                 LookupFault::Unavailable(_) => "could not be looked up",
             };
-            format!("the name {} {fault}", shown(host))
+            format!("the name {} {fault}", sanitize(host))
         }
         ConnectFault::Tcp { fault, .. } => match fault {
             TcpFault::Refused => "the connection was refused".to_owned(),
             TcpFault::TimedOut(_) => "it did not answer".to_owned(),
-            TcpFault::NoRoute(error) | TcpFault::Lost(error) => shown(error),
+            TcpFault::NoRoute(error) | TcpFault::Lost(error) => sanitize(error),
         },
         ConnectFault::Proxy(_) => "a proxy is in the way".to_owned(),
         ConnectFault::Tls { fault, .. } => match fault {
             TlsFault::TimedOut(_) => "the TLS handshake was not answered".to_owned(),
-            TlsFault::Lost(error) => format!("the TLS handshake broke off ({})", shown(error)),
+            TlsFault::Lost(error) => format!("the TLS handshake broke off ({})", sanitize(error)),
             TlsFault::NotSpoken => "it does not speak TLS".to_owned(),
             TlsFault::Untrusted(error) => {
-                format!("its certificate is not signed by the cluster's CA ({})", shown(error))
+                format!("its certificate is not signed by the cluster's CA ({})", sanitize(error))
             }
             TlsFault::OtherName(_) => "its certificate is for another name".to_owned(),
             TlsFault::NotValidNow { .. } => "its certificate is not valid now, by the pod's clock".to_owned(),
-            TlsFault::Other(error) => format!("TLS failed ({})", shown(error)),
+            TlsFault::Other(error) => format!("TLS failed ({})", sanitize(error)),
         },
     }
 }

@@ -20,7 +20,7 @@ use crate::net::dns::Resolver;
 use crate::net::endpoint::Endpoint;
 use crate::net::http::{self, Unread};
 use crate::net::tls::Trust;
-use crate::text::{Secret, without_secret};
+use crate::text::{Secret, redact_secret};
 use crate::token::ServiceAccount;
 use event::Event;
 use fault::{ApiFault, Asked};
@@ -194,7 +194,7 @@ impl Api {
 fn clean(reply: &[u8], token: &Secret) -> Bytes {
     let parts = token.expose().split('.').map(|part| Secret::new(part.to_owned()));
     let text = String::from_utf8_lossy(reply).into_owned();
-    Bytes::from(parts.fold(text, |text, part| without_secret(&text, &part)))
+    Bytes::from(parts.fold(text, |text, part| redact_secret(&text, &part)))
 }
 
 /// The path of something in a namespace. The names come out of a token: none may lead elsewhere.

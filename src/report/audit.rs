@@ -13,7 +13,7 @@ use crate::audit::trust::Policy;
 use crate::audit::{Audited, NotKnown, Note};
 use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
-use crate::text::{shown, utc};
+use crate::text::{sanitize, utc};
 
 /// The most actions or keys that a sentence names.
 const TOLD: usize = 8;
@@ -95,15 +95,15 @@ impl<'a> Wire<'a> {
 impl WireSimulated {
     fn new(it: &Simulated) -> Self {
         let matched = |Matched { policy, kind }: &Matched| WireMatched {
-            policy: shown(policy),
-            kind: kind.as_deref().map(shown),
+            policy: sanitize(policy),
+            kind: kind.as_deref().map(sanitize),
         };
         Self {
-            action: shown(&it.action),
-            resource: shown(&it.resource),
-            decision: shown(decision(&it.decision)),
+            action: sanitize(&it.action),
+            resource: sanitize(&it.resource),
+            decision: sanitize(decision(&it.decision)),
             policies: it.matched.iter().map(matched).collect(),
-            missing_context: it.missing_context.iter().map(|key| shown(key)).collect(),
+            missing_context: it.missing_context.iter().map(|key| sanitize(key)).collect(),
             boundary_allows: it.boundary_allows,
             organization_allows: it.organization_allows,
         }
@@ -129,8 +129,10 @@ fn sentences(audit: &Audited) -> impl Iterator<Item = String> {
 /// What the simulation allows, and how far that goes. What it does not allow is a diagnosis of its own.
 fn allowed(simulated: &[Simulated]) -> Option<String> {
     let allowed = || simulated.iter().filter(|it| it.decision == Decision::Allowed);
-    let actions: Vec<String> =
-        allowed().take(TOLD).map(|it| format!("{} on {}", shown(&it.action), shown(&it.resource))).collect();
+    let actions: Vec<String> = allowed()
+        .take(TOLD)
+        .map(|it| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource)))
+        .collect();
     if actions.is_empty() {
         return None;
     }
@@ -139,7 +141,7 @@ fn allowed(simulated: &[Simulated]) -> Option<String> {
         more => format!(" and {more} more"),
     };
     let mut keys: Vec<String> =
-        allowed().flat_map(|it| &it.missing_context).map(|key| shown(key)).take(TOLD).collect();
+        allowed().flat_map(|it| &it.missing_context).map(|key| sanitize(key)).take(TOLD).collect();
     keys.sort_unstable();
     keys.dedup();
     let keys = if keys.is_empty() {
@@ -162,9 +164,9 @@ fn in_words(note: &Note) -> String {
     match note {
         Note::Differing(Differing { what, chosen, other }) => format!(
             "The {what} is \"{}\" by {}; \"{}\", by {}, was not followed.",
-            shown(&chosen.value),
+            sanitize(&chosen.value),
             chosen.source,
-            shown(&other.value),
+            sanitize(&other.value),
             other.source
         ),
         Note::LaterReport(line) => format!(
@@ -188,7 +190,7 @@ fn in_words(note: &Note) -> String {
             "The log has {reports} reports, and not all are of the same pod and role: the last one was taken."
         ),
         Note::OtherFailure(name) => {
-            let name = shown(name);
+            let name = sanitize(name);
             format!(
                 "The report itself says {name}, which is not about the role's trust: irsa-probe explain {name}"
             )
@@ -202,8 +204,8 @@ pub(super) const ROWS: &[&str] = &["role_arn", "issuer", "subject", "audience"];
 /// What was asked, each with by whose word it is known.
 pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
     let Asked { issuer, subject, audience, session_name, .. } = asked;
-    let by = |said: &Said<String>| format!("{} (from {})", shown(&said.value), said.source.plain());
-    let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| shown(audience)).collect();
+    let by = |said: &Said<String>| format!("{} (from {})", sanitize(&said.value), said.source.plain());
+    let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| sanitize(audience)).collect();
     let mut rows = vec![
         ("issuer", by(issuer)),
         ("subject", by(subject)),

@@ -12,7 +12,7 @@ use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::probes::imds::NodeRole;
 use crate::sdk_scan::{FoundSdk, Scan, StoppedBy};
-use crate::text::shown;
+use crate::text::sanitize;
 use sdk_chain::{Answer, Picks, SdkId};
 
 /// What is known of the credential chains in a pod.
@@ -112,23 +112,23 @@ impl Wire {
         };
         let found = |found: &FoundSdk| WireFound {
             sdk: found.sdk.as_str(),
-            version: found.version.as_deref().map(shown),
-            place: shown(&found.place),
+            version: found.version.as_deref().map(sanitize),
+            place: sanitize(&found.place),
             sts_module: found.sts_module,
         };
         let node_role = match &chains.node_role {
             NodeRole::Reachable { role, endpoint, only_v1 } => WireNodeRole {
                 reachable: true,
                 by: Some(protocol(*only_v1)),
-                role: Some(shown(role)),
-                endpoint: Some(shown(endpoint)),
+                role: Some(sanitize(role)),
+                endpoint: Some(sanitize(endpoint)),
                 why_not: None,
             },
             NodeRole::None { endpoint } => WireNodeRole {
                 reachable: false,
                 by: None,
                 role: None,
-                endpoint: Some(shown(endpoint)),
+                endpoint: Some(sanitize(endpoint)),
                 why_not: Some("the node has no role".to_owned()),
             },
             NodeRole::Unreachable(why) => WireNodeRole {
@@ -136,7 +136,7 @@ impl Wire {
                 by: None,
                 role: None,
                 endpoint: None,
-                why_not: Some(shown(why)),
+                why_not: Some(sanitize(why)),
             },
         };
         Self {
@@ -211,14 +211,14 @@ fn node_role(node_role: &NodeRole) -> String {
     match node_role {
         NodeRole::Reachable { role, endpoint, only_v1 } => {
             let by = protocol(*only_v1);
-            let (role, endpoint) = (shown(role), shown(endpoint));
+            let (role, endpoint) = (sanitize(role), sanitize(endpoint));
             format!("IMDS: the node's role {role} can be reached from this pod by {by}, at {endpoint}.")
         }
         NodeRole::None { endpoint } => {
-            format!("IMDS: {} answers, and the node has no role.", shown(endpoint))
+            format!("IMDS: {} answers, and the node has no role.", sanitize(endpoint))
         }
         NodeRole::Unreachable(why) => {
-            format!("IMDS: not reachable from this pod: {}. Who picks IMDS gets nothing.", shown(why))
+            format!("IMDS: not reachable from this pod: {}. Who picks IMDS gets nothing.", sanitize(why))
         }
     }
 }

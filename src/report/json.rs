@@ -12,7 +12,7 @@ use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
 use crate::host::process::Process;
 use crate::run::{Ending, Step};
-use crate::text::{json_shown, shown, utc};
+use crate::text::{escape_json, sanitize, utc};
 
 #[derive(Serialize)]
 struct Wire<'a> {
@@ -77,7 +77,7 @@ pub(super) struct WireTarget {
 impl WireTarget {
     pub(super) fn new(process: &Process, another_network: bool) -> Self {
         let Process { pid, ref name, ref who, .. } = *process;
-        Self { pid, name: shown(name), uid: who.uid, gid: who.gid, another_network }
+        Self { pid, name: sanitize(name), uid: who.uid, gid: who.gid, another_network }
     }
 }
 
@@ -137,10 +137,10 @@ impl WireToken {
             file_owner: None,
             file_group: None,
             file_mode: None,
-            issuer: Some(shown(&asked.issuer.value)),
-            subject: Some(shown(&asked.subject.value)),
-            audience: asked.audience.value.iter().take(16).map(|audience| shown(audience)).collect(),
-            key_id: asked.key_id.as_ref().map(|id| shown(&id.value)),
+            issuer: Some(sanitize(&asked.issuer.value)),
+            subject: Some(sanitize(&asked.subject.value)),
+            audience: asked.audience.value.iter().take(16).map(|audience| sanitize(audience)).collect(),
+            key_id: asked.key_id.as_ref().map(|id| sanitize(&id.value)),
             issued_at: None,
             expires_at: None,
         }
@@ -190,7 +190,7 @@ impl<'a> From<&'a Step> for WireCheck<'a> {
 pub fn line(report: &Report) -> String {
     let facts = &report.facts;
     let account = report.service_account();
-    let text = |text: &str| shown(text);
+    let text = |text: &str| sanitize(text);
     let wire = |diagnosis: &Diagnosis| WireDiagnosis::new(diagnosis, report.remedy(diagnosis));
     let of_pod = (facts.token_file.is_some() || facts.claims.is_some()).then(|| {
         let (file, claims) = (facts.token_file.as_ref(), facts.claims.as_ref());
@@ -256,6 +256,6 @@ pub fn line(report: &Report) -> String {
         audit: report.audit.as_deref().map(audit::Wire::new),
     };
     serde_json::to_string(&report)
-        .map(|line| json_shown(&line))
+        .map(|line| escape_json(&line))
         .unwrap_or_else(|error| format!(r#"{{"schema":"{SCHEMA}","error":"{error}"}}"#))
 }

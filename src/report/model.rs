@@ -16,7 +16,7 @@ use crate::diagnosis::{Class, Diagnosis};
 use crate::host::Who;
 use crate::host::process::Process;
 use crate::run::{Ending, Step};
-use crate::text::sh;
+use crate::text::shell_quote;
 
 /// What a pass found out about the pod, for the report; as much as it came to.
 #[derive(Debug, Default)]
@@ -253,7 +253,8 @@ impl Report {
             ("NODE", self.node()),
             ("PROBE_CONTAINER", self.container.as_deref()),
         ];
-        let known: Vec<_> = known.into_iter().filter_map(|(word, value)| Some((word, sh(value?)))).collect();
+        let known: Vec<_> =
+            known.into_iter().filter_map(|(word, value)| Some((word, shell_quote(value?)))).collect();
         diagnosis.remedy().iter().map(|step| filled(step, &known)).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::model::{Outcome, Report};
 use crate::diagnosis::Name;
-use crate::text::shown;
+use crate::text::sanitize;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
 pub const MOST_BYTES: usize = 1024;
@@ -41,9 +41,9 @@ pub fn message(report: &Report) -> String {
                 .filter(|name| !name.is_information())
                 .map(Name::as_str)
                 .collect();
-            let role = report.facts.role_arn.as_deref().map(shown).unwrap_or_default();
+            let role = report.facts.role_arn.as_deref().map(sanitize).unwrap_or_default();
             let through = report.target.as_ref().map_or_else(String::new, |process| {
-                format!(", through process {} ({})", process.pid, shown(&process.name))
+                format!(", through process {} ({})", process.pid, sanitize(&process.name))
             });
             let gets = if report.audit.is_some() { "may have" } else { "gets" };
             if warnings.is_empty() {

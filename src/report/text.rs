@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::host::process::Process;
 use crate::run::check::Check;
 use crate::run::{Ending, Step};
-use crate::text::{shown, utc};
+use crate::text::{sanitize, utc};
 
 /// Whom the checks are about, where that is another process.
 const WHOSE: &str = "Everything below is of that process and its container, except the network.";
@@ -66,37 +66,37 @@ pub fn page(report: &Report, colour: Colour) -> String {
 fn headline(report: &Report) -> String {
     if let Some(audit) = &report.audit {
         let asked = audit.asked.as_ref();
-        let role = asked.map_or_else(|| "no role".to_owned(), |asked| shown(&asked.role.value.text));
+        let role = asked.map_or_else(|| "no role".to_owned(), |asked| sanitize(&asked.role.value.text));
         let whom = match (report.pod_name(), report.service_account()) {
             (Some(pod), Some(account)) => format!(
                 "pod {}/{} (service account {})",
-                shown(&account.namespace),
-                shown(pod),
-                shown(&account.name)
+                sanitize(&account.namespace),
+                sanitize(pod),
+                sanitize(&account.name)
             ),
             (None, Some(account)) => {
-                format!("service account {}/{}", shown(&account.namespace), shown(&account.name))
+                format!("service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
             }
-            (_, None) => asked.map(|asked| shown(&asked.subject.value)).unwrap_or_default(),
+            (_, None) => asked.map(|asked| sanitize(&asked.subject.value)).unwrap_or_default(),
         };
         return format!("irsa-probe {}: audit of {role} for {whom}", env!("CARGO_PKG_VERSION"));
     }
     let container = report
         .container
         .as_deref()
-        .map_or_else(|| "this container".to_owned(), |name| format!("container {}", shown(name)));
+        .map_or_else(|| "this container".to_owned(), |name| format!("container {}", sanitize(name)));
     let account = report.service_account();
     let pod = match (report.pod_name(), &account) {
         (Some(pod), Some(account)) => {
             format!(
                 " of pod {}/{} (service account {})",
-                shown(&account.namespace),
-                shown(pod),
-                shown(&account.name)
+                sanitize(&account.namespace),
+                sanitize(pod),
+                sanitize(&account.name)
             )
         }
         (None, Some(account)) => {
-            format!(", service account {}/{}", shown(&account.namespace), shown(&account.name))
+            format!(", service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         }
         _ => String::new(),
     };
@@ -110,7 +110,7 @@ fn headline(report: &Report) -> String {
 
 /// A process in a sentence.
 pub(super) fn of(process: &Process) -> String {
-    format!("process {} ({}), user {}", process.pid, shown(&process.name), process.who.uid)
+    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
 }
 
 fn check_line(step: &Step, colour: Colour) -> String {
@@ -137,21 +137,21 @@ fn seen(report: &Report, colour: Colour) -> String {
     let facts = &report.facts;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(role) = &facts.role_arn {
-        rows.push(("role", shown(role)));
+        rows.push(("role", sanitize(role)));
     }
     if let Some((path, stat)) = &facts.token_file {
-        let file = shown(&path.to_string_lossy());
+        let file = sanitize(&path.to_string_lossy());
         rows.push((
             "token file",
             format!("{file} (owner {}, group {}, mode {})", stat.uid, stat.gid, stat.octal()),
         ));
     }
     if let Some(claims) = &facts.claims {
-        rows.push(("issuer", shown(&claims.issuer)));
-        rows.push(("subject", shown(&claims.subject)));
+        rows.push(("issuer", sanitize(&claims.issuer)));
+        rows.push(("subject", sanitize(&claims.subject)));
         rows.push((
             "audience",
-            claims.audience.iter().take(8).map(|aud| shown(aud)).collect::<Vec<_>>().join(", "),
+            claims.audience.iter().take(8).map(|aud| sanitize(aud)).collect::<Vec<_>>().join(", "),
         ));
         rows.push(("valid", format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at))));
     }
@@ -160,19 +160,19 @@ fn seen(report: &Report, colour: Colour) -> String {
     }
     if let Some(endpoint) = &facts.endpoint {
         let at = facts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
-            Some(proxy) => format!(", through the proxy {}", shown(proxy)),
+            Some(proxy) => format!(", through the proxy {}", sanitize(proxy)),
             None => format!(", at {}", reached.peer),
         });
-        rows.push(("STS", format!("{}{at}", shown(&endpoint.endpoint.shown()))));
+        rows.push(("STS", format!("{}{at}", sanitize(&endpoint.endpoint.shown()))));
     }
     if let Some((session, _)) = &facts.asked {
-        rows.push(("session", shown(session)));
+        rows.push(("session", sanitize(session)));
     }
     if let Some(id) = &facts.request_id {
-        rows.push(("request id", shown(id)));
+        rows.push(("request id", sanitize(id)));
     }
     if let Some(identity) = &facts.identity {
-        rows.push(("identity", shown(&identity.arn)));
+        rows.push(("identity", sanitize(&identity.arn)));
     }
     let mut text = String::new();
     if !rows.is_empty() {

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::host::Program;
-use crate::text::shown;
+use crate::text::sanitize;
 use meter::Meter;
 use root::Root;
 use sdk_chain::{SdkId, Used};
@@ -80,13 +80,13 @@ impl FoundSdk {
     /// The SDK in one line: `boto 1.44.5 (/app/…, package metadata)`.
     #[must_use]
     pub fn line(&self) -> String {
-        let version = self.version.as_deref().map_or_else(|| "?".to_owned(), shown);
+        let version = self.version.as_deref().map_or_else(|| "?".to_owned(), sanitize);
         let sts = match self.sts_module {
             Some(true) => ", with the sts module",
             Some(false) => ", without the sts module",
             None => "",
         };
-        format!("{} {version} ({}, {}{sts})", self.sdk.as_str(), shown(&self.place), self.how.as_str())
+        format!("{} {version} ({}, {}{sts})", self.sdk.as_str(), sanitize(&self.place), self.how.as_str())
     }
 }
 

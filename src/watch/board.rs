@@ -13,7 +13,7 @@ use crate::diagnosis::{Diagnosis, Name};
 use crate::report::model::Report;
 use crate::report::termination;
 use crate::run::check::Check;
-use crate::text::{shown, span};
+use crate::text::{sanitize, span};
 
 use super::status::{ROLE_WORKS, Standing, Warned};
 
@@ -51,7 +51,7 @@ impl Found {
             warnings: report.warnings().into_iter().map(Warned::of).collect(),
             accepted: report.exit_code() == 0,
             checks: report.steps.iter().map(|step| (step.check, step.ending.outcome())).collect(),
-            role_arn: report.facts.role_arn.as_deref().map(shown),
+            role_arn: report.facts.role_arn.as_deref().map(sanitize),
             token_expires_at: report.facts.claims.as_ref().map(|claims| claims.expires_at),
             message: termination::message(report),
         }

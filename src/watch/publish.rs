@@ -18,7 +18,7 @@ use crate::kubernetes::event::{Event, EventType};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::pod_status::{Condition, PodReference};
 use crate::report::termination;
-use crate::text::shown;
+use crate::text::sanitize;
 
 impl Standing {
     /// What of it is told by events: how the role stands, and each warning.
@@ -148,7 +148,7 @@ impl Publisher {
                 Next::Retry(fault) => pauses.after(&fault).await,
                 Next::Stop => {
                     tracing::info!(
-                        pod = %shown(&self.reference.name),
+                        pod = %sanitize(&self.reference.name),
                         "this pod was deleted or replaced; its condition is published no longer"
                     );
                     return;

@@ -17,12 +17,12 @@ const COMMAND_CHARS: usize = 2048;
 /// [`SHOWN_CHARS`] characters, and with the secret part of anything that looks like a token or
 /// like credentials in a URL left out.
 #[must_use]
-pub fn shown(raw: &str) -> String {
+pub fn sanitize(raw: &str) -> String {
     shown_up_to(SHOWN_CHARS, raw)
 }
 
 fn shown_up_to(limit: usize, raw: &str) -> String {
-    let safe = without_secrets(raw);
+    let safe = redact(raw);
     let mut text = String::new();
     for (kept, c) in safe.chars().enumerate() {
         if kept == limit {
@@ -42,7 +42,7 @@ fn shown_up_to(limit: usize, raw: &str) -> String {
 /// The text without the secret part of anything that looks like a token or like credentials in a
 /// URL; otherwise as it is.
 #[must_use]
-pub fn without_secrets(raw: &str) -> String {
+pub fn redact(raw: &str) -> String {
     without_url_credentials(&without_tokens(raw)).into_owned()
 }
 
@@ -51,7 +51,7 @@ const TELLING: usize = 16;
 
 /// The text without the secret, and without as much of its beginning as stands there.
 #[must_use]
-pub fn without_secret(text: &str, secret: &Secret) -> String {
+pub fn redact_secret(text: &str, secret: &Secret) -> String {
     let secret = secret.expose();
     let Some(start) = secret.get(..TELLING.min(secret.len())).filter(|start| start.len() >= 8) else {
         return text.to_owned();
@@ -71,7 +71,7 @@ pub fn without_secret(text: &str, secret: &Secret) -> String {
 /// JSON in which every character that a terminal could take for more than itself is escaped; it
 /// means the same.
 #[must_use]
-pub fn json_shown(json: &str) -> String {
+pub fn escape_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && is_unsafe_to_print(c) {
@@ -148,8 +148,8 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
 /// could change is written as its bytes, in the quotes of ksh, bash, zsh, BusyBox and POSIX since 2024, `$'…'`;
 /// in octal, since what follows a hexadecimal number could be read as part of it.
 #[must_use]
-pub fn sh(raw: &str) -> String {
-    let text = without_secrets(raw);
+pub fn shell_quote(raw: &str) -> String {
+    let text = redact(raw);
     if text.chars().nth(COMMAND_CHARS).is_some() {
         return quoted(&shown_up_to(COMMAND_CHARS, &text));
     }
@@ -207,7 +207,7 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN_CHARS, Secret, json_shown, sh, shown, without_secret};
+    use super::{SHOWN_CHARS, Secret, escape_json, redact_secret, sanitize, shell_quote};
 
     #[test]
     fn foreign_text_is_bounded_escaped_and_without_secrets() {
@@ -220,14 +220,14 @@ mod tests {
             ("say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now", "say [token not shown] now".to_owned()),
             (&long, format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS))),
         ] {
-            assert_eq!(shown(raw), expected);
+            assert_eq!(sanitize(raw), expected);
         }
     }
 
     #[test]
     fn json_keeps_its_meaning_without_what_a_terminal_could_take() {
         let hostile = "{\n \"a\": \"x\u{9b}2J\u{202e}\"\n}";
-        let shown = json_shown(hostile);
+        let shown = escape_json(hostile);
         assert_eq!(shown, "{\n \"a\": \"x\\u009b2J\\u202e\"\n}");
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(value(&shown), value(hostile));
@@ -244,9 +244,9 @@ mod tests {
             ("a\u{1b}[2J\n1'\\", r"$'a\033[2J\0121\'\\'"),
             ("\u{fc}'; rm -rf /", r"$'\303\274\'; rm -rf /'"),
         ] {
-            assert_eq!(sh(raw), expected);
+            assert_eq!(shell_quote(raw), expected);
         }
-        let long = sh(&"\u{200b}'".repeat(2000));
+        let long = shell_quote(&"\u{200b}'".repeat(2000));
         assert!(long.ends_with("… (4000 characters)'") && long.len() < 40_000, "{long}");
     }
 
@@ -259,7 +259,7 @@ mod tests {
             "\u{1}7\r\n\t'\u{fc}8 ",
             "\\\u{e9}",
         ] {
-            let command = format!("printf %s {}", sh(raw));
+            let command = format!("printf %s {}", shell_quote(raw));
             let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), raw, "{command}");
         }
@@ -275,10 +275,10 @@ mod tests {
             ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown] [not shown]"),
             ("c2lnbmF0", "c2lnbmF0"),
         ] {
-            assert_eq!(without_secret(text, &secret), expected);
+            assert_eq!(redact_secret(text, &secret), expected);
         }
         assert_eq!(
-            without_secret("a ab", &Secret::new("ab".to_owned())),
+            redact_secret("a ab", &Secret::new("ab".to_owned())),
             "a ab",
             "what is too short to be a secret is left"
         );

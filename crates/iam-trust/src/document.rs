@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use foreign_text::shown;
+use foreign_text::sanitize;
 
 /// A policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl fmt::Display for Malformed {
             Fault::Twice(which) => write!(f, "{place} {which}"),
             Fault::NotA(kind) => write!(f, "{place} is not {kind}"),
             Fault::Missing(name) => write!(f, "{place} has no {name}"),
-            Fault::Unknown(text) => write!(f, "{place} is \"{}\", which IAM does not know", shown(text)),
+            Fault::Unknown(text) => write!(f, "{place} is \"{}\", which IAM does not know", sanitize(text)),
             Fault::NotHere(why) => write!(f, "{place} {why}"),
             Fault::TooLong(bytes) => {
                 write!(f, "{place} has {bytes} bytes, and a policy at most {LONGEST}")
@@ -250,7 +250,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         let mut object = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(Error::custom(format_args!("has \"{}\" twice", shown(&name))));
+                return Err(Error::custom(format_args!("has \"{}\" twice", sanitize(&name))));
             }
             let Unique(value) = entries.next_value()?;
             object.insert(name, value);
@@ -310,7 +310,7 @@ fn unique(statements: &[Statement]) -> Result<(), Malformed> {
 
 /// The place of a name within another place.
 fn inside(place: &str, name: &str) -> String {
-    if place.is_empty() { shown(name) } else { format!("{place}.{}", shown(name)) }
+    if place.is_empty() { sanitize(name) } else { format!("{place}.{}", sanitize(name)) }
 }
 
 fn statement((index, value): (usize, &Value)) -> Result<Statement, Malformed> {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::arn::RoleArn;
-use foreign_text::json_shown;
+use foreign_text::escape_json;
 use request::Request;
 
 /// The audience that the webhook asks for when no annotation says otherwise.
@@ -79,7 +79,7 @@ impl TrustPolicy {
     #[must_use]
     pub fn statement_text(&self) -> String {
         let [statement] = &self.statement;
-        json_shown(&serde_json::to_string_pretty(statement).unwrap_or_default())
+        escape_json(&serde_json::to_string_pretty(statement).unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::evaluate::What;
-use foreign_text::json_shown;
+use foreign_text::escape_json;
 
 /// How many lines that are as they were are shown around a change.
 const AROUND: usize = 3;
@@ -88,7 +88,7 @@ impl Page {
 
     /// Adds a line at the depth of the place; what closes or opens an object belongs to it.
     fn line(&mut self, text: String) {
-        let text = format!("{:width$}{}", "", json_shown(&text), width = 2 * self.place.len());
+        let text = format!("{:width$}{}", "", escape_json(&text), width = 2 * self.place.len());
         let is_marked = (1..=self.place.len())
             .any(|depth| self.place.get(..depth).is_some_and(|place| self.marked.contains(place)));
         self.lines.push(Line { text, is_marked });

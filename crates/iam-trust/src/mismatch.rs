@@ -10,7 +10,7 @@ use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
 use super::pattern::Pattern;
 use super::request::Request;
 use super::variable::{Expanded, expand};
-use foreign_text::shown;
+use foreign_text::sanitize;
 
 /// What is wrong with one element, or with the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,7 +358,7 @@ fn split(issuer: &str) -> (&str, &str) {
 /// Whether a character is one that is seen.
 #[must_use]
 pub fn is_seen(c: char) -> bool {
-    !c.is_whitespace() && shown(&c.to_string()) == c.to_string()
+    !c.is_whitespace() && sanitize(&c.to_string()) == c.to_string()
 }
 
 /// Whether two texts differ only in characters that are not seen.

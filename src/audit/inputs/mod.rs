@@ -21,7 +21,7 @@ use crate::evidence::Observed;
 use crate::host::stdin::{Piece, StdinFault};
 use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
-use crate::text::shown;
+use crate::text::sanitize;
 use crate::token::{self, Claims, TokenFault};
 use pod::{GivenAccount, GivenPod};
 use policy::GivenPolicy;
@@ -52,7 +52,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("standard input"),
-            Self::File(path) => f.write_str(&shown(&path.to_string_lossy())),
+            Self::File(path) => f.write_str(&sanitize(&path.to_string_lossy())),
         }
     }
 }
@@ -182,8 +182,8 @@ impl fmt::Display for BadInput {
             Why::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
             Why::Unusable(fault) => fault.fmt(f),
             Why::NoContainer { name, names } => {
-                let names: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
-                write!(f, "it has no container {} (--container), but {}", shown(name), names.join(", "))
+                let names: Vec<String> = names.iter().take(NAMED).map(|name| sanitize(name)).collect();
+                write!(f, "it has no container {} (--container), but {}", sanitize(name), names.join(", "))
             }
         }
     }

@@ -13,7 +13,7 @@ use aws_smithy_types::date_time::Format;
 use memchr::{memchr, memmem, memrchr};
 use serde_json::{Deserializer, Value};
 
-use crate::text::shown;
+use crate::text::sanitize;
 use crate::wire::SCHEMA;
 
 /// The most bytes of a log that are read.
@@ -174,7 +174,7 @@ impl fmt::Display for NoReport {
                 f,
                 "the report on line {line} is {}, and this program reads {SCHEMA}: take the program of the \
                  version that wrote it",
-                shown(schema)
+                sanitize(schema)
             ),
             Self::Cut { line } => write!(f, "the report on line {line} is cut off or was changed"),
             Self::AsText { line } => write!(

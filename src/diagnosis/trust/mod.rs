@@ -5,7 +5,7 @@ pub(super) mod words;
 use super::{Class, Diagnosis, Entry, Name, Owner};
 use crate::diagnosis::aws_cli::{iam, show_trust_policy, update_trust_policy, write_trust_policy};
 use crate::evidence::Evidence;
-use crate::text::{json_shown, sh, shown};
+use crate::text::{escape_json, sanitize, shell_quote};
 use iam_trust::arn::RoleArn;
 use iam_trust::condition::{Operator, Truth};
 use iam_trust::correct::{Corrected, How};
@@ -196,9 +196,11 @@ impl Refusing {
         match &self.first.element.what {
             What::Condition { key, .. } => {
                 let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
-                format!("the key {}:{}", shown(self.request.provider()), shown(claim))
+                format!("the key {}:{}", sanitize(self.request.provider()), sanitize(claim))
             }
-            What::Principal | What::Action(_) => format!("Federated {}", shown(&self.request.provider_arn())),
+            What::Principal | What::Action(_) => {
+                format!("Federated {}", sanitize(&self.request.provider_arn()))
+            }
         }
     }
 
@@ -217,13 +219,13 @@ impl Refusing {
                 "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
                 role.account,
                 iam(role, "get-open-id-connect-provider"),
-                sh(&self.request.provider_arn())
+                shell_quote(&self.request.provider_arn())
             ),
             format!(
                 "If it does not, create it:\n{} --url {} --client-id-list {}",
                 iam(role, "create-open-id-connect-provider"),
-                sh(&self.request.issuer),
-                sh(audience)
+                shell_quote(&self.request.issuer),
+                shell_quote(audience)
             ),
         ]
     }
@@ -307,7 +309,7 @@ slips! {
     /// A condition wants another subject.
     TrustSubjectMismatch;
     |it| {
-        let subject = shown(&it.request.subject);
+        let subject = sanitize(&it.request.subject);
         let is_slip = matches!(
             it.first.miss, Miss::Subject(SubjectGap::Case | SubjectGap::Prefix | SubjectGap::Swapped)
         );
@@ -343,7 +345,7 @@ slips! {
             Mend::By(Corrected { how: How::Added, .. }, _) => vec![stays.to_owned()],
             Mend::By(..) | Mend::With(_) | Mend::ByHand(_) => Vec::new(),
         };
-        it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", shown(like)), after)
+        it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", sanitize(like)), after)
     };
 
     /// A condition wants another audience.
@@ -403,7 +405,7 @@ slips! {
             _ => "sub",
         };
         let key = format!("{}:{meant}", it.request.provider());
-        it.remedy(Vec::new(), &format!("Write the key {} in its place.", shown(&key)), Vec::new())
+        it.remedy(Vec::new(), &format!("Write the key {} in its place.", sanitize(&key)), Vec::new())
     };
 
     /// A condition on something else than the token refuses.
@@ -464,7 +466,7 @@ impl Entry for TrustActionMissing {
                             if let Mend::ByHand(notes) = &nothing.mend { notes } else { &[] };
                         let instead = format!(
                             "Add a statement that allows {ACTION} to the Principal Federated {}.",
-                            shown(&request.provider_arn())
+                            sanitize(&request.provider_arn())
                         );
                         by_hand(&request.role, notes, &instead)
                     }
@@ -538,7 +540,7 @@ impl Entry for TrustDenied {
 
     fn remedy(&self) -> Vec<String> {
         let place = words::statement(self.statement, self.sid.as_deref());
-        let subject = shown(&self.request.subject);
+        let subject = sanitize(&self.request.subject);
         let keys: Vec<String> = self
             .strange
             .iter()
@@ -639,7 +641,7 @@ impl Open {
             key_small if key_small.starts_with("aws:source") || key_small.starts_with("aws:vpc") => format!(
                 "{} is where the call comes from: see sourceIPAddress and vpcEndpointId in CloudTrail's events \
                  AssumeRoleWithWebIdentity of the account.",
-                shown(key)
+                sanitize(key)
             ),
             _ => return None,
         })
@@ -694,7 +696,7 @@ impl Entry for TrustUndecidable {
             (denying, _) => format!(
                 "Ask whoever wrote {denying} whether it is to deny this pod. If it is not, have it except {}: no \
                  statement that allows undoes a denial, so a statement of the pod's own does not help.",
-                shown(&self.request.subject)
+                sanitize(&self.request.subject)
             ),
         };
         steps.extend(by_hand(&self.request.role, &[], &instead));
@@ -728,7 +730,7 @@ impl Entry for TrustPolicyMalformed {
     fn cause(&self) -> String {
         format!(
             "This is no trust policy that IAM would store, so it says nothing of the token: {}.",
-            shown(&self.malformed.to_string())
+            sanitize(&self.malformed.to_string())
         )
     }
 
@@ -777,14 +779,14 @@ impl Entry for TrustTooWide {
             .subjects
             .iter()
             .take(TOLD)
-            .map(|it| format!("{} {}", shown(&it.operator), words::values(&it.values)))
+            .map(|it| format!("{} {}", sanitize(&it.operator), words::values(&it.values)))
             .collect();
         let conditions = conditions.join(" and ");
         let is_negated = |it: &Condition| Operator::parse(&it.operator).is_some_and(Operator::is_negated);
         let is_wild = |value: &&String| value.contains(['*', '?']);
         let patterns = self.subjects.iter().filter(|it| !is_negated(it)).flat_map(|it| &it.values);
         let patterns: Vec<String> = patterns.filter(is_wild).cloned().collect();
-        let role = shown(&self.request.role.text);
+        let role = sanitize(&self.request.role.text);
         let place = words::statement(self.statement, self.sid.as_deref());
         let whom = match self.reach {
             Reach::Providers => format!(
@@ -826,7 +828,7 @@ impl Entry for TrustTooWide {
         let key = format!("{}:sub", self.request.provider());
         let condition = serde_json::json!({"StringEquals": {key: literal(&self.request.subject)}});
         let role = &self.request.role;
-        let strange: Vec<String> = self.strange.iter().map(|(it, _)| shown(&it.key)).collect();
+        let strange: Vec<String> = self.strange.iter().map(|(it, _)| sanitize(&it.key)).collect();
         let instead = if strange.is_empty() {
             String::new()
         } else {
@@ -839,14 +841,14 @@ impl Entry for TrustTooWide {
             format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
             format!(
                 "Let the statement name its subjects, this one and those that you found{instead}:\n{}",
-                json_shown(&condition.to_string())
+                escape_json(&condition.to_string())
             ),
         ];
         if self.reach == Reach::Providers {
             steps.push(format!(
                 "Let its Principal be Federated {}; who comes with credentials of AWS's and not with a token, has to \
                  have a statement of its own.",
-                shown(&self.request.provider_arn())
+                sanitize(&self.request.provider_arn())
             ));
         }
         steps.push(format!(

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Slip;
-use crate::text::{shown, utc};
+use crate::text::{sanitize, utc};
 use iam_trust::condition::Operator;
 use iam_trust::document::Condition;
 use iam_trust::evaluate::{Element, What};
@@ -21,7 +21,7 @@ const NAMED_VALUES: usize = 4;
 pub(super) fn statement(index: usize, sid: Option<&str>) -> String {
     sid.filter(|sid| !sid.is_empty()).map_or_else(
         || format!("Statement[{index}]"),
-        |sid| format!("Statement[{index}] (Sid \"{}\")", shown(sid)),
+        |sid| format!("Statement[{index}] (Sid \"{}\")", sanitize(sid)),
     )
 }
 
@@ -30,14 +30,14 @@ pub(super) fn element(what: &What) -> String {
     match what {
         What::Principal => "its Principal".to_owned(),
         What::Action(name) => format!("its {name}"),
-        What::Condition { operator, key } => format!("{} on {}", shown(operator), shown(key)),
+        What::Condition { operator, key } => format!("{} on {}", sanitize(operator), sanitize(key)),
     }
 }
 
 /// Values in a sentence.
 pub(in crate::diagnosis) fn values(values: &[String]) -> String {
     let named: Vec<String> =
-        values.iter().take(NAMED_VALUES).map(|value| format!("\"{}\"", shown(value))).collect();
+        values.iter().take(NAMED_VALUES).map(|value| format!("\"{}\"", sanitize(value))).collect();
     match values.len() {
         0 => "nothing".to_owned(),
         all if all > NAMED_VALUES => format!("{} and {} more", named.join(", "), all - NAMED_VALUES),
@@ -60,21 +60,21 @@ fn whom_by(pattern: &str) -> String {
     let Some((namespace, name)) = of_service_account(pattern).filter(|_| !pattern.contains("${")) else {
         return match pattern {
             "*" => "every service account of the cluster".to_owned(),
-            pattern => format!("every service account whose subject fits \"{}\"", shown(pattern)),
+            pattern => format!("every service account whose subject fits \"{}\"", sanitize(pattern)),
         };
     };
     let whose = match name {
         "*" => "every service account".to_owned(),
-        name if is_wild(name) => format!("every service account whose name fits \"{}\"", shown(name)),
-        name => format!("the service account \"{}\"", shown(name)),
+        name if is_wild(name) => format!("every service account whose name fits \"{}\"", sanitize(name)),
+        name => format!("the service account \"{}\"", sanitize(name)),
     };
     match namespace {
         "*" if name == "*" => format!("{whose} of the cluster"),
         "*" => format!("{whose} in any namespace"),
         namespace if is_wild(namespace) => {
-            format!("{whose} in any namespace that fits \"{}\"", shown(namespace))
+            format!("{whose} in any namespace that fits \"{}\"", sanitize(namespace))
         }
-        namespace => format!("{whose} in the namespace \"{}\"", shown(namespace)),
+        namespace => format!("{whose} in the namespace \"{}\"", sanitize(namespace)),
     }
 }
 
@@ -87,9 +87,9 @@ pub(super) fn claim(condition: &Condition) -> &str {
 pub(super) fn right_key(condition: &Condition, request: &Request) -> String {
     format!(
         "the key {}:{} in place of {}",
-        shown(request.provider()),
-        shown(claim(condition)),
-        shown(&condition.key)
+        sanitize(request.provider()),
+        sanitize(claim(condition)),
+        sanitize(&condition.key)
     )
 }
 
@@ -105,7 +105,7 @@ pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) 
     format!(
         " There is the condition {} {}, but {what}: it is \"{key}\", and the key of these tokens is \"{ours}\" \
          ({differs}). Without the key the condition holds, and so it holds for every token of this cluster.",
-        shown(&condition.operator),
+        sanitize(&condition.operator),
         values(&condition.values)
     )
 }
@@ -122,7 +122,7 @@ pub(super) fn known(known: &Known) -> String {
 /// Two texts with marks around the parts of them that differ: around characters if they are few, else around
 /// whole words.
 pub(in crate::diagnosis) fn apart(one: &str, other: &str) -> (String, String) {
-    let (one, other) = (shown(one), shown(other));
+    let (one, other) = (sanitize(one), sanitize(other));
     if one == other {
         return (one, other);
     }
@@ -209,7 +209,7 @@ pub(super) fn cause(slip: &Slip, request: &Request) -> String {
             format!(
                 "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". Only the account \
                  differs: {} there, and the role is in {}; a role trusts the OIDC providers of its own account",
-                shown(account),
+                sanitize(account),
                 request.role.account
             )
         }
@@ -218,7 +218,7 @@ pub(super) fn cause(slip: &Slip, request: &Request) -> String {
             format!(
                 "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". The partition \
                  differs: {} there, and the role is in {}",
-                shown(partition),
+                sanitize(partition),
                 request.role.partition.id
             )
         }
@@ -246,17 +246,17 @@ fn operator(element: &Element) -> &str {
 fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     let what = self::element(&element.what);
     let had = &request.subject;
-    let operator = shown(operator(element));
+    let operator = sanitize(operator(element));
     if gap == SubjectGap::Excluded {
         return format!(
             "{what} keeps out {}, and the token has \"{}\": {operator} rules out what it names",
             values(&element.wanted),
-            shown(had)
+            sanitize(had)
         );
     }
     let fitting = element.wanted.iter().filter(|wanted| subject_gap(wanted, had) == gap);
     let Some(wanted) = nearest(fitting, had).or_else(|| nearest(&element.wanted, had)) else {
-        return format!("{what} wants no subject at all, and the token has \"{}\"", shown(had));
+        return format!("{what} wants no subject at all, and the token has \"{}\"", sanitize(had));
     };
     let (marked, ours) = apart(wanted, had);
     let many = of_many(&element.wanted);
@@ -267,7 +267,7 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     let parts = |subject: &str| -> (String, String) {
         let rest = subject.strip_prefix(PREFIX).unwrap_or(subject);
         let (namespace, name) = rest.split_once(':').unwrap_or((rest, ""));
-        (shown(namespace), shown(name))
+        (sanitize(namespace), sanitize(name))
     };
     let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
     let differs = match gap {
@@ -298,23 +298,23 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
 
 fn wildcard(like: &str, element: &Element, request: &Request) -> String {
     let fits = |value: &&String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
-    let wanted = element.wanted.iter().find(fits).map(|value| shown(value)).unwrap_or_default();
+    let wanted = element.wanted.iter().find(fits).map(|value| sanitize(value)).unwrap_or_default();
     let marked = wanted.replace('*', "«*»").replace('?', "«?»");
     format!(
         "{} wants \"{marked}\"{}, and the token has \"{}\": {} takes * and ? for plain \
          characters, and under {} the pattern would fit",
         self::element(&element.what),
         of_many(&element.wanted),
-        shown(&request.subject),
-        shown(operator(element)),
-        shown(like)
+        sanitize(&request.subject),
+        sanitize(operator(element)),
+        sanitize(like)
     )
 }
 
 fn audience(element: &Element, request: &Request) -> String {
     let what = self::element(&element.what);
     let operator_text = operator(element);
-    let (operator, read) = (shown(operator_text), Operator::parse(operator_text));
+    let (operator, read) = (sanitize(operator_text), Operator::parse(operator_text));
     let had = known(&element.had);
     if read.is_some_and(Operator::is_negated) {
         return format!(
@@ -375,7 +375,10 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
     let (wanted, ours) = provider(element, request);
     let compared = match &element.what {
         What::Condition { operator, .. } => {
-            format!("{} is on the key \"{wanted}\", and the key of this token is \"{ours}\"", shown(operator))
+            format!(
+                "{} is on the key \"{wanted}\", and the key of this token is \"{ours}\"",
+                sanitize(operator)
+            )
         }
         what => {
             format!("{} is \"{wanted}\", and the token's provider is \"{ours}\"", self::element(what))
@@ -441,7 +444,7 @@ fn principal(element: &Element, request: &Request) -> String {
     format!(
         "its Principal is {}, and the token's provider is \"{}\": {what}",
         values(&element.wanted),
-        shown(&ours)
+        sanitize(&ours)
     )
 }
 
@@ -497,7 +500,7 @@ fn time_of(key: &str, had: &Known) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::apart;
-    use crate::text::shown;
+    use crate::text::sanitize;
     use proptest::prelude::*;
 
     proptest! {
@@ -507,7 +510,7 @@ mod tests {
         fn marks_take_nothing_away(one in "[a-c:/.\u{200b}]{0,12}|\\PC{0,300}", other in "[a-c:/.]{0,12}|\\PC{0,300}") {
             let (first, second) = apart(&one, &other);
             let bare = |text: &str| text.replace(['«', '»'], "");
-            prop_assert_eq!((bare(&first), bare(&second)), (bare(&shown(&one)), bare(&shown(&other))));
+            prop_assert_eq!((bare(&first), bare(&second)), (bare(&sanitize(&one)), bare(&sanitize(&other))));
         }
     }
 

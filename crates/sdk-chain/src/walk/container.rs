@@ -6,7 +6,7 @@ use super::{Failed, Found, View};
 use crate::Picks;
 use crate::rules::{Container, Hosts, LineBreak, Then};
 use crate::situation::{Container as Endpoint, Reply, TokenFile};
-use foreign_text::shown;
+use foreign_text::sanitize;
 
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -63,7 +63,7 @@ impl View<'_> {
             TokenFile::Unreadable(why) => {
                 let why = format!(
                     "The token file {} for the container credentials cannot be read: {why}",
-                    shown(file)
+                    sanitize(file)
                 );
                 Err((rule.token.unreadable, why))
             }

@@ -9,7 +9,7 @@ use super::Picks;
 use super::ini::{Both, Kind, Malformed, Section, Sections};
 use super::rules::{Disabled, EmptyRegion, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
 use super::situation::{Lack, Place, Situation};
-use foreign_text::shown;
+use foreign_text::sanitize;
 
 pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
 
@@ -212,7 +212,7 @@ impl<'a> View<'a> {
     }
 
     fn profile_words(&self, profile: &str) -> String {
-        format!("the profile \"{}\"", shown(profile))
+        format!("the profile \"{}\"", sanitize(profile))
     }
 
     fn files(&self, then: Then, unless_keys: bool) -> Found {
@@ -360,7 +360,7 @@ impl<'a> View<'a> {
     fn imds(&self, disabled: Disabled) -> Found {
         if self.is_disabled(disabled) {
             let value = self.situation.variable(METADATA_DISABLED).unwrap_or_default();
-            return Found::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", shown(value)));
+            return Found::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
         }
         Found::Takes(Picks::NodeRole, "It asks IMDS for the node's role.".to_owned())
     }

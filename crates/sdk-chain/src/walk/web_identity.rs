@@ -5,7 +5,7 @@ use super::{Found, View, filled, selected};
 use crate::Picks;
 use crate::rules::{Empty, ProfileWebIdentity, Then, WebIdentity};
 use crate::situation::{TokenFile, Trade};
-use foreign_text::shown;
+use foreign_text::sanitize;
 
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const ROLE_ARN: &str = "AWS_ROLE_ARN";
@@ -58,9 +58,12 @@ impl View<'_> {
         least_role: usize,
         of_pod: bool,
     ) -> Result<String, String> {
-        let whose =
-            if of_pod { "the pod's role".to_owned() } else { format!("the profile's role {}", shown(role)) };
-        let path = shown(file);
+        let whose = if of_pod {
+            "the pod's role".to_owned()
+        } else {
+            format!("the profile's role {}", sanitize(role))
+        };
+        let path = sanitize(file);
         match self.situation.token(file) {
             TokenFile::Unreadable(why) => {
                 return Err(format!("The token file {path} of {whose} cannot be read: {why}"));
@@ -77,7 +80,7 @@ impl View<'_> {
         match self.situation.trade(role, file) {
             Trade::Given => Ok(format!("STS gives it {whose}.")),
             Trade::NotTried => Ok(format!("It asks STS for {whose}.")),
-            Trade::Refused(code) => Err(format!("STS refuses {whose} ({})", shown(&code))),
+            Trade::Refused(code) => Err(format!("STS refuses {whose} ({})", sanitize(&code))),
             Trade::Unreachable(why) => Err(format!("STS cannot be asked for {whose}: {why}")),
         }
     }
