@@ -79,7 +79,7 @@ impl Serialize for Evidence {
 }
 
 /// A fact that says what was seen of it.
-pub trait Observed {
+pub trait HasEvidence {
     /// What was seen.
     fn evidence(&self) -> Evidence;
 }

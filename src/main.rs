@@ -23,7 +23,7 @@ use console::Writer;
 use irsa_probe::audit::permissions::operator_policy;
 use irsa_probe::audit::{inputs, subject};
 use irsa_probe::checks::token_file;
-use irsa_probe::commands::cli::{self, Cli, Command, Log, Output};
+use irsa_probe::commands::cli::{self, Cli, Command, LogLevel, OutputFormat};
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::host::Pod;
@@ -31,21 +31,21 @@ use irsa_probe::host::deadline::Budget;
 use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::plan::attempts::Attempts;
-use irsa_probe::plan::{self, TrustPolicyInput};
+use irsa_probe::plan::{self, TrustPolicyFacts};
 use irsa_probe::probes::target;
 use irsa_probe::report::chain as chains_report;
 use irsa_probe::report::json::{WireDiagnosis, line};
 use irsa_probe::report::model::{INTERRUPTED, Report};
-use irsa_probe::report::style::Colour;
+use irsa_probe::report::style::Color;
 use irsa_probe::report::termination;
 use irsa_probe::report::text;
-use irsa_probe::run::Recorder;
+use irsa_probe::run::CheckRun;
 use irsa_probe::text::{escape_json, redact, sanitize, utc};
-use irsa_probe::watch::board::Board;
+use irsa_probe::watch::board::WatchStatus;
 use irsa_probe::watch::metrics::Metrics;
 use irsa_probe::watch::publish::publish;
 use irsa_probe::watch::schedule::Schedule;
-use irsa_probe::watch::{News, Settings, Watch, server};
+use irsa_probe::watch::{Notice, Watch, WatchSettings, server};
 
 /// How long a file system may take to take the termination message.
 const TERMINATION_LOG_TIMEOUT: Duration = Duration::from_secs(1);
@@ -150,7 +150,7 @@ async fn refuse(console: &Console, pod: &Pod, termination_log: &Path, text: Stri
     cli::USAGE
 }
 
-async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
+async fn check(console: &Console, pod: &Pod, flags: &cli::CheckCommand) -> u8 {
     let checks = &flags.checks;
     log_to(&console.err, checks.log);
     let mut attempts = Attempts::new(pod);
@@ -179,7 +179,7 @@ async fn check(console: &Console, pod: &Pod, flags: &cli::Check) -> u8 {
     report.exit_code()
 }
 
-async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
+async fn watch(console: &Console, pod: &Pod, flags: &cli::WatchCommand) -> u8 {
     let checks = &flags.checks;
     log_to(&console.err, checks.log);
     let mut signals = Signals::new();
@@ -195,9 +195,9 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
     };
     let address = listener.local_addr().unwrap_or(flags.listen);
     tracing::info!(%address, "serving /livez, /readyz and /metrics");
-    let board = Arc::new(Board::new(flags.ready_grace));
+    let board = Arc::new(WatchStatus::new(flags.ready_grace));
     let metrics = Metrics { board: Arc::clone(&board), with_role_arn: flags.metrics_role_arn };
-    let settings = Settings {
+    let settings = WatchSettings {
         timeout: checks.timeout,
         leniency: checks.leniency(),
         container: checks.container.clone(),
@@ -205,12 +205,12 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::Watch) -> u8 {
     let wanted = checks.wanted();
     let schedule = Schedule::new(flags.interval, fastrand::Rng::new());
     let mut watch = Watch::new(pod, &wanted, &settings, &board, schedule);
-    let tell = async |news: News<'_>| match news {
-        News::Verdict(report) => tell(console, pod, checks, report).await,
-        News::Rotation { expires_at } => {
+    let tell = async |news: Notice<'_>| match news {
+        Notice::Verdict(report) => tell(console, pod, checks, report).await,
+        Notice::Rotation { expires_at } => {
             tracing::info!(expires_at = expires_at.map(utc), "the token was rotated");
         }
-        News::Steady(report) => {
+        Notice::Steady(report) => {
             let diagnosis = report.diagnosis().map(|diagnosis| diagnosis.name().as_str());
             tracing::info!(outcome = report.outcome().as_str(), diagnosis, "no change");
         }
@@ -248,7 +248,7 @@ async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodR
 }
 
 /// Keeps the pod's condition and events, as far as they are wanted and the pod may be named.
-async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallible {
+async fn tell_cluster(pod: &Pod, flags: &cli::WatchCommand, board: &WatchStatus) -> Infallible {
     if flags.pod_condition.is_some() || flags.pod_events {
         let file = &flags.checks.identity.api_token_file;
         match Api::of(pod, file) {
@@ -270,12 +270,12 @@ async fn tell_cluster(pod: &Pod, flags: &cli::Watch, board: &Board) -> Infallibl
 }
 
 /// Says what was found to Kubernetes and to whoever reads the output.
-async fn tell(console: &Console, pod: &Pod, checks: &cli::Checks, report: &Report) {
+async fn tell(console: &Console, pod: &Pod, checks: &cli::CheckArgs, report: &Report) {
     tell_kubelet(pod, checks, termination::message(report), TERMINATION_LOG_TIMEOUT).await;
     print_report(console, pod, checks.printing.output, report);
 }
 
-fn print_report(console: &Console, pod: &Pod, output: Output, report: &Report) {
+fn print_report(console: &Console, pod: &Pod, output: OutputFormat, report: &Report) {
     if is_text(output) {
         print(console, &text::page(report, colour(pod)));
     } else {
@@ -283,7 +283,7 @@ fn print_report(console: &Console, pod: &Pod, output: Output, report: &Report) {
     }
 }
 
-async fn tell_kubelet(pod: &Pod, checks: &cli::Checks, message: String, within: Duration) {
+async fn tell_kubelet(pod: &Pod, checks: &cli::CheckArgs, message: String, within: Duration) {
     let until = Instant::now() + within;
     if let Err(error) = pod.overwrite(&checks.termination_log, message, until).await {
         let file = sanitize(&checks.termination_log.to_string_lossy());
@@ -324,17 +324,17 @@ async fn received(signal: &mut Option<Signal>) {
     }
 }
 
-fn is_text(output: Output) -> bool {
+fn is_text(output: OutputFormat) -> bool {
     match output {
-        Output::Auto => io::stdout().is_terminal(),
-        Output::Text => true,
-        Output::Json => false,
+        OutputFormat::Auto => io::stdout().is_terminal(),
+        OutputFormat::Text => true,
+        OutputFormat::Json => false,
     }
 }
 
-fn colour(pod: &Pod) -> Colour {
+fn colour(pod: &Pod) -> Color {
     let plain = pod.filled("NO_COLOR").is_some() || pod.variable("TERM").is_some_and(|term| term == "dumb");
-    if io::stdout().is_terminal() && !plain { Colour::Ansi } else { Colour::None }
+    if io::stdout().is_terminal() && !plain { Color::Ansi } else { Color::None }
 }
 
 fn print(console: &Console, text: &str) {
@@ -347,11 +347,11 @@ fn print_to(writer: &Writer, text: &str) {
 }
 
 /// Logs of this program only: at no level does anything of the libraries below it get out.
-fn log_to(writer: &Writer, level: Log) {
+fn log_to(writer: &Writer, level: LogLevel) {
     let level = match level {
-        Log::Off => LevelFilter::OFF,
-        Log::Warn => LevelFilter::WARN,
-        Log::Info => LevelFilter::INFO,
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
     };
     let ours = Targets::new().with_target("irsa_probe", level);
     let writer = writer.clone();
@@ -380,20 +380,20 @@ struct NeedsUnknown {
     diagnosis: WireDiagnosis,
 }
 
-async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPolicy) -> u8 {
+async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPolicyCommand) -> u8 {
     let budget = Budget { deadline: Instant::now() + LOCAL_TIMEOUT, timeout: LOCAL_TIMEOUT };
     let output = flags.printing.output;
     let wanted = flags.identity.wanted();
     let judged = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
         Ok(world) => plan::trust_policy(&world, &wanted, budget).await,
         Err(diagnosis) => {
-            let mut run = Recorder::default();
+            let mut run = CheckRun::default();
             plan::nothing(diagnosis, &mut run);
             Err(run)
         }
     };
     match judged {
-        Ok(TrustPolicyInput { role, claims, run }) => {
+        Ok(TrustPolicyFacts { role, claims, run }) => {
             let needs = Needs {
                 schema: TRUST_POLICY_SCHEMA,
                 role_arn: sanitize(&role.text),
@@ -413,10 +413,10 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
 }
 
 /// Prints why a role is refused. Nothing at AWS is changed.
-async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
+async fn audit(console: &Console, pod: &Pod, flags: &cli::AuditCommand) -> u8 {
     let output = flags.printing.output;
     if flags.print_iam_policy {
-        print_json(console, &operator_policy(), Output::Text);
+        print_json(console, &operator_policy(), OutputFormat::Text);
         return 0;
     }
     let refused = async |text: String| refuse(console, pod, &flags.termination_log, text).await;
@@ -427,7 +427,7 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
         Err(bad) => return refused(format!("{bad}\n")).await,
     };
     let wanted = flags.wanted();
-    let mut run = Recorder::default();
+    let mut run = CheckRun::default();
     let found = match subject::asked(inputs.sources(&handed_in.flags)) {
         Ok(asked) => {
             let until = Instant::now() + flags.timeout;
@@ -447,7 +447,7 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::Audit) -> u8 {
 }
 
 /// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.
-async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) {
+async fn print_chain(console: &Console, pod: &Pod, flags: &cli::ChainCommand) {
     let budget = Budget::of_one_pass(flags.timeout);
     let (wanted, output) = (flags.wanted(), flags.printing.output);
     let found = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
@@ -468,7 +468,7 @@ async fn print_chain(console: &Console, pod: &Pod, flags: &cli::Chain) {
 }
 
 /// Prints JSON: on one line for programs, with indentation for people.
-fn print_json(console: &Console, value: &impl Serialize, output: Output) {
+fn print_json(console: &Console, value: &impl Serialize, output: OutputFormat) {
     let text =
         if is_text(output) { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     match text {
@@ -477,10 +477,10 @@ fn print_json(console: &Console, value: &impl Serialize, output: Output) {
     }
 }
 
-fn print_page(console: &Console, flags: &cli::Explain) -> u8 {
+fn print_page(console: &Console, flags: &cli::ExplainCommand) -> u8 {
     let output = flags.printing.output;
     // Pages are text also for a pager; only who asks for JSON gets it.
-    let as_text = output != Output::Json;
+    let as_text = output != OutputFormat::Json;
     match flags.name.as_deref() {
         None if as_text => print(console, &explain::list()),
         None => print_json(console, &explain::list_json(), output),

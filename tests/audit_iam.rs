@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use iam_trust::arn;
 use iam_trust::provider_arn;
-use irsa_probe::audit::iam::{Asked, AwsSide, ROUND_TRIPS, ask, observe};
-use irsa_probe::aws::dial::Dialer;
-use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, Why};
-use irsa_probe::aws::operator::{NoCredentials, Operator};
+use irsa_probe::audit::iam::{IamQuery, IamSnapshot, ROUND_TRIPS, ask, observe};
+use irsa_probe::aws::dial::SmithyConnector;
+use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, UnavailableReason};
+use irsa_probe::aws::operator::{NoCredentials, OperatorCredentials};
 use irsa_probe::host::{Clock, Pod};
 use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
@@ -97,8 +97,8 @@ fn told(call: &str, answers: Vec<Answer>) -> BTreeMap<String, Vec<Step>> {
     [(call.to_owned(), answers.into_iter().map(Step::from).collect())].into()
 }
 
-fn asked(actions: &[&str]) -> Asked {
-    Asked {
+fn asked(actions: &[&str]) -> IamQuery {
+    IamQuery {
         role: arn::parse("arn:aws:iam::111122223333:role/checkout").unwrap(),
         issuer: ISSUER.to_owned(),
         actions: actions.iter().map(|action| (*action).to_owned()).collect(),
@@ -114,7 +114,7 @@ fn far() -> Instant {
 }
 
 /// What is told at this URL, to this caller.
-async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &Asked, until: Instant) -> AwsSide {
+async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &IamQuery, until: Instant) -> IamSnapshot {
     let endpoints = Endpoints {
         iam_region: "us-east-1".to_owned(),
         iam_url: Some(url.to_owned()),
@@ -123,8 +123,8 @@ async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &Asked, until: In
         ..Endpoints::default()
     };
     let Session { access_key_id, secret_access_key, session_token, .. } = caller;
-    let operator = Operator::given(access_key_id, secret_access_key, Some(session_token));
-    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let operator = OperatorCredentials::given(access_key_id, secret_access_key, Some(session_token));
+    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), until);
     ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await
 }
 
@@ -132,13 +132,13 @@ fn pod(variables: &[(&str, &str)]) -> Pod {
     Pod::recorded(variables.iter().copied(), Clock::System)
 }
 
-async fn ask_of(server: &Server, actions: &[&str]) -> AwsSide {
+async fn ask_of(server: &Server, actions: &[&str]) -> IamSnapshot {
     let url = format!("http://{}", server.sts.address());
     ask_at(&url, &pod(&[]), &server.operator, &asked(actions), far()).await
 }
 
 /// Every reason for which something is not known, with its permission.
-fn unknown(side: &AwsSide) -> Vec<(Permission, &Why)> {
+fn unknown(side: &IamSnapshot) -> Vec<(Permission, &UnavailableReason)> {
     side.untold().into_iter().map(|(_, unknown)| (unknown.permission, &unknown.why)).collect()
 }
 
@@ -198,8 +198,8 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
         let found = unknown(&side);
         match found[..] {
             // The simulator does not find the role without its path.
-            [(Permission::GetRole, Why::Denied(_)), (_, Why::NoRole)] => {}
-            [(only, Why::Denied(message))] if only == permission => {
+            [(Permission::GetRole, UnavailableReason::Denied(_)), (_, UnavailableReason::NoRole)] => {}
+            [(only, UnavailableReason::Denied(message))] if only == permission => {
                 assert!(message.contains("no identity-based policy allows"), "{message}");
             }
             _ => panic!("{call}: {found:?}"),
@@ -217,9 +217,9 @@ async fn what_does_not_exist() {
     assert!(matches!(
         unknown(&side)[..],
         [
-            (Permission::ListAttachedRolePolicies, Why::NoRole),
-            (Permission::ListRolePolicies, Why::NoRole),
-            (Permission::SimulatePrincipalPolicy, Why::NoRole)
+            (Permission::ListAttachedRolePolicies, UnavailableReason::NoRole),
+            (Permission::ListRolePolicies, UnavailableReason::NoRole),
+            (Permission::SimulatePrincipalPolicy, UnavailableReason::NoRole)
         ]
     ));
     assert!(server.sts.requests().iter().all(|request| request.action != "SimulatePrincipalPolicy"));
@@ -234,9 +234,9 @@ async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
     assert_eq!(side.caller.as_ref().unwrap().account, "444455556666");
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
-    assert!(
-        found.iter().all(|(_, why)| matches!(why, Why::OtherAccount(account) if account == "444455556666"))
-    );
+    assert!(found.iter().all(
+        |(_, why)| matches!(why, UnavailableReason::OtherAccount(account) if account == "444455556666")
+    ));
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn throttling_is_waited_out_once() {
 
     let server = serve(account(), told("GetRole", vec![throttling()])).await;
     let side = ask_of(&server, &[]).await;
-    assert!(matches!(unknown(&side)[..], [(Permission::GetRole, Why::Throttled)]), "{side:?}");
+    assert!(matches!(unknown(&side)[..], [(Permission::GetRole, UnavailableReason::Throttled)]), "{side:?}");
     assert_eq!(server.sts.requests().iter().filter(|request| request.action == "GetRole").count(), 2);
 }
 
@@ -298,10 +298,10 @@ async fn what_else_iam_can_say() {
         let server = serve(account(), told("GetRole", vec![answer])).await;
         let side = ask_of(&server, &[]).await;
         let found = match &unknown(&side)[..] {
-            [(_, Why::Refused { code, status, .. })] => format!("Refused {code} {status}"),
-            [(_, Why::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
-            [(_, Why::NotAws { status, .. })] => format!("NotAws {status}"),
-            [(_, Why::Lost(_))] => "Lost".to_owned(),
+            [(_, UnavailableReason::Refused { code, status, .. })] => format!("Refused {code} {status}"),
+            [(_, UnavailableReason::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
+            [(_, UnavailableReason::NotAws { status, .. })] => format!("NotAws {status}"),
+            [(_, UnavailableReason::Lost(_))] => "Lost".to_owned(),
             other => format!("{other:?}"),
         };
         assert_eq!(found, expected);
@@ -330,7 +330,9 @@ async fn credentials_that_aws_does_not_take() {
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
     for (_, why) in found {
-        assert!(matches!(why, Why::CredentialsRejected { code, .. } if code == "SignatureDoesNotMatch"));
+        assert!(
+            matches!(why, UnavailableReason::CredentialsRejected { code, .. } if code == "SignatureDoesNotMatch")
+        );
     }
 }
 
@@ -348,7 +350,7 @@ async fn an_iam_that_cannot_be_reached() {
     let (url, asked) = (format!("http://{}", hanging.sts.address()), asked(&[]));
     let soon = Instant::now() + Duration::from_millis(200);
     let side = ask_at(&url, &pod(&[]), &hanging.operator, &asked, soon).await;
-    assert!(unknown(&side).iter().all(|(_, why)| matches!(why, Why::TimedOut)), "{side:?}");
+    assert!(unknown(&side).iter().all(|(_, why)| matches!(why, UnavailableReason::TimedOut)), "{side:?}");
 }
 
 #[tokio::test]
@@ -361,7 +363,7 @@ async fn over_tls_through_a_proxy_and_by_a_bundle() {
     let url = format!("https://iam.amazonaws.com:{}", world.sts().address().port());
     let proxy = format!("http://{}", world.proxy().unwrap().address());
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
-    let asked = Asked { dns_server: Some(world.dns().address()), ..asked(&["s3:GetObject"]) };
+    let asked = IamQuery { dns_server: Some(world.dns().address()), ..asked(&["s3:GetObject"]) };
 
     let trusting = pod(&[("AWS_CA_BUNDLE", &bundle), ("HTTPS_PROXY", &proxy)]);
     let side = ask_at(&url, &trusting, &operator, &asked, far()).await;
@@ -396,13 +398,15 @@ async fn of_this_process() {
     let pod = Pod::of_this_process();
     let dns_server = pod.filled("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
     let profile = pod.filled("WANTED_PROFILE");
-    let asked = Asked { profile, dns_server, ..asked(&["s3:GetObject"]) };
+    let asked = IamQuery { profile, dns_server, ..asked(&["s3:GetObject"]) };
     let within = pod.filled("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let until = within.map_or_else(far, |within| Instant::now() + within);
     let side = observe(&pod, &asked, until).await;
     let said = match &unknown(&side)[..] {
         [] => side.caller.unwrap().arn,
-        [(_, Why::NoCredentials(NoCredentials::NotFound)), rest @ ..] => format!("none, {}", rest.len()),
+        [(_, UnavailableReason::NoCredentials(NoCredentials::NotFound)), rest @ ..] => {
+            format!("none, {}", rest.len())
+        }
         [(_, why), rest @ ..] => format!("{}, {why}", rest.len()),
     };
     println!("\nFOUND {said}");

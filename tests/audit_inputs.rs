@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use irsa_probe::audit::inputs::Inputs;
-use irsa_probe::audit::inputs::report::{Ended, Log};
+use irsa_probe::audit::inputs::report::{Log, LogEnd};
 use irsa_probe::audit::inputs::{pod, policy};
 use irsa_probe::audit::provider;
-use irsa_probe::audit::subject::{Flags, asked};
+use irsa_probe::audit::subject::{SubjectFlags, asked};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ proptest! {
         for piece in bytes.chunks(pieces) {
             prop_assert!(log.push(piece));
         }
-        let report = log.finish(Ended::AtItsEnd);
+        let report = log.finish(LogEnd::AtItsEnd);
         let pod = pod::read_pod(&bytes);
         let account = pod::read_account(&bytes);
         let policy = policy::read(&bytes);
@@ -185,7 +185,7 @@ proptest! {
             oidc_provider: provider.ok(),
             token: None,
         };
-        let flags = Flags::default();
+        let flags = SubjectFlags::default();
         if let Err(unclear) = asked(inputs.sources(&flags)) {
             prop_assert!(unclear.to_string().len() < 4000);
         }
@@ -196,7 +196,7 @@ proptest! {
         let read = |pieces: usize| {
             let mut log = Log::default();
             assert!(bytes.chunks(pieces).all(|piece| log.push(piece)));
-            log.finish(Ended::AtItsEnd)
+            log.finish(LogEnd::AtItsEnd)
         };
         prop_assert_eq!(read(pieces), read(usize::MAX));
     }
@@ -208,7 +208,7 @@ proptest! {
     ) {
         let mut log = Log::default();
         log.push(format!("{before}{}{after}", REPORT.trim()).as_bytes());
-        let found = log.finish(Ended::AtItsEnd);
+        let found = log.finish(LogEnd::AtItsEnd);
         prop_assert!(found.is_ok_and(|found| found.report.refusal.is_some() && found.later.is_none()));
     }
 }

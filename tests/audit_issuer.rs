@@ -8,7 +8,7 @@ use std::time::Duration;
 use iam_trust::arn;
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
-use irsa_probe::audit::issuer::{Asked, Fetched, Published, judge, observe};
+use irsa_probe::audit::issuer::{Fetched, IssuerQuery, PublishedKeys, judge, observe};
 use irsa_probe::diagnosis::{Diagnosis, Name};
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::run::Verdict;
@@ -25,7 +25,7 @@ async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> F
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
     let trusting = [("AWS_CA_BUNDLE", bundle.as_str())];
     let pod = Pod::recorded(variables.iter().copied().chain(trusting), Clock::System);
-    let asked = Asked {
+    let asked = IssuerQuery {
         issuer: world.issuer().url().to_owned(),
         dns_server: Some(world.dns().address()),
         system_roots: Vec::new(),
@@ -36,7 +36,7 @@ async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> F
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
 
-async fn seen(world: &World) -> Verdict<Published> {
+async fn seen(world: &World) -> Verdict<PublishedKeys> {
     judge(fetched(world, &[], LONG).await, Some(world.issuer().key_id()))
 }
 

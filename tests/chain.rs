@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::probes::chain_input::{gather, pairs};
-use sdk_chain::situation::{Container, Reply, Situation, Trade};
+use sdk_chain::situation::{ChainInput, ContainerEndpoint, Reply, TokenExchange};
 use sdk_chain::{SdkId, answer};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Files {
     }
 }
 
-async fn situation(files: &Files, described: &Value) -> Situation {
+async fn situation(files: &Files, described: &Value) -> ChainInput {
     let home = tempfile::tempdir_in(files.0.path()).unwrap();
     for name in ["credentials", "config"] {
         if let Some(text) = described[format!("{name}_file")].as_str() {
@@ -91,9 +91,9 @@ async fn situation(files: &Files, described: &Value) -> Situation {
     let mut situation = gather(&pod, Instant::now() + Duration::from_secs(20)).await;
     for pair in pairs(&situation) {
         let trade = match sts.as_str() {
-            sts if sts.ends_with("deny") => Trade::Refused("AccessDenied".to_owned()),
-            sts if sts.ends_with(":1") => Trade::Unreachable("connection refused".to_owned()),
-            _ => Trade::Given,
+            sts if sts.ends_with("deny") => TokenExchange::Refused("AccessDenied".to_owned()),
+            sts if sts.ends_with(":1") => TokenExchange::Unreachable("connection refused".to_owned()),
+            _ => TokenExchange::Given,
         };
         situation.trades.insert(pair, trade);
     }
@@ -106,8 +106,8 @@ async fn situation(files: &Files, described: &Value) -> Situation {
         }
         _ => Reply::Given,
     };
-    situation.full = Container { with_token: reply.clone(), without_token: reply };
-    situation.relative = Container { with_token: Reply::Given, without_token: Reply::Given };
+    situation.full = ContainerEndpoint { with_token: reply.clone(), without_token: reply };
+    situation.relative = ContainerEndpoint { with_token: Reply::Given, without_token: Reply::Given };
     situation
 }
 
@@ -157,7 +157,7 @@ async fn every_sdk_picks_what_it_picked_in_further_situations() {
 }
 
 /// A situation with this config file.
-async fn with_config(files: &Files, config: &str, env: &Value) -> Situation {
+async fn with_config(files: &Files, config: &str, env: &Value) -> ChainInput {
     let described = serde_json::json!({ "config_file": config, "env": env });
     situation(files, &described).await
 }
@@ -199,7 +199,7 @@ const TRADE: &str = "role_arn = arn:aws:iam::111122223333:role/other\nweb_identi
 
 /// The situation of variables in one line, `NAME=VALUE ...`, and of files in which `+` and a name stand for
 /// settings.
-async fn written(files: &Files, env: &str, config: &str, credentials: &str) -> Situation {
+async fn written(files: &Files, env: &str, config: &str, credentials: &str) -> ChainInput {
     let text = |text: &str| {
         let filled = text.replace("+pair", PAIR).replace("+role", ROLE).replace("+trade", TRADE);
         (!text.is_empty()).then_some(filled)

@@ -23,9 +23,9 @@ use irsa_probe::kubernetes::Api;
 use irsa_probe::kubernetes::fault::ApiFault;
 use irsa_probe::kubernetes::pod_status::PodReference;
 use irsa_probe::token::{self, Claims};
-use irsa_probe::watch::publish::{Pace, Publisher};
-use irsa_probe::watch::status::Warned;
-use irsa_probe::watch::status::{ROLE_WORKS, Standing};
+use irsa_probe::watch::publish::{Publisher, RetryPolicy};
+use irsa_probe::watch::status::Warning;
+use irsa_probe::watch::status::{PodStatus, ROLE_WORKS};
 use serde_json::{Value, json};
 use testbed::kubernetes::{Kubernetes, Mode, Right};
 use testbed::scenario::Scenario;
@@ -36,7 +36,7 @@ use tokio::time::Instant;
 
 const CONDITION: &str = "irsa-probe/ready";
 /// As in life, but for how long it takes; a call has long enough even where everything is slow.
-const PACE: Pace = Pace {
+const PACE: RetryPolicy = RetryPolicy {
     call: Duration::from_secs(20),
     first: Duration::from_millis(10),
     longest: Duration::from_millis(50),
@@ -83,7 +83,7 @@ impl Cluster {
         token::decode(std::str::from_utf8(&file.bytes).unwrap()).unwrap()
     }
 
-    async fn sidecar(&self, pace: Pace, condition: bool, events: bool) -> Sidecar {
+    async fn sidecar(&self, pace: RetryPolicy, condition: bool, events: bool) -> Sidecar {
         let publisher = Publisher {
             pod: self.pod.clone(),
             api: Api::of(&self.pod, &self.token_file()).unwrap(),
@@ -135,7 +135,7 @@ impl Cluster {
 
 /// A sidecar that publishes; it ends when dropped.
 struct Sidecar {
-    standing: watch::Sender<Option<Standing>>,
+    standing: watch::Sender<Option<PodStatus>>,
     task: JoinHandle<()>,
 }
 
@@ -150,7 +150,7 @@ impl Sidecar {
         let works = reason == ROLE_WORKS;
         let (reason, message) = (reason.to_owned(), message.to_owned());
         self.standing
-            .send(Some(Standing { ready: works, works, reason, message, warnings: Vec::new() }))
+            .send(Some(PodStatus { ready: works, works, reason, message, warnings: Vec::new() }))
             .unwrap();
     }
 
@@ -336,7 +336,7 @@ async fn a_pod_that_is_gone_ends_it() {
 #[tokio::test]
 async fn an_api_that_hangs_is_told_the_newest_and_nothing_in_between() {
     let cluster = Cluster::start("[kubernetes]\nmode = \"hang\"").await;
-    let pace = Pace { call: Duration::from_millis(500), ..PACE };
+    let pace = RetryPolicy { call: Duration::from_millis(500), ..PACE };
     let sidecar = cluster.sidecar(pace, true, true).await;
     sidecar.say("TokenExpired", "m");
     cluster.requests("PATCH", 2).await;
@@ -459,7 +459,7 @@ async fn read(
     cluster: &Cluster,
     token_file: &Path,
     seconds: u64,
-) -> Result<irsa_probe::kubernetes::service_account::Account, ApiFault> {
+) -> Result<irsa_probe::kubernetes::service_account::AnnotatedAccount, ApiFault> {
     let api = Api::of(&cluster.pod, token_file).unwrap();
     let name = cluster.claims().await.service_account().unwrap();
     api.service_account(&name, Instant::now() + Duration::from_secs(seconds)).await
@@ -530,14 +530,14 @@ async fn the_api_is_asked_when_it_is_to_be() {
 async fn a_warning_has_an_event_of_its_own() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, false, true).await;
-    let warned = |warnings: Vec<Warned>| Standing {
+    let warned = |warnings: Vec<Warning>| PodStatus {
         ready: true,
         works: true,
         reason: ROLE_WORKS.to_owned(),
         message: "m".to_owned(),
         warnings,
     };
-    let not_rotated = || Warned { name: Name::TokenNotRotated, cause: "It was due an hour ago.".to_owned() };
+    let not_rotated = || Warning { name: Name::TokenNotRotated, cause: "It was due an hour ago.".to_owned() };
     sidecar.standing.send(Some(warned(Vec::new()))).unwrap();
     sidecar.standing.send(Some(warned(vec![not_rotated()]))).unwrap();
     assert_eq!(cluster.events(1).await, [("Warning".to_owned(), "TokenNotRotated".to_owned())]);

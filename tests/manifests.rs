@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, Parser};
-use irsa_probe::aws::sts::Answered;
+use irsa_probe::aws::sts::ExchangeResult;
 use irsa_probe::commands::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::env::{ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
@@ -890,7 +890,7 @@ fn alerts_ask_for_values_that_exist() {
                 let exists = match label {
                     "class" => Class::ALL.iter().any(|class| class.as_str() == value),
                     "name" => Name::parse(value).is_some_and(|name| name.as_str() == value),
-                    "result" => Answered::ALL.iter().any(|answered| answered.as_str() == value),
+                    "result" => ExchangeResult::ALL.iter().any(|answered| answered.as_str() == value),
                     "endpoint" => value == "irsa-probe",
                     _ => false,
                 };

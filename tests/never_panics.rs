@@ -12,22 +12,23 @@ use std::time::{Duration, SystemTime};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
 use iam_trust::{arn, partition};
-use irsa_probe::audit::issuer::{Fetched, Got, judge};
+use irsa_probe::audit::issuer::{Fetched, Response, judge};
 use irsa_probe::aws::sts::Refusal;
-use irsa_probe::aws::sts::{CallFault, Link, Reply, Session, Sts};
-use irsa_probe::checks::refusal::{self, Call};
-use irsa_probe::diagnosis::sts::Request;
+use irsa_probe::aws::sts::{CallFault, HttpConnection, Reply, Session, Sts};
+use irsa_probe::checks::refusal::{self, StsCall};
+use irsa_probe::diagnosis::sts::RoleRequest;
 use irsa_probe::host::{Clock, Pod};
-use irsa_probe::kubernetes::fault::{ApiFault, Asked};
+use irsa_probe::kubernetes::fault::{ApiFault, ApiRequest};
 use irsa_probe::kubernetes::pod_status::PodState;
-use irsa_probe::kubernetes::service_account::Account;
+use irsa_probe::kubernetes::service_account::AnnotatedAccount;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::run::Verdict;
 use irsa_probe::text::{Secret, sanitize, shell_quote};
 use irsa_probe::token;
 use proptest::prelude::*;
 use sdk_chain::situation::{
-    Container, Content, Place, Reply as ContainerReply, Situation, TokenFile, Trade, VARIABLES,
+    ChainInput, ContainerEndpoint, Content, Place, Reply as ContainerReply, TokenExchange, TokenFile,
+    VARIABLES,
 };
 use sdk_chain::{SdkId, answer};
 use serde_json::Value;
@@ -105,8 +106,8 @@ fn pod() -> Pod {
     Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_460_000)))
 }
 
-fn request() -> Request {
-    Request {
+fn request() -> RoleRequest {
+    RoleRequest {
         role: arn::parse("arn:aws:iam::111122223333:role/a").unwrap(),
         claims: token::decode(PROJECTED).unwrap(),
         session_name: "irsa-probe".to_owned(),
@@ -126,7 +127,7 @@ fn answered(bytes: Vec<u8>) -> Reply<Session> {
             let _ = theirs.shutdown().await;
             let _ = theirs.read(&mut request).await;
         });
-        let link = Link::over(TokioIo::new(ours)).await.unwrap();
+        let link = HttpConnection::over(TokioIo::new(ours)).await.unwrap();
         let mut sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
         let token = Secret::new(PROJECTED.to_owned());
         sts.assume(
@@ -146,7 +147,7 @@ fn name(reply: &Reply<Session>) {
 }
 
 fn said_within_bounds(refusal: &Refusal) {
-    for call in [Call::Assume, Call::Identity] {
+    for call in [StsCall::Assume, StsCall::Identity] {
         let diagnosis = refusal::name(call, &request(), refusal);
         assert!(diagnosis.cause().chars().count() < 4_000);
         assert!(diagnosis.remedy().concat().chars().count() < 20_000);
@@ -197,23 +198,24 @@ fn shared_file() -> impl Strategy<Value = Content> {
     prop_oneof![9 => text, 1 => prop::collection::vec(any::<u8>(), 0..200)].prop_map(Content)
 }
 
-fn trade() -> impl Strategy<Value = Trade> {
+fn trade() -> impl Strategy<Value = TokenExchange> {
     prop::sample::select(vec![
-        Trade::Given,
-        Trade::Refused("AccessDenied".to_owned()),
-        Trade::Unreachable("it does not answer".to_owned()),
-        Trade::NotTried,
+        TokenExchange::Given,
+        TokenExchange::Refused("AccessDenied".to_owned()),
+        TokenExchange::Unreachable("it does not answer".to_owned()),
+        TokenExchange::NotTried,
     ])
 }
 
-fn container() -> impl Strategy<Value = Container> {
+fn container() -> impl Strategy<Value = ContainerEndpoint> {
     let reply = prop::sample::select(vec![
         ContainerReply::Given,
         ContainerReply::Status(403),
         ContainerReply::Unreachable("it does not answer".to_owned()),
         ContainerReply::NotTried,
     ]);
-    (reply.clone(), reply).prop_map(|(with_token, without_token)| Container { with_token, without_token })
+    (reply.clone(), reply)
+        .prop_map(|(with_token, without_token)| ContainerEndpoint { with_token, without_token })
 }
 
 fn token_file() -> impl Strategy<Value = TokenFile> {
@@ -222,7 +224,7 @@ fn token_file() -> impl Strategy<Value = TokenFile> {
     prop_oneof![readable, Just(TokenFile::Unreadable("it does not exist".to_owned()))]
 }
 
-fn situation() -> impl Strategy<Value = Situation> {
+fn situation() -> impl Strategy<Value = ChainInput> {
     let value = prop_oneof![
         prop::sample::select(vec![
             "",
@@ -253,7 +255,7 @@ fn situation() -> impl Strategy<Value = Situation> {
         (prop::option::of(shared_file()), prop::option::of(shared_file()), prop::option::of(shared_file()));
     (variables, files, token_file(), trade(), container(), container()).prop_map(
         |(variables, (config, credentials, named), token, trade, relative, full)| {
-            let mut situation = Situation { relative, full, ..Situation::default() };
+            let mut situation = ChainInput { relative, full, ..ChainInput::default() };
             for (name, value) in variables {
                 situation.set(name, &value);
             }
@@ -377,9 +379,9 @@ proptest! {
         forbidden in mutated(FORBIDDEN),
         status in 100_u16..=999,
     ) {
-        let asked = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        let asked = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: "payments" };
         for answer in [&bytes, &account, &forbidden] {
-            let _ = (Account::parse(answer), PodState::parse(answer));
+            let _ = (AnnotatedAccount::parse(answer), PodState::parse(answer));
             let words = ApiFault::of_reply(&asked, status, answer).to_string();
             prop_assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 2_000, "{words}");
         }
@@ -396,7 +398,7 @@ proptest! {
         let healthy = format!(r#"{{"issuer":{},"jwks_uri":"https://k.example"}}"#, Value::from(issuer.as_str()));
         let (discovery, status) = if is_healthy { (healthy.into_bytes(), 200) } else { (bodies.0, statuses.0) };
         let got = |status: u16, body: Vec<u8>| {
-            Got { url: issuer.clone(), answered_by: None, answer: Ok((status, Ok(body.into()))) }
+            Response { url: issuer.clone(), answered_by: None, answer: Ok((status, Ok(body.into()))) }
         };
         let (discovery, keys) = (got(status, discovery), got(statuses.1, bodies.1));
         let fetched = Fetched { issuer: issuer.clone(), discovery, keys: Some(keys) };

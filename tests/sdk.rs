@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use irsa_probe::host::{Clock, Pod, Program};
-use irsa_probe::sdk_scan::{FoundSdk, Runs, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use irsa_probe::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
 use proptest::prelude::*;
 use sdk_chain::SdkId;
 use serde_json::Value;
@@ -342,14 +342,14 @@ fn a_go_program_answers_for_itself() {
     let v1 = |version| format!("gov1 {version} (the process's executable, Go build info)");
     let v2 = |version| format!("gov2 {version} (the process's executable, Go build info)");
     for name in ["/bin/server", "/bin/late"] {
-        assert_eq!(with(name), (vec![v1("1.23.12"), v2("?")], false, Runs::Go), "{name}");
+        assert_eq!(with(name), (vec![v1("1.23.12"), v2("?")], false, RuntimeHint::Go), "{name}");
     }
-    assert_eq!(with("/bin/same"), (vec![v1("1.23.12"), v2("1.29.14")], false, Runs::Go));
-    assert_eq!(with("/bin/commit"), (vec![v1("?"), v2("?")], false, Runs::Go));
-    assert_eq!(with("/bin/none"), (vec![], false, Runs::Go), "that it has none is an answer, too");
+    assert_eq!(with("/bin/same"), (vec![v1("1.23.12"), v2("1.29.14")], false, RuntimeHint::Go));
+    assert_eq!(with("/bin/commit"), (vec![v1("?"), v2("?")], false, RuntimeHint::Go));
+    assert_eq!(with("/bin/none"), (vec![], false, RuntimeHint::Go), "that it has none is an answer, too");
     let python = vec!["boto 1.44.5 (/app/botocore-1.44.5.dist-info, package metadata)".to_owned()];
     for name in ["/bin/unaligned", "/app", "/gone"] {
-        assert_eq!(with(name), (python.clone(), true, Runs::Other), "{name}");
+        assert_eq!(with(name), (python.clone(), true, RuntimeHint::Other), "{name}");
     }
 }
 

@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 use irsa_probe::checks::token_file;
 use irsa_probe::host::deadline::Budget;
 use irsa_probe::host::process::Process;
-use irsa_probe::host::{Clock, Fault, Pod, ReadError};
+use irsa_probe::host::{Clock, Pod, ProcFault, ReadError};
 use irsa_probe::run::Verdict;
 use serde_json::Value;
 use testbed::scenario::Scenario;
@@ -712,7 +712,7 @@ async fn an_application_is_looked_at_as_the_user_that_it_has_become() {
 
 async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
     match seen.read(token, 9, soon()).await {
-        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, Fault::Gone),
+        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, ProcFault::Gone),
         other => panic!("{:?}", other.map(|file| file.bytes)),
     }
     let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
@@ -720,7 +720,7 @@ async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Pro
     let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
     assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
     let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();
-    assert_eq!(again.fault, Fault::Gone);
+    assert_eq!(again.fault, ProcFault::Gone);
 }
 
 fn wait_until_ended(pid: u32) {

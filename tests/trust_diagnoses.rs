@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use iam_trust::arn;
-use iam_trust::correct::{Corrected, How, correct};
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind, correct};
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
 use iam_trust::marked::{diff, marked};
@@ -22,7 +22,7 @@ use iam_trust::mismatch::{Reach, named, reach};
 use iam_trust::needed;
 use iam_trust::request::Request;
 use irsa_probe::commands::explain;
-use irsa_probe::diagnosis::trust::{self, Findings};
+use irsa_probe::diagnosis::trust::{self, TrustFindings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
 use irsa_probe::token::{Bound, Claims};
 use serde_json::{Value, json};
@@ -74,19 +74,19 @@ impl Case {
         request
     }
 
-    fn findings(&self) -> Findings {
+    fn findings(&self) -> TrustFindings {
         self.findings_for(self)
     }
 
     /// What is found in this case's policy for another's call.
-    fn findings_for(&self, call: &Self) -> Findings {
+    fn findings_for(&self, call: &Self) -> TrustFindings {
         let request = call.request();
         let text = self.text();
         let document = match document::parse(&text) {
             Ok(document) => document,
             Err(malformed) => {
                 let diagnosis = trust::malformed(malformed, &request.role);
-                return Findings::Refuses { diagnosis, further: Vec::new() };
+                return TrustFindings::Refuses { diagnosis, further: Vec::new() };
             }
         };
         let evaluation = evaluate(&document, &request);
@@ -97,16 +97,16 @@ impl Case {
     }
 }
 
-fn diagnosis(findings: &Findings) -> Option<&Diagnosis> {
+fn diagnosis(findings: &TrustFindings) -> Option<&Diagnosis> {
     match findings {
-        Findings::Allows { .. } => None,
-        Findings::Refuses { diagnosis, .. } => Some(diagnosis),
+        TrustFindings::Allows { .. } => None,
+        TrustFindings::Refuses { diagnosis, .. } => Some(diagnosis),
     }
 }
 
-fn further(findings: &Findings) -> &[Diagnosis] {
+fn further(findings: &TrustFindings) -> &[Diagnosis] {
     match findings {
-        Findings::Allows { warnings: further, .. } | Findings::Refuses { further, .. } => further,
+        TrustFindings::Allows { warnings: further, .. } | TrustFindings::Refuses { further, .. } => further,
     }
 }
 
@@ -207,7 +207,7 @@ fn every_other_outcome_has_its_diagnosis() {
 }
 
 /// Fails unless all that is said of a policy can be printed and acted upon.
-fn is_whole(name: &str, findings: &Findings) {
+fn is_whole(name: &str, findings: &TrustFindings) {
     let all: Vec<&Diagnosis> = diagnosis(findings).into_iter().chain(further(findings)).collect();
     let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
     assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");
@@ -286,7 +286,7 @@ fn on(statements: &[Value]) -> Case {
 }
 
 impl Case {
-    fn corrected(&self) -> Option<Corrected> {
+    fn corrected(&self) -> Option<CorrectedPolicy> {
         let request = self.request();
         correct(&self.case["policy"], &needed(&request).trust_policy, &request)
     }
@@ -320,7 +320,7 @@ fn a_correction_lets_in_nobody_whom_no_pattern_names() {
     ] {
         let case = on(&[statement]);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.how, How::Added, "{}", case.name);
+        assert_eq!(corrected.how, CorrectionKind::Added, "{}", case.name);
         assert_eq!(reached(&corrected.document, &case.request()), None, "{}", case.name);
     }
     for case in cases().iter().filter(|case| case.expect() == "refuses" && case.case["policy"].is_object()) {
@@ -445,27 +445,37 @@ fn a_pattern_is_moved_alone_or_not_at_all() {
         (
             "StringEquals",
             json!(of("default:my-*")),
-            How::InPlace(0),
+            CorrectionKind::InPlace(0),
             "every service account whose name fits \"my-*\" in the namespace \"default\"",
         ),
         (
             "StringEquals",
             json!([of("*:my-service-account"), of("d*:*")]),
-            How::InPlace(0),
+            CorrectionKind::InPlace(0),
             "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
              fits \"d*\"",
         ),
-        ("StringEquals", json!(of("*:*")), How::InPlace(0), "every service account of the cluster"),
-        ("StringEquals", json!([of("default:*"), of("billing:*")]), How::Added, "stays as it was"),
-        ("StringEquals", json!([of("default:*"), of("billing:api")]), How::Added, "stays as it was"),
-        ("StringEqualsIgnoreCase", json!(of("default:*")), How::Added, "stays as it was"),
+        (
+            "StringEquals",
+            json!(of("*:*")),
+            CorrectionKind::InPlace(0),
+            "every service account of the cluster",
+        ),
+        ("StringEquals", json!([of("default:*"), of("billing:*")]), CorrectionKind::Added, "stays as it was"),
+        (
+            "StringEquals",
+            json!([of("default:*"), of("billing:api")]),
+            CorrectionKind::Added,
+            "stays as it was",
+        ),
+        ("StringEqualsIgnoreCase", json!(of("default:*")), CorrectionKind::Added, "stays as it was"),
     ] {
         let case = under(operator, &values);
         let corrected = case.corrected().unwrap();
         assert_eq!(corrected.how, how, "{}", case.name);
         let remedy = case.remedy();
         assert!(remedy.contains(said), "{remedy}");
-        if how == How::Added {
+        if how == CorrectionKind::Added {
             let statements = &corrected.document["Statement"];
             assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
             assert_eq!(reached(&corrected.document, &case.request()), None);

@@ -15,10 +15,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use iam_trust::arn::{self, RoleArn};
 use iam_trust::condition::Operator;
 use iam_trust::document::{self, Document};
-use iam_trust::evaluate::{Decision, Evaluation, What, evaluate};
-use iam_trust::mismatch::{self, Miss};
+use iam_trust::evaluate::{Decision, ElementKind, Evaluation, evaluate};
+use iam_trust::mismatch::{self, Mismatch};
 use iam_trust::pattern::Pattern;
-use iam_trust::request::{Known, Request};
+use iam_trust::request::{KeyValue, Request};
 use iam_trust::{issuer_in_iam, needed};
 use irsa_probe::audit;
 use irsa_probe::run::Verdict;
@@ -134,18 +134,18 @@ fn files() -> Vec<(String, Cases)> {
 }
 
 /// A near miss as the cases write it: `Subject(Namespace)`, `KeySwapped(aud, sub)`.
-fn name_of(miss: &Miss) -> String {
+fn name_of(miss: &Mismatch) -> String {
     match miss {
-        Miss::Subject(gap) => format!("Subject({gap:?})"),
-        Miss::SubjectWildcard { operator } => format!("SubjectWildcard({operator})"),
-        Miss::Audience => "Audience".to_owned(),
-        Miss::Issuer(gap) => format!("Issuer({gap:?})"),
-        Miss::Account(account) => format!("Account({account})"),
-        Miss::Partition(partition) => format!("Partition({partition})"),
-        Miss::Principal(kind) => format!("Principal({})", kind.as_str()),
-        Miss::Action => "Action".to_owned(),
-        Miss::KeySwapped { of, meant } => format!("KeySwapped({of}, {meant})"),
-        Miss::Other => "Other".to_owned(),
+        Mismatch::Subject(gap) => format!("Subject({gap:?})"),
+        Mismatch::SubjectWildcard { operator } => format!("SubjectWildcard({operator})"),
+        Mismatch::Audience => "Audience".to_owned(),
+        Mismatch::Issuer(gap) => format!("Issuer({gap:?})"),
+        Mismatch::Account(account) => format!("Account({account})"),
+        Mismatch::Partition(partition) => format!("Partition({partition})"),
+        Mismatch::Principal(kind) => format!("Principal({})", kind.as_str()),
+        Mismatch::Action => "Action".to_owned(),
+        Mismatch::KeySwapped { of, meant } => format!("KeySwapped({of}, {meant})"),
+        Mismatch::Other => "Other".to_owned(),
     }
 }
 
@@ -154,9 +154,9 @@ fn undecided(evaluation: &Evaluation, statements: &[usize]) -> Vec<String> {
     let elements = statements.iter().flat_map(|index| evaluation.statements[*index].undecided());
     let names: BTreeSet<String> = elements
         .map(|element| match &element.what {
-            What::Principal => "Principal".to_owned(),
-            What::Action(name) => (*name).to_owned(),
-            What::Condition { key, .. } => key.clone(),
+            ElementKind::Principal => "Principal".to_owned(),
+            ElementKind::Action(name) => (*name).to_owned(),
+            ElementKind::Condition { key, .. } => key.clone(),
         })
         .collect();
     names.into_iter().collect()
@@ -622,5 +622,5 @@ proptest! {
 #[test]
 fn what_is_not_known_says_why() {
     let unknown = request().key("aws:SourceIp");
-    assert!(matches!(unknown, Known::Unknown(why) if !why.is_empty()));
+    assert!(matches!(unknown, KeyValue::Unknown(why) if !why.is_empty()));
 }

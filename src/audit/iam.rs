@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use tokio::time::Instant;
 
-use crate::aws::dial::Dialer;
+use crate::aws::dial::SmithyConnector;
 use crate::aws::iam::{
-    AttachedPolicy, Endpoints, Iam, Known, Listed, Permission, Provider, Role, Simulated, Unknown, Why,
+    AttachedPolicy, Endpoints, Iam, IamResult, IamUnavailable, Listed, OidcProvider, Permission, Role,
+    Simulated, UnavailableReason,
 };
-use crate::aws::operator::{NoCredentials, Operator};
+use crate::aws::operator::{NoCredentials, OperatorCredentials};
 use crate::aws::profile::Profiles;
 use crate::aws::sts::Caller;
 use crate::host::Pod;
@@ -38,7 +39,7 @@ pub const SIMULATION: &str = "what the role may do";
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct IamQuery {
     /// The role.
     pub role: RoleArn,
     /// The token's issuer, as the token has it.
@@ -57,40 +58,40 @@ pub struct Asked {
 
 /// What AWS says. What is `None` was not asked.
 #[derive(Debug, Clone)]
-pub struct AwsSide {
+pub struct IamSnapshot {
     /// Whose the credentials are.
-    pub caller: Known<Caller>,
+    pub caller: IamResult<Caller>,
     /// The role, if there is one of this name in its account.
-    pub role: Known<Option<Role>>,
+    pub role: IamResult<Option<Role>>,
     /// The provider for the issuer in the role's account, if there is one.
-    pub provider: Known<Option<Provider>>,
+    pub provider: IamResult<Option<OidcProvider>>,
     /// The ARNs of all providers of the role's account.
-    pub providers: Known<Vec<String>>,
+    pub providers: IamResult<Vec<String>>,
     /// The role's managed policies.
-    pub attached: Known<Listed<AttachedPolicy>>,
+    pub attached: IamResult<Listed<AttachedPolicy>>,
     /// The names of the role's inline policies.
-    pub inline: Known<Listed<String>>,
+    pub inline: IamResult<Listed<String>>,
     /// What the role may do.
-    pub simulation: Option<Known<Listed<Simulated>>>,
+    pub simulation: Option<IamResult<Listed<Simulated>>>,
 }
 
 /// Finds the operator's credentials and asks, by `until` at the latest.
-pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> AwsSide {
+pub async fn observe(pod: &Pod, asked: &IamQuery, until: Instant) -> IamSnapshot {
     let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await;
     let endpoints = endpoints(pod, profiles.as_ref().ok(), asked.role.partition);
     // A little earlier, so that what stood in the way is told, and not that it took too long.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
-    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), by);
+    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), by);
     let (profile, region) = (asked.profile.as_deref(), &endpoints.sts_region);
-    let operator = Operator::find(pod, &dialer, profile, &profiles, region, by).await;
+    let operator = OperatorCredentials::find(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
         Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,
-        Err(why) => AwsSide::without_credentials(asked, &why),
+        Err(why) => IamSnapshot::without_credentials(asked, &why),
     }
 }
 
 /// Asks IAM.
-pub async fn ask(iam: &Iam, asked: &Asked) -> AwsSide {
+pub async fn ask(iam: &Iam, asked: &IamQuery) -> IamSnapshot {
     let name = asked.role.name.as_str();
     let role = async {
         let role = iam.role(name).await;
@@ -106,29 +107,35 @@ pub async fn ask(iam: &Iam, asked: &Asked) -> AwsSide {
         Box::pin(iam.attached_policies(name, ROUND_TRIPS)),
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
     );
-    AwsSide { caller, role, provider, providers, attached, inline, simulation }.of_account(&asked.role)
+    IamSnapshot { caller, role, provider, providers, attached, inline, simulation }.of_account(&asked.role)
 }
 
 /// Simulates with the role's own ARN: the one that is asked about may lack its path.
-async fn simulate(iam: &Iam, asked: &Asked, role: &Known<Option<Role>>) -> Option<Known<Listed<Simulated>>> {
+async fn simulate(
+    iam: &Iam,
+    asked: &IamQuery,
+    role: &IamResult<Option<Role>>,
+) -> Option<IamResult<Listed<Simulated>>> {
     if asked.actions.is_empty() {
         return None;
     }
     let arn = match role {
         Ok(Some(role)) => &role.arn,
-        Ok(None) => return Some(Err(unknown(Permission::SimulatePrincipalPolicy, Why::NoRole))),
+        Ok(None) => {
+            return Some(Err(unknown(Permission::SimulatePrincipalPolicy, UnavailableReason::NoRole)));
+        }
         Err(_) => &asked.role.text,
     };
     Some(iam.simulate(arn, &asked.actions, &asked.resources, ROUND_TRIPS - 1).await)
 }
 
-fn unknown(permission: Permission, why: Why) -> Unknown {
-    Unknown { permission, why }
+fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
+    IamUnavailable { permission, why }
 }
 
-impl AwsSide {
-    fn without_credentials(asked: &Asked, why: &NoCredentials) -> Self {
-        let not_known = |permission| unknown(permission, Why::NoCredentials(why.clone()));
+impl IamSnapshot {
+    fn without_credentials(asked: &IamQuery, why: &NoCredentials) -> Self {
+        let not_known = |permission| unknown(permission, UnavailableReason::NoCredentials(why.clone()));
         Self {
             caller: Err(not_known(Permission::GetCallerIdentity)),
             role: Err(not_known(Permission::GetRole)),
@@ -150,7 +157,7 @@ impl AwsSide {
             _ => None,
         };
         let Some(account) = account.filter(|account| *account != role.account) else { return self };
-        let other = |permission| unknown(permission, Why::OtherAccount(account.clone()));
+        let other = |permission| unknown(permission, UnavailableReason::OtherAccount(account.clone()));
         Self {
             caller: self.caller,
             role: Err(other(Permission::GetRole)),
@@ -164,7 +171,7 @@ impl AwsSide {
 
     /// What IAM did not tell, beside what it was: what it is called, and why.
     #[must_use]
-    pub fn untold(&self) -> Vec<(&'static str, &Unknown)> {
+    pub fn untold(&self) -> Vec<(&'static str, &IamUnavailable)> {
         let simulation = self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err());
         let all = [
             (CALLER, self.caller.as_ref().err()),

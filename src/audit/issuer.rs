@@ -15,13 +15,13 @@ use hyper::header::{ACCEPT, HOST, USER_AGENT};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::dial::{Dialer, Unreached};
+use crate::aws::dial::{ServerUnreachable, SmithyConnector};
 use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::net::endpoint::{Endpoint, UrlFault};
-use crate::net::http::{self, Unread};
+use crate::net::http::{self, ResponseError};
 use crate::run::Verdict;
 
 /// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
@@ -37,7 +37,7 @@ const WANTED: [&str; 2] = ["response_types_supported", "id_token_signing_alg_val
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct IssuerQuery {
     /// The issuer, as the token has it.
     pub issuer: String,
     /// A name server, in place of those in `/etc/resolv.conf`.
@@ -52,25 +52,25 @@ pub struct Fetched {
     /// The issuer.
     pub issuer: String,
     /// Its discovery document.
-    pub discovery: Got,
+    pub discovery: Response,
     /// Its keys; not asked for if the discovery document does not say where they are.
-    pub keys: Option<Got>,
+    pub keys: Option<Response>,
 }
 
 /// What came of asking for a document.
 #[derive(Debug, Clone)]
-pub struct Got {
+pub struct Response {
     /// Where it was asked for.
     pub url: String,
     /// Who answered: the issuer, or a proxy.
     pub answered_by: Option<SocketAddr>,
     /// The answer's status, and its body as far as that was read.
-    pub answer: Result<(u16, Result<Bytes, Unread>), IssuerFault>,
+    pub answer: Result<(u16, Result<Bytes, ResponseError>), IssuerFault>,
 }
 
 /// The key that signed the token is published, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedKeys {
     /// The issuer.
     pub issuer: String,
     /// Where its keys are.
@@ -87,7 +87,7 @@ pub struct Published {
     pub answered_by: Option<SocketAddr>,
 }
 
-impl Observed for Published {
+impl HasEvidence for PublishedKeys {
     fn evidence(&self) -> Evidence {
         let key = match &self.key_id {
             Some(id) => Evidence::new().text("key_id", id),
@@ -106,28 +106,28 @@ impl Observed for Published {
 }
 
 /// Asks the issuer, by `until` at the latest.
-pub async fn observe(pod: &Pod, asked: &Asked, until: Instant) -> Fetched {
+pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> Fetched {
     let issuer = asked.issuer.clone();
-    let dialer = Dialer::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), until);
     let discovery = match discovery_url(&issuer) {
         Ok(url) => fetch(&dialer, url, LONGEST_DISCOVERY, until).await,
-        Err(why) => Got { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NoUrl(why)) },
+        Err(why) => Response { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NoUrl(why)) },
     };
     let keys = match discovered(&issuer, &discovery) {
-        Ok(Discovered { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, LONGEST_KEYS, until).await),
+        Ok(Discovery { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, LONGEST_KEYS, until).await),
         Err(_) => None,
     };
     Fetched { issuer, discovery, keys }
 }
 
 /// Asks for one document.
-async fn fetch(dialer: &Dialer, url: String, longest: usize, until: Instant) -> Got {
+async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {
         let endpoint = https(&url).map_err(IssuerFault::NoUrl)?;
         let connected = dialer.connect(&endpoint, until).await.map_err(|obstacle| {
             let obstacle = Arc::new(obstacle);
-            IssuerFault::Unreached(Unreached { host: endpoint.host.clone(), obstacle })
+            IssuerFault::Unreached(ServerUnreachable { host: endpoint.host.clone(), obstacle })
         })?;
         answered_by = Some(connected.peer);
         let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
@@ -145,7 +145,7 @@ async fn fetch(dialer: &Dialer, url: String, longest: usize, until: Instant) -> 
         }
     };
     let answer = Box::pin(answer).await;
-    Got { url, answered_by, answer }
+    Response { url, answered_by, answer }
 }
 
 /// Where the discovery document of an issuer is.
@@ -164,12 +164,12 @@ fn https(url: &str) -> Result<Endpoint, UrlFault> {
 }
 
 /// What a discovery document says.
-struct Discovered {
+struct Discovery {
     jwks_uri: String,
     lacking: Vec<&'static str>,
 }
 
-fn discovered(issuer: &str, got: &Got) -> Result<Discovered, IssuerFault> {
+fn discovered(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
     let document = object(got, LONGEST_DISCOVERY)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     // To the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
@@ -183,11 +183,11 @@ fn discovered(issuer: &str, got: &Got) -> Result<Discovered, IssuerFault> {
         Err(why) => return Err(IssuerFault::Elsewhere { url: jwks_uri, why }),
     }
     let lacking = WANTED.into_iter().filter(|name| !document.contains_key(*name)).collect();
-    Ok(Discovered { jwks_uri, lacking })
+    Ok(Discovery { jwks_uri, lacking })
 }
 
 /// The JSON object that was answered.
-fn object(got: &Got, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
+fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
     let (status, body) = got.answer.as_ref().map_err(Clone::clone)?;
     match status {
         200 => {}
@@ -196,8 +196,8 @@ fn object(got: &Got, longest: usize) -> Result<Map<String, Value>, IssuerFault> 
     }
     let body = match body {
         Ok(body) => body,
-        Err(Unread::TooLong) => return Err(IssuerFault::TooLarge(longest)),
-        Err(Unread::Lost(words)) => return Err(IssuerFault::Lost(words.clone())),
+        Err(ResponseError::TooLong) => return Err(IssuerFault::TooLarge(longest)),
+        Err(ResponseError::Lost(words)) => return Err(IssuerFault::Lost(words.clone())),
     };
     serde_json::from_slice(body)
         .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
@@ -205,9 +205,9 @@ fn object(got: &Got, longest: usize) -> Result<Map<String, Value>, IssuerFault> 
 
 /// Whether the key with this id is published by an issuer that answers as it should.
 #[must_use]
-pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<Published> {
+pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<PublishedKeys> {
     let Fetched { issuer, discovery, keys } = fetched;
-    let fails = |document, got: &Got, fault| {
+    let fails = |document, got: &Response, fault| {
         Verdict::fail(IssuerUnreachable {
             issuer: issuer.clone(),
             document,
@@ -216,7 +216,7 @@ pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<Published> {
             fault,
         })
     };
-    let Discovered { jwks_uri, lacking } = match discovered(&issuer, &discovery) {
+    let Discovery { jwks_uri, lacking } = match discovered(&issuer, &discovery) {
         Ok(discovered) => discovered,
         Err(fault) => return fails(Document::Discovery, &discovery, fault),
     };
@@ -236,7 +236,7 @@ pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<Published> {
     };
     if is_published {
         let answered_by = got.answered_by;
-        Verdict::Pass(Published { issuer, jwks_uri, key_id, keys, key_ids, lacking, answered_by })
+        Verdict::Pass(PublishedKeys { issuer, jwks_uri, key_id, keys, key_ids, lacking, answered_by })
     } else {
         Verdict::fail(SigningKeyNotPublished { issuer, jwks_uri, key_id, keys, key_ids })
     }
@@ -244,22 +244,22 @@ pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<Published> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fetched, Got, Published, discovery_url, judge};
+    use super::{Fetched, PublishedKeys, Response, discovery_url, judge};
     use crate::diagnosis::issuer::IssuerFault;
     use crate::diagnosis::{Diagnosis, Name};
-    use crate::evidence::Observed;
-    use crate::net::http::Unread;
+    use crate::evidence::HasEvidence;
+    use crate::net::http::ResponseError;
     use crate::run::Verdict;
     use serde_json::json;
 
     const ISSUER: &str = "https://issuer.example/a";
     const KEYS: &str = r#"{"keys":[{"kid":"one","kty":"RSA"},{"kty":"EC"},{"kid":"two"}]}"#;
 
-    type Answer = Result<(u16, Result<&'static str, Unread>), IssuerFault>;
+    type Answer = Result<(u16, Result<&'static str, ResponseError>), IssuerFault>;
 
-    fn got(url: &str, answer: Answer) -> Got {
+    fn got(url: &str, answer: Answer) -> Response {
         let answer = answer.map(|(status, body)| (status, body.map(Into::into)));
-        Got { url: url.to_owned(), answered_by: Some("192.0.2.7:443".parse().unwrap()), answer }
+        Response { url: url.to_owned(), answered_by: Some("192.0.2.7:443".parse().unwrap()), answer }
     }
 
     fn discovery() -> String {
@@ -285,7 +285,7 @@ mod tests {
         Fetched { keys: Some(got("https://keys.example/set", answer)), ..of_discovery(discovery()) }
     }
 
-    fn published(fetched: Fetched, key_id: Option<&str>) -> Published {
+    fn published(fetched: Fetched, key_id: Option<&str>) -> PublishedKeys {
         match judge(fetched, key_id) {
             Verdict::Pass(published) => published,
             other => panic!("{other:?}"),
@@ -372,8 +372,8 @@ mod tests {
             (of(Ok((302, Ok("")))), "302, a redirect, which is not followed", false),
             (of(Ok((404, Ok("")))), "the status 404", false),
             (of(Ok((503, Ok("")))), "the status 503", true),
-            (of(Ok((200, Err(Unread::TooLong)))), "more than 65536 bytes", false),
-            (of(Ok((200, Err(Unread::Lost("w".to_owned()))))), "broke off", true),
+            (of(Ok((200, Err(ResponseError::TooLong)))), "more than 65536 bytes", false),
+            (of(Ok((200, Err(ResponseError::Lost("w".to_owned()))))), "broke off", true),
             (of(Ok((200, Ok("\n<!DOCTYPE html>")))), "a page for a browser", false),
             (of(Ok((200, Ok("")))), "no JSON object", false),
             (of(Ok((200, Ok("[1]")))), "no JSON object", false),
@@ -395,7 +395,7 @@ mod tests {
             (of_discovery(discovery_with("jwks_uri", "/keys")), "does not start with https://", false),
             (of_keys(Ok((200, Ok("{}")))), "holds no list of keys", false),
             (of_keys(Ok((200, Ok(r#"{"keys":{}}"#)))), "holds no list of keys", false),
-            (of_keys(Ok((200, Err(Unread::TooLong)))), "more than 524288 bytes", false),
+            (of_keys(Ok((200, Err(ResponseError::TooLong)))), "more than 524288 bytes", false),
             (of_keys(Ok((307, Ok("")))), "https://keys.example/set answers 307", false),
         ] {
             let found = failure(fetched, Some("one"));

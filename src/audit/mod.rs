@@ -11,14 +11,14 @@ use std::time::SystemTime;
 
 use crate::aws::iam::{Permission, Simulated};
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::NotSeen;
+use crate::diagnosis::audit::UnseenReason;
 use crate::run::Verdict;
 use crate::token::ServiceAccount;
-use iam::AwsSide;
+use iam::IamSnapshot;
 use iam_trust::request::Request;
 use inputs::Inputs;
-use inputs::report::{Ended, PodOf};
-use subject::{Asked, Differing};
+use inputs::report::{LogEnd, PodRef};
+use subject::{AuditSubject, Disagreement};
 
 pub mod iam;
 pub mod inputs;
@@ -32,7 +32,7 @@ pub mod trust;
 
 /// What the user wants of an audit, beyond what is handed in.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct AuditOptions {
     /// The profile whose credentials ask IAM.
     pub profile: Option<String>,
     /// Actions that the role should be allowed.
@@ -49,7 +49,7 @@ pub struct Wanted {
     pub system_roots: Vec<PathBuf>,
 }
 
-impl Wanted {
+impl AuditOptions {
     /// Whether IAM is asked: not where its side was handed in, unless something else needs it.
     #[must_use]
     pub fn asks_iam(&self, inputs: &Inputs) -> bool {
@@ -60,7 +60,7 @@ impl Wanted {
 
 /// What came of a check, and what is wrong besides where it failed.
 #[derive(Debug)]
-pub struct Judged<T> {
+pub struct Findings<T> {
     /// Whether the fact holds.
     pub verdict: Verdict<T>,
     /// What is wrong besides.
@@ -69,33 +69,33 @@ pub struct Judged<T> {
 
 /// What an audit found out, for the report, beside its checks.
 #[derive(Debug)]
-pub struct Audited {
+pub struct AuditResult {
     /// For whom which role is asked; unless that is not known, since the pod has no identity.
-    pub asked: Option<Asked>,
+    pub asked: Option<AuditSubject>,
     /// Which pod it is, as far as that is known.
-    pub pod: PodOf,
+    pub pod: PodRef,
     /// The trust policy.
-    pub policy: Option<trust::Policy>,
+    pub policy: Option<trust::JudgedPolicy>,
     /// What the simulation says.
     pub simulated: Vec<Simulated>,
     /// What is wrong beside the failures of the checks.
     pub further: Vec<Diagnosis>,
     /// What is not known, and why.
-    pub not_known: Vec<NotKnown>,
+    pub not_known: Vec<Unavailable>,
     /// What a reader should know of what was handed in.
     pub notes: Vec<Note>,
 }
 
 /// Something that is not known.
 #[derive(Debug, Clone)]
-pub struct NotKnown {
+pub struct Unavailable {
     /// What.
     pub what: &'static str,
     /// Why.
-    pub why: NotSeen,
+    pub why: UnseenReason,
 }
 
-impl NotKnown {
+impl Unavailable {
     /// The permission that it would take, where that is what lacks.
     #[must_use]
     pub fn permission(&self) -> Option<Permission> {
@@ -107,11 +107,11 @@ impl NotKnown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// Two sources say otherwise; one of them counts.
-    Differing(Differing),
+    Differing(Disagreement),
     /// The log has a later report, on this line, that is cut off or of another version.
     LaterReport(usize),
     /// The log was not read to its end.
-    LogEnded(Ended),
+    LogEnded(LogEnd),
     /// The token that was handed in expired then, which no policy looks at.
     TokenExpired(SystemTime),
     /// The report is of another call, so what STS said of that does not count.
@@ -122,11 +122,11 @@ pub enum Note {
     OtherFailure(String),
 }
 
-impl Wanted {
+impl AuditOptions {
     /// What IAM is asked.
     #[must_use]
-    pub fn of_iam(&self, request: &Request) -> iam::Asked {
-        iam::Asked {
+    pub fn of_iam(&self, request: &Request) -> iam::IamQuery {
+        iam::IamQuery {
             role: request.role.clone(),
             issuer: request.issuer.clone(),
             actions: self.actions.clone(),
@@ -139,8 +139,8 @@ impl Wanted {
 
     /// What the issuer is asked.
     #[must_use]
-    pub fn of_issuer(&self, request: &Request) -> issuer::Asked {
-        issuer::Asked {
+    pub fn of_issuer(&self, request: &Request) -> issuer::IssuerQuery {
+        issuer::IssuerQuery {
             issuer: request.issuer.clone(),
             dns_server: self.dns_server,
             system_roots: self.system_roots.clone(),
@@ -148,16 +148,16 @@ impl Wanted {
     }
 }
 
-impl Audited {
+impl AuditResult {
     /// What was handed in says this much.
     #[must_use]
-    pub fn new(asked: Option<Asked>, inputs: &Inputs) -> Self {
-        let is_of_report = asked.as_ref().is_none_or(Asked::is_of_report);
+    pub fn new(asked: Option<AuditSubject>, inputs: &Inputs) -> Self {
+        let is_of_report = asked.as_ref().is_none_or(AuditSubject::is_of_report);
         let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
         let of_pod = inputs.pod.as_ref();
         let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
         let account = of_subject.or_else(|| of_pod.map(|pod| pod.service_account.clone()));
-        let pod = PodOf {
+        let pod = PodRef {
             namespace: account.as_ref().map(|account| account.namespace.clone()),
             service_account: account.map(|account| account.name),
             pod: of_report.and_then(|pod| pod.pod.clone()).or_else(|| of_pod?.name.clone()),
@@ -167,7 +167,7 @@ impl Audited {
         let mut notes: Vec<Note> = differing.map(Note::Differing).collect();
         if let Some(found) = &inputs.report {
             notes.extend(found.later.map(Note::LaterReport));
-            notes.extend((found.ended != Ended::AtItsEnd).then_some(Note::LogEnded(found.ended)));
+            notes.extend((found.ended != LogEnd::AtItsEnd).then_some(Note::LogEnded(found.ended)));
             notes.extend((!is_of_report).then_some(Note::OtherCall));
             let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::about(it).is_none());
             let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);
@@ -188,12 +188,12 @@ impl Audited {
     /// The service account that is to have the role.
     #[must_use]
     pub fn service_account(&self) -> Option<ServiceAccount> {
-        let PodOf { namespace, service_account, .. } = &self.pod;
+        let PodRef { namespace, service_account, .. } = &self.pod;
         Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })
     }
 
     /// Keeps what is wrong besides, and hands on the verdict.
-    pub fn keep<T>(&mut self, judged: Judged<T>) -> Verdict<T> {
+    pub fn keep<T>(&mut self, judged: Findings<T>) -> Verdict<T> {
         self.further.extend(judged.further);
         judged.verdict
     }
@@ -201,12 +201,13 @@ impl Audited {
 
 /// What is not known of AWS's side, where the rest was judged.
 #[must_use]
-pub fn not_known(provider_was_seen: bool, aws: Option<&AwsSide>) -> Vec<NotKnown> {
-    let untold = aws.map(AwsSide::untold).unwrap_or_default().into_iter();
-    let mut all: Vec<NotKnown> =
-        untold.map(|(what, unknown)| NotKnown { what, why: NotSeen::Untold(unknown.clone()) }).collect();
+pub fn not_known(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
+    let untold = aws.map(IamSnapshot::untold).unwrap_or_default().into_iter();
+    let mut all: Vec<Unavailable> = untold
+        .map(|(what, unknown)| Unavailable { what, why: UnseenReason::Untold(unknown.clone()) })
+        .collect();
     if !provider_was_seen {
-        all.push(NotKnown { what: iam::PROVIDER, why: NotSeen::NotGiven(provider::OIDC_PROVIDER) });
+        all.push(Unavailable { what: iam::PROVIDER, why: UnseenReason::NotGiven(provider::OIDC_PROVIDER) });
     }
     all
 }

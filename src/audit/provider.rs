@@ -3,32 +3,32 @@
 //! Accepted is what `aws iam get-open-id-connect-provider` prints, which names the provider by its URL without
 //! the scheme, and `aws iam list-open-id-connect-providers`, which lists the ARNs of all.
 
-use crate::diagnosis::oidc_provider::{ClientIdSlip, NearClientId};
+use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
 use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::iam::{AwsSide, PROVIDER as WHAT};
-use super::inputs::printed::{self, Unusable};
+use super::iam::{IamSnapshot, PROVIDER as WHAT};
+use super::inputs::printed::{self, BadDocument};
 use super::inputs::report::time;
-use crate::aws::iam::{self, Unknown};
+use crate::aws::iam::{self, IamUnavailable};
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::{AuditIncomplete, NotSeen};
+use crate::diagnosis::audit::{AuditIncomplete, UnseenReason};
 use crate::diagnosis::oidc_provider::{
-    Instead, NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, Others,
-    ProviderGap,
+    NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, OtherProviders,
+    ProviderDifference, ProviderInstead,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::utc;
 use iam_trust::issuer_in_iam;
-use iam_trust::mismatch::{IssuerGap, issuer_gap};
+use iam_trust::mismatch::{IssuerDifference, issuer_gap};
 use iam_trust::request::Request;
 
 /// What was handed in of an account's providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GivenProvider {
+pub enum ProviderInput {
     /// One, in full.
     One(Provider),
     /// The ARNs of all that the account has.
@@ -54,15 +54,15 @@ pub struct Provider {
 ///
 /// # Errors
 /// If it is no provider.
-pub fn read(bytes: &[u8]) -> Result<GivenProvider, Unusable> {
+pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
     let value = printed::json(&printed::text(bytes)?)?;
     if let Some(providers) = value.get("OpenIDConnectProviderList").and_then(Value::as_array) {
         let arn = |provider: &Value| provider.get("Arn").and_then(Value::as_str).map(str::to_owned);
-        return Ok(GivenProvider::Listed(providers.iter().filter_map(arn).collect()));
+        return Ok(ProviderInput::Listed(providers.iter().filter_map(arn).collect()));
     }
     for (name, what) in OTHERS {
         if value.get(name).is_some() {
-            return Err(Unusable::Another(what));
+            return Err(BadDocument::Another(what));
         }
     }
     let url = value.get("Url").and_then(Value::as_str).filter(|url| !url.is_empty());
@@ -74,11 +74,11 @@ pub fn read(bytes: &[u8]) -> Result<GivenProvider, Unusable> {
             let texts = list.as_array().and_then(|list| {
                 list.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
             });
-            texts.ok_or(Unusable::Without(name))
+            texts.ok_or(BadDocument::Without(name))
         }
     };
-    Ok(GivenProvider::One(Provider {
-        url: issuer_in_iam(url.ok_or(Unusable::Without("Url"))?).to_owned(),
+    Ok(ProviderInput::One(Provider {
+        url: issuer_in_iam(url.ok_or(BadDocument::Without("Url"))?).to_owned(),
         arn: text("OpenIDConnectProviderArn").or_else(|| text("Arn")),
         client_ids: texts("ClientIDList")?,
         thumbprints: texts("ThumbprintList")?,
@@ -117,28 +117,28 @@ fn near(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
 }
 
 /// How a client id differs from an audience, if little, and how far that is.
-fn slip(id: &str, audience: &str) -> Option<(usize, ClientIdSlip)> {
+fn slip(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
     let hidden = invisible(id);
     let seen: String = id.chars().filter(|c| !is_invisible(*c)).collect();
     if !hidden.is_empty() && seen == audience {
-        return Some((0, ClientIdSlip::Invisible(hidden)));
+        return Some((0, ClientIdDifference::Invisible(hidden)));
     }
     if id.eq_ignore_ascii_case(audience) {
-        return Some((0, ClientIdSlip::Case));
+        return Some((0, ClientIdDifference::Case));
     }
     let bare = |text: &str| {
         let text = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
         text.trim_end_matches('/').to_owned()
     };
     if bare(id) == bare(audience) {
-        return Some((0, ClientIdSlip::Url));
+        return Some((0, ClientIdDifference::Url));
     }
     if [id, audience].iter().any(|text| text.chars().count() > LONGEST_CLIENT_ID) {
         return None;
     }
     let edits = strsim::osa_distance(id, audience);
     let is_little = edits <= MOST_EDITS && edits * 3 <= audience.chars().count();
-    is_little.then_some((edits, ClientIdSlip::Typo))
+    is_little.then_some((edits, ClientIdDifference::Typo))
 }
 
 /// The characters of a text that nobody sees, and their places, counted from 1.
@@ -158,7 +158,7 @@ fn is_invisible(c: char) -> bool {
 
 /// The ARNs of an account's providers, and how each differs from the one for an issuer; the nearest first.
 #[must_use]
-pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<IssuerGap>)> {
+pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<IssuerDifference>)> {
     let issuer = issuer_in_iam(issuer);
     let url = |arn: &'a String| Some((arn.as_str(), arn.split_once(PROVIDER)?.1));
     let gaps = arns.iter().filter_map(url).map(|(arn, url)| {
@@ -169,8 +169,8 @@ pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<Iss
     gaps.sort_by_key(|(_, gap)| match gap {
         None => 0,
         // What is no issuer of EKS's was hardly meant.
-        Some(IssuerGap::Whole) => 3,
-        Some(IssuerGap::Cluster) => 2,
+        Some(IssuerDifference::Whole) => 3,
+        Some(IssuerDifference::Cluster) => 2,
         Some(_) => 1,
     });
     gaps
@@ -186,11 +186,11 @@ const MOST_NEAR: usize = 3;
 #[derive(Debug, Clone, Copy)]
 pub enum Seen<'a> {
     /// What was handed in.
-    Given(&'a GivenProvider),
+    Given(&'a ProviderInput),
     /// What IAM says of the role's account.
     Asked {
         /// The provider with the ARN that a token needs; `None` if IAM has none.
-        provider: Option<&'a iam::Provider>,
+        provider: Option<&'a iam::OidcProvider>,
         /// The ARNs of all, if IAM said those, too.
         all: Option<&'a [String]>,
     },
@@ -209,7 +209,7 @@ pub struct Provided {
     pub created: Option<SystemTime>,
 }
 
-impl Observed for Provided {
+impl HasEvidence for Provided {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new().text("oidc_provider", self.arn.as_ref().unwrap_or(&self.url));
         let evidence = match &self.client_ids {
@@ -228,19 +228,21 @@ impl Observed for Provided {
 #[must_use]
 pub fn judge(request: &Request, seen: &Seen<'_>) -> Verdict<Provided> {
     match *seen {
-        Seen::Given(GivenProvider::One(provider)) => of_one(request, provider),
-        Seen::Given(GivenProvider::Listed(arns)) => of_arns(request, arns, |others| match list_of(arns) {
-            Some(account) if account != request.role.account => Instead::InListOf(account.to_owned(), others),
-            _ => Instead::InList(others),
+        Seen::Given(ProviderInput::One(provider)) => of_one(request, provider),
+        Seen::Given(ProviderInput::Listed(arns)) => of_arns(request, arns, |others| match list_of(arns) {
+            Some(account) if account != request.role.account => {
+                ProviderInstead::InListOf(account.to_owned(), others)
+            }
+            _ => ProviderInstead::InList(others),
         }),
         Seen::Asked { provider: Some(provider), .. } => {
             let (ids, arn) = (&provider.client_ids, Some(request.provider_arn()));
             of_client_ids(request, ids, arn, provider.created)
         }
         Seen::Asked { provider: None, all: Some(arns) } => {
-            of_arns(request, arns, |others| Instead::InAccount(Some(others)))
+            of_arns(request, arns, |others| ProviderInstead::InAccount(Some(others)))
         }
-        Seen::Asked { provider: None, all: None } => missing(request, Instead::InAccount(None)),
+        Seen::Asked { provider: None, all: None } => missing(request, ProviderInstead::InAccount(None)),
     }
 }
 
@@ -252,19 +254,19 @@ const CLIENT_IDS: &str = "the client ids of the OIDC provider";
 
 /// A provider for the token, as far as it is known.
 #[derive(Debug, Clone)]
-pub enum Provision {
+pub enum ProviderStatus {
     /// One that accepts the token.
     Accepts(Provided),
     /// One that is there; why it is not known whether it accepts the token.
-    Exists(Provided, NotSeen),
+    Exists(Provided, UnseenReason),
     /// Why it is not known whether there is one.
-    Unknown(NotSeen),
+    Unknown(UnseenReason),
 }
 
-impl Provision {
+impl ProviderStatus {
     /// What is not known of it, and why.
     #[must_use]
-    pub fn unseen(&self) -> Option<(&'static str, &NotSeen)> {
+    pub fn unseen(&self) -> Option<(&'static str, &UnseenReason)> {
         match self {
             Self::Accepts(_) => None,
             Self::Exists(_, why) => Some((CLIENT_IDS, why)),
@@ -282,7 +284,7 @@ impl Provision {
     }
 }
 
-impl Observed for Provision {
+impl HasEvidence for ProviderStatus {
     fn evidence(&self) -> Evidence {
         self.provided().map_or_else(Evidence::new, Provided::evidence)
     }
@@ -290,37 +292,38 @@ impl Observed for Provision {
 
 /// Judges what was handed in.
 #[must_use]
-pub fn of_given(request: &Request, given: &GivenProvider) -> Verdict<Provision> {
+pub fn of_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
     judge(request, &Seen::Given(given)).map(|provided| match provided.client_ids {
-        Some(_) => Provision::Accepts(provided),
-        None => Provision::Exists(provided, NotSeen::NotGiven(OIDC_PROVIDER)),
+        Some(_) => ProviderStatus::Accepts(provided),
+        None => ProviderStatus::Exists(provided, UnseenReason::NotGiven(OIDC_PROVIDER)),
     })
 }
 
 /// Judges what IAM said. Where it did not tell the provider, a list of all may still say that there is one.
 #[must_use]
-pub fn of_iam(request: &Request, aws: &AwsSide) -> Verdict<Provision> {
+pub fn of_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
     let all = aws.providers.as_deref().ok();
     let seen = |provider| judge(request, &Seen::Asked { provider, all });
-    let unseen = |unknown: &Unknown, what| {
+    let unseen = |unknown: &IamUnavailable, what| {
         vec![Diagnosis::from(AuditIncomplete::untold(what, &request.role, unknown))]
     };
     match (&aws.provider, all) {
-        (Ok(provider), _) => seen(provider.as_ref()).map(Provision::Accepts),
+        (Ok(provider), _) => seen(provider.as_ref()).map(ProviderStatus::Accepts),
         (Err(unknown), Some(_)) => match seen(None) {
             Verdict::Pass(provided) | Verdict::Warn(provided, _) => {
-                let why = NotSeen::Untold(unknown.clone());
-                Verdict::Warn(Provision::Exists(provided, why), unseen(unknown, CLIENT_IDS))
+                let why = UnseenReason::Untold(unknown.clone());
+                Verdict::Warn(ProviderStatus::Exists(provided, why), unseen(unknown, CLIENT_IDS))
             }
             Verdict::Fail(diagnosis) => Verdict::Fail(diagnosis),
         },
-        (Err(unknown), None) => {
-            Verdict::Warn(Provision::Unknown(NotSeen::Untold(unknown.clone())), unseen(unknown, WHAT))
-        }
+        (Err(unknown), None) => Verdict::Warn(
+            ProviderStatus::Unknown(UnseenReason::Untold(unknown.clone())),
+            unseen(unknown, WHAT),
+        ),
     }
 }
 
-fn missing(request: &Request, instead: Instead) -> Verdict<Provided> {
+fn missing(request: &Request, instead: ProviderInstead) -> Verdict<Provided> {
     Verdict::fail(OidcProviderMissing::Seen(NoProvider { request: request.clone(), instead }))
 }
 
@@ -328,12 +331,12 @@ fn missing(request: &Request, instead: Instead) -> Verdict<Provided> {
 fn of_one(request: &Request, provider: &Provider) -> Verdict<Provided> {
     let gap = match provider.url == request.provider() {
         true => provider.arn.as_deref().and_then(|arn| elsewhere(arn, request)),
-        false => Some(ProviderGap::Issuer(issuer_gap(&provider.url, request.provider()))),
+        false => Some(ProviderDifference::Issuer(issuer_gap(&provider.url, request.provider()))),
     };
     match gap {
         Some(gap) => {
             let name = provider.arn.as_ref().unwrap_or(&provider.url).clone();
-            missing(request, Instead::Given(NearProvider { name, gap }))
+            missing(request, ProviderInstead::Given(NearProvider { name, gap }))
         }
         None => of_client_ids(request, &provider.client_ids, provider.arn.clone(), provider.created_at),
     }
@@ -356,7 +359,11 @@ fn of_client_ids(
 }
 
 /// All that an account has.
-fn of_arns(request: &Request, arns: &[String], instead: impl FnOnce(Others) -> Instead) -> Verdict<Provided> {
+fn of_arns(
+    request: &Request,
+    arns: &[String],
+    instead: impl FnOnce(OtherProviders) -> ProviderInstead,
+) -> Verdict<Provided> {
     let needed = request.provider_arn();
     if arns.contains(&needed) {
         let url = request.provider().to_owned();
@@ -365,23 +372,23 @@ fn of_arns(request: &Request, arns: &[String], instead: impl FnOnce(Others) -> I
     let near = of_list(arns, &request.issuer).into_iter().filter_map(|(arn, gap)| {
         let gap = match gap {
             None => elsewhere(arn, request)?,
-            Some(IssuerGap::Whole) => return None,
-            Some(gap) => ProviderGap::Issuer(gap),
+            Some(IssuerDifference::Whole) => return None,
+            Some(gap) => ProviderDifference::Issuer(gap),
         };
         Some(NearProvider { name: arn.to_owned(), gap })
     });
-    let others = Others { count: arns.len(), near: near.take(MOST_NEAR).collect() };
+    let others = OtherProviders { count: arns.len(), near: near.take(MOST_NEAR).collect() };
     missing(request, instead(others))
 }
 
 /// In which other partition or account than the role's a provider for the issuer is.
-fn elsewhere(arn: &str, request: &Request) -> Option<ProviderGap> {
+fn elsewhere(arn: &str, request: &Request) -> Option<ProviderDifference> {
     let mut parts = arn.split(':').skip(1);
     let (partition, account) = (parts.next()?, parts.nth(2)?);
     if partition != request.role.partition.id {
-        Some(ProviderGap::Partition(partition.to_owned()))
+        Some(ProviderDifference::Partition(partition.to_owned()))
     } else {
-        (account != request.role.account).then(|| ProviderGap::Account(account.to_owned()))
+        (account != request.role.account).then(|| ProviderDifference::Account(account.to_owned()))
     }
 }
 
@@ -393,14 +400,14 @@ fn list_of(arns: &[String]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{
-        ClientIdSlip, GivenProvider, NearClientId, Provider, Seen, judge, lists, near, of_list, read,
+        ClientIdDifference, NearClientId, Provider, ProviderInput, Seen, judge, lists, near, of_list, read,
     };
-    use crate::audit::inputs::printed::Unusable;
+    use crate::audit::inputs::printed::BadDocument;
     use crate::aws::iam;
-    use crate::evidence::Observed;
+    use crate::evidence::HasEvidence;
     use crate::run::Verdict;
     use iam_trust::arn;
-    use iam_trust::mismatch::IssuerGap;
+    use iam_trust::mismatch::IssuerDifference;
     use iam_trust::request::Request;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
@@ -422,8 +429,8 @@ mod tests {
 
     fn one(value: &Value) -> Provider {
         match read(value.to_string().as_bytes()).unwrap() {
-            GivenProvider::One(provider) => provider,
-            GivenProvider::Listed(arns) => panic!("{arns:?}"),
+            ProviderInput::One(provider) => provider,
+            ProviderInput::Listed(arns) => panic!("{arns:?}"),
         }
     }
 
@@ -436,7 +443,7 @@ mod tests {
         assert_eq!(one(&json!({"Url": ISSUER})).url, URL);
         let crlf =
             format!("\u{feff}{}", serde_json::to_string_pretty(&printed()).unwrap().replace('\n', "\r\n"));
-        assert_eq!(read(crlf.as_bytes()), Ok(GivenProvider::One(provider)));
+        assert_eq!(read(crlf.as_bytes()), Ok(ProviderInput::One(provider)));
     }
 
     #[test]
@@ -447,27 +454,28 @@ mod tests {
             provider.to_string()
         };
         for (text, expected) in [
-            (String::new(), Unusable::Empty),
-            ("{}".to_owned(), Unusable::Without("Url")),
-            ("[]".to_owned(), Unusable::Without("Url")),
-            (with("Url", json!("")), Unusable::Without("Url")),
-            (with("Url", json!(1)), Unusable::Without("Url")),
-            (with("ClientIDList", json!("sts.amazonaws.com")), Unusable::Without("ClientIDList")),
-            (with("ClientIDList", json!([1])), Unusable::Without("ClientIDList")),
+            (String::new(), BadDocument::Empty),
+            ("{}".to_owned(), BadDocument::Without("Url")),
+            ("[]".to_owned(), BadDocument::Without("Url")),
+            (with("Url", json!("")), BadDocument::Without("Url")),
+            (with("Url", json!(1)), BadDocument::Without("Url")),
+            (with("ClientIDList", json!("sts.amazonaws.com")), BadDocument::Without("ClientIDList")),
+            (with("ClientIDList", json!([1])), BadDocument::Without("ClientIDList")),
         ] {
             assert_eq!(read(text.as_bytes()), Err(expected), "{text}");
         }
         for text in ["{", "CLIENTIDLIST\tsts.amazonaws.com"] {
-            assert!(matches!(read(text.as_bytes()), Err(Unusable::NotJson(_))), "{text}");
+            assert!(matches!(read(text.as_bytes()), Err(BadDocument::NotJson(_))), "{text}");
         }
         for name in ["Role", "Statement", "cluster", "jwks_uri"] {
-            assert!(matches!(read(with(name, json!({})).as_bytes()), Err(Unusable::Another(_))), "{name}");
+            assert!(matches!(read(with(name, json!({})).as_bytes()), Err(BadDocument::Another(_))), "{name}");
         }
     }
 
     #[test]
     fn client_ids_and_what_is_nearly_one() {
-        let like = |id: &str, slip: ClientIdSlip| (false, Some(NearClientId { id: id.to_owned(), slip }));
+        let like =
+            |id: &str, slip: ClientIdDifference| (false, Some(NearClientId { id: id.to_owned(), slip }));
         for (ids, audience, expected) in [
             (&["sts.amazonaws.com"][..], &["sts.amazonaws.com"][..], (true, None)),
             (&["a", "sts.amazonaws.com"], &["vault", "sts.amazonaws.com"], (true, None)),
@@ -476,32 +484,36 @@ mod tests {
             (
                 &["sts.amazonaws.com\u{200b}"],
                 &["sts.amazonaws.com"],
-                like("sts.amazonaws.com\u{200b}", ClientIdSlip::Invisible(vec![('\u{200b}', 18)])),
+                like("sts.amazonaws.com\u{200b}", ClientIdDifference::Invisible(vec![('\u{200b}', 18)])),
             ),
             (
                 &["\u{feff}sts.amazon\u{ad}aws.com "],
                 &["sts.amazonaws.com"],
                 like(
                     "\u{feff}sts.amazon\u{ad}aws.com ",
-                    ClientIdSlip::Invisible(vec![('\u{feff}', 1), ('\u{ad}', 12), (' ', 20)]),
+                    ClientIdDifference::Invisible(vec![('\u{feff}', 1), ('\u{ad}', 12), (' ', 20)]),
                 ),
             ),
-            (&["STS.amazonaws.com"], &["sts.amazonaws.com"], like("STS.amazonaws.com", ClientIdSlip::Case)),
+            (
+                &["STS.amazonaws.com"],
+                &["sts.amazonaws.com"],
+                like("STS.amazonaws.com", ClientIdDifference::Case),
+            ),
             (
                 &["https://sts.amazonaws.com/"],
                 &["sts.amazonaws.com"],
-                like("https://sts.amazonaws.com/", ClientIdSlip::Url),
+                like("https://sts.amazonaws.com/", ClientIdDifference::Url),
             ),
-            (&["sts.amazon.com"], &["sts.amazonaws.com"], like("sts.amazon.com", ClientIdSlip::Typo)),
+            (&["sts.amazon.com"], &["sts.amazonaws.com"], like("sts.amazon.com", ClientIdDifference::Typo)),
             (
                 &["sts.amazon.com", "sts.amazonaws.com\n"],
                 &["sts.amazonaws.com"],
-                like("sts.amazonaws.com\n", ClientIdSlip::Invisible(vec![('\n', 18)])),
+                like("sts.amazonaws.com\n", ClientIdDifference::Invisible(vec![('\n', 18)])),
             ),
             (
                 &["sts.amazonaws.com.cn"],
                 &["sts.amazonaws.com"],
-                like("sts.amazonaws.com.cn", ClientIdSlip::Typo),
+                like("sts.amazonaws.com.cn", ClientIdDifference::Typo),
             ),
             (&["a"], &["b"], (false, None)),
         ] {
@@ -521,8 +533,8 @@ mod tests {
             let arns: Vec<Value> = urls.iter().map(|url| json!({"Arn": arn(url)})).collect();
             let text = json!({"OpenIDConnectProviderList": arns}).to_string();
             match read(text.as_bytes()).unwrap() {
-                GivenProvider::Listed(arns) => arns,
-                GivenProvider::One(provider) => panic!("{provider:?}"),
+                ProviderInput::Listed(arns) => arns,
+                ProviderInput::One(provider) => panic!("{provider:?}"),
             }
         };
         let github = "token.actions.githubusercontent.com";
@@ -530,12 +542,12 @@ mod tests {
         let region = URL.replace("eu-west-1", "eu-west-2");
         for (urls, expected) in [
             (&[github, &other, URL][..], Some((URL, None))),
-            (&[github, &other, &region], Some((&region, Some(IssuerGap::Region)))),
-            (&[github, &other], Some((&other, Some(IssuerGap::Cluster)))),
-            (&[github], Some((github, Some(IssuerGap::Whole)))),
+            (&[github, &other, &region], Some((&region, Some(IssuerDifference::Region)))),
+            (&[github, &other], Some((&other, Some(IssuerDifference::Cluster)))),
+            (&[github], Some((github, Some(IssuerDifference::Whole)))),
             (&[], None),
         ] {
-            let expected = expected.map(|(url, gap): (&str, Option<IssuerGap>)| (arn(url), gap));
+            let expected = expected.map(|(url, gap): (&str, Option<IssuerDifference>)| (arn(url), gap));
             let found = list(urls);
             let found = of_list(&found, ISSUER).first().map(|(arn, gap)| ((*arn).to_owned(), *gap));
             assert_eq!(found, expected, "{urls:?}");
@@ -570,8 +582,8 @@ mod tests {
         }
     }
 
-    fn provider(url: &str, arn: Option<&str>, ids: &[&str]) -> GivenProvider {
-        GivenProvider::One(Provider {
+    fn provider(url: &str, arn: Option<&str>, ids: &[&str]) -> ProviderInput {
+        ProviderInput::One(Provider {
             url: url.to_owned(),
             arn: arn.map(str::to_owned),
             client_ids: ids.iter().copied().map(str::to_owned).collect(),
@@ -695,7 +707,7 @@ mod tests {
             ),
             (clusters.clone(), "OidcProviderMissing", &["Also like it: ", r#""providers":4"#]),
         ] {
-            let of_file = GivenProvider::Listed(arns.clone());
+            let of_file = ProviderInput::Listed(arns.clone());
             let request = request(&["sts.amazonaws.com"]);
             for seen in [Seen::Given(&of_file), Seen::Asked { provider: None, all: Some(&arns) }] {
                 let (found, said) = said(&request, &seen);
@@ -708,7 +720,7 @@ mod tests {
                 assert!(!said.contains("0004"), "not more than three are named: {said}");
             }
         }
-        let given = GivenProvider::Listed(vec![elsewhere]);
+        let given = ProviderInput::Listed(vec![elsewhere]);
         let (found, said) = said(&request(&["sts.amazonaws.com"]), &Seen::Given(&given));
         assert_eq!(found, "OidcProviderMissing");
         assert!(
@@ -720,7 +732,7 @@ mod tests {
 
     #[test]
     fn what_is_said_of_what_iam_answers() {
-        let asked = |ids: &[&str]| iam::Provider {
+        let asked = |ids: &[&str]| iam::OidcProvider {
             url: Some(URL.to_owned()),
             client_ids: ids.iter().copied().map(str::to_owned).collect(),
             thumbprints: Vec::new(),

@@ -5,33 +5,35 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::iam::PROVIDER;
-use super::inputs::policy::RoleSaid;
-use super::inputs::report::{Refused, Reported};
-use super::provider::{OIDC_PROVIDER, Provision};
-use crate::diagnosis::audit::{About, AuditIncomplete, Clue, Layer, NotSeen, RefusedOutsideTrust};
+use super::inputs::policy::RoleMetadata;
+use super::inputs::report::{ParsedReport, StsRefusal};
+use super::provider::{OIDC_PROVIDER, ProviderStatus};
+use crate::diagnosis::audit::{
+    AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, UnseenReason,
+};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
-use crate::run::{Have, Verdict};
+use crate::evidence::HasEvidence;
+use crate::run::{Fact, Verdict};
 use iam_trust::request::Request;
 
 /// What a report's refusal is about, by STS's code and words. Source of the words: those that STS was seen to
 /// use, old and new, as in [`crate::checks::refusal`].
 #[must_use]
-pub fn about(refusal: &Refused) -> Option<About> {
+pub fn about(refusal: &StsRefusal) -> Option<RefusalKind> {
     let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
     match refusal.code.as_str() {
-        "AccessDenied" | "AccessDeniedException" => Some(About::Access),
+        "AccessDenied" | "AccessDeniedException" => Some(RefusalKind::Access),
         "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
             Some(if words.contains("no openidconnect provider found") {
-                About::Provider
+                RefusalKind::Provider
             } else if words.contains("incorrect token audience") {
-                About::Audience
+                RefusalKind::Audience
             } else if words.contains("thumbprint") {
-                About::Thumbprint
+                RefusalKind::Thumbprint
             } else if words.contains("retrieve verification key") {
-                About::Key
+                RefusalKind::Key
             } else {
-                About::Token
+                RefusalKind::Token
             })
         }
         _ => None,
@@ -44,7 +46,7 @@ pub struct Accepted {
     account: String,
 }
 
-impl Observed for Accepted {
+impl HasEvidence for Accepted {
     fn evidence(&self) -> Evidence {
         Evidence::new().text("account", &self.account)
     }
@@ -52,11 +54,11 @@ impl Observed for Accepted {
 
 /// What was seen, all of which allows the call.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct SeenByAudit<'a> {
     /// The role.
-    pub role: &'a RoleSaid,
+    pub role: &'a RoleMetadata,
     /// The provider, if it was looked at.
-    pub provider: Option<&'a Provision>,
+    pub provider: Option<&'a ProviderStatus>,
     /// Whether the policy was handed in as a file.
     pub is_of_file: bool,
     /// Whether it was looked at whether the issuer publishes the token's key.
@@ -66,7 +68,11 @@ pub struct Seen<'a> {
 /// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
 /// was seen does not allow the call, the refusal is explained.
 #[must_use]
-pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Option<Have<Verdict<Accepted>>> {
+pub fn judge(
+    request: &Request,
+    report: &ParsedReport,
+    seen: Fact<SeenByAudit<'_>>,
+) -> Option<Fact<Verdict<Accepted>>> {
     let Some(refusal) = &report.refusal else {
         // Only who has an identity was accepted.
         let account = report.account.clone()?;
@@ -74,7 +80,7 @@ pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Opti
     };
     let about = about(refusal)?;
     Some(seen.map(|seen| match (about, unseen(seen.provider)) {
-        (About::Provider | About::Audience | About::Token, Some((what, why))) => {
+        (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some((what, why))) => {
             Verdict::fail(AuditIncomplete { what, role: request.role.clone(), why })
         }
         (_, unseen) => Verdict::fail(RefusedOutsideTrust {
@@ -92,35 +98,41 @@ pub fn judge(request: &Request, report: &Reported, seen: Have<Seen<'_>>) -> Opti
 }
 
 /// What is not known of the provider, and why.
-fn unseen(provider: Option<&Provision>) -> Option<(&'static str, NotSeen)> {
+fn unseen(provider: Option<&ProviderStatus>) -> Option<(&'static str, UnseenReason)> {
     match provider {
-        None => Some((PROVIDER, NotSeen::NotGiven(OIDC_PROVIDER))),
+        None => Some((PROVIDER, UnseenReason::NotGiven(OIDC_PROVIDER))),
         Some(provision) => provision.unseen().map(|(what, why)| (what, why.clone())),
     }
 }
 
-fn clues(about: About, refusal: &Refused, report: &Reported, seen: &Seen<'_>) -> Vec<Clue> {
-    let provided = seen.provider.and_then(Provision::provided);
+fn clues(
+    about: RefusalKind,
+    refusal: &StsRefusal,
+    report: &ParsedReport,
+    seen: &SeenByAudit<'_>,
+) -> Vec<Hint> {
+    let provided = seen.provider.and_then(ProviderStatus::provided);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
     let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
     let layer = if words.contains("vpc endpoint policy") {
-        Some(Layer::VpcEndpoint)
+        Some(PolicyLayer::VpcEndpoint)
     } else if words.contains("service control policy") || words.contains("resource control policy") {
-        Some(Layer::Organization)
+        Some(PolicyLayer::Organization)
     } else {
         None
     };
-    let address = report.connected_to.as_deref().filter(|_| about == About::Access);
-    let address = address.and_then(private_address).map(|address| Clue::PrivateAddress(address.to_string()));
+    let address = report.connected_to.as_deref().filter(|_| about == RefusalKind::Access);
+    let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));
     [
-        after(seen.role.created_at).map(Clue::RoleNewer),
-        after(provided.and_then(|provided| provided.created)).map(Clue::ProviderNewer),
-        after(seen.role.last_used).map(Clue::UsedSince),
-        layer.map(Clue::Named),
+        after(seen.role.created_at).map(Hint::RoleNewer),
+        after(provided.and_then(|provided| provided.created)).map(Hint::ProviderNewer),
+        after(seen.role.last_used).map(Hint::UsedSince),
+        layer.map(Hint::Named),
         address,
-        seen.is_of_file.then_some(Clue::OfFile),
-        provided.is_some_and(|provided| provided.arn.is_none()).then_some(Clue::OfSomeAccount),
-        (matches!(about, About::Key | About::Token) && !seen.key_was_seen).then_some(Clue::KeyNotSeen),
+        seen.is_of_file.then_some(Hint::OfFile),
+        provided.is_some_and(|provided| provided.arn.is_none()).then_some(Hint::OfSomeAccount),
+        (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_seen)
+            .then_some(Hint::KeyNotSeen),
     ]
     .into_iter()
     .flatten()
@@ -139,14 +151,14 @@ fn private_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Have, Provision, Reported, RoleSaid, Seen, judge};
-    use crate::audit::inputs::report::Refused;
+    use super::{Fact, ParsedReport, ProviderStatus, RoleMetadata, SeenByAudit, judge};
+    use crate::audit::inputs::report::StsRefusal;
     use crate::audit::provider::Provided;
-    use crate::aws::iam::{Permission, Unknown, Why};
-    use crate::diagnosis::audit::NotSeen;
+    use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
+    use crate::diagnosis::audit::UnseenReason;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::run::check::Check;
-    use crate::run::{Missing, Verdict};
+    use crate::run::{BlockedBy, Verdict};
     use iam_trust::arn;
     use iam_trust::request::Request;
     use std::collections::BTreeMap;
@@ -168,14 +180,14 @@ mod tests {
         Some(UNIX_EPOCH + Duration::from_secs(seconds))
     }
 
-    fn refused(code: &str, message: &str) -> Reported {
-        let refusal = Refused {
+    fn refused(code: &str, message: &str) -> ParsedReport {
+        let refusal = StsRefusal {
             code: code.to_owned(),
             message: Some(message.to_owned()),
             request_id: None,
             at: at(1000),
         };
-        Reported { refusal: Some(refusal), ..Reported::default() }
+        ParsedReport { refusal: Some(refusal), ..ParsedReport::default() }
     }
 
     fn provided(arn: Option<&str>) -> Provided {
@@ -183,11 +195,11 @@ mod tests {
         Provided { arn: arn.map(str::to_owned), url: "u".to_owned(), client_ids, created: at(1) }
     }
 
-    fn provision() -> Provision {
-        Provision::Accepts(provided(Some("arn")))
+    fn provision() -> ProviderStatus {
+        ProviderStatus::Accepts(provided(Some("arn")))
     }
 
-    fn said(report: &Reported, seen: Have<Seen<'_>>) -> Option<String> {
+    fn said(report: &ParsedReport, seen: Fact<SeenByAudit<'_>>) -> Option<String> {
         judge(&request(), report, seen).map(|verdict| match verdict {
             Ok(Verdict::Pass(_)) => "pass".to_owned(),
             Ok(Verdict::Warn(_, _)) => "warn".to_owned(),
@@ -197,39 +209,44 @@ mod tests {
                 format!("outside {}", clues.iter().map(kind).collect::<Vec<_>>().join(" "))
             }
             Ok(Verdict::Fail(other)) => other.name().as_str().to_owned(),
-            Err(Missing(check)) => format!("needs {}", check.name()),
+            Err(BlockedBy(check)) => format!("needs {}", check.name()),
         })
     }
 
     #[test]
     fn what_a_report_means_beside_what_allows() {
-        let (role, seen_provider) = (RoleSaid::default(), provision());
+        let (role, seen_provider) = (RoleMetadata::default(), provision());
         let denied = || {
             let permission = Permission::GetOpenIdConnectProvider;
-            NotSeen::Untold(Unknown { permission, why: Why::Denied(String::new()) })
+            UnseenReason::Untold(IamUnavailable { permission, why: UnavailableReason::Denied(String::new()) })
         };
-        let untold = Provision::Unknown(denied());
-        let listed = Provision::Exists(provided(Some("arn")), denied());
-        let of_file = Provision::Accepts(provided(None));
-        let seen =
-            Seen { role: &role, provider: Some(&seen_provider), is_of_file: false, key_was_seen: false };
+        let untold = ProviderStatus::Unknown(denied());
+        let listed = ProviderStatus::Exists(provided(Some("arn")), denied());
+        let of_file = ProviderStatus::Accepts(provided(None));
+        let seen = SeenByAudit {
+            role: &role,
+            provider: Some(&seen_provider),
+            is_of_file: false,
+            key_was_seen: false,
+        };
         let plain = refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         let of_token = refused("InvalidIdentityToken", "The web identity token could not be validated");
         let of_provider = refused("InvalidIdentityToken", "No OpenIDConnect provider found in your account");
         let of_audience = refused("InvalidIdentityToken", "Incorrect token audience");
         let of_key =
             refused("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider");
-        let passed = Reported { account: Some("111122223333".to_owned()), ..Reported::default() };
-        let through = |address: &str| Reported { connected_to: Some(address.to_owned()), ..plain.clone() };
-        let newer = RoleSaid { created_at: at(2000), last_used: at(3000), ..RoleSaid::default() };
-        let older = RoleSaid { created_at: at(10), last_used: at(999), ..RoleSaid::default() };
+        let passed = ParsedReport { account: Some("111122223333".to_owned()), ..ParsedReport::default() };
+        let through =
+            |address: &str| ParsedReport { connected_to: Some(address.to_owned()), ..plain.clone() };
+        let newer = RoleMetadata { created_at: at(2000), last_used: at(3000), ..RoleMetadata::default() };
+        let older = RoleMetadata { created_at: at(10), last_used: at(999), ..RoleMetadata::default() };
         for (report, seen, expected) in [
             (&plain, Ok(seen), Some("outside ")),
-            (&plain, Err(Missing(Check::TrustPolicy)), Some("needs trust-policy")),
-            (&plain, Ok(Seen { provider: None, ..seen }), Some("outside ")),
-            (&plain, Ok(Seen { is_of_file: true, ..seen }), Some("outside OfFile")),
-            (&plain, Ok(Seen { role: &newer, ..seen }), Some("outside RoleNewer UsedSince")),
-            (&plain, Ok(Seen { role: &older, ..seen }), Some("outside ")),
+            (&plain, Err(BlockedBy(Check::TrustPolicy)), Some("needs trust-policy")),
+            (&plain, Ok(SeenByAudit { provider: None, ..seen }), Some("outside ")),
+            (&plain, Ok(SeenByAudit { is_of_file: true, ..seen }), Some("outside OfFile")),
+            (&plain, Ok(SeenByAudit { role: &newer, ..seen }), Some("outside RoleNewer UsedSince")),
+            (&plain, Ok(SeenByAudit { role: &older, ..seen }), Some("outside ")),
             (&through("10.0.12.7:443"), Ok(seen), Some("outside PrivateAddress")),
             (&through("[fd00::1]:443"), Ok(seen), Some("outside PrivateAddress")),
             (&through("52.94.1.1:443"), Ok(seen), Some("outside ")),
@@ -246,23 +263,27 @@ mod tests {
                 Ok(seen),
                 Some("outside Named"),
             ),
-            (&plain, Ok(Seen { provider: Some(&listed), ..seen }), Some("outside ")),
-            (&plain, Ok(Seen { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
+            (&plain, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("outside ")),
+            (&plain, Ok(SeenByAudit { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
             (&of_provider, Ok(seen), Some("outside ")),
-            (&of_provider, Ok(Seen { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
+            (
+                &of_provider,
+                Ok(SeenByAudit { provider: Some(&of_file), ..seen }),
+                Some("outside OfSomeAccount"),
+            ),
             (&of_audience, Ok(seen), Some("outside ")),
-            (&of_audience, Ok(Seen { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
+            (&of_audience, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
             (&of_key, Ok(seen), Some("outside KeyNotSeen")),
-            (&of_key, Ok(Seen { provider: Some(&listed), ..seen }), Some("outside KeyNotSeen")),
+            (&of_key, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("outside KeyNotSeen")),
             (&of_token, Ok(seen), Some("outside KeyNotSeen")),
-            (&of_token, Ok(Seen { key_was_seen: true, ..seen }), Some("outside ")),
-            (&of_token, Ok(Seen { provider: None, ..seen }), Some("AuditIncomplete")),
-            (&of_token, Ok(Seen { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),
+            (&of_token, Ok(SeenByAudit { key_was_seen: true, ..seen }), Some("outside ")),
+            (&of_token, Ok(SeenByAudit { provider: None, ..seen }), Some("AuditIncomplete")),
+            (&of_token, Ok(SeenByAudit { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),
             (&refused("Throttling", "Rate exceeded"), Ok(seen), None),
-            (&refused("RegionDisabledException", ""), Err(Missing(Check::Role)), None),
+            (&refused("RegionDisabledException", ""), Err(BlockedBy(Check::Role)), None),
             (&passed, Ok(seen), Some("pass")),
-            (&passed, Err(Missing(Check::TrustPolicy)), Some("pass")),
-            (&Reported::default(), Ok(seen), None),
+            (&passed, Err(BlockedBy(Check::TrustPolicy)), Some("pass")),
+            (&ParsedReport::default(), Ok(seen), None),
         ] {
             assert_eq!(said(report, seen).as_deref(), expected, "{report:?}");
         }
@@ -270,8 +291,8 @@ mod tests {
 
     #[test]
     fn where_the_provider_was_not_looked_at_that_is_said() {
-        let role = RoleSaid::default();
-        let seen = Seen { role: &role, provider: None, is_of_file: true, key_was_seen: false };
+        let role = RoleMetadata::default();
+        let seen = SeenByAudit { role: &role, provider: None, is_of_file: true, key_was_seen: false };
         let verdict = judge(&request(), &refused("AccessDenied", "no"), Ok(seen));
         let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
         assert_eq!(diagnosis.name(), Name::RefusedOutsideTrust);

@@ -3,20 +3,20 @@
 
 use std::time::Duration;
 
-use super::Judged;
-use super::iam::{ATTACHED, AwsSide, INLINE, ROLE, SIMULATION};
-use super::inputs::policy::{GivenPolicy, RoleSaid};
+use super::Findings;
+use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
+use super::inputs::policy::{RoleMetadata, TrustPolicyInput};
 use super::inputs::printed::url_decoded;
-use crate::aws::iam::{Decision, Known, Permission, Role, Simulated, Unknown, Why};
+use crate::aws::iam::{Decision, IamResult, IamUnavailable, Permission, Role, Simulated, UnavailableReason};
 use crate::aws::sts::Caller;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, NotSeen};
+use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, UnseenReason};
 use crate::diagnosis::role::{
     ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, Forbidden,
     RoleHasNoPermissions, RoleNotFound, decision,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::utc;
 use crate::token::ServiceAccount;
@@ -30,7 +30,7 @@ pub const TRUST_POLICY: &str = "--trust-policy";
 #[derive(Debug, Clone)]
 pub struct OwnAccount(Caller);
 
-impl Observed for OwnAccount {
+impl HasEvidence for OwnAccount {
     fn evidence(&self) -> Evidence {
         Evidence::new().text("account", &self.0.account).text("caller", &self.0.arn)
     }
@@ -39,7 +39,7 @@ impl Observed for OwnAccount {
 /// Whether the credentials are of the role's account. Nothing, where STS did not say whose they are, and IAM's
 /// own answer has to do.
 #[must_use]
-pub fn judge_account(asked: &RoleArn, aws: &AwsSide) -> Option<Verdict<OwnAccount>> {
+pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OwnAccount>> {
     let other = |account: &str, caller: Option<&Caller>| {
         let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
@@ -47,7 +47,9 @@ pub fn judge_account(asked: &RoleArn, aws: &AwsSide) -> Option<Verdict<OwnAccoun
     Some(match (&aws.caller, &aws.role) {
         (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OwnAccount(caller.clone())),
-        (_, Err(Unknown { why: Why::OtherAccount(account), .. })) => other(account, None),
+        (_, Err(IamUnavailable { why: UnavailableReason::OtherAccount(account), .. })) => {
+            other(account, None)
+        }
         (Err(unknown), Err(_)) if is_of_credentials(&unknown.why) => {
             Verdict::fail(AuditIncomplete::untold(ROLE, asked, unknown))
         }
@@ -56,13 +58,13 @@ pub fn judge_account(asked: &RoleArn, aws: &AwsSide) -> Option<Verdict<OwnAccoun
 }
 
 /// Whether nothing at all can be asked.
-fn is_of_credentials(why: &Why) -> bool {
-    matches!(why, Why::NoCredentials(_) | Why::CredentialsRejected { .. })
+fn is_of_credentials(why: &UnavailableReason) -> bool {
+    matches!(why, UnavailableReason::NoCredentials(_) | UnavailableReason::CredentialsRejected { .. })
 }
 
-impl Observed for GivenPolicy {
+impl HasEvidence for TrustPolicyInput {
     fn evidence(&self) -> Evidence {
-        let RoleSaid { arn, created_at, longest_session, boundary, last_used } = &self.role;
+        let RoleMetadata { arn, created_at, longest_session, boundary, last_used } = &self.role;
         let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
         let evidence = match longest_session {
             Some(longest) => evidence.value("max_session_seconds", longest.as_secs()),
@@ -77,7 +79,7 @@ impl Observed for GivenPolicy {
 
 /// Who asks for which role, and what it needs.
 #[derive(Debug, Clone, Copy)]
-pub struct For<'a> {
+pub struct PermissionQuery<'a> {
     /// The role.
     pub role: &'a RoleArn,
     /// The service account that is to have it.
@@ -86,8 +88,8 @@ pub struct For<'a> {
     pub needed: Option<&'a TrustPolicy>,
 }
 
-impl For<'_> {
-    fn not_found(&self, other: Option<&str>) -> Verdict<GivenPolicy> {
+impl PermissionQuery<'_> {
+    fn not_found(&self, other: Option<&str>) -> Verdict<TrustPolicyInput> {
         Verdict::fail(RoleNotFound {
             role: self.role.clone(),
             other: other.map(str::to_owned),
@@ -98,7 +100,7 @@ impl For<'_> {
 
     /// Judges the role that was handed in, which is one of that name. With another path it is another one.
     #[must_use]
-    pub fn given(&self, given: &GivenPolicy) -> Verdict<GivenPolicy> {
+    pub fn given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
         let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
         let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
         match other.filter(is_namesake) {
@@ -109,14 +111,14 @@ impl For<'_> {
 
     /// Judges what IAM said.
     #[must_use]
-    pub fn told(&self, role: &Known<Option<Role>>) -> Verdict<GivenPolicy> {
+    pub fn told(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
         match role {
             Err(unknown) => Verdict::fail(AuditIncomplete::untold(ROLE, self.role, unknown)),
             Ok(None) => self.not_found(None),
             Ok(Some(role)) if role.arn != self.role.text => self.not_found(Some(&role.arn)),
-            Ok(Some(role)) => Verdict::Pass(GivenPolicy {
+            Ok(Some(role)) => Verdict::Pass(TrustPolicyInput {
                 document: url_decoded(&role.trust_policy),
-                role: RoleSaid {
+                role: RoleMetadata {
                     arn: Some(role.arn.clone()),
                     created_at: role.created,
                     longest_session: role
@@ -132,8 +134,8 @@ impl For<'_> {
 
     /// Judges that there is nothing to judge.
     #[must_use]
-    pub fn not_given(&self) -> Verdict<GivenPolicy> {
-        let why = NotSeen::NotGiven(TRUST_POLICY);
+    pub fn not_given(&self) -> Verdict<TrustPolicyInput> {
+        let why = UnseenReason::NotGiven(TRUST_POLICY);
         Verdict::fail(AuditIncomplete { what: ROLE, role: self.role.clone(), why })
     }
 }
@@ -146,7 +148,7 @@ pub struct Permissions {
     simulated: Vec<Simulated>,
 }
 
-impl Observed for Permissions {
+impl HasEvidence for Permissions {
     fn evidence(&self) -> Evidence {
         let list = |evidence: Evidence, name, list: &Option<Vec<String>>| match list {
             Some(names) => evidence.texts(name, names),
@@ -166,7 +168,7 @@ impl Observed for Permissions {
 
 /// What the role may do: the reservations, or what it may not of what it should, the gravest first.
 #[must_use]
-pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> {
+pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permissions> {
     let attached = aws.attached.as_ref().ok();
     let inline = aws.inline.as_ref().ok();
     let simulated = aws.simulation.as_ref().and_then(|it| it.as_ref().ok());
@@ -196,14 +198,14 @@ pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> 
     let unclear = simulated.and_then(|it| {
         let other = it.entries.iter().find_map(|it| match &it.decision {
             Decision::Other(code) => {
-                Some(Why::Refused { code: code.clone(), message: String::new(), status: 200 })
+                Some(UnavailableReason::Refused { code: code.clone(), message: String::new(), status: 200 })
             }
             Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
         });
-        other.or((!it.is_whole).then_some(Why::GoesOn))
+        other.or((!it.is_whole).then_some(UnavailableReason::GoesOn))
     });
     if let Some(why) = unclear {
-        let unknown = Unknown { permission: Permission::SimulatePrincipalPolicy, why };
+        let unknown = IamUnavailable { permission: Permission::SimulatePrincipalPolicy, why };
         reservations.push(AuditIncomplete::untold(SIMULATION, asked, &unknown).into());
     }
     let permissions = Permissions {
@@ -214,15 +216,15 @@ pub fn judge_permissions(asked: &RoleArn, aws: &AwsSide) -> Judged<Permissions> 
     let mut found = found.into_iter();
     match found.next() {
         Some(gravest) => {
-            Judged { verdict: Verdict::Fail(gravest), further: found.chain(reservations).collect() }
+            Findings { verdict: Verdict::Fail(gravest), further: found.chain(reservations).collect() }
         }
-        None => Judged { verdict: Verdict::holds(permissions, reservations), further: Vec::new() },
+        None => Findings { verdict: Verdict::holds(permissions, reservations), further: Vec::new() },
     }
 }
 
 /// Why an action is forbidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ban {
+enum DenialSource {
     Denied,
     Boundary,
     Organization,
@@ -231,44 +233,45 @@ enum Ban {
 
 /// A diagnosis for each reason for which actions are forbidden.
 fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[Simulated]) -> Vec<Diagnosis> {
-    let of = |ban: Ban| {
+    let of = |ban: DenialSource| {
         let actions: Vec<Simulated> =
             simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
         let found = Forbidden { role: role.clone(), boundary: boundary.clone(), actions };
         (!found.actions.is_empty()).then_some(found)
     };
     let all: [Option<Diagnosis>; 4] = [
-        of(Ban::Denied).map(|it| ActionDenied(it).into()),
-        of(Ban::Organization).map(|it| ActionOutsideOrganization(it).into()),
-        of(Ban::Boundary).map(|it| ActionOutsideBoundary(it).into()),
-        of(Ban::NotGranted).map(|it| ActionNotGranted(it).into()),
+        of(DenialSource::Denied).map(|it| ActionDenied(it).into()),
+        of(DenialSource::Organization).map(|it| ActionOutsideOrganization(it).into()),
+        of(DenialSource::Boundary).map(|it| ActionOutsideBoundary(it).into()),
+        of(DenialSource::NotGranted).map(|it| ActionNotGranted(it).into()),
     ];
     all.into_iter().flatten().collect()
 }
 
 /// Why this one is forbidden, if it is. A denial of the organisation's or the boundary's has no statement of
 /// the role's own policies beside it.
-fn ban_of(it: &Simulated) -> Option<Ban> {
+fn ban_of(it: &Simulated) -> Option<DenialSource> {
     let outside = match (it.organization_allows, it.boundary_allows) {
-        (Some(false), _) => Some(Ban::Organization),
-        (_, Some(false)) => Some(Ban::Boundary),
+        (Some(false), _) => Some(DenialSource::Organization),
+        (_, Some(false)) => Some(DenialSource::Boundary),
         _ => None,
     };
     match it.decision {
-        Decision::ExplicitDeny if it.matched.is_empty() => Some(outside.unwrap_or(Ban::Denied)),
-        Decision::ExplicitDeny => Some(Ban::Denied),
-        Decision::ImplicitDeny => Some(outside.unwrap_or(Ban::NotGranted)),
+        Decision::ExplicitDeny if it.matched.is_empty() => Some(outside.unwrap_or(DenialSource::Denied)),
+        Decision::ExplicitDeny => Some(DenialSource::Denied),
+        Decision::ImplicitDeny => Some(outside.unwrap_or(DenialSource::NotGranted)),
         Decision::Allowed | Decision::Other(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{For, RoleSaid, judge_account, judge_permissions};
-    use crate::audit::iam::AwsSide;
-    use crate::audit::inputs::policy::GivenPolicy;
+    use super::{PermissionQuery, RoleMetadata, judge_account, judge_permissions};
+    use crate::audit::iam::IamSnapshot;
+    use crate::audit::inputs::policy::TrustPolicyInput;
     use crate::aws::iam::{
-        AttachedPolicy, Decision, Listed, Matched, Permission, Role, Simulated, Unknown, Why,
+        AttachedPolicy, Decision, IamUnavailable, Listed, Matched, Permission, Role, Simulated,
+        UnavailableReason,
     };
     use crate::aws::operator::NoCredentials;
     use crate::aws::sts::Caller;
@@ -309,13 +312,13 @@ mod tests {
         Listed { entries, is_whole: true }
     }
 
-    fn unknown(permission: Permission, why: Why) -> Unknown {
-        Unknown { permission, why }
+    fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
+        IamUnavailable { permission, why }
     }
 
     /// An account that has the role, with one policy.
-    fn healthy() -> AwsSide {
-        AwsSide {
+    fn healthy() -> IamSnapshot {
+        IamSnapshot {
             caller: Ok(Caller {
                 arn: "arn:aws:iam::111122223333:user/operator".to_owned(),
                 account: "111122223333".to_owned(),
@@ -341,13 +344,13 @@ mod tests {
     #[test]
     fn whose_the_credentials_are() {
         let asked = arn::parse(ARN).unwrap();
-        let with = |edit: &dyn Fn(&mut AwsSide)| {
+        let with = |edit: &dyn Fn(&mut IamSnapshot)| {
             let mut aws = healthy();
             edit(&mut aws);
             judge_account(&asked, &aws).map(|verdict| name(&verdict))
         };
-        let lost = || Err(unknown(Permission::GetCallerIdentity, Why::TimedOut));
-        let none = || Why::NoCredentials(NoCredentials::NotFound);
+        let lost = || Err(unknown(Permission::GetCallerIdentity, UnavailableReason::TimedOut));
+        let none = || UnavailableReason::NoCredentials(NoCredentials::NotFound);
         assert_eq!(with(&|_| {}), Some(vec![]));
         assert_eq!(
             with(&|aws| aws.caller.as_mut().unwrap().account = "444455556666".to_owned()),
@@ -358,7 +361,10 @@ mod tests {
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
-                aws.role = Err(unknown(Permission::GetRole, Why::OtherAccount("444455556666".to_owned())));
+                aws.role = Err(unknown(
+                    Permission::GetRole,
+                    UnavailableReason::OtherAccount("444455556666".to_owned()),
+                ));
             }),
             Some(vec![Name::AuditWrongAccount])
         );
@@ -373,7 +379,7 @@ mod tests {
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
-                aws.role = Err(unknown(Permission::GetRole, Why::Denied(String::new())));
+                aws.role = Err(unknown(Permission::GetRole, UnavailableReason::Denied(String::new())));
             }),
             None
         );
@@ -382,13 +388,16 @@ mod tests {
     #[test]
     fn whether_the_role_is_there() {
         let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
-        let of = For { role: &asked, service_account: None, needed: Some(&needed) };
+        let of = PermissionQuery { role: &asked, service_account: None, needed: Some(&needed) };
         let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
         for (told, expected) in [
             (Ok(Some(role(ARN))), vec![]),
             (Ok(Some(role(with_path))), vec![Name::RoleNotFound]),
             (Ok(None), vec![Name::RoleNotFound]),
-            (Err(unknown(Permission::GetRole, Why::Denied("no".to_owned()))), vec![Name::AuditIncomplete]),
+            (
+                Err(unknown(Permission::GetRole, UnavailableReason::Denied("no".to_owned()))),
+                vec![Name::AuditIncomplete],
+            ),
         ] {
             assert_eq!(name(&of.told(&told)), expected, "{told:?}");
         }
@@ -405,8 +414,8 @@ mod tests {
             (Some("arn:aws:iam::444455556666:role/payments-checkout"), vec![]),
             (Some("no arn"), vec![]),
         ] {
-            let role = RoleSaid { arn: arn.map(str::to_owned), ..RoleSaid::default() };
-            let given = GivenPolicy { document: String::new(), role };
+            let role = RoleMetadata { arn: arn.map(str::to_owned), ..RoleMetadata::default() };
+            let given = TrustPolicyInput { document: String::new(), role };
             assert_eq!(name(&of.given(&given)), expected, "{arn:?}");
         }
         assert_eq!(name(&of.not_given()), [Name::AuditIncomplete]);
@@ -449,7 +458,7 @@ mod tests {
             (Decision::Other("maybe".to_owned()), false, None, None, Some(Name::AuditIncomplete)),
         ] {
             let it = simulated(decision, matched, boundary, organization);
-            let aws = AwsSide { simulation: Some(Ok(whole(vec![it.clone()]))), ..healthy() };
+            let aws = IamSnapshot { simulation: Some(Ok(whole(vec![it.clone()]))), ..healthy() };
             let judged = judge_permissions(&asked, &aws);
             assert_eq!(name(&judged.verdict), Vec::from_iter(expected), "{it:?}");
             assert!(judged.further.is_empty());
@@ -465,7 +474,7 @@ mod tests {
             simulated(Decision::ExplicitDeny, true, None, None),
             simulated(Decision::ImplicitDeny, false, None, None),
         ];
-        let aws = AwsSide { simulation: Some(Ok(Listed { entries, is_whole: false })), ..healthy() };
+        let aws = IamSnapshot { simulation: Some(Ok(Listed { entries, is_whole: false })), ..healthy() };
         let judged = judge_permissions(&asked, &aws);
         let further: Vec<Name> = judged.further.iter().map(|it| it.name()).collect();
         assert_eq!(name(&judged.verdict), [Name::ActionDenied]);
@@ -485,9 +494,12 @@ mod tests {
         for (attached, expected) in [
             (none(), vec![Name::RoleHasNoPermissions]),
             (Ok(Listed { entries: Vec::new(), is_whole: false }), vec![]),
-            (Err(unknown(Permission::ListAttachedRolePolicies, Why::TimedOut)), vec![Name::AuditIncomplete]),
+            (
+                Err(unknown(Permission::ListAttachedRolePolicies, UnavailableReason::TimedOut)),
+                vec![Name::AuditIncomplete],
+            ),
         ] {
-            let aws = AwsSide { attached, ..healthy() };
+            let aws = IamSnapshot { attached, ..healthy() };
             assert_eq!(name(&judge_permissions(&asked, &aws).verdict), expected);
         }
     }

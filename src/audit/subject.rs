@@ -7,9 +7,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::inputs::pod::{GivenAccount, GivenPod, TokenVolume};
-use super::inputs::policy::RoleSaid;
-use super::inputs::report::Reported;
+use super::inputs::pod::{PodManifest, ServiceAccountManifest, TokenVolume};
+use super::inputs::policy::RoleMetadata;
+use super::inputs::report::ParsedReport;
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
 use iam_trust::arn::{self, ArnFault, RoleArn};
@@ -62,7 +62,7 @@ impl fmt::Display for Source {
 
 /// Something, and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said<T> {
+pub struct Sourced<T> {
     /// What it is.
     pub value: T,
     /// Where it is from.
@@ -71,7 +71,7 @@ pub struct Said<T> {
 
 /// What the flags say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags {
+pub struct SubjectFlags {
     /// The token's issuer.
     pub issuer: Option<String>,
     /// The token's subject.
@@ -88,71 +88,71 @@ pub struct Flags {
 
 /// What was handed in, as far as it says for whom the role is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Sources<'a> {
+pub struct SubjectSources<'a> {
     /// The flags.
-    pub flags: &'a Flags,
+    pub flags: &'a SubjectFlags,
     /// What the token says.
     pub token: Option<&'a Claims>,
     /// What the report says.
-    pub report: Option<&'a Reported>,
+    pub report: Option<&'a ParsedReport>,
     /// The pod.
-    pub pod: Option<&'a GivenPod>,
+    pub pod: Option<&'a PodManifest>,
     /// The service account.
-    pub account: Option<&'a GivenAccount>,
+    pub account: Option<&'a ServiceAccountManifest>,
     /// What is said of the role.
-    pub role: Option<&'a RoleSaid>,
+    pub role: Option<&'a RoleMetadata>,
 }
 
 /// For whom which role is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct AuditSubject {
     /// The token's issuer.
-    pub issuer: Said<String>,
+    pub issuer: Sourced<String>,
     /// The token's subject.
-    pub subject: Said<String>,
+    pub subject: Sourced<String>,
     /// The token's audiences.
-    pub audience: Said<Vec<String>>,
+    pub audience: Sourced<Vec<String>>,
     /// The role.
-    pub role: Said<RoleArn>,
+    pub role: Sourced<RoleArn>,
     /// The id of the key that signed the token.
-    pub key_id: Option<Said<String>>,
+    pub key_id: Option<Sourced<String>>,
     /// The session's name.
-    pub session_name: Option<Said<String>>,
+    pub session_name: Option<Sourced<String>>,
     /// When STS was asked.
     pub at: Option<SystemTime>,
     /// The region of the STS that was asked, where its endpoint is that of a region.
     pub region: Option<String>,
     /// What other sources say otherwise, and was not followed.
-    pub differing: Vec<Differing>,
+    pub differing: Vec<Disagreement>,
 }
 
 /// What two sources say of the same thing. The values are those that were chosen, and not chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Differing {
+pub struct Disagreement {
     /// What of.
     pub what: &'static str,
     /// What counts.
-    pub chosen: Said<String>,
+    pub chosen: Sourced<String>,
     /// What does not.
-    pub other: Said<String>,
+    pub other: Sourced<String>,
 }
 
 /// Why it is not clear for whom a role is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unclear {
+pub enum SubjectError {
     /// These are not said anywhere.
     Missing {
         /// What.
-        missing: Vec<Missing>,
+        missing: Vec<MissingPart>,
         /// The diagnosis of the report, if there is a report that has one.
         reported: Option<String>,
     },
     /// Two sources contradict each other.
-    Conflict(Box<Differing>),
+    Conflict(Box<Disagreement>),
     /// The role is no role's ARN.
     Role {
         /// The text.
-        text: Said<String>,
+        text: Sourced<String>,
         /// What is wrong with it.
         fault: ArnFault,
     },
@@ -160,7 +160,7 @@ pub enum Unclear {
 
 /// Something that is not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingPart {
     /// What.
     pub what: &'static str,
     /// The flag that says it.
@@ -169,11 +169,11 @@ pub struct Missing {
     pub is_cut: bool,
 }
 
-impl fmt::Display for Unclear {
+impl fmt::Display for SubjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { missing, reported } => {
-                let list = missing.iter().map(|Missing { what, flag, is_cut }| {
+                let list = missing.iter().map(|MissingPart { what, flag, is_cut }| {
                     let cut = if *is_cut { ", which the report does not have to its end" } else { "" };
                     format!("the {what} ({flag}{cut})")
                 });
@@ -192,7 +192,7 @@ impl fmt::Display for Unclear {
                 }
             }
             Self::Conflict(differing) => {
-                let Differing { what, chosen, other } = &**differing;
+                let Disagreement { what, chosen, other } = &**differing;
                 write!(
                     f,
                     "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
@@ -210,14 +210,14 @@ impl fmt::Display for Unclear {
     }
 }
 
-impl std::error::Error for Unclear {}
+impl std::error::Error for SubjectError {}
 
 /// Puts together for whom a role is asked.
 ///
 /// # Errors
 /// What is missing, or contradicts itself.
-pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
-    let Sources { flags, token, report, pod, account, role } = from;
+pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
+    let SubjectSources { flags, token, report, pod, account, role } = from;
     let mut differing = Vec::new();
     let mut said = |what, candidates: Vec<(Source, Option<String>)>, contradicts: &[Source]| {
         settle(what, candidates, contradicts, &mut differing)
@@ -288,35 +288,40 @@ pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
             (role.is_none(), "role", "--role-arn", "role ARN"),
         ];
         let missing = missing.into_iter().filter(|(is_missing, ..)| *is_missing);
-        let missing = missing.map(|(_, what, flag, name)| Missing { what, flag, is_cut: is_cut(name) });
+        let missing = missing.map(|(_, what, flag, name)| MissingPart { what, flag, is_cut: is_cut(name) });
         let reported = report.and_then(|report| report.diagnosis.clone());
-        return Err(Unclear::Missing { missing: missing.collect(), reported });
+        return Err(SubjectError::Missing { missing: missing.collect(), reported });
     };
-    let role_arn = arn::parse(&role.value).map_err(|fault| Unclear::Role { text: role.clone(), fault })?;
+    let role_arn =
+        arn::parse(&role.value).map_err(|fault| SubjectError::Role { text: role.clone(), fault })?;
     if let Some(text) = from.role.and_then(|said| said.arn.as_deref())
         && arn::parse(text).is_ok_and(|other| !other.is_namesake_of(&role_arn))
     {
-        let other = Said { value: text.to_owned(), source: Source::Role };
-        return Err(Unclear::Conflict(Box::new(Differing { what: "role", chosen: role.clone(), other })));
+        let other = Sourced { value: text.to_owned(), source: Source::Role };
+        return Err(SubjectError::Conflict(Box::new(Disagreement {
+            what: "role",
+            chosen: role.clone(),
+            other,
+        })));
     }
     if let (Some(reported), Some(given)) =
         (report.and_then(|report| report.pod.pod.as_ref()), pod.and_then(|pod| pod.name.as_ref()))
         && reported != given
     {
-        let said = |value: &String, source| Said { value: value.clone(), source };
+        let said = |value: &String, source| Sourced { value: value.clone(), source };
         let (chosen, other) = (said(reported, Source::Report), said(given, Source::Pod));
-        return Err(Unclear::Conflict(Box::new(Differing { what: "pod", chosen, other })));
+        return Err(SubjectError::Conflict(Box::new(Disagreement { what: "pod", chosen, other })));
     }
     // What STS made of another call says nothing of this one.
     let report = report.filter(|_| is_of_report(&differing));
     let first = |candidates: [(Source, Option<String>); 2]| {
-        candidates.into_iter().find_map(|(source, value)| Some(Said { value: value?, source }))
+        candidates.into_iter().find_map(|(source, value)| Some(Sourced { value: value?, source }))
     };
-    Ok(Asked {
+    Ok(AuditSubject {
         issuer: issuer.clone(),
         subject: subject.clone(),
-        audience: Said { value: audience.value.0.clone(), source: audience.source },
-        role: Said { value: role_arn, source: role.source },
+        audience: Sourced { value: audience.value.0.clone(), source: audience.source },
+        role: Sourced { value: role_arn, source: role.source },
         key_id: first([
             (Source::Token, token.and_then(|token| token.key_id.clone())),
             (Source::Report, report.and_then(|report| report.key_id.clone())),
@@ -335,7 +340,7 @@ pub fn asked(from: Sources<'_>) -> Result<Asked, Unclear> {
 }
 
 /// Whether a report is of this very call, if there is one.
-fn is_of_report(differing: &[Differing]) -> bool {
+fn is_of_report(differing: &[Disagreement]) -> bool {
     differing.iter().all(|found| found.other.source != Source::Report)
 }
 
@@ -381,18 +386,18 @@ fn settle<T: Sayable>(
     what: &'static str,
     candidates: Vec<(Source, Option<T>)>,
     contradicts: &[Source],
-    differing: &mut Vec<Differing>,
-) -> Result<Option<Said<T>>, Unclear> {
-    let said = candidates.into_iter().filter_map(|(source, value)| Some(Said { value: value?, source }));
+    differing: &mut Vec<Disagreement>,
+) -> Result<Option<Sourced<T>>, SubjectError> {
+    let said = candidates.into_iter().filter_map(|(source, value)| Some(Sourced { value: value?, source }));
     let mut said = said.filter(|said| !said.value.is_empty());
     let Some(chosen) = said.next() else { return Ok(None) };
-    let text = |said: &Said<T>| Said { value: said.value.text(), source: said.source };
+    let text = |said: &Sourced<T>| Sourced { value: said.value.text(), source: said.source };
     for other in said.filter(|other| !other.value.is_same(&chosen.value)) {
         let is_contradiction =
             contradicts.contains(&other.source) && !matches!(chosen.source, Source::Flag(_));
-        let found = Differing { what, chosen: text(&chosen), other: text(&other) };
+        let found = Disagreement { what, chosen: text(&chosen), other: text(&other) };
         if is_contradiction {
-            return Err(Unclear::Conflict(Box::new(found)));
+            return Err(SubjectError::Conflict(Box::new(found)));
         }
         differing.push(found);
     }
@@ -408,7 +413,7 @@ fn with_scheme(issuer: &str) -> String {
     if issuer.contains("://") { issuer.to_owned() } else { format!("https://{issuer}") }
 }
 
-impl Asked {
+impl AuditSubject {
     /// Whether the report, if there is one, is of this very call.
     #[must_use]
     pub fn is_of_report(&self) -> bool {
@@ -436,10 +441,10 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Flags, Source, Sources, Unclear, asked};
-    use crate::audit::inputs::pod::{GivenAccount, GivenPod, read_account, read_pod};
-    use crate::audit::inputs::policy::RoleSaid;
-    use crate::audit::inputs::report::{Ended, Log, Reported};
+    use super::{AuditSubject, Source, SubjectError, SubjectFlags, SubjectSources, asked};
+    use crate::audit::inputs::pod::{PodManifest, ServiceAccountManifest, read_account, read_pod};
+    use crate::audit::inputs::policy::RoleMetadata;
+    use crate::audit::inputs::report::{Log, LogEnd, ParsedReport};
     use crate::token::{self, Claims};
     use iam_trust::arn::ArnFault;
     use iam_trust::evaluate::{Decision, evaluate};
@@ -450,27 +455,27 @@ mod tests {
     const ROLE: &str = "arn:aws:iam::111122223333:role/payments-checkout";
 
     struct Given {
-        flags: Flags,
+        flags: SubjectFlags,
         token: Claims,
-        report: Reported,
-        pod: GivenPod,
-        account: GivenAccount,
+        report: ParsedReport,
+        pod: PodManifest,
+        account: ServiceAccountManifest,
     }
 
     fn given() -> Given {
         let mut log = Log::default();
         log.push(include_bytes!("../../examples/AssumeRoleNotAuthorized.json"));
         Given {
-            flags: Flags::default(),
+            flags: SubjectFlags::default(),
             token: token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap(),
-            report: log.finish(Ended::AtItsEnd).unwrap().report,
+            report: log.finish(LogEnd::AtItsEnd).unwrap().report,
             pod: read_pod(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
             account: read_account(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
         }
     }
 
-    fn all(given: &Given) -> Sources<'_> {
-        Sources {
+    fn all(given: &Given) -> SubjectSources<'_> {
+        SubjectSources {
             flags: &given.flags,
             token: Some(&given.token),
             report: Some(&given.report),
@@ -480,14 +485,14 @@ mod tests {
         }
     }
 
-    fn sources(asked: &Asked) -> [Source; 4] {
+    fn sources(asked: &AuditSubject) -> [Source; 4] {
         [asked.issuer.source, asked.subject.source, asked.audience.source, asked.role.source]
     }
 
     #[test]
     fn a_report_alone_says_it_all() {
         let given = given();
-        let found = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+        let found = asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Report; 4]);
         assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
         assert_eq!((found.role.value.text.as_str(), found.differing.len()), (ROLE, 0));
@@ -504,7 +509,7 @@ mod tests {
         assert_eq!(sources(&found), [Source::Token, Source::Token, Source::Token, Source::Report]);
         assert!(found.differing.is_empty(), "{:?}", found.differing);
 
-        given.flags = Flags {
+        given.flags = SubjectFlags {
             issuer: Some("oidc.eks.eu-west-1.amazonaws.com/id/AB".to_owned()),
             subject: Some("system:serviceaccount:a:b".to_owned()),
             audience: vec!["vault".to_owned()],
@@ -520,8 +525,8 @@ mod tests {
         let differing = |what: &str| found.differing.iter().filter(|one| one.what == what).count();
         assert_eq!(["issuer", "subject", "audience", "role"].map(differing), [2, 4, 3, 3]);
 
-        given.flags = Flags { issuer: Some(ISSUER.to_owned()), ..Flags::default() };
-        let found = asked(Sources { token: None, report: None, ..all(&given) }).unwrap();
+        given.flags = SubjectFlags { issuer: Some(ISSUER.to_owned()), ..SubjectFlags::default() };
+        let found = asked(SubjectSources { token: None, report: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Flag("--issuer"), Source::Pod, Source::Pod, Source::Pod]);
     }
 
@@ -537,7 +542,7 @@ mod tests {
             let mut given = given();
             change(&mut given);
             match asked(all(&given)) {
-                Err(Unclear::Conflict(found)) => assert_eq!(found.what, what),
+                Err(SubjectError::Conflict(found)) => assert_eq!(found.what, what),
                 other => panic!("{what}: {other:?}"),
             }
         }
@@ -564,42 +569,47 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_its_flag() {
         let mut given = given();
-        let nothing = Sources { token: None, report: None, pod: None, account: None, ..all(&given) };
+        let nothing = SubjectSources { token: None, report: None, pod: None, account: None, ..all(&given) };
         let error = asked(nothing).unwrap_err().to_string();
         for flag in ["--issuer", "--subject", "--audience", "--role-arn", "kubectl logs"] {
             assert!(error.contains(flag), "{error}");
         }
         given.report.role_arn = None;
         given.report.cut = vec!["role ARN"];
-        let error = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
+        let error =
+            asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
         match error {
-            Unclear::Missing { missing, .. } => {
+            SubjectError::Missing { missing, .. } => {
                 assert_eq!((missing.len(), missing[0].flag, missing[0].is_cut), (1, "--role-arn", true));
             }
             other => panic!("{other:?}"),
         }
         given.flags.role_arn = Some(format!("{ROLE} "));
         let error = asked(all(&given)).unwrap_err();
-        assert!(matches!(error, Unclear::Role { fault: ArnFault::Surrounded("a space"), .. }), "{error}");
+        assert!(
+            matches!(error, SubjectError::Role { fault: ArnFault::Surrounded("a space"), .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_report_of_another_call_says_nothing_of_this_one() {
         let mut given = given();
-        let of_report = Sources { token: None, pod: None, account: None, ..all(&given) };
+        let of_report = SubjectSources { token: None, pod: None, account: None, ..all(&given) };
         let same = asked(of_report).unwrap();
         assert!(same.is_of_report() && same.at.is_some() && same.session_name.is_some());
         assert_eq!(same.region.as_deref(), Some("eu-west-1"));
         for edit in [
             (|flags| flags.role_arn = Some("arn:aws:iam::111122223333:role/other".to_owned()))
-                as fn(&mut Flags),
+                as fn(&mut SubjectFlags),
             |flags| flags.subject = Some("system:serviceaccount:a:b".to_owned()),
             |flags| flags.audience = vec!["foo".to_owned()],
             |flags| flags.issuer = Some("https://oidc.example.com".to_owned()),
         ] {
-            given.flags = Flags::default();
+            given.flags = SubjectFlags::default();
             edit(&mut given.flags);
-            let other = asked(Sources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+            let other =
+                asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
             assert!(!other.is_of_report(), "{other:?}");
             assert_eq!((other.at, other.region, other.session_name, other.key_id), (None, None, None, None));
         }
@@ -610,8 +620,8 @@ mod tests {
         let mut given = given();
         given.token = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
         given.report.pod.pod = Some("another".to_owned());
-        let asked = asked(Sources { token: None, ..all(&given) });
-        assert!(matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "pod"), "{asked:?}");
+        let asked = asked(SubjectSources { token: None, ..all(&given) });
+        assert!(matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "pod"), "{asked:?}");
     }
 
     #[test]
@@ -625,9 +635,9 @@ mod tests {
             ("arn:aws:iam::444455556666:role/payments-checkout", true),
             ("no arn", false),
         ] {
-            let role = RoleSaid { arn: Some(arn.to_owned()), ..RoleSaid::default() };
-            let asked = asked(Sources { role: Some(&role), ..all(&given) });
-            let is_conflict = matches!(&asked, Err(Unclear::Conflict(found)) if found.what == "role");
+            let role = RoleMetadata { arn: Some(arn.to_owned()), ..RoleMetadata::default() };
+            let asked = asked(SubjectSources { role: Some(&role), ..all(&given) });
+            let is_conflict = matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "role");
             assert_eq!(is_conflict, is_other, "{arn}: {asked:?}");
         }
     }

@@ -2,27 +2,27 @@
 
 use serde_json::Value;
 
-use super::Judged;
-use crate::diagnosis::trust::{self, Findings};
+use super::Findings;
+use crate::diagnosis::trust::{self, TrustFindings};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use iam_trust::condition::Truth;
 use iam_trust::correct::correct;
-use iam_trust::evaluate::{Decision, Element, Evaluation, What, evaluate};
+use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, evaluate};
 use iam_trust::marked::{Line, diff, marked};
-use iam_trust::mismatch::{Named, named};
+use iam_trust::mismatch::{ExplainedRefusal, named};
 use iam_trust::request::Request;
 use iam_trust::{TrustPolicy, document};
 
 /// The policy gives the role to the token.
 #[derive(Debug, Clone)]
-pub struct Trusts {
+pub struct TrustVerdict {
     statement: usize,
     sid: Option<String>,
 }
 
-impl Observed for Trusts {
+impl HasEvidence for TrustVerdict {
     fn evidence(&self) -> Evidence {
         let statement = format!("Statement[{}]", self.statement);
         Evidence::new().value("allowed_by", statement).text_if("sid", self.sid.as_deref())
@@ -31,7 +31,7 @@ impl Observed for Trusts {
 
 /// The policy as a reader wants to see it.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct JudgedPolicy {
     /// The document.
     pub document: Value,
     /// The same, line by line, with what refuses marked.
@@ -49,40 +49,40 @@ pub fn judge(
     request: &Request,
     needed: &TrustPolicy,
     has_provider: bool,
-) -> (Judged<Trusts>, Option<Policy>) {
+) -> (Findings<TrustVerdict>, Option<JudgedPolicy>) {
     let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::LONGEST);
-    let plain = |document: Value| Policy { lines: marked(&document, []), document, corrected: None };
+    let plain = |document: Value| JudgedPolicy { lines: marked(&document, []), document, corrected: None };
     // What has no statement is no policy, and may be anything, a secret too.
     let is_like_one = |document: &Value| document.get("Statement").is_some();
     let document = match document::parse(text) {
         Ok(document) => document,
         Err(malformed) => {
             let verdict = Verdict::Fail(trust::malformed(malformed, &request.role));
-            return (Judged { verdict, further: Vec::new() }, value.filter(is_like_one).map(plain));
+            return (Findings { verdict, further: Vec::new() }, value.filter(is_like_one).map(plain));
         }
     };
     let evaluation = evaluate(&document, request);
     let named = named(&document, &evaluation, request);
     let corrected = value.as_ref().and_then(|value| correct(value, needed, request));
-    let policy = value.map(|document| Policy {
+    let policy = value.map(|document| JudgedPolicy {
         lines: marked(&document, deciding(&evaluation, &named)),
         corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
         document,
     });
     let (verdict, further) =
         match trust::judge(&document, &evaluation, named, request, corrected, has_provider) {
-            Findings::Allows { statement, warnings } => {
+            TrustFindings::Allows { statement, warnings } => {
                 let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
-                (Verdict::holds(Trusts { statement, sid }, warnings), Vec::new())
+                (Verdict::holds(TrustVerdict { statement, sid }, warnings), Vec::new())
             }
-            Findings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
+            TrustFindings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
         };
-    (Judged { verdict, further }, policy)
+    (Findings { verdict, further }, policy)
 }
 
 /// The elements that decide against the call, or that leave it open, each by the place of its statement.
-fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [Named]) -> Vec<(usize, &'a What)> {
-    let of = |index: usize, is: fn(&Element) -> bool| {
+fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [ExplainedRefusal]) -> Vec<(usize, &'a ElementKind)> {
+    let of = |index: usize, is: fn(&ElementResult) -> bool| {
         let elements = evaluation.statements.get(index).map(|it| it.elements.as_slice()).unwrap_or_default();
         elements.iter().filter(move |element| is(element)).map(move |element| (index, &element.what))
     };
@@ -90,7 +90,8 @@ fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [Named]) -> Vec<(usize, &
         Decision::Allows(_) => Vec::new(),
         Decision::Refuses => named.iter().map(|it| (it.statement, &it.element.what)).collect(),
         Decision::Denies(index) => {
-            let is_condition = |element: &Element| matches!(element.what, What::Condition { .. });
+            let is_condition =
+                |element: &ElementResult| matches!(element.what, ElementKind::Condition { .. });
             let conditions: Vec<_> = of(*index, is_condition).collect();
             if conditions.is_empty() { of(*index, |_| true).collect() } else { conditions }
         }

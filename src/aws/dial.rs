@@ -19,31 +19,31 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
-use super::sts::Link;
+use super::sts::HttpConnection;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::proxy::ProxyFault;
-use crate::net::proxy::{self, BadProxy};
-use crate::net::tls::{Trust, TrustFault};
+use crate::net::proxy::{self, ProxyUrlError};
+use crate::net::tls::{TrustFault, TrustRoots};
 use crate::text::{Secret, redact_secret};
 
 /// Opens connections for an SDK, and keeps those that are idle for its next call.
 #[derive(Clone)]
-pub struct Dialer(Arc<Shared>);
+pub struct SmithyConnector(Arc<Shared>);
 
 struct Shared {
     pod: Pod,
     dns_server: Option<SocketAddr>,
     system_roots: Vec<PathBuf>,
     until: Instant,
-    trust: OnceCell<Result<Trust, TrustFault>>,
-    idle: Mutex<HashMap<String, Vec<Link>>>,
+    trust: OnceCell<Result<TrustRoots, TrustFault>>,
+    idle: Mutex<HashMap<String, Vec<HttpConnection>>>,
 }
 
-impl fmt::Debug for Dialer {
+impl fmt::Debug for SmithyConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Dialer")
     }
@@ -51,45 +51,45 @@ impl fmt::Debug for Dialer {
 
 /// Why no connection could be opened.
 #[derive(Debug, Clone)]
-pub struct Unreached {
+pub struct ServerUnreachable {
     /// The host that was to be called.
     pub host: String,
     /// What stood in the way.
-    pub obstacle: Arc<Obstacle>,
+    pub obstacle: Arc<DialError>,
 }
 
 /// What stood in the way.
 #[derive(Debug)]
-pub enum Obstacle {
+pub enum DialError {
     /// The URL is no endpoint's.
     Url(UrlFault),
     /// There is nobody to trust.
     Trust(TrustFault),
     /// A proxy variable is no proxy's URL.
-    ProxyVariable(BadProxy),
+    ProxyVariable(ProxyUrlError),
     /// A step on the way failed.
     Way(ConnectFault),
 }
 
 /// In a sentence, which the host begins or the proxy.
-impl fmt::Display for Unreached {
+impl fmt::Display for ServerUnreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         match &*self.obstacle {
-            Obstacle::Url(fault) => write!(f, "the endpoint of {host} cannot be called: {fault}"),
-            Obstacle::Trust(TrustFault::Bundle { variable, path, fault }) => {
+            DialError::Url(fault) => write!(f, "the endpoint of {host} cannot be called: {fault}"),
+            DialError::Trust(TrustFault::Bundle { variable, path, fault }) => {
                 write!(f, "{variable} names {path}, and {fault}")
             }
-            Obstacle::Trust(TrustFault::NoRoots { .. }) => {
+            DialError::Trust(TrustFault::NoRoots { .. }) => {
                 write!(f, "no CA certificates were found to trust {host} by")
             }
-            Obstacle::ProxyVariable(BadProxy { variable }) => write!(f, "{variable} is no proxy's URL"),
-            Obstacle::Way(fault) => fmt_way(f, host, fault),
+            DialError::ProxyVariable(ProxyUrlError { variable }) => write!(f, "{variable} is no proxy's URL"),
+            DialError::Way(fault) => fmt_way(f, host, fault),
         }
     }
 }
 
-impl std::error::Error for Unreached {}
+impl std::error::Error for ServerUnreachable {}
 
 fn fmt_way(f: &mut fmt::Formatter<'_>, host: &str, fault: &ConnectFault) -> fmt::Result {
     match fault {
@@ -132,17 +132,17 @@ fn fmt_way(f: &mut fmt::Formatter<'_>, host: &str, fault: &ConnectFault) -> fmt:
 
 /// The time that the SDK gives a call is over.
 #[derive(Debug)]
-struct TookTooLong;
+struct DeadlinePassed;
 
-impl fmt::Display for TookTooLong {
+impl fmt::Display for DeadlinePassed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it does not answer")
     }
 }
 
-impl std::error::Error for TookTooLong {}
+impl std::error::Error for DeadlinePassed {}
 
-impl Dialer {
+impl SmithyConnector {
     /// One that opens nothing after `until`.
     #[must_use]
     pub fn new(
@@ -175,7 +175,7 @@ impl Dialer {
     }
 
     /// An idle connection to where the URL leads, or a new one.
-    async fn link(&self, url: &str, key: &str, until: Instant) -> Result<Link, Unreached> {
+    async fn link(&self, url: &str, key: &str, until: Instant) -> Result<HttpConnection, ServerUnreachable> {
         let idle = self.idle(|idle| idle.get_mut(key).and_then(Vec::pop));
         if let Some(link) = idle {
             return Ok(link);
@@ -184,47 +184,48 @@ impl Dialer {
             let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
             // What stands before an @ may be a password.
             let host = host.rsplit('@').next().unwrap_or_default();
-            Unreached { host: host.to_owned(), obstacle: Arc::new(Obstacle::Url(fault)) }
+            ServerUnreachable { host: host.to_owned(), obstacle: Arc::new(DialError::Url(fault)) }
         })?;
-        self.open(&endpoint, until)
-            .await
-            .map_err(|obstacle| Unreached { host: endpoint.host.clone(), obstacle: Arc::new(obstacle) })
+        self.open(&endpoint, until).await.map_err(|obstacle| ServerUnreachable {
+            host: endpoint.host.clone(),
+            obstacle: Arc::new(obstacle),
+        })
     }
 
-    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<Link, Obstacle> {
+    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<HttpConnection, DialError> {
         let opened = self.connect(endpoint, until).await?;
-        let link = Link::over(TokioIo::new(opened.stream)).await;
-        link.map_err(|words| Obstacle::Way(ConnectFault::lost(words)))
+        let link = HttpConnection::over(TokioIo::new(opened.stream)).await;
+        link.map_err(|words| DialError::Way(ConnectFault::lost(words)))
     }
 
     /// Opens a new connection for something else than the SDK, by `until` at the latest.
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, Obstacle> {
+    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, DialError> {
         let Shared { pod, dns_server, .. } = &*self.0;
         let proxy = if is_of_this_machine(endpoint) {
             None
         } else {
-            proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?
+            proxy::for_endpoint(pod, &endpoint.uri).map_err(DialError::ProxyVariable)?
         };
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            self.trust().await.map_err(Obstacle::Trust)?
+            self.trust().await.map_err(DialError::Trust)?
         } else {
-            Trust::nobody()
+            TrustRoots::nobody()
         };
         let resolver = Resolver::of(pod, *dns_server, until).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        Box::pin(connect::open(pod, &route, budget)).await.map_err(Obstacle::Way)
+        Box::pin(connect::open(pod, &route, budget)).await.map_err(DialError::Way)
     }
 
-    async fn trust(&self) -> Result<Trust, TrustFault> {
+    async fn trust(&self) -> Result<TrustRoots, TrustFault> {
         let Shared { pod, system_roots, until, trust, .. } = &*self.0;
-        trust.get_or_init(|| Trust::load(pod, system_roots, *until)).await.clone()
+        trust.get_or_init(|| TrustRoots::load(pod, system_roots, *until)).await.clone()
     }
 
-    fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<Link>>) -> T) -> T {
+    fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<HttpConnection>>) -> T) -> T {
         change(&mut self.0.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -232,7 +233,7 @@ impl Dialer {
 /// The SDK's call, with the time that it gives it.
 #[derive(Debug, Clone)]
 struct Caller {
-    dialer: Dialer,
+    dialer: SmithyConnector,
     connect_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
 }
@@ -251,7 +252,7 @@ impl Caller {
         let link = self.dialer.link(&url, &key, connect_until).await;
         let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
         let answer = timeout_at(self.until(self.read_timeout), link.call(request)).await;
-        let answer = answer.map_err(|_| ConnectorError::timeout(TookTooLong.into()))??;
+        let answer = answer.map_err(|_| ConnectorError::timeout(DeadlinePassed.into()))??;
         let closes = |value: &str| value.eq_ignore_ascii_case("close");
         if !answer.headers().get("connection").is_some_and(closes) {
             self.dialer.idle(|idle| idle.entry(key).or_default().push(link));

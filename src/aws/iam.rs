@@ -15,9 +15,9 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::{Dialer, Unreached};
-use super::operator::{NoCredentials, Operator};
-use super::sts::{Caller, Lost};
+use super::dial::{ServerUnreachable, SmithyConnector};
+use super::operator::{NoCredentials, OperatorCredentials};
+use super::sts::{Caller, ConnectionLost};
 use crate::host::Pod;
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
@@ -76,20 +76,20 @@ impl Permission {
 }
 
 /// What is known, or why it is not.
-pub type Known<T> = Result<T, Unknown>;
+pub type IamResult<T> = Result<T, IamUnavailable>;
 
 /// Something that is not known.
 #[derive(Debug, Clone)]
-pub struct Unknown {
+pub struct IamUnavailable {
     /// The permission that it needs.
     pub permission: Permission,
     /// Why it is not known.
-    pub why: Why,
+    pub why: UnavailableReason,
 }
 
 /// Why something is not known. Texts are AWS's own, as they came.
 #[derive(Debug, Clone)]
-pub enum Why {
+pub enum UnavailableReason {
     /// The operator has no credentials.
     NoCredentials(NoCredentials),
     /// AWS does not take the credentials, whatever they would allow.
@@ -122,7 +122,7 @@ pub enum Why {
         content_type: Option<String>,
     },
     /// There is no way to AWS.
-    Unreached(Unreached),
+    Unreached(ServerUnreachable),
     /// The connection broke off; the library's words.
     Lost(String),
     /// No answer until the deadline.
@@ -134,7 +134,7 @@ pub enum Why {
 }
 
 /// In words that follow "because".
-impl fmt::Display for Why {
+impl fmt::Display for UnavailableReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCredentials(why) => why.fmt(f),
@@ -177,7 +177,7 @@ pub struct Role {
 
 /// An OIDC provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provider {
+pub struct OidcProvider {
     /// The issuer, without `https://`, as IAM has it.
     pub url: Option<String>,
     /// Its client ids, which are the audiences that it accepts.
@@ -278,9 +278,9 @@ impl Iam {
     #[must_use]
     pub fn new(
         pod: &Pod,
-        dialer: &Dialer,
+        dialer: &SmithyConnector,
         endpoints: &Endpoints,
-        operator: &Operator,
+        operator: &OperatorCredentials,
         until: Instant,
     ) -> Self {
         let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(PAUSE);
@@ -321,7 +321,7 @@ impl Iam {
     ///
     /// # Errors
     /// Why that is not known; so for the other calls.
-    pub async fn caller(&self) -> Known<Caller> {
+    pub async fn caller(&self) -> IamResult<Caller> {
         let call = self.sts.get_caller_identity().send();
         let output = self.known(Permission::GetCallerIdentity, call).await?;
         let request_id = aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned);
@@ -335,7 +335,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn role(&self, name: &str) -> Known<Option<Role>> {
+    pub async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
         let Some(output) = self.found(Permission::GetRole, call).await? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
@@ -356,10 +356,10 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn provider(&self, arn: &str) -> Known<Option<Provider>> {
+    pub async fn provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
         let output = self.found(Permission::GetOpenIdConnectProvider, call).await?;
-        Ok(output.map(|provider| Provider {
+        Ok(output.map(|provider| OidcProvider {
             url: provider.url,
             client_ids: provider.client_id_list.unwrap_or_default(),
             thumbprints: provider.thumbprint_list.unwrap_or_default(),
@@ -371,7 +371,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn providers(&self) -> Known<Vec<String>> {
+    pub async fn providers(&self) -> IamResult<Vec<String>> {
         let call = self.iam.list_open_id_connect_providers().send();
         let output = self.known(Permission::ListOpenIdConnectProviders, call).await?;
         let entries = output.open_id_connect_provider_list.unwrap_or_default();
@@ -382,7 +382,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn attached_policies(&self, role: &str, pages: u8) -> Known<Listed<AttachedPolicy>> {
+    pub async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<Listed<AttachedPolicy>> {
         paged(pages, async |marker| {
             let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE);
             let call = call.set_marker(marker).send();
@@ -400,7 +400,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn inline_policies(&self, role: &str, pages: u8) -> Known<Listed<String>> {
+    pub async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<Listed<String>> {
         paged(pages, async |marker| {
             let call = self.iam.list_role_policies().role_name(role).max_items(PAGE);
             let call = call.set_marker(marker).send();
@@ -420,7 +420,7 @@ impl Iam {
         actions: &[String],
         resources: &[String],
         pages: u8,
-    ) -> Known<Listed<Simulated>> {
+    ) -> IamResult<Listed<Simulated>> {
         paged(pages, async |marker| {
             let call = self.iam.simulate_principal_policy().policy_source_arn(role_arn).max_items(PAGE);
             let resources = (!resources.is_empty()).then(|| resources.to_vec());
@@ -438,16 +438,16 @@ impl Iam {
         &self,
         permission: Permission,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-    ) -> Known<O>
+    ) -> IamResult<O>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let why = match timeout_at(self.until, Box::pin(call)).await {
             Ok(Ok(output)) => return Ok(output),
             Ok(Err(error)) => why(&error),
-            Err(_) => Why::TimedOut,
+            Err(_) => UnavailableReason::TimedOut,
         };
-        Err(Unknown { permission, why })
+        Err(IamUnavailable { permission, why })
     }
 
     /// The same, where AWS's word that there is no such thing is an answer.
@@ -455,13 +455,13 @@ impl Iam {
         &self,
         permission: Permission,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-    ) -> Known<Option<O>>
+    ) -> IamResult<Option<O>>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match self.known(permission, call).await {
             Ok(output) => Ok(Some(output)),
-            Err(Unknown { why: Why::NoRole, .. }) => Ok(None),
+            Err(IamUnavailable { why: UnavailableReason::NoRole, .. }) => Ok(None),
             Err(unknown) => Err(unknown),
         }
     }
@@ -485,7 +485,7 @@ const REJECTED: [&str; 10] = [
     "UnrecognizedClientException",
 ];
 
-fn why<E>(error: &SdkError<E, HttpResponse>) -> Why
+fn why<E>(error: &SdkError<E, HttpResponse>) -> UnavailableReason
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -493,39 +493,45 @@ where
         let status = raw.status().as_u16();
         let message = error.message().unwrap_or_default().to_owned();
         return match error.code() {
-            Some("AccessDenied" | "AccessDeniedException") => Why::Denied(message),
-            Some(NO_SUCH) => Why::NoRole,
-            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => Why::Throttled,
-            Some(code) if REJECTED.contains(&code) => {
-                Why::CredentialsRejected { code: code.to_owned(), message }
+            Some("AccessDenied" | "AccessDeniedException") => UnavailableReason::Denied(message),
+            Some(NO_SUCH) => UnavailableReason::NoRole,
+            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
+                UnavailableReason::Throttled
             }
-            Some(code) => Why::Refused { code: code.to_owned(), message, status },
-            None if status == 429 => Why::Throttled,
-            None if status >= 500 => Why::Refused { code: format!("HTTP {status}"), message, status },
+            Some(code) if REJECTED.contains(&code) => {
+                UnavailableReason::CredentialsRejected { code: code.to_owned(), message }
+            }
+            Some(code) => UnavailableReason::Refused { code: code.to_owned(), message, status },
+            None if status == 429 => UnavailableReason::Throttled,
+            None if status >= 500 => {
+                UnavailableReason::Refused { code: format!("HTTP {status}"), message, status }
+            }
             None => {
                 let content_type = raw.headers().get("content-type").map(str::to_owned);
                 let content_type = content_type.filter(|kind| kind.len() <= LONGEST_TYPE);
-                Why::NotAws { status, content_type }
+                UnavailableReason::NotAws { status, content_type }
             }
         };
     }
     let mut next = error.source();
     while let Some(source) = next {
-        if let Some(unreached) = source.downcast_ref::<Unreached>() {
-            return Why::Unreached(unreached.clone());
+        if let Some(unreached) = source.downcast_ref::<ServerUnreachable>() {
+            return UnavailableReason::Unreached(unreached.clone());
         }
         match source.downcast_ref() {
-            Some(Lost::Broken(words)) => return Why::Lost(words.clone()),
-            Some(Lost::TooLong) => return Why::NotAws { status: 200, content_type: None },
+            Some(ConnectionLost::Broken(words)) => return UnavailableReason::Lost(words.clone()),
+            Some(ConnectionLost::TooLong) => {
+                return UnavailableReason::NotAws { status: 200, content_type: None };
+            }
             None => next = source.source(),
         }
     }
-    Why::Lost(error.to_string())
+    UnavailableReason::Lost(error.to_string())
 }
 
 /// An answer without what AWS's always has.
-fn incomplete(permission: Permission) -> Unknown {
-    Unknown { permission, why: Why::NotAws { status: 200, content_type: None } }
+fn incomplete(permission: Permission) -> IamUnavailable {
+    IamUnavailable { permission, why: UnavailableReason::NotAws { status: 200, content_type: None } }
 }
 
 /// A page of a list, and where the next begins.
@@ -542,7 +548,10 @@ impl<T> Page<T> {
 }
 
 /// Reads the pages of a list, one after the other.
-async fn paged<T>(pages: u8, read: impl AsyncFn(Option<String>) -> Known<Page<T>>) -> Known<Listed<T>> {
+async fn paged<T>(
+    pages: u8,
+    read: impl AsyncFn(Option<String>) -> IamResult<Page<T>>,
+) -> IamResult<Listed<T>> {
     let (mut entries, mut marker) = (Vec::new(), None);
     for _ in 0..pages {
         let page = read(marker).await?;

@@ -17,8 +17,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::Dialer;
-use super::profile::{BadFile, Profiles};
+use super::dial::SmithyConnector;
+use super::profile::{ProfileFileError, Profiles};
 use crate::host::Pod;
 use crate::text::sanitize;
 
@@ -30,9 +30,9 @@ const OF_PROCESS: &str = "external process exited with code";
 
 /// Credentials; they are never printed.
 #[derive(Clone)]
-pub struct Operator(pub(super) Credentials);
+pub struct OperatorCredentials(pub(super) Credentials);
 
-impl std::fmt::Debug for Operator {
+impl std::fmt::Debug for OperatorCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Operator")
     }
@@ -49,7 +49,7 @@ pub enum NoCredentials {
     /// The files have no profile of this name, which is to be used.
     NoProfile(String),
     /// A shared file cannot be used.
-    BadFile(BadFile),
+    BadFile(ProfileFileError),
     /// The profile's program for credentials failed.
     ProcessFailed,
     /// A source is set, and gives none; the library's words, which may be foreign ones.
@@ -69,7 +69,7 @@ impl std::fmt::Display for NoCredentials {
             Self::NoProfile(name) => {
                 write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", sanitize(name))
             }
-            Self::BadFile(BadFile { path, fault }) => {
+            Self::BadFile(ProfileFileError { path, fault }) => {
                 write!(f, "{} cannot be used: {}", sanitize(path), sanitize(fault))
             }
             Self::ProcessFailed => f.write_str(
@@ -81,7 +81,7 @@ impl std::fmt::Display for NoCredentials {
     }
 }
 
-impl Operator {
+impl OperatorCredentials {
     /// Those of the profile, whatever the variables say, as with the AWS CLI's `--profile`; without one the
     /// first that the chain gives. The region is the one in which STS is asked, where the chain asks
     /// it for a role.
@@ -90,9 +90,9 @@ impl Operator {
     /// Why there are none.
     pub async fn find(
         pod: &Pod,
-        dialer: &Dialer,
+        dialer: &SmithyConnector,
         profile: Option<&str>,
-        profiles: &Result<Profiles, BadFile>,
+        profiles: &Result<Profiles, ProfileFileError>,
         region: &str,
         until: Instant,
     ) -> Result<Self, NoCredentials> {
@@ -138,10 +138,10 @@ impl Operator {
 
 async fn in_thread(
     pod: Pod,
-    dialer: Dialer,
+    dialer: SmithyConnector,
     profile: Option<String>,
     region: Region,
-) -> Result<Operator, NoCredentials> {
+) -> Result<OperatorCredentials, NoCredentials> {
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))
         .with_http_client(dialer.client())
@@ -157,7 +157,7 @@ async fn in_thread(
         }
     };
     match found {
-        Ok(credentials) => Ok(Operator(credentials)),
+        Ok(credentials) => Ok(OperatorCredentials(credentials)),
         Err(CredentialsError::CredentialsNotLoaded(_)) if profile.is_none() => Err(NoCredentials::NotFound),
         Err(error) => {
             let words = in_words(&error);

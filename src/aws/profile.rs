@@ -8,7 +8,7 @@ use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env, Fs};
 use tokio::time::Instant;
 
-use crate::host::{Fault, Pod, ReadError};
+use crate::host::{Pod, ProcFault, ReadError};
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 128 << 10;
@@ -37,7 +37,7 @@ pub struct Profiles {
 
 /// A shared file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadFile {
+pub struct ProfileFileError {
     /// Its path, or both paths if the parser does not say which.
     pub path: String,
     /// What is wrong with it.
@@ -49,7 +49,7 @@ impl Profiles {
     ///
     /// # Errors
     /// If a file is there but cannot be read or parsed.
-    pub async fn load(pod: &Pod, until: Instant) -> Result<Self, BadFile> {
+    pub async fn load(pod: &Pod, until: Instant) -> Result<Self, ProfileFileError> {
         Self::of(pod, None, until).await
     }
 
@@ -57,7 +57,7 @@ impl Profiles {
     ///
     /// # Errors
     /// As of [`Profiles::load`].
-    pub async fn of(pod: &Pod, profile: Option<&str>, until: Instant) -> Result<Self, BadFile> {
+    pub async fn of(pod: &Pod, profile: Option<&str>, until: Instant) -> Result<Self, ProfileFileError> {
         let mut builder = EnvConfigFiles::builder();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
@@ -72,13 +72,13 @@ impl Profiles {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::Missing(_)) => continue,
                 // That the process has ended is said where its token is read.
-                Err(ReadError::Blocked(blocked)) if blocked.fault == Fault::Gone => continue,
+                Err(ReadError::Blocked(blocked)) if blocked.fault == ProcFault::Gone => continue,
                 Err(error) => Err(error.to_string()),
             };
             let path = path.to_string_lossy().into_owned();
             match contents {
                 Ok(contents) => builder = builder.with_contents(kind, contents),
-                Err(fault) => return Err(BadFile { path, fault }),
+                Err(fault) => return Err(ProfileFileError { path, fault }),
             }
             files.push(path);
         }
@@ -92,7 +92,7 @@ impl Profiles {
         let selected = profile.map(str::to_owned).or_else(|| variables.find_map(|name| pod.filled(name)));
         let selected = selected.unwrap_or_else(|| "default".to_owned());
         let env = Env::from_slice(&[("AWS_PROFILE", selected.as_str())]);
-        let bad = |fault: String| BadFile { path: files.join(" or "), fault };
+        let bad = |fault: String| ProfileFileError { path: files.join(" or "), fault };
         let source = source::load(&env, &Fs::from_slice(&[]), &builder.build())
             .await
             .map_err(|error| bad(error.to_string()))?;

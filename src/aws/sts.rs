@@ -115,12 +115,12 @@ struct Head {
 
 /// An open connection that speaks HTTP/1.1, as the SDK's transport.
 #[derive(Clone)]
-pub struct Link {
+pub struct HttpConnection {
     sender: Arc<tokio::sync::Mutex<SendRequest<Full<Bytes>>>>,
     head: Arc<Mutex<Head>>,
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for HttpConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Link")
     }
@@ -128,14 +128,14 @@ impl fmt::Debug for Link {
 
 /// Why a request brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
+pub enum ConnectionLost {
     /// The connection broke off; the library's words.
     Broken(String),
     /// The answer is longer than any of STS's.
     TooLong,
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(words) => f.write_str(words),
@@ -144,9 +144,9 @@ impl fmt::Display for Lost {
     }
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for ConnectionLost {}
 
-impl Link {
+impl HttpConnection {
     /// Takes a stream into use.
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl Link {
     }
 
     async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let lost = |error: hyper::Error| ConnectorError::io(Lost::Broken(in_words(&error)).into());
+        let lost = |error: hyper::Error| ConnectorError::io(ConnectionLost::Broken(in_words(&error)).into());
         let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
         let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
         let (mut parts, body) = request.into_parts();
@@ -184,7 +184,8 @@ impl Link {
         };
         let body = Limited::new(body, LONGEST_REPLY).collect().await.map_err(|error| {
             let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            let lost = if too_long { Lost::TooLong } else { Lost::Broken(in_words(&*error)) };
+            let lost =
+                if too_long { ConnectionLost::TooLong } else { ConnectionLost::Broken(in_words(&*error)) };
             ConnectorError::io(lost.into())
         })?;
         let reply = hyper::Response::from_parts(parts, SdkBody::from(body.to_bytes()));
@@ -196,7 +197,7 @@ impl Link {
     }
 }
 
-impl HttpConnector for Link {
+impl HttpConnector for HttpConnection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().exchange(request))
     }
@@ -235,7 +236,7 @@ impl TimeSource for Pod {
 #[derive(Debug)]
 pub struct Sts {
     pod: Pod,
-    link: Link,
+    link: HttpConnection,
     url: String,
     region: String,
     sent: Vec<Secret>,
@@ -278,14 +279,14 @@ pub enum CallFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
     /// How it ended.
-    pub result: Answered,
+    pub result: ExchangeResult,
     /// How long it took.
     pub took: Duration,
 }
 
 /// How a request to STS ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answered {
+pub enum ExchangeResult {
     /// STS gave what was asked for.
     Ok,
     /// STS said no.
@@ -296,7 +297,7 @@ pub enum Answered {
     Failed,
 }
 
-impl Answered {
+impl ExchangeResult {
     /// Every one.
     pub const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Throttled, Self::Failed];
 
@@ -317,12 +318,12 @@ impl<T> Reply<T> {
     #[must_use]
     pub fn exchange(&self, took: Duration) -> Exchange {
         let result = match &self.result {
-            Ok(_) => Answered::Ok,
+            Ok(_) => ExchangeResult::Ok,
             Err(CallFault::Refused(refusal)) if refusal.is_throttling() || refusal.status == 429 => {
-                Answered::Throttled
+                ExchangeResult::Throttled
             }
-            Err(CallFault::Refused(refusal)) if refusal.status < 500 => Answered::Refused,
-            Err(_) => Answered::Failed,
+            Err(CallFault::Refused(refusal)) if refusal.status < 500 => ExchangeResult::Refused,
+            Err(_) => ExchangeResult::Failed,
         };
         Exchange { result, took }
     }
@@ -352,13 +353,13 @@ pub struct Caller {
 impl Sts {
     /// STS at this URL, signed for this region.
     #[must_use]
-    pub fn new(pod: &Pod, link: Link, url: String, region: String) -> Self {
+    pub fn new(pod: &Pod, link: HttpConnection, url: String, region: String) -> Self {
         Self { pod: pod.clone(), link, url, region, sent: Vec::new() }
     }
 
     /// The same over another connection.
     #[must_use]
-    pub fn over(&self, link: Link) -> Self {
+    pub fn over(&self, link: HttpConnection) -> Self {
         Self {
             pod: self.pod.clone(),
             link,
@@ -485,8 +486,8 @@ impl Sts {
                     }
                 }
                 None => match lost(&error) {
-                    Some(Lost::TooLong) => not_sts(200, LONGEST_REPLY),
-                    Some(Lost::Broken(words)) => CallFault::Lost(words.clone()),
+                    Some(ConnectionLost::TooLong) => not_sts(200, LONGEST_REPLY),
+                    Some(ConnectionLost::Broken(words)) => CallFault::Lost(words.clone()),
                     None => CallFault::Lost(error.to_string()),
                 },
             }),
@@ -501,7 +502,7 @@ fn code_of_status(status: u16) -> Option<String> {
 }
 
 /// The reason for which the transport gave up, somewhere in the chain of errors.
-fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Option<&Lost> {
+fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Option<&ConnectionLost> {
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(lost) = source.downcast_ref() {

@@ -10,16 +10,18 @@ use tokio::time::Instant;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sdk::{SdkLacksStsModule, SdkTooOldForIrsa, SdkUnknown};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
 use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 use crate::sdk_scan::packages::{Age, age, minimum, package, sts_module};
-use crate::sdk_scan::{FoundSdk, How, Runs, SaidSdk, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use crate::sdk_scan::{
+    ExpectedSdk, FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, SdkEvidence, StoppedBy, scan,
+};
 use crate::text::sanitize;
-use sdk_chain::situation::Lack;
-use sdk_chain::{SdkId, Used};
+use sdk_chain::situation::SdkLimitation;
+use sdk_chain::{ApplicationSdks, SdkId};
 
 /// How long before the end of its time a scan ends by itself, so that what it found is not lost.
 const TO_HAND_OVER: Duration = Duration::from_millis(50);
@@ -28,25 +30,25 @@ const TO_HAND_OVER: Duration = Duration::from_millis(50);
 /// once, however many attempts there are.
 #[derive(Debug)]
 pub struct Application {
-    known: Known,
+    known: SdkSupport,
     scan: OnceCell<Scan>,
 }
 
 /// What is known of an application.
 #[derive(Debug)]
-enum Known {
+enum SdkSupport {
     /// Below which folder it is.
     Root(PathBuf),
     /// Its SDK, and what a scan would say of that.
-    Sdk(SaidSdk, Box<Scan>),
+    Sdk(ExpectedSdk, Box<Scan>),
     /// Both.
-    Both(PathBuf, SaidSdk),
+    Both(PathBuf, ExpectedSdk),
 }
 
 impl Application {
     /// The application that the user names, or whose process is looked through, if there is either.
     #[must_use]
-    pub fn of(pod: &Pod, wanted: &Wanted) -> Option<Self> {
+    pub fn of(pod: &Pod, wanted: &CheckOptions) -> Option<Self> {
         let said = wanted.expect_sdk.clone();
         let of_target = || pod.target().map(|_| PathBuf::from("/"));
         let root = wanted.sdk_root.clone().or_else(of_target);
@@ -54,9 +56,9 @@ impl Application {
         let root = root.filter(|_| said.as_ref().is_none_or(|said| said.version.is_none()));
         let known = match (root, said) {
             (None, None) => return None,
-            (Some(root), None) => Known::Root(root),
-            (None, Some(said)) => Known::Sdk(said.clone(), Box::new(Scan::said(said))),
-            (Some(root), Some(said)) => Known::Both(root, said),
+            (Some(root), None) => SdkSupport::Root(root),
+            (None, Some(said)) => SdkSupport::Sdk(said.clone(), Box::new(Scan::said(said))),
+            (Some(root), Some(said)) => SdkSupport::Both(root, said),
         };
         Some(Self { known, scan: OnceCell::new() })
     }
@@ -65,9 +67,9 @@ impl Application {
     pub async fn scan(&self, pod: &Pod, budget: Budget) -> (&Scan, Duration) {
         let began = Instant::now();
         let look = async || match &self.known {
-            Known::Root(root) => observe(pod, root.clone(), budget).await,
-            Known::Sdk(_, scan) => Scan::clone(scan),
-            Known::Both(root, said) => observe(pod, root.clone(), budget).await.of(said.clone()),
+            SdkSupport::Root(root) => observe(pod, root.clone(), budget).await,
+            SdkSupport::Sdk(_, scan) => Scan::clone(scan),
+            SdkSupport::Both(root, said) => observe(pod, root.clone(), budget).await.of(said.clone()),
         };
         (self.scan.get_or_init(look).await, began.elapsed())
     }
@@ -76,8 +78,8 @@ impl Application {
     #[must_use]
     pub fn said_scan(&self) -> Option<&Scan> {
         match &self.known {
-            Known::Sdk(_, scan) => Some(scan),
-            Known::Root(_) | Known::Both(..) => None,
+            SdkSupport::Sdk(_, scan) => Some(scan),
+            SdkSupport::Root(_) | SdkSupport::Both(..) => None,
         }
     }
 
@@ -89,18 +91,18 @@ impl Application {
 
     /// Which SDK it has, as far as that is known without a scan.
     #[must_use]
-    pub fn said(&self) -> Used {
+    pub fn said(&self) -> ApplicationSdks {
         match &self.known {
-            Known::Sdk(said, _) | Known::Both(_, said) => Used::Said(said.sdk),
-            Known::Root(_) => Used::Unknown,
+            SdkSupport::Sdk(said, _) | SdkSupport::Both(_, said) => ApplicationSdks::Said(said.sdk),
+            SdkSupport::Root(_) => ApplicationSdks::Unknown,
         }
     }
 
     /// Which SDKs it has, by a scan.
     #[must_use]
-    pub fn used(&self, scan: &Scan) -> Used {
+    pub fn used(&self, scan: &Scan) -> ApplicationSdks {
         match self.said() {
-            Used::Unknown => scan.used(),
+            ApplicationSdks::Unknown => scan.used(),
             said => said,
         }
     }
@@ -120,11 +122,11 @@ async fn observe(pod: &Pod, root: PathBuf, budget: Budget) -> Scan {
     })
 }
 
-impl Observed for Scan {
+impl HasEvidence for Scan {
     fn evidence(&self) -> Evidence {
         let lines: Vec<String> = self.found.iter().map(FoundSdk::line).collect();
         let evidence = Evidence::new().texts("sdks", &lines);
-        if self.found.iter().any(|found| found.how == How::Said)
+        if self.found.iter().any(|found| found.how == SdkEvidence::Said)
             && self.end == ScanEnd::Whole
             && self.entries == 0
         {
@@ -145,9 +147,9 @@ impl Observed for Scan {
 /// Whether an SDK can use the role.
 enum Use {
     Can,
-    Cannot(Lack),
+    Cannot(SdkLimitation),
     /// It may, and what it may lack for that.
-    Doubtful(Lack),
+    Doubtful(SdkLimitation),
     /// Its version is not known.
     Unknown,
 }
@@ -155,7 +157,7 @@ enum Use {
 fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
     let lack = |least| {
         let version = found.version.as_deref().map(sanitize).unwrap_or_default();
-        Lack::TooOld { package: format!("{} {version}", package(found.sdk)), least }
+        SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), least }
     };
     // The version first: a module that is added to an SDK from before IRSA changes nothing.
     let age = found.version.as_deref().and_then(|version| age(found.sdk, version));
@@ -164,10 +166,11 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
         (Some(Age::Doubtful), Some(least)) => return Use::Doubtful(lack(least)),
         _ => {}
     }
-    let is_searched = matches!(found.how, How::Archive | How::Classes) && scan.stopped_by().is_none();
+    let is_searched =
+        matches!(found.how, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
     match (sts_module(found.sdk), found.sts_module) {
-        (Some(module), Some(false)) => return Use::Cannot(Lack::Module(module)),
-        (Some(module), None) if is_searched => return Use::Doubtful(Lack::Module(module)),
+        (Some(module), Some(false)) => return Use::Cannot(SdkLimitation::Module(module)),
+        (Some(module), None) if is_searched => return Use::Doubtful(SdkLimitation::Module(module)),
         _ => {}
     }
     match (age, minimum(found.sdk)) {
@@ -175,7 +178,7 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
         // Code that a bundler took over is found by the variables that it reads; who says which SDK it is,
         // says so of one that is meant to use the role; and the class for web identities in version 2 of
         // Java came with the first version that looks at the variables.
-        _ if matches!(found.how, How::BundledCode | How::Said) => Use::Can,
+        _ if matches!(found.how, SdkEvidence::BundledCode | SdkEvidence::Said) => Use::Can,
         _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => Use::Can,
         _ => Use::Unknown,
     }
@@ -183,9 +186,9 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
 
 /// The SDKs that were found in no copy that can use the role, and why not.
 #[must_use]
-pub fn lacks(scan: &Scan) -> BTreeMap<SdkId, Lack> {
+pub fn lacks(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
     // What lies beside a process that does not use it says nothing of the process.
-    let found = scan.found.iter().filter(|_| scan.runs != Runs::Other);
+    let found = scan.found.iter().filter(|_| scan.runs != RuntimeHint::Other);
     let mut lacks = BTreeMap::new();
     for found in found {
         for sdk in in_every_use(found.sdk) {
@@ -207,11 +210,11 @@ fn in_every_use(sdk: SdkId) -> &'static [SdkId] {
     }
 }
 
-fn diagnosis(found: &FoundSdk, lack: Lack, scan: &Scan) -> Diagnosis {
+fn diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
     let (found, scan) = (found.clone(), scan.clone());
     match lack {
-        Lack::TooOld { least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
-        Lack::Module(module) => SdkLacksStsModule { found, module, scan }.into(),
+        SdkLimitation::TooOld { least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
+        SdkLimitation::Module(module) => SdkLacksStsModule { found, module, scan }.into(),
     }
 }
 
@@ -236,7 +239,7 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
         return Verdict::Fail(faults.swap_remove(0));
     }
     // What was found on the way is not known to be what the application has.
-    let is_its = can && scan.end == ScanEnd::Whole && scan.runs != Runs::Other;
+    let is_its = can && scan.end == ScanEnd::Whole && scan.runs != RuntimeHint::Other;
     if faults.is_empty() && !is_its {
         faults.push(SdkUnknown { scan: scan.clone() }.into());
     }
@@ -247,15 +250,15 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
 mod tests {
     use super::{judge, lacks};
     use crate::run::Verdict;
-    use crate::sdk_scan::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
+    use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
     use sdk_chain::SdkId;
 
-    fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: How) -> FoundSdk {
+    fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: SdkEvidence) -> FoundSdk {
         FoundSdk { sdk, version: version.map(str::to_owned), place: "/app".to_owned(), sts_module, how }
     }
 
     fn scan(found: Vec<FoundSdk>, end: ScanEnd) -> Scan {
-        let runs = Runs::Unknown;
+        let runs = RuntimeHint::Unknown;
         Scan { runs, found, end, entries: 1, bytes: 1, unreadable: 0, unseen: 0, closed_archives: 0 }
     }
 
@@ -269,14 +272,14 @@ mod tests {
 
     #[test]
     fn each_sdk_is_judged_by_its_own_least_version_and_module() {
-        let metadata = How::PackageMetadata;
+        let metadata = SdkEvidence::PackageMetadata;
         let boto = |version| found(SdkId::Boto, Some(version), None, metadata);
         let (old, new) = (|| boto("1.12.199"), || boto("1.44.5"));
         let js = |version| found(SdkId::JsV3, Some(version), None, metadata);
         let cli = || found(SdkId::CliV2, Some("2.27.1"), None, metadata);
-        let java = |version, sts| found(SdkId::JavaV2, version, sts, How::Archive);
-        let jv1 = |version, sts| found(SdkId::JavaV1, version, sts, How::Archive);
-        let said = |sdk, version| found(sdk, version, None, How::Said);
+        let java = |version, sts| found(SdkId::JavaV2, version, sts, SdkEvidence::Archive);
+        let jv1 = |version, sts| found(SdkId::JavaV1, version, sts, SdkEvidence::Archive);
+        let said = |sdk, version| found(sdk, version, None, SdkEvidence::Said);
         let whole = ScanEnd::Whole;
         let stopped = ScanEnd::Stopped(StoppedBy::Entries);
         for (sdks, end, expected) in [
@@ -302,8 +305,8 @@ mod tests {
             (vec![jv1(Some("1.11.703"), Some(true))], whole, ("warn", vec!["SdkTooOldForIrsa"])),
             (vec![], whole, ("warn", vec!["SdkUnknown"])),
             (vec![], stopped, ("warn", vec!["SdkUnknown"])),
-            (vec![found(SdkId::GoV2, None, None, How::BuildInfo)], whole, ("pass", vec![])),
-            (vec![found(SdkId::JsV3, None, None, How::BundledCode)], whole, ("pass", vec![])),
+            (vec![found(SdkId::GoV2, None, None, SdkEvidence::BuildInfo)], whole, ("pass", vec![])),
+            (vec![found(SdkId::JsV3, None, None, SdkEvidence::BundledCode)], whole, ("pass", vec![])),
             (vec![found(SdkId::JsV3, None, None, metadata)], whole, ("warn", vec!["SdkUnknown"])),
             (vec![boto("x")], whole, ("warn", vec!["SdkUnknown"])),
             (vec![said(SdkId::JavaV2, Some("2.31.78"))], whole, ("pass", vec![])),
@@ -320,19 +323,21 @@ mod tests {
 
     #[test]
     fn only_what_is_certain_is_a_failure() {
-        let old = || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, How::Source)], ScanEnd::Whole);
-        let new = || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, How::Source)], ScanEnd::Whole);
+        let old =
+            || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, SdkEvidence::Source)], ScanEnd::Whole);
+        let new =
+            || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, SdkEvidence::Source)], ScanEnd::Whole);
         for (runs, unseen, if_old, if_new) in [
-            (Runs::Unknown, 0, "fail", "pass"),
-            (Runs::Python, 0, "fail", "pass"),
-            (Runs::Python, 1, "warn", "pass"),
-            (Runs::Unknown, 1, "warn", "pass"),
-            (Runs::Other, 0, "warn", "warn"),
+            (RuntimeHint::Unknown, 0, "fail", "pass"),
+            (RuntimeHint::Python, 0, "fail", "pass"),
+            (RuntimeHint::Python, 1, "warn", "pass"),
+            (RuntimeHint::Unknown, 1, "warn", "pass"),
+            (RuntimeHint::Other, 0, "warn", "warn"),
         ] {
             let (old, new) = (Scan { runs, unseen, ..old() }, Scan { runs, unseen, ..new() });
             assert_eq!((names(&old).0, names(&new).0), (if_old, if_new), "{runs:?} {unseen}");
             assert_eq!(old.used().is_all(), if_old == "fail", "{runs:?} {unseen}");
-            assert_eq!(lacks(&old).len(), usize::from(runs != Runs::Other), "{runs:?}");
+            assert_eq!(lacks(&old).len(), usize::from(runs != RuntimeHint::Other), "{runs:?}");
         }
     }
 }

@@ -4,15 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::aws::sts::{CallFault, Exchange, Link, Reply, SESSION_SECONDS, Session, Sts};
-use crate::checks::refusal::{self, Call};
+use crate::aws::sts::{CallFault, Exchange, HttpConnection, Reply, SESSION_SECONDS, Session, Sts};
+use crate::checks::refusal::{self, StsCall};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::identity::SessionNameMalformed;
-use crate::diagnosis::network::{NotStsReply, Phase, StsConnectionLost, StsTimedOut};
-use crate::diagnosis::sts::Request;
+use crate::diagnosis::network::{ConnectPhase, NotStsReply, StsConnectionLost, StsTimedOut};
+use crate::diagnosis::sts::RoleRequest;
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::run::Verdict;
@@ -27,9 +27,9 @@ const SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 
 /// What was asked of STS, and what it answered.
 #[derive(Debug)]
-pub struct Asked {
+pub struct AssumeRoleCall {
     /// What was asked.
-    pub request: Request,
+    pub request: RoleRequest,
     /// STS, for the next question.
     pub sts: Sts,
     /// Its host.
@@ -40,7 +40,7 @@ pub struct Asked {
     waited: Duration,
 }
 
-impl Asked {
+impl AssumeRoleCall {
     /// The id of the request, whatever was answered.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
@@ -66,7 +66,7 @@ impl Asked {
 
 /// A session of the role.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub struct RoleSession {
     /// The session.
     pub session: Session,
     /// Its name, which CloudTrail shows.
@@ -75,7 +75,7 @@ pub struct Opened {
     pub at: SystemTime,
 }
 
-impl Observed for Opened {
+impl HasEvidence for RoleSession {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .text_if("assumed_role_arn", self.session.assumed_role_arn.as_deref())
@@ -93,18 +93,18 @@ pub async fn observe(
     role: &RoleArn,
     token: &Token,
     endpoint: &StsEndpoint,
-    link: Link,
+    link: HttpConnection,
     budget: Budget,
-) -> Asked {
+) -> AssumeRoleCall {
     let wished = pod.filled(SESSION_NAME);
     let pod_name = token.claims.bound.pod.clone().or_else(|| pod.filled("HOSTNAME"));
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
     let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();
     let reply = sts.assume(&role.text, &token.text, &session_name, budget.until()).await;
-    Asked {
+    AssumeRoleCall {
         bad_session_name: wished.filter(|wished| *wished != session_name),
-        request: Request {
+        request: RoleRequest {
             role: role.clone(),
             claims: token.claims.clone(),
             session_name,
@@ -133,24 +133,24 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
 
 /// Judges what STS answered.
 #[must_use]
-pub fn judge(asked: &Asked) -> Verdict<Opened> {
+pub fn judge(asked: &AssumeRoleCall) -> Verdict<RoleSession> {
     match &asked.reply.result {
         Ok(session) => {
             let warnings = asked.bad_session_name.clone().map(|name| SessionNameMalformed { name }.into());
-            let opened = Opened {
+            let opened = RoleSession {
                 session: session.clone(),
                 session_name: asked.request.session_name.clone(),
                 at: asked.reply.at,
             };
             Verdict::holds(opened, warnings.into_iter().collect())
         }
-        Err(fault) => Verdict::Fail(diagnosis_of(Call::Assume, asked, fault, asked.waited)),
+        Err(fault) => Verdict::Fail(diagnosis_of(StsCall::Assume, asked, fault, asked.waited)),
     }
 }
 
 /// Names what went wrong with either call.
 #[must_use]
-pub fn diagnosis_of(call: Call, asked: &Asked, fault: &CallFault, waited: Duration) -> Diagnosis {
+pub fn diagnosis_of(call: StsCall, asked: &AssumeRoleCall, fault: &CallFault, waited: Duration) -> Diagnosis {
     let host = asked.host.clone();
     match fault {
         CallFault::Refused(refused) => refusal::name(call, &asked.request, refused),
@@ -163,10 +163,10 @@ pub fn diagnosis_of(call: Call, asked: &Asked, fault: &CallFault, waited: Durati
         }
         .into(),
         CallFault::Lost(error) => {
-            StsConnectionLost { host, phase: Phase::Reply, error: error.clone() }.into()
+            StsConnectionLost { host, phase: ConnectPhase::Reply, error: error.clone() }.into()
         }
         CallFault::TimedOut => {
-            StsTimedOut { host, addresses: Vec::new(), phase: Phase::Reply, after: waited }.into()
+            StsTimedOut { host, addresses: Vec::new(), phase: ConnectPhase::Reply, after: waited }.into()
         }
     }
 }

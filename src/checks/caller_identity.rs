@@ -5,23 +5,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::sts::{CallFault, Caller, Exchange, Reply};
-use crate::checks::assume_role::{Asked, Opened, diagnosis_of};
-use crate::checks::refusal::Call;
+use crate::checks::assume_role::{AssumeRoleCall, RoleSession, diagnosis_of};
+use crate::checks::refusal::StsCall;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::sts_reachable;
 use crate::diagnosis::sts::IdentityMismatch;
 use crate::diagnosis::{Diagnosis, Name};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::run::Verdict;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 use iam_trust::arn::RoleArn;
 
 /// Whom STS takes the pod for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct CallerIdentity {
     /// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
     pub arn: String,
     /// The account.
@@ -32,7 +32,7 @@ pub struct Identity {
     pub confirmed: bool,
 }
 
-impl Observed for Identity {
+impl HasEvidence for CallerIdentity {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .text("caller_arn", &self.arn)
@@ -44,7 +44,7 @@ impl Observed for Identity {
 
 /// What came of asking.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CallerAnswer {
     reply: Reply<Caller>,
     waited: Duration,
     /// The requests as they are counted.
@@ -58,12 +58,12 @@ pub struct Answer {
 /// Why STS could not be reached again.
 pub async fn observe(
     pod: &Pod,
-    wanted: &Wanted,
+    wanted: &CheckOptions,
     endpoint: &StsEndpoint,
-    asked: &Asked,
-    opened: &Opened,
+    asked: &AssumeRoleCall,
+    opened: &RoleSession,
     budget: Budget,
-) -> Result<Answer, Diagnosis> {
+) -> Result<CallerAnswer, Diagnosis> {
     let started = Instant::now();
     let mut reply = asked.sts.caller(&opened.session, budget.until()).await;
     let mut exchanges = vec![reply.exchange(started.elapsed())];
@@ -77,20 +77,24 @@ pub async fn observe(
         reply = asked.sts.over(link).caller(&opened.session, budget.until()).await;
         exchanges.push(reply.exchange(again.elapsed()));
     }
-    Ok(Answer { reply, waited: started.elapsed(), exchanges })
+    Ok(CallerAnswer { reply, waited: started.elapsed(), exchanges })
 }
 
 /// Judges the answer. STS has given the role by then, so that it throttles the question whose it is does
 /// not make the role fail.
 #[must_use]
-pub fn judge(asked: &Asked, opened: &Opened, answer: Result<Answer, Diagnosis>) -> Verdict<Identity> {
+pub fn judge(
+    asked: &AssumeRoleCall,
+    opened: &RoleSession,
+    answer: Result<CallerAnswer, Diagnosis>,
+) -> Verdict<CallerIdentity> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(unreachable) => return Verdict::Fail(unreachable),
     };
     match answer.reply.result {
         Ok(caller) => match difference(&asked.request.role, &caller.arn) {
-            None => Verdict::Pass(Identity {
+            None => Verdict::Pass(CallerIdentity {
                 arn: caller.arn,
                 account: caller.account,
                 request_id: caller.request_id,
@@ -103,7 +107,7 @@ pub fn judge(asked: &Asked, opened: &Opened, answer: Result<Answer, Diagnosis>) 
             }),
         },
         Err(fault) => {
-            let diagnosis = diagnosis_of(Call::Identity, asked, &fault, answer.waited);
+            let diagnosis = diagnosis_of(StsCall::Identity, asked, &fault, answer.waited);
             match said_before(asked, opened).filter(|_| diagnosis.name() == Name::Throttled) {
                 Some(identity) => Verdict::Warn(identity, vec![diagnosis]),
                 None => Verdict::Fail(diagnosis),
@@ -113,11 +117,16 @@ pub fn judge(asked: &Asked, opened: &Opened, answer: Result<Answer, Diagnosis>) 
 }
 
 /// The identity as STS called it when it gave the session, if that is the role's.
-fn said_before(asked: &Asked, opened: &Opened) -> Option<Identity> {
+fn said_before(asked: &AssumeRoleCall, opened: &RoleSession) -> Option<CallerIdentity> {
     let arn = opened.session.assumed_role_arn.clone()?;
     let role = &asked.request.role;
     let account = role.account.clone();
-    difference(role, &arn).is_none().then_some(Identity { arn, account, request_id: None, confirmed: false })
+    difference(role, &arn).is_none().then_some(CallerIdentity {
+        arn,
+        account,
+        request_id: None,
+        confirmed: false,
+    })
 }
 
 /// What a caller's ARN says otherwise than the role's. A session's ARN leaves the role's path out.
@@ -138,10 +147,10 @@ fn difference(role: &RoleArn, caller: &str) -> Option<&'static str> {
     }
 }
 
-impl Identity {
+impl CallerIdentity {
     /// Whether the session is this identity's, so that STS need not be asked whose it is.
     #[must_use]
-    pub fn owns(&self, session: &Opened) -> bool {
+    pub fn owns(&self, session: &RoleSession) -> bool {
         session.session.assumed_role_arn.as_ref() == Some(&self.arn)
     }
 }

@@ -1,7 +1,7 @@
 //! Nothing shadows the role: other credentials in the pod, which an SDK takes first, by the SDKs' own
 //! rules in [`sdk_chain`]. Judged as if the role worked: whether it does, others say.
 
-use crate::aws::profile::{BadFile, Profiles};
+use crate::aws::profile::{ProfileFileError, Profiles};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{
     FallsToNodeRole, SdkCredentialError, ShadowedByContainerCredentials, ShadowedByProfile,
@@ -9,18 +9,18 @@ use crate::diagnosis::sources::{
 };
 use crate::env::CONTAINER_CREDENTIALS;
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use sdk_chain::situation::Situation;
-use sdk_chain::{self, Answer, Outlook, Picks, SdkId};
+use sdk_chain::situation::ChainInput;
+use sdk_chain::{self, ChainContext, CredentialSource, Resolution, SdkId};
 
 /// The sources that were looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources {
+pub struct CredentialSources {
     files: Vec<String>,
 }
 
-impl Observed for Sources {
+impl HasEvidence for CredentialSources {
     fn evidence(&self) -> Evidence {
         if self.files.is_empty() {
             Evidence::new()
@@ -33,22 +33,26 @@ impl Observed for Sources {
 /// Judges what an SDK finds; values of keys are never looked at. What holds for every SDK that the
 /// application has is a failure, and what holds for others a warning.
 #[must_use]
-pub fn judge(outlook: &Outlook, profiles: &Result<Profiles, BadFile>) -> Verdict<Sources> {
-    let working = Outlook { situation: outlook.situation.with_working_role(), used: outlook.used.clone() };
-    let seen = Seen { situation: &working.situation, profiles, answers: working.likely_answers() };
+pub fn judge(
+    outlook: &ChainContext,
+    profiles: &Result<Profiles, ProfileFileError>,
+) -> Verdict<CredentialSources> {
+    let working =
+        ChainContext { situation: outlook.situation.with_working_role(), used: outlook.used.clone() };
+    let seen = SdkAnswers { situation: &working.situation, profiles, answers: working.likely_answers() };
     let own: Option<Vec<Diagnosis>> = outlook.used.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
     if let Some(diagnosis) = own.filter(|_| outlook.used.is_all()).and_then(|own| own.into_iter().next()) {
         return Verdict::Fail(diagnosis);
     }
     let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
-    Verdict::holds(Sources { files }, seen.of_any())
+    Verdict::holds(CredentialSources { files }, seen.of_any())
 }
 
 /// What the SDKs do with what is there.
-struct Seen<'a> {
-    situation: &'a Situation,
-    profiles: &'a Result<Profiles, BadFile>,
-    answers: Vec<Answer>,
+struct SdkAnswers<'a> {
+    situation: &'a ChainInput,
+    profiles: &'a Result<Profiles, ProfileFileError>,
+    answers: Vec<Resolution>,
 }
 
 /// The variables of a pair of keys.
@@ -62,25 +66,26 @@ const LEGACY_KEYS: [&str; 5] = [
     "AMAZON_SECRET_ACCESS_KEY",
 ];
 
-impl Seen<'_> {
+impl SdkAnswers<'_> {
     fn set(&self, names: &[&'static str]) -> Vec<&'static str> {
         names.iter().copied().filter(|name| self.situation.filled(name).is_some()).collect()
     }
 
-    fn names(&self, picks: &[Picks]) -> Vec<&'static str> {
+    fn names(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
         sdk_chain::names(&self.answers, picks)
     }
 
     /// The variables of keys that matter to whoever picks so.
-    fn keys(&self, picks: &[Picks]) -> Vec<&'static str> {
-        let legacy = if picks.contains(&Picks::LegacyKeys) { self.set(&LEGACY_KEYS) } else { Vec::new() };
+    fn keys(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
+        let legacy =
+            if picks.contains(&CredentialSource::LegacyKeys) { self.set(&LEGACY_KEYS) } else { Vec::new() };
         self.set(&KEYS).into_iter().chain(legacy).collect()
     }
 
     /// The variable that selects the profile of an SDK, and that profile.
     fn selected(&self, sdk: SdkId) -> Option<(&'static str, String)> {
         let variables = sdk.rules().profile.variables.iter().copied();
-        let of = |value: fn(&Situation, &str) -> Option<String>| {
+        let of = |value: fn(&ChainInput, &str) -> Option<String>| {
             variables.clone().find_map(|name| Some((name, value(self.situation, name)?)))
         };
         of(|situation, name| situation.filled(name).map(str::to_owned))
@@ -88,30 +93,30 @@ impl Seen<'_> {
     }
 
     /// The first SDK that picks one of these.
-    fn first(&self, picks: &[Picks]) -> Option<&Answer> {
+    fn first(&self, picks: &[CredentialSource]) -> Option<&Resolution> {
         self.answers.iter().find(|answer| picks.contains(&answer.picks))
     }
 
     fn of_any(&self) -> Vec<Diagnosis> {
         let mut warnings: Vec<Diagnosis> = Vec::new();
         // Those that stop are blamed on the first thing that is wrong.
-        let mut stops = self.names(Picks::FAILURES);
+        let mut stops = self.names(CredentialSource::FAILURES);
         let is_half = self.set(&KEYS).len() == 1;
-        let takes = self.names(&[Picks::Keys, Picks::LegacyKeys]);
+        let takes = self.names(&[CredentialSource::Keys, CredentialSource::LegacyKeys]);
         if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
-            let picks: Vec<Picks> = self.answers.iter().map(|answer| answer.picks).collect();
+            let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.picks).collect();
             warnings.push(ShadowedByStaticKeys { variables: self.keys(&picks), takes, stops }.into());
         }
-        if let Err(BadFile { path, fault }) = self.profiles {
+        if let Err(ProfileFileError { path, fault }) = self.profiles {
             let stops = std::mem::take(&mut stops);
             warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stops }.into());
         }
-        let of_profile = self.names(Picks::OF_PROFILE);
+        let of_profile = self.names(CredentialSource::OF_PROFILE);
         // What those take that take a profile, or else what those stop over that stop.
         let concerned = self
-            .first(Picks::OF_PROFILE)
-            .or_else(|| self.first(Picks::FAILURES).filter(|_| !stops.is_empty()));
+            .first(CredentialSource::OF_PROFILE)
+            .or_else(|| self.first(CredentialSource::FAILURES).filter(|_| !stops.is_empty()));
         match concerned.and_then(|answer| self.selected(answer.sdk)) {
             Some((variable, profile)) => {
                 let stops = std::mem::take(&mut stops);
@@ -120,14 +125,15 @@ impl Seen<'_> {
             None if !of_profile.is_empty() => warnings.push(self.shared_file(of_profile)),
             None => {}
         }
-        let container = self.names(&[Picks::Container]);
+        let container = self.names(&[CredentialSource::Container]);
         if !container.is_empty() && self.situation.own_pair().is_some() {
             let variables = self.set(&CONTAINER_CREDENTIALS);
             warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
         if !stops.is_empty() && self.situation.own_pair().is_some() {
-            let because =
-                self.first(Picks::FAILURES).map_or_else(String::new, |answer| answer.because.clone());
+            let because = self
+                .first(CredentialSource::FAILURES)
+                .map_or_else(String::new, |answer| answer.because.clone());
             warnings.push(SdkCredentialError { stops, because }.into());
         }
         warnings
@@ -139,31 +145,36 @@ impl Seen<'_> {
         let name = answer.sdk.rules().name;
         let is_injected = self.situation.own_pair().is_some();
         Some(match answer.picks {
-            Picks::WebIdentity => return None,
+            CredentialSource::WebIdentity => return None,
             // Without an identity that is what remains.
-            Picks::Container | Picks::NodeRole | Picks::Nothing | Picks::Error | Picks::Crash
+            CredentialSource::Container
+            | CredentialSource::NodeRole
+            | CredentialSource::Nothing
+            | CredentialSource::Error
+            | CredentialSource::Crash
                 if !is_injected =>
             {
                 return None;
             }
-            Picks::Keys | Picks::LegacyKeys => {
+            CredentialSource::Keys | CredentialSource::LegacyKeys => {
                 let variables = self.keys(&[answer.picks]);
                 ShadowedByStaticKeys { variables, takes: vec![name], stops: Vec::new() }.into()
             }
-            Picks::Profile | Picks::Process | Picks::AssumedRole | Picks::ProfileWebIdentity => {
-                match self.selected(sdk) {
-                    Some((variable, profile)) => {
-                        let (takes, stops) = (vec![name], Vec::new());
-                        ShadowedByProfile { variable, profile, takes, stops }.into()
-                    }
-                    None => self.shared_file(vec![name]),
+            CredentialSource::Profile
+            | CredentialSource::Process
+            | CredentialSource::AssumedRole
+            | CredentialSource::ProfileWebIdentity => match self.selected(sdk) {
+                Some((variable, profile)) => {
+                    let (takes, stops) = (vec![name], Vec::new());
+                    ShadowedByProfile { variable, profile, takes, stops }.into()
                 }
-            }
-            Picks::Container => {
+                None => self.shared_file(vec![name]),
+            },
+            CredentialSource::Container => {
                 let variables = self.set(&CONTAINER_CREDENTIALS);
                 ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
             }
-            Picks::NodeRole => {
+            CredentialSource::NodeRole => {
                 let although = Some(answer.because.clone());
                 FallsToNodeRole {
                     takes: vec![name],
@@ -174,7 +185,7 @@ impl Seen<'_> {
                 }
                 .into()
             }
-            Picks::Nothing | Picks::Error | Picks::Crash => {
+            CredentialSource::Nothing | CredentialSource::Error | CredentialSource::Crash => {
                 SdkCredentialError { stops: vec![name], because: answer.because.clone() }.into()
             }
         })
@@ -196,7 +207,7 @@ mod tests {
     use crate::host::{Clock, Pod};
     use crate::probes::chain_input::gather;
     use crate::run::Verdict;
-    use sdk_chain::{Outlook, SdkId, Used};
+    use sdk_chain::{ApplicationSdks, ChainContext, SdkId};
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
 
@@ -205,12 +216,12 @@ mod tests {
     const CONTAINER: (&str, &str) =
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
 
-    async fn names(variables: &[(&str, &str)], used: Used) -> Vec<&'static str> {
+    async fn names(variables: &[(&str, &str)], used: ApplicationSdks) -> Vec<&'static str> {
         let all = IDENTITY.iter().chain(variables).copied();
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, until).await;
-        let outlook = Outlook { situation: gather(&pod, until).await, used };
+        let outlook = ChainContext { situation: gather(&pod, until).await, used };
         match judge(&outlook, &profiles) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
@@ -225,7 +236,10 @@ mod tests {
             [(&[][..], false), (&[CONTAINER], false), (&KEYS.map(|name| (name, "a")), true)]
         {
             let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
-            let outlook = Outlook { situation: gather(&pod, until).await, used: Used::Said(SdkId::Boto) };
+            let outlook = ChainContext {
+                situation: gather(&pod, until).await,
+                used: ApplicationSdks::Said(SdkId::Boto),
+            };
             let verdict = judge(&outlook, &Profiles::load(&pod, until).await);
             assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
         }
@@ -260,7 +274,7 @@ mod tests {
             (&[("AWS_CONFIG_FILE", &bad)], vec!["SharedConfigMalformed"]),
             (&[("AWS_CONFIG_FILE", &plain)], vec![]),
         ] {
-            assert_eq!(names(variables, Used::Unknown).await, expected, "{variables:?}");
+            assert_eq!(names(variables, ApplicationSdks::Unknown).await, expected, "{variables:?}");
         }
         for (variables, sdk, expected) in [
             (&[][..], SdkId::Boto, vec![]),
@@ -277,9 +291,9 @@ mod tests {
             ),
             (&[CONTAINER], SdkId::JsV2, vec!["fails", "ShadowedByContainerCredentials"]),
         ] {
-            assert_eq!(names(variables, Used::Said(sdk)).await, expected, "{variables:?} {sdk:?}");
+            assert_eq!(names(variables, ApplicationSdks::Said(sdk)).await, expected, "{variables:?} {sdk:?}");
         }
-        let found = |sdks: &[SdkId], whole| Used::Found { sdks: sdks.to_vec(), whole };
+        let found = |sdks: &[SdkId], whole| ApplicationSdks::Found { sdks: sdks.to_vec(), whole };
         for (used, expected) in [
             (found(&[SdkId::JsV3], true), vec!["fails", "ShadowedBySharedFile"]),
             (found(&[SdkId::JsV3], false), vec!["ShadowedBySharedFile"]),

@@ -12,18 +12,18 @@ use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::host::Pod;
 use crate::probes::imds::{self, NodeRole};
 use crate::run::check::Check;
-use sdk_chain::situation::{Situation, Trade};
-use sdk_chain::{self, Answer, Outlook, Picks};
+use sdk_chain::situation::{ChainInput, TokenExchange};
+use sdk_chain::{self, ChainContext, CredentialSource, Resolution};
 
 /// Whom to ask for the node's role, and what it said when it was last asked. It is asked once, however
 /// long a failure lasts.
 #[derive(Debug, Clone, Default)]
-pub struct Imds {
+pub struct NodeRoleProbe {
     dns_server: Option<SocketAddr>,
     said: Option<NodeRole>,
 }
 
-impl Imds {
+impl NodeRoleProbe {
     /// One that was not asked yet.
     #[must_use]
     pub fn new(dns_server: Option<SocketAddr>) -> Self {
@@ -44,36 +44,37 @@ impl Imds {
 
 /// The SDKs that would take the node's role, and those that would stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hides {
+pub struct NodeRoleFallback {
     takes: Vec<&'static str>,
     stops: Vec<&'static str>,
     /// Why they do, although the role works.
     although: Option<String>,
 }
 
-impl Hides {
+impl NodeRoleFallback {
     /// Those that hide that a check of the pod's role failed; `None` if no SDK does, or if that check
     /// says nothing of what an SDK meets.
     #[must_use]
-    pub fn failure(outlook: &Outlook, check: Check, failure: &Diagnosis) -> Option<Self> {
+    pub fn failure(outlook: &ChainContext, check: Check, failure: &Diagnosis) -> Option<Self> {
         let trade = met_by_sdks(check, failure)?;
         let mut outlook = outlook.clone();
         if let Some(pair) = outlook.situation.own_pair() {
             outlook.situation.trades.insert(pair, trade);
         }
         let answers = outlook.likely_answers();
-        let takes = sdk_chain::names(&answers, &[Picks::NodeRole]);
-        let stops = sdk_chain::names(&answers, Picks::FAILURES);
+        let takes = sdk_chain::names(&answers, &[CredentialSource::NodeRole]);
+        let stops = sdk_chain::names(&answers, CredentialSource::FAILURES);
         (!takes.is_empty()).then_some(Self { takes, stops, although: None })
     }
 
     /// Those that cannot use a role that works, and go on to the node's.
     #[must_use]
-    pub fn lack(situation: &Situation) -> Option<Self> {
+    pub fn lack(situation: &ChainInput) -> Option<Self> {
         let answers = situation.lacks.keys().map(|sdk| sdk_chain::answer(*sdk, situation));
-        let answers: Vec<Answer> = answers.filter(|answer| answer.picks == Picks::NodeRole).collect();
+        let answers: Vec<Resolution> =
+            answers.filter(|answer| answer.picks == CredentialSource::NodeRole).collect();
         let because = answers.first()?.because.clone();
-        let takes = sdk_chain::names(&answers, &[Picks::NodeRole]);
+        let takes = sdk_chain::names(&answers, &[CredentialSource::NodeRole]);
         Some(Self { takes, stops: Vec::new(), although: Some(because) })
     }
 
@@ -95,44 +96,55 @@ impl Hides {
 
 /// What an SDK meets at STS where this check of the pod's role failed; `None` if that is not known, or if
 /// the role is given to it all the same.
-fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<Trade> {
+fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<TokenExchange> {
     let name = failure.name();
     match (check, name) {
         (_, Name::RoleArnUnexpected | Name::TokenAudienceUnexpected | Name::TrustRootsMissing) => None,
         _ if name.class() == Class::NotJudged => None,
         (Check::CallerIdentity | Check::CredentialSources | Check::ApplicationSdk, _) => None,
-        (Check::StsEndpoint, Name::PartitionMismatch) => Some(Trade::Refused(name.as_str().to_owned())),
+        (Check::StsEndpoint, Name::PartitionMismatch) => {
+            Some(TokenExchange::Refused(name.as_str().to_owned()))
+        }
         (Check::StsEndpoint, Name::EndpointMalformed) | (Check::StsReachable, _) => {
             Some(sdk_outcome::unreachable(failure))
         }
         // Whether an SDK needs a region is among its own rules.
-        (Check::StsEndpoint, _) => Some(Trade::NotTried),
+        (Check::StsEndpoint, _) => Some(TokenExchange::NotTried),
         _ => Some(sdk_outcome::outcome(failure)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Check, Diagnosis, Hides, NodeRole, Outlook};
+    use super::{ChainContext, Check, Diagnosis, NodeRole, NodeRoleFallback};
     use crate::diagnosis::endpoint::RegionMissing;
     use crate::diagnosis::identity::RoleArnUnexpected;
-    use crate::diagnosis::network::{Phase, StsConnectionLost};
+    use crate::diagnosis::network::{ConnectPhase, StsConnectionLost};
     use crate::diagnosis::tls::TrustRootsMissing;
-    use sdk_chain::Used;
-    use sdk_chain::situation::{Situation, TokenFile};
+    use sdk_chain::ApplicationSdks;
+    use sdk_chain::situation::{ChainInput, TokenFile};
 
-    fn pod(variables: &[(&str, &str)], check: Check, failure: impl Into<Diagnosis>) -> Option<Hides> {
-        let mut situation = Situation::default();
+    fn pod(
+        variables: &[(&str, &str)],
+        check: Check,
+        failure: impl Into<Diagnosis>,
+    ) -> Option<NodeRoleFallback> {
+        let mut situation = ChainInput::default();
         for (name, value) in variables {
             situation.set(name, value);
         }
         let readable = TokenFile::Readable { length: 1200, line_break: false };
         situation.tokens.insert("/token".to_owned(), readable);
-        Hides::failure(&Outlook { situation, used: Used::Unknown }, check, &failure.into())
+        NodeRoleFallback::failure(
+            &ChainContext { situation, used: ApplicationSdks::Unknown },
+            check,
+            &failure.into(),
+        )
     }
 
-    fn lost(variables: &[(&str, &str)]) -> Option<Hides> {
-        let lost = StsConnectionLost { host: String::new(), phase: Phase::Reply, error: String::new() };
+    fn lost(variables: &[(&str, &str)]) -> Option<NodeRoleFallback> {
+        let lost =
+            StsConnectionLost { host: String::new(), phase: ConnectPhase::Reply, error: String::new() };
         pod(variables, Check::AssumeRole, lost)
     }
 

@@ -6,19 +6,19 @@ use crate::diagnosis::Diagnosis;
 use crate::diagnosis::oidc_provider::{OidcProviderAudienceMissing, OidcProviderMissing};
 use crate::diagnosis::sts::{
     AssumeRoleNotAuthorized, CredentialsRejected, IdentityTokenRejected, IdpUnreachable,
-    OrganizationPolicyDenied, Refused, RegionNotActivated, Request, RoleArnRejected,
+    OrganizationPolicyDenied, RegionNotActivated, RequestRefused, RoleArnRejected, RoleRequest,
     SessionParametersRejected, StsFault, Throttled, ThumbprintMismatch, Unclassified,
     VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
 use crate::diagnosis::token::{
-    ApiTokenSeen, ClockSkewed, ExpiryWitness, NotAJwt, TokenClaimMissing, TokenExpired, TokenIsApiToken,
+    ApiTokenSeen, ClockSkewed, ExpiryWitness, JwtFault, TokenClaimMissing, TokenExpired, TokenIsApiToken,
     TokenNotAJwt, TokenNotYetValid,
 };
 use crate::token::is_for_the_api;
 
 /// Which of the two calls was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum StsCall {
     /// AssumeRoleWithWebIdentity.
     Assume,
     /// GetCallerIdentity.
@@ -27,9 +27,9 @@ pub enum Call {
 
 /// Names a refusal.
 #[must_use]
-pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
+pub fn name(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let said = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
-    let refused = || Refused { request: request.clone(), refusal: refusal.clone() };
+    let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
     match (call, refusal.code.as_str()) {
         (_, _) if refusal.is_throttling() => Throttled(refused()).into(),
         (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
@@ -43,12 +43,14 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             OrganizationPolicyDenied(refused()).into()
         }
 
-        (Call::Assume, "AccessDenied" | "AccessDeniedException") => AssumeRoleNotAuthorized(refused()).into(),
-        (Call::Assume, "ExpiredTokenException" | "ExpiredToken") => expired(request, refusal),
-        (Call::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
+        (StsCall::Assume, "AccessDenied" | "AccessDeniedException") => {
+            AssumeRoleNotAuthorized(refused()).into()
+        }
+        (StsCall::Assume, "ExpiredTokenException" | "ExpiredToken") => expired(request, refusal),
+        (StsCall::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
             IdpUnreachable(refused()).into()
         }
-        (Call::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
+        (StsCall::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
             if is_for_the_api(&request.claims.audience) {
                 TokenIsApiToken { audience: request.claims.audience.clone(), seen: ApiTokenSeen::Refused }
                     .into()
@@ -59,7 +61,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             } else if said("thumbprint") {
                 ThumbprintMismatch(refused()).into()
             } else if said("not a valid jwt") {
-                TokenNotAJwt { fault: NotAJwt::SaysSts(refusal.message.clone()) }.into()
+                TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
             } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:") {
                 TokenClaimMissing { claim: claim.trim().to_owned(), should_be: None }.into()
             } else if said("incorrect token audience") {
@@ -68,11 +70,11 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
                 out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
             }
         }
-        (Call::Assume, "ValidationError" | "ValidationException") => {
+        (StsCall::Assume, "ValidationError" | "ValidationException") => {
             if said("request arn is invalid") || said("'rolearn'") {
                 RoleArnRejected(refused()).into()
             } else if said("'webidentitytoken'") {
-                TokenNotAJwt { fault: NotAJwt::SaysSts(refusal.message.clone()) }.into()
+                TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
             } else if said("rolesessionname") || said("durationseconds") || said("'policy'") {
                 SessionParametersRejected(refused()).into()
             } else {
@@ -80,14 +82,14 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             }
         }
         (
-            Call::Assume,
+            StsCall::Assume,
             "MalformedPolicyDocument"
             | "MalformedPolicyDocumentException"
             | "PackedPolicyTooLarge"
             | "PackedPolicyTooLargeException",
         ) => SessionParametersRejected(refused()).into(),
 
-        (Call::Identity, "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed")
+        (StsCall::Identity, "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed")
             if said("signature expired")
                 || said("not yet current")
                 || refusal.code != "SignatureDoesNotMatch" =>
@@ -98,7 +100,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
             }
         }
         (
-            Call::Identity,
+            StsCall::Identity,
             "InvalidClientTokenId"
             | "SignatureDoesNotMatch"
             | "ExpiredToken"
@@ -114,7 +116,7 @@ pub fn name(call: Call, request: &Request, refusal: &Refusal) -> Diagnosis {
 
 /// STS says that the token has expired. If our own clock does not, and the clocks differ, the
 /// clock is to blame: it keeps the kubelet from rotating in time.
-fn expired(request: &Request, refusal: &Refusal) -> Diagnosis {
+fn expired(request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let claims = &request.claims;
     match refusal.server_time {
         Some(server) if claims.expires_at > refusal.at && is_skewed(refusal.at, server) => {
@@ -131,7 +133,7 @@ fn expired(request: &Request, refusal: &Refusal) -> Diagnosis {
 }
 
 /// What STS's own clock shows of a token that STS rejects without saying why.
-fn out_of_time(request: &Request, refusal: &Refusal) -> Option<Diagnosis> {
+fn out_of_time(request: &RoleRequest, refusal: &Refusal) -> Option<Diagnosis> {
     let (claims, server) = (&request.claims, refusal.server_time?);
     let valid_from = claims.not_before.unwrap_or(claims.issued_at);
     if claims.expires_at <= server {
@@ -149,9 +151,9 @@ fn skewed(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
-    use super::{Call, name};
+    use super::{StsCall, name};
     use crate::aws::sts::Refusal;
-    use crate::diagnosis::sts::Request;
+    use crate::diagnosis::sts::RoleRequest;
     use crate::token::decode;
     use iam_trust::arn;
     use std::time::Duration;
@@ -160,7 +162,7 @@ mod tests {
     const API: &str = include_str!("../../tests/recorded/default-api-token.jwt");
 
     fn named(
-        call: Call,
+        call: StsCall,
         token: &str,
         code: &str,
         status: u16,
@@ -169,7 +171,7 @@ mod tests {
     ) -> &'static str {
         let claims = decode(token).unwrap();
         let at = claims.issued_at + Duration::from_secs(60);
-        let request = Request {
+        let request = RoleRequest {
             role: arn::parse("arn:aws:iam::111122223333:role/a").unwrap(),
             claims,
             session_name: "irsa-probe".to_owned(),
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_sts_is_known_to_answer() {
-        let assume = |code, status, message| named(Call::Assume, PROJECTED, code, status, message, 0);
+        let assume = |code, status, message| named(StsCall::Assume, PROJECTED, code, status, message, 0);
         for (code, status, message, expected) in [
             (
                 "AccessDenied",
@@ -310,15 +312,18 @@ mod tests {
     #[test]
     fn what_is_known_of_token_and_clock_counts() {
         let audience = "Incorrect token audience";
-        assert_eq!(named(Call::Assume, API, "InvalidIdentityToken", 400, audience, 0), "TokenIsApiToken");
-        assert_eq!(named(Call::Assume, PROJECTED, "ExpiredTokenException", 400, "", 200_000), "ClockSkewed");
+        assert_eq!(named(StsCall::Assume, API, "InvalidIdentityToken", 400, audience, 0), "TokenIsApiToken");
+        assert_eq!(
+            named(StsCall::Assume, PROJECTED, "ExpiredTokenException", 400, "", 200_000),
+            "ClockSkewed"
+        );
         let merged = "The web identity token provided could not be validated.";
         assert_eq!(
-            named(Call::Assume, PROJECTED, "InvalidIdentityToken", 400, merged, 200_000),
+            named(StsCall::Assume, PROJECTED, "InvalidIdentityToken", 400, merged, 200_000),
             "ClockSkewed"
         );
         let missing = "No OpenIDConnect provider found in your account";
-        assert_eq!(named(Call::Assume, API, "InvalidIdentityToken", 400, missing, 0), "TokenIsApiToken");
+        assert_eq!(named(StsCall::Assume, API, "InvalidIdentityToken", 400, missing, 0), "TokenIsApiToken");
     }
 
     #[test]
@@ -347,7 +352,7 @@ mod tests {
             ),
             ("Throttling", "Rate exceeded", "Throttled"),
         ] {
-            assert_eq!(named(Call::Identity, PROJECTED, code, 403, message, 3600), expected, "{message}");
+            assert_eq!(named(StsCall::Identity, PROJECTED, code, 403, message, 3600), expected, "{message}");
         }
     }
 }

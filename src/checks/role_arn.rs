@@ -3,11 +3,11 @@
 use crate::diagnosis::identity::RoleArnUnexpected;
 use crate::diagnosis::role_arn::RoleArnMalformed;
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use iam_trust::arn::{self, RoleArn};
 
-impl Observed for RoleArn {
+impl HasEvidence for RoleArn {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .value("partition", self.partition.id)

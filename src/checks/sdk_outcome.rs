@@ -1,20 +1,20 @@
 //! What a failure of a check means to an SDK.
 
-use sdk_chain::situation::Trade;
+use sdk_chain::situation::TokenExchange;
 
 use crate::diagnosis::{Diagnosis, Name};
 
 /// What a failure of the role means to an SDK that asks STS for it.
 #[must_use]
-pub fn outcome(diagnosis: &Diagnosis) -> Trade {
+pub fn outcome(diagnosis: &Diagnosis) -> TokenExchange {
     match diagnosis.name() {
         Name::StsConnectionLost | Name::StsTimedOut | Name::NotStsReply => unreachable(diagnosis),
-        name => Trade::Refused(name.as_str().to_owned()),
+        name => TokenExchange::Refused(name.as_str().to_owned()),
     }
 }
 
 /// What a failure to reach STS means to an SDK.
 #[must_use]
-pub fn unreachable(diagnosis: &Diagnosis) -> Trade {
-    Trade::Unreachable(diagnosis.name().as_str().to_owned())
+pub fn unreachable(diagnosis: &Diagnosis) -> TokenExchange {
+    TokenExchange::Unreachable(diagnosis.name().as_str().to_owned())
 }

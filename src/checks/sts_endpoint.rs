@@ -8,18 +8,18 @@ use crate::diagnosis::endpoint::{
     RegionMissing, RegionsDisagree,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
 use crate::run::Verdict;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 use crate::token::Claims;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 
 /// What decides which STS is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct EndpointSettings {
     /// The region, and where it was set.
     pub region: Option<(String, &'static str)>,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`, where both decide and differ.
@@ -36,14 +36,14 @@ pub struct Settings {
 
 /// The kinds of endpoint that a region may offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct EndpointOptions {
     /// One that keeps to FIPS 140.
     pub fips: bool,
     /// One with IPv6 addresses, too.
     pub dual_stack: bool,
 }
 
-impl Options {
+impl EndpointOptions {
     /// The variables that ask for them.
     #[must_use]
     pub fn variables(self) -> Vec<&'static str> {
@@ -64,14 +64,14 @@ pub struct StsEndpoint {
     /// The region that the called host serves, for the signature.
     pub signing_region: String,
     /// The kind of endpoint that was asked for.
-    pub options: Options,
+    pub options: EndpointOptions,
     /// Where the endpoint was set, if not by the region.
     pub source: Option<&'static str>,
     /// `AWS_STS_REGIONAL_ENDPOINTS`.
     pub regional_endpoints: Option<String>,
 }
 
-impl Observed for StsEndpoint {
+impl HasEvidence for StsEndpoint {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new()
             .text("endpoint", &self.endpoint.shown())
@@ -88,7 +88,7 @@ impl Observed for StsEndpoint {
 
 /// Reads the settings; never the node's metadata service.
 #[must_use]
-pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Settings {
+pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) -> EndpointSettings {
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let is_true = |variable: &str, key: &str| {
         pod.filled(variable)
@@ -110,7 +110,7 @@ pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Setti
         .or_else(|| from(pod.filled("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
         .or_else(|| from(profiles.and_then(Profiles::sts_endpoint), "the profile's endpoint_url"))
         .filter(|_| !ignored);
-    Settings {
+    EndpointSettings {
         region,
         disagreement,
         url,
@@ -122,7 +122,7 @@ pub fn observe(pod: &Pod, wanted: &Wanted, profiles: Option<&Profiles>) -> Setti
 
 /// Judges the settings, beside the role and the token where they are known.
 pub async fn judge(
-    settings: Settings,
+    settings: EndpointSettings,
     role: Option<&RoleArn>,
     claims: Option<&Claims>,
 ) -> Verdict<StsEndpoint> {
@@ -173,7 +173,7 @@ pub async fn judge(
         None => {}
     }
     let signing_region = served.unwrap_or_else(|| region.clone());
-    let options = Options { fips: settings.fips, dual_stack: settings.dual_stack };
+    let options = EndpointOptions { fips: settings.fips, dual_stack: settings.dual_stack };
     let regional_endpoints = settings.regional_endpoints;
     let found =
         StsEndpoint { endpoint, region, region_source, signing_region, source, options, regional_endpoints };
@@ -191,7 +191,7 @@ fn partitions(region: &str, role: Option<&RoleArn>, of_issuer: Option<&str>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, judge};
+    use super::{EndpointSettings, judge};
     use crate::run::Verdict;
     use crate::token::{Claims, decode};
     use iam_trust::arn;
@@ -206,12 +206,12 @@ mod tests {
         }
     }
 
-    fn region(region: &str) -> Settings {
-        Settings { region: Some((region.to_owned(), "AWS_REGION")), ..Settings::default() }
+    fn region(region: &str) -> EndpointSettings {
+        EndpointSettings { region: Some((region.to_owned(), "AWS_REGION")), ..EndpointSettings::default() }
     }
 
-    fn url(url: &str) -> Settings {
-        Settings { url: Some((url.to_owned(), "AWS_ENDPOINT_URL_STS")), ..region("eu-west-1") }
+    fn url(url: &str) -> EndpointSettings {
+        EndpointSettings { url: Some((url.to_owned(), "AWS_ENDPOINT_URL_STS")), ..region("eu-west-1") }
     }
 
     #[tokio::test]
@@ -220,13 +220,13 @@ mod tests {
         let elsewhere = Claims { issuer: "https://issuer.example".to_owned(), ..claims.clone() };
         let commercial = "arn:aws:iam::111122223333:role/a";
         let china = "arn:aws-cn:iam::111122223333:role/a";
-        let fips = Settings { fips: true, ..url("https://sts.example") };
+        let fips = EndpointSettings { fips: true, ..url("https://sts.example") };
         let disagreement = Some(("eu-west-1".to_owned(), "us-east-1".to_owned()));
         for (settings, role, claims, expected) in [
             (region("eu-west-1"), commercial, Some(&claims), vec![]),
-            (Settings::default(), commercial, Some(&claims), vec!["RegionMissing"]),
-            (Settings::default(), commercial, Some(&elsewhere), vec!["fails", "RegionMissing"]),
-            (Settings::default(), commercial, None, vec!["fails", "RegionMissing"]),
+            (EndpointSettings::default(), commercial, Some(&claims), vec!["RegionMissing"]),
+            (EndpointSettings::default(), commercial, Some(&elsewhere), vec!["fails", "RegionMissing"]),
+            (EndpointSettings::default(), commercial, None, vec!["fails", "RegionMissing"]),
             (region("EU West"), commercial, None, vec!["fails", "RegionMalformed"]),
             (region("eu-west-1."), commercial, None, vec!["fails", "RegionMalformed"]),
             (region("eu-west-1"), china, None, vec!["fails", "PartitionMismatch"]),
@@ -243,7 +243,12 @@ mod tests {
             (url("http://sts.example"), commercial, None, vec!["EndpointInsecure"]),
             (url("sts.example"), commercial, None, vec!["fails", "EndpointMalformed"]),
             (fips, commercial, None, vec!["fails", "EndpointOptionsConflict"]),
-            (Settings { disagreement, ..region("eu-west-1") }, commercial, None, vec!["RegionsDisagree"]),
+            (
+                EndpointSettings { disagreement, ..region("eu-west-1") },
+                commercial,
+                None,
+                vec!["RegionsDisagree"],
+            ),
         ] {
             let role = arn::parse(role).unwrap();
             assert_eq!(names(judge(settings.clone(), Some(&role), claims).await), expected, "{settings:?}");

@@ -6,44 +6,46 @@ use std::time::SystemTime;
 
 use hyper_util::rt::TokioIo;
 
-use crate::aws::sts::Link;
+use crate::aws::sts::HttpConnection;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
-use crate::diagnosis::network::{Phase, StsConnectionLost, StsConnectionRefused, StsNoRoute, StsTimedOut};
+use crate::diagnosis::network::{
+    ConnectPhase, StsConnectionLost, StsConnectionRefused, StsNoRoute, StsTimedOut,
+};
 use crate::diagnosis::proxy::{ProxyFailed, ProxyMalformed};
 use crate::diagnosis::tls::{
     CaBundleUnusable, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
-use crate::net::proxy::{self, BadProxy, Proxy};
-use crate::net::tls::{Trust, TrustFault};
+use crate::net::proxy::{self, Proxy, ProxyUrlError};
+use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 
 /// What came of trying to reach STS.
-pub struct Tried {
+pub struct ConnectAttempt {
     host: String,
     port: u16,
     options: Vec<&'static str>,
-    result: Result<Connection, Obstacle>,
+    result: Result<OpenConnection, ConnectError>,
 }
 
 /// What stood in the way.
-enum Obstacle {
+enum ConnectError {
     Trust(TrustFault),
-    ProxyVariable(BadProxy),
+    ProxyVariable(ProxyUrlError),
     Way { fault: ConnectFault, proxy: Option<Proxy>, servers: Vec<SocketAddr>, roots: String },
 }
 
 /// How STS was reached.
 #[derive(Debug, Clone)]
-pub struct Reached {
+pub struct StsConnection {
     /// The addresses of STS, or of the proxy if there is one.
     pub addresses: Vec<String>,
     /// Where the addresses came from.
@@ -58,20 +60,20 @@ pub struct Reached {
 
 /// An open connection, and how it was reached.
 #[derive(Debug)]
-pub struct Connection {
-    link: Link,
-    reached: Reached,
+pub struct OpenConnection {
+    link: HttpConnection,
+    reached: StsConnection,
 }
 
-impl Connection {
+impl OpenConnection {
     /// The connection, and how it was reached.
     #[must_use]
-    pub fn split(self) -> (Link, Reached) {
+    pub fn split(self) -> (HttpConnection, StsConnection) {
         (self.link, self.reached)
     }
 }
 
-impl Observed for Connection {
+impl HasEvidence for OpenConnection {
     fn evidence(&self) -> Evidence {
         let reached = &self.reached;
         Evidence::new()
@@ -84,52 +86,59 @@ impl Observed for Connection {
 }
 
 /// Opens a connection to STS.
-pub async fn observe(pod: &Pod, wanted: &Wanted, endpoint: &StsEndpoint, budget: Budget) -> Tried {
+pub async fn observe(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    endpoint: &StsEndpoint,
+    budget: Budget,
+) -> ConnectAttempt {
     let options = endpoint.options.variables();
     let endpoint = &endpoint.endpoint;
     let result = async {
-        let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(Obstacle::ProxyVariable)?;
+        let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(ConnectError::ProxyVariable)?;
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            Trust::load(pod, &wanted.system_roots, budget.until()).await.map_err(Obstacle::Trust)?
+            TrustRoots::load(pod, &wanted.system_roots, budget.until()).await.map_err(ConnectError::Trust)?
         } else {
-            Trust::nobody()
+            TrustRoots::nobody()
         };
         let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let opened = match connect::open(pod, &route, budget).await {
             Ok(Connected { stream, found, peer, tls_version }) => {
-                let reached = Reached {
+                let reached = StsConnection {
                     addresses: found.addresses.iter().map(ToString::to_string).collect(),
                     address_source: found.source.as_str(),
                     peer: peer.to_string(),
                     tls_version,
                     proxy: proxy.as_ref().map(Proxy::shown),
                 };
-                let link = Link::over(TokioIo::new(stream)).await;
-                link.map(|link| Connection { link, reached }).map_err(ConnectFault::lost)
+                let link = HttpConnection::over(TokioIo::new(stream)).await;
+                link.map(|link| OpenConnection { link, reached }).map_err(ConnectFault::lost)
             }
             Err(fault) => Err(fault),
         };
         opened.map_err(|fault| {
             let (servers, roots) = (resolver.servers(), trust.source.clone());
-            Obstacle::Way { fault, proxy, servers, roots }
+            ConnectError::Way { fault, proxy, servers, roots }
         })
     };
-    Tried { host: endpoint.host.clone(), port: endpoint.port, options, result: result.await }
+    ConnectAttempt { host: endpoint.host.clone(), port: endpoint.port, options, result: result.await }
 }
 
 /// Judges what came of it.
 #[must_use]
-pub fn judge(tried: Tried, now: SystemTime) -> Verdict<Connection> {
-    let Tried { host, port, options, result } = tried;
+pub fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
+    let ConnectAttempt { host, port, options, result } = tried;
     match result {
         Ok(connection) => Verdict::Pass(connection),
-        Err(Obstacle::Trust(TrustFault::Bundle { variable, path, fault })) => {
+        Err(ConnectError::Trust(TrustFault::Bundle { variable, path, fault })) => {
             Verdict::fail(CaBundleUnusable { variable, path, fault })
         }
-        Err(Obstacle::Trust(TrustFault::NoRoots { tried })) => Verdict::fail(TrustRootsMissing { tried }),
-        Err(Obstacle::ProxyVariable(BadProxy { variable })) => Verdict::fail(ProxyMalformed { variable }),
-        Err(Obstacle::Way { fault, proxy, servers, roots }) => {
+        Err(ConnectError::Trust(TrustFault::NoRoots { tried })) => Verdict::fail(TrustRootsMissing { tried }),
+        Err(ConnectError::ProxyVariable(ProxyUrlError { variable })) => {
+            Verdict::fail(ProxyMalformed { variable })
+        }
+        Err(ConnectError::Way { fault, proxy, servers, roots }) => {
             Verdict::Fail(name(Target { host, port, options }, fault, proxy.as_ref(), servers, roots, now))
         }
     }
@@ -168,8 +177,10 @@ fn name(
         }
         ConnectFault::Tcp { addresses, fault } => match fault {
             TcpFault::Refused => StsConnectionRefused { host, port, addresses }.into(),
-            TcpFault::TimedOut(after) => StsTimedOut { host, addresses, phase: Phase::Connect, after }.into(),
-            TcpFault::Lost(error) => StsConnectionLost { host, phase: Phase::Connect, error }.into(),
+            TcpFault::TimedOut(after) => {
+                StsTimedOut { host, addresses, phase: ConnectPhase::Connect, after }.into()
+            }
+            TcpFault::Lost(error) => StsConnectionLost { host, phase: ConnectPhase::Connect, error }.into(),
             TcpFault::NoRoute(error) => StsNoRoute { host, addresses, error }.into(),
         },
         // Without a proxy the address is STS's own; with one, the fault carries it.
@@ -178,8 +189,10 @@ fn name(
             None => TlsNotSpoken { host, port }.into(),
         },
         ConnectFault::Tls { addresses, fault, presented } => match fault {
-            TlsFault::TimedOut(after) => StsTimedOut { host, addresses, phase: Phase::Tls, after }.into(),
-            TlsFault::Lost(error) => StsConnectionLost { host, phase: Phase::Tls, error }.into(),
+            TlsFault::TimedOut(after) => {
+                StsTimedOut { host, addresses, phase: ConnectPhase::Tls, after }.into()
+            }
+            TlsFault::Lost(error) => StsConnectionLost { host, phase: ConnectPhase::Tls, error }.into(),
             TlsFault::NotSpoken => TlsNotSpoken { host, port }.into(),
             TlsFault::Untrusted(error) => TlsUntrusted { host, presented, roots, error }.into(),
             TlsFault::OtherName(names) => TlsNameMismatch { host, names, presented }.into(),

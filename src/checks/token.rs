@@ -6,14 +6,14 @@ use crate::diagnosis::token::{
     ApiTokenSeen, TokenAudienceUnexpected, TokenAudienceUnusual, TokenFromAnotherPod, TokenIsApiToken,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::utc;
 use crate::token::is_for_the_api;
 use crate::token::{self, Claims, Token, TokenFault};
 use iam_trust::USUAL_AUDIENCE;
 
-impl Observed for Token {
+impl HasEvidence for Token {
     fn evidence(&self) -> Evidence {
         let claims = &self.claims;
         let account = claims.service_account();

@@ -12,9 +12,9 @@ use crate::diagnosis::token_file::{
     file_evidence,
 };
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
-use crate::host::{FileRead, FileStat, Pod, ReadError, Who};
+use crate::host::{FileRead, FileStat, Pod, ProcessUser, ReadError};
 use crate::run::Verdict;
 use crate::text::Secret;
 use crate::token::{self, Claims};
@@ -30,24 +30,24 @@ pub struct TokenFile {
     pub text: Secret,
 }
 
-impl Observed for TokenFile {
+impl HasEvidence for TokenFile {
     fn evidence(&self) -> Evidence {
         file_evidence(&self.path, Some(&self.stat)).value("file_bytes", self.stat.size)
     }
 }
 
 /// What came of reading the file.
-pub struct Read {
+pub struct TokenFileRead {
     path: PathBuf,
     result: Result<FileRead, ReadError>,
     took: Duration,
 }
 
 /// Reads the file.
-pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> Read {
+pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> TokenFileRead {
     let started = Instant::now();
     let result = pod.read(path, LONGEST_TOKEN, budget.until()).await;
-    Read { path: path.to_owned(), result, took: started.elapsed() }
+    TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
@@ -63,8 +63,8 @@ pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims>
 
 /// Judges what came of reading it, as this user in the pod of this name, if that is known.
 #[must_use]
-pub fn judge(read: Read, who: &Who, pod: Option<String>) -> Verdict<TokenFile> {
-    let Read { path, result, took } = read;
+pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Verdict<TokenFile> {
+    let TokenFileRead { path, result, took } = read;
     if looks_like_a_token(&path.to_string_lossy()) {
         return Verdict::fail(TokenFileVarHoldsToken);
     }
@@ -125,8 +125,8 @@ fn looks_like_a_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Read, judge};
-    use crate::host::{FileKind, FileRead, FileStat, ReadError, Who};
+    use super::{TokenFileRead, judge};
+    use crate::host::{FileKind, FileRead, FileStat, ProcessUser, ReadError};
     use crate::run::Verdict;
     use std::time::Duration;
 
@@ -135,8 +135,8 @@ mod tests {
 
     fn outcome(path: &str, result: Result<&[u8], ReadError>) -> Option<&'static str> {
         let result = result.map(|bytes| FileRead { bytes: bytes.to_vec(), stat: STAT });
-        let read = Read { path: path.into(), result, took: Duration::ZERO };
-        match judge(read, &Who { uid: 1, gid: 1, groups: vec![] }, None) {
+        let read = TokenFileRead { path: path.into(), result, took: Duration::ZERO };
+        match judge(read, &ProcessUser { uid: 1, gid: 1, groups: vec![] }, None) {
             Verdict::Fail(diagnosis) => Some(diagnosis.name().as_str()),
             _ => None,
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::span;
 use crate::token::Claims;
@@ -35,7 +35,7 @@ pub struct Freshness {
     pub sts_clock_ahead: Option<i64>,
 }
 
-impl Observed for Freshness {
+impl HasEvidence for Freshness {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new().value("age", span(self.age)).value("valid_for", span(self.left));
         match self.sts_clock_ahead {

@@ -9,24 +9,24 @@ use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::identity::{
-    NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty, TokenFileVarMissing,
-    Unread,
+    NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, ServiceAccountUnread,
+    TokenFileVarEmpty, TokenFileVarMissing,
 };
 use crate::diagnosis::injection::{
-    AnnotatedAfterPod, AnnotationDiffersFromEnv, Injection, Newer, ServiceAccountMissing,
+    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, InjectionTarget, ServiceAccountMissing,
     ServiceAccountNotAnnotated, WebhookMissed,
 };
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
 use crate::host::process::Process;
 use crate::host::{Pod, Presence};
 use crate::kubernetes::fault::ApiFault;
-use crate::kubernetes::service_account::Account;
+use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::kubernetes::{Api, KubernetesUse};
 use crate::run::Verdict;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 use crate::token::{Claims, ServiceAccount};
 
 /// The most that the Kubernetes API may take of a pass.
@@ -43,7 +43,7 @@ pub struct WebIdentity {
     seen: Evidence,
 }
 
-impl Observed for WebIdentity {
+impl HasEvidence for WebIdentity {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .text("role_arn", &self.role_arn)
@@ -54,7 +54,7 @@ impl Observed for WebIdentity {
 
 /// What came of reading the pod's service account.
 #[derive(Debug)]
-pub enum AccountRead {
+pub enum ServiceAccountRead {
     /// It was not to be read.
     NotWanted,
     /// It was read.
@@ -62,7 +62,7 @@ pub enum AccountRead {
         /// Which one it is.
         name: ServiceAccount,
         /// What the API says of it.
-        account: Account,
+        account: AnnotatedAccount,
         /// When the kubelet set up the volume of the pod's API token, if known.
         volume_made: Option<SystemTime>,
     },
@@ -72,7 +72,7 @@ pub enum AccountRead {
     Failed(ApiFault),
 }
 
-impl AccountRead {
+impl ServiceAccountRead {
     fn evidence(&self) -> Evidence {
         match self {
             Self::NotWanted => Evidence::new(),
@@ -86,21 +86,26 @@ impl AccountRead {
 }
 
 /// Reads the pod's service account from the Kubernetes API, if that is wanted.
-pub async fn observe(pod: &Pod, wanted: &Wanted, api_claims: Option<&Claims>, budget: Budget) -> AccountRead {
+pub async fn observe(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    api_claims: Option<&Claims>,
+    budget: Budget,
+) -> ServiceAccountRead {
     let is_wanted = match wanted.kubernetes {
         KubernetesUse::Off => false,
         KubernetesUse::Always => true,
         KubernetesUse::Auto => {
-            let found = judge(pod, wanted, api_claims, &AccountRead::NotWanted);
+            let found = judge(pod, wanted, api_claims, &ServiceAccountRead::NotWanted);
             matches!(found, Verdict::Fail(Diagnosis::NotInjected(_)))
         }
     };
     if !is_wanted {
-        return AccountRead::NotWanted;
+        return ServiceAccountRead::NotWanted;
     }
     let until = budget.until().min(Instant::now() + MOST_OF_API);
     let read = read_account(pod, wanted, api_claims, until).await;
-    if let AccountRead::Failed(fault) = &read {
+    if let ServiceAccountRead::Failed(fault) = &read {
         // The same on every pass, and of no consequence but for a less exact diagnosis.
         static TOLD: Once = Once::new();
         TOLD.call_once(|| tracing::info!(%fault, "the service account was not read"));
@@ -110,29 +115,29 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, api_claims: Option<&Claims>, bu
 
 async fn read_account(
     pod: &Pod,
-    wanted: &Wanted,
+    wanted: &CheckOptions,
     api_claims: Option<&Claims>,
     until: Instant,
-) -> AccountRead {
+) -> ServiceAccountRead {
     let Some(api) = Api::of(pod, &wanted.api_token_file) else {
-        return AccountRead::Failed(ApiFault::NoApi);
+        return ServiceAccountRead::Failed(ApiFault::NoApi);
     };
     let Some(name) = api_claims.and_then(Claims::service_account) else {
-        return AccountRead::Failed(ApiFault::NobodyNamed);
+        return ServiceAccountRead::Failed(ApiFault::NobodyNamed);
     };
     match api.service_account(&name, until).await {
         Ok(account) => {
             let volume_made = pod.link_made(&wanted.api_token_file, until).await;
-            AccountRead::Known { name, account, volume_made }
+            ServiceAccountRead::Known { name, account, volume_made }
         }
-        Err(ApiFault::NotFound) => AccountRead::Missing(name),
-        Err(fault) => AccountRead::Failed(fault),
+        Err(ApiFault::NotFound) => ServiceAccountRead::Missing(name),
+        Err(fault) => ServiceAccountRead::Failed(fault),
     }
 }
 
 /// The token's file, by the flag or else by the variable, whatever is in either.
 #[must_use]
-pub fn token_file(pod: &Pod, wanted: &Wanted) -> Option<PathBuf> {
+pub fn token_file(pod: &Pod, wanted: &CheckOptions) -> Option<PathBuf> {
     wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE).map(PathBuf::from))
 }
 
@@ -141,9 +146,9 @@ pub fn token_file(pod: &Pod, wanted: &Wanted) -> Option<PathBuf> {
 #[must_use]
 pub fn judge(
     pod: &Pod,
-    wanted: &Wanted,
+    wanted: &CheckOptions,
     api_claims: Option<&Claims>,
-    read: &AccountRead,
+    read: &ServiceAccountRead,
 ) -> Verdict<WebIdentity> {
     let of_pod = (pod.variable(ROLE_ARN), pod.raw_variable(TOKEN_FILE));
     let role_arn = wanted.role_arn.clone().or_else(|| of_pod.0.clone());
@@ -197,47 +202,52 @@ pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String>
 fn differing(
     pod: &Pod,
     api_claims: Option<&Claims>,
-    read: &AccountRead,
+    read: &ServiceAccountRead,
     role_arn: &str,
 ) -> Option<Diagnosis> {
-    let AccountRead::Known { name, account, .. } = read else { return None };
-    let of = Injection { service_account: name.clone(), pod: pod_name(pod, api_claims) };
+    let ServiceAccountRead::Known { name, account, .. } = read else { return None };
+    let of = InjectionTarget { service_account: name.clone(), pod: pod_name(pod, api_claims) };
     let differs = AnnotationDiffersFromEnv { of, account: account.clone(), role_arn: role_arn.to_owned() };
     (account.role_arn.as_deref() != Some(role_arn)).then(|| differs.into())
 }
 
-fn absent(pod: &Pod, api_claims: Option<&Claims>, read: &AccountRead) -> Verdict<WebIdentity> {
+fn absent(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRead) -> Verdict<WebIdentity> {
     if let Some(variable) = CONTAINER_CREDENTIALS.into_iter().find(|name| pod.filled(name).is_some()) {
         return Verdict::fail(PodIdentityOnly { variable });
     }
     let pod_name = pod_name(pod, api_claims);
-    let of = |name: &ServiceAccount| Injection { service_account: name.clone(), pod: pod_name.clone() };
+    let of = |name: &ServiceAccount| InjectionTarget { service_account: name.clone(), pod: pod_name.clone() };
     let unread = match read {
-        AccountRead::Known { name, account, volume_made } => {
+        ServiceAccountRead::Known { name, account, volume_made } => {
             return Verdict::Fail(not_injected(of(name), account, *volume_made));
         }
-        AccountRead::Missing(name) => return Verdict::fail(ServiceAccountMissing { of: of(name) }),
-        AccountRead::NotWanted => None,
-        AccountRead::Failed(ApiFault::Unauthorized)
+        ServiceAccountRead::Missing(name) => return Verdict::fail(ServiceAccountMissing { of: of(name) }),
+        ServiceAccountRead::NotWanted => None,
+        ServiceAccountRead::Failed(ApiFault::Unauthorized)
             if api_claims.is_some_and(|claims| pod.now() < claims.expires_at) =>
         {
-            Some(Unread::Unauthorized)
+            Some(ServiceAccountUnread::Unauthorized)
         }
-        AccountRead::Failed(fault) => Some(Unread::Other(fault.to_string())),
+        ServiceAccountRead::Failed(fault) => Some(ServiceAccountUnread::Other(fault.to_string())),
     };
     let service_account = api_claims.and_then(Claims::service_account);
     Verdict::fail(NotInjected { service_account, pod: pod_name, unread })
 }
 
 /// Why nothing was injected, by what the service account is like and by what is older.
-fn not_injected(of: Injection, account: &Account, volume_made: Option<SystemTime>) -> Diagnosis {
+fn not_injected(
+    of: InjectionTarget,
+    account: &AnnotatedAccount,
+    volume_made: Option<SystemTime>,
+) -> Diagnosis {
     let account = account.clone();
     if account.role_arn.is_none() {
         return ServiceAccountNotAnnotated { of, account }.into();
     }
     let newer = volume_made.and_then(|made| {
-        let account_is = account.created_at.filter(|created| *created > made).map(Newer::Account);
-        let annotation_is = account.annotated_by.filter(|annotated| *annotated > made).map(Newer::Annotation);
+        let account_is = account.created_at.filter(|created| *created > made).map(AnnotationAge::Account);
+        let annotation_is =
+            account.annotated_by.filter(|annotated| *annotated > made).map(AnnotationAge::Annotation);
         Some((account_is.or(annotation_is)?, made))
     });
     match newer {
@@ -248,13 +258,13 @@ fn not_injected(of: Injection, account: &Account, volume_made: Option<SystemTime
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountRead, judge};
-    use crate::evidence::Observed;
+    use super::{ServiceAccountRead, judge};
+    use crate::evidence::HasEvidence;
     use crate::host::{Clock, Pod};
     use crate::kubernetes::fault::ApiFault;
-    use crate::kubernetes::service_account::Account;
+    use crate::kubernetes::service_account::AnnotatedAccount;
     use crate::run::Verdict;
-    use crate::run::options::Wanted;
+    use crate::run::options::CheckOptions;
     use crate::token::{self, Claims, ServiceAccount};
     use std::time::{Duration, SystemTime};
 
@@ -264,9 +274,9 @@ mod tests {
 
     #[test]
     fn each_combination_of_variables() {
-        let role = || Wanted { role_arn: Some("a".to_owned()), ..Wanted::default() };
-        let flags = || Wanted { token_file: Some("/t".into()), ..role() };
-        let none = Wanted::default;
+        let role = || CheckOptions { role_arn: Some("a".to_owned()), ..CheckOptions::default() };
+        let flags = || CheckOptions { token_file: Some("/t".into()), ..role() };
+        let none = CheckOptions::default;
         let uri = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
         let (arn, file) = (("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"));
         let (no_arn, no_file) = (("AWS_ROLE_ARN", ""), ("AWS_WEB_IDENTITY_TOKEN_FILE", ""));
@@ -285,7 +295,7 @@ mod tests {
             (&[arn, file, uri], none(), None),
         ] {
             assert_eq!(
-                found(variables, &wanted, &AccountRead::NotWanted),
+                found(variables, &wanted, &ServiceAccountRead::NotWanted),
                 expected.into_iter().collect::<Vec<_>>()
             );
         }
@@ -301,14 +311,18 @@ mod tests {
 
     fn verdict(
         variables: &[(&str, &str)],
-        wanted: &Wanted,
-        read: &AccountRead,
+        wanted: &CheckOptions,
+        read: &ServiceAccountRead,
     ) -> Verdict<super::WebIdentity> {
         judge(&pod(variables, api_claims().issued_at), wanted, Some(&api_claims()), read)
     }
 
     /// The names of what is wrong, or odd.
-    fn found(variables: &[(&str, &str)], wanted: &Wanted, read: &AccountRead) -> Vec<&'static str> {
+    fn found(
+        variables: &[(&str, &str)],
+        wanted: &CheckOptions,
+        read: &ServiceAccountRead,
+    ) -> Vec<&'static str> {
         match verdict(variables, wanted, read) {
             Verdict::Pass(_) => Vec::new(),
             Verdict::Warn(_, warnings) => warnings.iter().map(|found| found.name().as_str()).collect(),
@@ -321,13 +335,13 @@ mod tests {
         created: Option<u64>,
         annotated: Option<u64>,
         made: Option<u64>,
-    ) -> AccountRead {
+    ) -> ServiceAccountRead {
         let at = |hours: Option<u64>| {
             hours.map(|hours| SystemTime::UNIX_EPOCH + Duration::from_secs(3600 * hours))
         };
-        AccountRead::Known {
+        ServiceAccountRead::Known {
             name: ServiceAccount { namespace: "payments".to_owned(), name: "checkout".to_owned() },
-            account: Account {
+            account: AnnotatedAccount {
                 role_arn: role_arn.map(str::to_owned),
                 created_at: at(created),
                 annotated_by: at(annotated),
@@ -351,26 +365,29 @@ mod tests {
             (known(role, Some(1), Some(9), None), "WebhookMissed"),
             (known(role, None, None, None), "WebhookMissed"),
             (
-                AccountRead::Missing(ServiceAccount { namespace: "n".to_owned(), name: "a".to_owned() }),
+                ServiceAccountRead::Missing(ServiceAccount {
+                    namespace: "n".to_owned(),
+                    name: "a".to_owned(),
+                }),
                 "ServiceAccountMissing",
             ),
-            (AccountRead::Failed(ApiFault::Unauthorized), "NotInjected"),
-            (AccountRead::Failed(ApiFault::NoApi), "NotInjected"),
+            (ServiceAccountRead::Failed(ApiFault::Unauthorized), "NotInjected"),
+            (ServiceAccountRead::Failed(ApiFault::NoApi), "NotInjected"),
         ] {
-            assert_eq!(found(&[], &Wanted::default(), &read), [expected], "{read:?}");
+            assert_eq!(found(&[], &CheckOptions::default(), &read), [expected], "{read:?}");
         }
     }
 
     #[test]
     fn another_role_than_the_annotation_names_is_a_warning() {
-        let by_flag = || Wanted { role_arn: Some("x".to_owned()), ..Wanted::default() };
+        let by_flag = || CheckOptions { role_arn: Some("x".to_owned()), ..CheckOptions::default() };
         let differs = || vec!["AnnotationDiffersFromEnv"];
         for (read, wanted, expected) in [
-            (known(Some(ROLE), None, None, None), Wanted::default(), vec![]),
-            (known(Some("other"), None, None, None), Wanted::default(), differs()),
-            (known(None, None, None, None), Wanted::default(), differs()),
+            (known(Some(ROLE), None, None, None), CheckOptions::default(), vec![]),
+            (known(Some("other"), None, None, None), CheckOptions::default(), differs()),
+            (known(None, None, None, None), CheckOptions::default(), differs()),
             (known(Some("other"), None, None, None), by_flag(), vec![]),
-            (AccountRead::Failed(ApiFault::TimedOut), Wanted::default(), vec![]),
+            (ServiceAccountRead::Failed(ApiFault::TimedOut), CheckOptions::default(), vec![]),
         ] {
             assert_eq!(found(&IDENTITY, &wanted, &read), expected, "{read:?}");
         }
@@ -378,17 +395,17 @@ mod tests {
 
     #[test]
     fn why_the_service_account_was_not_read_is_among_the_evidence() {
-        let read = AccountRead::Failed(ApiFault::TimedOut);
+        let read = ServiceAccountRead::Failed(ApiFault::TimedOut);
         let words = |evidence: &crate::evidence::Evidence| {
             let mut all = evidence.iter();
             all.find(|(name, _)| *name == "service_account_read").map(|(_, words)| words.to_string())
         };
         let expected = Some("\"the API did not answer in time\"".to_owned());
-        match verdict(&[], &Wanted::default(), &read) {
+        match verdict(&[], &CheckOptions::default(), &read) {
             Verdict::Fail(diagnosis) => assert_eq!(words(&diagnosis.evidence()), expected),
             other => panic!("{other:?}"),
         }
-        match verdict(&IDENTITY, &Wanted::default(), &read) {
+        match verdict(&IDENTITY, &CheckOptions::default(), &read) {
             Verdict::Pass(identity) => assert_eq!(words(&identity.evidence()), expected),
             other => panic!("{other:?}"),
         }
@@ -396,9 +413,9 @@ mod tests {
 
     #[test]
     fn only_a_token_that_has_not_expired_is_remarkable_to_be_refused() {
-        let refused = AccountRead::Failed(ApiFault::Unauthorized);
+        let refused = ServiceAccountRead::Failed(ApiFault::Unauthorized);
         for (now, remarkable) in [(api_claims().issued_at, true), (api_claims().expires_at, false)] {
-            match judge(&pod(&[], now), &Wanted::default(), Some(&api_claims()), &refused) {
+            match judge(&pod(&[], now), &CheckOptions::default(), Some(&api_claims()), &refused) {
                 Verdict::Fail(diagnosis) => {
                     assert_eq!(diagnosis.cause().contains("was deleted"), remarkable);
                 }

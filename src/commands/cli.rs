@@ -8,17 +8,17 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::audit::subject::Flags;
+use crate::audit::subject::SubjectFlags;
 use crate::audit::{self, inputs};
 use crate::diagnosis::Class;
 use crate::env::API_TOKEN_FILE;
 use crate::host::Pod;
 use crate::kubernetes::{self, KubernetesUse};
 use crate::net::tls::SYSTEM_ROOTS;
-use crate::probes::target::Choice;
-use crate::report::model::Leniency;
-use crate::run::options::Wanted;
-use crate::sdk_scan::SaidSdk;
+use crate::probes::target::ProcessSelector;
+use crate::report::model::FailurePolicy;
+use crate::run::options::CheckOptions;
+use crate::sdk_scan::ExpectedSdk;
 use crate::text::span;
 use crate::token::ServiceAccount;
 use sdk_chain::SdkId;
@@ -51,7 +51,7 @@ pub struct Cli {
     pub command: Option<Command>,
     /// The flags of `check`, which is what happens without a command.
     #[command(flatten)]
-    pub check: Check,
+    pub check: CheckCommand,
 }
 
 impl Cli {
@@ -81,23 +81,23 @@ fn without_empty_variables(command: clap::Command, pod: &Pod) -> clap::Command {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run every check once: for init containers and Jobs
-    Check(Box<Check>),
+    Check(Box<CheckCommand>),
     /// Check again and again, and serve what was found: for sidecars
-    Watch(Box<Watch>),
+    Watch(Box<WatchCommand>),
     /// Print the trust policy and the OIDC provider that this pod's token needs; calls nothing
-    TrustPolicy(TrustPolicy),
+    TrustPolicy(TrustPolicyCommand),
     /// Print which credentials each AWS SDK takes here, and why; asks STS, the container endpoint and IMDS
-    Chain(Chain),
+    Chain(ChainCommand),
     /// Say why a role is refused, and print what mends it: for operators who may read IAM, or offline
     #[command(after_help = AUDIT_EXAMPLES)]
-    Audit(Box<Audit>),
+    Audit(Box<AuditCommand>),
     /// Print the page of a diagnosis, or the list of all
-    Explain(Explain),
+    Explain(ExplainCommand),
 }
 
 /// What the pod is to be taken for.
 #[derive(Debug, Args)]
-pub struct Identity {
+pub struct IdentityArgs {
     /// The role, in place of AWS_ROLE_ARN
     #[arg(long, value_name = "ARN", env = "IRSA_PROBE_ROLE_ARN")]
     pub role_arn: Option<String>,
@@ -117,17 +117,17 @@ pub struct Identity {
 
 /// Through which process to look, of those commands that look once.
 #[derive(Debug, Args)]
-pub struct Through {
+pub struct ProcessArgs {
     /// The process whose variables and files are looked at: its number, auto or none; auto is chosen by
     /// itself where this container has neither an identity nor an API token and was put into the PID
     /// namespace of another
     #[arg(long, value_name = "PID", env = "IRSA_PROBE_PID")]
-    pub pid: Option<Choice>,
+    pub pid: Option<ProcessSelector>,
 }
 
 /// Where the application is, of those commands that look for its SDK.
 #[derive(Debug, Args)]
-pub struct Files {
+pub struct ApplicationArgs {
     /// Look for the application's AWS SDK below this folder, the root of its file system: / in an image
     /// build or in the application's own container; with --pid it is that process's / by itself
     #[arg(long, value_name = "FOLDER", env = "IRSA_PROBE_SDK_ROOT")]
@@ -136,7 +136,7 @@ pub struct Files {
 
 /// How servers are found and trusted, of those commands that call any.
 #[derive(Debug, Args)]
-pub struct Network {
+pub struct NetworkArgs {
     /// A name server, in place of those in /etc/resolv.conf
     #[arg(long, value_name = "ADDRESS:PORT", env = "IRSA_PROBE_DNS_SERVER")]
     pub dns_server: Option<SocketAddr>,
@@ -147,15 +147,15 @@ pub struct Network {
 
 /// How to print.
 #[derive(Debug, Args)]
-pub struct Printing {
+pub struct OutputArgs {
     /// Text for people, or one JSON object on one line; auto is text on a terminal, else JSON
     #[arg(long, value_enum, value_name = "FORM", env = "IRSA_PROBE_OUTPUT", default_value_t)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 /// The forms of output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum OutputFormat {
     /// Text on a terminal, JSON otherwise.
     #[default]
     Auto,
@@ -177,7 +177,7 @@ pub enum Mode {
 
 /// How much is logged to stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Log {
+pub enum LogLevel {
     /// Nothing.
     Off,
     /// What went wrong in the probe itself.
@@ -189,20 +189,20 @@ pub enum Log {
 
 /// The flags of what makes the checks: `check` and `watch`.
 #[derive(Debug, Args)]
-pub struct Checks {
+pub struct CheckArgs {
     /// What the pod is to be taken for.
     #[command(flatten)]
-    pub identity: Identity,
+    pub identity: IdentityArgs,
     /// The region, in place of AWS_REGION
     #[arg(long, value_name = "REGION", env = "IRSA_PROBE_REGION")]
     pub region: Option<String>,
     /// Fail unless this SDK of the application takes the role: boto, gov2, jv2 or another of those that
     /// chain lists; the version is that of the package that explain SdkTooOldForIrsa lists, for boto botocore's
     #[arg(long, value_name = "SDK[@VERSION]", value_parser = sdk, env = "IRSA_PROBE_EXPECT_SDK")]
-    pub expect_sdk: Option<SaidSdk>,
+    pub expect_sdk: Option<ExpectedSdk>,
     /// How to print.
     #[command(flatten)]
-    pub printing: Printing,
+    pub printing: OutputArgs,
     /// Whether what is found decides the exit code
     #[arg(long, value_enum, value_name = "MODE", env = "IRSA_PROBE_MODE", default_value_t)]
     pub mode: Mode,
@@ -229,21 +229,21 @@ pub struct Checks {
     pub container: Option<String>,
     /// How servers are found and trusted.
     #[command(flatten)]
-    pub network: Network,
+    pub network: NetworkArgs,
     /// How much is logged to stderr
     #[arg(long, value_enum, value_name = "LEVEL", env = "IRSA_PROBE_LOG", default_value_t)]
-    pub log: Log,
+    pub log: LogLevel,
 }
 
 /// The flags of `check`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct CheckCommand {
     /// How to make the checks.
     #[command(flatten)]
-    pub checks: Checks,
+    pub checks: CheckArgs,
     /// Through which process to look.
     #[command(flatten)]
-    pub through: Through,
+    pub through: ProcessArgs,
     /// The time for everything, spent on trying again what may mend itself; 0s: one attempt, of one --timeout
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "IRSA_PROBE_WAIT", default_value = "30s")]
     pub wait: Duration,
@@ -252,23 +252,23 @@ pub struct Check {
     pub wait_for_access: bool,
     /// Where the application is.
     #[command(flatten)]
-    pub files: Files,
+    pub files: ApplicationArgs,
 }
 
-impl Check {
+impl CheckCommand {
     /// What the plan wants to know of the flags.
     #[must_use]
-    pub fn wanted(&self) -> Wanted {
-        Wanted { sdk_root: self.files.sdk_root.clone(), ..self.checks.wanted() }
+    pub fn wanted(&self) -> CheckOptions {
+        CheckOptions { sdk_root: self.files.sdk_root.clone(), ..self.checks.wanted() }
     }
 }
 
 /// The flags of `watch`.
 #[derive(Debug, Args)]
-pub struct Watch {
+pub struct WatchCommand {
     /// How to make the checks.
     #[command(flatten)]
-    pub checks: Checks,
+    pub checks: CheckArgs,
     /// The time between two checks while the role works, on average
     #[arg(long, value_name = "DURATION", value_parser = interval, env = "IRSA_PROBE_INTERVAL", default_value = "1h")]
     pub interval: Duration,
@@ -291,65 +291,65 @@ pub struct Watch {
 
 /// The flags of `trust-policy`.
 #[derive(Debug, Args)]
-pub struct TrustPolicy {
+pub struct TrustPolicyCommand {
     /// What the pod is to be taken for.
     #[command(flatten)]
-    pub identity: Identity,
+    pub identity: IdentityArgs,
     /// Through which process to look.
     #[command(flatten)]
-    pub through: Through,
+    pub through: ProcessArgs,
     /// How to print.
     #[command(flatten)]
-    pub printing: Printing,
+    pub printing: OutputArgs,
 }
 
 /// The flags of `chain`.
 #[derive(Debug, Args)]
-pub struct Chain {
+pub struct ChainCommand {
     /// Through which process to look.
     #[command(flatten)]
-    pub through: Through,
+    pub through: ProcessArgs,
     /// Where the application is.
     #[command(flatten)]
-    pub files: Files,
+    pub files: ApplicationArgs,
     /// How to print.
     #[command(flatten)]
-    pub printing: Printing,
+    pub printing: OutputArgs,
     /// The time for one step: a lookup, a connection, a handshake, an answer
     #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "5s")]
     pub timeout: Duration,
     /// How servers are found and trusted.
     #[command(flatten)]
-    pub network: Network,
+    pub network: NetworkArgs,
 }
 
-impl Chain {
+impl ChainCommand {
     /// What the plan wants to know of the flags.
     #[must_use]
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> CheckOptions {
+        CheckOptions {
             dns_server: self.network.dns_server,
             system_roots: self.network.system_roots.clone(),
             sdk_root: self.files.sdk_root.clone(),
-            ..Wanted::default()
+            ..CheckOptions::default()
         }
     }
 }
 
 /// The flags of `explain`.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub struct ExplainCommand {
     /// The name of a diagnosis, in any case
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// How to print.
     #[command(flatten)]
-    pub printing: Printing,
+    pub printing: OutputArgs,
 }
 
 /// The flags of `audit`. Of the files one may be `-`, standard input.
 #[derive(Debug, Args)]
-pub struct Audit {
+pub struct AuditCommand {
     /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
     /// standard input, where nothing else says for whom the role is asked
     #[arg(long, value_name = "FILE|-", env = "IRSA_PROBE_REPORT")]
@@ -404,7 +404,7 @@ pub struct Audit {
     pub print_iam_policy: bool,
     /// How to print.
     #[command(flatten)]
-    pub printing: Printing,
+    pub printing: OutputArgs,
     /// The time for reading what is handed in, and again for asking AWS and the issuer
     #[arg(long, value_name = "DURATION", value_parser = more_than_none, env = "IRSA_PROBE_TIMEOUT", default_value = "30s")]
     pub timeout: Duration,
@@ -418,14 +418,14 @@ pub struct Audit {
     pub termination_log: PathBuf,
     /// How servers are found and trusted.
     #[command(flatten)]
-    pub network: Network,
+    pub network: NetworkArgs,
 }
 
-impl Audit {
+impl AuditCommand {
     /// What is wanted beyond what is handed in.
     #[must_use]
-    pub fn wanted(&self) -> audit::Wanted {
-        audit::Wanted {
+    pub fn wanted(&self) -> audit::AuditOptions {
+        audit::AuditOptions {
             profile: self.profile.clone(),
             actions: self.action.clone(),
             resources: self.resource.clone(),
@@ -438,16 +438,16 @@ impl Audit {
 
     /// What is to be read, and what is said by flags instead.
     #[must_use]
-    pub fn inputs(&self) -> inputs::Wanted {
+    pub fn inputs(&self) -> inputs::AuditInputPaths {
         let input = |path: &Option<PathBuf>| path.clone().map(inputs::Input::of);
-        inputs::Wanted {
+        inputs::AuditInputPaths {
             report: input(&self.report),
             token: input(&self.token),
             pod: input(&self.pod),
             service_account: input(&self.service_account),
             trust_policy: input(&self.trust_policy),
             oidc_provider: input(&self.oidc_provider),
-            flags: Flags {
+            flags: SubjectFlags {
                 issuer: self.issuer.clone(),
                 subject: self.subject.clone(),
                 audience: self.audience.clone(),
@@ -459,32 +459,32 @@ impl Audit {
     }
 }
 
-impl Identity {
+impl IdentityArgs {
     /// The same as the plan wants it.
     #[must_use]
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> CheckOptions {
+        CheckOptions {
             role_arn: self.role_arn.clone(),
             token_file: self.token_file.clone(),
             expect_role_arn: self.expect_role_arn.clone(),
             expect_audience: self.expect_audience.clone(),
             api_token_file: self.api_token_file.clone(),
-            ..Wanted::default()
+            ..CheckOptions::default()
         }
     }
 }
 
-impl Checks {
+impl CheckArgs {
     /// Which failures do not fail the container.
     #[must_use]
-    pub fn leniency(&self) -> Leniency {
-        Leniency { observe: self.mode == Mode::Observe, tolerate: self.tolerate.clone() }
+    pub fn leniency(&self) -> FailurePolicy {
+        FailurePolicy { observe: self.mode == Mode::Observe, tolerate: self.tolerate.clone() }
     }
 
     /// What the plan wants to know of the flags.
     #[must_use]
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> CheckOptions {
+        CheckOptions {
             region: self.region.clone(),
             expect_sdk: self.expect_sdk.clone(),
             kubernetes: self.kubernetes,
@@ -495,7 +495,7 @@ impl Checks {
     }
 }
 
-fn sdk(text: &str) -> Result<SaidSdk, String> {
+fn sdk(text: &str) -> Result<ExpectedSdk, String> {
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (text, None),
@@ -506,7 +506,7 @@ fn sdk(text: &str) -> Result<SaidSdk, String> {
     })?;
     match version {
         Some("") => Err("a version after the @".to_owned()),
-        version => Ok(SaidSdk { sdk, version: version.map(str::to_owned) }),
+        version => Ok(ExpectedSdk { sdk, version: version.map(str::to_owned) }),
     }
 }
 
@@ -592,16 +592,16 @@ fn condition_type(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, Cli, Command, USAGE};
+    use super::{AuditCommand, Cli, Command, USAGE};
     use crate::audit::inputs::Input;
     use clap::{Args, CommandFactory, FromArgMatches, Parser};
     use std::path::PathBuf;
     use std::time::Duration;
 
-    fn audit(args: &[&str]) -> Result<Audit, clap::Error> {
-        let command = Audit::augment_args(clap::Command::new("audit"));
+    fn audit(args: &[&str]) -> Result<AuditCommand, clap::Error> {
+        let command = AuditCommand::augment_args(clap::Command::new("audit"));
         let args = std::iter::once("audit").chain(args.iter().copied());
-        Audit::from_arg_matches(&command.try_get_matches_from(args)?)
+        AuditCommand::from_arg_matches(&command.try_get_matches_from(args)?)
     }
 
     #[test]
@@ -646,7 +646,7 @@ mod tests {
         ] {
             assert!(audit(args).is_err(), "{args:?}");
         }
-        for arg in Audit::augment_args(clap::Command::new("audit")).get_arguments() {
+        for arg in AuditCommand::augment_args(clap::Command::new("audit")).get_arguments() {
             let long = arg.get_long().unwrap();
             let variable = format!("IRSA_PROBE_{}", long.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()), "--{long}");

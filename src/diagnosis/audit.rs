@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::role::ROLE_ARN;
 use super::{Class, Entry, Owner};
-use crate::aws::iam::{Permission, Unknown, Why};
+use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::Caller;
 use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
@@ -70,14 +70,14 @@ pub struct AuditIncomplete {
     /// The role.
     pub role: RoleArn,
     /// Why.
-    pub why: NotSeen,
+    pub why: UnseenReason,
 }
 
 /// Why something was not looked at.
 #[derive(Debug, Clone)]
-pub enum NotSeen {
+pub enum UnseenReason {
     /// AWS did not tell.
-    Untold(Unknown),
+    Untold(IamUnavailable),
     /// Nobody asked for it: the files that were given do not hold it. The flag that names such a file.
     NotGiven(&'static str),
 }
@@ -119,40 +119,40 @@ impl Entry for AuditIncomplete {
             ]
         };
         match &self.why {
-            NotSeen::NotGiven(flag) => vec![
+            UnseenReason::NotGiven(flag) => vec![
                 format!("Give it, too: add {flag} FILE to the command, a file as the AWS CLI prints it."),
                 format!(
                     "Or audit without those files, with credentials of account {}, so that AWS is asked.",
                     self.role.account
                 ),
             ],
-            NotSeen::Untold(Unknown { permission, why }) => match why {
-                Why::NoCredentials(NoCredentials::NotFound) => vec![
+            UnseenReason::Untold(IamUnavailable { permission, why }) => match why {
+                UnavailableReason::NoCredentials(NoCredentials::NotFound) => vec![
                     with_credentials(&self.role),
                     offline(&self.role),
                 ],
-                Why::NoCredentials(NoCredentials::OfLogin) => vec![
+                UnavailableReason::NoCredentials(NoCredentials::OfLogin) => vec![
                     "Export the credentials of the login, and audit again:\n\
                      eval \"$(aws configure export-credentials --format env)\""
                         .to_owned(),
                     offline(&self.role),
                 ],
-                Why::NoCredentials(NoCredentials::NoProfile(_)) => vec![
+                UnavailableReason::NoCredentials(NoCredentials::NoProfile(_)) => vec![
                     "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
                      aws configure list-profiles"
                         .to_owned(),
                     offline(&self.role),
                 ],
-                Why::NoCredentials(NoCredentials::BadFile(_)) => {
+                UnavailableReason::NoCredentials(NoCredentials::BadFile(_)) => {
                     vec!["Mend that file.".to_owned(), offline(&self.role)]
                 }
-                Why::NoCredentials(_) | Why::CredentialsRejected { .. } => vec![
+                UnavailableReason::NoCredentials(_) | UnavailableReason::CredentialsRejected { .. } => vec![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
                      aws sts get-caller-identity"
                         .to_owned(),
                     offline(&self.role),
                 ],
-                Why::Denied(_) => vec![
+                UnavailableReason::Denied(_) => vec![
                     format!(
                         "Let the credentials have {}. All that an audit needs is in the policy that this prints:\n\
                          irsa-probe audit --print-iam-policy",
@@ -160,21 +160,21 @@ impl Entry for AuditIncomplete {
                     ),
                     offline(&self.role),
                 ],
-                Why::NotAws { .. } => vec![
+                UnavailableReason::NotAws { .. } => vec![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
                      say."
                     .to_owned(),
                     offline(&self.role),
                 ],
-                Why::OtherAccount(_)
-                | Why::Throttled
-                | Why::Refused { .. }
-                | Why::Unreached(_)
-                | Why::Lost(_)
-                | Why::TimedOut
-                | Why::GoesOn
-                | Why::NoRole => [again(), vec![offline(&self.role)]].concat(),
+                UnavailableReason::OtherAccount(_)
+                | UnavailableReason::Throttled
+                | UnavailableReason::Refused { .. }
+                | UnavailableReason::Unreached(_)
+                | UnavailableReason::Lost(_)
+                | UnavailableReason::TimedOut
+                | UnavailableReason::GoesOn
+                | UnavailableReason::NoRole => [again(), vec![offline(&self.role)]].concat(),
             },
         }
     }
@@ -182,17 +182,17 @@ impl Entry for AuditIncomplete {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new().value("not_known", self.what).text("role_arn", &self.role.text);
         match &self.why {
-            NotSeen::Untold(unknown) => evidence
+            UnseenReason::Untold(unknown) => evidence
                 .text_if("permission", self.why.permission().map(Permission::as_str))
                 .text("why", &unknown.why.to_string()),
-            NotSeen::NotGiven(flag) => evidence.value("flag", *flag),
+            UnseenReason::NotGiven(flag) => evidence.value("flag", *flag),
         }
     }
 }
 
 /// What a refusal is about, by STS's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum RefusalKind {
     /// Whether the role may be had: STS says no more.
     Access,
     /// That there is no provider for the issuer.
@@ -209,9 +209,9 @@ pub enum About {
 
 /// What speaks for a cause of a refusal that the trust policy and the provider do not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Clue {
+pub enum Hint {
     /// STS named the kind of policy that refused.
-    Named(Layer),
+    Named(PolicyLayer),
     /// The role was made after the refusal.
     RoleNewer(SystemTime),
     /// The OIDC provider was made after the refusal.
@@ -230,7 +230,7 @@ pub enum Clue {
 
 /// A kind of policy besides the role's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
+pub enum PolicyLayer {
     /// That of a VPC endpoint.
     VpcEndpoint,
     /// Service or resource control policies of the organisation.
@@ -243,7 +243,7 @@ pub struct RefusedOutsideTrust {
     /// The call.
     pub request: Request,
     /// What the refusal is about.
-    pub about: About,
+    pub about: RefusalKind,
     /// STS's code.
     pub code: String,
     /// STS's words.
@@ -257,14 +257,16 @@ pub struct RefusedOutsideTrust {
     /// What of the OIDC provider is not known, if not all is.
     pub not_known: Option<&'static str>,
     /// What speaks for which cause, the strongest first.
-    pub clues: Vec<Clue>,
+    pub clues: Vec<Hint>,
 }
 
-impl Clue {
+impl Hint {
     fn in_words(&self) -> String {
         match self {
-            Self::Named(Layer::VpcEndpoint) => "STS's own words name the policy of a VPC endpoint".to_owned(),
-            Self::Named(Layer::Organization) => {
+            Self::Named(PolicyLayer::VpcEndpoint) => {
+                "STS's own words name the policy of a VPC endpoint".to_owned()
+            }
+            Self::Named(PolicyLayer::Organization) => {
                 "STS's own words name a policy of the organisation".to_owned()
             }
             Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", utc(*at)),
@@ -298,24 +300,24 @@ impl RefusedOutsideTrust {
     /// What can have been the cause.
     fn causes(&self) -> &'static str {
         match self.about {
-            About::Access => {
+            RefusalKind::Access => {
                 "(1) the role or its policy was changed after that, or shortly before: a change takes time to spread; \
                  (2) a resource control policy of the organisation; (3) the policy of the VPC endpoint that the \
                  call went through"
             }
-            About::Provider => {
+            RefusalKind::Provider => {
                 "(1) the provider was made after that, or shortly before; (2) the provider that was looked at is \
                  not one of the role's account"
             }
-            About::Audience => "the provider's client ids were changed after that, or shortly before",
-            About::Thumbprint => {
+            RefusalKind::Audience => "the provider's client ids were changed after that, or shortly before",
+            RefusalKind::Thumbprint => {
                 "(1) the provider's thumbprints do not fit the issuer's certificate; (2) they were changed after that"
             }
-            About::Key => {
+            RefusalKind::Key => {
                 "(1) the issuer does not publish the key that signed the token, or did not then; (2) STS could not \
                  reach the issuer, which may pass"
             }
-            About::Token => {
+            RefusalKind::Token => {
                 "(1) the provider was made or changed after that; (2) the issuer does not publish the key that signed \
                  the token, or did not then; (3) the provider lists thumbprints that do not fit the issuer's \
                  certificate"
@@ -323,8 +325,8 @@ impl RefusedOutsideTrust {
         }
     }
 
-    fn has(&self, layer: Layer) -> bool {
-        self.clues.contains(&Clue::Named(layer))
+    fn has(&self, layer: PolicyLayer) -> bool {
+        self.clues.contains(&Hint::Named(layer))
     }
 }
 
@@ -336,7 +338,7 @@ impl Entry for RefusedOutsideTrust {
         let at = self.at.map_or_else(String::new, |at| format!(" at {}", utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());
         let words = words.map_or_else(String::new, |words| format!(" \"{}\"", sanitize(words)));
-        let clues: Vec<String> = self.clues.iter().map(Clue::in_words).collect();
+        let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
         let clues = if clues.is_empty() {
             String::new()
         } else {
@@ -374,10 +376,12 @@ impl Entry for RefusedOutsideTrust {
                 .to_owned()
         };
         match self.about {
-            About::Access => {}
-            About::Provider | About::Audience | About::Thumbprint => return vec![again, provider()],
-            About::Key => return vec![again, key()],
-            About::Token => return vec![again, key(), provider()],
+            RefusalKind::Access => {}
+            RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Thumbprint => {
+                return vec![again, provider()];
+            }
+            RefusalKind::Key => return vec![again, key()],
+            RefusalKind::Token => return vec![again, key(), provider()],
         }
         let organization = format!(
             "Ask those who manage the organisation for its resource control policies that deny \
@@ -390,18 +394,18 @@ impl Entry for RefusedOutsideTrust {
              sts:AssumeRoleWithWebIdentity for Principal \"*\":\n{}",
             sts_endpoint_policies(self.region.as_deref())
         );
-        let is_over = self.clues.iter().any(Clue::is_of_the_past);
-        if self.has(Layer::VpcEndpoint) && !is_over {
+        let is_over = self.clues.iter().any(Hint::is_of_the_past);
+        if self.has(PolicyLayer::VpcEndpoint) && !is_over {
             return vec![endpoint, again];
         }
-        if self.has(Layer::Organization) && !is_over {
+        if self.has(PolicyLayer::Organization) && !is_over {
             return vec![organization, again];
         }
         vec![again, organization, endpoint]
     }
 
     fn evidence(&self) -> Evidence {
-        let clues: Vec<String> = self.clues.iter().map(Clue::in_words).collect();
+        let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
         let at = self.at.map(utc);
         Evidence::new()
             .text("code", &self.code)
@@ -418,17 +422,19 @@ impl Entry for RefusedOutsideTrust {
 impl AuditIncomplete {
     /// What AWS did not tell.
     #[must_use]
-    pub fn untold(what: &'static str, role: &RoleArn, unknown: &Unknown) -> Self {
-        Self { what, role: role.clone(), why: NotSeen::Untold(unknown.clone()) }
+    pub fn untold(what: &'static str, role: &RoleArn, unknown: &IamUnavailable) -> Self {
+        Self { what, role: role.clone(), why: UnseenReason::Untold(unknown.clone()) }
     }
 }
 
-impl NotSeen {
+impl UnseenReason {
     /// The permission that would have told it, where that is what lacks.
     #[must_use]
     pub fn permission(&self) -> Option<Permission> {
         match self {
-            Self::Untold(Unknown { permission, why: Why::Denied(_) }) => Some(*permission),
+            Self::Untold(IamUnavailable { permission, why: UnavailableReason::Denied(_) }) => {
+                Some(*permission)
+            }
             Self::Untold(_) | Self::NotGiven(_) => None,
         }
     }

@@ -18,19 +18,19 @@ pub struct NotInjected {
     /// The pod's name, if known.
     pub pod: Option<String>,
     /// Why the Kubernetes API did not say what the service account is like, if it was asked.
-    pub unread: Option<Unread>,
+    pub unread: Option<ServiceAccountUnread>,
 }
 
 /// Why a service account is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unread {
+pub enum ServiceAccountUnread {
     /// The API refused the pod's own token, which has not expired by the pod's clock.
     Unauthorized,
     /// Anything else, in words.
     Other(String),
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for ServiceAccountUnread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized => f.write_str("the API refused the pod's API token, which has not expired"),
@@ -66,7 +66,7 @@ impl Entry for NotInjected {
             format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         });
         let gone = match self.unread {
-            Some(Unread::Unauthorized) => {
+            Some(ServiceAccountUnread::Unauthorized) => {
                 " The Kubernetes API refuses the pod's own API token, which has not expired by the pod's \
                  clock: it does so, for one, when the service account or the pod was deleted."
             }
@@ -113,7 +113,10 @@ impl Entry for NotInjected {
         Evidence::new()
             .text_if("namespace", account.map(|account| account.namespace.as_str()))
             .text_if("service_account", account.map(|account| account.name.as_str()))
-            .text_if("service_account_read", self.unread.as_ref().map(Unread::to_string).as_deref())
+            .text_if(
+                "service_account_read",
+                self.unread.as_ref().map(ServiceAccountUnread::to_string).as_deref(),
+            )
     }
 }
 

@@ -10,21 +10,21 @@ use std::time::SystemTime;
 use super::identity::{IMAGE, delete_pod, kubectl};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::kubernetes::service_account::Account;
+use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{sanitize, shell_quote, utc};
 use crate::token::ServiceAccount;
 use iam_trust::arn;
 
 /// The pod and its service account.
 #[derive(Debug, Clone)]
-pub struct Injection {
+pub struct InjectionTarget {
     /// The pod's service account.
     pub service_account: ServiceAccount,
     /// The pod's name, if known.
     pub pod: Option<String>,
 }
 
-impl Injection {
+impl InjectionTarget {
     /// The service account for a reader.
     fn account(&self) -> String {
         let ServiceAccount { namespace, name } = &self.service_account;
@@ -49,7 +49,7 @@ impl Injection {
         (kubectl, self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote))
     }
 
-    fn evidence(&self, account: Option<&Account>, volume_made: Option<SystemTime>) -> Evidence {
+    fn evidence(&self, account: Option<&AnnotatedAccount>, volume_made: Option<SystemTime>) -> Evidence {
         let time = |time: Option<SystemTime>| time.map(utc);
         let role_arn = account.and_then(|account| account.role_arn.as_deref());
         let annotated = time(account.and_then(|account| account.annotated_by));
@@ -68,9 +68,9 @@ impl Injection {
 #[derive(Debug, Clone)]
 pub struct ServiceAccountNotAnnotated {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// What the API says of it.
-    pub account: Account,
+    pub account: AnnotatedAccount,
 }
 
 impl Entry for ServiceAccountNotAnnotated {
@@ -110,7 +110,7 @@ impl Entry for ServiceAccountNotAnnotated {
 #[derive(Debug, Clone)]
 pub struct ServiceAccountMissing {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
 }
 
 impl Entry for ServiceAccountMissing {
@@ -145,7 +145,7 @@ impl Entry for ServiceAccountMissing {
 
 /// What is newer than the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newer {
+pub enum AnnotationAge {
     /// The last change by whoever wrote the annotation.
     Annotation(SystemTime),
     /// The whole service account.
@@ -156,11 +156,11 @@ pub enum Newer {
 #[derive(Debug, Clone)]
 pub struct AnnotatedAfterPod {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// What the API says of it.
-    pub account: Account,
+    pub account: AnnotatedAccount,
     /// What is newer than the pod.
-    pub newer: Newer,
+    pub newer: AnnotationAge,
     /// When the kubelet set up the volume of the pod's API token.
     pub volume_made: SystemTime,
 }
@@ -171,11 +171,11 @@ impl Entry for AnnotatedAfterPod {
 
     fn cause(&self) -> String {
         let (what, most_likely) = match self.newer {
-            Newer::Annotation(time) => {
+            AnnotationAge::Annotation(time) => {
                 // The API records when somebody last changed an object, not when which field.
                 (format!("whoever annotated it last changed it at {}", utc(time)), "most likely ")
             }
-            Newer::Account(time) => (format!("it was created at {}", utc(time)), ""),
+            AnnotationAge::Account(time) => (format!("it was created at {}", utc(time)), ""),
         };
         format!(
             "No identity was injected into this container. The pod's {} is annotated with the role {}, but {what}, after the \
@@ -205,9 +205,9 @@ impl Entry for AnnotatedAfterPod {
 #[derive(Debug, Clone)]
 pub struct WebhookMissed {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// What the API says of it.
-    pub account: Account,
+    pub account: AnnotatedAccount,
     /// When the kubelet set up the volume of the pod's API token, if known.
     pub volume_made: Option<SystemTime>,
 }
@@ -264,9 +264,9 @@ impl Entry for WebhookMissed {
 #[derive(Debug, Clone)]
 pub struct AnnotationDiffersFromEnv {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// What the API says of it.
-    pub account: Account,
+    pub account: AnnotatedAccount,
     /// The role that the pod was given.
     pub role_arn: String,
 }
@@ -314,7 +314,7 @@ impl Entry for AnnotationDiffersFromEnv {
 /// Source: amazon-eks-pod-identity-webhook, `pkg/handler/handler.go`, and the `objectSelector` in its
 /// `deploy/mutatingwebhook.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Suppressed {
+pub enum SuppressionCause {
     /// The container is ephemeral, which the webhook never sees.
     Ephemeral,
     /// The pod's label leaves it out.
@@ -345,7 +345,7 @@ pub enum Suppressed {
     AddedLater,
 }
 
-impl Suppressed {
+impl SuppressionCause {
     /// Whether it kept the webhook from the container as a whole.
     #[must_use]
     pub fn is_left_out(&self) -> bool {
@@ -375,11 +375,11 @@ const CONTAINERS_NAMED: usize = 5;
 #[derive(Debug, Clone)]
 pub struct InjectionSuppressed {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// The containers for which it holds; at least one.
     pub containers: Vec<String>,
     /// What it was.
-    pub by: Suppressed,
+    pub by: SuppressionCause,
 }
 
 impl InjectionSuppressed {
@@ -441,54 +441,54 @@ impl Entry for InjectionSuppressed {
     fn cause(&self) -> String {
         let these = self.these();
         match &self.by {
-            Suppressed::Ephemeral => format!(
+            SuppressionCause::Ephemeral => format!(
                 "Nothing was injected into {these}, since it is ephemeral: it was added to a running pod, as kubectl \
                  debug does. The webhook changes a pod only when it is created, and never gives an ephemeral \
                  container anything. This says nothing of the pod's other containers."
             ),
-            Suppressed::SkipWebhook => format!(
+            SuppressionCause::SkipWebhook => format!(
                 "Nothing was injected into {these}. The pod has the label \
                  eks.amazonaws.com/skip-pod-identity-webhook, which keeps the webhook from the whole pod, \
                  whatever value the label has: \"false\" does, too."
             ),
-            Suppressed::SkipContainers => format!(
+            SuppressionCause::SkipContainers => format!(
                 "Nothing was injected into {these}. The pod's annotation eks.amazonaws.com/skip-containers names \
                  it, so the webhook leaves it out."
             ),
-            Suppressed::EnvPreset(variable) => format!(
+            SuppressionCause::EnvPreset(variable) => format!(
                 "The pod spec itself sets {variable} of {these}, and not the other one of AWS_ROLE_ARN and \
                  AWS_WEB_IDENTITY_TOKEN_FILE. The webhook adds both or neither: where the pod spec sets one, to \
                  whatever value, it does not add the other."
             ),
-            Suppressed::RegionPreset(variable) => format!(
+            SuppressionCause::RegionPreset(variable) => format!(
                 "The pod spec itself sets {variable} of {these} to an empty text. The webhook adds AWS_REGION and \
                  AWS_DEFAULT_REGION only where the pod spec sets neither, so neither of them names a region here."
             ),
-            Suppressed::LeftAlone(token_file) => format!(
+            SuppressionCause::LeftAlone(token_file) => format!(
                 "The pod spec itself sets the variables of the identity, of the region and \
                  AWS_STS_REGIONAL_ENDPOINTS of {these}. The webhook takes such a container for finished and leaves \
                  it wholly alone: it does not mount the token either. AWS_WEB_IDENTITY_TOKEN_FILE is {}, and no \
                  volume is mounted there.",
                 sanitize(token_file)
             ),
-            Suppressed::MountElsewhere { mounted_at, token_file } => format!(
+            SuppressionCause::MountElsewhere { mounted_at, token_file } => format!(
                 "AWS_WEB_IDENTITY_TOKEN_FILE of {these} is {}, and no volume is mounted there: the volume of the \
                  token, aws-iam-token, is mounted at {}. What the webhook adds goes together, so the pod spec itself \
                  sets one of the two, and the webhook leaves that as it is.",
                 sanitize(token_file),
                 sanitize(mounted_at)
             ),
-            Suppressed::VolumePreset => format!(
+            SuppressionCause::VolumePreset => format!(
                 "Nothing was injected into {these}, and the pod spec has a volume of its own named aws-iam-token, \
                  the name that the webhook gives to the volume of the token. It is not the volume that the webhook \
                  makes, and newer versions of the webhook leave a pod with such a volume as it is."
             ),
-            Suppressed::VolumeMounted => format!(
+            SuppressionCause::VolumeMounted => format!(
                 "The volume aws-iam-token of {these}, mounted where AWS_WEB_IDENTITY_TOKEN_FILE points, projects \
                  no service account token: it is a volume of the pod spec's own. The webhook makes none of its own \
                  where there is one of that name. Whether something else puts a token there is not known."
             ),
-            Suppressed::AddedLater => format!(
+            SuppressionCause::AddedLater => format!(
                 "Nothing was injected into {these}, though other containers of the pod have their identity. The webhook \
                  changes all containers that a pod has when the webhook sees it, but for those that the pod's \
                  annotation eks.amazonaws.com/skip-containers names, and that does not name this one. Most likely \
@@ -501,8 +501,8 @@ impl Entry for InjectionSuppressed {
     fn remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.of.kubectl_and_pod();
         match &self.by {
-            Suppressed::Ephemeral => self.of_ephemeral(),
-            Suppressed::SkipWebhook => vec![
+            SuppressionCause::Ephemeral => self.of_ephemeral(),
+            SuppressionCause::SkipWebhook => vec![
                 format!(
                     "Find what sets the label: the pod template, a chart's values, or a policy of the cluster that \
                      changes pods.\n\
@@ -512,7 +512,7 @@ impl Entry for InjectionSuppressed {
                     .to_owned(),
                 self.anew(),
             ],
-            Suppressed::SkipContainers => vec![
+            SuppressionCause::SkipContainers => vec![
                 format!(
                     "Find what sets the annotation: the pod template, a chart's values, or a policy of the cluster \
                      that changes pods.\n\
@@ -521,7 +521,7 @@ impl Entry for InjectionSuppressed {
                 format!("Remove the name of {} from eks.amazonaws.com/skip-containers there.", self.these()),
                 self.anew(),
             ],
-            Suppressed::EnvPreset(variable) => vec![
+            SuppressionCause::EnvPreset(variable) => vec![
                 format!("See what the pod sets.\n{}", self.see_containers()),
                 format!(
                     "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
@@ -529,7 +529,7 @@ impl Entry for InjectionSuppressed {
                 ),
                 self.anew(),
             ],
-            Suppressed::RegionPreset(variable) => vec![
+            SuppressionCause::RegionPreset(variable) => vec![
                 format!(
                     "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
                      adds the region; or set both variables, since SDKs differ in which they read:\n\
@@ -537,21 +537,21 @@ impl Entry for InjectionSuppressed {
                 ),
                 self.anew(),
             ],
-            Suppressed::LeftAlone(_) => vec![
+            SuppressionCause::LeftAlone(_) => vec![
                 format!("See what the pod sets.\n{}", self.see_containers()),
                 "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
                  chart's values, so that the webhook injects them and mounts the token. The region may stay."
                     .to_owned(),
                 self.anew(),
             ],
-            Suppressed::MountElsewhere { .. } => vec![
+            SuppressionCause::MountElsewhere { .. } => vec![
                 format!("See what the pod sets of it.\n{}", self.see_containers()),
                 "Remove it from the pod template, or a chart's values: AWS_ROLE_ARN and \
                  AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, so that the webhook adds all of it."
                     .to_owned(),
                 self.anew(),
             ],
-            Suppressed::VolumePreset | Suppressed::VolumeMounted => vec![
+            SuppressionCause::VolumePreset | SuppressionCause::VolumeMounted => vec![
                 format!(
                     "See what the volume is.\n\
                      {kubectl} get pod {pod} -o jsonpath='{{.spec.volumes[?(@.name==\"aws-iam-token\")]}}{{\"\\n\"}}'"
@@ -561,7 +561,7 @@ impl Entry for InjectionSuppressed {
                     .to_owned(),
                 self.anew(),
             ],
-            Suppressed::AddedLater => vec![
+            SuppressionCause::AddedLater => vec![
                 "If the container belongs to something else, such as a service mesh, it needs no identity: audit \
                  the application's own container, with --container and its name."
                     .to_owned(),
@@ -575,11 +575,11 @@ impl Entry for InjectionSuppressed {
 
     fn evidence(&self) -> Evidence {
         let (variable, mounted_at, token_file) = match &self.by {
-            Suppressed::EnvPreset(variable) | Suppressed::RegionPreset(variable) => {
+            SuppressionCause::EnvPreset(variable) | SuppressionCause::RegionPreset(variable) => {
                 (Some(*variable), None, None)
             }
-            Suppressed::LeftAlone(token_file) => (None, None, Some(token_file.as_str())),
-            Suppressed::MountElsewhere { mounted_at, token_file } => {
+            SuppressionCause::LeftAlone(token_file) => (None, None, Some(token_file.as_str())),
+            SuppressionCause::MountElsewhere { mounted_at, token_file } => {
                 (None, Some(mounted_at.as_str()), Some(token_file.as_str()))
             }
             _ => (None, None, None),
@@ -608,7 +608,7 @@ pub enum AnnotationOf {
 #[derive(Debug, Clone)]
 pub struct RoleAnnotationMisplaced {
     /// The pod and its service account.
-    pub of: Injection,
+    pub of: InjectionTarget,
     /// What is annotated.
     pub at: AnnotationOf,
     /// With which name.

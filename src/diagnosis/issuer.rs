@@ -1,7 +1,7 @@
 //! What the token's issuer publishes, as it is seen from where the audit runs.
 
 use super::{Class, Entry, Owner};
-use crate::aws::dial::{Obstacle, Unreached};
+use crate::aws::dial::{DialError, ServerUnreachable};
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
 use crate::text::{sanitize, shell_quote};
@@ -34,7 +34,7 @@ pub enum IssuerFault {
     /// The issuer is no URL that can be asked; in words that follow "and".
     NoUrl(&'static str),
     /// There is no way to it.
-    Unreached(Unreached),
+    Unreached(ServerUnreachable),
     /// It does not answer in time.
     TimedOut,
     /// The connection broke off; the library's words.
@@ -138,7 +138,7 @@ impl IssuerUnreachable {
         let of_trust = match &self.fault {
             IssuerFault::Unreached(unreached) => matches!(
                 &*unreached.obstacle,
-                Obstacle::Trust(_) | Obstacle::Way(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
+                DialError::Trust(_) | DialError::Way(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
             ),
             _ => false,
         };
@@ -224,7 +224,7 @@ impl Entry for IssuerUnreachable {
 
     fn may_pass(&self) -> bool {
         match &self.fault {
-            IssuerFault::Unreached(unreached) => matches!(&*unreached.obstacle, Obstacle::Way(_)),
+            IssuerFault::Unreached(unreached) => matches!(&*unreached.obstacle, DialError::Way(_)),
             IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
             IssuerFault::Status(status) => *status >= 500 || *status == 429,
             _ => false,

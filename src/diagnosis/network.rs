@@ -9,7 +9,7 @@ use crate::text::{sanitize, span};
 
 /// Where on the way something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum ConnectPhase {
     /// Opening the TCP connection.
     Connect,
     /// The TLS handshake.
@@ -18,7 +18,7 @@ pub enum Phase {
     Reply,
 }
 
-impl Phase {
+impl ConnectPhase {
     /// The phase in words that follow "while".
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -32,7 +32,7 @@ impl Phase {
 
 /// What kind of address it is, as far as the way to it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum StsAddress {
     /// A private address: in a VPC, so for STS an interface endpoint.
     Private,
     /// This very host.
@@ -41,7 +41,7 @@ pub enum Reach {
     Public,
 }
 
-impl Reach {
+impl StsAddress {
     /// The kind of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
@@ -69,16 +69,16 @@ fn addresses_text(addresses: &[IpAddr]) -> String {
 
 /// What an address kind means for whoever looks after the network.
 fn way(addresses: &[IpAddr]) -> &'static str {
-    match addresses.first().map(|address| Reach::of(*address)) {
-        Some(Reach::Private) => {
+    match addresses.first().map(|address| StsAddress::of(*address)) {
+        Some(StsAddress::Private) => {
             "The address is private; for STS that is usually a VPC endpoint's: its security group has to let this \
              pod's addresses in on TCP 443, and it needs a subnet that the pod can reach."
         }
-        Some(Reach::Public) => {
+        Some(StsAddress::Public) => {
             "The address is public, so the pod's subnet needs a way out (a NAT or internet gateway), or the VPC \
              an interface endpoint for STS with private DNS."
         }
-        Some(Reach::Local) => {
+        Some(StsAddress::Local) => {
             "The address is on this host, so something local, such as a service mesh or a proxy, should answer."
         }
         None => "",
@@ -180,7 +180,7 @@ pub struct StsTimedOut {
     /// The addresses that its name has.
     pub addresses: Vec<IpAddr>,
     /// Where it stopped.
-    pub phase: Phase,
+    pub phase: ConnectPhase,
     /// How long it was waited for.
     pub after: Duration,
 }
@@ -195,8 +195,11 @@ impl Entry for StsTimedOut {
         } else {
             format!(" ({})", addresses_text(&self.addresses))
         };
-        let way =
-            if self.phase == Phase::Connect { way(&self.addresses) } else { "The TCP connection was open." };
+        let way = if self.phase == ConnectPhase::Connect {
+            way(&self.addresses)
+        } else {
+            "The TCP connection was open."
+        };
         format!(
             "{}{addresses} did not answer within {}, while {}. {way}",
             sanitize(&self.host),
@@ -207,19 +210,19 @@ impl Entry for StsTimedOut {
 
     fn remedy(&self) -> Vec<String> {
         match self.phase {
-            Phase::Connect if self.addresses.first().is_some_and(|first| Reach::of(*first) == Reach::Local) => vec![
+            ConnectPhase::Connect if self.addresses.first().is_some_and(|first| StsAddress::of(*first) == StsAddress::Local) => vec![
                 "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
                  sidecar, an entry of hostAliases, a DNS server that rewrites names."
                     .to_owned(),
             ],
-            Phase::Connect => vec![
+            ConnectPhase::Connect => vec![
                 SHOW_ENDPOINT.to_owned(),
                 "Compare the route table of the pod's subnet, and the security groups of the node and of the \
                  endpoint (TCP 443)."
                     .to_owned(),
                 POLICIES.to_owned(),
             ],
-            Phase::Tls | Phase::Reply => vec![
+            ConnectPhase::Tls | ConnectPhase::Reply => vec![
                 "Something between the pod and STS takes the connection and then keeps silent: look at the \
                  firewall, the proxy, the service mesh, and the path's MTU."
                     .to_owned(),
@@ -244,7 +247,7 @@ pub struct StsConnectionLost {
     /// The host.
     pub host: String,
     /// Where it broke.
-    pub phase: Phase,
+    pub phase: ConnectPhase,
     /// What was seen.
     pub error: String,
 }
@@ -334,23 +337,23 @@ impl Entry for NotStsReply {
 
 #[cfg(test)]
 mod tests {
-    use super::Reach;
+    use super::StsAddress;
 
     #[test]
     fn an_address_tells_whose_network_it_is_in() {
         for (address, reach) in [
-            ("10.0.12.34", Reach::Private),
-            ("172.31.0.1", Reach::Private),
-            ("100.64.3.4", Reach::Private),
-            ("fd00::1", Reach::Private),
-            ("::ffff:192.168.1.1", Reach::Private),
-            ("127.0.0.1", Reach::Local),
-            ("::1", Reach::Local),
-            ("54.239.32.126", Reach::Public),
-            ("100.128.0.1", Reach::Public),
-            ("2600:1f18::1", Reach::Public),
+            ("10.0.12.34", StsAddress::Private),
+            ("172.31.0.1", StsAddress::Private),
+            ("100.64.3.4", StsAddress::Private),
+            ("fd00::1", StsAddress::Private),
+            ("::ffff:192.168.1.1", StsAddress::Private),
+            ("127.0.0.1", StsAddress::Local),
+            ("::1", StsAddress::Local),
+            ("54.239.32.126", StsAddress::Public),
+            ("100.128.0.1", StsAddress::Public),
+            ("2600:1f18::1", StsAddress::Public),
         ] {
-            assert_eq!(Reach::of(address.parse().unwrap()), reach, "{address}");
+            assert_eq!(StsAddress::of(address.parse().unwrap()), reach, "{address}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! That the role's account has no OIDC provider for a token: STS says so, or IAM's side was looked at.
 
 use super::identity::kubectl;
-use super::sts::{Refused, audiences, audit};
+use super::sts::{RequestRefused, audiences, audit};
 use super::trust::{call, issuer_gap, words};
 use super::{Class, Entry, Owner};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::USUAL_AUDIENCE;
-use iam_trust::mismatch::IssuerGap;
+use iam_trust::mismatch::IssuerDifference;
 use iam_trust::request::Request;
 
 /// A client id that is nearly an audience.
@@ -18,12 +18,12 @@ pub struct NearClientId {
     /// The client id.
     pub id: String,
     /// How it differs.
-    pub slip: ClientIdSlip,
+    pub slip: ClientIdDifference,
 }
 
 /// How a client id differs from an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientIdSlip {
+pub enum ClientIdDifference {
     /// It has characters that nobody sees, at these places, counted from 1.
     Invisible(Vec<(char, usize)>),
     /// In capital letters only.
@@ -41,7 +41,7 @@ const NAMED_IDS: usize = 8;
 #[derive(Debug, Clone)]
 pub enum OidcProviderMissing {
     /// STS says so.
-    Told(Refused),
+    Told(RequestRefused),
     /// It was looked for.
     Seen(NoProvider),
 }
@@ -52,25 +52,25 @@ pub struct NoProvider {
     /// The call.
     pub request: Request,
     /// Where it was looked for, and what is there instead.
-    pub instead: Instead,
+    pub instead: ProviderInstead,
 }
 
 /// Where a provider was looked for, and what is there instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Instead {
+pub enum ProviderInstead {
     /// In the account, by IAM's word; the account's providers, if those are known.
-    InAccount(Option<Others>),
+    InAccount(Option<OtherProviders>),
     /// In a list that was handed in, which is one of the role's account.
-    InList(Others),
+    InList(OtherProviders),
     /// In a list that was handed in, and is one of this other account.
-    InListOf(String, Others),
+    InListOf(String, OtherProviders),
     /// Only this one was handed in.
     Given(NearProvider),
 }
 
 /// The providers of an account, none of which is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Others {
+pub struct OtherProviders {
     /// How many there are.
     pub count: usize,
     /// Those that are like it, the nearest first.
@@ -83,14 +83,14 @@ pub struct NearProvider {
     /// Its ARN, or, where that was not said, its URL without the scheme.
     pub name: String,
     /// How it differs.
-    pub gap: ProviderGap,
+    pub gap: ProviderDifference,
 }
 
 /// How a provider differs from the one that a token needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderGap {
+pub enum ProviderDifference {
     /// It is for another issuer.
-    Issuer(IssuerGap),
+    Issuer(IssuerDifference),
     /// It is for the issuer, and in this other partition.
     Partition(String),
     /// It is for the issuer, and in this other account.
@@ -104,13 +104,13 @@ impl NearProvider {
         let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
         let (name, ours) = words::apart(&self.name, &ours);
         let differs = match &self.gap {
-            ProviderGap::Issuer(gap) => words::issuer_differs(*gap).to_owned(),
-            ProviderGap::Partition(partition) => format!(
+            ProviderDifference::Issuer(gap) => words::issuer_differs(*gap).to_owned(),
+            ProviderDifference::Partition(partition) => format!(
                 "the partition differs, {} there, and the role is in {}",
                 sanitize(partition),
                 request.role.partition.id
             ),
-            ProviderGap::Account(account) => format!(
+            ProviderDifference::Account(account) => format!(
                 "only the account differs, {} there, and the role is in {}; a role trusts the OIDC providers of its \
                  own account",
                 sanitize(account),
@@ -121,7 +121,7 @@ impl NearProvider {
     }
 }
 
-impl Others {
+impl OtherProviders {
     /// What `whose` account has, in sentences.
     fn words(&self, whose: &str, request: &Request) -> String {
         let Some((nearest, further)) = self.near.split_first() else {
@@ -152,21 +152,21 @@ impl NoProvider {
         let (account, issuer) = (&request.role.account, sanitize(&request.issuer));
         let none = format!("Account {account} has no IAM OIDC provider for the issuer {issuer}");
         match instead {
-            Instead::InAccount(None) => format!(
+            ProviderInstead::InAccount(None) => format!(
                 "{none}: IAM knows none with the ARN {}. Which others the account has is not known.",
                 sanitize(&request.provider_arn())
             ),
-            Instead::InAccount(Some(others)) => format!("{none}. {}", others.words("The", request)),
-            Instead::InList(others) => {
+            ProviderInstead::InAccount(Some(others)) => format!("{none}. {}", others.words("The", request)),
+            ProviderInstead::InList(others) => {
                 format!("{none}, by the list that was given. {}", others.words("The", request))
             }
-            Instead::InListOf(other, others) => format!(
+            ProviderInstead::InListOf(other, others) => format!(
                 "The list of OIDC providers that was given is one of account {}, and the role is in account {account}. \
                  Whether account {account} has one for the issuer {issuer} was not seen. {}",
                 sanitize(other),
                 others.words("The other", request)
             ),
-            Instead::Given(near) => {
+            ProviderInstead::Given(near) => {
                 let (name, ours, differs) = near.laid_beside(request);
                 format!(
                     "The OIDC provider that was given is \"{name}\", and the token's provider is \"{ours}\": {differs}. \
@@ -180,10 +180,10 @@ impl NoProvider {
         let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
         let create = &needed.commands.create_oidc_provider;
         let mut steps = match self.instead {
-            Instead::InAccount(_) | Instead::InList(_) => {
+            ProviderInstead::InAccount(_) | ProviderInstead::InList(_) => {
                 vec![format!("In account {}, create the provider:\n{create}", role.account)]
             }
-            Instead::InListOf(..) | Instead::Given(_) => vec![
+            ProviderInstead::InListOf(..) | ProviderInstead::Given(_) => vec![
                 format!(
                     "In account {}, see whether the token's provider exists:\n{}",
                     role.account, needed.commands.show_oidc_provider
@@ -191,14 +191,14 @@ impl NoProvider {
                 format!("If it does not, create it:\n{create}"),
             ],
         };
-        if self.near().iter().any(|near| matches!(near.gap, ProviderGap::Issuer(_))) {
+        if self.near().iter().any(|near| matches!(near.gap, ProviderDifference::Issuer(_))) {
             steps.push(
                 "A provider's URL cannot be changed. Leave the other one as it is, and delete it only when no pod of \
                  any cluster gets a role by it."
                     .to_owned(),
             );
         }
-        if self.near().iter().any(|near| !matches!(near.gap, ProviderGap::Issuer(_))) {
+        if self.near().iter().any(|near| !matches!(near.gap, ProviderDifference::Issuer(_))) {
             steps.push(format!(
                 "If the account of the provider is the one that is meant, the role belongs there, and the service \
                  account's annotation has to name that role: {} names account {}.",
@@ -211,31 +211,31 @@ impl NoProvider {
 
     fn near(&self) -> &[NearProvider] {
         match &self.instead {
-            Instead::InAccount(None) => &[],
-            Instead::InAccount(Some(others)) | Instead::InList(others) | Instead::InListOf(_, others) => {
-                &others.near
-            }
-            Instead::Given(near) => std::slice::from_ref(near),
+            ProviderInstead::InAccount(None) => &[],
+            ProviderInstead::InAccount(Some(others))
+            | ProviderInstead::InList(others)
+            | ProviderInstead::InListOf(_, others) => &others.near,
+            ProviderInstead::Given(near) => std::slice::from_ref(near),
         }
     }
 
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new().text("needed", &self.request.provider_arn());
         let evidence = match &self.instead {
-            Instead::InAccount(Some(others)) | Instead::InList(others) => {
+            ProviderInstead::InAccount(Some(others)) | ProviderInstead::InList(others) => {
                 evidence.value("providers", others.count)
             }
-            Instead::InListOf(account, others) => {
+            ProviderInstead::InListOf(account, others) => {
                 evidence.value("providers", others.count).text("account", account)
             }
-            Instead::InAccount(None) | Instead::Given(_) => evidence,
+            ProviderInstead::InAccount(None) | ProviderInstead::Given(_) => evidence,
         };
         let names: Vec<&str> = self.near().iter().map(|near| near.name.as_str()).collect();
         let evidence = if names.is_empty() { evidence } else { evidence.texts("near", &names) };
         let gap = self.near().first().map(|near| match &near.gap {
-            ProviderGap::Issuer(gap) => issuer_gap(*gap),
-            ProviderGap::Partition(_) => "partition",
-            ProviderGap::Account(_) => "account",
+            ProviderDifference::Issuer(gap) => issuer_gap(*gap),
+            ProviderDifference::Partition(_) => "partition",
+            ProviderDifference::Account(_) => "account",
         });
         evidence.text_if("gap", gap).and(call(&self.request))
     }
@@ -291,7 +291,7 @@ impl Entry for OidcProviderMissing {
 #[derive(Debug, Clone)]
 pub enum OidcProviderAudienceMissing {
     /// STS says so.
-    Told(Refused),
+    Told(RequestRefused),
     /// Its client ids were looked at.
     Seen(NoClientId),
 }
@@ -329,16 +329,16 @@ impl NoClientId {
         let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, slip }| {
             let id = sanitize(id);
             match slip {
-                ClientIdSlip::Invisible(characters) => format!(
+                ClientIdDifference::Invisible(characters) => format!(
                     " The client id \"{id}\" looks the same as the audience, but has characters in it that nobody \
                      sees: {}.",
                     hidden(characters).join(", ")
                 ),
-                ClientIdSlip::Case => format!(" The client id \"{id}\" differs in capital letters only."),
-                ClientIdSlip::Url => {
+                ClientIdDifference::Case => format!(" The client id \"{id}\" differs in capital letters only."),
+                ClientIdDifference::Url => {
                     format!(" The client id \"{id}\" differs by https:// or a slash at the end only.")
                 }
-                ClientIdSlip::Typo => format!(" The client id \"{id}\" differs in a few letters only."),
+                ClientIdDifference::Typo => format!(" The client id \"{id}\" differs in a few letters only."),
             }
         });
         format!(
@@ -358,7 +358,7 @@ impl NoClientId {
             "In account {}, add the audience; the client ids that are there stay:\n{}",
             role.account, needed.commands.add_client_id_to_oidc_provider
         ));
-        if let Some(NearClientId { id, slip: ClientIdSlip::Invisible(_) }) = &self.near {
+        if let Some(NearClientId { id, slip: ClientIdDifference::Invisible(_) }) = &self.near {
             let id = shell_quote(id);
             let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
             steps.push(format!(
@@ -379,10 +379,12 @@ impl NoClientId {
             Some(NearClientId { id, slip }) => {
                 let evidence = evidence.text("near", id);
                 match slip {
-                    ClientIdSlip::Invisible(characters) => evidence.texts("invisible", &hidden(characters)),
-                    ClientIdSlip::Case => evidence.value("gap", "case"),
-                    ClientIdSlip::Url => evidence.value("gap", "url"),
-                    ClientIdSlip::Typo => evidence.value("gap", "typo"),
+                    ClientIdDifference::Invisible(characters) => {
+                        evidence.texts("invisible", &hidden(characters))
+                    }
+                    ClientIdDifference::Case => evidence.value("gap", "case"),
+                    ClientIdDifference::Url => evidence.value("gap", "url"),
+                    ClientIdDifference::Typo => evidence.value("gap", "typo"),
                 }
             }
         };

@@ -2,9 +2,9 @@
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::sdk_scan::packages::{Age, age, first_with_web_identity, package};
-use crate::sdk_scan::{FoundSdk, How, Runs, Scan, ScanEnd, StoppedBy};
+use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
 use crate::text::sanitize;
 use sdk_chain::SdkId;
 
@@ -25,14 +25,14 @@ fn where_is(found: &FoundSdk, scan: &Scan) -> String {
     let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", sanitize(text)));
     let what = format!("{}{version} ({})", package(found.sdk), sanitize(&found.place));
     match (found.how, scan.runs) {
-        (How::Said, _) | (_, Runs::Go) => format!("The application has {what}"),
-        (_, Runs::Java | Runs::Python | Runs::Node) if scan.is_certain() => {
+        (SdkEvidence::Said, _) | (_, RuntimeHint::Go) => format!("The application has {what}"),
+        (_, RuntimeHint::Java | RuntimeHint::Python | RuntimeHint::Node) if scan.is_certain() => {
             format!("The application has {what}")
         }
-        (_, Runs::Unknown | Runs::Java | Runs::Python | Runs::Node) => {
+        (_, RuntimeHint::Unknown | RuntimeHint::Java | RuntimeHint::Python | RuntimeHint::Node) => {
             format!("Below that root lies {what}")
         }
-        (_, Runs::Other) => {
+        (_, RuntimeHint::Other) => {
             format!(
                 "Among the files of the application's process lies {what}, and nothing shows that it uses that"
             )
@@ -198,10 +198,17 @@ impl Entry for SdkUnknown {
                 let unsaid = if found.version.is_none() { "; nothing says its version" } else { "" };
                 format!("{}{unsaid}.", where_is(found, &self.scan))
             }
-            (None, Runs::Go) => {
+            (None, RuntimeHint::Go) => {
                 "The application's process runs a Go program with no AWS SDK among its modules.".to_owned()
             }
-            (None, Runs::Unknown | Runs::Java | Runs::Python | Runs::Node | Runs::Other) => {
+            (
+                None,
+                RuntimeHint::Unknown
+                | RuntimeHint::Java
+                | RuntimeHint::Python
+                | RuntimeHint::Node
+                | RuntimeHint::Other,
+            ) => {
                 "No AWS SDK was found in the application's files; those for Python, JavaScript, Java and Go \
                  are known."
                     .to_owned()

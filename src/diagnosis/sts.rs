@@ -14,7 +14,7 @@ use iam_trust::arn::RoleArn;
 
 /// What was asked for: for which role, with which token, under which session name.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct RoleRequest {
     /// The role.
     pub role: RoleArn,
     /// What the token says.
@@ -27,14 +27,14 @@ pub struct Request {
 
 /// A refusal of a request: the facts that most entries share.
 #[derive(Debug, Clone)]
-pub struct Refused {
+pub struct RequestRefused {
     /// What was asked.
-    pub request: Request,
+    pub request: RoleRequest,
     /// What STS answered.
     pub refusal: Refusal,
 }
 
-impl Refused {
+impl RequestRefused {
     pub(super) fn evidence(&self) -> Evidence {
         self.refusal
             .evidence()
@@ -53,7 +53,7 @@ impl Refused {
 
     /// What AWS must have for the token to be accepted.
     pub(super) fn needed(&self) -> NeededWithCommands {
-        let Request { role, claims, .. } = &self.request;
+        let RoleRequest { role, claims, .. } = &self.request;
         needed_with_commands(&claims.request(role))
     }
 
@@ -81,7 +81,7 @@ macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident: $class:ident, $owner:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub Refused);
+        pub struct $name(pub RequestRefused);
 
         impl Entry for $name {
             const CLASS: Class = Class::$class;

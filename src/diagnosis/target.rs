@@ -7,8 +7,8 @@ use super::Diagnosis;
 use super::identity::{IMAGE, NotInjected};
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::host::process::{Process, Unlisted};
-use crate::host::{Blocked, Fault, LONGEST_ENVIRONMENT, Presence, Who};
+use crate::host::process::{Process, ProcessListError};
+use crate::host::{LONGEST_ENVIRONMENT, Presence, ProcAccessError, ProcFault, ProcessUser};
 use crate::text::{sanitize, shell_quote};
 
 /// The capability to look at every process, and those to read every file. Source: linux/capability.h.
@@ -55,7 +55,7 @@ fn choose(candidates: &[Process], pod: Option<&str>) -> Vec<String> {
     let mut steps =
         vec![format!("Look through the process of the application ({all}):{}", lines.collect::<String>())];
     steps.extend(candidates.first().map(|first| {
-        let Recipe { profile, custom } = Recipe::of(first, false);
+        let DebugCommand { profile, custom } = DebugCommand::of(first, false);
         format!(
             "The same from a new container of kubectl debug, for the first of them; for another, with its \
              number and its own user and group:\n{} --env=IRSA_PROBE_PID={}",
@@ -68,15 +68,15 @@ fn choose(candidates: &[Process], pod: Option<&str>) -> Vec<String> {
 }
 
 /// How `kubectl debug` makes a container that may look at a process.
-struct Recipe {
+struct DebugCommand {
     profile: &'static str,
     custom: String,
 }
 
-impl Recipe {
+impl DebugCommand {
     /// With the least rights that do; some processes are only shown to root and its capabilities.
     fn of(process: &Process, needs_root: bool) -> Self {
-        let Who { uid, gid, .. } = process.who;
+        let ProcessUser { uid, gid, .. } = process.who;
         // The kernel compares all of them but the last with ours.
         let is_plain = process.uids.iter().take(3).all(|id| *id == uid)
             && process.gids.iter().take(3).all(|id| *id == gid);
@@ -115,16 +115,16 @@ fn debug(pod: Option<&str>, profile: &str, custom: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct TargetNotFound {
     /// What was looked for, and found.
-    pub search: Search,
+    pub search: TargetSearch,
     /// The pod's name, if known.
     pub pod: Option<String>,
 }
 
 /// What came of looking for a process.
 #[derive(Debug, Clone)]
-pub enum Search {
+pub enum TargetSearch {
     /// The processes of our PID namespace cannot be listed.
-    Unlisted(Unlisted),
+    Unlisted(ProcessListError),
     /// There is none but ours and inits that wait for nothing.
     Nothing,
     /// There are several, and nothing says which.
@@ -146,27 +146,27 @@ impl Entry for TargetNotFound {
 
     fn cause(&self) -> String {
         let found = match &self.search {
-            Search::Unlisted(Unlisted::NoProc) => {
+            TargetSearch::Unlisted(ProcessListError::NoProc) => {
                 "this container has no /proc that shows the processes of its PID namespace".to_owned()
             }
-            Search::Unlisted(Unlisted::Slow) => {
+            TargetSearch::Unlisted(ProcessListError::Slow) => {
                 "the processes of this PID namespace could not be listed in time".to_owned()
             }
-            Search::Nothing => {
+            TargetSearch::Nothing => {
                 "in this PID namespace there is no process of another container that may be the \
                  application's: none at all, or an init that has no child. It is shared with kubectl debug \
                  --target, or where the pod spec sets shareProcessNamespace"
                     .to_owned()
             }
-            Search::Several(candidates) => format!(
+            TargetSearch::Several(candidates) => format!(
                 "{} processes may be the application's, and nothing says which: {}",
                 candidates.len(),
                 list(candidates)
             ),
-            Search::NoSuch { pid, .. } => {
+            TargetSearch::NoSuch { pid, .. } => {
                 format!("in this PID namespace there is no process {pid} that this container may see")
             }
-            Search::Ended(process) => format!(
+            TargetSearch::Ended(process) => format!(
                 "{} ended while it was looked at, or its first thread did while others go on, and its files \
                  went with it. If its container restarts all the time, see why in its own log",
                 named(process)
@@ -184,15 +184,15 @@ impl Entry for TargetNotFound {
             )
         };
         match &self.search {
-            Search::Unlisted(_) | Search::Nothing => {
+            TargetSearch::Unlisted(_) | TargetSearch::Nothing => {
                 vec![share(), "To judge this container itself:\nirsa-probe check --pid none".to_owned()]
             }
-            Search::NoSuch { candidates, .. } if candidates.is_empty() => vec![share()],
-            Search::Several(candidates) | Search::NoSuch { candidates, .. } => {
+            TargetSearch::NoSuch { candidates, .. } if candidates.is_empty() => vec![share()],
+            TargetSearch::Several(candidates) | TargetSearch::NoSuch { candidates, .. } => {
                 choose(candidates, self.pod.as_deref())
             }
-            Search::Ended(process) => {
-                let Recipe { profile, custom } = Recipe::of(process, false);
+            TargetSearch::Ended(process) => {
+                let DebugCommand { profile, custom } = DebugCommand::of(process, false);
                 vec![format!(
                     "Look again, at whatever runs in its place:\n{} --env=IRSA_PROBE_PID=auto",
                     debug(self.pod.as_deref(), profile, &custom)
@@ -203,12 +203,12 @@ impl Entry for TargetNotFound {
 
     fn evidence(&self) -> Evidence {
         match &self.search {
-            Search::Unlisted(_) | Search::Nothing => Evidence::new(),
-            Search::Several(candidates) => with_candidates(Evidence::new(), candidates),
-            Search::NoSuch { pid, candidates } => {
+            TargetSearch::Unlisted(_) | TargetSearch::Nothing => Evidence::new(),
+            TargetSearch::Several(candidates) => with_candidates(Evidence::new(), candidates),
+            TargetSearch::NoSuch { pid, candidates } => {
                 with_candidates(Evidence::new().value("target_pid", *pid), candidates)
             }
-            Search::Ended(process) => evidence(process),
+            TargetSearch::Ended(process) => evidence(process),
         }
     }
 }
@@ -222,20 +222,20 @@ fn with_candidates(evidence: Evidence, candidates: &[Process]) -> Evidence {
 #[derive(Debug, Clone)]
 pub struct TargetNotReadable {
     /// The process, we, and what stands between.
-    pub blocked: Blocked,
+    pub blocked: ProcAccessError,
     /// The pod's name, if known.
     pub pod: Option<String>,
 }
 
 /// What we lack for the kernel to let us look at a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lack {
+enum MissingPrivilege {
     User,
     Group,
     Capabilities,
 }
 
-fn lacks(own: &Process, process: &Process) -> Vec<Lack> {
+fn lacks(own: &Process, process: &Process) -> Vec<MissingPrivilege> {
     let traces = own.effective & SYS_PTRACE != 0;
     // The files in /proc belong to the process's user, whoever may trace it.
     let overrides = own.effective & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0;
@@ -244,9 +244,9 @@ fn lacks(own: &Process, process: &Process) -> Vec<Lack> {
     // The file system ids of the other process do not matter.
     let differs = |ours: u32, theirs: &[u32; 4]| theirs.iter().take(3).any(|id| *id != ours);
     [
-        (!(traces && overrides) && differs(uid, &process.uids), Lack::User),
-        (!traces && differs(gid, &process.gids), Lack::Group),
-        (!traces && process.permitted & !own.effective != 0, Lack::Capabilities),
+        (!(traces && overrides) && differs(uid, &process.uids), MissingPrivilege::User),
+        (!traces && differs(gid, &process.gids), MissingPrivilege::Group),
+        (!traces && process.permitted & !own.effective != 0, MissingPrivilege::Capabilities),
     ]
     .into_iter()
     .filter_map(|(is_lacking, lack)| is_lacking.then_some(lack))
@@ -263,13 +263,13 @@ impl TargetNotReadable {
     /// The command that gives what is missing, with the least rights that do; `None` if none gives more
     /// than we have.
     fn debug(&self) -> Option<String> {
-        let Blocked { own, process, fault } = &self.blocked;
-        let needs_root = *fault != Fault::Denied || lacks(own, process).is_empty();
-        let Recipe { profile, custom } = Recipe::of(process, needs_root);
+        let ProcAccessError { own, process, fault } = &self.blocked;
+        let needs_root = *fault != ProcFault::Denied || lacks(own, process).is_empty();
+        let DebugCommand { profile, custom } = DebugCommand::of(process, needs_root);
         if profile == "general" && self.is_strongest() {
             return None;
         }
-        let Who { uid, gid, .. } = process.who;
+        let ProcessUser { uid, gid, .. } = process.who;
         let say = match profile {
             "restricted" => format!(
                 "Look as the process's own user, {uid}, and group, {gid}, which needs no capability and which \
@@ -286,19 +286,19 @@ impl TargetNotReadable {
     }
 
     fn denied(&self) -> String {
-        let Blocked { own, process, .. } = &self.blocked;
+        let ProcAccessError { own, process, .. } = &self.blocked;
         let lacks: Vec<String> = lacks(own, process)
             .into_iter()
             .map(|lack| match lack {
-                Lack::User => format!(
+                MissingPrivilege::User => format!(
                     "the user (this container runs as {}, the process as {})",
                     own.who.uid, process.who.uid
                 ),
-                Lack::Group => format!(
+                MissingPrivilege::Group => format!(
                     "the group (this container runs with {}, the process with {})",
                     own.who.gid, process.who.gid
                 ),
-                Lack::Capabilities => format!(
+                MissingPrivilege::Capabilities => format!(
                     "the capabilities (the process may have {:#x}, this container has {:#x})",
                     process.permitted, own.effective
                 ),
@@ -326,35 +326,35 @@ impl Entry for TargetNotReadable {
     fn cause(&self) -> String {
         let named = named(&self.blocked.process);
         let why = match self.blocked.fault {
-            Fault::Denied => format!(
+            ProcFault::Denied => format!(
                 "The kernel does not let this container look at the variables and files of {named}: {}.",
                 self.denied()
             ),
-            Fault::NotAsThatUser => format!(
+            ProcFault::NotAsThatUser => format!(
                 "This container may look at {named}, but not read a file that this one may be able to read: \
                  it runs as user {}, group {}, and lacks the capabilities SETUID and SETGID to read as that \
                  user with that one's groups.",
                 self.blocked.own.who.uid, self.blocked.own.who.gid
             ),
-            Fault::EnvironmentTooLarge => format!(
+            ProcFault::EnvironmentTooLarge => format!(
                 "The environment of {named} has more than {LONGEST_ENVIRONMENT} bytes, and no program is \
                  started with that many: the process made it so itself."
             ),
-            Fault::NoOpenat2 => format!(
+            ProcFault::NoOpenat2 => format!(
                 "The files of {named} are only looked at where the kernel keeps every path within its root, and \
                  here the system call openat2 is missing: the kernel is older than 5.6, or this container's \
                  seccomp profile forbids it."
             ),
-            Fault::LinkOfProc => format!(
+            ProcFault::LinkOfProc => format!(
                 "A file that {named} names lies behind a link of /proc, such as /dev/fd/3 or /proc/self/root, \
                  which leads elsewhere for every process. It was not followed."
             ),
-            Fault::RelativePath => format!(
+            ProcFault::RelativePath => format!(
                 "{named} names a file by a relative path, and its working directory is outside of its root."
             ),
-            Fault::Slow => format!("The memory or the files of {named} could not be read in time."),
-            Fault::Gone => format!("{named} has ended."),
-            Fault::Io(errno) => {
+            ProcFault::Slow => format!("The memory or the files of {named} could not be read in time."),
+            ProcFault::Gone => format!("{named} has ended."),
+            ProcFault::Io(errno) => {
                 format!("Looking at {named} failed: {}.", std::io::Error::from_raw_os_error(errno))
             }
         };
@@ -363,7 +363,7 @@ impl Entry for TargetNotReadable {
 
     fn remedy(&self) -> Vec<String> {
         match self.blocked.fault {
-            Fault::Denied | Fault::NotAsThatUser => self.debug().into_iter().chain([
+            ProcFault::Denied | ProcFault::NotAsThatUser => self.debug().into_iter().chain([
                 "Where that cannot be had, give a debugging container the variables, the volume and the user by \
                  hand (manifests/debug/env-and-volume.yaml), or let a copy of the pod be made, which has what \
                  this one was given, or is injected if this one was not (manifests/debug/copy.yaml)."
@@ -379,7 +379,7 @@ impl Entry for TargetNotReadable {
     }
 
     fn evidence(&self) -> Evidence {
-        let Blocked { own, process, .. } = &self.blocked;
+        let ProcAccessError { own, process, .. } = &self.blocked;
         evidence(process)
             .value("target_permitted_capabilities", format!("{:#x}", process.permitted))
             .value("own_uid", own.who.uid)
@@ -480,18 +480,20 @@ impl Entry for TargetHasNoIdentity {
 
 /// What is wrong where a world cannot be looked at, or not to the end; `pod` is the pod's name.
 #[must_use]
-pub fn diagnosis(blocked: Blocked, pod: Option<String>) -> Diagnosis {
+pub fn diagnosis(blocked: ProcAccessError, pod: Option<String>) -> Diagnosis {
     match blocked.fault {
-        Fault::Gone => TargetNotFound { search: Search::Ended(blocked.process), pod }.into(),
+        ProcFault::Gone => TargetNotFound { search: TargetSearch::Ended(blocked.process), pod }.into(),
         _ => TargetNotReadable { blocked, pod }.into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Lack, NotInjected, SYS_PTRACE, TargetHasNoIdentity, TargetNotReadable, lacks};
+    use super::{
+        Entry, MissingPrivilege, NotInjected, SYS_PTRACE, TargetHasNoIdentity, TargetNotReadable, lacks,
+    };
     use crate::host::process::Process;
-    use crate::host::{Blocked, Fault, Presence, Who};
+    use crate::host::{Presence, ProcAccessError, ProcFault, ProcessUser};
 
     fn process(uid: u32, gid: u32, capabilities: u64) -> Process {
         Process {
@@ -499,7 +501,7 @@ mod tests {
             parent: 0,
             name: "java".to_owned(),
             has_ended: false,
-            who: Who { uid, gid, groups: Vec::new() },
+            who: ProcessUser { uid, gid, groups: Vec::new() },
             uids: [uid; 4],
             gids: [gid; 4],
             permitted: capabilities,
@@ -513,7 +515,7 @@ mod tests {
     /// The table of the profiles that were tried on a cluster, and what the command asks for instead.
     #[test]
     fn what_is_missing_and_the_least_that_would_do() {
-        use Lack::{Capabilities, Group, User};
+        use MissingPrivilege::{Capabilities, Group, User};
         let general = USUAL | SYS_PTRACE;
         for (own, target, missing, profile, user) in [
             (process(0, 0, USUAL), process(1000, 1000, 0), &[User, Group][..], "restricted", 1000),
@@ -539,7 +541,7 @@ mod tests {
             assert_eq!(lacks(&own, &target), missing, "{own:?}");
             let group = (profile != "general" && target.who.gid != 0).then_some(target.who.gid);
             let found = TargetNotReadable {
-                blocked: Blocked { own, process: target, fault: Fault::Denied },
+                blocked: ProcAccessError { own, process: target, fault: ProcFault::Denied },
                 pod: Some("checkout-1".to_owned()),
             };
             let step = found.remedy().remove(0);
@@ -557,8 +559,8 @@ mod tests {
     #[test]
     fn a_command_that_gives_no_more_than_we_have_is_not_proposed() {
         let own = process(0, 0, USUAL | SYS_PTRACE);
-        for fault in [Fault::Denied, Fault::NotAsThatUser] {
-            let blocked = Blocked { own: own.clone(), process: process(1000, 1000, 0), fault };
+        for fault in [ProcFault::Denied, ProcFault::NotAsThatUser] {
+            let blocked = ProcAccessError { own: own.clone(), process: process(1000, 1000, 0), fault };
             let steps = TargetNotReadable { blocked, pod: None }.remedy();
             assert!(!steps.is_empty() && !steps.concat().contains("--profile"), "{steps:?}");
         }

@@ -1,6 +1,6 @@
 //! TLS with STS: whom to trust, and what was presented.
 
-use crate::net::tls::Presented;
+use crate::net::tls::PresentedCertificate;
 use std::time::SystemTime;
 
 use super::{Class, Entry, Owner};
@@ -111,7 +111,7 @@ pub struct TlsUntrusted {
     /// The host.
     pub host: String,
     /// What it presented.
-    pub presented: Presented,
+    pub presented: PresentedCertificate,
     /// Where the trusted certificates come from.
     pub roots: String,
     /// What the TLS library said.
@@ -192,7 +192,7 @@ pub struct TlsNameMismatch {
     /// The names in the certificate.
     pub names: Vec<String>,
     /// What it presented.
-    pub presented: Presented,
+    pub presented: PresentedCertificate,
 }
 
 impl Entry for TlsNameMismatch {
@@ -247,7 +247,7 @@ pub struct TlsExpired {
     /// This container's clock.
     pub now: SystemTime,
     /// What it presented.
-    pub presented: Presented,
+    pub presented: PresentedCertificate,
 }
 
 impl Entry for TlsExpired {
@@ -294,7 +294,7 @@ pub struct TlsFailed {
     /// What the TLS library said.
     pub error: String,
     /// What it presented.
-    pub presented: Presented,
+    pub presented: PresentedCertificate,
 }
 
 impl Entry for TlsFailed {

@@ -18,7 +18,7 @@ const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is righ
 
 /// Why a text is no JWT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotAJwt {
+pub enum JwtFault {
     /// The number of parts, where a signed JWT has three.
     Parts(usize),
     /// A part is not base64url.
@@ -33,7 +33,7 @@ pub enum NotAJwt {
 #[derive(Debug, Clone)]
 pub struct TokenNotAJwt {
     /// Why not.
-    pub fault: NotAJwt,
+    pub fault: JwtFault,
 }
 
 impl Entry for TokenNotAJwt {
@@ -42,11 +42,11 @@ impl Entry for TokenNotAJwt {
 
     fn cause(&self) -> String {
         let fault = match &self.fault {
-            NotAJwt::Parts(1) => "it has no dots, where a signed JWT has three parts between two".to_owned(),
-            NotAJwt::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
-            NotAJwt::NotBase64(part) => format!("its {part} is not base64url"),
-            NotAJwt::NotJson(part) => format!("its {part} is not a JSON object"),
-            NotAJwt::SaysSts(message) => format!("STS answered \"{}\"", sanitize(message)),
+            JwtFault::Parts(1) => "it has no dots, where a signed JWT has three parts between two".to_owned(),
+            JwtFault::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
+            JwtFault::NotBase64(part) => format!("its {part} is not base64url"),
+            JwtFault::NotJson(part) => format!("its {part} is not a JSON object"),
+            JwtFault::SaysSts(message) => format!("STS answered \"{}\"", sanitize(message)),
         };
         format!("The token file does not hold a JSON Web Token: {fault}.")
     }
@@ -543,9 +543,9 @@ impl Entry for ClockSkewed {
 impl From<TokenFault> for Diagnosis {
     fn from(fault: TokenFault) -> Self {
         match fault {
-            TokenFault::Parts(parts) => TokenNotAJwt { fault: NotAJwt::Parts(parts) }.into(),
-            TokenFault::NotBase64(part) => TokenNotAJwt { fault: NotAJwt::NotBase64(part) }.into(),
-            TokenFault::NotJson(part) => TokenNotAJwt { fault: NotAJwt::NotJson(part) }.into(),
+            TokenFault::Parts(parts) => TokenNotAJwt { fault: JwtFault::Parts(parts) }.into(),
+            TokenFault::NotBase64(part) => TokenNotAJwt { fault: JwtFault::NotBase64(part) }.into(),
+            TokenFault::NotJson(part) => TokenNotAJwt { fault: JwtFault::NotJson(part) }.into(),
             TokenFault::LegacySecret { service_account } => TokenIsLegacySecret { service_account }.into(),
             TokenFault::ClaimMissing(claim) => {
                 TokenClaimMissing { claim: claim.to_owned(), should_be: None }.into()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::host::{FileKind, FileStat, Who};
+use crate::host::{FileKind, FileStat, ProcessUser};
 use crate::text::{sanitize, span};
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ pub struct TokenFileUnreadable {
     /// The file's owner, group and mode, unless a directory already forbade even that.
     pub stat: Option<FileStat>,
     /// Who tried.
-    pub who: Who,
+    pub who: ProcessUser,
 }
 
 impl Entry for TokenFileUnreadable {
@@ -116,7 +116,7 @@ impl Entry for TokenFileUnreadable {
 
     fn cause(&self) -> String {
         let path = path_text(&self.path);
-        let Who { uid, gid, groups } = &self.who;
+        let ProcessUser { uid, gid, groups } = &self.who;
         let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
         let file = self.stat.map_or_else(
             || "a directory above it forbids access".to_owned(),

@@ -29,8 +29,8 @@ use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 use tokio::time::Instant;
 
-use process::{Handle, Process, Processes, Unlisted};
-use root::{Other, Root};
+use process::{Handle, Process, ProcessListError, Processes};
+use root::{OtherRoot, Root};
 use stdin::Stdin;
 use threads::Threads;
 
@@ -119,9 +119,9 @@ impl Pod {
     ///
     /// # Errors
     /// Why they cannot be listed.
-    pub async fn processes(&self, until: Instant) -> Result<Processes, Unlisted> {
+    pub async fn processes(&self, until: Instant) -> Result<Processes, ProcessListError> {
         let listed = self.threads.run(Path::new("/proc"), until, process::list).await;
-        listed.ok_or(Unlisted::Slow)?.map_err(|_| Unlisted::NoProc)
+        listed.ok_or(ProcessListError::Slow)?.map_err(|_| ProcessListError::NoProc)
     }
 
     /// One of them, by `until` at the latest.
@@ -138,9 +138,9 @@ impl Pod {
         own: &Process,
         process: &Process,
         until: Instant,
-    ) -> Result<Self, Box<Blocked>> {
+    ) -> Result<Self, Box<ProcAccessError>> {
         let (us, it) = (own.clone(), process.clone());
-        let late = || Err(Blocked::boxed(own, process, Fault::Slow));
+        let late = || Err(ProcAccessError::boxed(own, process, ProcFault::Slow));
         let folder = PathBuf::from(format!("/proc/{}", process.pid));
         let opened = self.threads.run(&folder, until, move || open(us, it)).await.unwrap_or_else(late);
         let (environment, other) = opened?;
@@ -211,14 +211,14 @@ impl Pod {
 
     /// Who the process is whose world it is.
     #[must_use]
-    pub fn who(&self) -> Who {
+    pub fn who(&self) -> ProcessUser {
         self.target().map_or_else(|| self.own_who(), |process| process.who.clone())
     }
 
     /// Who this process is.
     #[must_use]
-    pub fn own_who(&self) -> Who {
-        Who {
+    pub fn own_who(&self) -> ProcessUser {
+        ProcessUser {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
             groups: rustix::process::getgroups()
@@ -282,7 +282,7 @@ impl Pod {
 
     /// What tells the file at the path from the one that was there before, by `until` at the latest;
     /// `None` if the file system does not say.
-    pub async fn stamp(&self, path: &Path, until: Instant) -> Option<Stamp> {
+    pub async fn stamp(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         self.readers.run(path, until, move || root.stamp(&of_thread)).await
     }
@@ -332,7 +332,7 @@ pub struct Program {
 
 /// What tells a file from another that takes its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
+pub enum FileFingerprint {
     /// There is none that can be looked at.
     Nothing,
     /// There is this one.
@@ -374,40 +374,42 @@ fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 /// The variables, as the kernel shows them, and the root of a process.
-fn open(own: Process, process: Process) -> Result<(Vec<u8>, Other), Box<Blocked>> {
-    let blocked = |fault| Blocked::boxed(&own, &process, fault);
-    let handle = Handle::open(process.pid).map_err(|_| blocked(Fault::Gone))?;
+fn open(own: Process, process: Process) -> Result<(Vec<u8>, OtherRoot), Box<ProcAccessError>> {
+    let blocked = |fault| ProcAccessError::boxed(&own, &process, fault);
+    let handle = Handle::open(process.pid).map_err(|_| blocked(ProcFault::Gone))?;
     let most = u64::try_from(LONGEST_ENVIRONMENT).unwrap_or(u64::MAX).saturating_add(1);
     let environment = match handle.read("environ", most) {
-        Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => return Err(blocked(Fault::EnvironmentTooLarge)),
-        outcome => outcome.map_err(|errno| blocked(Fault::of_errno(errno, &handle)))?,
+        Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => {
+            return Err(blocked(ProcFault::EnvironmentTooLarge));
+        }
+        outcome => outcome.map_err(|errno| blocked(ProcFault::of_errno(errno, &handle)))?,
     };
     // What has ended has no environment any more, and no error says so. And who it was when it was listed,
     // it may not be any more: a first process often starts as root.
-    let Ok(process) = handle.look().and_then(Process::alive) else { return Err(blocked(Fault::Gone)) };
-    Ok((environment, Other::open(own, process, handle)?))
+    let Ok(process) = handle.look().and_then(Process::alive) else { return Err(blocked(ProcFault::Gone)) };
+    Ok((environment, OtherRoot::open(own, process, handle)?))
 }
 
 /// Another process's world that cannot be looked at, or not to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
+pub struct ProcAccessError {
     /// We ourselves.
     pub own: Process,
     /// The other process.
     pub process: Process,
     /// Why.
-    pub fault: Fault,
+    pub fault: ProcFault,
 }
 
-impl Blocked {
-    fn boxed(own: &Process, process: &Process, fault: Fault) -> Box<Self> {
+impl ProcAccessError {
+    fn boxed(own: &Process, process: &Process, fault: ProcFault) -> Box<Self> {
         Box::new(Self { own: own.clone(), process: process.clone(), fault })
     }
 }
 
 /// Why another process's world cannot be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum ProcFault {
     /// The process has ended.
     Gone,
     /// The kernel does not allow it.
@@ -428,7 +430,7 @@ pub enum Fault {
     Io(i32),
 }
 
-impl Fault {
+impl ProcFault {
     fn of_errno(errno: Errno, handle: &Handle) -> Self {
         match errno {
             _ if !handle.is_alive() => Self::Gone,
@@ -440,7 +442,7 @@ impl Fault {
 
 /// Who a process is, as far as file permissions go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct ProcessUser {
     /// The effective user id.
     pub uid: u32,
     /// The effective group id.
@@ -558,7 +560,7 @@ pub enum ReadError {
     /// The file system had not answered at the deadline.
     Slow,
     /// The process whose file it is ended meanwhile, or may not be taken for.
-    Blocked(Box<Blocked>),
+    Blocked(Box<ProcAccessError>),
 }
 
 /// In words that follow the name of the file.
@@ -574,9 +576,9 @@ impl fmt::Display for ReadError {
             Self::Io { errno: None } => f.write_str("reading it failed"),
             Self::Slow => f.write_str("the file system did not answer"),
             Self::Blocked(blocked) => f.write_str(match blocked.fault {
-                Fault::Gone => "its process has ended",
-                Fault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
-                Fault::RelativePath => {
+                ProcFault::Gone => "its process has ended",
+                ProcFault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
+                ProcFault::RelativePath => {
                     "its path is relative, and the process's working directory is not known"
                 }
                 _ => "its process may read it, and this one may not",
@@ -587,7 +589,7 @@ impl fmt::Display for ReadError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, FileKind, Pod, ReadError, Stamp, Variables};
+    use super::{Clock, FileFingerprint, FileKind, Pod, ReadError, Variables};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::sync::Arc;
@@ -605,10 +607,10 @@ mod tests {
         let path = dir.path().join("token");
         let pod = Pod::recorded([("A", "b")], Clock::System);
         let look = || pod.stamp(&path, Instant::now() + Duration::from_secs(20));
-        assert_eq!(look().await, Some(Stamp::Nothing));
+        assert_eq!(look().await, Some(FileFingerprint::Nothing));
         std::fs::write(&path, "1").unwrap();
         let first = look().await;
-        assert!(matches!(first, Some(Stamp::File { .. })) && look().await == first);
+        assert!(matches!(first, Some(FileFingerprint::File { .. })) && look().await == first);
         std::fs::write(dir.path().join("next"), "2").unwrap();
         std::fs::rename(dir.path().join("next"), &path).unwrap();
         assert_ne!(look().await, first);

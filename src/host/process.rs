@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::Who;
+use super::ProcessUser;
 
 /// The most bytes of a `status` that are read: a process may be in 65,536 groups.
 const LONGEST_STATUS: u64 = 1 << 20;
@@ -33,7 +33,7 @@ pub struct Process {
     /// Whether it has ended, and only waits for its parent.
     pub has_ended: bool,
     /// Who it is, by its effective ids and its groups.
-    pub who: Who,
+    pub who: ProcessUser,
     /// Its real, effective, saved and file system user ids.
     pub uids: [u32; 4],
     /// Its real, effective, saved and file system group ids.
@@ -63,7 +63,7 @@ impl Process {
             parent: field("PPid")?.parse().ok()?,
             name: field("Name")?.to_owned(),
             has_ended: field("State")?.starts_with(['Z', 'X']),
-            who: Who { uid, gid, groups: ids("Groups").unwrap_or_default() },
+            who: ProcessUser { uid, gid, groups: ids("Groups").unwrap_or_default() },
             uids,
             gids,
             permitted: mask("CapPrm")?,
@@ -93,7 +93,7 @@ pub struct Processes {
 
 /// Why there is no list of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unlisted {
+pub enum ProcessListError {
     /// There is no `/proc`, or one of another PID namespace.
     NoProc,
     /// `/proc` had not answered at the deadline.
@@ -216,7 +216,7 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::{Handle, Process, list};
-    use crate::host::Who;
+    use crate::host::ProcessUser;
 
     const STATUS: &str = "Name:\tja va\\n\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\n\
         Uid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t10 20 \nCapInh:\t0000000000000000\n\
@@ -230,7 +230,7 @@ mod tests {
             parent: 1,
             name: "ja va\\n".to_owned(),
             has_ended: false,
-            who: Who { uid: 2, gid: 6, groups: vec![10, 20] },
+            who: ProcessUser { uid: 2, gid: 6, groups: vec![10, 20] },
             uids: [1, 2, 3, 4],
             gids: [5, 6, 7, 8],
             permitted: 0x1ff_feff_ffff,

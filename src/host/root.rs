@@ -19,7 +19,9 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::process::{Handle, Process};
-use super::{Blocked, Fault, FileKind, FileRead, FileStat, Presence, Program, ReadError, Stamp};
+use super::{
+    FileFingerprint, FileKind, FileRead, FileStat, Presence, ProcAccessError, ProcFault, Program, ReadError,
+};
 
 /// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
 const PROC: i64 = 0x9fa0;
@@ -33,12 +35,12 @@ pub(super) enum Root {
     /// Into our own file system.
     Ours,
     /// Into another process's.
-    Of(Arc<Other>),
+    Of(Arc<OtherRoot>),
 }
 
 /// Another process's file system.
 #[derive(Debug)]
-pub(super) struct Other {
+pub(super) struct OtherRoot {
     pub(super) own: Process,
     pub(super) process: Process,
     handle: Handle,
@@ -50,15 +52,15 @@ pub(super) struct Other {
     shares_processes: Option<bool>,
 }
 
-impl Other {
+impl OtherRoot {
     /// The root of a process.
-    pub(super) fn open(own: Process, process: Process, handle: Handle) -> Result<Self, Box<Blocked>> {
-        let blocked = |fault| Blocked::boxed(&own, &process, fault);
-        let of_errno = |errno| blocked(Fault::of_errno(errno, &handle));
+    pub(super) fn open(own: Process, process: Process, handle: Handle) -> Result<Self, Box<ProcAccessError>> {
+        let blocked = |fault| ProcAccessError::boxed(&own, &process, fault);
+        let of_errno = |errno| blocked(ProcFault::of_errno(errno, &handle));
         let root = handle.root().map_err(of_errno)?;
         match in_root(&root, Path::new("/"), OFlags::DIRECTORY) {
             // Older container runtimes forbid system calls that they do not know with EPERM.
-            Err(Errno::NOSYS | Errno::PERM) => return Err(blocked(Fault::NoOpenat2)),
+            Err(Errno::NOSYS | Errno::PERM) => return Err(blocked(ProcFault::NoOpenat2)),
             outcome => drop(outcome.map_err(of_errno)?),
         }
         let working_directory = handle.working_directory().map_err(of_errno)?;
@@ -94,8 +96,8 @@ impl Other {
         !self.handle.is_alive()
     }
 
-    fn blocked(&self, fault: Fault) -> ReadError {
-        ReadError::Blocked(Blocked::boxed(&self.own, &self.process, fault))
+    fn blocked(&self, fault: ProcFault) -> ReadError {
+        ReadError::Blocked(ProcAccessError::boxed(&self.own, &self.process, fault))
     }
 }
 
@@ -135,9 +137,9 @@ impl Root {
         }
     }
 
-    pub(super) fn stamp(&self, path: &Path) -> Stamp {
+    pub(super) fn stamp(&self, path: &Path) -> FileFingerprint {
         self.look_like_it();
-        self.stat(path, OFlags::empty()).map_or(Stamp::Nothing, |stat| Stamp::File {
+        self.stat(path, OFlags::empty()).map_or(FileFingerprint::Nothing, |stat| FileFingerprint::File {
             device: stat.st_dev,
             inode: stat.st_ino,
             size: stat.st_size,
@@ -195,15 +197,20 @@ impl Root {
         let is_like = become_like(&other.process).is_ok();
         let read = self.read_regular(path, limit, (!is_like).then_some(&**other));
         // Its mounts go with it: what was found, or not, after its end is not what it saw.
-        if other.handle.is_alive() { read } else { Err(other.blocked(Fault::Gone)) }
+        if other.handle.is_alive() { read } else { Err(other.blocked(ProcFault::Gone)) }
     }
 
     /// The same; where the rights of another process are not ours, it is judged by the file's mode
     /// whether that one may read it.
-    fn read_regular(&self, path: &Path, limit: usize, unlike: Option<&Other>) -> Result<FileRead, ReadError> {
+    fn read_regular(
+        &self,
+        path: &Path,
+        limit: usize,
+        unlike: Option<&OtherRoot>,
+    ) -> Result<FileRead, ReadError> {
         let at_open = |errno, stat| self.at_open(path, errno, stat);
         let handle = self.open(path, OFlags::empty()).map_err(|errno| match (errno, unlike) {
-            (Errno::ACCESS | Errno::PERM, Some(other)) => other.blocked(Fault::NotAsThatUser),
+            (Errno::ACCESS | Errno::PERM, Some(other)) => other.blocked(ProcFault::NotAsThatUser),
             _ => at_open(errno, None),
         })?;
         let mut stat = FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| at_open(errno, None))?);
@@ -227,7 +234,7 @@ impl Root {
                 rustix::fs::openat(CWD, path, flags, Mode::empty())
             }
             (Err(Errno::ACCESS | Errno::PERM), Some(other)) => {
-                return Err(other.blocked(Fault::NotAsThatUser));
+                return Err(other.blocked(ProcFault::NotAsThatUser));
             }
             (outcome, _) => outcome,
         };
@@ -245,9 +252,9 @@ impl Root {
     fn at_open(&self, path: &Path, errno: Errno, stat: Option<FileStat>) -> ReadError {
         match (errno, self) {
             (Errno::XDEV, Self::Of(other)) if other.in_its_root(path).is_none() => {
-                other.blocked(Fault::RelativePath)
+                other.blocked(ProcFault::RelativePath)
             }
-            (Errno::XDEV, Self::Of(other)) => other.blocked(Fault::LinkOfProc),
+            (Errno::XDEV, Self::Of(other)) => other.blocked(ProcFault::LinkOfProc),
             (Errno::NOENT | Errno::NOTDIR, _) => ReadError::Missing(self.nearest_existing(path)),
             (Errno::ACCESS | Errno::PERM, _) => ReadError::Denied(stat),
             (Errno::LOOP, _) => ReadError::Loop,

@@ -37,7 +37,7 @@ impl Threads {
         until: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let busy = Busy::one_more(&self.busy, path)?;
+        let busy = ThreadsBusy::one_more(&self.busy, path)?;
         let (sender, result) = oneshot::channel();
         let work: Work = Box::new(move |free| {
             let done = work();
@@ -96,12 +96,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One piece of work on a path that has not ended.
-struct Busy {
+struct ThreadsBusy {
     paths: Arc<Mutex<BTreeMap<PathBuf, usize>>>,
     path: PathBuf,
 }
 
-impl Busy {
+impl ThreadsBusy {
     fn one_more(paths: &Arc<Mutex<BTreeMap<PathBuf, usize>>>, path: &Path) -> Option<Self> {
         let mut busy = lock(paths);
         let count = busy.entry(path.to_owned()).or_default();
@@ -112,7 +112,7 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for ThreadsBusy {
     fn drop(&mut self) {
         let mut busy = lock(&self.paths);
         match busy.get_mut(&self.path) {

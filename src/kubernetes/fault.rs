@@ -13,7 +13,7 @@ use crate::text::sanitize;
 
 /// What was asked of the API, as a rule in a Role would name it.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct ApiRequest<'a> {
     /// The verb.
     pub verb: &'static str,
     /// The resource, with its subresource.
@@ -108,7 +108,7 @@ struct Status {
 impl ApiFault {
     /// What an answer says that grants nothing.
     #[must_use]
-    pub fn of_reply(asked: &Asked<'_>, status: u16, body: &[u8]) -> Self {
+    pub fn of_reply(asked: &ApiRequest<'_>, status: u16, body: &[u8]) -> Self {
         let Status { kind, reason, message } = serde_json::from_slice(body).unwrap_or_default();
         if kind != "Status" {
             return Self::NotKubernetes { status };
@@ -116,7 +116,7 @@ impl ApiFault {
         match (status, reason.as_str()) {
             // So says the authorizer; admission and quota forbid in other words.
             (403, "Forbidden") if message.contains(&format!("cannot {} resource", asked.verb)) => {
-                let Asked { verb, resource, namespace } = *asked;
+                let ApiRequest { verb, resource, namespace } = *asked;
                 Self::Denied { verb, resource, namespace: namespace.to_owned() }
             }
             (401, _) => Self::Unauthorized,
@@ -233,8 +233,8 @@ fn words(fault: &ConnectFault) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ApiFault, Asked, ConnectFault, TlsFault};
-    use crate::net::tls::Presented;
+    use super::{ApiFault, ApiRequest, ConnectFault, TlsFault};
+    use crate::net::tls::PresentedCertificate;
     use std::time::Duration;
 
     const GET_FORBIDDEN: &str = include_str!("../../tests/recorded/api-get-sa-forbidden.json");
@@ -243,8 +243,8 @@ mod tests {
 
     #[test]
     fn each_way_of_saying_no() {
-        let get = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
-        let patch = Asked { verb: "patch", resource: "pods/status", namespace: "payments" };
+        let get = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        let patch = ApiRequest { verb: "patch", resource: "pods/status", namespace: "payments" };
         let status = |code: u16, reason: &str, message: &str| {
             serde_json::json!({"kind": "Status", "status": "Failure", "reason": reason, "message": message,
                 "code": code})
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn whatever_an_answer_holds_one_short_line_is_made_of_it() {
-        let get = Asked { verb: "get", resource: "serviceaccounts", namespace: "payments" };
+        let get = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: "payments" };
         let long =
             serde_json::json!({"kind": "Status", "reason": "r\n".repeat(9999), "message": "m".repeat(99999)});
         for body in [long.to_string().as_bytes(), GET_FORBIDDEN.as_bytes(), b"\xff", b"[]", b"{\"kind\": 1}"]
@@ -318,7 +318,11 @@ mod tests {
 
     #[test]
     fn whatever_took_too_long_is_called_so() {
-        let tls = |fault| ConnectFault::Tls { addresses: Vec::new(), fault, presented: Presented::default() };
+        let tls = |fault| ConnectFault::Tls {
+            addresses: Vec::new(),
+            fault,
+            presented: PresentedCertificate::default(),
+        };
         let hung = ApiFault::of_connect(tls(TlsFault::TimedOut(Duration::from_secs(1))));
         assert!(matches!(hung, ApiFault::TimedOut));
         let untrusted = ApiFault::of_connect(tls(TlsFault::Untrusted("UnknownIssuer".to_owned())));

@@ -18,14 +18,14 @@ use crate::host::deadline::Budget;
 use crate::net::connect::{self, Route};
 use crate::net::dns::Resolver;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::{self, Unread};
-use crate::net::tls::Trust;
+use crate::net::http::{self, ResponseError};
+use crate::net::tls::TrustRoots;
 use crate::text::{Secret, redact_secret};
 use crate::token::ServiceAccount;
 use event::Event;
-use fault::{ApiFault, Asked};
+use fault::{ApiFault, ApiRequest};
 use pod_status::{PodReference, PodState};
-use service_account::Account;
+use service_account::AnnotatedAccount;
 
 pub mod event;
 pub mod fault;
@@ -66,7 +66,7 @@ pub enum KubernetesUse {
 /// One request.
 struct Call<'a> {
     method: Method,
-    asked: Asked<'a>,
+    asked: ApiRequest<'a>,
     path: String,
     content_type: Option<&'static str>,
     body: Vec<u8>,
@@ -95,16 +95,16 @@ impl Api {
         &self,
         account: &ServiceAccount,
         until: Instant,
-    ) -> Result<Account, ApiFault> {
+    ) -> Result<AnnotatedAccount, ApiFault> {
         let call = Call {
             method: Method::GET,
-            asked: Asked { verb: "get", resource: "serviceaccounts", namespace: &account.namespace },
+            asked: ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace },
             path: path(&account.namespace, &["serviceaccounts", &account.name])?,
             content_type: None,
             body: Vec::new(),
         };
         let reply = self.call(call, until).await?;
-        Account::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
+        AnnotatedAccount::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
     }
 
     /// Patches the pod's status by strategic merge; a patch of nothing reads it.
@@ -119,7 +119,7 @@ impl Api {
     ) -> Result<PodState, ApiFault> {
         let call = Call {
             method: Method::PATCH,
-            asked: Asked { verb: "patch", resource: "pods/status", namespace: &pod.namespace },
+            asked: ApiRequest { verb: "patch", resource: "pods/status", namespace: &pod.namespace },
             path: path(&pod.namespace, &["pods", &pod.name, "status"])?,
             content_type: Some("application/strategic-merge-patch+json"),
             body: patch.to_string().into_bytes(),
@@ -135,7 +135,7 @@ impl Api {
     pub async fn create_event(&self, event: &Event, until: Instant) -> Result<(), ApiFault> {
         let call = Call {
             method: Method::POST,
-            asked: Asked { verb: "create", resource: "events", namespace: &event.namespace },
+            asked: ApiRequest { verb: "create", resource: "events", namespace: &event.namespace },
             path: path(&event.namespace, &["events"])?,
             content_type: Some("application/json"),
             body: event.body().to_string().into_bytes(),
@@ -159,8 +159,8 @@ impl Api {
             Ok(Err(words)) => Err(ApiFault::Lost(words)),
             Ok(Ok((status, reply))) if status.is_success() => {
                 reply.map(|reply| clean(&reply, &token)).map_err(|unread| match unread {
-                    Unread::TooLong => ApiFault::TooLong,
-                    Unread::Lost(words) => ApiFault::Lost(words),
+                    ResponseError::TooLong => ApiFault::TooLong,
+                    ResponseError::Lost(words) => ApiFault::Lost(words),
                 })
             }
             Ok(Ok((status, reply))) => {
@@ -184,9 +184,9 @@ impl Api {
         }
     }
 
-    async fn trust(&self, until: Instant) -> Result<Trust, ApiFault> {
+    async fn trust(&self, until: Instant) -> Result<TrustRoots, ApiFault> {
         let path = self.token_file.with_file_name(CA_FILE);
-        Trust::file(&self.pod, &path, until).await.map_err(|fault| ApiFault::CaUnusable { path, fault })
+        TrustRoots::file(&self.pod, &path, until).await.map_err(|fault| ApiFault::CaUnusable { path, fault })
     }
 }
 

@@ -13,7 +13,7 @@ pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// A service account, as far as an injection depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct AnnotatedAccount {
     /// The role that it is annotated with. To the webhook an empty annotation is none.
     pub role_arn: Option<String>,
     /// When it was created.
@@ -47,7 +47,7 @@ struct ManagedFields {
     fields: Option<Value>,
 }
 
-impl Account {
+impl AnnotatedAccount {
     /// The service account in an answer of the API; `None` if there is none in it.
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
@@ -78,7 +78,7 @@ fn time(text: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::Account;
+    use super::AnnotatedAccount;
     use crate::text::utc;
     use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ mod tests {
 
     /// The role, when the account was created, and when it was annotated at the latest.
     fn read(json: &str) -> Option<(Option<String>, Option<String>, Option<String>)> {
-        let account = Account::parse(json.as_bytes())?;
+        let account = AnnotatedAccount::parse(json.as_bytes())?;
         Some((account.role_arn, account.created_at.map(utc), account.annotated_by.map(utc)))
     }
 

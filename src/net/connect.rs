@@ -19,14 +19,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::dns::{Found, LookupFault, Resolver};
+use super::dns::{LookupFault, Resolved, Resolver};
 use super::endpoint::Endpoint;
 use super::proxy::Proxy;
-use super::tls::{Trust, Witness};
+use super::tls::{CertificateRecorder, TrustRoots};
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::net::proxy::ProxyFault;
-use crate::net::tls::Presented;
+use crate::net::tls::PresentedCertificate;
 
 /// How long one address may take before the next is tried beside it.
 /// Source: RFC 8305, section 5, the recommended connection attempt delay.
@@ -43,7 +43,7 @@ pub struct Route<'a> {
     /// Through which proxy, if any.
     pub proxy: Option<&'a Proxy>,
     /// Whom to trust.
-    pub trust: &'a Trust,
+    pub trust: &'a TrustRoots,
     /// How to look names up.
     pub resolver: &'a Resolver,
 }
@@ -53,7 +53,7 @@ pub struct Connected {
     /// The connection.
     pub stream: Box<dyn Stream>,
     /// The addresses of the host, or of the proxy if there is one.
-    pub found: Found,
+    pub found: Resolved,
     /// The address that answered.
     pub peer: SocketAddr,
     /// The TLS version, if TLS was spoken.
@@ -86,7 +86,7 @@ pub enum ConnectFault {
         /// What happened.
         fault: TlsFault,
         /// What the server presented.
-        presented: Presented,
+        presented: PresentedCertificate,
     },
 }
 
@@ -94,7 +94,11 @@ impl ConnectFault {
     /// The connection broke off when it was to be taken into use; the system's words.
     #[must_use]
     pub fn lost(words: String) -> Self {
-        Self::Tls { addresses: Vec::new(), fault: TlsFault::Lost(words), presented: Presented::default() }
+        Self::Tls {
+            addresses: Vec::new(),
+            fault: TlsFault::Lost(words),
+            presented: PresentedCertificate::default(),
+        }
     }
 }
 
@@ -286,10 +290,10 @@ async fn tls(
     pod: &Pod,
     stream: Box<dyn Stream>,
     host: &str,
-    trust: &Trust,
+    trust: &TrustRoots,
     until: Instant,
-) -> Result<(Box<dyn Stream>, &'static str), (TlsFault, Presented)> {
-    let nothing = Presented::default();
+) -> Result<(Box<dyn Stream>, &'static str), (TlsFault, PresentedCertificate)> {
+    let nothing = PresentedCertificate::default();
     let started = Instant::now();
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| (TlsFault::Other("the host cannot be in a certificate".to_owned()), nothing.clone()))?;
@@ -312,7 +316,7 @@ fn bare(name: &str) -> String {
     name.split('"').nth(1).unwrap_or(name).to_owned()
 }
 
-fn tls_fault(error: &io::Error, witness: &Witness) -> (TlsFault, Presented) {
+fn tls_fault(error: &io::Error, witness: &CertificateRecorder) -> (TlsFault, PresentedCertificate) {
     let presented = witness.presented();
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
         return (TlsFault::Lost(error.to_string()), presented);

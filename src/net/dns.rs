@@ -73,7 +73,7 @@ impl Source {
 
 /// The addresses of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Resolved {
     /// IPv4 first; never empty.
     pub addresses: Vec<IpAddr>,
     /// Where they came from.
@@ -124,13 +124,13 @@ impl Resolver {
     ///
     /// # Errors
     /// Whether the name or the name servers are to blame.
-    pub async fn lookup(&self, host: &str, until: Instant) -> Result<Found, LookupFault> {
+    pub async fn lookup(&self, host: &str, until: Instant) -> Result<Resolved, LookupFault> {
         if let Ok(address) = host.parse() {
-            return Ok(Found { addresses: vec![address], source: Source::Literal });
+            return Ok(Resolved { addresses: vec![address], source: Source::Literal });
         }
         let addresses = in_hosts(&self.hosts, host);
         if !addresses.is_empty() {
-            return Ok(Found { addresses, source: Source::Hosts });
+            return Ok(Resolved { addresses, source: Source::Hosts });
         }
         let mut verdict = LookupFault::NotResolved { no_such_name: true };
         let mut answered = None;
@@ -167,7 +167,7 @@ impl Resolver {
     }
 
     /// Asks for one name. A server that answers with an error is not the last word if there are others.
-    async fn ask(&self, name: &str, until: Instant) -> Result<Found, LookupFault> {
+    async fn ask(&self, name: &str, until: Instant) -> Result<Resolved, LookupFault> {
         let no_name = LookupFault::NotResolved { no_such_name: true };
         let name: Name<Vec<u8>> = name.parse().map_err(|_| no_name)?;
         let mut verdict = ask(&name, &self.conf, until).await;
@@ -186,7 +186,7 @@ impl Resolver {
 }
 
 /// Asks these servers, all alike, for the addresses of a name.
-async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<Found, LookupFault> {
+async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<Resolved, LookupFault> {
     let mut conf = conf.clone();
     conf.options.timeout = until.saturating_duration_since(Instant::now());
     let resolver = StubResolver::from_conf(conf);
@@ -204,7 +204,7 @@ async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<
     if addresses.is_empty() {
         return Err(LookupFault::NotResolved { no_such_name: false });
     }
-    Ok(Found { addresses, source: Source::Dns })
+    Ok(Resolved { addresses, source: Source::Dns })
 }
 
 /// Both answers; once one has addresses, the other is only waited for a little longer, since

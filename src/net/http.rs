@@ -15,13 +15,13 @@ use tokio::time::{Instant, timeout_at};
 use super::connect::{self, ConnectFault, Route, Stream, TcpFault};
 use super::dns::Resolver;
 use super::endpoint::Endpoint;
-use super::tls::Trust;
+use super::tls::TrustRoots;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 
 /// Why an answer's body was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unread {
+pub enum ResponseError {
     /// It has more bytes than are read.
     TooLong,
     /// The connection broke off; the library's words.
@@ -29,7 +29,7 @@ pub enum Unread {
 }
 
 /// An answer's status, and its body as far as that could be read.
-pub type Answer = (StatusCode, Result<Bytes, Unread>);
+pub type HttpResponse = (StatusCode, Result<Bytes, ResponseError>);
 
 /// Sends a request, and reads at most `longest` bytes of the answer's body.
 ///
@@ -39,7 +39,7 @@ pub async fn exchange(
     stream: Box<dyn Stream>,
     request: Request<Full<Bytes>>,
     longest: usize,
-) -> Result<Answer, String> {
+) -> Result<HttpResponse, String> {
     let lost = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     let mut connection = pin!(connection);
@@ -48,7 +48,7 @@ pub async fn exchange(
         let body = Limited::new(body, longest).collect().await;
         let body = body.map(|body| body.to_bytes()).map_err(|error| {
             let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_long { Unread::TooLong } else { Unread::Lost(error.to_string()) }
+            if too_long { ResponseError::TooLong } else { ResponseError::Lost(error.to_string()) }
         });
         Ok((head.status, body))
     });
@@ -60,13 +60,13 @@ pub async fn exchange(
 }
 
 /// A request without a body, which is sent through no proxy.
-pub struct Call<'a> {
+pub struct HttpCall<'a> {
     /// The server.
     pub endpoint: &'a Endpoint,
     /// A name server, in place of the pod's.
     pub dns_server: Option<SocketAddr>,
     /// Whom to trust, if it speaks TLS.
-    pub trust: &'a Trust,
+    pub trust: &'a TrustRoots,
     /// The method.
     pub method: Method,
     /// The path and query.
@@ -77,12 +77,12 @@ pub struct Call<'a> {
     pub longest: usize,
 }
 
-impl Call<'_> {
+impl HttpCall<'_> {
     /// Sends it, by `until` at the latest.
     ///
     /// # Errors
     /// Why there is no answer, in words that follow the server's name.
-    pub async fn send(self, pod: &Pod, until: Instant) -> Result<Answer, String> {
+    pub async fn send(self, pod: &Pod, until: Instant) -> Result<HttpResponse, String> {
         let resolver = Resolver::of(pod, self.dns_server, until).await;
         let route = Route { endpoint: self.endpoint, proxy: None, trust: self.trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };

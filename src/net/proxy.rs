@@ -51,7 +51,7 @@ impl Proxy {
 
 /// A proxy variable that is no URL of an HTTP proxy. Its value is not kept: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadProxy {
+pub struct ProxyUrlError {
     /// The variable.
     pub variable: &'static str,
 }
@@ -60,7 +60,7 @@ pub struct BadProxy {
 ///
 /// # Errors
 /// If the variable that decides names no HTTP proxy.
-pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, BadProxy> {
+pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, ProxyUrlError> {
     let variables: [&'static str; 2] = if endpoint.scheme_str() == Some("http") {
         ["http_proxy", "HTTP_PROXY"]
     } else {
@@ -76,7 +76,7 @@ pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, BadProxy
     if Matcher::builder().all("http://any").no(except).build().intercept(endpoint).is_none() {
         return Ok(None);
     }
-    proxy(variable, value.trim()).map(Some).ok_or(BadProxy { variable })
+    proxy(variable, value.trim()).map(Some).ok_or(ProxyUrlError { variable })
 }
 
 fn proxy(variable: &'static str, value: &str) -> Option<Proxy> {

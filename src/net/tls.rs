@@ -20,14 +20,14 @@ use crate::host::{FileRead, Pod, ReadError};
 
 /// The certificate that was presented.
 #[derive(Debug, Clone, Default)]
-pub struct Presented {
+pub struct PresentedCertificate {
     /// Its subject.
     pub subject: Option<String>,
     /// Who signed it.
     pub issuer: Option<String>,
 }
 
-impl Presented {
+impl PresentedCertificate {
     /// The facts of the certificate.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
@@ -53,7 +53,7 @@ const LONGEST_FILE: usize = 4 << 20;
 
 /// The certificates to trust, and where they came from.
 #[derive(Debug, Clone)]
-pub struct Trust {
+pub struct TrustRoots {
     roots: Arc<RootCertStore>,
     /// The file, with the variable that names it, if one does.
     pub source: String,
@@ -78,7 +78,7 @@ pub enum TrustFault {
     },
 }
 
-impl Trust {
+impl TrustRoots {
     /// No certificate is needed where no TLS is spoken.
     #[must_use]
     pub fn nobody() -> Self {
@@ -146,13 +146,13 @@ impl Trust {
     ///
     /// # Errors
     /// The TLS library's words, which only a fault in it can cause.
-    pub fn client(&self, pod: &Pod) -> Result<(ClientConfig, Witness), String> {
+    pub fn client(&self, pod: &Pod) -> Result<(ClientConfig, CertificateRecorder), String> {
         let provider = Arc::new(ring::default_provider());
         let inner =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| error.to_string())?;
-        let witness = Witness::default();
+        let witness = CertificateRecorder::default();
         let verifier = WitnessedVerifier { inner, witness: witness.clone() };
         let clock = Arc::new(pod.clone());
         let mut config = ClientConfig::builder_with_details(provider, clock)
@@ -195,18 +195,18 @@ impl TimeProvider for Pod {
 
 /// Remembers the certificate that a server presented.
 #[derive(Debug, Clone, Default)]
-pub struct Witness(Arc<Mutex<Option<CertificateDer<'static>>>>);
+pub struct CertificateRecorder(Arc<Mutex<Option<CertificateDer<'static>>>>);
 
-impl Witness {
+impl CertificateRecorder {
     /// Who the certificate is for and who signed it, as far as it can be read.
     #[must_use]
-    pub fn presented(&self) -> Presented {
+    pub fn presented(&self) -> PresentedCertificate {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = seen.as_ref().and_then(|der| Certificate::from_der(der).ok());
-        certificate.map_or_else(Presented::default, |certificate| {
+        certificate.map_or_else(PresentedCertificate::default, |certificate| {
             let certificate = certificate.tbs_certificate();
             let name = |text: String| (!text.is_empty()).then_some(text);
-            Presented {
+            PresentedCertificate {
                 subject: name(certificate.subject().to_string()),
                 issuer: name(certificate.issuer().to_string()),
             }
@@ -218,7 +218,7 @@ impl Witness {
 #[derive(Debug)]
 struct WitnessedVerifier {
     inner: Arc<WebPkiServerVerifier>,
-    witness: Witness,
+    witness: CertificateRecorder,
 }
 
 impl ServerCertVerifier for WitnessedVerifier {

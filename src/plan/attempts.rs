@@ -5,17 +5,17 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::checks::application_sdk::Application;
-use crate::checks::node_role::Imds;
+use crate::checks::node_role::NodeRoleProbe;
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::plan;
 use crate::probes::target;
-use crate::report::model::Facts;
-use crate::report::model::{Leniency, Report};
-use crate::run::Recorder;
-use crate::run::options::Wanted;
-use sdk_chain::Outlook;
+use crate::report::model::PodFacts;
+use crate::report::model::{FailurePolicy, Report};
+use crate::run::CheckRun;
+use crate::run::options::CheckOptions;
+use sdk_chain::ChainContext;
 
 /// How long it may take to ask the kernel whether a process lives.
 const LOCAL: Duration = Duration::from_secs(1);
@@ -23,9 +23,9 @@ const LOCAL: Duration = Duration::from_secs(1);
 /// One attempt.
 #[derive(Debug, Default)]
 struct Attempt {
-    run: Recorder,
-    facts: Facts,
-    outlook: Outlook,
+    run: CheckRun,
+    facts: PodFacts,
+    outlook: ChainContext,
 }
 
 /// All attempts of one run. Whoever drops [`Attempts::run`] half-way can still ask for the report.
@@ -48,7 +48,7 @@ impl Attempts {
     pub async fn run(
         &mut self,
         pod: &Pod,
-        wanted: &Wanted,
+        wanted: &CheckOptions,
         budget: &Budget,
         wait_for_access: bool,
         once: bool,
@@ -76,7 +76,7 @@ impl Attempts {
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
             let Some(pause) = budget.pause(self.count).filter(|_| worth && !is_last) else {
                 if let Some(Attempt { run, outlook, .. }) = &mut self.ended {
-                    plan::hidden(pod, outlook, &mut Imds::new(wanted.dns_server), run).await;
+                    plan::hidden(pod, outlook, &mut NodeRoleProbe::new(wanted.dns_server), run).await;
                 }
                 return;
             };
@@ -99,7 +99,7 @@ impl Attempts {
         self,
         pod: &Pod,
         container: Option<String>,
-        leniency: Leniency,
+        leniency: FailurePolicy,
         interrupted: bool,
     ) -> Report {
         let known = self.ended.or(self.current).unwrap_or_default();

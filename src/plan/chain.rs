@@ -4,20 +4,20 @@
 //! An SDK sends a token that no STS can accept all the same, so that it is asked here as it is there.
 
 use crate::checks::sdk_outcome::{outcome, unreachable};
-use crate::probes::chain_input::{Pair, has_roles, pairs};
-use sdk_chain::situation::{Situation, TokenFile, Trade};
+use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
+use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 use std::path::Path;
 
 use crate::aws::profile::Profiles;
-use crate::aws::sts::{CallFault, Link, Sts};
+use crate::aws::sts::{CallFault, HttpConnection, Sts};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
 use crate::checks::sts_reachable;
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::run::check::Check;
-use crate::run::options::Wanted;
-use crate::run::{Ending, Recorder, Verdict};
+use crate::run::options::CheckOptions;
+use crate::run::{CheckOutcome, CheckRun, Verdict};
 use crate::text::Secret;
 
 /// The region of STS's global endpoint, where the SDKs that need no region call it.
@@ -28,7 +28,13 @@ const SESSION_NAME: &str = "irsa-probe-chain";
 const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Fills in what STS says.
-pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, situation: &mut Situation) {
+pub async fn ask(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+    run: &CheckRun,
+    situation: &mut ChainInput,
+) {
     let own = situation.own_pair();
     // It is one STS for all of them.
     let mut unreachable = None;
@@ -38,10 +44,10 @@ pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, sit
             (Some(known), _, _) => known,
             // No SDK gets as far as STS.
             (None, TokenFile::Unreadable(_), _) => continue,
-            (None, TokenFile::Readable { .. }, Some(unreachable)) => Trade::clone(unreachable),
+            (None, TokenFile::Readable { .. }, Some(unreachable)) => TokenExchange::clone(unreachable),
             (None, TokenFile::Readable { .. }, None) => trade(pod, wanted, budget, &pair).await,
         };
-        if matches!(trade, Trade::Unreachable(_)) {
+        if matches!(trade, TokenExchange::Unreachable(_)) {
             unreachable = Some(trade.clone());
         }
         situation.trades.insert(pair, trade);
@@ -54,23 +60,30 @@ pub async fn ask(pod: &Pod, wanted: &Wanted, budget: Budget, run: &Recorder, sit
 }
 
 /// What the checks found of the pod's own role, if they came to ask STS.
-fn found(run: &Recorder) -> Option<Trade> {
+fn found(run: &CheckRun) -> Option<TokenExchange> {
     let ending = |check: Check| run.steps().iter().find(|step| step.check == check).map(|step| &step.ending);
     match ending(Check::AssumeRole)? {
-        Ending::Pass | Ending::Warn(_) => Some(Trade::Given),
-        Ending::Fail(diagnosis) => Some(outcome(diagnosis)),
-        Ending::Skipped(missing) if missing.0 == Check::StsReachable => match ending(Check::StsReachable)? {
-            Ending::Fail(diagnosis) => Some(unreachable(diagnosis)),
-            _ => None,
-        },
-        Ending::Skipped(_) | Ending::Interrupted => None,
+        CheckOutcome::Pass | CheckOutcome::Warn(_) => Some(TokenExchange::Given),
+        CheckOutcome::Fail(diagnosis) => Some(outcome(diagnosis)),
+        CheckOutcome::Skipped(missing) if missing.0 == Check::StsReachable => {
+            match ending(Check::StsReachable)? {
+                CheckOutcome::Fail(diagnosis) => Some(unreachable(diagnosis)),
+                _ => None,
+            }
+        }
+        CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => None,
     }
 }
 
-async fn trade(pod: &Pod, wanted: &Wanted, budget: Budget, (role, file): &Pair) -> Trade {
+async fn trade(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+    (role, file): &RoleAndToken,
+) -> TokenExchange {
     let token = match pod.read(Path::new(file), LONGEST_TOKEN, budget.until()).await {
         Ok(file) => Secret::new(String::from_utf8_lossy(&file.bytes).into_owned()),
-        Err(error) => return Trade::Refused(error.to_string()),
+        Err(error) => return TokenExchange::Refused(error.to_string()),
     };
     let (link, endpoint) = match Box::pin(reach(pod, wanted, budget)).await {
         Ok(reached) => reached,
@@ -79,17 +92,21 @@ async fn trade(pod: &Pod, wanted: &Wanted, budget: Budget, (role, file): &Pair) 
     let session = pod.filled("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned());
     let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region);
     match sts.assume(role, &token, &session, budget.until()).await.result {
-        Ok(_) => Trade::Given,
-        Err(CallFault::Refused(refusal)) => Trade::Refused(refusal.code),
+        Ok(_) => TokenExchange::Given,
+        Err(CallFault::Refused(refusal)) => TokenExchange::Refused(refusal.code),
         Err(CallFault::NotSts { status, .. }) => {
-            Trade::Unreachable(format!("what answers {status} is not STS"))
+            TokenExchange::Unreachable(format!("what answers {status} is not STS"))
         }
-        Err(CallFault::Lost(words)) => Trade::Unreachable(words),
-        Err(CallFault::TimedOut) => Trade::Unreachable("it does not answer".to_owned()),
+        Err(CallFault::Lost(words)) => TokenExchange::Unreachable(words),
+        Err(CallFault::TimedOut) => TokenExchange::Unreachable("it does not answer".to_owned()),
     }
 }
 
-async fn reach(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<(Link, StsEndpoint), Diagnosis> {
+async fn reach(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
     let profiles = Profiles::load(pod, budget.until()).await.ok();
     let mut settings = sts_endpoint::observe(pod, wanted, profiles.as_ref());
     settings.region.get_or_insert_with(|| (GLOBAL_REGION.to_owned(), "the global endpoint"));

@@ -6,21 +6,21 @@
 pub mod attempts;
 pub mod chain;
 
-use crate::report::chain::Chains;
-use crate::report::model::Facts;
+use crate::report::chain::ChainReport;
+use crate::report::model::PodFacts;
 use crate::run::check::Check;
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 
 use tokio::time::Instant;
 
 use crate::audit::inputs::Inputs;
-use crate::audit::provider::Provision;
-use crate::audit::subject::{Asked, Unclear};
-use crate::audit::{self, Audited, Note, issuer, provider, refusal, role, trust};
-use crate::aws::profile::{BadFile, Profiles};
+use crate::audit::provider::ProviderStatus;
+use crate::audit::subject::{AuditSubject, SubjectError};
+use crate::audit::{self, AuditResult, Note, issuer, provider, refusal, role, trust};
+use crate::aws::profile::{ProfileFileError, Profiles};
 use crate::checks::application_sdk::Application;
-use crate::checks::caller_identity::Identity;
-use crate::checks::node_role::{Hides, Imds};
+use crate::checks::caller_identity::CallerIdentity;
+use crate::checks::node_role::{NodeRoleFallback, NodeRoleProbe};
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{
     application_sdk, assume_role, caller_identity, credential_sources, role_arn, sts_endpoint, sts_reachable,
@@ -32,18 +32,18 @@ use crate::host::deadline::Budget;
 use crate::probes::chain_input::gather;
 use crate::probes::container_endpoint;
 use crate::probes::imds::{self, NodeRole};
-use crate::run::{Have, Recorder, Verdict, both, need, with};
+use crate::run::{CheckRun, Fact, Verdict, both, need, with};
 use crate::token::{Claims, Token};
 use iam_trust;
 use iam_trust::arn::RoleArn;
-use sdk_chain::{Outlook, Used};
+use sdk_chain::{ApplicationSdks, ChainContext};
 
 /// What can be known without the network.
 struct Local {
-    profiles: Result<Profiles, BadFile>,
-    identity: Have<WebIdentity>,
-    role: Have<RoleArn>,
-    token: Have<Token>,
+    profiles: Result<Profiles, ProfileFileError>,
+    identity: Fact<WebIdentity>,
+    role: Fact<RoleArn>,
+    token: Fact<Token>,
 }
 
 /// Runs every check once, within the budget, and hands on what the SDKs find. Whom STS took the pod for is
@@ -51,19 +51,19 @@ struct Local {
 /// is looked for if one is given, beside what needs the network, so that neither takes the other's time.
 pub async fn check(
     pod: &Pod,
-    wanted: &Wanted,
-    known: Option<&Identity>,
+    wanted: &CheckOptions,
+    known: Option<&CallerIdentity>,
     application: Option<&Application>,
     budget: Budget,
-    run: &mut Recorder,
-    facts: &mut Facts,
-) -> Outlook {
+    run: &mut CheckRun,
+    facts: &mut PodFacts,
+) -> ChainContext {
     let local = local(pod, wanted, budget, run, facts).await;
 
     // This needs no network, so it is known even when the run is ended in the middle of that; which SDK the
     // application has may then still be open, and it is judged again when that is known.
-    let used = application.map_or(Used::Unknown, Application::said);
-    let mut outlook = Outlook { situation: gather(pod, budget.until()).await, used };
+    let used = application.map_or(ApplicationSdks::Unknown, Application::said);
+    let mut outlook = ChainContext { situation: gather(pod, budget.until()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
     if let Some(said) = application.and_then(Application::said_scan) {
         outlook.situation.lacks = application_sdk::lacks(said);
@@ -89,12 +89,12 @@ pub async fn check(
 /// The checks that need the network.
 async fn through_sts(
     pod: &Pod,
-    wanted: &Wanted,
-    known: Option<&Identity>,
+    wanted: &CheckOptions,
+    known: Option<&CallerIdentity>,
     Local { profiles, identity, role, token }: &Local,
     budget: Budget,
-    run: &mut Recorder,
-    facts: &mut Facts,
+    run: &mut CheckRun,
+    facts: &mut PodFacts,
 ) {
     let settings = sts_endpoint::observe(pod, wanted, profiles.as_ref().ok());
     let endpoint = match (settings.region.is_some(), need(identity)) {
@@ -110,7 +110,7 @@ async fn through_sts(
             .await;
     let reached = run.record(Check::StsReachable, tried.map(|tried| sts_reachable::judge(tried, pod.now())));
     let (link, reached) = reached
-        .map(sts_reachable::Connection::split)
+        .map(sts_reachable::OpenConnection::split)
         .map_or_else(|missing| (Err(missing), None), |(link, reached)| (Ok(link), Some(reached)));
     facts.connection = reached;
 
@@ -120,11 +120,11 @@ async fn through_sts(
     })
     .await;
     facts.asked = need(&asked).ok().map(|asked| (asked.request.session_name.clone(), asked.server_time()));
-    facts.exchanges.extend(need(&asked).ok().map(assume_role::Asked::exchange));
+    facts.exchanges.extend(need(&asked).ok().map(assume_role::AssumeRoleCall::exchange));
     facts.request_id = need(&asked).ok().and_then(|asked| asked.request_id()).map(str::to_owned);
     let session = run.record(Check::AssumeRole, need(&asked).map(assume_role::judge));
 
-    let server_time = need(&asked).ok().and_then(assume_role::Asked::server_time);
+    let server_time = need(&asked).ok().and_then(assume_role::AssumeRoleCall::server_time);
     let fresh = need(token).map(|token| token_fresh::judge(&token.claims, server_time, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 
@@ -148,13 +148,13 @@ async fn through_sts(
 
 /// After the last attempt: adds which SDKs hide a failure behind the node's role. Only this asks IMDS, and
 /// only if there is a failure, and some SDK that hides it.
-pub async fn hidden(pod: &Pod, outlook: &Outlook, imds: &mut Imds, run: &mut Recorder) {
+pub async fn hidden(pod: &Pod, outlook: &ChainContext, imds: &mut NodeRoleProbe, run: &mut CheckRun) {
     let failures = || run.steps().iter().filter_map(|step| Some((step.check, step.failure()?)));
     let of_role = |(check, _): &(Check, &Diagnosis)| !check.is_of_application();
     let hides = match failures().find(of_role) {
-        Some((check, failure)) => Hides::failure(outlook, check, failure),
+        Some((check, failure)) => NodeRoleFallback::failure(outlook, check, failure),
         None if failures().any(|(check, _)| check == Check::ApplicationSdk) => {
-            Hides::lack(&outlook.situation)
+            NodeRoleFallback::lack(&outlook.situation)
         }
         None => None,
     };
@@ -171,7 +171,7 @@ pub async fn hidden(pod: &Pod, outlook: &Outlook, imds: &mut Imds, run: &mut Rec
 }
 
 /// Records that there was nothing to check, and why: everything needs the pod's identity.
-pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
+pub fn nothing(diagnosis: Diagnosis, run: &mut CheckRun) {
     let missing = run.record::<WebIdentity>(Check::WebIdentity, Ok(Verdict::Fail(diagnosis)));
     for check in Check::ALL.into_iter().skip(1).filter(|check| check.is_always_made()) {
         let _ = run.record(check, need(&missing).map(|identity| Verdict::Pass(identity.clone())));
@@ -179,17 +179,30 @@ pub fn nothing(diagnosis: Diagnosis, run: &mut Recorder) {
 }
 
 /// Runs the checks that need no STS.
-pub async fn without_sts(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) {
+pub async fn without_sts(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+    run: &mut CheckRun,
+    facts: &mut PodFacts,
+) {
     let Local { profiles, token, .. } = local(pod, wanted, budget, run, facts).await;
-    let used = wanted.expect_sdk.as_ref().map_or(Used::Unknown, |said| Used::Said(said.sdk));
-    let outlook = Outlook { situation: gather(pod, budget.until()).await, used };
+    let used =
+        wanted.expect_sdk.as_ref().map_or(ApplicationSdks::Unknown, |said| ApplicationSdks::Said(said.sdk));
+    let outlook = ChainContext { situation: gather(pod, budget.until()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
 }
 
 /// The checks of what the pod was given: its variables, the token's file, and the token.
-async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, facts: &mut Facts) -> Local {
+async fn local(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+    run: &mut CheckRun,
+    facts: &mut PodFacts,
+) -> Local {
     let profiles = Profiles::load(pod, budget.until()).await;
     facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
@@ -222,35 +235,39 @@ async fn local(pod: &Pod, wanted: &Wanted, budget: Budget, run: &mut Recorder, f
 
 /// What each SDK finds when it looks for credentials in this pod, and what IMDS says. This asks STS
 /// what the SDKs would ask it, the container credentials endpoint, and IMDS.
-pub async fn chain(pod: &Pod, wanted: &Wanted, budget: Budget) -> Chains {
-    let (mut run, mut facts) = (Recorder::default(), Facts::default());
+pub async fn chain(pod: &Pod, wanted: &CheckOptions, budget: Budget) -> ChainReport {
+    let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
     let application = Application::of(pod, wanted);
     let mut outlook = check(pod, wanted, None, application.as_ref(), budget, &mut run, &mut facts).await;
     chain::ask(pod, wanted, budget, &run, &mut outlook.situation).await;
     container_endpoint::ask(pod, wanted, &mut outlook.situation).await;
     let scan = application.and_then(Application::into_scan);
-    Chains { outlook, scan, node_role: imds::node_role(pod, wanted.dns_server).await }
+    ChainReport { outlook, scan, node_role: imds::node_role(pod, wanted.dns_server).await }
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.
-pub struct TrustPolicyInput {
+pub struct TrustPolicyFacts {
     /// The role.
     pub role: RoleArn,
     /// What the token says.
     pub claims: Claims,
     /// The checks of them.
-    pub run: Recorder,
+    pub run: CheckRun,
 }
 
 /// The role and the claims that a trust policy has to fit.
 ///
 /// # Errors
 /// The checks up to the one that failed.
-pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<TrustPolicyInput, Recorder> {
-    let mut run = Recorder::default();
-    let local = local(pod, wanted, budget, &mut run, &mut Facts::default()).await;
+pub async fn trust_policy(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    budget: Budget,
+) -> Result<TrustPolicyFacts, CheckRun> {
+    let mut run = CheckRun::default();
+    let local = local(pod, wanted, budget, &mut run, &mut PodFacts::default()).await;
     match (local.role, local.token) {
-        (Ok(role), Ok(token)) => Ok(TrustPolicyInput { role, claims: token.claims, run }),
+        (Ok(role), Ok(token)) => Ok(TrustPolicyFacts { role, claims: token.claims, run }),
         _ => Err(run),
     }
 }
@@ -259,15 +276,15 @@ pub async fn trust_policy(pod: &Pod, wanted: &Wanted, budget: Budget) -> Result<
 /// that is asked. Changes nothing there.
 pub async fn audit(
     pod: &Pod,
-    wanted: &audit::Wanted,
+    wanted: &audit::AuditOptions,
     inputs: &Inputs,
-    asked: Asked,
+    asked: AuditSubject,
     until: Instant,
-    run: &mut Recorder,
-) -> Audited {
+    run: &mut CheckRun,
+) -> AuditResult {
     let request = asked.request();
     let (key_id, of_report) = (asked.key_id.clone(), asked.is_of_report());
-    let mut found = Audited::new(Some(asked), inputs);
+    let mut found = AuditResult::new(Some(asked), inputs);
     let needed = iam_trust::needed(&request).trust_policy;
     if let Some(injected) = inputs.injected(wanted.container.as_deref()) {
         let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
@@ -296,7 +313,7 @@ pub async fn audit(
         (None, None) => None,
     };
     // A pod's API token is no reason to make or change anything, unless the provider is meant for it.
-    let lists = matches!(&provider, Some(Ok(Verdict::Pass(Provision::Accepts(_)))));
+    let lists = matches!(&provider, Some(Ok(Verdict::Pass(ProviderStatus::Accepts(_)))));
     let token = match token::judge_audience(&request.audience, lists) {
         // Of a token that somebody else has no more is known than that.
         Ok(()) => Ok(()),
@@ -304,7 +321,7 @@ pub async fn audit(
     };
 
     let account = found.service_account();
-    let of = role::For {
+    let of = role::PermissionQuery {
         role: &request.role,
         service_account: account.as_ref(),
         needed: need(&token).ok().map(|_| &needed),
@@ -317,7 +334,7 @@ pub async fn audit(
     let role = run.record(Check::Role, role);
     let provider =
         provider.map(|judged| run.record(Check::OidcProvider, need(&token).and(judged))).transpose();
-    let has_provider = matches!(&provider, Ok(Some(Provision::Accepts(_) | Provision::Exists(..))));
+    let has_provider = matches!(&provider, Ok(Some(ProviderStatus::Accepts(_) | ProviderStatus::Exists(..))));
     let trusts = both(need(&token), need(&role)).map(|(_, role)| {
         let (judged, policy) = trust::judge(&role.document, &request, &needed, has_provider);
         found.policy = policy;
@@ -343,7 +360,7 @@ pub async fn audit(
     if let Some(report) = inputs.report.as_ref().filter(|_| of_report) {
         let published = published.as_ref().map(need).transpose();
         let seen = both(both(need(&role), need(&provider)), both(need(&trusts), published));
-        let seen = seen.map(|((role, provider), (_, published))| refusal::Seen {
+        let seen = seen.map(|((role, provider), (_, published))| refusal::SeenByAudit {
             role: &role.role,
             provider: provider.as_ref(),
             is_of_file: inputs.trust_policy.is_some(),
@@ -360,20 +377,20 @@ pub async fn audit(
 /// handed in of it, or that its role is none. Nothing, if it is only not said.
 #[must_use]
 pub fn audit_of_nobody(
-    wanted: &audit::Wanted,
+    wanted: &audit::AuditOptions,
     inputs: &Inputs,
-    unclear: &Unclear,
-    run: &mut Recorder,
-) -> Option<Audited> {
-    let mut found = Audited::new(None, inputs);
+    unclear: &SubjectError,
+    run: &mut CheckRun,
+) -> Option<AuditResult> {
+    let mut found = AuditResult::new(None, inputs);
     let injected = inputs.injected(wanted.container.as_deref());
     let injected = injected.map(|judged| run.record(Check::WebIdentity, Ok(found.keep(judged))));
     let missing = match (unclear, injected) {
         (_, Some(Err(missing))) => missing,
-        (Unclear::Role { text, .. }, _) => {
+        (SubjectError::Role { text, .. }, _) => {
             run.record(Check::RoleArn, Ok(role_arn::judge(&text.value, None))).err()?
         }
-        (Unclear::Missing { .. } | Unclear::Conflict(_), _) => return None,
+        (SubjectError::Missing { .. } | SubjectError::Conflict(_), _) => return None,
     };
     for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
         let _ = run.record::<RoleArn>(check, Err(missing));

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use crate::host::{FileKind, Pod, ReadError};
 use sdk_chain::ini::{
-    Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Kind, Names, Section, Sections, Spaces, Trailing,
+    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Kind,
+    Section, Sections, Trailing,
 };
-use sdk_chain::situation::{Content, Place, Situation, TokenFile, VARIABLES};
+use sdk_chain::situation::{ChainInput, Content, Place, TokenFile, VARIABLES};
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 256 << 10;
@@ -21,7 +22,7 @@ const MOST_TOKENS: usize = 16;
 const MOST_PAIRS: usize = 4;
 
 /// A role, and the file of the token that is traded for it.
-pub type Pair = (String, String);
+pub type RoleAndToken = (String, String);
 
 /// As much of any file as any SDK may see in it.
 const ALL: Dialect = Dialect {
@@ -36,19 +37,19 @@ const ALL: Dialect = Dialect {
     headers: Headers {
         trims: true,
         must_name: false,
-        gap: Gap::Blanks,
+        gap: KeyGap::Blanks,
         quotes: true,
-        spaces: Spaces::Always,
+        spaces: InlineSpaces::Always,
         trailing: Trailing::Ignored,
-        both: Both::Merged,
+        both: DuplicateHeaders::Merged,
     },
-    config: Names::Either,
-    credentials: Names::Either,
+    config: HeaderStyle::Either,
+    credentials: HeaderStyle::Either,
 };
 
 /// Reads what the SDKs read.
-pub async fn gather(pod: &Pod, until: Instant) -> Situation {
-    let mut situation = Situation::default();
+pub async fn gather(pod: &Pod, until: Instant) -> ChainInput {
+    let mut situation = ChainInput::default();
     for name in VARIABLES {
         if let Some(value) = pod.variable(name) {
             situation.set(name, &value);
@@ -99,7 +100,7 @@ const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
 /// The profiles of every file: first those that an SDK may have in use, then their sources, then the
 /// others, since only so many are looked at.
-fn profiles(situation: &Situation) -> Vec<Section> {
+fn profiles(situation: &ChainInput) -> Vec<Section> {
     let parsed = situation.files.values().map(|content| ALL.parse(Kind::Config, &content.0));
     let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
     let selected = PROFILE_VARIABLES.iter().filter_map(|name| situation.filled(name));
@@ -116,12 +117,12 @@ fn profiles(situation: &Situation) -> Vec<Section> {
 
 /// Whether some profile has a role.
 #[must_use]
-pub fn has_roles(situation: &Situation) -> bool {
+pub fn has_roles(situation: &ChainInput) -> bool {
     profiles(situation).iter().any(|section| section.contains_key("role_arn"))
 }
 
 /// The token files that some SDK may read; the pod's own first.
-fn token_files(situation: &Situation) -> Vec<String> {
+fn token_files(situation: &ChainInput) -> Vec<String> {
     let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);
     let profiles = profiles(situation);
@@ -137,9 +138,9 @@ fn token_files(situation: &Situation) -> Vec<String> {
 
 /// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
 #[must_use]
-pub fn pairs(situation: &Situation) -> Vec<Pair> {
+pub fn pairs(situation: &ChainInput) -> Vec<RoleAndToken> {
     let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));
-    let mut pairs: Vec<Pair> = Vec::new();
+    let mut pairs: Vec<RoleAndToken> = Vec::new();
     let mut add = |role: Option<&str>, file: Option<&str>| {
         if let (Some(role), Some(file)) = (role, file) {
             let pair = (role.to_owned(), file.to_owned());

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::Call;
-use crate::net::tls::Trust;
-use crate::run::options::Wanted;
-use sdk_chain::situation::{Container, Reply, Situation, TokenFile};
+use crate::net::http::HttpCall;
+use crate::net::tls::TrustRoots;
+use crate::run::options::CheckOptions;
+use sdk_chain::situation::{ChainInput, ContainerEndpoint, Reply, TokenFile};
 use sdk_chain::walk::{ECS, is_of_node};
 
 /// How long one answer may take; botocore waits for two seconds, JavaScript for one.
@@ -23,7 +23,7 @@ const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
 /// elsewhere that is not called over TLS is not asked: no SDK does.
-pub async fn ask(pod: &Pod, wanted: &Wanted, situation: &mut Situation) {
+pub async fn ask(pod: &Pod, wanted: &CheckOptions, situation: &mut ChainInput) {
     let token = token(pod, situation).await;
     let relative = pod.filled("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     if let Some(path) = relative.filter(|path| path.starts_with('/')) {
@@ -36,16 +36,21 @@ pub async fn ask(pod: &Pod, wanted: &Wanted, situation: &mut Situation) {
     }
 }
 
-async fn endpoint(pod: &Pod, wanted: &Wanted, url: &str, token: Option<&HeaderValue>) -> Container {
+async fn endpoint(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    url: &str,
+    token: Option<&HeaderValue>,
+) -> ContainerEndpoint {
     let without_token = reply(pod, wanted, url, None).await;
     let with_token = match token {
         Some(token) => reply(pod, wanted, url, Some(token.clone())).await,
         None => without_token.clone(),
     };
-    Container { with_token, without_token }
+    ContainerEndpoint { with_token, without_token }
 }
 
-async fn reply(pod: &Pod, wanted: &Wanted, url: &str, token: Option<HeaderValue>) -> Reply {
+async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<HeaderValue>) -> Reply {
     let endpoint = match Endpoint::parse(url) {
         Ok(endpoint) => endpoint,
         Err(fault) => return Reply::Unreachable(fault.to_owned()),
@@ -55,15 +60,15 @@ async fn reply(pod: &Pod, wanted: &Wanted, url: &str, token: Option<HeaderValue>
     let headers = std::iter::once(accept).chain(token.map(|token| (AUTHORIZATION, token))).collect();
     let until = Instant::now() + LONGEST;
     let trust = if endpoint.tls {
-        match Trust::load(pod, &wanted.system_roots, until).await {
+        match TrustRoots::load(pod, &wanted.system_roots, until).await {
             Ok(trust) => trust,
             Err(_) => return Reply::Unreachable("nobody is trusted for TLS".to_owned()),
         }
     } else {
-        Trust::nobody()
+        TrustRoots::nobody()
     };
     let dns_server = wanted.dns_server;
-    let call = Call {
+    let call = HttpCall {
         endpoint: &endpoint,
         dns_server,
         trust: &trust,
@@ -80,7 +85,7 @@ async fn reply(pod: &Pod, wanted: &Wanted, url: &str, token: Option<HeaderValue>
 }
 
 /// The token that the variables name, if it can be sent; a line break at its end is left out.
-async fn token(pod: &Pod, situation: &Situation) -> Option<HeaderValue> {
+async fn token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
     let file = situation.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     let text = match file.map(|file| (file, situation.token(file))) {
         Some((file, TokenFile::Readable { .. })) => {

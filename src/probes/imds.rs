@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::Call;
-use crate::net::tls::Trust;
+use crate::net::http::HttpCall;
+use crate::net::tls::TrustRoots;
 
 /// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
 const USUAL: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -78,10 +78,11 @@ async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
     if endpoint.tls {
         return NodeRole::Unreachable("it is not asked over TLS".to_owned());
     }
-    let trust = Trust::nobody();
+    let trust = TrustRoots::nobody();
     let call = |method, path, headers, until| {
         let (endpoint, trust) = (&endpoint, &trust);
-        Call { endpoint, dns_server, trust, method, path, headers, longest: LONGEST_REPLY }.send(pod, until)
+        HttpCall { endpoint, dns_server, trust, method, path, headers, longest: LONGEST_REPLY }
+            .send(pod, until)
     };
     let seconds = vec![(TOKEN_SECONDS, HeaderValue::from_static("60"))];
     let token = match call(Method::PUT, TOKEN_PATH, seconds, begun + LONGEST_FOR_TOKEN).await {

@@ -9,11 +9,11 @@ use std::str::FromStr;
 use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::target::{Search, TargetNotFound, diagnosis};
+use crate::diagnosis::target::{TargetNotFound, TargetSearch, diagnosis};
 use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE};
 use crate::host::process::{Process, Processes};
 use crate::host::{Pod, Presence};
-use crate::run::options::Wanted;
+use crate::run::options::CheckOptions;
 
 /// The programs that start one other program and wait for it. Those are never what a pod is about.
 /// The last two watch over services, each of which is a child of a child.
@@ -28,7 +28,7 @@ const PODMAN_PAUSE: &str = "catatonit";
 
 /// Through which process to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub enum ProcessSelector {
     /// The application's, if it can be told.
     Auto,
     /// None: our own world.
@@ -37,7 +37,7 @@ pub enum Choice {
     Pid(u32),
 }
 
-impl FromStr for Choice {
+impl FromStr for ProcessSelector {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -59,14 +59,14 @@ impl FromStr for Choice {
 /// Why another process's world is wanted and cannot be looked at.
 pub async fn world(
     pod: &Pod,
-    choice: Option<Choice>,
-    wanted: &Wanted,
+    choice: Option<ProcessSelector>,
+    wanted: &CheckOptions,
     until: Instant,
 ) -> Result<Pod, Diagnosis> {
     let has_identity = [ROLE_ARN, TOKEN_FILE].iter().any(|name| pod.raw_variable(name).is_some())
         || wanted.role_arn.is_some()
         || wanted.token_file.is_some();
-    let is_own = choice == Some(Choice::None)
+    let is_own = choice == Some(ProcessSelector::None)
         || choice.is_none() && (has_identity || may_be_ordinary(pod, wanted, until).await);
     if is_own {
         return Ok(pod.clone());
@@ -75,20 +75,20 @@ pub async fn world(
     let found = match pod.processes(until).await {
         Ok(found) => found,
         Err(_) if choice.is_none() => return Ok(pod.clone()),
-        Err(why) => return Err(not_found(Search::Unlisted(why)).into()),
+        Err(why) => return Err(not_found(TargetSearch::Unlisted(why)).into()),
     };
     if choice.is_none() && !is_put_beside_another(&found) {
         return Ok(pod.clone());
     }
     let candidates: Vec<Process> = candidates(&found).into_iter().cloned().collect();
     let process = match (choice, candidates.as_slice()) {
-        (Some(Choice::Pid(pid)), _) => match pod.process(pid, until).await {
+        (Some(ProcessSelector::Pid(pid)), _) => match pod.process(pid, until).await {
             Some(process) => process,
-            None => return Err(not_found(Search::NoSuch { pid, candidates }).into()),
+            None => return Err(not_found(TargetSearch::NoSuch { pid, candidates }).into()),
         },
         (_, [only]) => only.clone(),
-        (_, []) => return Err(not_found(Search::Nothing).into()),
-        (_, _) => return Err(not_found(Search::Several(candidates)).into()),
+        (_, []) => return Err(not_found(TargetSearch::Nothing).into()),
+        (_, _) => return Err(not_found(TargetSearch::Several(candidates)).into()),
     };
     let seen = pod.through(&found.own, &process, until).await;
     let seen = seen.map_err(|blocked| diagnosis(*blocked, pod.filled("HOSTNAME")))?;
@@ -108,7 +108,7 @@ pub async fn world(
 pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
     match world.target() {
         Some(process) if world.has_ended(until).await => {
-            Err(TargetNotFound { search: Search::Ended(process.clone()), pod: None }.into())
+            Err(TargetNotFound { search: TargetSearch::Ended(process.clone()), pod: None }.into())
         }
         _ => Ok(()),
     }
@@ -116,7 +116,7 @@ pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
 
 /// Whether our own world shows what an ephemeral container never has: an API token, which ordinary
 /// containers are given unless that is turned off, or container credentials.
-async fn may_be_ordinary(pod: &Pod, wanted: &Wanted, until: Instant) -> bool {
+async fn may_be_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
     CONTAINER_CREDENTIALS.iter().any(|name| pod.raw_variable(name).is_some())
         || pod.presence(&wanted.api_token_file, until).await != Presence::NotThere
 }
@@ -135,7 +135,7 @@ fn lineage(found: &Processes) -> Vec<u32> {
 }
 
 /// What the first process of the PID namespace says of it.
-enum First<'a> {
+enum FirstProcess<'a> {
     /// It is one container's: these are its process, or those that its init waits for, if there are any.
     OfContainer(Vec<&'a Process>),
     /// It only keeps the PID namespace that the containers of a pod share, or cannot be seen.
@@ -148,7 +148,7 @@ enum First<'a> {
 fn is_put_beside_another(found: &Processes) -> bool {
     !lineage(found).contains(&1)
         && found.first_is_beside_us == Some(false)
-        && matches!(first(found), First::OfContainer(_))
+        && matches!(first(found), FirstProcess::OfContainer(_))
 }
 
 /// Whether a process may be what the pod is about.
@@ -159,13 +159,17 @@ fn fits(found: &Processes) -> impl Fn(&&Process) -> bool {
     }
 }
 
-fn first(found: &Processes) -> First<'_> {
+fn first(found: &Processes) -> FirstProcess<'_> {
     let fits = fits(found);
     let Some(first) = found.all.iter().filter(&fits).find(|process| process.pid == 1) else {
-        return First::Keeper;
+        return FirstProcess::Keeper;
     };
     let roots = roots(found, first.pid, &fits);
-    if roots.is_empty() && first.name == PODMAN_PAUSE { First::Keeper } else { First::OfContainer(roots) }
+    if roots.is_empty() && first.name == PODMAN_PAUSE {
+        FirstProcess::Keeper
+    } else {
+        FirstProcess::OfContainer(roots)
+    }
 }
 
 /// The processes that the pod may be about: the first one, or what it waits for if that is all that it
@@ -173,8 +177,8 @@ fn first(found: &Processes) -> First<'_> {
 /// an init whose own child has ended is somebody's shell.
 fn candidates(found: &Processes) -> Vec<&Process> {
     match first(found) {
-        First::OfContainer(roots) => roots,
-        First::Keeper => {
+        FirstProcess::OfContainer(roots) => roots,
+        FirstProcess::Keeper => {
             let fits = fits(found);
             let guests = found.all.iter().filter(&fits).filter(|process| process.parent == 0);
             guests.flat_map(|process| roots(found, process.pid, &fits)).collect()
@@ -206,8 +210,8 @@ fn roots<'a>(found: &'a Processes, pid: u32, fits: &dyn Fn(&&Process) -> bool) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, candidates, is_put_beside_another};
-    use crate::host::Who;
+    use super::{ProcessSelector, candidates, is_put_beside_another};
+    use crate::host::ProcessUser;
     use crate::host::process::{Process, Processes};
 
     fn process(pid: u32, parent: u32, name: &str) -> Process {
@@ -216,7 +220,7 @@ mod tests {
             parent,
             name: name.trim_start_matches('+').to_owned(),
             has_ended: name.starts_with('+'),
-            who: Who { uid: 0, gid: 0, groups: Vec::new() },
+            who: ProcessUser { uid: 0, gid: 0, groups: Vec::new() },
             uids: [0; 4],
             gids: [0; 4],
             permitted: 0,
@@ -288,11 +292,11 @@ mod tests {
 
     #[test]
     fn a_choice_is_a_word_or_a_process() {
-        assert_eq!("auto".parse(), Ok(Choice::Auto));
-        assert_eq!("none".parse(), Ok(Choice::None));
-        assert_eq!("7".parse(), Ok(Choice::Pid(7)));
+        assert_eq!("auto".parse(), Ok(ProcessSelector::Auto));
+        assert_eq!("none".parse(), Ok(ProcessSelector::None));
+        assert_eq!("7".parse(), Ok(ProcessSelector::Pid(7)));
         for text in ["", "0", "-1", "self", "7x", "99999999999"] {
-            assert!(text.parse::<Choice>().is_err(), "{text}");
+            assert!(text.parse::<ProcessSelector>().is_err(), "{text}");
         }
     }
 }

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::style::{Colour, WIDTH};
-use crate::audit::inputs::report::Ended;
-use crate::audit::subject::{Asked, Differing, Said};
-use crate::audit::trust::Policy;
-use crate::audit::{Audited, NotKnown, Note};
+use super::style::{Color, WIDTH};
+use crate::audit::inputs::report::LogEnd;
+use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
+use crate::audit::trust::JudgedPolicy;
+use crate::audit::{AuditResult, Note, Unavailable};
 use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
 use crate::text::{sanitize, utc};
@@ -71,7 +71,7 @@ struct WireNotKnown {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn new(audit: &'a Audited) -> Self {
+    pub(super) fn new(audit: &'a AuditResult) -> Self {
         Self {
             sources: audit.asked.as_ref().map(|asked| WireSources {
                 role_arn: asked.role.source.plain(),
@@ -111,7 +111,7 @@ impl WireSimulated {
 }
 
 impl WireNotKnown {
-    fn new(it: &NotKnown) -> Self {
+    fn new(it: &Unavailable) -> Self {
         let permission = it.permission().map(|permission| permission.as_str());
         Self { what: it.what, because: it.why.because(), permission }
     }
@@ -122,7 +122,7 @@ fn mark(is_marked: bool, line: &str) -> String {
 }
 
 /// What a reader should know besides.
-fn sentences(audit: &Audited) -> impl Iterator<Item = String> {
+fn sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
     audit.notes.iter().map(in_words).chain(allowed(&audit.simulated))
 }
 
@@ -162,7 +162,7 @@ fn allowed(simulated: &[Simulated]) -> Option<String> {
 /// A note in a sentence.
 fn in_words(note: &Note) -> String {
     match note {
-        Note::Differing(Differing { what, chosen, other }) => format!(
+        Note::Differing(Disagreement { what, chosen, other }) => format!(
             "The {what} is \"{}\" by {}; \"{}\", by {}, was not followed.",
             sanitize(&chosen.value),
             chosen.source,
@@ -173,10 +173,10 @@ fn in_words(note: &Note) -> String {
             "Line {line} of the log has a later report, which is cut off or of another version; the one before \
              it was taken."
         ),
-        Note::LogEnded(Ended::TooLong) => {
+        Note::LogEnded(LogEnd::TooLong) => {
             "The log is too long to be read whole, and may have a later report.".to_owned()
         }
-        Note::LogEnded(Ended::Late | Ended::AtItsEnd) => {
+        Note::LogEnded(LogEnd::Late | LogEnd::AtItsEnd) => {
             "The log went on when the time was over, and may have a later report.".to_owned()
         }
         Note::TokenExpired(at) => format!(
@@ -202,9 +202,9 @@ fn in_words(note: &Note) -> String {
 pub(super) const ROWS: &[&str] = &["role_arn", "issuer", "subject", "audience"];
 
 /// What was asked, each with by whose word it is known.
-pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
-    let Asked { issuer, subject, audience, session_name, .. } = asked;
-    let by = |said: &Said<String>| format!("{} (from {})", sanitize(&said.value), said.source.plain());
+pub(super) fn rows(asked: &AuditSubject) -> Vec<(&'static str, String)> {
+    let AuditSubject { issuer, subject, audience, session_name, .. } = asked;
+    let by = |said: &Sourced<String>| format!("{} (from {})", sanitize(&said.value), said.source.plain());
     let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| sanitize(audience)).collect();
     let mut rows = vec![
         ("issuer", by(issuer)),
@@ -216,7 +216,7 @@ pub(super) fn rows(asked: &Asked) -> Vec<(&'static str, String)> {
 }
 
 /// What is not known, unless it is `told` elsewhere, and what to know of what was handed in.
-pub(super) fn notes(audit: &Audited, told: &[&str], colour: Colour) -> String {
+pub(super) fn notes(audit: &AuditResult, told: &[&str], colour: Color) -> String {
     let not_known = audit.not_known.iter().filter(|it| !told.contains(&it.what)).map(|it| {
         let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
         format!("Not known: {}, because {}{needs}.", it.what, it.why.because())
@@ -237,7 +237,7 @@ pub(super) fn notes(audit: &Audited, told: &[&str], colour: Colour) -> String {
 }
 
 /// The policy with what refuses marked, and what the correction changes.
-pub(super) fn exhibit(policy: &Policy, colour: Colour) -> String {
+pub(super) fn exhibit(policy: &JudgedPolicy, colour: Color) -> String {
     let mut text = "\n  The trust policy; > stands before what decides:\n\n".to_owned();
     for line in &policy.lines {
         let marked = mark(line.is_marked, &line.text);

@@ -1,32 +1,32 @@
 //! The answer to `chain`: what each SDK picks and why, as text and as JSON.
 
-use sdk_chain::Outlook;
+use sdk_chain::ChainContext;
 use std::fmt::Write;
 
 use serde::Serialize;
 
 use super::json::{WireDiagnosis, WireTarget};
-use super::style::{ANOTHER_NETWORK, Colour, WIDTH};
+use super::style::{ANOTHER_NETWORK, Color, WIDTH};
 use super::text::of;
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::probes::imds::NodeRole;
 use crate::sdk_scan::{FoundSdk, Scan, StoppedBy};
 use crate::text::sanitize;
-use sdk_chain::{Answer, Picks, SdkId};
+use sdk_chain::{CredentialSource, Resolution, SdkId};
 
 /// What is known of the credential chains in a pod.
 #[derive(Debug)]
-pub struct Chains {
+pub struct ChainReport {
     /// What the SDKs find, and which the application has.
-    pub outlook: Outlook,
+    pub outlook: ChainContext,
     /// What was seen of the application, if it was looked at.
     pub scan: Option<Scan>,
     /// What IMDS says.
     pub node_role: NodeRole,
 }
 
-impl Chains {
+impl ChainReport {
     /// The SDKs that were found.
     #[must_use]
     pub fn found(&self) -> &[FoundSdk] {
@@ -98,8 +98,8 @@ impl Unknown {
 impl Wire {
     /// What is known of the pod, or of another process in it.
     #[must_use]
-    pub fn new(chains: &Chains, world: &Pod) -> Self {
-        let sdk = |answer: &Answer| {
+    pub fn new(chains: &ChainReport, world: &Pod) -> Self {
+        let sdk = |answer: &Resolution| {
             let rules = answer.sdk.rules();
             WireSdk {
                 sdk: answer.sdk.as_str(),
@@ -152,7 +152,7 @@ impl Wire {
 
 /// The table for people.
 #[must_use]
-pub fn page(chains: &Chains, world: &Pod, colour: Colour) -> String {
+pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
     let place = world.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
     let version = env!("CARGO_PKG_VERSION");
     let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n");
@@ -172,8 +172,10 @@ pub fn page(chains: &Chains, world: &Pod, colour: Colour) -> String {
         let sdk = if is_found { colour.strong(&sdk) } else { sdk };
         let picks = format!("{:picks_width$}", answer.picks.as_str());
         let picks = match answer.picks {
-            Picks::WebIdentity => colour.good(&picks),
-            Picks::Error | Picks::Crash | Picks::Nothing => colour.bad(&picks),
+            CredentialSource::WebIdentity => colour.good(&picks),
+            CredentialSource::Error | CredentialSource::Crash | CredentialSource::Nothing => {
+                colour.bad(&picks)
+            }
             _ => colour.warning(&picks),
         };
         let options = textwrap::Options::new(WIDTH.saturating_sub(indent.len()))

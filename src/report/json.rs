@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::audit;
 use super::model::Report;
-use crate::audit::subject::Asked;
+use crate::audit::subject::AuditSubject;
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
 use crate::host::process::Process;
-use crate::run::{Ending, Step};
+use crate::run::{CheckOutcome, CheckResult};
 use crate::text::{escape_json, sanitize, utc};
 
 #[derive(Serialize)]
@@ -131,7 +131,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 
 impl WireToken {
     /// What an audit knows of the token.
-    fn asked(asked: &Asked) -> Self {
+    fn asked(asked: &AuditSubject) -> Self {
         Self {
             file: None,
             file_owner: None,
@@ -164,14 +164,14 @@ impl WireDiagnosis {
     }
 }
 
-impl<'a> From<&'a Step> for WireCheck<'a> {
-    fn from(step: &'a Step) -> Self {
+impl<'a> From<&'a CheckResult> for WireCheck<'a> {
+    fn from(step: &'a CheckResult) -> Self {
         let (skipped_because, diagnosis) = match &step.ending {
-            Ending::Pass => (None, None),
-            Ending::Warn(warnings) => (None, warnings.first()),
-            Ending::Fail(diagnosis) => (None, Some(diagnosis)),
-            Ending::Skipped(missing) => (Some(missing.0.name()), None),
-            Ending::Interrupted => (Some("interrupted"), None),
+            CheckOutcome::Pass => (None, None),
+            CheckOutcome::Warn(warnings) => (None, warnings.first()),
+            CheckOutcome::Fail(diagnosis) => (None, Some(diagnosis)),
+            CheckOutcome::Skipped(missing) => (Some(missing.0.name()), None),
+            CheckOutcome::Interrupted => (Some("interrupted"), None),
         };
         Self {
             name: step.check.name(),

@@ -1,26 +1,26 @@
 //! What a run found, before it is put into any form.
 
 use crate::aws::sts::Exchange;
-use crate::checks::caller_identity::Identity;
+use crate::checks::caller_identity::CallerIdentity;
 use crate::checks::{sts_endpoint, sts_reachable};
 use crate::host::FileStat;
 use crate::host::Pod;
-use crate::run::Recorder;
+use crate::run::CheckRun;
 use crate::token::Claims;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
-use crate::audit::Audited;
+use crate::audit::AuditResult;
 use crate::diagnosis::{Class, Diagnosis};
-use crate::host::Who;
+use crate::host::ProcessUser;
 use crate::host::process::Process;
-use crate::run::{Ending, Step};
+use crate::run::{CheckOutcome, CheckResult};
 use crate::text::shell_quote;
 
 /// What a pass found out about the pod, for the report; as much as it came to.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub struct PodFacts {
     /// What the pod's own API token says of it.
     pub api_claims: Option<Claims>,
     /// The role, as it is written.
@@ -32,7 +32,7 @@ pub struct Facts {
     /// Where STS is called.
     pub endpoint: Option<sts_endpoint::StsEndpoint>,
     /// How STS was reached.
-    pub connection: Option<sts_reachable::Reached>,
+    pub connection: Option<sts_reachable::StsConnection>,
     /// How STS was asked, and when it answered by its own clock.
     pub asked: Option<(String, Option<SystemTime>)>,
     /// The id of the request for the role's credentials.
@@ -40,10 +40,10 @@ pub struct Facts {
     /// The requests to STS.
     pub exchanges: Vec<Exchange>,
     /// Whom STS takes the pod for.
-    pub identity: Option<Identity>,
+    pub identity: Option<CallerIdentity>,
 }
 
-impl Facts {
+impl PodFacts {
     /// These facts about STS with those about the pod.
     #[must_use]
     pub fn with_pod_of(self, pod: Self) -> Self {
@@ -80,7 +80,7 @@ pub const INTERRUPTED: u8 = 143;
 
 /// Which failures do not fail the container.
 #[derive(Debug, Clone, Default)]
-pub struct Leniency {
+pub struct FailurePolicy {
     /// None does.
     pub observe: bool,
     /// Those of these classes do not.
@@ -101,25 +101,25 @@ pub struct Report {
     /// The name of the container, where the pod spec tells it.
     pub container: Option<String>,
     /// Who our process was.
-    pub who: Who,
+    pub who: ProcessUser,
     /// The other process whose world was looked at, if it was not ours.
     pub target: Option<Process>,
     /// Whether that one has another network than we, who called STS.
     pub another_network: bool,
     /// What is known of the pod.
-    pub facts: Facts,
+    pub facts: PodFacts,
     /// The checks of the last attempt.
-    pub steps: Vec<Step>,
+    pub steps: Vec<CheckResult>,
     /// Which failures do not fail the container.
-    pub leniency: Leniency,
+    pub leniency: FailurePolicy,
     /// What an audit found beside its checks, if it is one's report.
-    pub audit: Option<Box<Audited>>,
+    pub audit: Option<Box<AuditResult>>,
 }
 
 impl Report {
     /// The report of it, which began at these two times, of which one only grows.
     #[must_use]
-    pub fn of_audit(audited: Audited, pod: &Pod, began: (SystemTime, Instant), run: Recorder) -> Self {
+    pub fn of_audit(audited: AuditResult, pod: &Pod, began: (SystemTime, Instant), run: CheckRun) -> Self {
         let role_arn = audited.asked.as_ref().map(|asked| asked.role.value.text.clone());
         Self {
             started: began.0,
@@ -130,9 +130,9 @@ impl Report {
             who: pod.own_who(),
             target: None,
             another_network: false,
-            facts: Facts { role_arn, ..Facts::default() },
+            facts: PodFacts { role_arn, ..PodFacts::default() },
             steps: run.into_recorded(),
-            leniency: Leniency::default(),
+            leniency: FailurePolicy::default(),
             audit: Some(Box::new(audited)),
         }
     }
@@ -140,7 +140,7 @@ impl Report {
     /// The first failure in the order of the plan that is not tolerated, or else the first of all.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        let mut failures = self.steps.iter().filter_map(Step::failure);
+        let mut failures = self.steps.iter().filter_map(CheckResult::failure);
         let counts = |failure: &&Diagnosis| !self.leniency.tolerate.contains(&failure.name().class());
         failures.clone().find(counts).or_else(|| failures.next())
     }
@@ -149,7 +149,7 @@ impl Report {
     #[must_use]
     pub fn role_failure(&self) -> Option<&Diagnosis> {
         let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
-        of_role.into_iter().find_map(Step::failure)
+        of_role.into_iter().find_map(CheckResult::failure)
     }
 
     /// Whether the pod gets its role, whatever the application does with it.
@@ -166,9 +166,9 @@ impl Report {
         let mut found: Vec<&Diagnosis> = Vec::new();
         for step in &self.steps {
             match &step.ending {
-                Ending::Warn(warnings) => found.extend(warnings),
-                Ending::Fail(diagnosis) => found.push(diagnosis),
-                Ending::Pass | Ending::Skipped(_) | Ending::Interrupted => {}
+                CheckOutcome::Warn(warnings) => found.extend(warnings),
+                CheckOutcome::Fail(diagnosis) => found.push(diagnosis),
+                CheckOutcome::Pass | CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => {}
             }
         }
         found.extend(self.audit.iter().flat_map(|audit| &audit.further));
@@ -179,8 +179,9 @@ impl Report {
     /// Whether something that was found is a failure by itself, too, and not a reservation.
     #[must_use]
     pub fn is_failure(&self, found: &Diagnosis) -> bool {
-        let of_check =
-            || self.steps.iter().filter_map(Step::failure).any(|failure| failure.name() == found.name());
+        let of_check = || {
+            self.steps.iter().filter_map(CheckResult::failure).any(|failure| failure.name() == found.name())
+        };
         let refuses = || self.audit.is_some() && found.name().class() == Class::Refused;
         of_check() || refuses()
     }

@@ -2,14 +2,14 @@
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum Color {
     /// They may.
     Ansi,
     /// They may not.
     None,
 }
 
-impl Colour {
+impl Color {
     fn paint(self, sequence: &str, text: &str) -> String {
         match self {
             Self::Ansi => format!("\u{1b}[{sequence}m{text}\u{1b}[0m"),

@@ -1,6 +1,6 @@
 //! The report as text, for a person.
 
-use super::style::{ANOTHER_NETWORK, Colour, WIDTH};
+use super::style::{ANOTHER_NETWORK, Color, WIDTH};
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::evidence::Evidence;
 use crate::host::process::Process;
 use crate::run::check::Check;
-use crate::run::{Ending, Step};
+use crate::run::{CheckOutcome, CheckResult};
 use crate::text::{sanitize, utc};
 
 /// Whom the checks are about, where that is another process.
@@ -22,7 +22,7 @@ const ALLOWED: &str = "Nothing that was looked at keeps this pod from this role.
 
 /// The report as text.
 #[must_use]
-pub fn page(report: &Report, colour: Colour) -> String {
+pub fn page(report: &Report, colour: Color) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{}", headline(report));
     if report.target.is_some() {
@@ -39,7 +39,8 @@ pub fn page(report: &Report, colour: Colour) -> String {
     if let Some(audit) = &report.audit {
         page.push_str(&audit::notes(audit, &told_by_diagnoses(report), colour));
     }
-    let trust = report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(Step::failure);
+    let trust =
+        report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(CheckResult::failure);
     let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
     let beside = |diagnosis: &Diagnosis| Beside {
         told: if report.audit.is_some() { audit::ROWS } else { &[] },
@@ -113,27 +114,29 @@ pub(super) fn of(process: &Process) -> String {
     format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
 }
 
-fn check_line(step: &Step, colour: Colour) -> String {
+fn check_line(step: &CheckResult, colour: Color) -> String {
     let title = step.check.title();
     let names = |warnings: &[Diagnosis]| {
         warnings.iter().map(|warning| warning.name().as_str()).collect::<Vec<_>>().join(", ")
     };
     match &step.ending {
-        Ending::Pass => format!("  {}  {title}", colour.good("pass")),
-        Ending::Warn(warnings) => {
+        CheckOutcome::Pass => format!("  {}  {title}", colour.good("pass")),
+        CheckOutcome::Warn(warnings) => {
             let word = if step.ending.is_warning() { "warn" } else { "info" };
             format!("  {}  {title}: {}", colour.warning(word), colour.warning(&names(warnings)))
         }
-        Ending::Fail(diagnosis) => {
+        CheckOutcome::Fail(diagnosis) => {
             format!("  {}  {title}: {}", colour.bad("FAIL"), colour.bad(diagnosis.name().as_str()))
         }
-        Ending::Skipped(missing) => colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title())),
-        Ending::Interrupted => colour.faint(&format!("  skip  {title} (interrupted)")),
+        CheckOutcome::Skipped(missing) => {
+            colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title()))
+        }
+        CheckOutcome::Interrupted => colour.faint(&format!("  skip  {title} (interrupted)")),
     }
 }
 
 /// What was seen of the pod, the token and STS, whatever the outcome.
-fn seen(report: &Report, colour: Colour) -> String {
+fn seen(report: &Report, colour: Color) -> String {
     let facts = &report.facts;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(role) = &facts.role_arn {
@@ -186,7 +189,7 @@ fn seen(report: &Report, colour: Colour) -> String {
 
 /// A diagnosis that is all there is to say.
 #[must_use]
-pub fn failure(diagnosis: &Diagnosis, colour: Colour) -> String {
+pub fn failure(diagnosis: &Diagnosis, colour: Color) -> String {
     section(diagnosis, &diagnosis.remedy(), "FAIL", &Beside::default(), colour)
 }
 
@@ -199,7 +202,7 @@ struct Beside {
     exhibit: String,
 }
 
-fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, beside: &Beside, colour: Colour) -> String {
+fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, beside: &Beside, colour: Color) -> String {
     let name = diagnosis.name();
     let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
     let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
@@ -225,7 +228,7 @@ fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, beside: &Beside
 }
 
 /// The facts, without those that are told elsewhere.
-fn facts(evidence: &Evidence, elsewhere: &[&str], colour: Colour) -> String {
+fn facts(evidence: &Evidence, elsewhere: &[&str], colour: Color) -> String {
     let mut text = String::new();
     let told = || evidence.iter().filter(|(name, _)| !elsewhere.contains(name));
     if told().next().is_some() {
@@ -272,10 +275,10 @@ fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
 /// Whether a diagnosis is about what the role may do, and not about who gets it.
 fn is_of_permissions(report: &Report, diagnosis: &Diagnosis) -> bool {
     let step = report.steps.iter().find(|step| step.check == Check::RolePermissions);
-    step.and_then(Step::failure).is_some_and(|failure| failure.name() == diagnosis.name())
+    step.and_then(CheckResult::failure).is_some_and(|failure| failure.name() == diagnosis.name())
 }
 
-fn verdict(report: &Report, colour: Colour) -> String {
+fn verdict(report: &Report, colour: Color) -> String {
     let code = report.exit_code();
     let attempts =
         if report.attempts > 1 { format!(", after {} attempts", report.attempts) } else { String::new() };

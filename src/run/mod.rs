@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::diagnosis::{Class, Diagnosis};
-use crate::evidence::{Evidence, Observed};
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::check::Check;
 
 /// What a check found: the fact that holds, perhaps with reservations, or why it does not.
@@ -48,16 +48,16 @@ impl<T> Verdict<T> {
 
 /// A fact is missing, because this check failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing(pub Check);
+pub struct BlockedBy(pub Check);
 
 /// A fact, or the check whose failure keeps it from being known.
-pub type Have<T> = Result<T, Missing>;
+pub type Fact<T> = Result<T, BlockedBy>;
 
 /// The fact by reference.
 ///
 /// # Errors
 /// If it is missing.
-pub fn need<T>(have: &Have<T>) -> Have<&T> {
+pub fn need<T>(have: &Fact<T>) -> Fact<&T> {
     have.as_ref().map_err(|missing| *missing)
 }
 
@@ -65,7 +65,7 @@ pub fn need<T>(have: &Have<T>) -> Have<&T> {
 ///
 /// # Errors
 /// If either is missing.
-pub fn both<A, B>(one: Have<A>, other: Have<B>) -> Have<(A, B)> {
+pub fn both<A, B>(one: Fact<A>, other: Fact<B>) -> Fact<(A, B)> {
     Ok((one?, other?))
 }
 
@@ -73,13 +73,13 @@ pub fn both<A, B>(one: Have<A>, other: Have<B>) -> Have<(A, B)> {
 ///
 /// # Errors
 /// If it is missing.
-pub async fn with<T, U>(have: Have<T>, observe: impl AsyncFnOnce(T) -> U) -> Have<U> {
+pub async fn with<T, U>(have: Fact<T>, observe: impl AsyncFnOnce(T) -> U) -> Fact<U> {
     Ok(observe(have?).await)
 }
 
 /// How a check ended.
 #[derive(Debug)]
-pub enum Ending {
+pub enum CheckOutcome {
     /// The fact holds.
     Pass,
     /// The fact holds, with these reservations.
@@ -87,12 +87,12 @@ pub enum Ending {
     /// The fact does not hold.
     Fail(Diagnosis),
     /// It could not be judged, because this check failed.
-    Skipped(Missing),
+    Skipped(BlockedBy),
     /// It was not begun or not ended when the run was interrupted.
     Interrupted,
 }
 
-impl Ending {
+impl CheckOutcome {
     /// Whether the fact holds with reservations, some of which are more than information.
     #[must_use]
     pub fn is_warning(&self) -> bool {
@@ -113,23 +113,23 @@ impl Ending {
 
 /// One check, as it went.
 #[derive(Debug)]
-pub struct Step {
+pub struct CheckResult {
     /// Which check.
     pub check: Check,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: CheckOutcome,
     /// What was seen.
     pub evidence: Evidence,
     /// How long it took.
     pub took: Duration,
 }
 
-impl Step {
+impl CheckResult {
     /// What is wrong, if the check failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Diagnosis> {
         match &self.ending {
-            Ending::Fail(diagnosis) => Some(diagnosis),
+            CheckOutcome::Fail(diagnosis) => Some(diagnosis),
             _ => None,
         }
     }
@@ -137,38 +137,38 @@ impl Step {
 
 /// One pass through the plan, check by check.
 #[derive(Debug)]
-pub struct Recorder {
-    steps: Vec<Step>,
+pub struct CheckRun {
+    steps: Vec<CheckResult>,
     expected: Vec<Check>,
     mark: Instant,
 }
 
-impl Default for Recorder {
+impl Default for CheckRun {
     fn default() -> Self {
         Self { steps: Vec::new(), expected: Vec::new(), mark: Instant::now() }
     }
 }
 
-impl Recorder {
+impl CheckRun {
     /// Records how a check ended, and hands on the fact.
-    pub fn record<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>) -> Have<T> {
+    pub fn record<T: HasEvidence>(&mut self, check: Check, verdict: Fact<Verdict<T>>) -> Fact<T> {
         let now = Instant::now();
         let took = now.saturating_duration_since(self.mark);
         self.mark = now;
         self.add(check, verdict, took)
     }
 
-    fn add<T: Observed>(&mut self, check: Check, verdict: Have<Verdict<T>>, took: Duration) -> Have<T> {
+    fn add<T: HasEvidence>(&mut self, check: Check, verdict: Fact<Verdict<T>>, took: Duration) -> Fact<T> {
         let (ending, evidence, have) = match verdict {
-            Ok(Verdict::Pass(fact)) => (Ending::Pass, fact.evidence(), Ok(fact)),
-            Ok(Verdict::Warn(fact, warnings)) => (Ending::Warn(warnings), fact.evidence(), Ok(fact)),
+            Ok(Verdict::Pass(fact)) => (CheckOutcome::Pass, fact.evidence(), Ok(fact)),
+            Ok(Verdict::Warn(fact, warnings)) => (CheckOutcome::Warn(warnings), fact.evidence(), Ok(fact)),
             Ok(Verdict::Fail(diagnosis)) => {
                 let evidence = diagnosis.evidence();
-                (Ending::Fail(diagnosis), evidence, Err(Missing(check)))
+                (CheckOutcome::Fail(diagnosis), evidence, Err(BlockedBy(check)))
             }
-            Err(missing) => (Ending::Skipped(missing), Evidence::new(), Err(missing)),
+            Err(missing) => (CheckOutcome::Skipped(missing), Evidence::new(), Err(missing)),
         };
-        self.steps.push(Step { check, ending, evidence, took });
+        self.steps.push(CheckResult { check, ending, evidence, took });
         have
     }
 
@@ -178,12 +178,12 @@ impl Recorder {
     }
 
     /// Records a check that went on beside others, and took so long.
-    pub fn record_beside<T: Observed>(&mut self, check: Check, verdict: Verdict<T>, took: Duration) {
+    pub fn record_beside<T: HasEvidence>(&mut self, check: Check, verdict: Verdict<T>, took: Duration) {
         let _ = self.add(check, Ok(verdict), took);
     }
 
     /// Judges a check anew that was recorded when less was known.
-    pub fn revise<T: Observed>(&mut self, check: Check, verdict: Verdict<T>) {
+    pub fn revise<T: HasEvidence>(&mut self, check: Check, verdict: Verdict<T>) {
         if let Some(place) = self.steps.iter().position(|step| step.check == check) {
             let took = self.steps.remove(place).took;
             let _ = self.add(check, Ok(verdict), took);
@@ -192,12 +192,12 @@ impl Recorder {
 
     /// The steps in the order of the plan; those that the run did not come to are interrupted.
     #[must_use]
-    pub fn into_steps(mut self) -> Vec<Step> {
+    pub fn into_steps(mut self) -> Vec<CheckResult> {
         let is_made = |check: &Check| check.is_always_made() || self.expected.contains(check);
         for check in Check::ALL.into_iter().filter(is_made) {
             if !self.steps.iter().any(|step| step.check == check) {
-                let (ending, evidence) = (Ending::Interrupted, Evidence::new());
-                self.steps.push(Step { check, ending, evidence, took: Duration::ZERO });
+                let (ending, evidence) = (CheckOutcome::Interrupted, Evidence::new());
+                self.steps.push(CheckResult { check, ending, evidence, took: Duration::ZERO });
             }
         }
         self.steps.sort_by_key(|step| step.check);
@@ -208,7 +208,7 @@ impl Recorder {
     pub fn failure_mut(&mut self, check: Check) -> Option<&mut Diagnosis> {
         let step = self.steps.iter_mut().find(|step| step.check == check)?;
         match &mut step.ending {
-            Ending::Fail(diagnosis) => Some(diagnosis),
+            CheckOutcome::Fail(diagnosis) => Some(diagnosis),
             _ => None,
         }
     }
@@ -216,7 +216,7 @@ impl Recorder {
     /// Whether a check was made, and held.
     #[must_use]
     pub fn holds(&self, check: Check) -> bool {
-        let holds = |ending: &Ending| matches!(ending, Ending::Pass | Ending::Warn(_));
+        let holds = |ending: &CheckOutcome| matches!(ending, CheckOutcome::Pass | CheckOutcome::Warn(_));
         self.steps.iter().any(|step| step.check == check && holds(&step.ending))
     }
 
@@ -224,35 +224,35 @@ impl Recorder {
     pub fn add_warnings(&mut self, check: Check, more: Vec<Diagnosis>) {
         let step = self.steps.iter_mut().find(|step| step.check == check);
         match step.map(|step| &mut step.ending) {
-            Some(Ending::Warn(warnings)) => warnings.extend(more),
-            Some(ending @ Ending::Pass) if !more.is_empty() => *ending = Ending::Warn(more),
+            Some(CheckOutcome::Warn(warnings)) => warnings.extend(more),
+            Some(ending @ CheckOutcome::Pass) if !more.is_empty() => *ending = CheckOutcome::Warn(more),
             _ => {}
         }
     }
 
     /// The steps so far.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[CheckResult] {
         &self.steps
     }
 
     /// The steps that were made.
     #[must_use]
-    pub fn into_recorded(self) -> Vec<Step> {
+    pub fn into_recorded(self) -> Vec<CheckResult> {
         self.steps
     }
 
     /// What was found beside failures.
     pub fn warnings(&self) -> impl Iterator<Item = &Diagnosis> {
         self.steps.iter().flat_map(|step| match &step.ending {
-            Ending::Warn(warnings) => warnings.as_slice(),
+            CheckOutcome::Warn(warnings) => warnings.as_slice(),
             _ => &[],
         })
     }
 
     /// What failed, in order.
     pub fn failures(&self) -> impl Iterator<Item = &Diagnosis> {
-        self.steps.iter().filter_map(Step::failure)
+        self.steps.iter().filter_map(CheckResult::failure)
     }
 
     /// Whether something about the role failed.
@@ -269,14 +269,14 @@ impl Recorder {
             diagnosis.may_pass() || wait_for_access && diagnosis.name().class() == Class::Refused
         };
         let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
-        let mut failures = of_role.filter_map(Step::failure).peekable();
+        let mut failures = of_role.filter_map(CheckResult::failure).peekable();
         failures.peek().is_some() && failures.all(may_pass)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Evidence, Missing, Observed, Recorder, Verdict};
+    use super::{BlockedBy, CheckRun, Evidence, HasEvidence, Verdict};
     use crate::diagnosis::Diagnosis;
     use crate::diagnosis::dns::DnsUnavailable;
     use crate::diagnosis::identity::RoleArnVarMissing;
@@ -285,7 +285,7 @@ mod tests {
     use crate::run::check::Check;
     use std::time::Duration;
 
-    impl Observed for () {
+    impl HasEvidence for () {
         fn evidence(&self) -> Evidence {
             Evidence::new()
         }
@@ -304,7 +304,7 @@ mod tests {
             (vec![TrustRootsMissing { tried: Vec::new() }.into()], false),
         ];
         for (failures, again) in cases {
-            let mut run = Recorder::default();
+            let mut run = CheckRun::default();
             for failure in failures {
                 let _ = run.record::<()>(Check::StsReachable, Ok(Verdict::Fail(failure)));
             }
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_check_that_is_judged_anew_is_recorded_once() {
-        let mut run = Recorder::default();
+        let mut run = CheckRun::default();
         let _ = run.record(Check::CredentialSources, Ok(Verdict::Pass(())));
         let _ = run.record(Check::StsEndpoint, Ok(Verdict::Pass(())));
         run.record_beside(Check::ApplicationSdk, Verdict::Pass(()), Duration::from_secs(2));
@@ -334,10 +334,10 @@ mod tests {
 
     #[test]
     fn a_missing_fact_names_the_check_that_failed_first() {
-        let mut run = Recorder::default();
+        let mut run = CheckRun::default();
         let first = run.record::<()>(Check::WebIdentity, Ok(Verdict::fail(RoleArnVarMissing)));
         let second = run.record::<()>(Check::TokenFile, first.map(Verdict::Pass));
-        assert_eq!(second, Err(Missing(Check::WebIdentity)));
+        assert_eq!(second, Err(BlockedBy(Check::WebIdentity)));
         let always = Check::ALL.into_iter().filter(|check| check.is_always_made()).count();
         assert_eq!(run.into_steps().len(), always);
     }

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::kubernetes::KubernetesUse;
-use crate::sdk_scan::SaidSdk;
+use crate::sdk_scan::ExpectedSdk;
 
 /// What the user wants of the checks, beyond what the pod says.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct CheckOptions {
     /// The role, in place of `AWS_ROLE_ARN`.
     pub role_arn: Option<String>,
     /// The token file, in place of `AWS_WEB_IDENTITY_TOKEN_FILE`.
@@ -22,7 +22,7 @@ pub struct Wanted {
     /// The pod's API token.
     pub api_token_file: PathBuf,
     /// The SDK that the application has.
-    pub expect_sdk: Option<SaidSdk>,
+    pub expect_sdk: Option<ExpectedSdk>,
     /// When the pod's service account is read from the Kubernetes API.
     pub kubernetes: KubernetesUse,
     /// A name server, in place of those in `/etc/resolv.conf`.

@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::root::File;
-use super::{Finds, How};
+use super::{Finds, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The module of version 1.
@@ -38,7 +38,7 @@ const CHUNK: usize = 64 << 10;
 /// Adds the AWS SDKs in a list of modules.
 pub(super) fn add(list: &str, place: &str, finds: &mut Finds) {
     for (sdk, version) in sdks(list) {
-        finds.add(sdk, version, place.to_owned(), How::BuildInfo);
+        finds.add(sdk, version, place.to_owned(), SdkEvidence::BuildInfo);
     }
 }
 

@@ -14,7 +14,7 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchiveEntryWayfinder, ZipLocator};
 
 use super::root::File;
-use super::{Finds, FoundSdk, How};
+use super::{Finds, FoundSdk, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// How deep archives are looked for in archives: an ear, a war in it, a jar in that.
@@ -113,7 +113,7 @@ struct Sdk {
 struct Core {
     version: Option<String>,
     place: String,
-    how: How,
+    how: SdkEvidence,
 }
 
 /// The most archives with an SDK in them that are kept in mind.
@@ -140,7 +140,7 @@ impl Java {
                 && let Some(text) = file.head(LONGEST_PROPERTIES)
                 && let Some(version) = version_in(&String::from_utf8_lossy(&text))
             {
-                sdk.note(Some(version), place, How::Classes);
+                sdk.note(Some(version), place, SdkEvidence::Classes);
             }
         }
     }
@@ -194,7 +194,7 @@ impl Java {
             sdk.is_moved |= seen.is_moved;
             if seen.has_chain || version.is_some() {
                 let version = version.or_else(|| signs.version_of_name(place, &signs.archives));
-                sdk.note(version, place, How::Archive);
+                sdk.note(version, place, SdkEvidence::Archive);
             }
         }
         for (name, method, entry) in nested {
@@ -223,7 +223,7 @@ impl Java {
         let mut is_known = false;
         for (signs, sdk) in SIGNS.iter().zip(&mut self.sdks) {
             if let Some(version) = signs.version_of_name(place, &signs.archives) {
-                sdk.note(Some(version), place, How::Archive);
+                sdk.note(Some(version), place, SdkEvidence::Archive);
                 is_known = true;
             }
             if signs.version_of_name(place, &signs.sts_archives).is_some() {
@@ -241,7 +241,7 @@ impl Java {
             let is_seen = is_whole && self.closed == 0 && !sdk.is_moved && sdk.loose.is_none();
             let sts_module = (sdk.has_sts || is_seen).then_some(sdk.has_sts);
             let loose = sdk.loose.filter(|_| sdk.cores.is_empty());
-            let loose = loose.map(|place| Core { version: None, place, how: How::Classes });
+            let loose = loose.map(|place| Core { version: None, place, how: SdkEvidence::Classes });
             for Core { version, place, how } in sdk.cores.into_iter().chain(loose) {
                 finds.push(FoundSdk { sdk: signs.sdk, version, place, sts_module, how });
             }
@@ -251,7 +251,7 @@ impl Java {
 }
 
 impl Sdk {
-    fn note(&mut self, version: Option<String>, place: &str, how: How) {
+    fn note(&mut self, version: Option<String>, place: &str, how: SdkEvidence) {
         if self.cores.len() < MOST_CORES && !self.cores.iter().any(|known| known.version == version) {
             self.cores.push(Core { version, place: place.to_owned(), how });
         }

@@ -9,7 +9,7 @@ use memchr::memmem;
 use serde::Deserialize;
 
 use super::root::{File, Root};
-use super::{Finds, How};
+use super::{Finds, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The longest `package.json` that is read; that of `aws-sdk` has about 10,000 bytes.
@@ -47,7 +47,7 @@ pub(super) fn look(root: &Root<'_>, place: &[u8], name: &[u8], sdk: SdkId, finds
     let package: Option<Package> =
         file.head(LONGEST_PACKAGE).and_then(|text| serde_json::from_slice(&text).ok());
     let version = package.and_then(|package| package.version);
-    finds.add(sdk, version, super::place(&place, b"package.json"), How::PackageMetadata);
+    finds.add(sdk, version, super::place(&place, b"package.json"), SdkEvidence::PackageMetadata);
 }
 
 /// Adds the SDK that a bundler put into the file, if there is one.
@@ -73,7 +73,7 @@ pub(super) fn look_into(file: &File<'_>, place: &str, finds: &mut Finds) {
         }
     }
     if let Some((sdk, version)) = seen.sdk() {
-        finds.add(sdk, version, place.to_owned(), How::BundledCode);
+        finds.add(sdk, version, place.to_owned(), SdkEvidence::BundledCode);
     }
 }
 

@@ -23,11 +23,11 @@ use crate::host::Program;
 use crate::text::sanitize;
 use meter::Meter;
 use root::Root;
-use sdk_chain::{SdkId, Used};
+use sdk_chain::{ApplicationSdks, SdkId};
 
 /// What shows that an SDK is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum SdkEvidence {
     /// What the package manager keeps about the package.
     PackageMetadata,
     /// The package's own source.
@@ -44,7 +44,7 @@ pub enum How {
     Said,
 }
 
-impl How {
+impl SdkEvidence {
     /// The kind in words.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -73,7 +73,7 @@ pub struct FoundSdk {
     /// where it was not found and not everything was seen.
     pub sts_module: Option<bool>,
     /// What shows it.
-    pub how: How,
+    pub how: SdkEvidence,
 }
 
 impl FoundSdk {
@@ -160,7 +160,7 @@ impl ScanBudget {
 
 /// What the process runs whose files are searched, which says what of them can be its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runs {
+pub enum RuntimeHint {
     /// No process is known.
     Unknown,
     /// A Go program, which names the modules in it.
@@ -175,7 +175,7 @@ pub enum Runs {
     Other,
 }
 
-impl Runs {
+impl RuntimeHint {
     /// By the name of the program's file.
     fn of_path(path: &Path) -> Self {
         let name = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
@@ -199,7 +199,7 @@ impl Runs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// What the process runs.
-    pub runs: Runs,
+    pub runs: RuntimeHint,
     /// The SDKs: those of the process's executable first, and then as they were come upon. The same
     /// SDK in the same version is listed once.
     pub found: Vec<FoundSdk>,
@@ -219,7 +219,7 @@ pub struct Scan {
 
 /// An SDK that the user says the application has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaidSdk {
+pub struct ExpectedSdk {
     /// Which.
     pub sdk: SdkId,
     /// Its version, if it is said.
@@ -240,7 +240,7 @@ impl Scan {
     /// if there is one, is such that uses it.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.end == ScanEnd::Whole && self.unseen == 0 && self.runs != Runs::Other
+        self.end == ScanEnd::Whole && self.unseen == 0 && self.runs != RuntimeHint::Other
     }
 
     /// What was found that the application may have for its own: the AWS CLI is a tool beside it, unless
@@ -253,26 +253,26 @@ impl Scan {
 
     /// Which SDKs the application has, as far as was seen.
     #[must_use]
-    pub fn used(&self) -> Used {
+    pub fn used(&self) -> ApplicationSdks {
         let sdks: BTreeSet<SdkId> = self.own().map(|found| found.sdk).collect();
-        Used::Found { sdks: sdks.into_iter().collect(), whole: self.is_certain() }
+        ApplicationSdks::Found { sdks: sdks.into_iter().collect(), whole: self.is_certain() }
     }
 
     /// What is known without a scan, from the user.
     #[must_use]
-    pub fn said(SaidSdk { sdk, version }: SaidSdk) -> Self {
+    pub fn said(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
         let place = "--expect-sdk".to_owned();
-        let found = vec![FoundSdk { sdk, version, place, sts_module: None, how: How::Said }];
+        let found = vec![FoundSdk { sdk, version, place, sts_module: None, how: SdkEvidence::Said }];
         Self { found, ..Self::nothing(ScanEnd::Whole) }
     }
 
     /// What was found of this SDK; where that is nothing, what the user said.
     #[must_use]
-    pub fn of(mut self, said: SaidSdk) -> Self {
+    pub fn of(mut self, said: ExpectedSdk) -> Self {
         self.found.retain(|found| found.sdk == said.sdk);
         // That the process uses it need not be shown.
-        if self.runs == Runs::Other {
-            self.runs = Runs::Unknown;
+        if self.runs == RuntimeHint::Other {
+            self.runs = RuntimeHint::Unknown;
         }
         if self.found.is_empty() {
             self.found = Self::said(said).found;
@@ -287,7 +287,7 @@ impl Scan {
     }
 
     fn nothing(end: ScanEnd) -> Self {
-        let (runs, found) = (Runs::Unknown, Vec::new());
+        let (runs, found) = (RuntimeHint::Unknown, Vec::new());
         Self { runs, found, end, entries: 0, bytes: 0, unreadable: 0, unseen: 0, closed_archives: 0 }
     }
 }
@@ -303,7 +303,7 @@ const LONGEST_VERSION: usize = 128;
 struct Finds(Vec<FoundSdk>);
 
 impl Finds {
-    fn add(&mut self, sdk: SdkId, version: Option<String>, place: String, how: How) {
+    fn add(&mut self, sdk: SdkId, version: Option<String>, place: String, how: SdkEvidence) {
         self.push(FoundSdk { sdk, version, place, sts_module: None, how });
     }
 
@@ -331,20 +331,20 @@ fn place(folder: &[u8], name: &[u8]) -> String {
 pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan {
     let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.is_like));
     let mut finds = Finds::default();
-    let mut runs = Runs::Unknown;
+    let mut runs = RuntimeHint::Unknown;
     let mut plan = walk::Plan { runs, with_programs: true, first: None };
     if let Some(Program { file, path, working_directory, .. }) = program {
-        runs = path.as_deref().map_or(Runs::Other, Runs::of_path);
+        runs = path.as_deref().map_or(RuntimeHint::Other, RuntimeHint::of_path);
         let file = file.and_then(|file| root::File::of_handle(file, &meter));
         if let Some(list) = file.as_ref().and_then(go::modules) {
-            runs = Runs::Go;
+            runs = RuntimeHint::Go;
             go::add(&list, "the process's executable", &mut finds);
         }
-        let with_programs = file.is_none() && runs == Runs::Other;
+        let with_programs = file.is_none() && runs == RuntimeHint::Other;
         plan = walk::Plan { runs, with_programs, first: working_directory };
     }
     let mut closed_archives = 0;
-    if runs != Runs::Go {
+    if runs != RuntimeHint::Go {
         let root = Root::new(root, &meter);
         closed_archives = walk::Walk::new(&root, &meter, plan, &mut finds).run();
     }
@@ -362,22 +362,22 @@ pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan
 
 #[cfg(test)]
 mod tests {
-    use super::Runs;
+    use super::RuntimeHint;
     use std::path::Path;
 
     #[test]
     fn a_program_is_known_by_its_name() {
         for (path, runs) in [
-            ("/usr/lib/jvm/17/bin/java", Runs::Java),
-            ("/usr/bin/python3.11", Runs::Python),
-            ("/opt/pypy/bin/pypy3", Runs::Python),
-            ("/usr/local/bin/node", Runs::Node),
-            ("/usr/local/bin/node (deleted)", Runs::Node),
-            ("/usr/bin/javac", Runs::Other),
-            ("/usr/bin/ruby", Runs::Other),
-            ("/", Runs::Other),
+            ("/usr/lib/jvm/17/bin/java", RuntimeHint::Java),
+            ("/usr/bin/python3.11", RuntimeHint::Python),
+            ("/opt/pypy/bin/pypy3", RuntimeHint::Python),
+            ("/usr/local/bin/node", RuntimeHint::Node),
+            ("/usr/local/bin/node (deleted)", RuntimeHint::Node),
+            ("/usr/bin/javac", RuntimeHint::Other),
+            ("/usr/bin/ruby", RuntimeHint::Other),
+            ("/", RuntimeHint::Other),
         ] {
-            assert_eq!(Runs::of_path(Path::new(path)), runs, "{path}");
+            assert_eq!(RuntimeHint::of_path(Path::new(path)), runs, "{path}");
         }
     }
 }

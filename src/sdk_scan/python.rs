@@ -5,7 +5,7 @@
 //! `__init__.py` says its version.
 
 use super::root::Root;
-use super::{Finds, How};
+use super::{Finds, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The most bytes of `__init__.py` that are read; botocore's has about 5,000.
@@ -36,7 +36,7 @@ impl Folder {
                 sdk,
                 version.map(str::to_owned),
                 super::place(place, name.as_bytes()),
-                How::PackageMetadata,
+                SdkEvidence::PackageMetadata,
             );
         }
     }
@@ -52,7 +52,7 @@ impl Folder {
         // A folder of this name without a version is some other package's part for botocore.
         if let Some(version) = version_in(&String::from_utf8_lossy(&head)) {
             let place = super::place(place, b"botocore/__init__.py");
-            finds.add(SdkId::Boto, Some(version), place, How::Source);
+            finds.add(SdkId::Boto, Some(version), place, SdkEvidence::Source);
         }
     }
 }

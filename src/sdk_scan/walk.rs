@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::java::{self, Java};
 use super::meter::Meter;
 use super::root::Root;
-use super::{Finds, How, Runs, StoppedBy, go, javascript, place, python};
+use super::{Finds, RuntimeHint, SdkEvidence, StoppedBy, go, javascript, place, python};
 use sdk_chain::SdkId;
 
 /// Folders at the root that hold no application.
@@ -49,7 +49,7 @@ type Folder = (Vec<u8>, Option<u64>);
 /// What a walk looks for, and where it begins.
 pub(super) struct Plan {
     /// What the process runs.
-    pub(super) runs: Runs,
+    pub(super) runs: RuntimeHint,
     /// Whether programs are looked into.
     pub(super) with_programs: bool,
     /// The folder in which the process works.
@@ -60,7 +60,7 @@ pub(super) struct Plan {
 pub(super) struct Walk<'w, 'm> {
     root: &'w Root<'m>,
     meter: &'m Meter,
-    runs: Runs,
+    runs: RuntimeHint,
     with_programs: bool,
     finds: &'w mut Finds,
     java: Java,
@@ -177,7 +177,7 @@ impl<'w, 'm> Walk<'w, 'm> {
     }
 
     fn see_package(&mut self, python: &mut python::Folder, folder: &[u8], name: &[u8], is_folder: bool) {
-        if self.runs.may_be(Runs::Python) {
+        if self.runs.may_be(RuntimeHint::Python) {
             python.see(folder, name, is_folder, self.finds);
         }
     }
@@ -185,7 +185,7 @@ impl<'w, 'm> Walk<'w, 'm> {
     fn see_folder(&mut self, folder: &[u8], name: &[u8], device: u64) {
         let path = [folder, b"/", name].concat();
         if let Some(sdk) = javascript::package(folder, name)
-            && self.runs.may_be(Runs::Node)
+            && self.runs.may_be(RuntimeHint::Node)
         {
             javascript::look(self.root, folder, name, sdk, self.finds);
         }
@@ -193,7 +193,7 @@ impl<'w, 'm> Walk<'w, 'm> {
         let is_cli = folder.ends_with(b"/aws-cli/v2");
         if is_cli && let Some(version) = std::str::from_utf8(name).ok().filter(|name| name.starts_with("2."))
         {
-            let (place, how) = (place(folder, name), How::PackageMetadata);
+            let (place, how) = (place(folder, name), SdkEvidence::PackageMetadata);
             self.finds.add(SdkId::CliV2, Some(version.to_owned()), place, how);
         }
         let is_of_cli = is_cli || folder.ends_with(b"/aws-cli") && name != b"v2";
@@ -219,13 +219,13 @@ impl<'w, 'm> Walk<'w, 'm> {
     fn see_file(&mut self, folder: &[u8], handle: &OwnedFd, name: &[u8]) {
         let path = || [folder, b"/", name].concat();
         if java::is_archive(name) || java::is_sign(name) {
-            if self.runs.may_be(Runs::Java)
+            if self.runs.may_be(RuntimeHint::Java)
                 && let Some(file) = self.root.file(&path())
             {
                 self.java.look(&file, &place(folder, name));
             }
         } else if is_script(name) {
-            let may_be_bundle = self.runs.may_be(Runs::Node) && !is_in_packages(folder);
+            let may_be_bundle = self.runs.may_be(RuntimeHint::Node) && !is_in_packages(folder);
             if may_be_bundle && !self.scripts.push(path()) {
                 self.meter.stop(StoppedBy::Entries);
             }

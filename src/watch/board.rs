@@ -8,27 +8,27 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::aws::sts::{Answered, Exchange};
+use crate::aws::sts::{Exchange, ExchangeResult};
 use crate::diagnosis::{Diagnosis, Name};
 use crate::report::model::Report;
 use crate::report::termination;
 use crate::run::check::Check;
 use crate::text::{sanitize, span};
 
-use super::status::{ROLE_WORKS, Standing, Warned};
+use super::status::{PodStatus, ROLE_WORKS, Warning};
 
 /// How late a check may be until the loop is taken for dead.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// What the last check found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct LastCheck {
     /// What is wrong; nothing, if the role works, and the application takes it.
     pub diagnosis: Option<Name>,
     /// Whether the role works, whatever the application does with it.
     pub role_works: bool,
     /// What was found beside that, and each in words.
-    pub warnings: Vec<Warned>,
+    pub warnings: Vec<Warning>,
     /// Whether the container would not fail by it: the role works, or the failure is tolerated.
     pub accepted: bool,
     /// How each check ended.
@@ -41,14 +41,14 @@ pub struct Found {
     pub message: String,
 }
 
-impl Found {
+impl LastCheck {
     /// What of a report has to be at hand.
     #[must_use]
     pub fn of(report: &Report) -> Self {
         Self {
             diagnosis: report.diagnosis().map(Diagnosis::name),
             role_works: report.role_works(),
-            warnings: report.warnings().into_iter().map(Warned::of).collect(),
+            warnings: report.warnings().into_iter().map(Warning::of).collect(),
             accepted: report.exit_code() == 0,
             checks: report.steps.iter().map(|step| (step.check, step.ending.outcome())).collect(),
             role_arn: report.facts.role_arn.as_deref().map(sanitize),
@@ -67,11 +67,11 @@ impl Found {
 
 /// The names of warnings.
 #[must_use]
-pub fn names(warnings: &[Warned]) -> Vec<Name> {
+pub fn names(warnings: &[Warning]) -> Vec<Name> {
     warnings.iter().map(|warned| warned.name).collect()
 }
 
-impl Warned {
+impl Warning {
     fn of(warning: &Diagnosis) -> Self {
         Self { name: warning.name(), cause: warning.cause() }
     }
@@ -79,13 +79,13 @@ impl Warned {
 
 /// Everything that is known.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct Snapshot {
     /// What the last check found; nothing before the first has ended.
-    pub found: Option<Found>,
+    pub found: Option<LastCheck>,
     /// When the role last worked.
     pub last_success: Option<SystemTime>,
     /// How many requests to STS ended how.
-    pub requests: BTreeMap<Answered, u64>,
+    pub requests: BTreeMap<ExchangeResult, u64>,
     /// How long the last of them took.
     pub last_request: Option<Duration>,
     /// How often another token was found in the file.
@@ -105,7 +105,7 @@ pub struct Readiness {
     pub why: String,
 }
 
-impl Known {
+impl Snapshot {
     /// Whether the pod may be sent work: not before the role has worked, and from then on unless a
     /// failure has lasted for `grace`, since applications hold credentials that still work.
     #[must_use]
@@ -141,20 +141,20 @@ impl Known {
 
 /// Where it is written.
 #[derive(Debug)]
-pub struct Board {
-    known: Mutex<Known>,
+pub struct WatchStatus {
+    known: Mutex<Snapshot>,
     grace: Duration,
-    standing: watch::Sender<Option<Standing>>,
+    standing: watch::Sender<Option<PodStatus>>,
 }
 
-impl Board {
+impl WatchStatus {
     /// Nothing is known yet. A failure makes the pod unready when it has lasted for `grace`.
     #[must_use]
     pub fn new(grace: Duration) -> Self {
-        let known = Known {
+        let known = Snapshot {
             found: None,
             last_success: None,
-            requests: Answered::ALL.into_iter().map(|answered| (answered, 0)).collect(),
+            requests: ExchangeResult::ALL.into_iter().map(|answered| (answered, 0)).collect(),
             last_request: None,
             rotations: 0,
             has_worked: false,
@@ -164,13 +164,13 @@ impl Board {
         Self { known: Mutex::new(known), grace, standing: watch::Sender::new(None) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known.
     #[must_use]
-    pub fn read(&self) -> Known {
+    pub fn read(&self) -> Snapshot {
         self.lock().clone()
     }
 
@@ -182,7 +182,7 @@ impl Board {
 
     /// How the sidecar stands, each time that this changes; nothing before the first verdict.
     #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Option<Standing>> {
+    pub fn subscribe(&self) -> watch::Receiver<Option<PodStatus>> {
         self.standing.subscribe()
     }
 
@@ -190,7 +190,7 @@ impl Board {
     pub fn promise(&self, by: Instant) {
         let mut known = self.lock();
         known.next_sign_by = by;
-        let standing = known.found.as_ref().map(|found| Standing {
+        let standing = known.found.as_ref().map(|found| PodStatus {
             ready: known.readiness(self.grace, Instant::now()).ready,
             works: found.diagnosis.is_none(),
             reason: found.diagnosis.map_or(ROLE_WORKS, Name::as_str).to_owned(),
@@ -199,7 +199,7 @@ impl Board {
         });
         drop(known);
         // A message alone, in which a time may be another, is no news.
-        let what = |standing: &Option<Standing>| {
+        let what = |standing: &Option<PodStatus>| {
             standing.as_ref().map(|standing| {
                 (standing.ready, standing.works, standing.reason.clone(), names(&standing.warnings))
             })
@@ -228,7 +228,7 @@ impl Board {
     }
 
     /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
-    pub fn write(&self, found: Found, asked: bool, now: SystemTime) -> bool {
+    pub fn write(&self, found: LastCheck, asked: bool, now: SystemTime) -> bool {
         let mut known = self.lock();
         if found.role_works && asked {
             known.last_success = Some(now);
@@ -248,15 +248,15 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use super::{Board, Found, OVERDUE, Warned};
+    use super::{LastCheck, OVERDUE, Warning, WatchStatus};
     use crate::diagnosis::Name;
     use std::time::{Duration, SystemTime};
     use tokio::time::{Instant, advance};
 
     const GRACE: Duration = Duration::from_secs(3600);
 
-    fn found(diagnosis: Option<Name>) -> Found {
-        Found {
+    fn found(diagnosis: Option<Name>) -> LastCheck {
+        LastCheck {
             role_works: diagnosis.is_none(),
             diagnosis,
             warnings: Vec::new(),
@@ -268,13 +268,13 @@ mod tests {
         }
     }
 
-    fn write(board: &Board, diagnosis: Option<Name>) -> bool {
+    fn write(board: &WatchStatus, diagnosis: Option<Name>) -> bool {
         board.write(found(diagnosis), true, SystemTime::UNIX_EPOCH)
     }
 
     #[tokio::test(start_paused = true)]
     async fn ready_from_the_first_pass_until_a_failure_has_lasted() {
-        let board = Board::new(GRACE);
+        let board = WatchStatus::new(GRACE);
         let is = |ready: bool, why: &str| {
             let readiness = board.readiness();
             assert!(readiness.ready == ready && readiness.why.starts_with(why), "{readiness:?}");
@@ -302,18 +302,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_grace_a_failure_counts_at_once_and_a_tolerated_one_never() {
-        let board = Board::new(Duration::ZERO);
+        let board = WatchStatus::new(Duration::ZERO);
         write(&board, None);
         write(&board, Some(Name::StsTimedOut));
         assert!(!board.readiness().ready);
-        board.write(Found { accepted: true, ..found(Some(Name::StsTimedOut)) }, true, SystemTime::UNIX_EPOCH);
+        board.write(
+            LastCheck { accepted: true, ..found(Some(Name::StsTimedOut)) },
+            true,
+            SystemTime::UNIX_EPOCH,
+        );
         assert!(board.readiness().ready);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_tolerated_neither_begins_the_grace_nor_ends_it() {
-        let tolerated = || Found { accepted: true, ..found(Some(Name::StsTimedOut)) };
-        let board = Board::new(GRACE);
+        let tolerated = || LastCheck { accepted: true, ..found(Some(Name::StsTimedOut)) };
+        let board = WatchStatus::new(GRACE);
         board.write(tolerated(), true, SystemTime::UNIX_EPOCH);
         write(&board, Some(Name::AssumeRoleNotAuthorized));
         assert!(!board.readiness().ready, "the role has never worked");
@@ -330,8 +334,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_role_that_works_beside_a_fault_of_the_application_that_is_tolerated_has_its_grace() {
-        let application = || Found { accepted: true, role_works: true, ..found(Some(Name::FallsToNodeRole)) };
-        let board = Board::new(GRACE);
+        let application =
+            || LastCheck { accepted: true, role_works: true, ..found(Some(Name::FallsToNodeRole)) };
+        let board = WatchStatus::new(GRACE);
         board.write(application(), true, SystemTime::UNIX_EPOCH);
         advance(GRACE * 2).await;
         write(&board, Some(Name::StsTimedOut));
@@ -342,17 +347,17 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_is_new_is_news() {
-        let board = Board::new(GRACE);
+        let board = WatchStatus::new(GRACE);
         assert!(write(&board, None) && !write(&board, None));
         assert!(write(&board, Some(Name::Throttled)) && !write(&board, Some(Name::Throttled)));
-        let warning = Warned { name: Name::TokenNotRotated, cause: String::new() };
-        let warned = Found { warnings: vec![warning], ..found(Some(Name::Throttled)) };
+        let warning = Warning { name: Name::TokenNotRotated, cause: String::new() };
+        let warned = LastCheck { warnings: vec![warning], ..found(Some(Name::Throttled)) };
         assert!(board.write(warned, true, SystemTime::UNIX_EPOCH));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_is_overdue_is_dead() {
-        let board = Board::new(GRACE);
+        let board = WatchStatus::new(GRACE);
         board.promise(Instant::now() + GRACE);
         advance(GRACE + OVERDUE).await;
         assert!(board.read().is_alive(Instant::now()));

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
-use super::board::{self, Board};
+use super::board::{self, WatchStatus};
 use crate::diagnosis::Name;
 
 /// The content type of the format.
@@ -93,7 +93,7 @@ pub const ALL: [Metric; 12] =
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// The board.
-    pub board: Arc<Board>,
+    pub board: Arc<WatchStatus>,
     /// Whether the role's ARN may be among them.
     pub with_role_arn: bool,
 }

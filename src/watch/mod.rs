@@ -17,22 +17,22 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::aws::sts::Answered;
+use crate::aws::sts::ExchangeResult;
 use crate::checks::application_sdk::Application;
-use crate::checks::caller_identity::Identity;
-use crate::checks::node_role::Imds;
+use crate::checks::caller_identity::CallerIdentity;
+use crate::checks::node_role::NodeRoleProbe;
 use crate::checks::{token_fresh, web_identity};
 use crate::host::deadline::Budget;
-use crate::host::{Pod, Stamp};
+use crate::host::{FileFingerprint, Pod};
 use crate::plan;
-use crate::report::model::Facts;
-use crate::report::model::{Leniency, Report};
+use crate::report::model::PodFacts;
+use crate::report::model::{FailurePolicy, Report};
 use crate::run::check::Check;
-use crate::run::options::Wanted;
-use crate::run::{Ending, Recorder, Step};
+use crate::run::options::CheckOptions;
+use crate::run::{CheckOutcome, CheckResult, CheckRun};
 use crate::token::Claims;
-use board::{Board, Found};
-use schedule::{Ended, Schedule};
+use board::{LastCheck, WatchStatus};
+use schedule::{CheckEnd, Schedule};
 
 /// How often the token file and the clock are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -45,18 +45,18 @@ const CLOCK_SET: Duration = Duration::from_secs(60);
 
 /// What the loop is to know besides what the plan wants.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct WatchSettings {
     /// The most that one step of a check may take.
     pub timeout: Duration,
     /// Which failures do not fail the container.
-    pub leniency: Leniency,
+    pub leniency: FailurePolicy,
     /// The container's name, for reports.
     pub container: Option<String>,
 }
 
 /// What somebody may want to be told.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum Notice<'a> {
     /// The verdict is another than before.
     Verdict(&'a Report),
     /// Another token is in the file.
@@ -72,19 +72,19 @@ pub enum News<'a> {
 #[derive(Debug)]
 pub struct Watch<'a> {
     pod: &'a Pod,
-    wanted: &'a Wanted,
-    settings: &'a Settings,
-    board: &'a Board,
+    wanted: &'a CheckOptions,
+    settings: &'a WatchSettings,
+    board: &'a WatchStatus,
     schedule: Schedule,
     last: Option<Report>,
     token: Option<Claims>,
-    identity: Option<Identity>,
+    identity: Option<CallerIdentity>,
     application: Option<Application>,
-    imds: Imds,
+    imds: NodeRoleProbe,
 }
 
 /// What is known of a file that is another than before, without STS.
-enum Judged {
+enum CheckedPod {
     /// All that has to be, and somebody was told something.
     Told,
     /// All that has to be.
@@ -121,9 +121,9 @@ impl<'a> Watch<'a> {
     #[must_use]
     pub fn new(
         pod: &'a Pod,
-        wanted: &'a Wanted,
-        settings: &'a Settings,
-        board: &'a Board,
+        wanted: &'a CheckOptions,
+        settings: &'a WatchSettings,
+        board: &'a WatchStatus,
         schedule: Schedule,
     ) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
             token: None,
             identity: None,
             application: Application::of(pod, wanted),
-            imds: Imds::new(wanted.dns_server),
+            imds: NodeRoleProbe::new(wanted.dns_server),
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Runs until it is dropped.
-    pub async fn run(&mut self, mut tell: impl AsyncFnMut(News<'_>)) -> Infallible {
+    pub async fn run(&mut self, mut tell: impl AsyncFnMut(Notice<'_>)) -> Infallible {
         let path =
             web_identity::token_file(self.pod, self.wanted).filter(|path| !path.as_os_str().is_empty());
         let mut stamp = self.look(path.as_ref()).await;
@@ -168,7 +168,7 @@ impl<'a> Watch<'a> {
                 && let Some(report) = &self.last
             {
                 told = Instant::now();
-                tell(News::Steady(report)).await;
+                tell(Notice::Steady(report)).await;
             }
 
             let wake = next.min(Instant::now() + TICK);
@@ -184,11 +184,11 @@ impl<'a> Watch<'a> {
             if let Some(seen) = seen.filter(|seen| stamp != Some(*seen)) {
                 stamp = Some(seen);
                 match self.rotated(&mut tell).await {
-                    Judged::Told => told = Instant::now(),
-                    Judged::Whole => {}
-                    Judged::AskSts => next = sooner,
+                    CheckedPod::Told => told = Instant::now(),
+                    CheckedPod::Whole => {}
+                    CheckedPod::AskSts => next = sooner,
                     // No request is made for what cannot work.
-                    Judged::Fails => next = now.steady + Schedule::soonest(now.steady - checked.steady),
+                    CheckedPod::Fails => next = now.steady + Schedule::soonest(now.steady - checked.steady),
                 }
             }
             if now.is_torn_from(&moment) || self.is_past_a_turn(checked.wall, now.wall) {
@@ -204,13 +204,13 @@ impl<'a> Watch<'a> {
         let budget = self.budget();
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
-        let (mut run, mut facts) = (Recorder::default(), Facts::default());
+        let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
         let known = self.identity.as_ref();
         let application = self.application.as_ref();
         let outlook =
             plan::check(self.pod, self.wanted, known, application, budget, &mut run, &mut facts).await;
         if run.failures().next().is_none() {
-            self.imds = Imds::new(self.wanted.dns_server);
+            self.imds = NodeRoleProbe::new(self.wanted.dns_server);
         }
         plan::hidden(self.pod, &outlook, &mut self.imds, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
@@ -219,72 +219,74 @@ impl<'a> Watch<'a> {
         self.token = facts.claims.clone().or(self.token.take());
         self.board.count_requests(&facts.exchanges);
         let report = self.report(started, run.into_steps(), facts);
-        let is_news = self.board.write(Found::of(&report), true, self.pod.now());
+        let is_news = self.board.write(LastCheck::of(&report), true, self.pod.now());
         self.last = Some(report);
         is_news
     }
 
     /// The file is another than before: another token is in it, or the same, or none. It is judged
     /// without STS, as far as that goes.
-    async fn rotated(&mut self, tell: &mut impl AsyncFnMut(News<'_>)) -> Judged {
+    async fn rotated(&mut self, tell: &mut impl AsyncFnMut(Notice<'_>)) -> CheckedPod {
         let budget = self.budget();
         self.board.promise(budget.deadline);
         let started = (self.pod.now(), Instant::now());
-        let (mut run, mut facts) = (Recorder::default(), Facts::default());
+        let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
         plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
         let claims = facts.claims.clone();
         let is_other = claims.is_some() && self.token.is_some() && claims != self.token;
         self.token = claims.or(self.token.take());
         if is_other {
             self.board.count_rotation();
-            tell(News::Rotation { expires_at: facts.claims.as_ref().map(|claims| claims.expires_at) }).await;
+            tell(Notice::Rotation { expires_at: facts.claims.as_ref().map(|claims| claims.expires_at) })
+                .await;
         }
         if run.role_fails() {
-            return Judged::Fails;
+            return CheckedPod::Fails;
         }
         // Where the clocks differ, only STS's can tell how old a token is.
-        let is_doubtful =
-            |step: &Step| step.check == Check::TokenFresh && matches!(step.ending, Ending::Warn(_));
-        let fresh: Vec<Step> = run.into_recorded();
+        let is_doubtful = |step: &CheckResult| {
+            step.check == Check::TokenFresh && matches!(step.ending, CheckOutcome::Warn(_))
+        };
+        let fresh: Vec<CheckResult> = run.into_recorded();
         let is_enough =
             |report: &mut Report| report.role_works() && !report.steps.iter().chain(&fresh).any(is_doubtful);
         let Some(Report { mut steps, facts: of_sts, .. }) = self.last.take_if(is_enough) else {
-            return Judged::AskSts;
+            return CheckedPod::AskSts;
         };
         // What keeps the application from the role was found with more than is looked at here.
-        let stands = |step: &Step| step.check == Check::CredentialSources && step.failure().is_some();
+        let stands = |step: &CheckResult| step.check == Check::CredentialSources && step.failure().is_some();
         let keeps = steps.iter().any(stands);
         let fresh = fresh.into_iter().filter(|step| !(keeps && step.check == Check::CredentialSources));
-        let fresh: Vec<Step> = fresh.collect();
+        let fresh: Vec<CheckResult> = fresh.collect();
         steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
         steps.extend(fresh);
         steps.sort_by_key(|step| step.check);
         let report = self.report(started, steps, of_sts.with_pod_of(facts));
-        let is_news = self.board.write(Found::of(&report), false, self.pod.now());
+        let is_news = self.board.write(LastCheck::of(&report), false, self.pod.now());
         self.last = Some(report);
         if is_news {
             self.tell_verdict(tell).await;
         }
-        if is_news || is_other { Judged::Told } else { Judged::Whole }
+        if is_news || is_other { CheckedPod::Told } else { CheckedPod::Whole }
     }
 
-    async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(News<'_>)) {
+    async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(Notice<'_>)) {
         if let Some(report) = &self.last {
-            tell(News::Verdict(report)).await;
+            tell(Notice::Verdict(report)).await;
         }
     }
 
     /// How the last check ended, for the schedule.
-    fn ended(&self) -> Ended {
-        let Some(report) = &self.last else { return Ended::Fails };
+    fn ended(&self) -> CheckEnd {
+        let Some(report) = &self.last else { return CheckEnd::Fails };
         let throttled = |report: &Report| {
-            report.facts.exchanges.last().is_some_and(|last| last.result == Answered::Throttled)
+            report.facts.exchanges.last().is_some_and(|last| last.result == ExchangeResult::Throttled)
         };
         // What the application does with a role that works is not asked of STS.
         match report.role_works() {
-            true => Ended::Works,
-            false if throttled(report) => Ended::Throttled,
-            false => Ended::Fails,
+            true => CheckEnd::Works,
+            false if throttled(report) => CheckEnd::Throttled,
+            false => CheckEnd::Fails,
         }
     }
 
@@ -297,7 +299,7 @@ impl<'a> Watch<'a> {
         })
     }
 
-    fn report(&self, started: (SystemTime, Instant), steps: Vec<Step>, facts: Facts) -> Report {
+    fn report(&self, started: (SystemTime, Instant), steps: Vec<CheckResult>, facts: PodFacts) -> Report {
         Report {
             started: started.0,
             took: started.1.elapsed(),
@@ -318,7 +320,7 @@ impl<'a> Watch<'a> {
         Budget::of_one_pass(self.settings.timeout)
     }
 
-    async fn look(&self, path: Option<&PathBuf>) -> Option<Stamp> {
+    async fn look(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {
         self.pod.stamp(path?, Instant::now() + LOOK).await
     }
 }

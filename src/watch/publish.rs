@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::status::{ROLE_WORKS, Standing, Warned};
+use super::status::{PodStatus, ROLE_WORKS, Warning};
 use crate::host::Pod;
 use crate::host::backoff;
 use crate::kubernetes::Api;
@@ -20,12 +20,12 @@ use crate::kubernetes::pod_status::{Condition, PodReference};
 use crate::report::termination;
 use crate::text::sanitize;
 
-impl Standing {
+impl PodStatus {
     /// What of it is told by events: how the role stands, and each warning.
-    fn tidings(&self) -> Vec<Tiding> {
+    fn tidings(&self) -> Vec<PodEvent> {
         let kind = if self.works { EventType::Normal } else { EventType::Warning };
-        let main = Tiding { kind, reason: self.reason.clone(), message: self.message.clone() };
-        let warnings = self.warnings.iter().map(|Warned { name, cause }| Tiding {
+        let main = PodEvent { kind, reason: self.reason.clone(), message: self.message.clone() };
+        let warnings = self.warnings.iter().map(|Warning { name, cause }| PodEvent {
             kind: EventType::Warning,
             reason: name.as_str().to_owned(),
             message: termination::cut(&format!("{}: {cause}", name.title()), termination::MOST_BYTES),
@@ -35,7 +35,7 @@ impl Standing {
 }
 
 /// Something that an event tells.
-struct Tiding {
+struct PodEvent {
     kind: EventType,
     reason: String,
     message: String,
@@ -43,7 +43,7 @@ struct Tiding {
 
 /// How long everything takes here.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct RetryPolicy {
     /// The most that one call may take.
     pub call: Duration,
     /// The first pause after a fault is drawn from up to this; each further one from up to twice as much.
@@ -54,7 +54,7 @@ pub struct Pace {
     pub denied: Duration,
 }
 
-impl Default for Pace {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(5),
@@ -72,9 +72,9 @@ pub async fn publish(
     reference: PodReference,
     condition_type: Option<String>,
     events: bool,
-    standing: Receiver<Option<Standing>>,
+    standing: Receiver<Option<PodStatus>>,
 ) {
-    let publisher = Publisher { pod, api, reference, pace: Pace::default() };
+    let publisher = Publisher { pod, api, reference, pace: RetryPolicy::default() };
     publisher.run(condition_type.as_deref(), events, standing).await;
 }
 
@@ -88,7 +88,7 @@ pub struct Publisher {
     /// Of which pod.
     pub reference: PodReference,
     /// How fast.
-    pub pace: Pace,
+    pub pace: RetryPolicy,
 }
 
 /// What to do after a call.
@@ -107,7 +107,7 @@ impl Publisher {
         &self,
         condition_type: Option<&str>,
         events: bool,
-        standing: Receiver<Option<Standing>>,
+        standing: Receiver<Option<PodStatus>>,
     ) {
         let condition = async {
             if let Some(kind) = condition_type {
@@ -122,7 +122,7 @@ impl Publisher {
         tokio::join!(condition, told);
     }
 
-    async fn keep_condition(&self, kind: &str, mut standing: Receiver<Option<Standing>>) {
+    async fn keep_condition(&self, kind: &str, mut standing: Receiver<Option<PodStatus>>) {
         let mut pauses = Pauses::new(self.pace, "the pod's condition is not published");
         let mut written = Written::Unknown;
         loop {
@@ -130,7 +130,7 @@ impl Publisher {
                 Written::Unknown => self.read_back(kind, &mut written).await,
                 Written::Known(before) => {
                     let newest = standing.borrow_and_update().clone();
-                    let wanted = newest.map(|Standing { ready, reason, message, .. }| {
+                    let wanted = newest.map(|PodStatus { ready, reason, message, .. }| {
                         Condition::after(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
                     });
                     let news = |wanted: &Condition| {
@@ -194,7 +194,7 @@ impl Publisher {
         }
     }
 
-    async fn tell_events(&self, mut standing: Receiver<Option<Standing>>) {
+    async fn tell_events(&self, mut standing: Receiver<Option<PodStatus>>) {
         let mut pauses = Pauses::new(self.pace, "no event is published");
         // The reasons that hold and were told, or need not be.
         let mut told: Vec<String> = Vec::new();
@@ -203,7 +203,7 @@ impl Publisher {
             let newest = standing.borrow_and_update().clone();
             let tidings = newest.map_or_else(Vec::new, |standing| standing.tidings());
             told.retain(|reason| tidings.iter().any(|tiding| tiding.reason == *reason));
-            let Some(Tiding { kind, reason, message }) =
+            let Some(PodEvent { kind, reason, message }) =
                 tidings.into_iter().find(|tiding| !told.contains(&tiding.reason))
             else {
                 if standing.changed().await.is_err() {
@@ -243,14 +243,14 @@ enum Written {
 /// The pauses after faults, with full jitter; and what is said of the faults, which is once each time
 /// that they begin.
 struct Pauses {
-    pace: Pace,
+    pace: RetryPolicy,
     what: &'static str,
     faults: u32,
     denied: bool,
 }
 
 impl Pauses {
-    fn new(pace: Pace, what: &'static str) -> Self {
+    fn new(pace: RetryPolicy, what: &'static str) -> Self {
         Self { pace, what, faults: 0, denied: false }
     }
 
@@ -281,12 +281,12 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, Pauses};
+    use super::{Pauses, RetryPolicy};
     use crate::kubernetes::fault::ApiFault;
 
     #[test]
     fn pauses_grow_up_to_a_bound_and_a_denial_has_its_own() {
-        let pace = Pace::default();
+        let pace = RetryPolicy::default();
         let mut pauses = Pauses::new(pace, "nothing");
         assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
         for _ in 0..40 {

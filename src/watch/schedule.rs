@@ -11,7 +11,7 @@ use crate::host::backoff;
 
 /// How a check ended, as far as the next one depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum CheckEnd {
     /// The role works.
     Works,
     /// It does not.
@@ -46,7 +46,7 @@ pub struct Schedule {
     interval: Duration,
     random: fastrand::Rng,
     failures: u32,
-    last: Option<Ended>,
+    last: Option<CheckEnd>,
 }
 
 impl Schedule {
@@ -57,17 +57,17 @@ impl Schedule {
     }
 
     /// How long to wait after a check that ended so.
-    pub fn after(&mut self, ended: Ended) -> Duration {
+    pub fn after(&mut self, ended: CheckEnd) -> Duration {
         let before = self.last.replace(ended);
-        if ended == Ended::Works {
+        if ended == CheckEnd::Works {
             self.failures = 0;
-            let range = if before == Some(Ended::Works) { STEADY } else { SPREAD };
+            let range = if before == Some(CheckEnd::Works) { STEADY } else { SPREAD };
             let share = range.start + (range.end - range.start) * self.random.f64();
             return self.interval.mul_f64(share);
         }
         self.failures = self.failures.saturating_add(1);
         let most = match ended {
-            Ended::Throttled => backoff::most(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED),
+            CheckEnd::Throttled => backoff::most(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED),
             _ => backoff::most(FIRST, LONGEST, self.failures),
         };
         most.min(self.interval.max(FIRST)).mul_f64(self.random.f64()).max(SHORTEST)
@@ -77,7 +77,7 @@ impl Schedule {
     /// is throttling nothing is gained by asking sooner.
     #[must_use]
     pub fn sooner(&self, since: Duration, planned: Duration) -> Duration {
-        if self.last == Some(Ended::Throttled) { planned } else { planned.min(Self::soonest(since)) }
+        if self.last == Some(CheckEnd::Throttled) { planned } else { planned.min(Self::soonest(since)) }
     }
 
     /// The same, where STS need not be asked.
@@ -89,7 +89,7 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use super::{BETWEEN, Ended, LONGEST, LONGEST_THROTTLED, SHORTEST, Schedule, THROTTLED};
+    use super::{BETWEEN, CheckEnd, LONGEST, LONGEST_THROTTLED, SHORTEST, Schedule, THROTTLED};
     use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn while_the_role_works_there_is_one_check_an_interval() {
         let mut schedule = schedule(1);
-        let first = schedule.after(Ended::Works);
+        let first = schedule.after(CheckEnd::Works);
         assert!(first >= HOUR / 2 && first <= HOUR * 3 / 2);
-        let pauses: Vec<Duration> = (0..1000).map(|_| schedule.after(Ended::Works)).collect();
+        let pauses: Vec<Duration> = (0..1000).map(|_| schedule.after(CheckEnd::Works)).collect();
         assert!(pauses.iter().all(|pause| *pause >= HOUR * 9 / 10 && *pause <= HOUR * 11 / 10));
         let mean = pauses.iter().sum::<Duration>() / 1000;
         assert!(mean > HOUR * 98 / 100 && mean < HOUR * 102 / 100, "{mean:?}");
@@ -120,15 +120,15 @@ mod tests {
                 .max()
                 .unwrap_or_default()
         };
-        let first = longest_of(1, Ended::Fails);
+        let first = longest_of(1, CheckEnd::Fails);
         assert!(first <= Duration::from_secs(1) && first > SHORTEST);
-        let third = longest_of(3, Ended::Fails);
+        let third = longest_of(3, CheckEnd::Fails);
         assert!(third <= Duration::from_secs(4) && third > Duration::from_secs(2));
-        let late = longest_of(50, Ended::Fails);
+        let late = longest_of(50, CheckEnd::Fails);
         assert!(late <= LONGEST && late > LONGEST / 2);
-        let throttled = longest_of(1, Ended::Throttled);
+        let throttled = longest_of(1, CheckEnd::Throttled);
         assert!(throttled <= THROTTLED && throttled > THROTTLED / 2);
-        let late = longest_of(50, Ended::Throttled);
+        let late = longest_of(50, CheckEnd::Throttled);
         assert!(late <= LONGEST_THROTTLED && late > LONGEST_THROTTLED / 2);
     }
 
@@ -136,27 +136,27 @@ mod tests {
     fn a_pass_forgets_the_failures_and_spreads_the_next_check() {
         let mut schedule = schedule(3);
         for _ in 0..20 {
-            schedule.after(Ended::Fails);
+            schedule.after(CheckEnd::Fails);
         }
-        assert!(schedule.after(Ended::Works) >= HOUR / 2);
-        assert!(schedule.after(Ended::Fails) <= Duration::from_secs(1));
+        assert!(schedule.after(CheckEnd::Works) >= HOUR / 2);
+        assert!(schedule.after(CheckEnd::Fails) <= Duration::from_secs(1));
     }
 
     #[test]
     fn a_short_interval_bounds_the_pauses_after_failures_too() {
         let short = Duration::from_secs(10);
         let mut schedule = Schedule::new(short, fastrand::Rng::with_seed(4));
-        assert!((0..100).all(|_| schedule.after(Ended::Throttled) <= short));
+        assert!((0..100).all(|_| schedule.after(CheckEnd::Throttled) <= short));
     }
 
     #[test]
     fn a_change_of_the_pod_is_looked_at_soon_but_not_while_sts_throttles() {
         let mut schedule = schedule(5);
         let planned = Duration::from_secs(200);
-        schedule.after(Ended::Fails);
+        schedule.after(CheckEnd::Fails);
         assert_eq!(schedule.sooner(Duration::ZERO, planned), BETWEEN);
         assert_eq!(schedule.sooner(HOUR, planned), Duration::ZERO);
-        schedule.after(Ended::Throttled);
+        schedule.after(CheckEnd::Throttled);
         assert_eq!(schedule.sooner(HOUR, planned), planned);
     }
 }

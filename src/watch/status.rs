@@ -7,7 +7,7 @@ pub const ROLE_WORKS: &str = "RoleWorks";
 
 /// How the sidecar stands, as the cluster is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct PodStatus {
     /// What `/readyz` says.
     pub ready: bool,
     /// Whether the role works.
@@ -17,12 +17,12 @@ pub struct Standing {
     /// Why, for a reader, in at most 1,024 bytes, since the API takes no more.
     pub message: String,
     /// What was found beside that.
-    pub warnings: Vec<Warned>,
+    pub warnings: Vec<Warning>,
 }
 
 /// A warning, and what it means here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warned {
+pub struct Warning {
     /// Its name.
     pub name: Name,
     /// What is wrong, in full sentences.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 use std::time::Duration;
 
-use irsa_probe::watch::schedule::{Ended, Schedule};
+use irsa_probe::watch::schedule::{CheckEnd, Schedule};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -119,23 +119,23 @@ pub(crate) fn live(plan: &Plan) -> Life {
         *life.requests.entry(now.as_secs()).or_default() += 1;
         let sidecar = &mut fleet[which];
         let (ended, at) = if sts.down.contains(&now) {
-            (Ended::Fails, now + GIVEN_UP)
+            (CheckEnd::Fails, now + GIVEN_UP)
         } else if sts.allows(now) {
-            (Ended::Works, now + ANSWER)
+            (CheckEnd::Works, now + ANSWER)
         } else {
-            (Ended::Throttled, now + ANSWER)
+            (CheckEnd::Throttled, now + ANSWER)
         };
         // Until STS has said so once, it is also asked whose the credentials are. The role works whatever
         // comes of it.
         let answers_whose = std::mem::take(&mut sidecar.asks_whose);
-        sidecar.knows_whose |= answers_whose && ended == Ended::Works;
-        if ended == Ended::Works && !answers_whose && !sidecar.knows_whose {
+        sidecar.knows_whose |= answers_whose && ended == CheckEnd::Works;
+        if ended == CheckEnd::Works && !answers_whose && !sidecar.knows_whose {
             sidecar.asks_whose = true;
             due.push(Reverse((at, which)));
             continue;
         }
-        let ended = if answers_whose { Ended::Works } else { ended };
-        if ended == Ended::Works {
+        let ended = if answers_whose { CheckEnd::Works } else { ended };
+        if ended == CheckEnd::Works {
             if !std::mem::replace(&mut sidecar.has_worked, true) {
                 life.first_pass.push(at);
             } else if sidecar.has_failed {

@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use irsa_probe::diagnosis::Name;
 use irsa_probe::host::{Clock, Pod};
-use irsa_probe::report::model::Leniency;
-use irsa_probe::run::options::Wanted;
-use irsa_probe::watch::board::Board;
+use irsa_probe::report::model::FailurePolicy;
+use irsa_probe::run::options::CheckOptions;
+use irsa_probe::watch::board::WatchStatus;
 use irsa_probe::watch::schedule::Schedule;
-use irsa_probe::watch::{News, Settings, Watch};
+use irsa_probe::watch::{Notice, Watch, WatchSettings};
 use testbed::{Scenario, World};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, advance};
@@ -51,7 +51,7 @@ impl Wall {
 /// A sidecar's life, as somebody with all the time in the world looks at it.
 pub(crate) struct Life<'a> {
     pub(crate) world: &'a World,
-    pub(crate) board: &'a Board,
+    pub(crate) board: &'a WatchStatus,
     pub(crate) told: &'a RefCell<Vec<String>>,
     /// How often it was said that there is nothing to say.
     pub(crate) steady: &'a Cell<u32>,
@@ -158,13 +158,13 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
     let wall = Wall { base: SystemTime::now(), began: Instant::now(), set_by: Arc::default() };
     let clock = wall.clone();
     let pod = Pod::recorded(world.env().clone(), Clock::Driven(Arc::new(move || clock.now())));
-    let wanted = Wanted {
+    let wanted = CheckOptions {
         api_token_file: world.env()["IRSA_PROBE_API_TOKEN_FILE"].clone().into(),
         dns_server: world.env()["IRSA_PROBE_DNS_SERVER"].parse().ok(),
-        ..Wanted::default()
+        ..CheckOptions::default()
     };
-    let settings = Settings { timeout: 5 * SECOND, leniency: Leniency::default(), container: None };
-    let board = Board::new(HOUR);
+    let settings = WatchSettings { timeout: 5 * SECOND, leniency: FailurePolicy::default(), container: None };
+    let board = WatchStatus::new(HOUR);
     let (told, steady) = (RefCell::new(Vec::new()), Cell::new(0));
     let mut watch = Watch::new(
         &pod,
@@ -173,14 +173,14 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
         &board,
         Schedule::new(interval, fastrand::Rng::with_seed(interval.as_secs())),
     );
-    let tell = async |news: News<'_>| match news {
-        News::Verdict(report) => {
+    let tell = async |news: Notice<'_>| match news {
+        Notice::Verdict(report) => {
             let names = report.diagnosis().into_iter().chain(report.warnings());
             let names: Vec<_> = names.map(|diagnosis| diagnosis.name().as_str()).collect();
             told.borrow_mut().push(if names.is_empty() { "works".to_owned() } else { names.join("+") });
         }
-        News::Steady(_) => steady.set(steady.get() + 1),
-        News::Rotation { .. } => {}
+        Notice::Steady(_) => steady.set(steady.get() + 1),
+        Notice::Rotation { .. } => {}
     };
     let life = Life { world: &world, board: &board, wall, told: &told, steady: &steady };
     let script = async {

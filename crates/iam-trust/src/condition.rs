@@ -13,7 +13,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::document::{Condition, Version};
 use super::pattern::Pattern;
-use super::request::{Known, Request};
+use super::request::{KeyValue, Request};
 use super::variable::{Expanded, expand};
 
 /// What is known of a statement.
@@ -237,12 +237,12 @@ impl Operator {
     }
 
     /// What it says of what is known of its key.
-    fn judge(self, wanted: &[Expanded], known: &Known) -> Truth {
+    fn judge(self, wanted: &[Expanded], known: &KeyValue) -> Truth {
         if self.base == Base::Null {
             let is_absent = match known {
-                Known::Absent => true,
-                Known::Values(_) => false,
-                Known::Unknown(_) => return Truth::Unknown,
+                KeyValue::Absent => true,
+                KeyValue::Values(_) => false,
+                KeyValue::Unknown(_) => return Truth::Unknown,
             };
             let wants = |wanted: &Expanded| match wanted {
                 Expanded::To(pattern) => match pattern.text().as_str() {
@@ -255,16 +255,18 @@ impl Operator {
             return Truth::any(wanted.iter().map(wants));
         }
         match (known, self.set) {
-            (Known::Unknown(_), _) => Truth::Unknown,
+            (KeyValue::Unknown(_), _) => Truth::Unknown,
             // Without the key `IfExists` holds and `ForAnyValue` does not; of both together nothing is said.
-            (Known::Absent, Some(Set::Any)) if self.if_exists => Truth::Unknown,
-            (Known::Absent, _) if self.if_exists => Truth::True,
-            (Known::Absent, Some(Set::All)) => Truth::True,
-            (Known::Absent, Some(Set::Any)) => Truth::False,
-            (Known::Absent, None) => Truth::of(self.is_negated()),
+            (KeyValue::Absent, Some(Set::Any)) if self.if_exists => Truth::Unknown,
+            (KeyValue::Absent, _) if self.if_exists => Truth::True,
+            (KeyValue::Absent, Some(Set::All)) => Truth::True,
+            (KeyValue::Absent, Some(Set::Any)) => Truth::False,
+            (KeyValue::Absent, None) => Truth::of(self.is_negated()),
             // "…or if the context key value resolves to an empty dataset, such as an empty string."
-            (Known::Values(had), Some(set)) if had.iter().all(String::is_empty) => Truth::of(set == Set::All),
-            (Known::Values(had), set) => {
+            (KeyValue::Values(had), Some(set)) if had.iter().all(String::is_empty) => {
+                Truth::of(set == Set::All)
+            }
+            (KeyValue::Values(had), set) => {
                 let suits = had.iter().map(|had| self.suits(wanted, had));
                 match set {
                     Some(Set::Any) => Truth::any(suits),
@@ -283,20 +285,23 @@ impl Operator {
 
 /// What a condition says of a call, and what is known of its key.
 #[must_use]
-pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Truth, Known) {
+pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Truth, KeyValue) {
     let known = request.key(&condition.key);
     let Some(operator) = Operator::parse(&condition.operator) else {
-        return (Truth::Unknown, Known::Unknown("its operator is not known here"));
+        return (Truth::Unknown, KeyValue::Unknown("its operator is not known here"));
     };
     if !operator.is_for(&condition.key) {
-        return (Truth::Unknown, Known::Unknown("what this operator does with this key is not documented"));
+        return (
+            Truth::Unknown,
+            KeyValue::Unknown("what this operator does with this key is not documented"),
+        );
     }
     if condition.values.is_empty() {
-        return (Truth::Unknown, Known::Unknown("what a condition without values does is not documented"));
+        return (Truth::Unknown, KeyValue::Unknown("what a condition without values does is not documented"));
     }
     // IAM Access Analyzer's checks: "The condition match might not return the results that you expect."
     if matches!(operator.base, Base::Bool | Base::Null) && condition.values.len() > 1 {
-        return (Truth::Unknown, Known::Unknown("what several truth values do is not documented"));
+        return (Truth::Unknown, KeyValue::Unknown("what several truth values do is not documented"));
     }
     let expand = |value: &String| match value.contains("${") && !operator.knows_variables() {
         true => Expanded::Unknown,

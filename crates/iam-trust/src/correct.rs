@@ -9,24 +9,26 @@
 use serde_json::{Map, Value};
 
 use super::document::{self, Document};
-use super::evaluate::{Decision, What, evaluate};
-use super::mismatch::{Miss, Named, Reach, SubjectGap, excluding, named, reach_of, subject_patterns};
+use super::evaluate::{Decision, ElementKind, evaluate};
+use super::mismatch::{
+    ExplainedRefusal, Mismatch, Reach, SubjectDifference, excluding, named, reach_of, subject_patterns,
+};
 use super::pattern::Pattern;
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
 /// A corrected document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Corrected {
+pub struct CorrectedPolicy {
     /// The whole document.
     pub document: Value,
     /// How it was corrected.
-    pub how: How,
+    pub how: CorrectionKind,
 }
 
 /// How a document was corrected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum CorrectionKind {
     /// In this statement.
     InPlace(usize),
     /// By a statement at the end.
@@ -37,14 +39,14 @@ pub enum How {
 /// role; `statement` is what the token needs, if nothing else can be mended. `None` where it gives the role
 /// already, or where what keeps it from that is not to be mended here.
 #[must_use]
-pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Option<Corrected> {
+pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Option<CorrectedPolicy> {
     let document = document::read(text).ok()?;
     let evaluation = evaluate(&document, request);
     if evaluation.decision != Decision::Refuses {
         return None;
     }
     let misses = named(&document, &evaluation, request);
-    let is_kept_out = misses.iter().any(Named::is_deliberate);
+    let is_kept_out = misses.iter().any(ExplainedRefusal::is_deliberate);
     if is_kept_out || !excluding(&document, &evaluation, request).is_empty() {
         return None;
     }
@@ -52,11 +54,11 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
         let index = misses.first()?.statement;
         let mended = mend(text.clone(), index, &misses, request)?;
         let may = allows(&mended, request) && !opens(&document, &mended, index, request);
-        may.then_some(Corrected { document: mended, how: How::InPlace(index) })
+        may.then_some(CorrectedPolicy { document: mended, how: CorrectionKind::InPlace(index) })
     };
     let added = || {
         let longer = add(text.clone(), statement)?;
-        allows(&longer, request).then_some(Corrected { document: longer, how: How::Added })
+        allows(&longer, request).then_some(CorrectedPolicy { document: longer, how: CorrectionKind::Added })
     };
     in_place().or_else(added)
 }
@@ -87,17 +89,19 @@ fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Valu
 }
 
 /// The document with every slip of a statement mended; `None` if one of them is more than a slip.
-fn mend(mut text: Value, index: usize, misses: &[Named], request: &Request) -> Option<Value> {
+fn mend(mut text: Value, index: usize, misses: &[ExplainedRefusal], request: &Request) -> Option<Value> {
     let statement = statement_mut(&mut text, index)?;
     let exchanged = exchange(statement, misses, request);
-    for Named { element, miss, .. } in misses {
+    for ExplainedRefusal { element, miss, .. } in misses {
         match (&element.what, miss) {
-            (_, Miss::KeySwapped { .. }) if exchanged => {}
-            (What::Principal, Miss::Issuer(gap)) if gap.is_slip() => {
+            (_, Mismatch::KeySwapped { .. }) if exchanged => {}
+            (ElementKind::Principal, Mismatch::Issuer(gap)) if gap.is_slip() => {
                 replace_provider(statement, &element.wanted, request)?;
             }
-            (What::Action("Action"), Miss::Action) => add_value(statement.get_mut("Action")?, ACTION),
-            (What::Condition { operator, key }, miss) => {
+            (ElementKind::Action("Action"), Mismatch::Action) => {
+                add_value(statement.get_mut("Action")?, ACTION)
+            }
+            (ElementKind::Condition { operator, key }, miss) => {
                 mend_condition(
                     statement.get_mut("Condition")?.as_object_mut()?,
                     (operator, key),
@@ -128,20 +132,24 @@ fn mend_condition(
     operators: &mut Map<String, Value>,
     (operator, key): (&str, &str),
     wanted: &[String],
-    miss: &Miss,
+    miss: &Mismatch,
     request: &Request,
 ) -> Option<()> {
     let keys = operators.get_mut(operator)?.as_object_mut()?;
     let claim = key.rsplit_once(':')?.1.to_owned();
     match miss {
-        Miss::Issuer(gap) if gap.is_slip() => rename(keys, key, &format!("{}:{claim}", request.provider())),
-        Miss::KeySwapped { meant, .. } => rename(keys, key, &format!("{}:{meant}", request.provider())),
-        Miss::Audience => {
+        Mismatch::Issuer(gap) if gap.is_slip() => {
+            rename(keys, key, &format!("{}:{claim}", request.provider()))
+        }
+        Mismatch::KeySwapped { meant, .. } => rename(keys, key, &format!("{}:{meant}", request.provider())),
+        Mismatch::Audience => {
             let [audience] = request.audience.as_slice() else { return None };
             add_value(keys.get_mut(key)?, &literal(audience));
             Some(())
         }
-        Miss::Subject(SubjectGap::Case | SubjectGap::Prefix | SubjectGap::Swapped) => {
+        Mismatch::Subject(
+            SubjectDifference::Case | SubjectDifference::Prefix | SubjectDifference::Swapped,
+        ) => {
             let value = keys.get_mut(key)?;
             // Of several only one is meant, and which is not known.
             match value {
@@ -150,12 +158,14 @@ fn mend_condition(
             }
             Some(())
         }
-        Miss::Subject(SubjectGap::Namespace | SubjectGap::Name | SubjectGap::Whole) => {
+        Mismatch::Subject(
+            SubjectDifference::Namespace | SubjectDifference::Name | SubjectDifference::Whole,
+        ) => {
             add_value(keys.get_mut(key)?, &literal(&request.subject));
             Some(())
         }
         // What is beside the pattern is compared as it was, and both operators on one key would have to hold.
-        Miss::SubjectWildcard { operator: pattern } => {
+        Mismatch::SubjectWildcard { operator: pattern } => {
             let fits = |value: &String| Pattern::of(value).fits(&request.subject);
             let moves = wanted.iter().all(fits) && !operator.contains("IgnoreCase");
             if moves { to_operator(operators, operator, key, pattern) } else { None }
@@ -176,13 +186,13 @@ fn add_value(value: &mut Value, text: &str) {
 
 /// Exchanges the keys for subject and audience where each has the other's value, under the same operator;
 /// whether that is so.
-fn exchange(statement: &mut Map<String, Value>, misses: &[Named], request: &Request) -> bool {
+fn exchange(statement: &mut Map<String, Value>, misses: &[ExplainedRefusal], request: &Request) -> bool {
     let swapped: Vec<(&str, &str)> = misses
         .iter()
-        .filter(|named| matches!(named.miss, Miss::KeySwapped { .. }))
+        .filter(|named| matches!(named.miss, Mismatch::KeySwapped { .. }))
         .filter_map(|named| match &named.element.what {
-            What::Condition { operator, key } => Some((operator.as_str(), key.as_str())),
-            What::Principal | What::Action(_) => None,
+            ElementKind::Condition { operator, key } => Some((operator.as_str(), key.as_str())),
+            ElementKind::Principal | ElementKind::Action(_) => None,
         })
         .collect();
     let [(operator, one), (other_operator, other)] = swapped.as_slice() else { return false };
@@ -263,7 +273,7 @@ fn add(mut text: Value, needed: &TrustPolicy) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{How, correct};
+    use super::{CorrectionKind, correct};
     use crate::needed;
     use crate::request::sample;
     use serde_json::{Value, json};
@@ -271,7 +281,7 @@ mod tests {
     const PROVIDER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
     const SUBJECT: &str = "system:serviceaccount:payments:checkout";
 
-    fn corrected(policy: &Value) -> Option<(Value, How)> {
+    fn corrected(policy: &Value) -> Option<(Value, CorrectionKind)> {
         let request = sample("arn:aws:iam::111122223333:role/payments-checkout");
         correct(policy, &needed(&request).trust_policy, &request).map(|found| (found.document, found.how))
     }
@@ -340,7 +350,7 @@ mod tests {
                 good(&json!(SUBJECT)),
             ),
         ] {
-            assert_eq!(corrected(&wrong), Some((right, How::InPlace(0))), "{what}");
+            assert_eq!(corrected(&wrong), Some((right, CorrectionKind::InPlace(0))), "{what}");
         }
     }
 
@@ -349,7 +359,7 @@ mod tests {
         let other = "oidc.eks.eu-west-1.amazonaws.com/id/00000000000000000000000000000000";
         let others = policy(other, "StringEquals", &format!("{other}:sub"), &json!(SUBJECT));
         let (document, how) = corrected(&others).unwrap();
-        assert_eq!((how, &document["Statement"][0]), (How::Added, &others["Statement"]));
+        assert_eq!((how, &document["Statement"][0]), (CorrectionKind::Added, &others["Statement"]));
         let mut denied = policy(PROVIDER, "StringEquals", &format!("{PROVIDER}:sub"), &json!(SUBJECT));
         denied["Statement"]["Effect"] = json!("Deny");
         assert_eq!(corrected(&denied), None);

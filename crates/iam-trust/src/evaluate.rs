@@ -6,7 +6,7 @@
 use super::condition::{self, Truth};
 use super::document::{Action, Condition, Document, Effect, Principal, PrincipalKind, Statement, Version};
 use super::pattern::Pattern;
-use super::request::{ACTION, Known, Request};
+use super::request::{ACTION, KeyValue, Request};
 
 /// What a policy says of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +27,19 @@ pub struct Evaluation {
     /// The answer.
     pub decision: Decision,
     /// What became of each statement, in their order.
-    pub statements: Vec<Matched>,
+    pub statements: Vec<StatementResult>,
 }
 
 /// A statement laid beside a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matched {
+pub struct StatementResult {
     /// What the statement does where it matches.
     pub effect: Effect,
     /// Its elements, in the order in which they are written usually.
-    pub elements: Vec<Element>,
+    pub elements: Vec<ElementResult>,
 }
 
-impl Matched {
+impl StatementResult {
     /// Whether the statement matches.
     #[must_use]
     pub fn truth(&self) -> Truth {
@@ -48,32 +48,32 @@ impl Matched {
 
     /// The first element that does not match.
     #[must_use]
-    pub fn refusing(&self) -> Option<&Element> {
+    pub fn refusing(&self) -> Option<&ElementResult> {
         self.elements.iter().find(|element| element.truth == Truth::False)
     }
 
     /// The elements that cannot be decided.
-    pub fn undecided(&self) -> impl Iterator<Item = &Element> {
+    pub fn undecided(&self) -> impl Iterator<Item = &ElementResult> {
         self.elements.iter().filter(|element| element.truth == Truth::Unknown)
     }
 }
 
 /// One element of a statement laid beside a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Element {
+pub struct ElementResult {
     /// Which element.
-    pub what: What,
+    pub what: ElementKind,
     /// Whether it matches.
     pub truth: Truth,
     /// What it wants.
     pub wanted: Vec<String>,
     /// What the call has.
-    pub had: Known,
+    pub had: KeyValue,
 }
 
 /// Which element of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ElementKind {
     /// `Principal`.
     Principal,
     /// `Action` or `NotAction`.
@@ -90,7 +90,7 @@ pub enum What {
 /// Lays a policy beside a call.
 #[must_use]
 pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
-    let statements: Vec<Matched> =
+    let statements: Vec<StatementResult> =
         document.statements.iter().map(|statement| matched(statement, document.version, request)).collect();
     let with = |effect: Effect, truth: Truth| -> Vec<usize> {
         let those = statements.iter().enumerate();
@@ -108,7 +108,7 @@ pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
     Evaluation { decision, statements }
 }
 
-fn matched(statement: &Statement, version: Version, request: &Request) -> Matched {
+fn matched(statement: &Statement, version: Version, request: &Request) -> StatementResult {
     let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
     let is_twice = |condition: &Condition| {
         let same = |other: &&Condition| {
@@ -119,16 +119,17 @@ fn matched(statement: &Statement, version: Version, request: &Request) -> Matche
     elements.extend(statement.conditions.iter().map(|condition| {
         let (truth, had) = match is_twice(condition) {
             // IAM Access Analyzer's checks call it an error, and do not say what it does.
-            true => (Truth::Unknown, Known::Unknown("the key is there twice, in different letters")),
+            true => (Truth::Unknown, KeyValue::Unknown("the key is there twice, in different letters")),
             false => condition::judge(condition, version, request),
         };
-        let what = What::Condition { operator: condition.operator.clone(), key: condition.key.clone() };
-        Element { what, truth, wanted: condition.values.clone(), had }
+        let what =
+            ElementKind::Condition { operator: condition.operator.clone(), key: condition.key.clone() };
+        ElementResult { what, truth, wanted: condition.values.clone(), had }
     }));
-    Matched { effect: statement.effect, elements }
+    StatementResult { effect: statement.effect, elements }
 }
 
-fn principal(principal: &Principal, request: &Request) -> Element {
+fn principal(principal: &Principal, request: &Request) -> ElementResult {
     let provider = request.provider_arn();
     let (truth, wanted) = match principal {
         // For resource policies it is everyone, but by IAM Access Analyzer's checks "is not supported in the
@@ -148,10 +149,10 @@ fn principal(principal: &Principal, request: &Request) -> Element {
             (if wanted.is_empty() { Truth::Unknown } else { Truth::any(each.map(is)) }, wanted)
         }
     };
-    Element { what: What::Principal, truth, wanted, had: Known::Values(vec![provider]) }
+    ElementResult { what: ElementKind::Principal, truth, wanted, had: KeyValue::Values(vec![provider]) }
 }
 
-fn action(action: &Action) -> Element {
+fn action(action: &Action) -> ElementResult {
     let call = ACTION.to_lowercase();
     let fits = action.patterns.iter().any(|pattern| Pattern::of(&pattern.to_lowercase()).fits(&call));
     // What an empty list does is not documented.
@@ -160,6 +161,6 @@ fn action(action: &Action) -> Element {
         (false, true) => Truth::False,
         (false, false) => Truth::True,
     };
-    let had = Known::Values(vec![ACTION.to_owned()]);
-    Element { what: What::Action(action.name()), truth, wanted: action.patterns.clone(), had }
+    let had = KeyValue::Values(vec![ACTION.to_owned()]);
+    ElementResult { what: ElementKind::Action(action.name()), truth, wanted: action.patterns.clone(), had }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 
-use super::evaluate::What;
+use super::evaluate::ElementKind;
 use foreign_text::escape_json;
 
 /// How many lines that are as they were are shown around a change.
@@ -22,15 +22,15 @@ pub struct Line {
 
 /// The policy, line by line, with these elements marked, each by the place of its statement.
 #[must_use]
-pub fn marked<'a>(policy: &Value, elements: impl IntoIterator<Item = (usize, &'a What)>) -> Vec<Line> {
+pub fn marked<'a>(policy: &Value, elements: impl IntoIterator<Item = (usize, &'a ElementKind)>) -> Vec<Line> {
     let is_list = policy.get("Statement").is_some_and(Value::is_array);
     let places = elements.into_iter().map(|(statement, what)| {
         let mut place = vec!["Statement".to_owned()];
         place.extend(is_list.then(|| statement.to_string()));
         match what {
-            What::Principal => place.push("Principal".to_owned()),
-            What::Action(name) => place.push((*name).to_owned()),
-            What::Condition { operator, key } => {
+            ElementKind::Principal => place.push("Principal".to_owned()),
+            ElementKind::Action(name) => place.push((*name).to_owned()),
+            ElementKind::Condition { operator, key } => {
                 place.extend(["Condition".to_owned(), operator.clone(), key.clone()]);
             }
         }
@@ -131,7 +131,7 @@ pub fn diff(before: &Value, after: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::{diff, marked, text};
-    use crate::evaluate::What;
+    use crate::evaluate::ElementKind;
     use serde_json::{Value, json};
 
     fn policy() -> Value {
@@ -148,8 +148,8 @@ mod tests {
         })
     }
 
-    fn condition(key: &str) -> What {
-        What::Condition { operator: "StringEquals".to_owned(), key: key.to_owned() }
+    fn condition(key: &str) -> ElementKind {
+        ElementKind::Condition { operator: "StringEquals".to_owned(), key: key.to_owned() }
     }
 
     #[test]
@@ -168,13 +168,14 @@ mod tests {
     #[test]
     fn a_statement_that_is_no_list_is_marked_too() {
         let alone = json!({"Statement": policy()["Statement"][1]});
-        for (what, first) in
-            [(What::Principal, "    \"Principal\": {"), (condition("a:aud"), "        \"a:aud\": \"z\"")]
-        {
+        for (what, first) in [
+            (ElementKind::Principal, "    \"Principal\": {"),
+            (condition("a:aud"), "        \"a:aud\": \"z\""),
+        ] {
             let lines = marked(&alone, [(0, &what)]);
             assert_eq!(lines.iter().find(|line| line.is_marked).unwrap().text, first);
         }
-        assert!(marked(&policy(), [(0, &What::Action("Action"))]).iter().any(|line| line.is_marked));
+        assert!(marked(&policy(), [(0, &ElementKind::Action("Action"))]).iter().any(|line| line.is_marked));
     }
 
     #[test]

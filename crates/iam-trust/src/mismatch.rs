@@ -6,7 +6,7 @@
 use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
 use super::document::{Condition, Document, Effect, Principal, PrincipalKind, Statement};
-use super::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
+use super::evaluate::{Decision, ElementKind, ElementResult, Evaluation, StatementResult, evaluate};
 use super::pattern::Pattern;
 use super::request::Request;
 use super::variable::{Expanded, expand};
@@ -14,9 +14,9 @@ use foreign_text::sanitize;
 
 /// What is wrong with one element, or with the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Miss {
+pub enum Mismatch {
     /// The subject is another.
-    Subject(SubjectGap),
+    Subject(SubjectDifference),
     /// There is a pattern where the operator takes it for plain text.
     SubjectWildcard {
         /// The operator that knows patterns, in place of this one.
@@ -25,7 +25,7 @@ pub enum Miss {
     /// The audience is another.
     Audience,
     /// The issuer is another.
-    Issuer(IssuerGap),
+    Issuer(IssuerDifference),
     /// The provider is one of another account.
     Account(String),
     /// The provider is one of another partition.
@@ -47,7 +47,7 @@ pub enum Miss {
 
 /// How a subject differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubjectGap {
+pub enum SubjectDifference {
     /// In the namespace only.
     Namespace,
     /// In the service account's name only.
@@ -66,7 +66,7 @@ pub enum SubjectGap {
 
 /// How an issuer differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IssuerGap {
+pub enum IssuerDifference {
     /// It has a scheme, `https://`.
     Scheme,
     /// It is a whole ARN, where only the issuer belongs.
@@ -94,7 +94,7 @@ pub enum IssuerGap {
     Whole,
 }
 
-impl IssuerGap {
+impl IssuerDifference {
     /// Whether this issuer is plainly meant, and only written otherwise.
     #[must_use]
     pub fn is_slip(self) -> bool {
@@ -114,30 +114,32 @@ impl IssuerGap {
 
 /// An element that refuses, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct ExplainedRefusal {
     /// The statement's place.
     pub statement: usize,
     /// The element.
-    pub element: Element,
+    pub element: ElementResult,
     /// What is wrong with it.
-    pub miss: Miss,
+    pub miss: Mismatch,
 }
 
-impl Named {
+impl ExplainedRefusal {
     /// Whether it plainly was put there to keep callers out, so that it is nobody's to take away or to get around
     /// but its author's.
     #[must_use]
     pub fn is_deliberate(&self) -> bool {
-        self.miss == Miss::Other || self.is_exclusion()
+        self.miss == Mismatch::Other || self.is_exclusion()
     }
 
     /// Whether it names whom or what it rules out.
     #[must_use]
     pub fn is_exclusion(&self) -> bool {
         match &self.element.what {
-            What::Principal => false,
-            What::Action(name) => *name == "NotAction",
-            What::Condition { operator, .. } => Operator::parse(operator).is_some_and(Operator::is_negated),
+            ElementKind::Principal => false,
+            ElementKind::Action(name) => *name == "NotAction",
+            ElementKind::Condition { operator, .. } => {
+                Operator::parse(operator).is_some_and(Operator::is_negated)
+            }
         }
     }
 }
@@ -145,10 +147,10 @@ impl Named {
 /// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
 /// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
 #[must_use]
-pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
     let allowing = allowing(document, evaluation, request);
     let nearest = allowing.filter(|(_, misses)| !misses.is_empty()).min_by_key(|(matched, misses)| {
-        let is_kept_out = misses.iter().any(Named::is_deliberate) && names(matched, request);
+        let is_kept_out = misses.iter().any(ExplainedRefusal::is_deliberate) && names(matched, request);
         if is_kept_out { 0 } else { how_far(misses, request) }
     });
     nearest.map(|(_, misses)| misses).unwrap_or_default()
@@ -156,9 +158,9 @@ pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) ->
 
 /// The statements that would allow but for what they rule out.
 #[must_use]
-pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<Named> {
+pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
     let misses = allowing(document, evaluation, request).map(|(_, misses)| misses);
-    misses.filter(|misses| misses.iter().all(Named::is_exclusion)).flatten().collect()
+    misses.filter(|misses| misses.iter().all(ExplainedRefusal::is_exclusion)).flatten().collect()
 }
 
 /// Each statement that allows, with what is wrong with it.
@@ -166,12 +168,12 @@ fn allowing<'a>(
     document: &'a Document,
     evaluation: &'a Evaluation,
     request: &'a Request,
-) -> impl Iterator<Item = (&'a Matched, Vec<Named>)> {
+) -> impl Iterator<Item = (&'a StatementResult, Vec<ExplainedRefusal>)> {
     let candidates = document.statements.iter().zip(&evaluation.statements).enumerate();
     candidates.filter(|(_, (statement, _))| statement.effect == Effect::Allow).map(
         move |(index, (statement, matched))| {
             let refusing = matched.elements.iter().filter(|element| element.truth == Truth::False);
-            let named = refusing.map(|element| Named {
+            let named = refusing.map(|element| ExplainedRefusal {
                 statement: index,
                 element: element.clone(),
                 miss: miss(statement, element, request),
@@ -182,28 +184,28 @@ fn allowing<'a>(
 }
 
 /// Whether a statement is about this subject by its principal and by a condition that names it.
-fn names(matched: &Matched, request: &Request) -> bool {
+fn names(matched: &StatementResult, request: &Request) -> bool {
     let key_of_subject = format!("{}:sub", request.provider());
-    let is_subject = |element: &Element| match &element.what {
-        What::Condition { operator, key } => {
+    let is_subject = |element: &ElementResult| match &element.what {
+        ElementKind::Condition { operator, key } => {
             let read = Operator::parse(operator);
             key.eq_ignore_ascii_case(&key_of_subject)
                 && read.is_some_and(|read| !read.is_negated() && !read.is_null())
         }
-        What::Principal | What::Action(_) => false,
+        ElementKind::Principal | ElementKind::Action(_) => false,
     };
-    let of_principal = |element: &Element| element.what == What::Principal;
-    let holds = |is: &dyn Fn(&Element) -> bool| {
+    let of_principal = |element: &ElementResult| element.what == ElementKind::Principal;
+    let holds = |is: &dyn Fn(&ElementResult) -> bool| {
         matched.elements.iter().any(|element| is(element) && element.truth == Truth::True)
     };
     holds(&of_principal) && holds(&is_subject)
 }
 
 /// How far off a statement is. The same thing may be wrong in several places, and is one slip.
-fn how_far(misses: &[Named], request: &Request) -> u32 {
+fn how_far(misses: &[ExplainedRefusal], request: &Request) -> u32 {
     let hidden = misses.iter().any(|named| is_for_another(named, request));
-    let mut different = if hidden { vec![Miss::Subject(SubjectGap::Whole)] } else { Vec::new() };
-    for Named { miss, .. } in misses {
+    let mut different = if hidden { vec![Mismatch::Subject(SubjectDifference::Whole)] } else { Vec::new() };
+    for ExplainedRefusal { miss, .. } in misses {
         if !different.contains(miss) {
             different.push(miss.clone());
         }
@@ -212,114 +214,114 @@ fn how_far(misses: &[Named], request: &Request) -> u32 {
 }
 
 /// Whether a condition on the subject of another issuer's tokens is about another subject, too.
-fn is_for_another(named: &Named, request: &Request) -> bool {
-    let What::Condition { key, .. } = &named.element.what else { return false };
+fn is_for_another(named: &ExplainedRefusal, request: &Request) -> bool {
+    let ElementKind::Condition { key, .. } = &named.element.what else { return false };
     let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
     let fits = |wanted: &String| Pattern::of(wanted).fits(&request.subject);
-    matches!(named.miss, Miss::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
+    matches!(named.miss, Mismatch::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
 }
 
 /// How far off something is: less than ten is a slip in the right place.
-fn distance(miss: &Miss) -> u32 {
+fn distance(miss: &Mismatch) -> u32 {
     match miss {
-        Miss::SubjectWildcard { .. } | Miss::KeySwapped { .. } => 1,
-        Miss::Subject(SubjectGap::Whole) => 6,
-        Miss::Subject(_) | Miss::Audience => 3,
-        Miss::Issuer(IssuerGap::Cluster | IssuerGap::Region) => 5,
-        Miss::Issuer(IssuerGap::Whole) => 30,
-        Miss::Issuer(_) | Miss::Account(_) | Miss::Partition(_) => 4,
-        Miss::Action => 10,
-        Miss::Other => 8,
-        Miss::Principal(_) => 40,
+        Mismatch::SubjectWildcard { .. } | Mismatch::KeySwapped { .. } => 1,
+        Mismatch::Subject(SubjectDifference::Whole) => 6,
+        Mismatch::Subject(_) | Mismatch::Audience => 3,
+        Mismatch::Issuer(IssuerDifference::Cluster | IssuerDifference::Region) => 5,
+        Mismatch::Issuer(IssuerDifference::Whole) => 30,
+        Mismatch::Issuer(_) | Mismatch::Account(_) | Mismatch::Partition(_) => 4,
+        Mismatch::Action => 10,
+        Mismatch::Other => 8,
+        Mismatch::Principal(_) => 40,
     }
 }
 
-fn miss(statement: &Statement, element: &Element, request: &Request) -> Miss {
+fn miss(statement: &Statement, element: &ElementResult, request: &Request) -> Mismatch {
     match &element.what {
-        What::Principal => of_principal(&statement.principal, request),
-        What::Action(_) => Miss::Action,
-        What::Condition { operator, key } => of_condition(operator, key, &element.wanted, request),
+        ElementKind::Principal => of_principal(&statement.principal, request),
+        ElementKind::Action(_) => Mismatch::Action,
+        ElementKind::Condition { operator, key } => of_condition(operator, key, &element.wanted, request),
     }
 }
 
-fn of_principal(principal: &Principal, request: &Request) -> Miss {
-    let Principal::These(kinds) = principal else { return Miss::Other };
+fn of_principal(principal: &Principal, request: &Request) -> Mismatch {
+    let Principal::These(kinds) = principal else { return Mismatch::Other };
     let each = || kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name.as_str())));
     let federated = each().filter(|(kind, _)| *kind == PrincipalKind::Federated);
     let named = federated.map(|(_, name)| of_provider(name, request));
     let nearest = named.min_by_key(distance);
-    nearest.unwrap_or_else(|| Miss::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
+    nearest.unwrap_or_else(|| Mismatch::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
 }
 
 /// What is wrong with the name of a provider.
-fn of_provider(name: &str, request: &Request) -> Miss {
+fn of_provider(name: &str, request: &Request) -> Mismatch {
     if is_hidden(name, &request.provider_arn()) {
-        return Miss::Issuer(IssuerGap::Hidden);
+        return Mismatch::Issuer(IssuerDifference::Hidden);
     }
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
         return match name {
-            _ if name == request.provider() => Miss::Issuer(IssuerGap::NoArn),
-            _ if name.starts_with("arn:") => Miss::Principal(PrincipalKind::Federated),
-            _ => Miss::Issuer(issuer_gap(name, request.provider())),
+            _ if name == request.provider() => Mismatch::Issuer(IssuerDifference::NoArn),
+            _ if name.starts_with("arn:") => Mismatch::Principal(PrincipalKind::Federated),
+            _ => Mismatch::Issuer(issuer_gap(name, request.provider())),
         };
     };
     let Some(provider) = resource.strip_prefix("oidc-provider/") else {
-        return Miss::Principal(PrincipalKind::Federated);
+        return Mismatch::Principal(PrincipalKind::Federated);
     };
     if provider != request.provider() {
-        return Miss::Issuer(issuer_gap(provider, request.provider()));
+        return Mismatch::Issuer(issuer_gap(provider, request.provider()));
     }
     if *partition != request.role.partition.id {
-        return Miss::Partition((*partition).to_owned());
+        return Mismatch::Partition((*partition).to_owned());
     }
     if *account != request.role.account {
-        return Miss::Account((*account).to_owned());
+        return Mismatch::Account((*account).to_owned());
     }
     // What differs then is no part of it that has a name.
-    Miss::Principal(PrincipalKind::Federated)
+    Mismatch::Principal(PrincipalKind::Federated)
 }
 
 /// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
 /// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
 #[must_use]
-pub fn issuer_gap(wanted: &str, had: &str) -> IssuerGap {
+pub fn issuer_gap(wanted: &str, had: &str) -> IssuerDifference {
     if is_hidden(wanted, had) {
-        return IssuerGap::Hidden;
+        return IssuerDifference::Hidden;
     }
-    let within = |inner: &str, gap: IssuerGap| {
+    let within = |inner: &str, gap: IssuerDifference| {
         let inner_gap = if inner == had { gap } else { issuer_gap(inner, had) };
         if inner_gap.is_slip() { gap } else { inner_gap }
     };
     if wanted.starts_with("arn:") {
         let inner = wanted.split_once(":oidc-provider/");
-        return inner.map_or(IssuerGap::Whole, |(_, inner)| within(inner, IssuerGap::Arn));
+        return inner.map_or(IssuerDifference::Whole, |(_, inner)| within(inner, IssuerDifference::Arn));
     }
     if let Some(inner) = without_scheme(wanted) {
-        return within(inner, IssuerGap::Scheme);
+        return within(inner, IssuerDifference::Scheme);
     }
     if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
-        return IssuerGap::Slash;
+        return IssuerDifference::Slash;
     }
     if wanted.eq_ignore_ascii_case(had) {
-        return IssuerGap::Case;
+        return IssuerDifference::Case;
     }
     let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
     if let (Some(straight), Some(_)) = (turned_around(wanted_host), of_eks(host)) {
-        return within(&format!("{straight}/{wanted_path}"), IssuerGap::Reversed);
+        return within(&format!("{straight}/{wanted_path}"), IssuerDifference::Reversed);
     }
     let same_path = wanted_path == path;
     match (of_eks(wanted_host), of_eks(host)) {
         (Some((wanted, _)), Some((region, _))) if same_path => {
             match (wanted == region, is_dual_stack(wanted_host) == is_dual_stack(host)) {
-                (true, true) => IssuerGap::Domain,
-                (true, false) => IssuerGap::DualStack,
-                (false, true) => IssuerGap::Region,
-                (false, false) => IssuerGap::Whole,
+                (true, true) => IssuerDifference::Domain,
+                (true, false) => IssuerDifference::DualStack,
+                (false, true) => IssuerDifference::Region,
+                (false, false) => IssuerDifference::Whole,
             }
         }
-        (Some(_), _) if wanted_path.starts_with("id/") => IssuerGap::Cluster,
-        _ => IssuerGap::Whole,
+        (Some(_), _) if wanted_path.starts_with("id/") => IssuerDifference::Cluster,
+        _ => IssuerDifference::Whole,
     }
 }
 
@@ -370,46 +372,48 @@ pub fn is_hidden(text: &str, other: &str) -> bool {
 
 const PREFIX: &str = "system:serviceaccount:";
 
-fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Miss {
-    let Some((provider, claim)) = key.rsplit_once(':') else { return Miss::Other };
+fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Mismatch {
+    let Some((provider, claim)) = key.rsplit_once(':') else { return Mismatch::Other };
     let is_of_no_issuer = ["aws", "saml"].iter().any(|service| provider.eq_ignore_ascii_case(service));
     if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || is_of_no_issuer {
-        return Miss::Other;
+        return Mismatch::Other;
     }
     if !provider.eq_ignore_ascii_case(request.provider()) {
-        return Miss::Issuer(issuer_gap(provider, request.provider()));
+        return Mismatch::Issuer(issuer_gap(provider, request.provider()));
     }
     let read = Operator::parse(operator);
     if read.is_some_and(Operator::is_null) {
-        return Miss::Other;
+        return Mismatch::Other;
     }
     let is_negated = read.is_some_and(Operator::is_negated);
     let is_audience = |value: &String| value == USUAL_AUDIENCE || request.audience.contains(value);
     match claim.eq_ignore_ascii_case("aud") {
         true if !is_negated && wanted.iter().any(|value| value.starts_with(PREFIX)) => {
-            return Miss::KeySwapped { of: "aud", meant: "sub" };
+            return Mismatch::KeySwapped { of: "aud", meant: "sub" };
         }
-        true => return Miss::Audience,
-        false if is_negated => return Miss::Subject(SubjectGap::Excluded),
-        false if wanted.iter().any(is_audience) => return Miss::KeySwapped { of: "sub", meant: "aud" },
+        true => return Mismatch::Audience,
+        false if is_negated => return Mismatch::Subject(SubjectDifference::Excluded),
+        false if wanted.iter().any(is_audience) => return Mismatch::KeySwapped { of: "sub", meant: "aud" },
         false => {}
     }
     let is_pattern = |value: &String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
     if read.is_some_and(Operator::takes_patterns_for_text) && wanted.iter().any(is_pattern) {
         let like =
             operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
-        return Miss::SubjectWildcard { operator: like };
+        return Mismatch::SubjectWildcard { operator: like };
     }
     let gaps = wanted.iter().map(|value| subject_gap(value, &request.subject));
-    Miss::Subject(gaps.min_by_key(|gap| *gap == SubjectGap::Whole).unwrap_or(SubjectGap::Whole))
+    Mismatch::Subject(
+        gaps.min_by_key(|gap| *gap == SubjectDifference::Whole).unwrap_or(SubjectDifference::Whole),
+    )
 }
 
 /// How one subject differs from another.
 #[must_use]
-pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
+pub fn subject_gap(wanted: &str, had: &str) -> SubjectDifference {
     let small = |text: &str| text.to_ascii_lowercase();
     if Pattern::of(&small(wanted)).fits(&small(had)) {
-        return SubjectGap::Case;
+        return SubjectDifference::Case;
     }
     let parts = |subject: &str| -> Option<(String, String)> {
         let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
@@ -420,13 +424,13 @@ pub fn subject_gap(wanted: &str, had: &str) -> SubjectGap {
         None => false,
     };
     if had.strip_prefix(PREFIX).is_some_and(is_tail) {
-        return SubjectGap::Prefix;
+        return SubjectDifference::Prefix;
     }
     match (parts(wanted), parts(had)) {
-        (Some(wanted), Some(had)) if (&wanted.0, &wanted.1) == (&had.1, &had.0) => SubjectGap::Swapped,
-        (Some(wanted), Some(had)) if Pattern::of(&wanted.1).fits(&had.1) => SubjectGap::Namespace,
-        (Some(wanted), Some(had)) if Pattern::of(&wanted.0).fits(&had.0) => SubjectGap::Name,
-        _ => SubjectGap::Whole,
+        (Some(wanted), Some(had)) if (&wanted.0, &wanted.1) == (&had.1, &had.0) => SubjectDifference::Swapped,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.1).fits(&had.1) => SubjectDifference::Namespace,
+        (Some(wanted), Some(had)) if Pattern::of(&wanted.0).fits(&had.0) => SubjectDifference::Name,
+        _ => SubjectDifference::Whole,
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Request {
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum KeyValue {
     /// It has these values.
     Values(Vec<String>),
     /// It is not there.
@@ -94,41 +94,43 @@ impl Request {
 
     /// What is known of a key, which is written in any case.
     #[must_use]
-    pub fn key(&self, key: &str) -> Known {
+    pub fn key(&self, key: &str) -> KeyValue {
         let key = key.to_ascii_lowercase();
         if let Some(values) = self.others.get(&key) {
-            return if values.is_empty() { Known::Absent } else { Known::Values(values.clone()) };
+            return if values.is_empty() { KeyValue::Absent } else { KeyValue::Values(values.clone()) };
         }
         if let Some(claim) = self.claim_of(&key) {
             return match claim {
-                "sub" => Known::Values(vec![self.subject.clone()]),
+                "sub" => KeyValue::Values(vec![self.subject.clone()]),
                 "aud" => match self.audience.as_slice() {
-                    [] => Known::Absent,
-                    audience => Known::Values(audience.to_vec()),
+                    [] => KeyValue::Absent,
+                    audience => KeyValue::Values(audience.to_vec()),
                 },
-                _ => Known::Unknown("which other claims IAM passes on is not documented"),
+                _ => KeyValue::Unknown("which other claims IAM passes on is not documented"),
             };
         }
         match key.as_str() {
             "sts:rolesessionname" => self
                 .session_name
                 .clone()
-                .map_or(Known::Unknown("the session's name is not known"), |name| Known::Values(vec![name])),
+                .map_or(KeyValue::Unknown("the session's name is not known"), |name| {
+                    KeyValue::Values(vec![name])
+                }),
             "aws:currenttime" | "aws:epochtime" => {
                 let since = self.at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-                since.map_or(Known::Unknown("when the call is made is not known"), |since: Duration| {
-                    Known::Values(vec![since.as_secs().to_string()])
+                since.map_or(KeyValue::Unknown("when the call is made is not known"), |since: Duration| {
+                    KeyValue::Values(vec![since.as_secs().to_string()])
                 })
             }
-            "aws:securetransport" => Known::Values(vec!["true".to_owned()]),
+            "aws:securetransport" => KeyValue::Values(vec!["true".to_owned()]),
             // "This key is always included in the request context", and is false "when the principal makes the
             // call directly".
-            "aws:viaawsservice" => Known::Values(vec!["false".to_owned()]),
+            "aws:viaawsservice" => KeyValue::Values(vec!["false".to_owned()]),
             // STS's table of keys has them for AssumeRoleWithSAML only.
-            key if key.starts_with("saml:") => Known::Absent,
-            key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => Known::Absent,
-            key if is_of_another_provider(key) => Known::Absent,
-            _ => Known::Unknown("nothing here says what the call has there"),
+            key if key.starts_with("saml:") => KeyValue::Absent,
+            key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => KeyValue::Absent,
+            key if is_of_another_provider(key) => KeyValue::Absent,
+            _ => KeyValue::Unknown("nothing here says what the call has there"),
         }
     }
 
@@ -167,14 +169,14 @@ pub(crate) fn sample(role: &str) -> Request {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, sample};
+    use super::{KeyValue, sample};
 
     #[test]
     fn what_is_known_of_a_key() {
         let request = sample("arn:aws:iam::111122223333:role/a");
         let provider = request.provider().to_owned();
         let key = |key: &str| request.key(key);
-        let values = |value: &str| Known::Values(vec![value.to_owned()]);
+        let values = |value: &str| KeyValue::Values(vec![value.to_owned()]);
         assert_eq!(key(&format!("{provider}:sub")), values("system:serviceaccount:payments:checkout"));
         assert_eq!(key(&format!("{}:AUD", provider.to_lowercase())), values("sts.amazonaws.com"));
         assert_eq!(key("AWS:SecureTransport"), values("true"));
@@ -190,7 +192,7 @@ mod tests {
             &format!("arn:aws:iam::111122223333:oidc-provider/{provider}:sub"),
             &format!("{provider}/:sub"),
         ] {
-            assert_eq!(key(absent), Known::Absent, "{absent}");
+            assert_eq!(key(absent), KeyValue::Absent, "{absent}");
         }
         for unknown in [
             "",
@@ -204,12 +206,12 @@ mod tests {
             "localhost:sub",
             &format!("{provider}:iss"),
         ] {
-            assert!(matches!(key(unknown), Known::Unknown(_)), "{unknown}");
+            assert!(matches!(key(unknown), KeyValue::Unknown(_)), "{unknown}");
         }
         let mut told = request.clone();
         told.others.insert("aws:sourceip".to_owned(), vec!["10.0.0.1".to_owned()]);
         told.others.insert("aws:sourcevpc".to_owned(), Vec::new());
         assert_eq!(told.key("aws:SourceIp"), values("10.0.0.1"));
-        assert_eq!(told.key("aws:SourceVpc"), Known::Absent);
+        assert_eq!(told.key("aws:SourceVpc"), KeyValue::Absent);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::document::Version;
 use super::pattern::Pattern;
-use super::request::{Known, Request, is_time};
+use super::request::{KeyValue, Request, is_time};
 
 /// A value of a policy with its variables replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,14 +57,14 @@ fn value_of(variable: &str, request: &Request) -> Expanded {
     }
     let plain = |text: &str| Expanded::To(Pattern::of(text));
     match (request.key(key), default) {
-        (Known::Values(values), _) => match values.as_slice() {
+        (KeyValue::Values(values), _) => match values.as_slice() {
             [one] => plain(one),
             // "You can't use a multivalued context key as a policy variable."
             _ => Expanded::Unknown,
         },
-        (Known::Absent, Some(default)) => plain(default),
-        (Known::Absent, None) => Expanded::ToNothing,
-        (Known::Unknown(_), _) => Expanded::Unknown,
+        (KeyValue::Absent, Some(default)) => plain(default),
+        (KeyValue::Absent, None) => Expanded::ToNothing,
+        (KeyValue::Unknown(_), _) => Expanded::Unknown,
     }
 }
 

@@ -42,9 +42,9 @@ pub struct Dialect {
     /// How a header is spelled.
     pub headers: Headers,
     /// Which headers of the config file name a profile.
-    pub config: Names,
+    pub config: HeaderStyle,
     /// Which headers of the credentials file name a profile.
-    pub credentials: Names,
+    pub credentials: HeaderStyle,
 }
 
 /// What an indented line is.
@@ -95,20 +95,20 @@ pub struct Headers {
     /// Whether a header without a name makes the whole file unusable.
     pub must_name: bool,
     /// What stands between `profile` and a name.
-    pub gap: Gap,
+    pub gap: KeyGap,
     /// Whether quotes around a name are no part of it.
     pub quotes: bool,
     /// Which names may have white space in them.
-    pub spaces: Spaces,
+    pub spaces: InlineSpaces,
     /// What a header is that other text follows.
     pub trailing: Trailing,
     /// What both `NAME` and `profile NAME` in one file are.
-    pub both: Both,
+    pub both: DuplicateHeaders,
 }
 
 /// What stands between `profile` and a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gap {
+pub enum KeyGap {
     /// One space.
     Space,
     /// One space or tab.
@@ -119,7 +119,7 @@ pub enum Gap {
 
 /// Which names may have white space in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spaces {
+pub enum InlineSpaces {
     /// None.
     Never,
     /// After `profile`, those in quotes.
@@ -141,7 +141,7 @@ pub enum Trailing {
 
 /// What both `NAME` and `profile NAME` in one file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Both {
+pub enum DuplicateHeaders {
     /// One profile.
     Merged,
     /// The profile is `profile NAME`.
@@ -154,7 +154,7 @@ pub enum Both {
 
 /// Which headers name a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum HeaderStyle {
     /// Every header, as it is.
     AsWritten,
     /// `profile NAME` and `default`.
@@ -165,7 +165,7 @@ pub enum Names {
     Unprefixed,
 }
 
-impl Names {
+impl HeaderStyle {
     /// The profile that a header names, and whether `profile` is before it.
     fn profile(self, header: &str, headers: Headers) -> Option<(String, bool)> {
         let header = if headers.trims { header.trim() } else { header };
@@ -175,19 +175,19 @@ impl Names {
         let rest = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
         let Some(rest) = rest else {
             let known = self != Self::Prefixed || header == "default";
-            let spaced = headers.spaces == Spaces::Never && header.trim().contains([' ', '\t']);
+            let spaced = headers.spaces == InlineSpaces::Never && header.trim().contains([' ', '\t']);
             return (known && !spaced).then(|| (header.to_owned(), false));
         };
         let name = match headers.gap {
-            Gap::Space => rest.strip_prefix(' ')?,
-            Gap::Blank => rest.strip_prefix([' ', '\t'])?,
-            Gap::Blanks => rest.trim(),
+            KeyGap::Space => rest.strip_prefix(' ')?,
+            KeyGap::Blank => rest.strip_prefix([' ', '\t'])?,
+            KeyGap::Blanks => rest.trim(),
         };
         let in_quotes = headers.quotes.then(|| unquoted(name)).flatten();
         let may_have_spaces = match headers.spaces {
-            Spaces::Never => false,
-            Spaces::Quoted => in_quotes.is_some(),
-            Spaces::Always => true,
+            InlineSpaces::Never => false,
+            InlineSpaces::Quoted => in_quotes.is_some(),
+            InlineSpaces::Always => true,
         };
         let name = in_quotes.unwrap_or(name);
         let fits = may_have_spaces || !name.contains([' ', '\t']);
@@ -258,9 +258,9 @@ struct Reading<'a> {
     dialect: &'a Dialect,
     kind: Kind,
     sections: Sections,
-    at: At,
+    at: ReadPosition,
     /// The setting above, if there is one below the header.
-    above: Option<Above>,
+    above: Option<OpenProperty>,
     /// The headers that were there.
     seen: BTreeSet<String>,
     /// The profiles, each with whether its header has `profile` before its name.
@@ -270,7 +270,7 @@ struct Reading<'a> {
 }
 
 /// Where the reading is.
-enum At {
+enum ReadPosition {
     /// Before the first header.
     Start,
     /// Below a header that names no profile.
@@ -280,7 +280,7 @@ enum At {
 }
 
 /// A setting, for the lines that follow it.
-struct Above {
+struct OpenProperty {
     /// How far it is indented, in characters.
     indent: usize,
     /// Whether it has no value.
@@ -293,7 +293,7 @@ impl<'a> Reading<'a> {
             dialect,
             kind,
             sections: Sections::new(),
-            at: At::Start,
+            at: ReadPosition::Start,
             above: None,
             seen: BTreeSet::new(),
             spelled: BTreeMap::new(),
@@ -364,9 +364,9 @@ impl<'a> Reading<'a> {
         self.at = match names.profile(name, dialect.headers) {
             Some((name, prefixed)) if self.counts(&name, prefixed) => {
                 self.sections.entry(name.clone()).or_default();
-                At::Profile(name)
+                ReadPosition::Profile(name)
             }
-            _ => At::Elsewhere,
+            _ => ReadPosition::Elsewhere,
         };
         Some(Ok(()))
     }
@@ -379,10 +379,10 @@ impl<'a> Reading<'a> {
             return true;
         }
         let counts = match self.dialect.headers.both {
-            Both::Merged => return true,
-            Both::Prefixed => prefixed,
-            Both::Plain => !prefixed,
-            Both::Spoils => {
+            DuplicateHeaders::Merged => return true,
+            DuplicateHeaders::Prefixed => prefixed,
+            DuplicateHeaders::Plain => !prefixed,
+            DuplicateHeaders::Spoils => {
                 self.is_spoilt = true;
                 false
             }
@@ -396,14 +396,14 @@ impl<'a> Reading<'a> {
 
     fn setting(&mut self, name: &str, value: &str, indent: usize) -> Result<(), &'static str> {
         let name = if self.dialect.folds_names { name.to_ascii_lowercase() } else { name.to_owned() };
-        if !matches!(self.at, At::Start) {
-            self.above = Some(Above { indent, is_empty: value.is_empty() });
+        if !matches!(self.at, ReadPosition::Start) {
+            self.above = Some(OpenProperty { indent, is_empty: value.is_empty() });
         }
         match &self.at {
-            At::Start if self.dialect.is_strict() => Err("a setting comes before the first header"),
-            At::Start | At::Elsewhere => Ok(()),
-            At::Profile(_) if value.is_empty() && self.dialect.drops_empty => Ok(()),
-            At::Profile(profile) => {
+            ReadPosition::Start if self.dialect.is_strict() => Err("a setting comes before the first header"),
+            ReadPosition::Start | ReadPosition::Elsewhere => Ok(()),
+            ReadPosition::Profile(_) if value.is_empty() && self.dialect.drops_empty => Ok(()),
+            ReadPosition::Profile(profile) => {
                 let kept = if SECRET.contains(&name.as_str()) && !value.is_empty() { PRESENT } else { value };
                 let section = self.sections.entry(profile.clone()).or_default();
                 let before = section.insert(name, kept.to_owned());
@@ -433,8 +433,8 @@ fn without_comment(line: &str, inline: bool) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Both, Bytes, Gap, Headers, Spaces, Trailing};
-    use super::{Dialect, Faults, Indented, Kind, Names, PRESENT, Sections};
+    use super::{Bytes, DuplicateHeaders, Headers, InlineSpaces, KeyGap, Trailing};
+    use super::{Dialect, Faults, HeaderStyle, Indented, Kind, PRESENT, Sections};
 
     const SPECIFIED: Dialect = Dialect {
         colon: false,
@@ -446,18 +446,18 @@ mod tests {
         skips_mark: false,
         bytes: Bytes::Replaced,
         headers: HEADERS,
-        config: Names::Prefixed,
-        credentials: Names::Unprefixed,
+        config: HeaderStyle::Prefixed,
+        credentials: HeaderStyle::Unprefixed,
     };
 
     const HEADERS: Headers = Headers {
         trims: true,
         must_name: true,
-        gap: Gap::Blanks,
+        gap: KeyGap::Blanks,
         quotes: true,
-        spaces: Spaces::Quoted,
+        spaces: InlineSpaces::Quoted,
         trailing: Trailing::Fault,
-        both: Both::Merged,
+        both: DuplicateHeaders::Merged,
     };
 
     fn names(sections: &Sections) -> Vec<&str> {
@@ -468,10 +468,10 @@ mod tests {
     fn headers_name_profiles_by_file_and_sdk() {
         let text = b"[default]\na=1\n[profile foo]\na=1\n[bar]\na=1\n[profile \"a b\"]\na=1\n";
         for (rule, expected) in [
-            (Names::AsWritten, vec!["bar", "default", "profile \"a b\"", "profile foo"]),
-            (Names::Prefixed, vec!["a b", "default", "foo"]),
-            (Names::Either, vec!["a b", "bar", "default", "foo"]),
-            (Names::Unprefixed, vec!["bar", "default"]),
+            (HeaderStyle::AsWritten, vec!["bar", "default", "profile \"a b\"", "profile foo"]),
+            (HeaderStyle::Prefixed, vec!["a b", "default", "foo"]),
+            (HeaderStyle::Either, vec!["a b", "bar", "default", "foo"]),
+            (HeaderStyle::Unprefixed, vec!["bar", "default"]),
         ] {
             let dialect = Dialect { config: rule, ..SPECIFIED };
             let sections = dialect.parse(Kind::Config, text).unwrap();
@@ -503,10 +503,10 @@ mod tests {
     #[test]
     fn a_profile_of_two_spellings_is_what_each_parser_takes_it_for() {
         for (both, plain_first, prefixed_first) in [
-            (Both::Merged, "a b", "a b"),
-            (Both::Prefixed, "b", "b"),
-            (Both::Plain, "a", "a"),
-            (Both::Spoils, "", ""),
+            (DuplicateHeaders::Merged, "a b", "a b"),
+            (DuplicateHeaders::Prefixed, "b", "b"),
+            (DuplicateHeaders::Plain, "a", "a"),
+            (DuplicateHeaders::Spoils, "", ""),
         ] {
             let headers = Headers { both, ..HEADERS };
             let dialect = Dialect { headers, ..SPECIFIED };

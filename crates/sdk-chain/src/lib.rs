@@ -11,7 +11,7 @@ pub mod sdks;
 pub mod situation;
 pub mod walk;
 
-use situation::Situation;
+use situation::ChainInput;
 
 macro_rules! sdk_ids {
     ($($name:ident = $id:literal),* $(,)?) => {
@@ -78,7 +78,7 @@ impl SdkId {
 
 /// The source that an SDK takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Picks {
+pub enum CredentialSource {
     /// The pod's role, through the web identity that its variables name.
     WebIdentity,
     /// A profile's role, through a web identity.
@@ -105,7 +105,7 @@ pub enum Picks {
     Crash,
 }
 
-impl Picks {
+impl CredentialSource {
     /// What a profile gives.
     pub const OF_PROFILE: &[Self] =
         &[Self::Profile, Self::Process, Self::AssumedRole, Self::ProfileWebIdentity];
@@ -134,18 +134,18 @@ impl Picks {
 
 /// What an SDK does in a situation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Resolution {
     /// The SDK.
     pub sdk: SdkId,
     /// The source that it takes.
-    pub picks: Picks,
+    pub picks: CredentialSource,
     /// Why, in full sentences.
     pub because: String,
 }
 
 /// Which SDKs the application has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Used {
+pub enum ApplicationSdks {
     /// It is not known.
     #[default]
     Unknown,
@@ -160,7 +160,7 @@ pub enum Used {
     },
 }
 
-impl Used {
+impl ApplicationSdks {
     /// The SDKs that are known.
     #[must_use]
     pub fn sdks(&self) -> &[SdkId] {
@@ -184,26 +184,26 @@ impl Used {
 
 /// What the SDKs of a pod find, and which of them the application has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct ChainContext {
     /// What they find.
-    pub situation: Situation,
+    pub situation: ChainInput,
     /// Which the application has.
-    pub used: Used,
+    pub used: ApplicationSdks,
 }
 
-impl Outlook {
+impl ChainContext {
     /// What each SDK does, those that the application has first.
     #[must_use]
-    pub fn answers(&self) -> Vec<Answer> {
+    pub fn answers(&self) -> Vec<Resolution> {
         answers(&self.situation, self.used.sdks())
     }
 
     /// The same of those SDKs that the application may have, as they are used by default.
     #[must_use]
-    pub fn likely_answers(&self) -> Vec<Answer> {
+    pub fn likely_answers(&self) -> Vec<Resolution> {
         match self.used {
-            Used::Said(sdk) => vec![answer(sdk, &self.situation)],
-            Used::Unknown | Used::Found { .. } => {
+            ApplicationSdks::Said(sdk) => vec![answer(sdk, &self.situation)],
+            ApplicationSdks::Unknown | ApplicationSdks::Found { .. } => {
                 let mut answers = self.answers();
                 answers.retain(|answer| answer.sdk.is_default());
                 answers
@@ -214,22 +214,22 @@ impl Outlook {
 
 /// The names of the SDKs whose pick is among these.
 #[must_use]
-pub fn names(answers: &[Answer], picks: &[Picks]) -> Vec<&'static str> {
+pub fn names(answers: &[Resolution], picks: &[CredentialSource]) -> Vec<&'static str> {
     let among = answers.iter().filter(|answer| picks.contains(&answer.picks));
     among.map(|answer| answer.sdk.rules().name).collect()
 }
 
 /// What an SDK does in a situation.
 #[must_use]
-pub fn answer(id: SdkId, situation: &Situation) -> Answer {
+pub fn answer(id: SdkId, situation: &ChainInput) -> Resolution {
     let rules = id.rules().for_situation(situation);
     let (picks, because) = walk::walk(rules, situation.lacks.get(&id), situation);
-    Answer { sdk: id, picks, because }
+    Resolution { sdk: id, picks, because }
 }
 
 /// What every SDK does in a situation: those that were found first.
 #[must_use]
-pub fn answers(situation: &Situation, found: &[SdkId]) -> Vec<Answer> {
+pub fn answers(situation: &ChainInput, found: &[SdkId]) -> Vec<Resolution> {
     let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| found.contains(id));
     first.into_iter().chain(rest).map(|id| answer(id, situation)).collect()
 }

@@ -4,8 +4,8 @@
 //! what a failure leads to is the [`Then`] of the step.
 
 use super::ini::Dialect;
-use super::situation::Situation;
-use super::{Picks, SdkId};
+use super::situation::ChainInput;
+use super::{CredentialSource, SdkId};
 
 /// The rules of one SDK.
 #[derive(Debug)]
@@ -35,16 +35,16 @@ pub struct Sdk {
     /// Which region there is for STS.
     pub region: Region,
     /// Which other rules a variable turns these into.
-    pub instead: Option<Instead>,
+    pub instead: Option<RuleOverride>,
     /// What is tried, in order.
     pub steps: &'static [Step],
     /// What there is if no step takes a source.
-    pub at_end: Picks,
+    pub at_end: CredentialSource,
 }
 
 /// Which rules hold instead.
 #[derive(Debug, Clone, Copy)]
-pub enum Instead {
+pub enum RuleOverride {
     /// Those, if `AWS_SDK_LOAD_CONFIG` is set to anything.
     ByAnything(SdkId),
     /// Those, if it is set to what Go's `strconv.ParseBool` takes for true.
@@ -68,12 +68,16 @@ impl Step {
 impl Sdk {
     /// The rules that hold in the situation.
     #[must_use]
-    pub fn for_situation(&'static self, situation: &Situation) -> &'static Self {
+    pub fn for_situation(&'static self, situation: &ChainInput) -> &'static Self {
         let value = situation.filled("AWS_SDK_LOAD_CONFIG");
         match (self.instead, value) {
-            (Some(Instead::ByAnything(id)), Some(_))
-            | (Some(Instead::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => id.rules(),
-            (Some(Instead::ByOptOut(rules)), _) if situation.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() => {
+            (Some(RuleOverride::ByAnything(id)), Some(_))
+            | (Some(RuleOverride::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => {
+                id.rules()
+            }
+            (Some(RuleOverride::ByOptOut(rules)), _)
+                if situation.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() =>
+            {
                 rules
             }
             _ => self,
@@ -83,7 +87,7 @@ impl Sdk {
 
 /// What a failure leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum OnFailure {
     /// The next step, without a word.
     Next,
     /// The next step that is not about the profile, without a word.
@@ -133,7 +137,7 @@ pub enum Join {
 
 /// Which file a step reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum In {
+pub enum ProfileFile {
     /// Both, joined.
     Both,
     /// The credentials file.
@@ -153,7 +157,7 @@ pub struct Region {
     /// What a variable is that is set to nothing.
     pub empty: EmptyRegion,
     /// The files whose profile may name it.
-    pub files: &'static [In],
+    pub files: &'static [ProfileFile],
     /// Which profile that is, if it is another than the one in use.
     pub by: Option<ProfileName>,
     /// What happens without one.
@@ -163,7 +167,11 @@ pub struct Region {
 impl Region {
     /// That of the first variable with a value, or of the profile in use.
     #[must_use]
-    pub const fn of(variables: &'static [&'static str], files: &'static [In], missing: NoRegion) -> Self {
+    pub const fn of(
+        variables: &'static [&'static str],
+        files: &'static [ProfileFile],
+        missing: NoRegion,
+    ) -> Self {
         Self { variables, empty: EmptyRegion::Unset, files, by: None, missing }
     }
 }
@@ -202,7 +210,7 @@ pub enum Step {
     /// Both files must be readable for this SDK, from here on.
     FilesMustParse {
         /// Else.
-        then: Then,
+        then: OnFailure,
         /// Unless keys are in the environment and no profile is selected.
         unless_keys: bool,
     },
@@ -224,21 +232,21 @@ pub enum Step {
     /// The config file is read for the region if no variable names one, and must exist for that.
     ConfigForRegion,
     /// Keys in the environment.
-    Keys(Keys),
+    Keys(EnvKeysRule),
     /// The web identity that the variables name.
-    WebIdentity(WebIdentity),
+    WebIdentity(WebIdentityRule),
     /// A profile that assumes a role with other credentials.
-    Role(Role),
+    Role(RoleRule),
     /// Keys in a profile.
     ProfileKeys(ProfileKeys),
     /// A web identity in a profile.
     ProfileWebIdentity(ProfileWebIdentity),
     /// A program that a profile names.
-    Process(Process),
+    Process(ProcessRule),
     /// A profile of IAM Identity Center.
-    SignOn(SignOn),
+    SignOn(SsoRule),
     /// Container credentials.
-    Container(Container),
+    Container(ContainerRule),
     /// The node's role.
     Imds(Disabled),
 }
@@ -256,7 +264,7 @@ pub struct GoProfile {
 
 /// Keys in the environment.
 #[derive(Debug, Clone, Copy)]
-pub struct Keys {
+pub struct EnvKeysRule {
     /// The variables for the key's id, in order; the first is the usual one.
     pub id: &'static [&'static str],
     /// The variables for the secret.
@@ -268,30 +276,30 @@ pub struct Keys {
     /// Whether these variables are of an old kind.
     pub legacy: bool,
     /// An id without a secret.
-    pub half: Then,
+    pub half: OnFailure,
     /// The step is left out if this variable is not empty.
     pub unless: Option<&'static str>,
 }
 
 /// The web identity that the variables name.
 #[derive(Debug, Clone, Copy)]
-pub struct WebIdentity {
+pub struct WebIdentityRule {
     /// What a variable is that is set to nothing.
     pub empty: Empty,
     /// The file whose profile gives what no variable says.
-    pub filled_from: Option<In>,
+    pub filled_from: Option<ProfileFile>,
     /// Which profile that is, if it is another than the one in use.
     pub filled_by: Option<ProfileName>,
     /// A token file without a role.
-    pub without_role: Then,
+    pub without_role: OnFailure,
     /// A role without a token file.
-    pub without_token: Then,
+    pub without_token: OnFailure,
     /// The shortest token that is sent, in bytes; 0 if an empty one is.
     pub least_token: usize,
     /// The shortest role ARN that is sent, in characters.
     pub least_role: usize,
     /// STS refuses or cannot be reached, or the token cannot be read.
-    pub fails: Then,
+    pub fails: OnFailure,
 }
 
 /// What a variable is that is set to nothing.
@@ -309,7 +317,7 @@ pub enum Empty {
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileWebIdentity {
     /// Where the profile is.
-    pub file: In,
+    pub file: ProfileFile,
     /// Which profile that is, if it is another than the one in use.
     pub by: Option<ProfileName>,
     /// Whether it is passed over if the pod's variables name a role and a token file.
@@ -319,11 +327,11 @@ pub struct ProfileWebIdentity {
     /// Whether a token file that is set to nothing counts as there.
     pub empty_counts: bool,
     /// A token file without a role.
-    pub without_role: Then,
+    pub without_role: OnFailure,
     /// The shortest token that is sent, in bytes.
     pub least_token: usize,
     /// It cannot be used.
-    pub fails: Then,
+    pub fails: OnFailure,
     /// It is not even tried.
     pub crashes: bool,
 }
@@ -331,16 +339,16 @@ pub struct ProfileWebIdentity {
 impl ProfileWebIdentity {
     /// One in this file's profile, of which every failure leads on.
     #[must_use]
-    pub const fn of(file: In) -> Self {
+    pub const fn of(file: ProfileFile) -> Self {
         Self {
             file,
             by: None,
             unless_variables: false,
             through_sources: false,
             empty_counts: false,
-            without_role: Then::Next,
+            without_role: OnFailure::Next,
             least_token: 0,
-            fails: Then::Next,
+            fails: OnFailure::Next,
             crashes: false,
         }
     }
@@ -348,41 +356,41 @@ impl ProfileWebIdentity {
 
 /// A profile that assumes a role with the credentials of another profile or of a named source.
 #[derive(Debug, Clone, Copy)]
-pub struct Role {
+pub struct RoleRule {
     /// Where the profile is.
-    pub file: In,
+    pub file: ProfileFile,
     /// Whether a profile with a token file is none of this kind.
     pub unless_token_file: bool,
     /// A source without a role.
     pub without_role: WithoutRole,
     /// A role without either source.
-    pub alone: Alone,
+    pub alone: RoleWithoutSource,
     /// Both sources.
-    pub both: Then,
+    pub both: OnFailure,
     /// The source profile does not exist.
-    pub missing: Then,
+    pub missing: OnFailure,
     /// The source profile exists, and has no credentials.
-    pub empty: Then,
+    pub empty: OnFailure,
     /// The source profiles lead in a circle.
-    pub circle: Then,
+    pub circle: OnFailure,
     /// Which kinds of credentials a source profile may have.
     pub sources: Sources,
     /// The named sources that there are.
-    pub named: &'static [Named],
+    pub named: &'static [NamedSource],
     /// Whether their names count in any case.
     pub named_in_any_case: bool,
     /// A named source that is not known.
-    pub unknown: Then,
+    pub unknown: OnFailure,
     /// A named source that has nothing.
-    pub named_empty: Then,
+    pub named_empty: OnFailure,
     /// Whether `Ec2InstanceMetadata` minds that IMDS is disabled.
     pub minds_disabled: bool,
     /// A profile that wants a one-time password.
-    pub mfa: Option<Then>,
+    pub mfa: Option<OnFailure>,
     /// Which region STS is called in.
     pub region: RoleRegion,
     /// STS refuses, or cannot be reached.
-    pub fails: Then,
+    pub fails: OnFailure,
 }
 
 /// Which region STS is called in to assume a profile's role.
@@ -404,16 +412,16 @@ pub enum WithoutRole {
     /// If it is a named one, it gives the credentials.
     NamedGives,
     /// A failure.
-    Fails(Then),
+    Fails(OnFailure),
 }
 
 /// A role without a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alone {
+pub enum RoleWithoutSource {
     /// The profile is none of this kind.
     NotThis,
     /// A failure.
-    Fails(Then),
+    Fails(OnFailure),
     /// Whatever source is found later assumes the role: the Go SDKs, to which a source that is set to
     /// nothing is none.
     Later,
@@ -429,7 +437,7 @@ pub struct Sources {
     /// A role with a named source.
     pub named: bool,
     /// A sign-on, which fails.
-    pub sign_on: Option<SignOn>,
+    pub sign_on: Option<SsoRule>,
     /// Whether half a pair of keys is a failure, instead of nothing.
     pub half_fails: bool,
     /// Whether a profile may be its own source, by its keys.
@@ -450,7 +458,7 @@ impl Sources {
 
 /// A source that `credential_source` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named {
+pub enum NamedSource {
     /// `Environment`.
     Environment,
     /// `EcsContainer`.
@@ -459,7 +467,7 @@ pub enum Named {
     Ec2InstanceMetadata,
 }
 
-impl Named {
+impl NamedSource {
     /// The name in a profile.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -475,15 +483,15 @@ impl Named {
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileKeys {
     /// Where the profile is.
-    pub file: In,
+    pub file: ProfileFile,
     /// Whether a key that is set to nothing counts as there.
     pub empty_counts: bool,
     /// An id without a secret.
-    pub half: Then,
+    pub half: OnFailure,
     /// A secret without an id.
-    pub other_half: Then,
+    pub other_half: OnFailure,
     /// A session token without either.
-    pub token_alone: Then,
+    pub token_alone: OnFailure,
     /// Whether a profile with a role has no keys of its own.
     pub unless_role: bool,
 }
@@ -491,13 +499,13 @@ pub struct ProfileKeys {
 impl ProfileKeys {
     /// Those in this file's profile, of which half a pair leads on.
     #[must_use]
-    pub const fn of(file: In) -> Self {
+    pub const fn of(file: ProfileFile) -> Self {
         Self {
             file,
             empty_counts: false,
-            half: Then::Next,
-            other_half: Then::Next,
-            token_alone: Then::Next,
+            half: OnFailure::Next,
+            other_half: OnFailure::Next,
+            token_alone: OnFailure::Next,
             unless_role: false,
         }
     }
@@ -505,39 +513,39 @@ impl ProfileKeys {
 
 /// A program that a profile names.
 #[derive(Debug, Clone, Copy)]
-pub struct Process {
+pub struct ProcessRule {
     /// Where the profile is.
-    pub file: In,
+    pub file: ProfileFile,
     /// A program that is set to nothing.
-    pub empty: Then,
+    pub empty: OnFailure,
     /// Whether a profile with a role has no program.
     pub unless_role: bool,
     /// Whether it is a link of the chain, which is tried also if the profile was passed over.
     pub is_link: bool,
 }
 
-impl Process {
+impl ProcessRule {
     /// A program in this file's profile.
     #[must_use]
-    pub const fn of(file: In) -> Self {
-        Self { file, empty: Then::Next, unless_role: false, is_link: false }
+    pub const fn of(file: ProfileFile) -> Self {
+        Self { file, empty: OnFailure::Next, unless_role: false, is_link: false }
     }
 }
 
 /// A profile of IAM Identity Center. Nobody signs on in a pod, so that it never gives credentials.
 #[derive(Debug, Clone, Copy)]
-pub struct SignOn {
+pub struct SsoRule {
     /// Where the profile is.
-    pub file: In,
+    pub file: ProfileFile,
     /// The settings of which any makes the profile one of this kind.
     pub any_of: &'static [&'static str],
     /// What it leads to.
-    pub then: Then,
+    pub then: OnFailure,
 }
 
 /// Container credentials.
 #[derive(Debug, Clone, Copy)]
-pub struct Container {
+pub struct ContainerRule {
     /// Whether the relative variable decides, if both are set.
     pub relative_first: bool,
     /// Whether a variable that is set to nothing counts.
@@ -545,11 +553,11 @@ pub struct Container {
     /// Which hosts may be called without TLS, beside 169.254.170.2 through the relative variable.
     pub hosts: Hosts,
     /// Another host.
-    pub bad_host: Then,
+    pub bad_host: OnFailure,
     /// How the token is read and sent.
-    pub token: Token,
+    pub token: TokenRule,
     /// The endpoint refuses, or cannot be reached.
-    pub fails: Then,
+    pub fails: OnFailure,
 }
 
 /// Which hosts may be called without TLS.
@@ -569,13 +577,13 @@ pub struct Hosts {
 
 /// How the token for the container endpoint is read and sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
+pub struct TokenRule {
     /// Whether a token file is read at all; else the request has none.
     pub file: bool,
     /// Whether the token in the variable comes before the file.
     pub variable_first: bool,
     /// A file that cannot be read.
-    pub unreadable: Then,
+    pub unreadable: OnFailure,
     /// A token with a line break.
     pub line_break: LineBreak,
     /// Whether the file is read before it is known whether the source is wanted.
@@ -588,9 +596,9 @@ pub enum LineBreak {
     /// It is sent.
     Sent,
     /// It is a failure.
-    Fails(Then),
+    Fails(OnFailure),
     /// The request is made again without it at `localhost` and 127.0.0.1, and fails elsewhere.
-    WithoutIt(Then),
+    WithoutIt(OnFailure),
 }
 
 /// When IMDS counts as disabled by `AWS_EC2_METADATA_DISABLED`.

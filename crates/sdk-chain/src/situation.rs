@@ -106,7 +106,7 @@ pub enum TokenFile {
 
 /// What STS says to a token and a role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Trade {
+pub enum TokenExchange {
     /// It gives credentials.
     Given,
     /// It says no; the code.
@@ -134,7 +134,7 @@ pub enum Reply {
 
 /// A container credentials endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Container {
+pub struct ContainerEndpoint {
     /// What it answers to the token that the variables name.
     pub with_token: Reply,
     /// What it answers without one.
@@ -143,7 +143,7 @@ pub struct Container {
 
 /// Why the application's copy of an SDK cannot trade a token for a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lack {
+pub enum SdkLimitation {
     /// It is older than IRSA, and does not look at the variables.
     TooOld {
         /// The package and its version.
@@ -155,7 +155,7 @@ pub enum Lack {
     Module(&'static str),
 }
 
-impl fmt::Display for Lack {
+impl fmt::Display for SdkLimitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooOld { package, least } => {
@@ -170,9 +170,9 @@ impl fmt::Display for Lack {
 
 /// What an SDK finds when it looks for credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Situation {
+pub struct ChainInput {
     /// The SDKs that the application has in copies that cannot use a web identity.
-    pub lacks: BTreeMap<SdkId, Lack>,
+    pub lacks: BTreeMap<SdkId, SdkLimitation>,
     /// The variables among [`VARIABLES`] that are set; of secrets only whether they are blank.
     pub variables: BTreeMap<&'static str, String>,
     /// The shared files that could be read.
@@ -184,14 +184,14 @@ pub struct Situation {
     /// Why STS cannot be reached, if it was tried in vain.
     pub sts_unreachable: Option<String>,
     /// What STS says, by role and token file.
-    pub trades: BTreeMap<(String, String), Trade>,
+    pub trades: BTreeMap<(String, String), TokenExchange>,
     /// The endpoint for container credentials that the relative variable names.
-    pub relative: Container,
+    pub relative: ContainerEndpoint,
     /// The one that the full variable names.
-    pub full: Container,
+    pub full: ContainerEndpoint,
 }
 
-impl Situation {
+impl ChainInput {
     /// Sets a variable, if it is one that an SDK reads.
     pub fn set(&mut self, name: &str, value: &str) {
         let Some(name) = VARIABLES.iter().copied().find(|known| *known == name) else { return };
@@ -213,7 +213,7 @@ impl Situation {
 
     /// What STS says to this role and the token in this file.
     #[must_use]
-    pub fn trade(&self, role_arn: &str, token_file: &str) -> Trade {
+    pub fn trade(&self, role_arn: &str, token_file: &str) -> TokenExchange {
         self.trades.get(&(role_arn.to_owned(), token_file.to_owned())).cloned().unwrap_or_default()
     }
 
@@ -221,7 +221,7 @@ impl Situation {
     #[must_use]
     pub fn sts_unreachable(&self) -> Option<&str> {
         let of_trade = self.trades.values().find_map(|trade| match trade {
-            Trade::Unreachable(why) => Some(why.as_str()),
+            TokenExchange::Unreachable(why) => Some(why.as_str()),
             _ => None,
         });
         of_trade.or(self.sts_unreachable.as_deref())
@@ -248,7 +248,7 @@ impl Situation {
         if let Some((role, file)) = self.own_pair() {
             let readable = TokenFile::Readable { length: LIKELY_TOKEN, line_break: false };
             working.tokens.insert(file.clone(), readable);
-            working.trades.insert((role, file), Trade::Given);
+            working.trades.insert((role, file), TokenExchange::Given);
         }
         working
     }

@@ -11,22 +11,22 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::audit::Judged;
+use crate::audit::Findings;
 use crate::audit::provider;
-use crate::audit::provider::GivenProvider;
-use crate::audit::subject::{Flags, Sources};
+use crate::audit::provider::ProviderInput;
+use crate::audit::subject::{SubjectFlags, SubjectSources};
 use crate::diagnosis::Diagnosis;
 use crate::evidence::Evidence;
-use crate::evidence::Observed;
+use crate::evidence::HasEvidence;
 use crate::host::stdin::{Piece, StdinFault};
 use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
 use crate::text::sanitize;
 use crate::token::{self, Claims, TokenFault};
-use pod::{GivenAccount, GivenPod};
-use policy::GivenPolicy;
-use printed::{LONGEST, Unusable};
-use report::{Ended, Found, LONGEST_LOG, Log, NoReport};
+use pod::{PodManifest, ServiceAccountManifest};
+use policy::TrustPolicyInput;
+use printed::{BadDocument, LONGEST};
+use report::{FoundReport, LONGEST_LOG, Log, LogEnd, NoReport};
 
 /// The most containers that a message names.
 const NAMED: usize = 16;
@@ -59,7 +59,7 @@ impl fmt::Display for Input {
 
 /// What is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct AuditInputPaths {
     /// A log with a report.
     pub report: Option<Input>,
     /// A token.
@@ -73,31 +73,31 @@ pub struct Wanted {
     /// An OIDC provider.
     pub oidc_provider: Option<Input>,
     /// What is said by flags instead.
-    pub flags: Flags,
+    pub flags: SubjectFlags,
 }
 
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
     /// The last report of the log.
-    pub report: Option<Found>,
+    pub report: Option<FoundReport>,
     /// What the token says.
     pub token: Option<Claims>,
     /// The pod.
-    pub pod: Option<GivenPod>,
+    pub pod: Option<PodManifest>,
     /// The service account.
-    pub service_account: Option<GivenAccount>,
+    pub service_account: Option<ServiceAccountManifest>,
     /// The trust policy, and what stood beside it.
-    pub trust_policy: Option<GivenPolicy>,
+    pub trust_policy: Option<TrustPolicyInput>,
     /// The OIDC provider.
-    pub oidc_provider: Option<GivenProvider>,
+    pub oidc_provider: Option<ProviderInput>,
 }
 
 impl Inputs {
     /// What says for whom the role is asked.
     #[must_use]
-    pub fn sources<'a>(&'a self, flags: &'a Flags) -> Sources<'a> {
-        Sources {
+    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags) -> SubjectSources<'a> {
+        SubjectSources {
             flags,
             token: self.token.as_ref(),
             report: self.report.as_ref().map(|found| &found.report),
@@ -112,7 +112,7 @@ impl Inputs {
 #[derive(Debug, Clone, Copy)]
 pub struct Injected;
 
-impl Observed for Injected {
+impl HasEvidence for Injected {
     fn evidence(&self) -> Evidence {
         Evidence::new()
     }
@@ -121,14 +121,15 @@ impl Observed for Injected {
 impl Inputs {
     /// Whether the pod carries a web identity, if it was handed in.
     #[must_use]
-    pub fn injected(&self, container: Option<&str>) -> Option<Judged<Injected>> {
+    pub fn injected(&self, container: Option<&str>) -> Option<Findings<Injected>> {
         let found = self.pod.as_ref()?.judge(self.service_account.as_ref(), container);
         let mut failures = found.failures.into_iter();
         Some(match failures.next() {
-            Some(gravest) => {
-                Judged { verdict: Verdict::Fail(gravest), further: failures.chain(found.warnings).collect() }
-            }
-            None => Judged { verdict: Verdict::holds(Injected, found.warnings), further: Vec::new() },
+            Some(gravest) => Findings {
+                verdict: Verdict::Fail(gravest),
+                further: failures.chain(found.warnings).collect(),
+            },
+            None => Findings { verdict: Verdict::holds(Injected, found.warnings), further: Vec::new() },
         })
     }
 }
@@ -141,12 +142,12 @@ pub struct BadInput {
     /// Where it should be.
     pub from: Input,
     /// Why.
-    pub why: Why,
+    pub why: InputFault,
 }
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum InputFault {
     /// The file could not be read.
     File(ReadError),
     /// Standard input could not be read.
@@ -158,7 +159,7 @@ pub enum Why {
     /// It is no token.
     NoToken(TokenFault),
     /// It is not what it should be.
-    Unusable(Unusable),
+    Unusable(BadDocument),
     /// The pod has no container of the name that is meant.
     NoContainer {
         /// The name.
@@ -172,16 +173,16 @@ impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: ", self.flag, self.from)?;
         match &self.why {
-            Why::File(error @ ReadError::NotRegular(_)) => {
+            InputFault::File(error @ ReadError::NotRegular(_)) => {
                 write!(f, "{error}; save it to a file, or give - and pipe it in")
             }
-            Why::File(error) => error.fmt(f),
-            Why::Stdin(fault) => fault.fmt(f),
-            Why::Taken(flag) => write!(f, "{flag} reads it already: only one can"),
-            Why::NoReport(none) => none.fmt(f),
-            Why::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
-            Why::Unusable(fault) => fault.fmt(f),
-            Why::NoContainer { name, names } => {
+            InputFault::File(error) => error.fmt(f),
+            InputFault::Stdin(fault) => fault.fmt(f),
+            InputFault::Taken(flag) => write!(f, "{flag} reads it already: only one can"),
+            InputFault::NoReport(none) => none.fmt(f),
+            InputFault::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
+            InputFault::Unusable(fault) => fault.fmt(f),
+            InputFault::NoContainer { name, names } => {
                 let names: Vec<String> = names.iter().take(NAMED).map(|name| sanitize(name)).collect();
                 write!(f, "it has no container {} (--container), but {}", sanitize(name), names.join(", "))
             }
@@ -194,7 +195,7 @@ impl std::error::Error for BadInput {}
 /// What a flag wants.
 type Slot<'a> = (&'static str, &'a Option<Input>);
 
-impl Wanted {
+impl AuditInputPaths {
     fn slots(&self) -> [Slot<'_>; 6] {
         [
             ("--report", &self.report),
@@ -210,7 +211,7 @@ impl Wanted {
     /// piped in: `kubectl logs POD | irsa-probe audit`.
     #[must_use]
     pub fn with_piped_report(self, stdin_is_typed: bool) -> Self {
-        let Flags { issuer, subject, audience, .. } = &self.flags;
+        let SubjectFlags { issuer, subject, audience, .. } = &self.flags;
         let is_said = issuer.is_some()
             || subject.is_some()
             || !audience.is_empty()
@@ -230,7 +231,9 @@ impl Wanted {
         let slots = self.slots();
         let mut taking = slots.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
         match (taking.next(), taking.next()) {
-            (Some(first), Some(flag)) => Err(BadInput { flag, from: Input::Stdin, why: Why::Taken(first) }),
+            (Some(first), Some(flag)) => {
+                Err(BadInput { flag, from: Input::Stdin, why: InputFault::Taken(first) })
+            }
             _ => Ok(()),
         }
     }
@@ -240,7 +243,7 @@ impl Wanted {
 ///
 /// # Errors
 /// The first thing that could not be read.
-pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Inputs, BadInput> {
+pub async fn observe(pod: &Pod, wanted: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
     wanted.one_stdin()?;
     let [report, token, kubernetes_pod, account, trust_policy, oidc_provider] = wanted.slots();
     // The report comes last: a log that is followed takes all the time that there is.
@@ -248,12 +251,27 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Input
         token: given(pod, token, read_token, until).await?,
         pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.flags.container.as_deref()), until)
             .await?,
-        service_account: given(pod, account, |bytes| pod::read_account(bytes).map_err(Why::Unusable), until)
-            .await?,
-        trust_policy: given(pod, trust_policy, |bytes| policy::read(bytes).map_err(Why::Unusable), until)
-            .await?,
-        oidc_provider: given(pod, oidc_provider, |bytes| provider::read(bytes).map_err(Why::Unusable), until)
-            .await?,
+        service_account: given(
+            pod,
+            account,
+            |bytes| pod::read_account(bytes).map_err(InputFault::Unusable),
+            until,
+        )
+        .await?,
+        trust_policy: given(
+            pod,
+            trust_policy,
+            |bytes| policy::read(bytes).map_err(InputFault::Unusable),
+            until,
+        )
+        .await?,
+        oidc_provider: given(
+            pod,
+            oidc_provider,
+            |bytes| provider::read(bytes).map_err(InputFault::Unusable),
+            until,
+        )
+        .await?,
         report: match report {
             (flag, Some(from)) => Some(read_log(pod, flag, from, until).await?),
             _ => None,
@@ -265,26 +283,34 @@ pub async fn observe(pod: &Pod, wanted: &Wanted, until: Instant) -> Result<Input
 async fn given<T>(
     pod: &Pod,
     (flag, from): Slot<'_>,
-    read: impl FnOnce(&[u8]) -> Result<T, Why>,
+    read: impl FnOnce(&[u8]) -> Result<T, InputFault>,
     until: Instant,
 ) -> Result<Option<T>, BadInput> {
     let Some(from) = from else { return Ok(None) };
     let bytes = match from {
-        Input::Stdin => pod.stdin().read(LONGEST, until).await.map_err(Why::Stdin),
-        Input::File(path) => pod.read(path, LONGEST, until).await.map(|file| file.bytes).map_err(Why::File),
+        Input::Stdin => pod.stdin().read(LONGEST, until).await.map_err(InputFault::Stdin),
+        Input::File(path) => {
+            pod.read(path, LONGEST, until).await.map(|file| file.bytes).map_err(InputFault::File)
+        }
     };
     let read = bytes.and_then(|bytes| read(&bytes));
     read.map(Some).map_err(|why| BadInput { flag, from: from.clone(), why })
 }
 
-async fn read_log(pod: &Pod, flag: &'static str, from: &Input, until: Instant) -> Result<Found, BadInput> {
+async fn read_log(
+    pod: &Pod,
+    flag: &'static str,
+    from: &Input,
+    until: Instant,
+) -> Result<FoundReport, BadInput> {
     let bad = |why| BadInput { flag, from: from.clone(), why };
     let mut log = Log::default();
     let ended = match from {
         Input::File(path) => {
-            let file = pod.read(path, LONGEST_LOG, until).await.map_err(|error| bad(Why::File(error)))?;
+            let file =
+                pod.read(path, LONGEST_LOG, until).await.map_err(|error| bad(InputFault::File(error)))?;
             log.push(&file.bytes);
-            Ended::AtItsEnd
+            LogEnd::AtItsEnd
         }
         Input::Stdin => {
             let mut stdin = pod.stdin();
@@ -293,27 +319,27 @@ async fn read_log(pod: &Pod, flag: &'static str, from: &Input, until: Instant) -
                     // Where there is always more at hand, nothing else looks at the time.
                     Ok(Piece::Bytes(piece)) if log.push(&piece) => {
                         if Instant::now() >= until {
-                            break Ended::Late;
+                            break LogEnd::Late;
                         }
                     }
-                    Ok(Piece::Bytes(_)) => break Ended::TooLong,
-                    Ok(Piece::End) => break Ended::AtItsEnd,
-                    Err(StdinFault::Slow) => break Ended::Late,
-                    Err(fault) => return Err(bad(Why::Stdin(fault))),
+                    Ok(Piece::Bytes(_)) => break LogEnd::TooLong,
+                    Ok(Piece::End) => break LogEnd::AtItsEnd,
+                    Err(StdinFault::Slow) => break LogEnd::Late,
+                    Err(fault) => return Err(bad(InputFault::Stdin(fault))),
                 }
             }
         }
     };
-    log.finish(ended).map_err(|none| bad(Why::NoReport(none)))
+    log.finish(ended).map_err(|none| bad(InputFault::NoReport(none)))
 }
 
 /// A pod that has the container that is meant.
-fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<GivenPod, Why> {
-    let pod = pod::read_pod(bytes).map_err(Why::Unusable)?;
+fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodManifest, InputFault> {
+    let pod = pod::read_pod(bytes).map_err(InputFault::Unusable)?;
     match container.filter(|name| !pod.has_container(name)) {
         Some(name) => {
             let names = pod.names().map(str::to_owned).collect();
-            Err(Why::NoContainer { name: name.to_owned(), names })
+            Err(InputFault::NoContainer { name: name.to_owned(), names })
         }
         None => Ok(pod),
     }
@@ -321,20 +347,20 @@ fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<GivenPod, Why> {
 
 /// A token as a file of the kubelet's holds it, or as `kubectl create token`, with or without `-o json`,
 /// prints it. The token itself goes no further.
-fn read_token(bytes: &[u8]) -> Result<Claims, Why> {
-    let text = printed::text(bytes).map_err(Why::Unusable)?;
+fn read_token(bytes: &[u8]) -> Result<Claims, InputFault> {
+    let text = printed::text(bytes).map_err(InputFault::Unusable)?;
     let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
     let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
-    token::decode(requested.unwrap_or(&text)).map_err(Why::NoToken)
+    token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "a test makes the files that it reads")]
 
-    use super::{BadInput, Input, Inputs, Wanted, Why, observe};
-    use crate::audit::inputs::printed::Unusable;
-    use crate::audit::subject::Flags;
+    use super::{AuditInputPaths, BadInput, Input, InputFault, Inputs, observe};
+    use crate::audit::inputs::printed::BadDocument;
+    use crate::audit::subject::SubjectFlags;
     use crate::host::{Clock, Pod, ReadError};
     use crate::token::TokenFault;
     use serde_json::json;
@@ -348,7 +374,7 @@ mod tests {
         Some(Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)))
     }
 
-    async fn read(wanted: &Wanted) -> Result<Inputs, BadInput> {
+    async fn read(wanted: &AuditInputPaths) -> Result<Inputs, BadInput> {
         let pod = Pod::recorded([("A", "b")], Clock::System);
         observe(&pod, wanted, Instant::now() + Duration::from_secs(20)).await
     }
@@ -360,21 +386,21 @@ mod tests {
             std::fs::write(dir.path().join(name), text).unwrap();
             Some(Input::File(dir.path().join(name)))
         };
-        let wanted = Wanted {
+        let wanted = AuditInputPaths {
             report: repository("examples/AssumeRoleNotAuthorized.json"),
             token: repository("tests/recorded/projected-token.jwt"),
             pod: repository("tests/recorded/pod-injected.json"),
             service_account: repository("tests/recorded/sa-checkout.json"),
             trust_policy: file("policy", r#"["arn:aws:iam::111122223333:role/a", {"Statement": []}]"#),
             oidc_provider: file("provider", r#"{"Url": "a", "ClientIDList": ["b"]}"#),
-            flags: Flags::default(),
+            flags: SubjectFlags::default(),
         };
         let inputs = read(&wanted).await.unwrap();
         let Inputs { report, token, pod, service_account, trust_policy, oidc_provider } = &inputs;
         let parts = [report.is_some(), token.is_some(), pod.is_some(), service_account.is_some()];
         assert_eq!((parts, trust_policy.is_some(), oidc_provider.is_some()), ([true; 4], true, true));
         let request = json!({"kind": "TokenRequest", "status": {"token": TOKEN.trim()}}).to_string();
-        let requested = Wanted { token: file("token", &request), ..Wanted::default() };
+        let requested = AuditInputPaths { token: file("token", &request), ..AuditInputPaths::default() };
         assert_eq!(read(&requested).await.unwrap().token, inputs.token);
     }
 
@@ -386,30 +412,44 @@ mod tests {
         let is_secret = |text: &str| text.contains(TOKEN.trim().rsplit('.').next().unwrap());
         for (wanted, flag, why) in [
             (
-                Wanted { trust_policy: at("empty"), ..Wanted::default() },
+                AuditInputPaths { trust_policy: at("empty"), ..AuditInputPaths::default() },
                 "--trust-policy",
-                Some(Why::Unusable(Unusable::Empty)),
+                Some(InputFault::Unusable(BadDocument::Empty)),
             ),
             (
-                Wanted { token: repository("tests/recorded/sa-bare.json"), ..Wanted::default() },
+                AuditInputPaths {
+                    token: repository("tests/recorded/sa-bare.json"),
+                    ..AuditInputPaths::default()
+                },
                 "--token",
-                Some(Why::NoToken(TokenFault::Parts(1))),
+                Some(InputFault::NoToken(TokenFault::Parts(1))),
             ),
             (
-                Wanted { pod: at("none"), ..Wanted::default() },
+                AuditInputPaths { pod: at("none"), ..AuditInputPaths::default() },
                 "--pod",
-                Some(Why::File(ReadError::Missing(Some(dir.path().to_owned())))),
+                Some(InputFault::File(ReadError::Missing(Some(dir.path().to_owned())))),
             ),
-            (Wanted { oidc_provider: at(""), ..Wanted::default() }, "--oidc-provider", None),
             (
-                Wanted { report: repository("tests/recorded/projected-token.jwt"), ..Wanted::default() },
+                AuditInputPaths { oidc_provider: at(""), ..AuditInputPaths::default() },
+                "--oidc-provider",
+                None,
+            ),
+            (
+                AuditInputPaths {
+                    report: repository("tests/recorded/projected-token.jwt"),
+                    ..AuditInputPaths::default()
+                },
                 "--report",
                 None,
             ),
             (
-                Wanted { trust_policy: Some(Input::Stdin), report: Some(Input::Stdin), ..Wanted::default() },
+                AuditInputPaths {
+                    trust_policy: Some(Input::Stdin),
+                    report: Some(Input::Stdin),
+                    ..AuditInputPaths::default()
+                },
                 "--trust-policy",
-                Some(Why::Taken("--report")),
+                Some(InputFault::Taken("--report")),
             ),
         ] {
             let error = read(&wanted).await.unwrap_err();
@@ -424,17 +464,17 @@ mod tests {
         let stdin = || Some(Input::Stdin);
         let file = || Some(Input::File(PathBuf::from("a")));
         for (wanted, is_typed, expected) in [
-            (Wanted::default(), false, stdin()),
-            (Wanted::default(), true, None),
-            (Wanted { trust_policy: file(), ..Wanted::default() }, false, stdin()),
-            (Wanted { trust_policy: stdin(), ..Wanted::default() }, false, None),
-            (Wanted { report: file(), ..Wanted::default() }, false, file()),
-            (Wanted { token: file(), ..Wanted::default() }, false, None),
-            (Wanted { pod: file(), ..Wanted::default() }, false, None),
+            (AuditInputPaths::default(), false, stdin()),
+            (AuditInputPaths::default(), true, None),
+            (AuditInputPaths { trust_policy: file(), ..AuditInputPaths::default() }, false, stdin()),
+            (AuditInputPaths { trust_policy: stdin(), ..AuditInputPaths::default() }, false, None),
+            (AuditInputPaths { report: file(), ..AuditInputPaths::default() }, false, file()),
+            (AuditInputPaths { token: file(), ..AuditInputPaths::default() }, false, None),
+            (AuditInputPaths { pod: file(), ..AuditInputPaths::default() }, false, None),
             (
-                Wanted {
-                    flags: Flags { subject: Some("a".to_owned()), ..Flags::default() },
-                    ..Wanted::default()
+                AuditInputPaths {
+                    flags: SubjectFlags { subject: Some("a".to_owned()), ..SubjectFlags::default() },
+                    ..AuditInputPaths::default()
                 },
                 false,
                 None,

@@ -14,19 +14,19 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::printed::{self, Unusable};
+use super::printed::{self, BadDocument};
 use super::report::time;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::identity::{
     NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty, TokenFileVarMissing,
 };
 use crate::diagnosis::injection::{
-    AnnotatedAfterPod, AnnotationDiffersFromEnv, AnnotationOf, Injection, InjectionSuppressed, Newer,
-    RoleAnnotationMisplaced, ServiceAccountNotAnnotated, Suppressed, WebhookMissed,
+    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, AnnotationOf, InjectionSuppressed,
+    InjectionTarget, RoleAnnotationMisplaced, ServiceAccountNotAnnotated, SuppressionCause, WebhookMissed,
 };
 use crate::diagnosis::role_arn::RoleArnMalformed;
 use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE};
-use crate::kubernetes::service_account::{Account, ROLE_ANNOTATION};
+use crate::kubernetes::service_account::{AnnotatedAccount, ROLE_ANNOTATION};
 use crate::token::ServiceAccount;
 use iam_trust::arn;
 
@@ -48,7 +48,7 @@ const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenPod {
+pub struct PodManifest {
     /// Its name.
     pub name: Option<String>,
     /// The service account that it runs as.
@@ -117,11 +117,11 @@ pub enum TokenVolume {
 
 /// A service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenAccount {
+pub struct ServiceAccountManifest {
     /// Which one it is.
     pub service_account: ServiceAccount,
     /// Its annotation, and ages.
-    pub account: Account,
+    pub account: AnnotatedAccount,
     /// The audience that it asks for.
     pub audience: Option<String>,
     /// Its annotations of other names that hold a role: the webhook reads none of them.
@@ -132,11 +132,11 @@ pub struct GivenAccount {
 ///
 /// # Errors
 /// If it is none, or several.
-pub fn read_pod(bytes: &[u8]) -> Result<GivenPod, Unusable> {
+pub fn read_pod(bytes: &[u8]) -> Result<PodManifest, BadDocument> {
     let value = printed::json(&printed::text(bytes)?)?;
     let pod = pick(&value, "Pod", "pods")?;
-    let spec = pod.get("spec").ok_or(Unusable::Without("spec"))?;
-    let metadata = pod.get("metadata").ok_or(Unusable::Without("metadata"))?;
+    let spec = pod.get("spec").ok_or(BadDocument::Without("spec"))?;
+    let metadata = pod.get("metadata").ok_or(BadDocument::Without("metadata"))?;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let annotations = texts(metadata, "annotations");
     let kinds = [
@@ -149,7 +149,7 @@ pub fn read_pod(bytes: &[u8]) -> Result<GivenPod, Unusable> {
     });
     let volumes = || list(spec, "volumes").iter().filter_map(TokenVolume::read);
     let skipped = annotations.iter().find(|(name, _)| *name == SKIP_CONTAINERS);
-    Ok(GivenPod {
+    Ok(PodManifest {
         name: text(metadata, "name"),
         service_account: ServiceAccount {
             namespace: text(metadata, "namespace").unwrap_or_else(|| "default".to_owned()),
@@ -175,21 +175,21 @@ pub fn read_pod(bytes: &[u8]) -> Result<GivenPod, Unusable> {
 ///
 /// # Errors
 /// If it is none, or several.
-pub fn read_account(bytes: &[u8]) -> Result<GivenAccount, Unusable> {
+pub fn read_account(bytes: &[u8]) -> Result<ServiceAccountManifest, BadDocument> {
     let value = printed::json(&printed::text(bytes)?)?;
     let account = pick(&value, "ServiceAccount", "service accounts")?;
     let mut object = account.as_object().cloned().unwrap_or_default();
     object.insert("kind".to_owned(), "ServiceAccount".into());
     let object = Value::Object(object).to_string();
-    let read = Account::parse(object.as_bytes()).ok_or(Unusable::Without("metadata"))?;
-    let metadata = account.get("metadata").ok_or(Unusable::Without("metadata"))?;
+    let read = AnnotatedAccount::parse(object.as_bytes()).ok_or(BadDocument::Without("metadata"))?;
+    let metadata = account.get("metadata").ok_or(BadDocument::Without("metadata"))?;
     let text = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
     let annotations = texts(metadata, "annotations");
     let audience = annotations.iter().find(|(name, _)| *name == AUDIENCE_ANNOTATION);
-    Ok(GivenAccount {
+    Ok(ServiceAccountManifest {
         service_account: ServiceAccount {
             namespace: text("namespace").unwrap_or_else(|| "default".to_owned()),
-            name: text("name").ok_or(Unusable::Without("metadata.name"))?,
+            name: text("name").ok_or(BadDocument::Without("metadata.name"))?,
         },
         account: read,
         audience: audience.map(|(_, audience)| (*audience).to_owned()),
@@ -198,7 +198,7 @@ pub fn read_account(bytes: &[u8]) -> Result<GivenAccount, Unusable> {
 }
 
 /// The object of a kind: it itself, or the only one in a list.
-fn pick<'a>(value: &'a Value, kind: &'static str, plural: &'static str) -> Result<&'a Value, Unusable> {
+fn pick<'a>(value: &'a Value, kind: &'static str, plural: &'static str) -> Result<&'a Value, BadDocument> {
     match kind_of(value) {
         Some(found) if found == kind => Ok(value),
         Some(found) if found.ends_with("List") => {
@@ -208,17 +208,17 @@ fn pick<'a>(value: &'a Value, kind: &'static str, plural: &'static str) -> Resul
             };
             let items: Vec<&Value> = list(value, "items").iter().filter(is_of_kind).collect();
             match items.as_slice() {
-                [] => Err(Unusable::Without(kind)),
+                [] => Err(BadDocument::Without(kind)),
                 [item] => Ok(item),
-                several => Err(Unusable::Several { what: plural, count: several.len() }),
+                several => Err(BadDocument::Several { what: plural, count: several.len() }),
             }
         }
-        Some("Status") => Err(Unusable::Another("an error of the Kubernetes API")),
+        Some("Status") => Err(BadDocument::Another("an error of the Kubernetes API")),
         Some("Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob") => {
-            Err(Unusable::Another("what makes pods, and not one of them: give a pod that it made"))
+            Err(BadDocument::Another("what makes pods, and not one of them: give a pod that it made"))
         }
-        Some(_) => Err(Unusable::Another("an object of Kubernetes of another kind")),
-        None => Err(Unusable::Another("no object of Kubernetes, as kubectl get -o json prints them")),
+        Some(_) => Err(BadDocument::Another("an object of Kubernetes of another kind")),
+        None => Err(BadDocument::Another("no object of Kubernetes, as kubectl get -o json prints them")),
     }
 }
 
@@ -285,11 +285,12 @@ impl TokenVolume {
 
     /// Whether it is not what the webhook makes, if the account is known. Newer versions of the webhook compare
     /// the audience and the file.
-    fn is_foreign(&self, account: Option<&GivenAccount>) -> bool {
+    fn is_foreign(&self, account: Option<&ServiceAccountManifest>) -> bool {
         let Self::Token { audience, path, .. } = self else { return true };
         let Some(audience) = audience.as_deref() else { return true };
-        let is_other =
-            |account: &GivenAccount| audience != account.audience.as_deref().unwrap_or(USUAL_AUDIENCE);
+        let is_other = |account: &ServiceAccountManifest| {
+            audience != account.audience.as_deref().unwrap_or(USUAL_AUDIENCE)
+        };
         path.as_deref() != Some(TOKEN_PATH) || account.is_some_and(is_other)
     }
 
@@ -355,7 +356,7 @@ impl Container {
     }
 
     /// Whether it may have an identity by hand: a token for STS, and variables of unknown names.
-    fn may_be_made_by_hand(&self, pod: &GivenPod) -> bool {
+    fn may_be_made_by_hand(&self, pod: &PodManifest) -> bool {
         self.has_env_from && self.mounts.iter().any(|(name, _)| pod.sts_tokens.contains(name))
     }
 
@@ -381,16 +382,20 @@ impl Container {
     /// What kept the webhook from something, as far as the pod that came of it shows it. A container that has
     /// all that it needs may have been left out, too.
     #[must_use]
-    pub fn suppressed(&self, pod: &GivenPod, account: Option<&GivenAccount>) -> Vec<Suppressed> {
+    pub fn suppressed(
+        &self,
+        pod: &PodManifest,
+        account: Option<&ServiceAccountManifest>,
+    ) -> Vec<SuppressionCause> {
         let mut found = Vec::new();
         let injected = self.injected();
         let has_variables = matches!(injected, Injected::Both | Injected::Half);
         let is_left_out = if self.kind == ContainerKind::Ephemeral {
-            Some(Suppressed::Ephemeral)
+            Some(SuppressionCause::Ephemeral)
         } else if pod.skips_webhook {
-            Some(Suppressed::SkipWebhook)
+            Some(SuppressionCause::SkipWebhook)
         } else if pod.skip_containers.contains(&self.name) {
-            Some(Suppressed::SkipContainers)
+            Some(SuppressionCause::SkipContainers)
         } else {
             None
         };
@@ -398,22 +403,22 @@ impl Container {
         found.extend(is_left_out);
         if injected == Injected::Half && is_seen {
             let preset = if self.has(ROLE_ARN) { ROLE_ARN } else { TOKEN_FILE };
-            found.push(Suppressed::EnvPreset(preset));
+            found.push(SuppressionCause::EnvPreset(preset));
         }
         let regions: Vec<&'static str> = REGIONS.into_iter().filter(|region| self.has(region)).collect();
         if has_variables && is_seen {
             match regions.as_slice() {
-                [one] => found.push(Suppressed::RegionPreset(one)),
+                [one] => found.push(SuppressionCause::RegionPreset(one)),
                 // The webhook adds none that is empty.
                 [one, ..] if regions.iter().all(|region| self.value(region) == Some("")) => {
-                    found.push(Suppressed::RegionPreset(one));
+                    found.push(SuppressionCause::RegionPreset(one));
                 }
                 _ => {}
             }
         }
         match (self.token_file_without_mount().map(str::to_owned), &self.mounted_at) {
             (Some(token_file), Some(mounted_at)) if injected == Injected::Both => {
-                found.push(Suppressed::MountElsewhere { mounted_at: mounted_at.clone(), token_file });
+                found.push(SuppressionCause::MountElsewhere { mounted_at: mounted_at.clone(), token_file });
             }
             (Some(token_file), None)
                 if injected == Injected::Both
@@ -421,7 +426,7 @@ impl Container {
                     && !regions.is_empty()
                     && self.has(STS_ENDPOINTS) =>
             {
-                found.push(Suppressed::LeftAlone(token_file));
+                found.push(SuppressionCause::LeftAlone(token_file));
             }
             _ => {}
         }
@@ -432,10 +437,10 @@ impl Container {
         };
         match (&pod.volume, injected) {
             (Some(TokenVolume::Other), Injected::Both) if relies_on_volume() => {
-                found.push(Suppressed::VolumeMounted);
+                found.push(SuppressionCause::VolumeMounted);
             }
             (Some(volume), Injected::Nothing) if is_seen && volume.is_foreign(account) => {
-                found.push(Suppressed::VolumePreset);
+                found.push(SuppressionCause::VolumePreset);
             }
             _ => {}
         }
@@ -445,14 +450,14 @@ impl Container {
 
 /// What a pod and its service account show by themselves.
 #[derive(Debug, Default)]
-pub struct Judged {
+pub struct PodJudgment {
     /// Why the pod cannot have its role, the gravest first.
     pub failures: Vec<Diagnosis>,
     /// What is only odd.
     pub warnings: Vec<Diagnosis>,
 }
 
-impl Judged {
+impl PodJudgment {
     fn fail(&mut self, diagnosis: impl Into<Diagnosis>) {
         note(&mut self.failures, diagnosis.into());
     }
@@ -480,7 +485,7 @@ fn note(found: &mut Vec<Diagnosis>, diagnosis: Diagnosis) {
     found.push(diagnosis);
 }
 
-impl GivenPod {
+impl PodManifest {
     /// The containers that are meant: the one of a name, or else all that the webhook should have changed.
     pub fn meant<'a>(&'a self, container: Option<&'a str>) -> impl Iterator<Item = &'a Container> {
         self.containers.iter().filter(move |found| match container {
@@ -509,10 +514,10 @@ impl GivenPod {
     ///
     /// Of all, what is left out by name, or was added to a pod that has its identity, is nobody's concern.
     #[must_use]
-    pub fn judge(&self, account: Option<&GivenAccount>, container: Option<&str>) -> Judged {
+    pub fn judge(&self, account: Option<&ServiceAccountManifest>, container: Option<&str>) -> PodJudgment {
         // Another account's annotation says nothing of this pod.
         let account = account.filter(|account| account.service_account == self.service_account);
-        let mut judged = Judged::default();
+        let mut judged = PodJudgment::default();
         for meant in self.meant(container) {
             self.judge_variables(meant, account, &mut judged);
             self.judge_injection(meant, account, container.is_some(), &mut judged);
@@ -531,7 +536,12 @@ impl GivenPod {
     }
 
     /// What the values of the two variables show.
-    fn judge_variables(&self, of: &Container, account: Option<&GivenAccount>, judged: &mut Judged) {
+    fn judge_variables(
+        &self,
+        of: &Container,
+        account: Option<&ServiceAccountManifest>,
+        judged: &mut PodJudgment,
+    ) {
         match of.role_arn() {
             None => {}
             Some("") => judged.fail(RoleArnVarEmpty),
@@ -539,8 +549,9 @@ impl GivenPod {
                 if let Err(fault) = arn::parse(text) {
                     judged.fail(RoleArnMalformed { text: text.to_owned(), fault });
                 }
-                let differs = |account: &&GivenAccount| account.account.role_arn.as_deref() != Some(text);
-                if let Some(GivenAccount { account, .. }) = account.filter(differs) {
+                let differs =
+                    |account: &&ServiceAccountManifest| account.account.role_arn.as_deref() != Some(text);
+                if let Some(ServiceAccountManifest { account, .. }) = account.filter(differs) {
                     let (account, role_arn) = (account.clone(), text.to_owned());
                     judged.warn(AnnotationDiffersFromEnv { of: self.of(), account, role_arn });
                 }
@@ -555,9 +566,9 @@ impl GivenPod {
     fn judge_injection(
         &self,
         meant: &Container,
-        account: Option<&GivenAccount>,
+        account: Option<&ServiceAccountManifest>,
         is_asked_for: bool,
-        judged: &mut Judged,
+        judged: &mut PodJudgment,
     ) {
         let suppressed = |by| InjectionSuppressed { of: self.of(), containers: vec![meant.name.clone()], by };
         let mut found = meant.suppressed(self, account);
@@ -573,7 +584,7 @@ impl GivenPod {
             Injected::Nothing if meant.may_be_made_by_hand(self) => return,
             Injected::Nothing if self.looks_injected() && !is_asked_for => return,
             Injected::Nothing if self.looks_injected() && found.is_empty() => {
-                judged.fail(suppressed(Suppressed::AddedLater));
+                judged.fail(suppressed(SuppressionCause::AddedLater));
             }
             Injected::Nothing if found.is_empty() => self.not_injected(account, judged),
             Injected::Nothing => {}
@@ -582,22 +593,22 @@ impl GivenPod {
         }
         for by in found {
             match &by {
-                Suppressed::RegionPreset(variable) => {
+                SuppressionCause::RegionPreset(variable) => {
                     // A region that the pod spec names is a region.
                     if meant.value(variable) == Some("") {
                         judged.warn(suppressed(by));
                     }
                 }
-                Suppressed::VolumeMounted => judged.warn(suppressed(by)),
-                Suppressed::VolumePreset => {
+                SuppressionCause::VolumeMounted => judged.warn(suppressed(by)),
+                SuppressionCause::VolumePreset => {
                     // Not every version of the webhook minds the volume.
                     self.of_account(account, judged);
                     judged.fail(suppressed(by));
                 }
-                Suppressed::SkipWebhook
-                | Suppressed::SkipContainers
-                | Suppressed::EnvPreset(_)
-                | Suppressed::LeftAlone(_) => {
+                SuppressionCause::SkipWebhook
+                | SuppressionCause::SkipContainers
+                | SuppressionCause::EnvPreset(_)
+                | SuppressionCause::LeftAlone(_) => {
                     judged.fail(suppressed(by));
                     self.not_annotated(account, judged);
                 }
@@ -606,13 +617,13 @@ impl GivenPod {
         }
     }
 
-    fn of(&self) -> Injection {
-        Injection { service_account: self.service_account.clone(), pod: self.name.clone() }
+    fn of(&self) -> InjectionTarget {
+        InjectionTarget { service_account: self.service_account.clone(), pod: self.name.clone() }
     }
 
     /// Why nothing was injected, if the pod itself does not say so.
-    fn not_injected(&self, account: Option<&GivenAccount>, judged: &mut Judged) {
-        let Some(GivenAccount { account: of_account, .. }) = account else {
+    fn not_injected(&self, account: Option<&ServiceAccountManifest>, judged: &mut PodJudgment) {
+        let Some(ServiceAccountManifest { account: of_account, .. }) = account else {
             let service_account = Some(self.service_account.clone());
             judged.fail(NotInjected { service_account, pod: self.name.clone(), unread: None });
             return;
@@ -624,15 +635,16 @@ impl GivenPod {
     }
 
     /// Whether the service account alone explains that nothing was injected.
-    fn of_account(&self, account: Option<&GivenAccount>, judged: &mut Judged) -> bool {
+    fn of_account(&self, account: Option<&ServiceAccountManifest>, judged: &mut PodJudgment) -> bool {
         if self.not_annotated(account, judged) {
             return true;
         }
-        let Some(GivenAccount { account, .. }) = account else { return false };
+        let Some(ServiceAccountManifest { account, .. }) = account else { return false };
         // The webhook saw the pod when it was created, and its kubelet began a little later.
         let newer_than = |time: SystemTime| {
-            let created = account.created_at.filter(|created| *created > time).map(Newer::Account);
-            let annotated = account.annotated_by.filter(|annotated| *annotated > time).map(Newer::Annotation);
+            let created = account.created_at.filter(|created| *created > time).map(AnnotationAge::Account);
+            let annotated =
+                account.annotated_by.filter(|annotated| *annotated > time).map(AnnotationAge::Annotation);
             Some((created.or(annotated)?, time))
         };
         let newer = self.started_at.and_then(newer_than).or_else(|| self.created_at.and_then(newer_than));
@@ -643,7 +655,7 @@ impl GivenPod {
     }
 
     /// Whether the service account names no role; and says so.
-    fn not_annotated(&self, account: Option<&GivenAccount>, judged: &mut Judged) -> bool {
+    fn not_annotated(&self, account: Option<&ServiceAccountManifest>, judged: &mut PodJudgment) -> bool {
         let Some(account) = account.filter(|account| account.account.role_arn.is_none()) else {
             return false;
         };
@@ -668,8 +680,10 @@ impl GivenPod {
 
 #[cfg(test)]
 mod tests {
-    use super::{ContainerKind, GivenPod, Injected, Suppressed, TokenVolume, read_account, read_pod};
-    use crate::audit::inputs::printed::Unusable;
+    use super::{
+        ContainerKind, Injected, PodManifest, SuppressionCause, TokenVolume, read_account, read_pod,
+    };
+    use crate::audit::inputs::printed::BadDocument;
     use crate::diagnosis::Diagnosis;
     use crate::text::utc;
     use serde_json::{Value, json};
@@ -687,7 +701,7 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
-    fn pod(value: &Value) -> GivenPod {
+    fn pod(value: &Value) -> PodManifest {
         read_pod(value.to_string().as_bytes()).unwrap()
     }
 
@@ -749,8 +763,8 @@ mod tests {
         const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/a");
         const FILE: (&str, &str) =
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
-        let left_alone = || Suppressed::LeftAlone(FILE.1.to_owned());
-        let mounted_at = |path: &str| Suppressed::MountElsewhere {
+        let left_alone = || SuppressionCause::LeftAlone(FILE.1.to_owned());
+        let mounted_at = |path: &str| SuppressionCause::MountElsewhere {
             mounted_at: path.to_owned(),
             token_file: FILE.1.to_owned(),
         };
@@ -761,13 +775,13 @@ mod tests {
         for (env, mount, expected) in [
             (&[ROLE, FILE, ONE, OTHER][..], usual, vec![]),
             (&[ROLE, FILE], usual, vec![]),
-            (&[ROLE, ONE, OTHER], usual, vec![Suppressed::EnvPreset("AWS_ROLE_ARN")]),
-            (&[FILE], usual, vec![Suppressed::EnvPreset("AWS_WEB_IDENTITY_TOKEN_FILE")]),
-            (&[ROLE, FILE, ONE], usual, vec![Suppressed::RegionPreset("AWS_REGION")]),
-            (&[ROLE, FILE, OTHER], usual, vec![Suppressed::RegionPreset("AWS_DEFAULT_REGION")]),
+            (&[ROLE, ONE, OTHER], usual, vec![SuppressionCause::EnvPreset("AWS_ROLE_ARN")]),
+            (&[FILE], usual, vec![SuppressionCause::EnvPreset("AWS_WEB_IDENTITY_TOKEN_FILE")]),
+            (&[ROLE, FILE, ONE], usual, vec![SuppressionCause::RegionPreset("AWS_REGION")]),
+            (&[ROLE, FILE, OTHER], usual, vec![SuppressionCause::RegionPreset("AWS_DEFAULT_REGION")]),
             (&[ONE], None, vec![]),
             (&[ROLE, FILE, ONE, OTHER, STS], None, vec![left_alone()]),
-            (&[ROLE, FILE, ONE, STS], None, vec![Suppressed::RegionPreset("AWS_REGION"), left_alone()]),
+            (&[ROLE, FILE, ONE, STS], None, vec![SuppressionCause::RegionPreset("AWS_REGION"), left_alone()]),
             // The webhook would have mounted it, so it has not seen the pod: nothing kept it from that.
             (&[ROLE, FILE, STS], None, vec![]),
             (&[ROLE, FILE, ONE, OTHER], None, vec![]),
@@ -798,7 +812,7 @@ mod tests {
             let mut pod = value(INJECTED);
             pod["metadata"]["annotations"]["eks.amazonaws.com/skip-containers"] = json!(names);
             let pod = self::pod(&pod);
-            pod.containers[1].suppressed(&pod, None) == [Suppressed::SkipContainers]
+            pod.containers[1].suppressed(&pod, None) == [SuppressionCause::SkipContainers]
         };
         for (names, is) in [
             ("app", true),
@@ -817,13 +831,13 @@ mod tests {
         let skipped = of(|pod| {
             pod["metadata"]["labels"] = json!({"eks.amazonaws.com/skip-pod-identity-webhook": "false"});
         });
-        assert_eq!(skipped, [Suppressed::SkipWebhook]);
+        assert_eq!(skipped, [SuppressionCause::SkipWebhook]);
         let ephemeral = of(|pod| pod["spec"]["ephemeralContainers"] = json!([{"name": "debug"}]));
-        assert_eq!(ephemeral, [Suppressed::Ephemeral]);
+        assert_eq!(ephemeral, [SuppressionCause::Ephemeral]);
         let preset = of(|pod| {
             pod["spec"]["volumes"] = json!([{"name": "aws-iam-token", "emptyDir": {}}]);
         });
-        assert_eq!(preset, [Suppressed::VolumePreset]);
+        assert_eq!(preset, [SuppressionCause::VolumePreset]);
     }
 
     #[test]
@@ -1133,8 +1147,8 @@ mod tests {
         let listed = json!({"kind": "PodList", "items": [without_kind]}).to_string();
         assert!(read_pod(listed.as_bytes()).is_ok());
         let two = json!({"kind": "List", "items": [value(INJECTED), value(NOT_INJECTED)]}).to_string();
-        assert_eq!(read_pod(two.as_bytes()), Err(Unusable::Several { what: "pods", count: 2 }));
-        assert_eq!(read_account(two.as_bytes()), Err(Unusable::Without("ServiceAccount")));
+        assert_eq!(read_pod(two.as_bytes()), Err(BadDocument::Several { what: "pods", count: 2 }));
+        assert_eq!(read_account(two.as_bytes()), Err(BadDocument::Without("ServiceAccount")));
         for (kind, text) in [("Status", "error"), ("Deployment", "made"), ("Node", "another kind")] {
             let error = read_pod(json!({"kind": kind}).to_string().as_bytes()).unwrap_err();
             assert!(error.to_string().contains(text), "{error}");

@@ -8,21 +8,21 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::printed::{self, Unusable};
+use super::printed::{self, BadDocument};
 use super::report::time;
 
 /// A trust policy as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenPolicy {
+pub struct TrustPolicyInput {
     /// The document, as text.
     pub document: String,
     /// What is said of the role.
-    pub role: RoleSaid,
+    pub role: RoleMetadata,
 }
 
 /// What the AWS CLI says of a role; what it does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoleSaid {
+pub struct RoleMetadata {
     /// Its ARN, with its path.
     pub arn: Option<String>,
     /// When it was created.
@@ -39,7 +39,7 @@ pub struct RoleSaid {
 ///
 /// # Errors
 /// If there is none in it.
-pub fn read(bytes: &[u8]) -> Result<GivenPolicy, Unusable> {
+pub fn read(bytes: &[u8]) -> Result<TrustPolicyInput, BadDocument> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
         Ok(value) => of_value(&value, &text),
@@ -48,17 +48,17 @@ pub fn read(bytes: &[u8]) -> Result<GivenPolicy, Unusable> {
     }
 }
 
-fn bare(document: String) -> GivenPolicy {
-    GivenPolicy { document, role: RoleSaid::default() }
+fn bare(document: String) -> TrustPolicyInput {
+    TrustPolicyInput { document, role: RoleMetadata::default() }
 }
 
 /// Finds it in JSON, which stands in a text.
-fn of_value(value: &Value, text: &str) -> Result<GivenPolicy, Unusable> {
+fn of_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     match value {
         Value::String(encoded) => Ok(bare(printed::url_decoded(encoded))),
         Value::Array(list) => of_list(list),
         Value::Object(object) => of_object(object, text),
-        Value::Null => Err(Unusable::Without(DOCUMENT)),
+        Value::Null => Err(BadDocument::Without(DOCUMENT)),
         Value::Bool(_) | Value::Number(_) => Ok(bare(text.to_owned())),
     }
 }
@@ -81,7 +81,7 @@ const OTHERS: [(&str, &str); 11] = [
     ("kind", "an object of Kubernetes, and no trust policy"),
 ];
 
-fn of_object(object: &Map<String, Value>, text: &str) -> Result<GivenPolicy, Unusable> {
+fn of_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     if let Some(Value::Object(role)) = object.get("Role") {
         return of_role(role);
     }
@@ -91,26 +91,26 @@ fn of_object(object: &Map<String, Value>, text: &str) -> Result<GivenPolicy, Unu
     if let Some(Value::Array(roles)) = object.get("Roles") {
         return match roles.as_slice() {
             [Value::Object(role)] => of_role(role),
-            roles => Err(Unusable::Several { what: "roles", count: roles.len() }),
+            roles => Err(BadDocument::Several { what: "roles", count: roles.len() }),
         };
     }
     if object.contains_key("RoleName") || object.contains_key("RoleId") {
-        return Err(Unusable::Without(DOCUMENT));
+        return Err(BadDocument::Without(DOCUMENT));
     }
     match OTHERS.iter().find(|(name, _)| object.contains_key(*name) && !object.contains_key("Statement")) {
-        Some((_, what)) => Err(Unusable::Another(what)),
+        Some((_, what)) => Err(BadDocument::Another(what)),
         None => Ok(bare(text.to_owned())),
     }
 }
 
-fn of_role(role: &Map<String, Value>) -> Result<GivenPolicy, Unusable> {
-    let document = role.get(DOCUMENT).and_then(document).ok_or(Unusable::Without(DOCUMENT))?;
+fn of_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
+    let document = role.get(DOCUMENT).and_then(document).ok_or(BadDocument::Without(DOCUMENT))?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
     let longest = role.get("MaxSessionDuration").and_then(Value::as_u64);
-    Ok(GivenPolicy {
+    Ok(TrustPolicyInput {
         document,
-        role: RoleSaid {
+        role: RoleMetadata {
             arn: text(role.get("Arn")),
             created_at: text(role.get("CreateDate")).as_deref().and_then(time),
             longest_session: longest.map(Duration::from_secs),
@@ -121,14 +121,17 @@ fn of_role(role: &Map<String, Value>) -> Result<GivenPolicy, Unusable> {
 }
 
 /// A list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
-fn of_list(list: &[Value]) -> Result<GivenPolicy, Unusable> {
+fn of_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
     let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
     let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
     let documents: Vec<String> = list.iter().filter(|value| !is_arn(value)).filter_map(document).collect();
     match documents.as_slice() {
-        [] => Err(Unusable::Without(DOCUMENT)),
-        [one] => Ok(GivenPolicy { document: one.clone(), role: RoleSaid { arn, ..RoleSaid::default() } }),
-        several => Err(Unusable::Several { what: "documents", count: several.len() }),
+        [] => Err(BadDocument::Without(DOCUMENT)),
+        [one] => Ok(TrustPolicyInput {
+            document: one.clone(),
+            role: RoleMetadata { arn, ..RoleMetadata::default() },
+        }),
+        several => Err(BadDocument::Several { what: "documents", count: several.len() }),
     }
 }
 
@@ -143,8 +146,8 @@ fn document(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GivenPolicy, RoleSaid, read};
-    use crate::audit::inputs::printed::Unusable;
+    use super::{RoleMetadata, TrustPolicyInput, read};
+    use crate::audit::inputs::printed::BadDocument;
     use crate::text::utc;
     use iam_trust::document::{self, Malformed};
     use serde_json::{Value, json};
@@ -181,7 +184,7 @@ mod tests {
         }})
     }
 
-    fn parsed(given: &GivenPolicy) -> Result<document::Document, Malformed> {
+    fn parsed(given: &TrustPolicyInput) -> Result<document::Document, Malformed> {
         document::parse(&given.document)
     }
 
@@ -221,7 +224,7 @@ mod tests {
         for name in ["Arn", "CreateDate", "MaxSessionDuration", "PermissionsBoundary", "RoleLastUsed"] {
             odd["Role"][name] = json!(["odd"]);
         }
-        assert_eq!(read(odd.to_string().as_bytes()).unwrap().role, RoleSaid::default());
+        assert_eq!(read(odd.to_string().as_bytes()).unwrap().role, RoleMetadata::default());
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn what_holds_no_trust_policy_is_named() {
         let two = json!({"Roles": [role(policy())["Role"], role(policy())["Role"]]});
-        let without = || Unusable::Without("AssumeRolePolicyDocument");
+        let without = || BadDocument::Without("AssumeRolePolicyDocument");
         for (value, expected) in [
             (json!(null), without()),
             (json!([]), without()),
@@ -257,8 +260,8 @@ mod tests {
             (json!({"Role": {"Arn": ARN}}), without()),
             (json!({"RoleName": "a", "Arn": ARN}), without()),
             (role(json!(null)), without()),
-            (two, Unusable::Several { what: "roles", count: 2 }),
-            (json!([policy(), policy()]), Unusable::Several { what: "documents", count: 2 }),
+            (two, BadDocument::Several { what: "roles", count: 2 }),
+            (json!([policy(), policy()]), BadDocument::Several { what: "documents", count: 2 }),
         ] {
             assert_eq!(read(value.to_string().as_bytes()), Err(expected), "{value}");
         }
@@ -270,9 +273,12 @@ mod tests {
             json!({"schema": "irsa-probe.trust-policy/v1", "trust_policy": policy()}),
         ] {
             let read = read(another.to_string().as_bytes());
-            assert!(matches!(read, Err(Unusable::Another(_) | Unusable::Without(_))), "{another}: {read:?}");
+            assert!(
+                matches!(read, Err(BadDocument::Another(_) | BadDocument::Without(_))),
+                "{another}: {read:?}"
+            );
         }
-        assert_eq!(read(b" \r\n"), Err(Unusable::Empty));
-        assert_eq!(read(b"\x00\xff"), Err(Unusable::NotText));
+        assert_eq!(read(b" \r\n"), Err(BadDocument::Empty));
+        assert_eq!(read(b"\x00\xff"), Err(BadDocument::NotText));
     }
 }

@@ -11,7 +11,7 @@ pub const LONGEST: usize = 8 << 20;
 
 /// Why there is no text, or no JSON, in what a command printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unusable {
+pub enum BadDocument {
     /// There is nothing.
     Empty,
     /// It is neither UTF-8 nor, with its mark, UTF-16.
@@ -32,7 +32,7 @@ pub enum Unusable {
 }
 
 /// In words that follow the name of the file.
-impl fmt::Display for Unusable {
+impl fmt::Display for BadDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => {
@@ -49,14 +49,14 @@ impl fmt::Display for Unusable {
     }
 }
 
-impl std::error::Error for Unusable {}
+impl std::error::Error for BadDocument {}
 
 /// The text, without a mark of its encoding and without white space around it. `>` of PowerShell 5 writes
 /// UTF-16, and editors on Windows put a mark before UTF-8.
 ///
 /// # Errors
 /// If there is none.
-pub fn text(bytes: &[u8]) -> Result<String, Unusable> {
+pub fn text(bytes: &[u8]) -> Result<String, BadDocument> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
@@ -67,8 +67,8 @@ pub fn text(bytes: &[u8]) -> Result<String, Unusable> {
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
     };
-    match text.ok_or(Unusable::NotText)?.trim() {
-        "" => Err(Unusable::Empty),
+    match text.ok_or(BadDocument::NotText)?.trim() {
+        "" => Err(BadDocument::Empty),
         text => Ok(text.to_owned()),
     }
 }
@@ -77,8 +77,8 @@ pub fn text(bytes: &[u8]) -> Result<String, Unusable> {
 ///
 /// # Errors
 /// If it is none.
-pub fn json(text: &str) -> Result<Value, Unusable> {
-    serde_json::from_str(text).map_err(|error| Unusable::NotJson(error.to_string()))
+pub fn json(text: &str) -> Result<Value, BadDocument> {
+    serde_json::from_str(text).map_err(|error| BadDocument::NotJson(error.to_string()))
 }
 
 /// A text that IAM's API gives URL-encoded by RFC 3986, where it is. The AWS CLI decodes it, and other tools
@@ -94,7 +94,7 @@ pub fn url_decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unusable, text, url_decoded};
+    use super::{BadDocument, text, url_decoded};
 
     #[test]
     fn text_in_the_encodings_that_shells_write() {
@@ -102,15 +102,15 @@ mod tests {
             mark.iter().copied().chain("{\r\n}ü".encode_utf16().flat_map(unit)).collect::<Vec<u8>>()
         };
         for (bytes, expected) in [
-            (b"".to_vec(), Err(Unusable::Empty)),
-            (b"\xef\xbb\xbf \r\n".to_vec(), Err(Unusable::Empty)),
-            (b"\xff\xfe".to_vec(), Err(Unusable::Empty)),
+            (b"".to_vec(), Err(BadDocument::Empty)),
+            (b"\xef\xbb\xbf \r\n".to_vec(), Err(BadDocument::Empty)),
+            (b"\xff\xfe".to_vec(), Err(BadDocument::Empty)),
             (b"\xef\xbb\xbf{}\r\n".to_vec(), Ok("{}".to_owned())),
             (utf16(b"\xff\xfe", u16::to_le_bytes), Ok("{\r\n}ü".to_owned())),
             (utf16(b"\xfe\xff", u16::to_be_bytes), Ok("{\r\n}ü".to_owned())),
-            (b"\xff\xfe{".to_vec(), Err(Unusable::NotText)),
-            (b"\xff\xfe\x00\xd8".to_vec(), Err(Unusable::NotText)),
-            (b"\x80".to_vec(), Err(Unusable::NotText)),
+            (b"\xff\xfe{".to_vec(), Err(BadDocument::NotText)),
+            (b"\xff\xfe\x00\xd8".to_vec(), Err(BadDocument::NotText)),
+            (b"\x80".to_vec(), Err(BadDocument::NotText)),
         ] {
             assert_eq!(text(&bytes), expected, "{bytes:?}");
         }

@@ -34,7 +34,7 @@ const MOST_WRAPPINGS: usize = 2;
 /// What a report says, as far as it is of use here. A report cuts texts that are too long; those are left
 /// out, and their names are in `cut`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reported {
+pub struct ParsedReport {
     /// When the run began.
     pub at: Option<SystemTime>,
     /// How it ended: `pass`, `warn` or `fail`.
@@ -62,16 +62,16 @@ pub struct Reported {
     /// The address and port of the STS that was asked; not where a proxy stood between.
     pub connected_to: Option<String>,
     /// What STS refused with, if it did.
-    pub refusal: Option<Refused>,
+    pub refusal: Option<StsRefusal>,
     /// Which pod it was.
-    pub pod: PodOf,
+    pub pod: PodRef,
     /// What the report itself cut.
     pub cut: Vec<&'static str>,
 }
 
 /// A refusal of STS's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct StsRefusal {
     /// The error's code.
     pub code: String,
     /// Its message.
@@ -84,7 +84,7 @@ pub struct Refused {
 
 /// Where a report was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PodOf {
+pub struct PodRef {
     /// The namespace.
     pub namespace: Option<String>,
     /// The service account.
@@ -97,9 +97,9 @@ pub struct PodOf {
 
 /// The last report of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundReport {
     /// What it says.
-    pub report: Reported,
+    pub report: ParsedReport,
     /// The line on which it ends, counted from 1.
     pub line: usize,
     /// How many reports there were.
@@ -109,12 +109,12 @@ pub struct Found {
     /// The line of a later report that is cut off, or of another version.
     pub later: Option<usize>,
     /// Why there may be later ones that were not read.
-    pub ended: Ended,
+    pub ended: LogEnd,
 }
 
 /// How a log ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum LogEnd {
     /// At its end.
     AtItsEnd,
     /// It went on after [`LONGEST_LOG`].
@@ -154,7 +154,7 @@ pub enum NoReport {
         /// How many lines it has.
         lines: usize,
         /// How it ended.
-        ended: Ended,
+        ended: LogEnd,
     },
 }
 
@@ -186,11 +186,11 @@ impl fmt::Display for NoReport {
             Self::None { lines, ended } => {
                 write!(f, "none of its {lines} lines is a report of irsa-probe ({SCHEMA})")?;
                 match ended {
-                    Ended::AtItsEnd => {
+                    LogEnd::AtItsEnd => {
                         f.write_str("; name the probe's container with kubectl logs POD -c CONTAINER")
                     }
-                    Ended::TooLong => write!(f, "; more than {} MiB of it are not read", LONGEST_LOG >> 20),
-                    Ended::Late => f.write_str("; it had not ended when the time was over"),
+                    LogEnd::TooLong => write!(f, "; more than {} MiB of it are not read", LONGEST_LOG >> 20),
+                    LogEnd::Late => f.write_str("; it had not ended when the time was over"),
                 }
             }
         }
@@ -212,7 +212,7 @@ pub struct Log {
     /// Whether the line before opened an object.
     opens: bool,
     is_utf16: bool,
-    last: Option<(usize, Reported)>,
+    last: Option<(usize, ParsedReport)>,
     reports: usize,
     has_several: bool,
     /// What followed the last report, or stands in place of one.
@@ -254,7 +254,7 @@ impl Log {
     ///
     /// # Errors
     /// Why there is no report in it.
-    pub fn finish(mut self, ended: Ended) -> Result<Found, NoReport> {
+    pub fn finish(mut self, ended: LogEnd) -> Result<FoundReport, NoReport> {
         if !self.line.is_empty() {
             self.end_line();
         }
@@ -264,14 +264,14 @@ impl Log {
         let later = self.later.as_ref().map(|(line, _)| *line);
         if let Some((line, report)) = self.last {
             let (reports, is_one_of_several) = (self.reports, self.has_several);
-            return Ok(Found { report, line, reports, is_one_of_several, later, ended });
+            return Ok(FoundReport { report, line, reports, is_one_of_several, later, ended });
         }
         Err(match (self.later, self.as_text) {
             (Some((line, Odd::OtherVersion(schema))), _) => NoReport::OtherVersion { line, schema },
             (Some((line, Odd::Cut)), _) => NoReport::Cut { line },
             _ if self.is_utf16 => NoReport::Utf16,
             (None, Some(line)) => NoReport::AsText { line },
-            _ if !self.has_text && ended == Ended::Late => NoReport::Silent,
+            _ if !self.has_text && ended == LogEnd::Late => NoReport::Silent,
             _ if !self.has_text => NoReport::Empty,
             _ => NoReport::None { lines: self.lines, ended },
         })
@@ -328,11 +328,11 @@ impl Log {
         }
     }
 
-    fn note(&mut self, found: Option<Result<Reported, Odd>>) {
+    fn note(&mut self, found: Option<Result<ParsedReport, Odd>>) {
         match found {
             Some(Ok(report)) => {
                 self.reports += 1;
-                let is_other = |(_, last): &(usize, Reported)| {
+                let is_other = |(_, last): &(usize, ParsedReport)| {
                     (&last.pod.namespace, &last.pod.pod, &last.role_arn)
                         != (&report.pod.namespace, &report.pod.pod, &report.role_arn)
                 };
@@ -347,7 +347,7 @@ impl Log {
 }
 
 /// The last report in a line, which holds the name of the form somewhere; `None` if that is all it holds.
-fn of_line(line: &[u8], wrappings: usize) -> Option<Result<Reported, Odd>> {
+fn of_line(line: &[u8], wrappings: usize) -> Option<Result<ParsedReport, Odd>> {
     let places = memmem::rfind_iter(line, FAMILY.as_bytes()).take(MOST_TRIES);
     let mut looks_like_one = false;
     for at in places {
@@ -376,7 +376,7 @@ fn is_of_schema(before: &[u8]) -> bool {
 }
 
 /// The report that is spread over these lines.
-fn whole(text: &[u8]) -> Option<Result<Reported, Odd>> {
+fn whole(text: &[u8]) -> Option<Result<ParsedReport, Odd>> {
     of_value(&first_value(text)?, 0)
 }
 
@@ -386,11 +386,11 @@ fn first_value(text: &[u8]) -> Option<Value> {
 }
 
 /// The report that a value is, or that it holds as text.
-fn of_value(value: &Value, wrappings: usize) -> Option<Result<Reported, Odd>> {
+fn of_value(value: &Value, wrappings: usize) -> Option<Result<ParsedReport, Odd>> {
     match value.get("schema").and_then(Value::as_str) {
         // What an audit said is no word of the pod.
         Some(SCHEMA) if value.get("audit").is_some() => return None,
-        Some(SCHEMA) => return Some(Ok(Reported::of(value))),
+        Some(SCHEMA) => return Some(Ok(ParsedReport::of(value))),
         Some(other) if other.starts_with(FAMILY) => return Some(Err(Odd::OtherVersion(other.to_owned()))),
         _ => {}
     }
@@ -404,7 +404,7 @@ fn of_value(value: &Value, wrappings: usize) -> Option<Result<Reported, Odd>> {
     value.as_object()?.values().find_map(within)
 }
 
-impl Reported {
+impl ParsedReport {
     fn of(report: &Value) -> Self {
         let mut cut = Vec::new();
         let mut text = |name: &'static str, pointer: &str| {
@@ -430,7 +430,7 @@ impl Reported {
             endpoint: text("endpoint", "/sts/endpoint"),
             connected_to: text("address", "/sts/connected_to").filter(|_| is_direct),
             refusal: refusal(report),
-            pod: PodOf {
+            pod: PodRef {
                 namespace: text("namespace", "/pod/namespace"),
                 service_account: text("service account", "/pod/service_account"),
                 pod: text("pod", "/pod/pod"),
@@ -452,14 +452,14 @@ impl Reported {
 }
 
 /// What STS refused the role with.
-fn refusal(report: &Value) -> Option<Refused> {
+fn refusal(report: &Value) -> Option<StsRefusal> {
     let is_it = |check: &&Value| {
         let text = |name| check.get(name).and_then(Value::as_str);
         text("name") == Some("assume-role") && text("outcome") == Some("fail")
     };
     let evidence = report.get("checks")?.as_array()?.iter().find(is_it)?.get("evidence")?;
     let text = |name| evidence.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(Refused {
+    Some(StsRefusal {
         code: text("code")?,
         message: text("message"),
         request_id: text("request_id"),
@@ -480,22 +480,22 @@ pub(crate) fn time(text: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ended, Found, LONGEST_LINE, LONGEST_LOG, Log, NoReport};
+    use super::{FoundReport, LONGEST_LINE, LONGEST_LOG, Log, LogEnd, NoReport};
     use crate::text::utc;
     use serde_json::{Value, json};
 
     const REFUSED: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
     const PASSED: &str = include_str!("../../../examples/pass.json");
 
-    fn read(log: &str) -> Result<Found, NoReport> {
+    fn read(log: &str) -> Result<FoundReport, NoReport> {
         let whole = {
             let mut one = Log::default();
             assert!(one.push(log.as_bytes()));
-            one.finish(Ended::AtItsEnd)
+            one.finish(LogEnd::AtItsEnd)
         };
         let mut pieces = Log::default();
         assert!(log.as_bytes().chunks(7).all(|piece| pieces.push(piece)));
-        assert_eq!(pieces.finish(Ended::AtItsEnd), whole, "however it comes in pieces");
+        assert_eq!(pieces.finish(LogEnd::AtItsEnd), whole, "however it comes in pieces");
         whole
     }
 
@@ -600,8 +600,8 @@ mod tests {
         for (text, expected) in [
             (String::new(), NoReport::Empty),
             (" \r\n\n".to_owned(), NoReport::Empty),
-            ("a\nb".to_owned(), NoReport::None { lines: 2, ended: Ended::AtItsEnd }),
-            ("irsa-probe.report/v1".to_owned(), NoReport::None { lines: 1, ended: Ended::AtItsEnd }),
+            ("a\nb".to_owned(), NoReport::None { lines: 2, ended: LogEnd::AtItsEnd }),
+            ("irsa-probe.report/v1".to_owned(), NoReport::None { lines: 1, ended: LogEnd::AtItsEnd }),
             (format!("a\n{}", &refused[..500]), NoReport::Cut { line: 2 }),
             (refused[..500].replacen(':', " : ", 1), NoReport::Cut { line: 1 }),
             (json!({"log": &refused[..500]}).to_string(), NoReport::Cut { line: 1 }),
@@ -612,7 +612,7 @@ mod tests {
             (include_str!("../../../examples/pass.txt").to_owned(), NoReport::AsText { line: 1 }),
             (
                 r#"{"schema":"irsa-probe.chain/v1"}"#.to_owned(),
-                NoReport::None { lines: 1, ended: Ended::AtItsEnd },
+                NoReport::None { lines: 1, ended: LogEnd::AtItsEnd },
             ),
         ] {
             let error = read(&text).unwrap_err();
@@ -621,7 +621,7 @@ mod tests {
         }
         let mut log = Log::default();
         log.push(b"\xff\xfea\0");
-        assert_eq!(log.finish(Ended::AtItsEnd), Err(NoReport::Utf16));
+        assert_eq!(log.finish(LogEnd::AtItsEnd), Err(NoReport::Utf16));
     }
 
     #[test]
@@ -652,7 +652,7 @@ mod tests {
         assert_eq!(found.line, 2);
         assert_eq!(
             read(&format!("{long}{refused}")).unwrap_err(),
-            NoReport::None { lines: 1, ended: Ended::AtItsEnd }
+            NoReport::None { lines: 1, ended: LogEnd::AtItsEnd }
         );
 
         let begun = r#"{"schema":"irsa-probe.report/v1","a":["#.repeat(LONGEST_LINE / 40);
@@ -668,8 +668,8 @@ mod tests {
         let taken = (0..100).take_while(|_| log.push(&piece)).count();
         assert_eq!(taken, LONGEST_LOG >> 20);
         assert!(matches!(
-            log.finish(Ended::TooLong),
-            Err(NoReport::None { lines: 64, ended: Ended::TooLong })
+            log.finish(LogEnd::TooLong),
+            Err(NoReport::None { lines: 64, ended: LogEnd::TooLong })
         ));
     }
 }

@@ -8,13 +8,14 @@ use crate::evidence::Evidence;
 use crate::text::{escape_json, sanitize, shell_quote};
 use iam_trust::arn::RoleArn;
 use iam_trust::condition::{Operator, Truth};
-use iam_trust::correct::{Corrected, How};
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
 use iam_trust::document::{Condition, Document, Effect, Malformed, Statement};
-use iam_trust::evaluate::{Decision, Element, Evaluation, Matched, What, evaluate};
+use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, StatementResult, evaluate};
 use iam_trust::mismatch::{
-    IssuerGap, Miss, Named, Reach, SubjectGap, excluding, reach, reach_of, subject_patterns,
+    ExplainedRefusal, IssuerDifference, Mismatch, Reach, SubjectDifference, excluding, reach, reach_of,
+    subject_patterns,
 };
-use iam_trust::request::{ACTION, Known, Request};
+use iam_trust::request::{ACTION, KeyValue, Request};
 use iam_trust::{USUAL_AUDIENCE, document, literal, mismatch};
 
 /// The most places of one kind of slip that are told one by one.
@@ -22,22 +23,22 @@ const TOLD: usize = 4;
 
 /// An element of a statement that refuses, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slip {
+pub struct MismatchAt {
     /// The statement's place, counted from 0.
     pub statement: usize,
     /// Its id, if it has one.
     pub sid: Option<String>,
     /// The element, with what it wants and what the token has.
-    pub element: Element,
+    pub element: ElementResult,
     /// What is wrong.
-    pub miss: Miss,
+    pub miss: Mismatch,
 }
 
 /// How a policy can be mended.
 #[derive(Debug, Clone)]
-pub enum Mend {
+pub enum Fix {
     /// By this document, and by which patterns its statement lets in others than the one before.
-    By(Corrected, Vec<String>),
+    By(CorrectedPolicy, Vec<String>),
     /// By what is printed with this diagnosis.
     With(Name),
     /// Only by hand, and what else of the policy is to be minded.
@@ -46,15 +47,15 @@ pub enum Mend {
 
 /// A kind of slip that keeps a token from its role: the facts that most entries share.
 #[derive(Debug, Clone)]
-pub struct Refusing {
+pub struct RefusingStatement {
     /// The call.
     pub request: Request,
     /// The slip that is met first.
-    pub first: Slip,
+    pub first: MismatchAt,
     /// Others of this kind, in the same statement.
-    pub others: Vec<Slip>,
+    pub others: Vec<MismatchAt>,
     /// What mends it.
-    pub mend: Mend,
+    pub mend: Fix,
     /// Whether the account is known to have the token's OIDC provider.
     pub has_provider: bool,
 }
@@ -69,75 +70,76 @@ pub(super) fn call(request: &Request) -> Evidence {
 }
 
 /// What conditions on the claims of other issuers' tokens come to.
-fn told_strange(conditions: &[(Condition, IssuerGap)], request: &Request) -> String {
+fn told_strange(conditions: &[(Condition, IssuerDifference)], request: &Request) -> String {
     let told = conditions.iter().take(TOLD);
     told.map(|(condition, gap)| words::strange(condition, *gap, request)).collect()
 }
 
 /// Facts of an element.
-fn laid_beside(statement: usize, sid: Option<&str>, element: &Element) -> Evidence {
+fn laid_beside(statement: usize, sid: Option<&str>, element: &ElementResult) -> Evidence {
     let evidence = Evidence::new().value("statement", format!("Statement[{statement}]")).text_if("sid", sid);
     let evidence = match &element.what {
-        What::Principal => evidence.value("element", "Principal"),
-        What::Action(name) => evidence.value("element", *name),
-        What::Condition { operator, key } => {
+        ElementKind::Principal => evidence.value("element", "Principal"),
+        ElementKind::Action(name) => evidence.value("element", *name),
+        ElementKind::Condition { operator, key } => {
             evidence.value("element", "Condition").text("operator", operator).text("key", key)
         }
     };
     let evidence = evidence.texts("wanted", &element.wanted);
     match &element.had {
-        Known::Values(had) => evidence.texts("had", had),
-        Known::Absent => evidence.value("had", Vec::<String>::new()),
-        Known::Unknown(why) => evidence.value("not_known", *why),
+        KeyValue::Values(had) => evidence.texts("had", had),
+        KeyValue::Absent => evidence.value("had", Vec::<String>::new()),
+        KeyValue::Unknown(why) => evidence.value("not_known", *why),
     }
 }
 
 /// A gap as evidence has it.
-fn gap(miss: &Miss) -> Option<&'static str> {
+fn gap(miss: &Mismatch) -> Option<&'static str> {
     Some(match miss {
-        Miss::Subject(gap) => match gap {
-            SubjectGap::Namespace => "namespace",
-            SubjectGap::Name => "name",
-            SubjectGap::Swapped => "swapped",
-            SubjectGap::Case => "case",
-            SubjectGap::Prefix => "prefix",
-            SubjectGap::Excluded => "excluded",
-            SubjectGap::Whole => "whole",
+        Mismatch::Subject(gap) => match gap {
+            SubjectDifference::Namespace => "namespace",
+            SubjectDifference::Name => "name",
+            SubjectDifference::Swapped => "swapped",
+            SubjectDifference::Case => "case",
+            SubjectDifference::Prefix => "prefix",
+            SubjectDifference::Excluded => "excluded",
+            SubjectDifference::Whole => "whole",
         },
-        Miss::Issuer(gap) => issuer_gap(*gap),
-        Miss::SubjectWildcard { .. }
-        | Miss::Audience
-        | Miss::Account(_)
-        | Miss::Partition(_)
-        | Miss::Principal(_)
-        | Miss::Action
-        | Miss::KeySwapped { .. }
-        | Miss::Other => return None,
+        Mismatch::Issuer(gap) => issuer_gap(*gap),
+        Mismatch::SubjectWildcard { .. }
+        | Mismatch::Audience
+        | Mismatch::Account(_)
+        | Mismatch::Partition(_)
+        | Mismatch::Principal(_)
+        | Mismatch::Action
+        | Mismatch::KeySwapped { .. }
+        | Mismatch::Other => return None,
     })
 }
 
 /// How an issuer differs, as evidence has it.
-pub(super) fn issuer_gap(gap: IssuerGap) -> &'static str {
+pub(super) fn issuer_gap(gap: IssuerDifference) -> &'static str {
     match gap {
-        IssuerGap::Scheme => "scheme",
-        IssuerGap::Arn => "arn",
-        IssuerGap::NoArn => "no-arn",
-        IssuerGap::Slash => "slash",
-        IssuerGap::Reversed => "reversed",
-        IssuerGap::DualStack => "dual-stack",
-        IssuerGap::Case => "case",
-        IssuerGap::Hidden => "hidden",
-        IssuerGap::Domain => "domain",
-        IssuerGap::Region => "region",
-        IssuerGap::Cluster => "cluster",
-        IssuerGap::Whole => "whole",
+        IssuerDifference::Scheme => "scheme",
+        IssuerDifference::Arn => "arn",
+        IssuerDifference::NoArn => "no-arn",
+        IssuerDifference::Slash => "slash",
+        IssuerDifference::Reversed => "reversed",
+        IssuerDifference::DualStack => "dual-stack",
+        IssuerDifference::Case => "case",
+        IssuerDifference::Hidden => "hidden",
+        IssuerDifference::Domain => "domain",
+        IssuerDifference::Region => "region",
+        IssuerDifference::Cluster => "cluster",
+        IssuerDifference::Whole => "whole",
     }
 }
 
-impl Refusing {
+impl RefusingStatement {
     fn cause(&self) -> String {
-        let is_same = |slip: &&Slip| matches!(slip.miss, Miss::Issuer(_)) && slip.miss == self.first.miss;
-        let (same, different): (Vec<&Slip>, Vec<&Slip>) = self.others.iter().partition(is_same);
+        let is_same =
+            |slip: &&MismatchAt| matches!(slip.miss, Mismatch::Issuer(_)) && slip.miss == self.first.miss;
+        let (same, different): (Vec<&MismatchAt>, Vec<&MismatchAt>) = self.others.iter().partition(is_same);
         let told = std::iter::once(&self.first).chain(different.iter().copied());
         let mut sentences: Vec<String> =
             told.take(TOLD).map(|slip| words::cause(slip, &self.request)).collect();
@@ -156,7 +158,7 @@ impl Refusing {
     }
 
     fn evidence(&self) -> Evidence {
-        let Slip { statement, sid, element, miss } = &self.first;
+        let MismatchAt { statement, sid, element, miss } = &self.first;
         let evidence = laid_beside(*statement, sid.as_deref(), element);
         let evidence = evidence.text_if("gap", gap(miss));
         let others: Vec<String> = self.others.iter().map(|slip| words::element(&slip.element.what)).collect();
@@ -168,9 +170,9 @@ impl Refusing {
     fn remedy(&self, before: Vec<String>, instead: &str, after: Vec<String>) -> Vec<String> {
         let request = &self.request;
         let mend = match &self.mend {
-            Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
-            Mend::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
-            Mend::ByHand(notes) => by_hand(&request.role, notes, instead),
+            Fix::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
+            Fix::With(name) => vec![format!("Mended by the corrected policy under {}.", name.as_str())],
+            Fix::ByHand(notes) => by_hand(&request.role, notes, instead),
         };
         [before, mend, after].concat()
     }
@@ -187,18 +189,19 @@ impl Refusing {
 
     /// Whether the first element names whom or what it rules out.
     fn is_exclusion(&self) -> bool {
-        let Slip { statement, element, miss, .. } = &self.first;
-        Named { statement: *statement, element: element.clone(), miss: miss.clone() }.is_exclusion()
+        let MismatchAt { statement, element, miss, .. } = &self.first;
+        ExplainedRefusal { statement: *statement, element: element.clone(), miss: miss.clone() }
+            .is_exclusion()
     }
 
     /// What has to stand in place of a provider or a key.
     fn instead_of_issuer(&self) -> String {
         match &self.first.element.what {
-            What::Condition { key, .. } => {
+            ElementKind::Condition { key, .. } => {
                 let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
                 format!("the key {}:{}", sanitize(self.request.provider()), sanitize(claim))
             }
-            What::Principal | What::Action(_) => {
+            ElementKind::Principal | ElementKind::Action(_) => {
                 format!("Federated {}", sanitize(&self.request.provider_arn()))
             }
         }
@@ -232,10 +235,12 @@ impl Refusing {
 }
 
 /// The step that puts a corrected document in the place of the one before.
-fn put(corrected: &Corrected, wider: &[String], role: &RoleArn) -> String {
+fn put(corrected: &CorrectedPolicy, wider: &[String], role: &RoleArn) -> String {
     let how = match corrected.how {
-        How::InPlace(index) => format!("only Statement[{index}] changes"),
-        How::Added => "a statement for this token is added at the end, and all others stay".to_owned(),
+        CorrectionKind::InPlace(index) => format!("only Statement[{index}] changes"),
+        CorrectionKind::Added => {
+            "a statement for this token is added at the end, and all others stay".to_owned()
+        }
     };
     let wide = match wider {
         [] => String::new(),
@@ -283,7 +288,7 @@ macro_rules! slips {
     ($($(#[$doc:meta])* $name:ident; |$it:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub Refusing);
+        pub struct $name(pub RefusingStatement);
 
         impl Entry for $name {
             const CLASS: Class = Class::Refused;
@@ -311,10 +316,10 @@ slips! {
     |it| {
         let subject = sanitize(&it.request.subject);
         let is_slip = matches!(
-            it.first.miss, Miss::Subject(SubjectGap::Case | SubjectGap::Prefix | SubjectGap::Swapped)
+            it.first.miss, Mismatch::Subject(SubjectDifference::Case | SubjectDifference::Prefix | SubjectDifference::Swapped)
         );
         let instead = match it.first.miss {
-            Miss::Subject(SubjectGap::Excluded) => {
+            Mismatch::Subject(SubjectDifference::Excluded) => {
                 ask_author(&it.what(), &format!("have it except {subject}"))
             }
             _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
@@ -322,10 +327,10 @@ slips! {
         let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
         let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
                    policy names (spec.serviceAccountName), and create it anew.";
-        let is_excluded = it.first.miss == Miss::Subject(SubjectGap::Excluded);
+        let is_excluded = it.first.miss == Mismatch::Subject(SubjectDifference::Excluded);
         let after: &[&str] = match (is_slip || is_excluded, &it.mend) {
             (true, _) => &[],
-            (false, Mend::By(Corrected { how: How::InPlace(_), .. }, _)) => &[stays, pod],
+            (false, Fix::By(CorrectedPolicy { how: CorrectionKind::InPlace(_), .. }, _)) => &[stays, pod],
             (false, _) => &[pod],
         };
         it.remedy(Vec::new(), &instead, after.iter().map(|step| (*step).to_owned()).collect())
@@ -335,15 +340,15 @@ slips! {
     TrustSubjectWildcard;
     |it| {
         let like = match &it.first.miss {
-            Miss::SubjectWildcard { operator } => operator.as_str(),
+            Mismatch::SubjectWildcard { operator } => operator.as_str(),
             _ => "StringLike",
         };
         let stays = "The statement with the pattern stays as it was, since it compares other values, too, or capital \
                      letters in its own way. If the pattern itself is meant, its author has to put it under \
                      StringLike in a statement of its own.";
         let after = match &it.mend {
-            Mend::By(Corrected { how: How::Added, .. }, _) => vec![stays.to_owned()],
-            Mend::By(..) | Mend::With(_) | Mend::ByHand(_) => Vec::new(),
+            Fix::By(CorrectedPolicy { how: CorrectionKind::Added, .. }, _) => vec![stays.to_owned()],
+            Fix::By(..) | Fix::With(_) | Fix::ByHand(_) => Vec::new(),
         };
         it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", sanitize(like)), after)
     };
@@ -371,7 +376,7 @@ slips! {
     TrustIssuerMismatch;
     |it| {
         let instead = format!("Write {} in its place.", it.instead_of_issuer());
-        let is_provider = it.first.element.what == What::Principal;
+        let is_provider = it.first.element.what == ElementKind::Principal;
         it.remedy(if is_provider { it.provider_exists() } else { Vec::new() }, &instead, Vec::new())
     };
 
@@ -401,7 +406,7 @@ slips! {
     TrustKeySwapped;
     |it| {
         let meant = match it.first.miss {
-            Miss::KeySwapped { meant, .. } => meant,
+            Mismatch::KeySwapped { meant, .. } => meant,
             _ => "sub",
         };
         let key = format!("{}:{meant}", it.request.provider());
@@ -420,7 +425,7 @@ slips! {
 #[derive(Debug, Clone)]
 pub enum TrustActionMissing {
     /// The statement that is nearest is about other actions.
-    Others(Box<Refusing>),
+    Others(Box<RefusingStatement>),
     /// No statement allows anything.
     None(Box<NothingAllowed>),
 }
@@ -431,7 +436,7 @@ pub struct NothingAllowed {
     /// The call.
     pub request: Request,
     /// What mends it.
-    pub mend: Mend,
+    pub mend: Fix,
 }
 
 impl Entry for TrustActionMissing {
@@ -460,10 +465,10 @@ impl Entry for TrustActionMissing {
             Self::None(nothing) => {
                 let request = &nothing.request;
                 match &nothing.mend {
-                    Mend::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
-                    Mend::With(_) | Mend::ByHand(_) => {
+                    Fix::By(corrected, wider) => vec![put(corrected, wider, &request.role)],
+                    Fix::With(_) | Fix::ByHand(_) => {
                         let notes: &[String] =
-                            if let Mend::ByHand(notes) = &nothing.mend { notes } else { &[] };
+                            if let Fix::ByHand(notes) = &nothing.mend { notes } else { &[] };
                         let instead = format!(
                             "Add a statement that allows {ACTION} to the Principal Federated {}.",
                             sanitize(&request.provider_arn())
@@ -493,16 +498,16 @@ pub struct TrustDenied {
     /// Its id, if it has one.
     pub sid: Option<String>,
     /// Its elements, all of which match.
-    pub elements: Vec<Element>,
+    pub elements: Vec<ElementResult>,
     /// Its conditions on claims of other issuers' tokens, which hold for this one, and how each key differs.
-    pub strange: Vec<(Condition, IssuerGap)>,
+    pub strange: Vec<(Condition, IssuerDifference)>,
     /// Whether it no longer denies once the keys among these that are only misspelt are put right.
     pub is_misspelt: bool,
 }
 
 impl TrustDenied {
-    fn conditions(&self) -> impl Iterator<Item = &Element> {
-        self.elements.iter().filter(|element| matches!(element.what, What::Condition { .. }))
+    fn conditions(&self) -> impl Iterator<Item = &ElementResult> {
+        self.elements.iter().filter(|element| matches!(element.what, ElementKind::Condition { .. }))
     }
 }
 
@@ -511,12 +516,12 @@ impl Entry for TrustDenied {
     const OWNER: Owner = Owner::Iam;
 
     fn cause(&self) -> String {
-        let met = |element: &Element| {
+        let met = |element: &ElementResult| {
             let negated = match &element.what {
-                What::Condition { operator, .. } => {
+                ElementKind::Condition { operator, .. } => {
                     Operator::parse(operator).is_some_and(Operator::is_negated)
                 }
-                What::Principal | What::Action(_) => false,
+                ElementKind::Principal | ElementKind::Action(_) => false,
             };
             format!(
                 "{} {} {}, and the call has {}",
@@ -581,7 +586,7 @@ impl Entry for TrustDenied {
 
 /// An element that cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenStatement {
     /// The statement's place, counted from 0.
     pub statement: usize,
     /// Its id, if it has one.
@@ -589,10 +594,10 @@ pub struct Open {
     /// What the statement does where it matches.
     pub effect: Effect,
     /// The element.
-    pub element: Element,
+    pub element: ElementResult,
 }
 
-impl Open {
+impl OpenStatement {
     fn cause(&self) -> String {
         let place = words::statement(self.statement, self.sid.as_deref());
         let what = words::element(&self.element.what);
@@ -602,14 +607,16 @@ impl Open {
             Effect::Deny => "denies",
         };
         let why = match (&self.element.what, &self.element.had) {
-            (What::Condition { .. }, Known::Unknown(why)) => (*why).to_owned(),
-            (What::Condition { .. }, _) if self.has_variable("${") => {
+            (ElementKind::Condition { .. }, KeyValue::Unknown(why)) => (*why).to_owned(),
+            (ElementKind::Condition { .. }, _) if self.has_variable("${") => {
                 "what its variables stand for is not known".to_owned()
             }
-            (What::Condition { .. }, had) => {
+            (ElementKind::Condition { .. }, had) => {
                 format!("the call has {}, and what IAM makes of both is not documented", words::known(had))
             }
-            (What::Principal | What::Action(_), _) => "what IAM makes of that is not documented".to_owned(),
+            (ElementKind::Principal | ElementKind::Action(_), _) => {
+                "what IAM makes of that is not documented".to_owned()
+            }
         };
         format!("{place} {does} the call if {what} ({wanted}) fits, and that is not known: {why}.")
     }
@@ -621,13 +628,13 @@ impl Open {
 
     /// Where the missing fact is found, if it is a fact of the call.
     fn lookup(&self) -> Option<String> {
-        let What::Condition { key, .. } = &self.element.what else { return None };
+        let ElementKind::Condition { key, .. } = &self.element.what else { return None };
         let key_small = if self.has_variable("${sts:rolesessionname") {
             "sts:rolesessionname".to_owned()
         } else {
             key.to_ascii_lowercase()
         };
-        if !matches!(self.element.had, Known::Unknown(_)) && key_small == key.to_ascii_lowercase() {
+        if !matches!(self.element.had, KeyValue::Unknown(_)) && key_small == key.to_ascii_lowercase() {
             return None;
         }
         Some(match key_small.as_str() {
@@ -654,7 +661,7 @@ pub struct TrustUndecidable {
     /// The call.
     pub request: Request,
     /// What is open, in the order of the statements.
-    pub open: Vec<Open>,
+    pub open: Vec<OpenStatement>,
 }
 
 impl Entry for TrustUndecidable {
@@ -662,7 +669,7 @@ impl Entry for TrustUndecidable {
     const OWNER: Owner = Owner::Iam;
 
     fn cause(&self) -> String {
-        let told: Vec<String> = self.open.iter().take(TOLD).map(Open::cause).collect();
+        let told: Vec<String> = self.open.iter().take(TOLD).map(OpenStatement::cause).collect();
         let more = self.open.len().saturating_sub(TOLD);
         let more = if more > 0 { format!(" {more} more are open.") } else { String::new() };
         format!("The policy alone does not decide it. {}{more}", told.join(" "))
@@ -670,7 +677,7 @@ impl Entry for TrustUndecidable {
 
     fn remedy(&self) -> Vec<String> {
         let mut steps: Vec<String> = Vec::new();
-        for step in self.open.iter().filter_map(Open::lookup) {
+        for step in self.open.iter().filter_map(OpenStatement::lookup) {
             if !steps.contains(&step) {
                 steps.push(step);
             }
@@ -767,7 +774,7 @@ pub struct TrustTooWide {
     /// Its conditions on the subject.
     pub subjects: Vec<Condition>,
     /// Its conditions on the subject of other issuers' tokens, which hold for this one, and how each key differs.
-    pub strange: Vec<(Condition, IssuerGap)>,
+    pub strange: Vec<(Condition, IssuerDifference)>,
 }
 
 impl Entry for TrustTooWide {
@@ -882,7 +889,7 @@ impl Entry for TrustTooWide {
 
 /// What is found in a policy.
 #[derive(Debug, Clone)]
-pub enum Findings {
+pub enum TrustFindings {
     /// It gives the role.
     Allows {
         /// By this statement.
@@ -911,22 +918,22 @@ pub fn malformed(malformed: Malformed, role: &RoleArn) -> Diagnosis {
 pub fn judge(
     document: &Document,
     evaluation: &Evaluation,
-    named: Vec<Named>,
+    named: Vec<ExplainedRefusal>,
     request: &Request,
-    corrected: Option<Corrected>,
+    corrected: Option<CorrectedPolicy>,
     has_provider: bool,
-) -> Findings {
+) -> TrustFindings {
     let sid = |index: usize| document.statements.get(index).and_then(|statement| statement.sid.clone());
     let is_allowed =
         || evaluation.statements.iter().any(|it| it.effect == Effect::Allow && it.truth() != Truth::False);
     let wide = too_wide(document, request).map(Diagnosis::from);
     let (diagnosis, mut further) = match &evaluation.decision {
         Decision::Allows(index) => {
-            return Findings::Allows { statement: *index, warnings: wide.into_iter().collect() };
+            return TrustFindings::Allows { statement: *index, warnings: wide.into_iter().collect() };
         }
         Decision::Refuses => {
             let notes = || notes(document, evaluation, &named, request);
-            let mend = mend(document, request, corrected).unwrap_or_else(|| Mend::ByHand(notes()));
+            let mend = mend(document, request, corrected).unwrap_or_else(|| Fix::ByHand(notes()));
             refused(named, request, mend, has_provider, sid)
         }
         Decision::Denies(index) => {
@@ -948,7 +955,7 @@ pub fn judge(
             let besides = match is_allowed() {
                 true => Vec::new(),
                 false => {
-                    let (first, rest) = refused(named, request, Mend::ByHand(Vec::new()), has_provider, sid);
+                    let (first, rest) = refused(named, request, Fix::ByHand(Vec::new()), has_provider, sid);
                     [vec![first], rest].concat()
                 }
             };
@@ -963,11 +970,16 @@ pub fn judge(
         }
     };
     further.extend(wide);
-    Findings::Refuses { diagnosis, further }
+    TrustFindings::Refuses { diagnosis, further }
 }
 
 /// What else keeps the call out, or may, beside the statement that is nearest.
-fn notes(document: &Document, evaluation: &Evaluation, named: &[Named], request: &Request) -> Vec<String> {
+fn notes(
+    document: &Document,
+    evaluation: &Evaluation,
+    named: &[ExplainedRefusal],
+    request: &Request,
+) -> Vec<String> {
     let sid = |index: usize| document.statements.get(index).and_then(|it| it.sid.clone());
     let nearest = named.first().map(|named| named.statement);
     let excluding = excluding(document, evaluation, request);
@@ -990,7 +1002,7 @@ fn notes(document: &Document, evaluation: &Evaluation, named: &[Named], request:
 }
 
 /// What is open of the statements that may deny.
-fn may_deny(document: &Document, evaluation: &Evaluation) -> Vec<Open> {
+fn may_deny(document: &Document, evaluation: &Evaluation) -> Vec<OpenStatement> {
     let statements = evaluation.statements.iter().enumerate();
     let denying = statements.filter(|(_, it)| it.effect == Effect::Deny && it.truth() == Truth::Unknown);
     denying.flat_map(|(index, it)| open_in(document, index, it)).collect()
@@ -1000,9 +1012,9 @@ fn may_deny(document: &Document, evaluation: &Evaluation) -> Vec<Open> {
 fn open_in<'a>(
     document: &'a Document,
     index: usize,
-    matched: &'a Matched,
-) -> impl Iterator<Item = Open> + 'a {
-    matched.undecided().map(move |element| Open {
+    matched: &'a StatementResult,
+) -> impl Iterator<Item = OpenStatement> + 'a {
+    matched.undecided().map(move |element| OpenStatement {
         statement: index,
         sid: document.statements.get(index).and_then(|statement| statement.sid.clone()),
         effect: matched.effect,
@@ -1010,19 +1022,19 @@ fn open_in<'a>(
     })
 }
 
-fn mend(document: &Document, request: &Request, corrected: Option<Corrected>) -> Option<Mend> {
+fn mend(document: &Document, request: &Request, corrected: Option<CorrectedPolicy>) -> Option<Fix> {
     let corrected = corrected?;
     let wider = match corrected.how {
-        How::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
-        How::Added => Vec::new(),
+        CorrectionKind::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
+        CorrectionKind::Added => Vec::new(),
     };
-    Some(Mend::By(corrected, wider))
+    Some(Fix::By(corrected, wider))
 }
 
 /// The patterns of a corrected statement, if it lets in more by them than before.
 fn wider_by(
     document: &Document,
-    corrected: &Corrected,
+    corrected: &CorrectedPolicy,
     index: usize,
     request: &Request,
 ) -> Option<Vec<String>> {
@@ -1035,23 +1047,24 @@ fn wider_by(
 
 /// A diagnosis for each kind of slip, in the order in which the first of each is met.
 fn refused(
-    named: Vec<Named>,
+    named: Vec<ExplainedRefusal>,
     request: &Request,
-    mend: Mend,
+    mend: Fix,
     has_provider: bool,
     sid: impl Fn(usize) -> Option<String>,
 ) -> (Diagnosis, Vec<Diagnosis>) {
-    let mut kinds: Vec<(Name, Slip, Vec<Slip>)> = Vec::new();
-    for Named { statement, element, miss } in named {
+    let mut kinds: Vec<(Name, MismatchAt, Vec<MismatchAt>)> = Vec::new();
+    for ExplainedRefusal { statement, element, miss } in named {
         let name = name(&miss);
-        let slip = Slip { statement, sid: sid(statement), element, miss };
+        let slip = MismatchAt { statement, sid: sid(statement), element, miss };
         match kinds.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, _, others)) => others.push(slip),
             None => kinds.push((name, slip, Vec::new())),
         }
     }
-    let diagnosis =
-        |first, others, mend| entry(Refusing { request: request.clone(), first, others, mend, has_provider });
+    let diagnosis = |first, others, mend| {
+        entry(RefusingStatement { request: request.clone(), first, others, mend, has_provider })
+    };
     let mut kinds = kinds.into_iter();
     let Some((main, first, others)) = kinds.next() else {
         return (
@@ -1060,8 +1073,8 @@ fn refused(
         );
     };
     let besides = match mend {
-        Mend::By(..) | Mend::With(_) => Mend::With(main),
-        Mend::ByHand(_) => Mend::ByHand(Vec::new()),
+        Fix::By(..) | Fix::With(_) => Fix::With(main),
+        Fix::ByHand(_) => Fix::ByHand(Vec::new()),
     };
     let further = kinds.map(|(_, first, others)| diagnosis(first, others, besides.clone())).collect();
     (diagnosis(first, others, mend), further)
@@ -1069,33 +1082,33 @@ fn refused(
 
 /// The name of a near miss.
 #[must_use]
-pub fn name(miss: &Miss) -> Name {
+pub fn name(miss: &Mismatch) -> Name {
     match miss {
-        Miss::Subject(_) => Name::TrustSubjectMismatch,
-        Miss::SubjectWildcard { .. } => Name::TrustSubjectWildcard,
-        Miss::Audience => Name::TrustAudienceMismatch,
-        Miss::Issuer(_) => Name::TrustIssuerMismatch,
-        Miss::Account(_) => Name::TrustAccountMismatch,
-        Miss::Partition(_) => Name::TrustPartitionMismatch,
-        Miss::Principal(_) => Name::TrustPrincipalWrong,
-        Miss::Action => Name::TrustActionMissing,
-        Miss::KeySwapped { .. } => Name::TrustKeySwapped,
-        Miss::Other => Name::TrustConditionUnmet,
+        Mismatch::Subject(_) => Name::TrustSubjectMismatch,
+        Mismatch::SubjectWildcard { .. } => Name::TrustSubjectWildcard,
+        Mismatch::Audience => Name::TrustAudienceMismatch,
+        Mismatch::Issuer(_) => Name::TrustIssuerMismatch,
+        Mismatch::Account(_) => Name::TrustAccountMismatch,
+        Mismatch::Partition(_) => Name::TrustPartitionMismatch,
+        Mismatch::Principal(_) => Name::TrustPrincipalWrong,
+        Mismatch::Action => Name::TrustActionMissing,
+        Mismatch::KeySwapped { .. } => Name::TrustKeySwapped,
+        Mismatch::Other => Name::TrustConditionUnmet,
     }
 }
 
-fn entry(refusing: Refusing) -> Diagnosis {
+fn entry(refusing: RefusingStatement) -> Diagnosis {
     match refusing.first.miss {
-        Miss::Subject(_) => TrustSubjectMismatch(refusing).into(),
-        Miss::SubjectWildcard { .. } => TrustSubjectWildcard(refusing).into(),
-        Miss::Audience => TrustAudienceMismatch(refusing).into(),
-        Miss::Issuer(_) => TrustIssuerMismatch(refusing).into(),
-        Miss::Account(_) => TrustAccountMismatch(refusing).into(),
-        Miss::Partition(_) => TrustPartitionMismatch(refusing).into(),
-        Miss::Principal(_) => TrustPrincipalWrong(refusing).into(),
-        Miss::Action => TrustActionMissing::Others(Box::new(refusing)).into(),
-        Miss::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
-        Miss::Other => TrustConditionUnmet(refusing).into(),
+        Mismatch::Subject(_) => TrustSubjectMismatch(refusing).into(),
+        Mismatch::SubjectWildcard { .. } => TrustSubjectWildcard(refusing).into(),
+        Mismatch::Audience => TrustAudienceMismatch(refusing).into(),
+        Mismatch::Issuer(_) => TrustIssuerMismatch(refusing).into(),
+        Mismatch::Account(_) => TrustAccountMismatch(refusing).into(),
+        Mismatch::Partition(_) => TrustPartitionMismatch(refusing).into(),
+        Mismatch::Principal(_) => TrustPrincipalWrong(refusing).into(),
+        Mismatch::Action => TrustActionMissing::Others(Box::new(refusing)).into(),
+        Mismatch::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
+        Mismatch::Other => TrustConditionUnmet(refusing).into(),
     }
 }
 
@@ -1125,12 +1138,12 @@ fn too_wide(document: &Document, request: &Request) -> Option<TrustTooWide> {
 
 /// The conditions of a statement on the subject or the audience of other issuers' tokens, and how their keys
 /// differ from those of this one.
-fn strange(statement: &Statement, request: &Request) -> Vec<(Condition, IssuerGap)> {
+fn strange(statement: &Statement, request: &Request) -> Vec<(Condition, IssuerDifference)> {
     let gap = |condition: &Condition| {
         let (provider, claim) = condition.key.rsplit_once(':')?;
         let is_claim = ["sub", "aud"].iter().any(|known| known.eq_ignore_ascii_case(claim));
         let is_strange = is_claim
-            && request.key(&condition.key) == Known::Absent
+            && request.key(&condition.key) == KeyValue::Absent
             && !provider.eq_ignore_ascii_case(request.provider());
         is_strange.then(|| mismatch::issuer_gap(provider, request.provider()))
     };

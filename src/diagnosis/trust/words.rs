@@ -2,15 +2,17 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::Slip;
+use super::MismatchAt;
 use crate::text::{sanitize, utc};
 use iam_trust::condition::Operator;
 use iam_trust::document::Condition;
-use iam_trust::evaluate::{Element, What};
+use iam_trust::evaluate::{ElementKind, ElementResult};
 use iam_trust::issuer_in_iam;
-use iam_trust::mismatch::{IssuerGap, Miss, SubjectGap, is_hidden, is_seen, of_service_account, subject_gap};
+use iam_trust::mismatch::{
+    IssuerDifference, Mismatch, SubjectDifference, is_hidden, is_seen, of_service_account, subject_gap,
+};
 use iam_trust::pattern::Pattern;
-use iam_trust::request::{ACTION, Known, Request, is_time};
+use iam_trust::request::{ACTION, KeyValue, Request, is_time};
 
 const PREFIX: &str = "system:serviceaccount:";
 
@@ -26,11 +28,11 @@ pub(super) fn statement(index: usize, sid: Option<&str>) -> String {
 }
 
 /// An element in a sentence.
-pub(super) fn element(what: &What) -> String {
+pub(super) fn element(what: &ElementKind) -> String {
     match what {
-        What::Principal => "its Principal".to_owned(),
-        What::Action(name) => format!("its {name}"),
-        What::Condition { operator, key } => format!("{} on {}", sanitize(operator), sanitize(key)),
+        ElementKind::Principal => "its Principal".to_owned(),
+        ElementKind::Action(name) => format!("its {name}"),
+        ElementKind::Condition { operator, key } => format!("{} on {}", sanitize(operator), sanitize(key)),
     }
 }
 
@@ -94,12 +96,12 @@ pub(super) fn right_key(condition: &Condition, request: &Request) -> String {
 }
 
 /// A condition on the claims of another issuer's tokens, which holds for this token since that has no such key.
-pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) -> String {
+pub(super) fn strange(condition: &Condition, gap: IssuerDifference, request: &Request) -> String {
     let provider = condition.key.rsplit_once(':').map_or(condition.key.as_str(), |(provider, _)| provider);
     let (key, ours) = apart(&condition.key, &format!("{}:{}", request.provider(), claim(condition)));
     let what = if gap.is_slip() { "its key is misspelt" } else { "its key is not this cluster's" };
     let differs = match gap {
-        IssuerGap::Hidden => unseen(provider, request.provider()),
+        IssuerDifference::Hidden => unseen(provider, request.provider()),
         gap => issuer_differs(gap).to_owned(),
     };
     format!(
@@ -111,11 +113,11 @@ pub(super) fn strange(condition: &Condition, gap: IssuerGap, request: &Request) 
 }
 
 /// What is known of a key, in a sentence that begins with who has it.
-pub(super) fn known(known: &Known) -> String {
+pub(super) fn known(known: &KeyValue) -> String {
     match known {
-        Known::Values(had) => values(had).replace("\" or \"", "\" and \""),
-        Known::Absent => "none".to_owned(),
-        Known::Unknown(why) => format!("something that is not known ({why})"),
+        KeyValue::Values(had) => values(had).replace("\" or \"", "\" and \""),
+        KeyValue::Absent => "none".to_owned(),
+        KeyValue::Unknown(why) => format!("something that is not known ({why})"),
     }
 }
 
@@ -196,15 +198,15 @@ fn of_many(wanted: &[String]) -> String {
 }
 
 /// What refuses, and what differs.
-pub(super) fn cause(slip: &Slip, request: &Request) -> String {
+pub(super) fn cause(slip: &MismatchAt, request: &Request) -> String {
     let place = statement(slip.statement, slip.sid.as_deref());
     let what = element(&slip.element.what);
     let said = match &slip.miss {
-        Miss::Subject(gap) => subject(*gap, &slip.element, request),
-        Miss::SubjectWildcard { operator } => wildcard(operator, &slip.element, request),
-        Miss::Audience => audience(&slip.element, request),
-        Miss::Issuer(gap) => issuer(*gap, &slip.element, request),
-        Miss::Account(account) => {
+        Mismatch::Subject(gap) => subject(*gap, &slip.element, request),
+        Mismatch::SubjectWildcard { operator } => wildcard(operator, &slip.element, request),
+        Mismatch::Audience => audience(&slip.element, request),
+        Mismatch::Issuer(gap) => issuer(*gap, &slip.element, request),
+        Mismatch::Account(account) => {
             let (wanted, ours) = provider(&slip.element, request);
             format!(
                 "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". Only the account \
@@ -213,7 +215,7 @@ pub(super) fn cause(slip: &Slip, request: &Request) -> String {
                 request.role.account
             )
         }
-        Miss::Partition(partition) => {
+        Mismatch::Partition(partition) => {
             let (wanted, ours) = provider(&slip.element, request);
             format!(
                 "{what} is \"{wanted}\", and the token's provider for this role is \"{ours}\". The partition \
@@ -222,32 +224,32 @@ pub(super) fn cause(slip: &Slip, request: &Request) -> String {
                 request.role.partition.id
             )
         }
-        Miss::Principal(_) => principal(&slip.element, request),
-        Miss::Action => action(&slip.element),
-        Miss::KeySwapped { of, meant } => format!(
+        Mismatch::Principal(_) => principal(&slip.element, request),
+        Mismatch::Action => action(&slip.element),
+        Mismatch::KeySwapped { of, meant } => format!(
             "{what} is about the {of} claim, and its value {} looks like {}: the key of that claim ends in :{meant}. \
              The token's {of} is {}",
             values(&slip.element.wanted),
             if *meant == "sub" { "a subject" } else { "an audience" },
             known(&slip.element.had)
         ),
-        Miss::Other => other(&slip.element),
+        Mismatch::Other => other(&slip.element),
     };
     format!("{place} refuses: {said}.")
 }
 
-fn operator(element: &Element) -> &str {
+fn operator(element: &ElementResult) -> &str {
     match &element.what {
-        What::Condition { operator, .. } => operator,
-        What::Principal | What::Action(_) => "",
+        ElementKind::Condition { operator, .. } => operator,
+        ElementKind::Principal | ElementKind::Action(_) => "",
     }
 }
 
-fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
+fn subject(gap: SubjectDifference, element: &ElementResult, request: &Request) -> String {
     let what = self::element(&element.what);
     let had = &request.subject;
     let operator = sanitize(operator(element));
-    if gap == SubjectGap::Excluded {
+    if gap == SubjectDifference::Excluded {
         return format!(
             "{what} keeps out {}, and the token has \"{}\": {operator} rules out what it names",
             values(&element.wanted),
@@ -273,30 +275,32 @@ fn subject(gap: SubjectGap, element: &Element, request: &Request) -> String {
     let differs = match gap {
         _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
         _ if is_hidden(wanted, had) => unseen(wanted, had),
-        SubjectGap::Namespace => {
+        SubjectDifference::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
-        SubjectGap::Name => {
+        SubjectDifference::Name => {
             format!(
                 "only the service account's name differs, \"{name}\" there and \"{our_name}\" in the token"
             )
         }
-        SubjectGap::Swapped => {
+        SubjectDifference::Swapped => {
             format!("namespace and name are exchanged; in the token \"{our_namespace}\" is the namespace")
         }
-        SubjectGap::Case => format!("only capital letters differ, and {operator} tells them apart"),
-        SubjectGap::Prefix => format!("what stands before namespace and name has to be {PREFIX}"),
-        SubjectGap::Excluded | SubjectGap::Whole
+        SubjectDifference::Case => format!("only capital letters differ, and {operator} tells them apart"),
+        SubjectDifference::Prefix => format!("what stands before namespace and name has to be {PREFIX}"),
+        SubjectDifference::Excluded | SubjectDifference::Whole
             if !wanted.starts_with(PREFIX) && had.starts_with(PREFIX) =>
         {
             format!("what stands there is no service account's subject, which is {PREFIX}NAMESPACE:NAME")
         }
-        SubjectGap::Excluded | SubjectGap::Whole => "that is another subject altogether".to_owned(),
+        SubjectDifference::Excluded | SubjectDifference::Whole => {
+            "that is another subject altogether".to_owned()
+        }
     };
     format!("{compared}: {differs}")
 }
 
-fn wildcard(like: &str, element: &Element, request: &Request) -> String {
+fn wildcard(like: &str, element: &ElementResult, request: &Request) -> String {
     let fits = |value: &&String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
     let wanted = element.wanted.iter().find(fits).map(|value| sanitize(value)).unwrap_or_default();
     let marked = wanted.replace('*', "«*»").replace('?', "«?»");
@@ -311,7 +315,7 @@ fn wildcard(like: &str, element: &Element, request: &Request) -> String {
     )
 }
 
-fn audience(element: &Element, request: &Request) -> String {
+fn audience(element: &ElementResult, request: &Request) -> String {
     let what = self::element(&element.what);
     let operator_text = operator(element);
     let (operator, read) = (sanitize(operator_text), Operator::parse(operator_text));
@@ -352,13 +356,13 @@ fn audience(element: &Element, request: &Request) -> String {
 }
 
 /// The provider of a principal, or the key of a condition, and what it has to be.
-fn providers(element: &Element, request: &Request) -> (String, String) {
+fn providers(element: &ElementResult, request: &Request) -> (String, String) {
     match &element.what {
-        What::Condition { key, .. } => {
+        ElementKind::Condition { key, .. } => {
             let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
             (key.clone(), format!("{}:{claim}", request.provider()))
         }
-        What::Principal | What::Action(_) => {
+        ElementKind::Principal | ElementKind::Action(_) => {
             let ours = request.provider_arn();
             (nearest(&element.wanted, &ours).cloned().unwrap_or_default(), ours)
         }
@@ -366,15 +370,15 @@ fn providers(element: &Element, request: &Request) -> (String, String) {
 }
 
 /// The same beside each other, with marks.
-fn provider(element: &Element, request: &Request) -> (String, String) {
+fn provider(element: &ElementResult, request: &Request) -> (String, String) {
     let (wanted, ours) = providers(element, request);
     apart(&wanted, &ours)
 }
 
-fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
+fn issuer(gap: IssuerDifference, element: &ElementResult, request: &Request) -> String {
     let (wanted, ours) = provider(element, request);
     let compared = match &element.what {
-        What::Condition { operator, .. } => {
+        ElementKind::Condition { operator, .. } => {
             format!(
                 "{} is on the key \"{wanted}\", and the key of this token is \"{ours}\"",
                 sanitize(operator)
@@ -385,7 +389,7 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
         }
     };
     match gap {
-        IssuerGap::Hidden => {
+        IssuerDifference::Hidden => {
             let (wanted, ours) = providers(element, request);
             format!("{compared}: {}", unseen(&wanted, &ours))
         }
@@ -394,30 +398,30 @@ fn issuer(gap: IssuerGap, element: &Element, request: &Request) -> String {
 }
 
 /// What differs between two issuers.
-pub(in crate::diagnosis) fn issuer_differs(gap: IssuerGap) -> &'static str {
+pub(in crate::diagnosis) fn issuer_differs(gap: IssuerDifference) -> &'static str {
     match gap {
-        IssuerGap::Scheme => "IAM names an issuer without https://",
-        IssuerGap::Arn => "where only the issuer belongs stands a whole ARN",
-        IssuerGap::NoArn => "where the provider's whole ARN belongs stands only the issuer",
-        IssuerGap::Slash => "only the slash at the end differs",
-        IssuerGap::Reversed => {
+        IssuerDifference::Scheme => "IAM names an issuer without https://",
+        IssuerDifference::Arn => "where only the issuer belongs stands a whole ARN",
+        IssuerDifference::NoArn => "where the provider's whole ARN belongs stands only the issuer",
+        IssuerDifference::Slash => "only the slash at the end differs",
+        IssuerDifference::Reversed => {
             "the host is turned around; EKS's issuers are oidc.eks.REGION, not oidc.REGION.eks"
         }
-        IssuerGap::DualStack => {
+        IssuerDifference::DualStack => {
             "one of them is the dual-stack host oidc-eks.REGION.api.aws, and what counts is the issuer in the token"
         }
-        IssuerGap::Case => "only capital letters differ, and IAM tells them apart",
-        IssuerGap::Hidden => HIDDEN,
-        IssuerGap::Domain => "only the domain at the host's end differs",
-        IssuerGap::Region => "only the region differs",
-        IssuerGap::Cluster => {
+        IssuerDifference::Case => "only capital letters differ, and IAM tells them apart",
+        IssuerDifference::Hidden => HIDDEN,
+        IssuerDifference::Domain => "only the domain at the host's end differs",
+        IssuerDifference::Region => "only the region differs",
+        IssuerDifference::Cluster => {
             "that is another cluster, or this one before it was created anew, which gave it a new id"
         }
-        IssuerGap::Whole => "that is another issuer altogether",
+        IssuerDifference::Whole => "that is another issuer altogether",
     }
 }
 
-fn principal(element: &Element, request: &Request) -> String {
+fn principal(element: &ElementResult, request: &Request) -> String {
     let ours = request.provider_arn();
     let any = |is: fn(&str) -> bool| element.wanted.iter().any(|wanted| is(wanted));
     let what = if element.wanted.contains(&ours) {
@@ -448,9 +452,9 @@ fn principal(element: &Element, request: &Request) -> String {
     )
 }
 
-fn action(element: &Element) -> String {
+fn action(element: &ElementResult) -> String {
     match element.what {
-        What::Action("NotAction") => {
+        ElementKind::Action("NotAction") => {
             format!(
                 "its NotAction {} rules out {ACTION}, by which a token is traded",
                 values(&element.wanted)
@@ -460,19 +464,19 @@ fn action(element: &Element) -> String {
     }
 }
 
-fn other(element: &Element) -> String {
+fn other(element: &ElementResult) -> String {
     let what = self::element(&element.what);
-    let What::Condition { operator, key } = &element.what else {
+    let ElementKind::Condition { operator, key } = &element.what else {
         return format!("{what} does not fit");
     };
     let had = match &element.had {
-        Known::Absent => "no such key".to_owned(),
+        KeyValue::Absent => "no such key".to_owned(),
         had => time_of(key, had).unwrap_or_else(|| known(had)),
     };
     let read = Operator::parse(operator);
     if read.is_some_and(Operator::is_null) {
         let (wants, has) = match element.had {
-            Known::Absent => ("the key to be there", "does not have it"),
+            KeyValue::Absent => ("the key to be there", "does not have it"),
             _ => ("the key not to be there", "has it"),
         };
         return format!("{what} wants {wants}, and the call {has}");
@@ -480,19 +484,19 @@ fn other(element: &Element) -> String {
     let wants = if read.is_some_and(Operator::is_negated) { "keeps out" } else { "wants" };
     let why = match (key.to_ascii_lowercase().as_str(), &element.had) {
         ("sts:externalid", _) => ": AssumeRoleWithWebIdentity has no external id",
-        (key, Known::Absent) if key.starts_with("aws:principal") => {
+        (key, KeyValue::Absent) if key.starts_with("aws:principal") => {
             ": who comes with a token is not yet a principal of AWS's"
         }
-        (key, Known::Absent) if key.starts_with("aws:multifactor") => ": a token is not given by a device",
-        (_, Known::Absent) if operator.starts_with("ForAnyValue:") => ": ForAnyValue needs a value",
+        (key, KeyValue::Absent) if key.starts_with("aws:multifactor") => ": a token is not given by a device",
+        (_, KeyValue::Absent) if operator.starts_with("ForAnyValue:") => ": ForAnyValue needs a value",
         _ => "",
     };
     format!("{what} {wants} {}, and the call has {had}{why}", values(&element.wanted))
 }
 
 /// The time of the call as a person reads it, if the key is about that.
-fn time_of(key: &str, had: &Known) -> Option<String> {
-    let (true, Known::Values(had)) = (is_time(key), had) else { return None };
+fn time_of(key: &str, had: &KeyValue) -> Option<String> {
+    let (true, KeyValue::Values(had)) = (is_time(key), had) else { return None };
     let seconds = had.first()?.parse().ok()?;
     Some(utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?))
 }

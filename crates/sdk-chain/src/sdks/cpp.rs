@@ -3,10 +3,11 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::ini::{Dialect, Headers, Trailing};
 use crate::rules::{
-    Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Sdk, SignOn, Step, Then, Token, WebIdentity,
+    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NoRegion, OnFailure, ProcessRule,
+    ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule, Step, TokenRule,
+    WebIdentityRule,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// The profile provider of aws-c-sdkutils.
 const DIALECT: Dialect = Dialect {
@@ -29,59 +30,59 @@ pub const CPP: Sdk = Sdk {
     dialect: DIALECT,
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[In::Config], NoRegion::Fails),
+    region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[ProfileFile::Config], NoRegion::Fails),
     instead: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             empty_counts: true,
             crashes: true,
-            ..ProfileWebIdentity::of(In::Both)
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
         // ProfileConfigFileAWSCredentialsProvider
-        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) }),
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Both) }),
         // ProcessCredentialsProvider
-        Step::Process(Process { unless_role: true, ..Process::of(In::Both) }),
+        Step::Process(ProcessRule { unless_role: true, ..ProcessRule::of(ProfileFile::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Unset,
-            filled_from: Some(In::Both),
+            filled_from: Some(ProfileFile::Both),
             filled_by: Some(ProfileName {
                 variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
                 empty_counts: false,
             }),
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next }),
         // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Nothing,
-            token: Token {
+            bad_host: OnFailure::Nothing,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Nothing,
+                unreadable: OnFailure::Nothing,
                 line_break: LineBreak::Sent,
                 read_first: false,
             },
-            fails: Then::Nothing,
+            fails: OnFailure::Nothing,
         }),
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Nothing,
+    at_end: CredentialSource::Nothing,
 };

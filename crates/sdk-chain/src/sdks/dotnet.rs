@@ -4,74 +4,76 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::ini::{Dialect, Faults};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EnvKeysRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
+    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// `EnvironmentVariablesAWSCredentials`.
-const KEYS: Step = Step::Keys(Keys {
+const KEYS: Step = Step::Keys(EnvKeysRule {
     id: ID,
     secret: SECRET,
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: Then::Next,
+    half: OnFailure::Next,
     unless: None,
 });
 /// `AssumeRoleWithWebIdentityCredentials.FromEnvironmentVariables`: its constructor takes neither null nor
 /// nothing; the call is made when the credentials are used.
-const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
+const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
     empty: Empty::Unset,
     filled_from: None,
     filled_by: None,
-    without_role: Then::Next,
-    without_token: Then::Next,
+    without_role: OnFailure::Next,
+    without_token: OnFailure::Next,
     least_token: 0,
     least_role: 1,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 });
 /// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`: the chain goes on after what is thrown
 /// before STS is called.
-const ROLE: Step = Step::Role(Role {
-    file: In::Both,
+const ROLE: Step = Step::Role(RoleRule {
+    file: ProfileFile::Both,
     unless_token_file: true,
     without_role: WithoutRole::Ignored,
-    alone: Alone::NotThis,
-    both: Then::LeavesProfile,
-    missing: Then::LeavesProfile,
-    empty: Then::LeavesProfile,
-    circle: Then::LeavesProfile,
+    alone: RoleWithoutSource::NotThis,
+    both: OnFailure::LeavesProfile,
+    missing: OnFailure::LeavesProfile,
+    empty: OnFailure::LeavesProfile,
+    circle: OnFailure::LeavesProfile,
     sources: Sources { itself: false, ..Sources::ALL },
-    named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
     named_in_any_case: true,
-    unknown: Then::LeavesProfile,
-    named_empty: Then::LeavesProfile,
+    unknown: OnFailure::LeavesProfile,
+    named_empty: OnFailure::LeavesProfile,
     minds_disabled: true,
-    mfa: Some(Then::LeavesProfile),
+    mfa: Some(OnFailure::LeavesProfile),
     region: RoleRegion::AsForWebIdentity,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 });
-const PROFILE_WEB_IDENTITY: Step =
-    Step::ProfileWebIdentity(ProfileWebIdentity { fails: Then::Error, ..ProfileWebIdentity::of(In::Both) });
+const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
+    fails: OnFailure::Error,
+    ..ProfileWebIdentity::of(ProfileFile::Both)
+});
 const PROFILE_SIGN_ON: Step =
-    Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile });
-const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(In::Both));
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::LeavesProfile });
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both));
 /// `GenericContainerCredentials`, or the instance profile.
-const CONTAINER: Step = Step::Container(Container {
+const CONTAINER: Step = Step::Container(ContainerRule {
     relative_first: true,
     empty_counts: false,
     hosts: LOOPBACK_NAME_ECS_EKS,
-    bad_host: Then::Error,
-    token: Token {
+    bad_host: OnFailure::Error,
+    token: TokenRule {
         file: true,
         variable_first: false,
-        unreadable: Then::Error,
-        line_break: LineBreak::Fails(Then::Error),
+        unreadable: OnFailure::Error,
+        line_break: LineBreak::Fails(OnFailure::Error),
         read_first: false,
     },
-    fails: Then::Error,
+    fails: OnFailure::Error,
 });
 
 /// Version 3: the web identity and the profile come before keys in the environment.
@@ -87,20 +89,20 @@ pub const V3: Sdk = Sdk {
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
+    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fine),
     instead: None,
     steps: &[
         WEB_IDENTITY,
         ROLE,
         PROFILE_WEB_IDENTITY,
         PROFILE_SIGN_ON,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         PROFILE_KEYS,
         KEYS,
         CONTAINER,
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// Version 4.
@@ -117,7 +119,7 @@ pub const V4: Sdk = Sdk {
         ROLE,
         PROFILE_WEB_IDENTITY,
         PROFILE_SIGN_ON,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         PROFILE_KEYS,
         CONTAINER,
         Step::Imds(Disabled::True),

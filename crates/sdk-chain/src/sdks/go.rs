@@ -2,20 +2,23 @@
 //! once; what it then fails with ends the search.
 
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
-use crate::ini::{Both, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
-use crate::rules::{
-    Alone, Container, Disabled, Empty, FileRule, GoProfile, In, Instead, Join, Keys, LineBreak, Named,
-    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity, WithoutRole,
+use crate::ini::{
+    Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
-use crate::{Picks, SdkId};
+use crate::rules::{
+    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, GoProfile, Join, LineBreak, NamedSource, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
+    RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
+    WithoutRole,
+};
+use crate::{CredentialSource, SdkId};
 
 /// `aws-sdk-go-v2/internal/ini`: lenient; a header without `profile` in the config file is passed over.
 const V2_DIALECT: Dialect = Dialect {
     colon: true,
     indented: Indented::BelowEmpty,
     faults: Faults::None,
-    headers: Headers { spaces: Spaces::Always, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
+    headers: Headers { spaces: InlineSpaces::Always, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
     ..SPECIFIED
 };
 /// `aws-sdk-go/internal/ini`, and `setFromIniFile`: NAME or `profile NAME` in either file.
@@ -25,15 +28,15 @@ const V1_DIALECT: Dialect = Dialect {
     indented: Indented::BelowEmpty,
     faults: Faults::Brackets,
     headers: Headers {
-        gap: Gap::Space,
-        spaces: Spaces::Always,
+        gap: KeyGap::Space,
+        spaces: InlineSpaces::Always,
         trailing: Trailing::Ignored,
-        both: Both::Plain,
+        both: DuplicateHeaders::Plain,
         must_name: true,
         ..SPECIFIED.headers
     },
-    config: Names::Either,
-    credentials: Names::Either,
+    config: HeaderStyle::Either,
+    credentials: HeaderStyle::Either,
     ..SPECIFIED
 };
 /// Neither expands `~/`.
@@ -41,69 +44,73 @@ const CREDENTIALS_FILE: FileRule = FileRule { tilde: false, ..CREDENTIALS };
 const CONFIG_FILE: FileRule = FileRule { tilde: false, ..CONFIG };
 
 /// `config/env_config.go`, and `aws/session/env_config.go`.
-const KEYS: Step = Step::Keys(Keys {
+const KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: Then::Next,
+    half: OnFailure::Next,
     unless: None,
 });
 /// `assumeWebIdentity`.
-const WEB_IDENTITY: WebIdentity = WebIdentity {
+const WEB_IDENTITY: WebIdentityRule = WebIdentityRule {
     empty: Empty::Unset,
     filled_from: None,
     filled_by: None,
-    without_role: Then::Error,
-    without_token: Then::Next,
+    without_role: OnFailure::Error,
+    without_token: OnFailure::Next,
     least_token: 0,
     least_role: 1,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 };
 /// Version 1 checks the lengths in the STS model before it calls.
-const V1_WEB_IDENTITY: WebIdentity = WebIdentity { least_token: 4, least_role: 20, ..WEB_IDENTITY };
+const V1_WEB_IDENTITY: WebIdentityRule = WebIdentityRule { least_token: 4, least_role: 20, ..WEB_IDENTITY };
 /// `resolveCredsFromProfile`, with `source_profile` first, and a role for whatever was found at the end.
-const ROLE: Role = Role {
-    file: In::Both,
+const ROLE: RoleRule = RoleRule {
+    file: ProfileFile::Both,
     unless_token_file: false,
     without_role: WithoutRole::Ignored,
-    alone: Alone::Later,
-    both: Then::Error,
-    missing: Then::Error,
-    empty: Then::Error,
-    circle: Then::Error,
+    alone: RoleWithoutSource::Later,
+    both: OnFailure::Error,
+    missing: OnFailure::Error,
+    empty: OnFailure::Error,
+    circle: OnFailure::Error,
     sources: Sources::ALL,
-    named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
     named_in_any_case: false,
-    unknown: Then::Error,
-    named_empty: Then::Error,
+    unknown: OnFailure::Error,
+    named_empty: OnFailure::Error,
     minds_disabled: true,
-    mfa: Some(Then::Error),
+    mfa: Some(OnFailure::Error),
     region: RoleRegion::AsForWebIdentity,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 };
-const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(In::Both));
-const PROFILE_WEB_IDENTITY: ProfileWebIdentity =
-    ProfileWebIdentity { without_role: Then::Error, fails: Then::Error, ..ProfileWebIdentity::of(In::Both) };
-const SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: super::SIGN_ON, then: Then::Error });
+const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both));
+const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
+    without_role: OnFailure::Error,
+    fails: OnFailure::Error,
+    ..ProfileWebIdentity::of(ProfileFile::Both)
+};
+const SIGN_ON: Step =
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: super::SIGN_ON, then: OnFailure::Error });
 /// `resolveHTTPCredProvider` and `isAllowedHost`; a name must lead to such an address.
-const CONTAINER: Container = Container {
+const CONTAINER: ContainerRule = ContainerRule {
     relative_first: true,
     empty_counts: false,
     hosts: LOOPBACK_NAME_ECS_EKS,
-    bad_host: Then::Error,
-    token: Token {
+    bad_host: OnFailure::Error,
+    token: TokenRule {
         file: true,
         variable_first: false,
-        unreadable: Then::Error,
-        line_break: LineBreak::Fails(Then::Error),
+        unreadable: OnFailure::Error,
+        line_break: LineBreak::Fails(OnFailure::Error),
         read_first: false,
     },
-    fails: Then::Error,
+    fails: OnFailure::Error,
 };
 /// `defaults.RemoteCredProvider`: the full variable first.
-const V1_CONTAINER: Step = Step::Container(Container { relative_first: false, ..CONTAINER });
+const V1_CONTAINER: Step = Step::Container(ContainerRule { relative_first: false, ..CONTAINER });
 
 /// Version 2.
 pub const V2: Sdk = Sdk {
@@ -118,7 +125,11 @@ pub const V2: Sdk = Sdk {
     dialect: V2_DIALECT,
     join: Join::ByPair,
     profiles_need_config: false,
-    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
+    region: Region::of(
+        &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        &[ProfileFile::Both],
+        NoRegion::FailsWithoutEndpoint,
+    ),
     instead: None,
     steps: &[
         // loadIniFiles: what cannot be opened is not there, what cannot be read is an error
@@ -132,12 +143,12 @@ pub const V2: Sdk = Sdk {
         PROFILE_KEYS,
         Step::ProfileWebIdentity(PROFILE_WEB_IDENTITY),
         SIGN_ON,
-        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
-        Step::Process(Process::of(In::Both)),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::Container(CONTAINER),
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// Version 1, `session.NewSession`: the credentials file alone, and of it no roles.
@@ -154,18 +165,18 @@ pub const V1: Sdk = Sdk {
     join: Join::ByPair,
     profiles_need_config: false,
     region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
-    instead: Some(Instead::ByTrue(SdkId::GoV1LoadConfig)),
+    instead: Some(RuleOverride::ByTrue(SdkId::GoV1LoadConfig)),
     steps: &[
-        Step::FilesMustParse { then: Then::Error, unless_keys: true },
+        Step::FilesMustParse { then: OnFailure::Error, unless_keys: true },
         Step::ProfileMustBeSound(GoProfile { roles: false, half: false, unless_keys: true }),
         KEYS,
         Step::WebIdentity(V1_WEB_IDENTITY),
         PROFILE_KEYS,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// Version 1, `session.NewSession` with `AWS_SDK_LOAD_CONFIG`.
@@ -174,10 +185,14 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
     name: "Go v1 with AWS_SDK_LOAD_CONFIG",
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: false },
     config: Some(CONFIG_FILE),
-    region: Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::FailsWithoutEndpoint),
+    region: Region::of(
+        &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        &[ProfileFile::Both],
+        NoRegion::FailsWithoutEndpoint,
+    ),
     instead: None,
     steps: &[
-        Step::FilesMustParse { then: Then::Error, unless_keys: false },
+        Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
         Step::ProfileMustBeSound(GoProfile { roles: true, half: false, unless_keys: false }),
         KEYS,
         Step::WebIdentity(V1_WEB_IDENTITY),
@@ -185,7 +200,7 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
         PROFILE_KEYS,
         Step::ProfileWebIdentity(ProfileWebIdentity { least_token: 4, ..PROFILE_WEB_IDENTITY }),
         SIGN_ON,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],
@@ -197,11 +212,11 @@ pub const V1_OLD: Sdk = Sdk {
     id: SdkId::GoV1Old,
     name: "Go v1 by session.New",
     source: "aws/aws-sdk-go: aws/defaults/defaults.go, CredProviders; aws/session/session.go, New",
-    dialect: Dialect { credentials: Names::AsWritten, ..V1_DIALECT },
+    dialect: Dialect { credentials: HeaderStyle::AsWritten, ..V1_DIALECT },
     steps: &[
         KEYS,
         // credentials.SharedCredentialsProvider
-        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Credentials)),
         V1_CONTAINER,
         Step::Imds(Disabled::True),
     ],

@@ -1,13 +1,14 @@
 //! The AWS SDKs for Java, version 1 and version 2: a chain swallows every exception of its links.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Faults, Headers, Indented, Names, Trailing};
+use crate::ini::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, Hosts, In, Join, Keys, LineBreak, Named,
-    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Hosts, Join, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
+    WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// `AbstractProfilesConfigFileScanner` and `BasicProfileConfigLoader`: a header is a profile's name,
 /// with or without `profile `.
@@ -19,8 +20,8 @@ const V1_DIALECT: Dialect = Dialect {
     indented: Indented::Line,
     faults: Faults::Specification,
     headers: Headers { must_name: true, trailing: Trailing::NoHeader, ..SPECIFIED.headers },
-    config: Names::AsWritten,
-    credentials: Names::AsWritten,
+    config: HeaderStyle::AsWritten,
+    credentials: HeaderStyle::AsWritten,
     ..SPECIFIED
 };
 
@@ -46,71 +47,71 @@ pub const V1: Sdk = Sdk {
     // DefaultAwsRegionProviderChain: the variable, the config file's profile, IMDS
     region: Region {
         empty: EmptyRegion::Counts,
-        ..Region::of(&["AWS_REGION"], &[In::Config], NoRegion::Fails)
+        ..Region::of(&["AWS_REGION"], &[ProfileFile::Config], NoRegion::Fails)
     },
     instead: None,
     steps: &[
         // EnvironmentVariableCredentialsProvider
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
             secret: &["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"],
             empty_counts: false,
             trims: true,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         // WebIdentityTokenCredentialsProvider; a role without a token ends in a StackOverflowError
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Set,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Error,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Error,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // ProfileCredentialsProvider; ProfileAssumeRoleCredentialsProvider: a source has keys
-        Step::Role(Role {
-            file: In::Credentials,
+        Step::Role(RoleRule {
+            file: ProfileFile::Credentials,
             unless_token_file: false,
             without_role: WithoutRole::Ignored,
-            alone: Alone::Fails(Then::LeavesProfile),
-            both: Then::LeavesProfile,
-            missing: Then::LeavesProfile,
-            empty: Then::LeavesProfile,
-            circle: Then::LeavesProfile,
+            alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
+            both: OnFailure::LeavesProfile,
+            missing: OnFailure::LeavesProfile,
+            empty: OnFailure::LeavesProfile,
+            circle: OnFailure::LeavesProfile,
             sources: Sources { web_identity: false, process: false, half_fails: true, ..Sources::ALL },
             named: &[],
             named_in_any_case: false,
-            unknown: Then::LeavesProfile,
-            named_empty: Then::LeavesProfile,
+            unknown: OnFailure::LeavesProfile,
+            named_empty: OnFailure::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: Then::LeavesProfile,
+            fails: OnFailure::LeavesProfile,
         }),
-        Step::Process(Process::of(In::Credentials)),
-        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Credentials) }),
+        Step::Process(ProcessRule::of(ProfileFile::Credentials)),
+        Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Credentials) }),
         // EC2ContainerCredentialsProviderWrapper: one or the other; no token file
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: true,
             hosts: Hosts { loopback: true, localhost: true, ecs: false, eks: false, eks_ipv6: false },
-            bad_host: Then::Error,
-            token: Token {
+            bad_host: OnFailure::Error,
+            token: TokenRule {
                 file: false,
                 variable_first: true,
-                unreadable: Then::Error,
+                unreadable: OnFailure::Error,
                 line_break: LineBreak::Sent,
                 read_first: false,
             },
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// Version 2, with the sts module.
@@ -127,76 +128,76 @@ pub const V2: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // StsWebIdentityCredentialsProviderFactory: us-east-1 where the default chain finds none
-    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine),
+    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fine),
     instead: None,
     steps: &[
         // SystemSettingsCredentialsProvider
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: true,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         // The STS client, the profile and IMDS's endpoint are all configured from the files.
-        Step::FilesMustParse { then: Then::OnlyContainer, unless_keys: false },
+        Step::FilesMustParse { then: OnFailure::OnlyContainer, unless_keys: false },
         // WebIdentityTokenFileCredentialsProvider
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Set,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // ProfileCredentialsProvider; ProfileCredentialsUtils: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            fails: Then::LeavesProfile,
-            ..ProfileWebIdentity::of(In::Both)
+            fails: OnFailure::LeavesProfile,
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile }),
-        Step::Role(Role {
-            file: In::Both,
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::LeavesProfile }),
+        Step::Role(RoleRule {
+            file: ProfileFile::Both,
             unless_token_file: true,
             without_role: WithoutRole::Ignored,
-            alone: Alone::NotThis,
-            both: Then::LeavesProfile,
-            missing: Then::LeavesProfile,
-            empty: Then::LeavesProfile,
-            circle: Then::LeavesProfile,
+            alone: RoleWithoutSource::NotThis,
+            both: OnFailure::LeavesProfile,
+            missing: OnFailure::LeavesProfile,
+            empty: OnFailure::LeavesProfile,
+            circle: OnFailure::LeavesProfile,
             sources: Sources { half_fails: true, itself: false, ..Sources::ALL },
-            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
             named_in_any_case: false,
-            unknown: Then::LeavesProfile,
-            named_empty: Then::LeavesProfile,
+            unknown: OnFailure::LeavesProfile,
+            named_empty: OnFailure::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: Then::LeavesProfile,
+            fails: OnFailure::LeavesProfile,
         }),
-        Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         // ContainerCredentialsProvider
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Next,
-            token: Token {
+            bad_host: OnFailure::Next,
+            token: TokenRule {
                 file: true,
                 variable_first: true,
-                unreadable: Then::Next,
-                line_break: LineBreak::Fails(Then::Next),
+                unreadable: OnFailure::Next,
+                line_break: LineBreak::Fails(OnFailure::Next),
                 read_first: false,
             },
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // InstanceProfileCredentialsProvider; SystemSettingUtils.safeStringToBoolean throws for other words
         Step::Imds(Disabled::NotFalseInAnyCase),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };

@@ -1,13 +1,16 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
-use crate::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
-use crate::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, Hosts, In, Instead, Join, Keys, LineBreak,
-    Named, NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk,
-    SignOn, Sources, Step, Then, Token, WebIdentity, WithoutRole,
+use crate::ini::{
+    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
-use crate::{Picks, SdkId};
+use crate::rules::{
+    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Hosts, Join, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
+    WebIdentityRule, WithoutRole,
+};
+use crate::{CredentialSource, SdkId};
 
 /// `parseIni` and `getConfigData` of `@smithy/shared-ini-file-loader`; a file that cannot be read is empty.
 const V3_DIALECT: Dialect = Dialect {
@@ -22,18 +25,18 @@ const V3_DIALECT: Dialect = Dialect {
     headers: Headers {
         trims: false,
         must_name: false,
-        gap: Gap::Blank,
+        gap: KeyGap::Blank,
         quotes: true,
-        spaces: Spaces::Never,
+        spaces: InlineSpaces::Never,
         trailing: Trailing::NoHeader,
-        both: Both::Prefixed,
+        both: DuplicateHeaders::Prefixed,
     },
-    config: Names::Prefixed,
-    credentials: Names::Unprefixed,
+    config: HeaderStyle::Prefixed,
+    credentials: HeaderStyle::Unprefixed,
 };
 
 /// `isSsoProfile` of `@aws-sdk/credential-provider-sso`.
-const V3_SIGN_ON: SignOn = SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Error };
+const V3_SIGN_ON: SsoRule = SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Error };
 
 /// Version 3. What a link throws as a `CredentialsProviderError` leads on, all else ends the search:
 /// `chain` of `@smithy/property-provider`.
@@ -50,94 +53,97 @@ pub const V3: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // The nested STS client falls back to us-east-1.
-    region: Region { empty: EmptyRegion::Fails, ..Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fine) },
+    region: Region {
+        empty: EmptyRegion::Fails,
+        ..Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fine)
+    },
     instead: None,
     steps: &[
         // defaultProvider: fromEnv is skipped with AWS_PROFILE
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: Some("AWS_PROFILE"),
         }),
         // resolveAssumeRoleCredentials of credential-provider-ini
-        Step::Role(Role {
-            file: In::Both,
+        Step::Role(RoleRule {
+            file: ProfileFile::Both,
             unless_token_file: false,
             without_role: WithoutRole::Ignored,
-            alone: Alone::NotThis,
-            both: Then::LeavesProfile,
-            missing: Then::LeavesProfile,
-            empty: Then::LeavesProfile,
-            circle: Then::LeavesProfile,
+            alone: RoleWithoutSource::NotThis,
+            both: OnFailure::LeavesProfile,
+            missing: OnFailure::LeavesProfile,
+            empty: OnFailure::LeavesProfile,
+            circle: OnFailure::LeavesProfile,
             sources: Sources { sign_on: Some(V3_SIGN_ON), ..Sources::ALL },
-            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
             named_in_any_case: false,
-            unknown: Then::LeavesProfile,
-            named_empty: Then::LeavesProfile,
+            unknown: OnFailure::LeavesProfile,
+            named_empty: OnFailure::LeavesProfile,
             minds_disabled: false,
-            mfa: Some(Then::Error),
+            mfa: Some(OnFailure::Error),
             region: RoleRegion::OfItsOwn,
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         // resolveProfileData: the order of the kinds
-        Step::ProfileKeys(ProfileKeys::of(In::Both)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            fails: Then::Error,
-            ..ProfileWebIdentity::of(In::Both)
+            fails: OnFailure::Error,
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::SignOn(V3_SIGN_ON),
-        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
         // fromProcess of credential-provider-process
-        Step::Process(Process { is_link: true, ..Process::of(In::Both) }),
+        Step::Process(ProcessRule { is_link: true, ..ProcessRule::of(ProfileFile::Both) }),
         // fromTokenFile of credential-provider-web-identity
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Unset,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         // remoteProvider: one or the other; fromHttp and checkUrl of credential-provider-http. After a
         // failure fromContainerMetadata asks again, without the token, at localhost and 127.0.0.1 alone.
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Error,
-            token: Token {
+            bad_host: OnFailure::Error,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Error,
-                line_break: LineBreak::WithoutIt(Then::Error),
+                unreadable: OnFailure::Error,
+                line_break: LineBreak::WithoutIt(OnFailure::Error),
                 read_first: false,
             },
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         Step::Imds(Disabled::NotFalse),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// `util.ini.parse` of `lib/util.js` and `getProfiles` of `lib/shared-ini/ini-loader.js`.
 const V2_DIALECT: Dialect = Dialect {
     indented: Indented::Line,
     headers: Headers {
-        gap: Gap::Blank,
+        gap: KeyGap::Blank,
         quotes: false,
-        spaces: Spaces::Always,
-        both: Both::Spoils,
+        spaces: InlineSpaces::Always,
+        both: DuplicateHeaders::Spoils,
         ..V3_DIALECT.headers
     },
-    config: Names::Either,
-    credentials: Names::AsWritten,
+    config: HeaderStyle::Either,
+    credentials: HeaderStyle::AsWritten,
     ..V3_DIALECT
 };
 
@@ -145,79 +151,80 @@ const V2_DIALECT: Dialect = Dialect {
 const V2_CREDENTIALS: FileRule =
     FileRule { variable: None, empty_counts: false, tilde: false, or_config: false };
 
-const V2_KEYS: Step = Step::Keys(Keys {
+const V2_KEYS: Step = Step::Keys(EnvKeysRule {
     id: ID,
     secret: SECRET,
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: Then::Next,
+    half: OnFailure::Next,
     unless: None,
 });
-const V2_AMAZON_KEYS: Step = Step::Keys(Keys {
+const V2_AMAZON_KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AMAZON_ACCESS_KEY_ID"],
     secret: &["AMAZON_SECRET_ACCESS_KEY"],
     empty_counts: false,
     trims: false,
     legacy: true,
-    half: Then::Next,
+    half: OnFailure::Next,
     unless: None,
 });
 /// `SsoCredentials.load`: a profile without all of it, or without a token, is an error that leads on.
-const V2_SIGN_ON: Step = Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next });
+const V2_SIGN_ON: Step =
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next });
 /// `SharedIniFileCredentials.load`.
-const V2_ROLE: Step = Step::Role(Role {
-    file: In::Both,
+const V2_ROLE: Step = Step::Role(RoleRule {
+    file: ProfileFile::Both,
     unless_token_file: false,
     without_role: WithoutRole::Ignored,
-    alone: Alone::Fails(Then::LeavesProfile),
-    both: Then::LeavesProfile,
-    missing: Then::LeavesProfile,
-    empty: Then::LeavesProfile,
-    circle: Then::Crash,
+    alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
+    both: OnFailure::LeavesProfile,
+    missing: OnFailure::LeavesProfile,
+    empty: OnFailure::LeavesProfile,
+    circle: OnFailure::Crash,
     sources: Sources { web_identity: false, process: false, ..Sources::ALL },
     named: &[],
     named_in_any_case: false,
-    unknown: Then::LeavesProfile,
-    named_empty: Then::LeavesProfile,
+    unknown: OnFailure::LeavesProfile,
+    named_empty: OnFailure::LeavesProfile,
     minds_disabled: true,
     mfa: None,
     region: RoleRegion::OfItsOwn,
-    fails: Then::LeavesProfile,
+    fails: OnFailure::LeavesProfile,
 });
 const V2_PROFILE_KEYS: Step =
-    Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(In::Both) });
+    Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Both) });
 /// `lib/credentials/remote_credentials.js`; what it throws while it reads the token is caught nowhere.
-const V2_CONTAINER: Step = Step::Container(Container {
+const V2_CONTAINER: Step = Step::Container(ContainerRule {
     relative_first: true,
     empty_counts: false,
     hosts: Hosts { loopback: false, localhost: true, ecs: false, eks: true, eks_ipv6: false },
-    bad_host: Then::Next,
-    token: Token {
+    bad_host: OnFailure::Next,
+    token: TokenRule {
         file: true,
         variable_first: true,
-        unreadable: Then::Crash,
-        line_break: LineBreak::Fails(Then::Crash),
+        unreadable: OnFailure::Crash,
+        line_break: LineBreak::Fails(OnFailure::Crash),
         read_first: false,
     },
-    fails: Then::Next,
+    fails: OnFailure::Next,
 });
 /// `TokenFileWebIdentityCredentials.load`: the variables, or else the profile.
-const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
+const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
     empty: Empty::Unset,
     filled_from: None,
     filled_by: None,
-    without_role: Then::Next,
-    without_token: Then::Next,
+    without_role: OnFailure::Next,
+    without_token: OnFailure::Next,
     least_token: 0,
     least_role: 1,
-    fails: Then::Next,
+    fails: OnFailure::Next,
 });
 const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     unless_variables: true,
     through_sources: true,
-    fails: Then::LeavesProfile,
-    ..ProfileWebIdentity::of(In::Both)
+    fails: OnFailure::LeavesProfile,
+    ..ProfileWebIdentity::of(ProfileFile::Both)
 });
 
 /// Version 2. Every failure leads on: `CredentialProviderChain.resolve`.
@@ -234,7 +241,7 @@ pub const V2: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     region: Region::of(&["AWS_REGION", "AMAZON_REGION"], &[], NoRegion::FailsWithEndpoint),
-    instead: Some(Instead::ByAnything(SdkId::JsV2LoadConfig)),
+    instead: Some(RuleOverride::ByAnything(SdkId::JsV2LoadConfig)),
     steps: &[
         V2_KEYS,
         V2_AMAZON_KEYS,
@@ -242,13 +249,13 @@ pub const V2: Sdk = Sdk {
         V2_ROLE,
         V2_PROFILE_KEYS,
         V2_CONTAINER,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
         // lib/metadata_service.js
         Step::Imds(Disabled::Anything),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };
 
 /// Version 2 with `AWS_SDK_LOAD_CONFIG`: the config file is read, too, and must exist, or no profile is
@@ -260,7 +267,7 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
     credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
     config: Some(FileRule { tilde: false, ..CONFIG }),
     profiles_need_config: true,
-    region: Region { files: &[In::Credentials, In::Config], ..V2.region },
+    region: Region { files: &[ProfileFile::Credentials, ProfileFile::Config], ..V2.region },
     instead: None,
     steps: &[
         // getRegion of lib/node_loader.js, as the module is loaded
@@ -271,7 +278,7 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
         V2_ROLE,
         V2_PROFILE_KEYS,
         V2_CONTAINER,
-        Step::Process(Process::of(In::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
         Step::Imds(Disabled::Anything),

@@ -3,11 +3,11 @@
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, In, Join, Keys, LineBreak, Named, NoRegion, Process, ProfileKeys,
-    ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EnvKeysRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
+    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// Version 1.5.
 pub const KOTLIN: Sdk = Sdk {
@@ -23,76 +23,76 @@ pub const KOTLIN: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // IMDS is asked last
-    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::AsksImds),
+    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::AsksImds),
     instead: None,
     steps: &[
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         // StsWebIdentityProvider
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Unset,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // loadAwsSharedConfig
-        Step::FilesMustParse { then: Then::LeavesProfile, unless_keys: false },
+        Step::FilesMustParse { then: OnFailure::LeavesProfile, unless_keys: false },
         // ProfileCredentialsProvider; ProfileChain.kt: the order of the kinds
-        Step::Role(Role {
-            file: In::Both,
+        Step::Role(RoleRule {
+            file: ProfileFile::Both,
             unless_token_file: true,
             without_role: WithoutRole::NamedGives,
-            alone: Alone::Fails(Then::LeavesProfile),
-            both: Then::LeavesProfile,
-            missing: Then::LeavesProfile,
-            empty: Then::LeavesProfile,
-            circle: Then::LeavesProfile,
+            alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
+            both: OnFailure::LeavesProfile,
+            missing: OnFailure::LeavesProfile,
+            empty: OnFailure::LeavesProfile,
+            circle: OnFailure::LeavesProfile,
             sources: Sources::ALL,
-            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
             named_in_any_case: false,
-            unknown: Then::LeavesProfile,
-            named_empty: Then::LeavesProfile,
+            unknown: OnFailure::LeavesProfile,
+            named_empty: OnFailure::LeavesProfile,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: Then::LeavesProfile,
+            fails: OnFailure::LeavesProfile,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            without_role: Then::LeavesProfile,
-            fails: Then::LeavesProfile,
-            ..ProfileWebIdentity::of(In::Both)
+            without_role: OnFailure::LeavesProfile,
+            fails: OnFailure::LeavesProfile,
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::LeavesProfile }),
-        Step::Process(Process::of(In::Both)),
-        Step::ProfileKeys(ProfileKeys::of(In::Both)),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::LeavesProfile }),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         // EcsCredentialsProvider.kt
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Next,
-            token: Token {
+            bad_host: OnFailure::Next,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Next,
-                line_break: LineBreak::Fails(Then::Next),
+                unreadable: OnFailure::Next,
+                line_break: LineBreak::Fails(OnFailure::Next),
                 read_first: false,
             },
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // ImdsCredentialsProvider.kt
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };

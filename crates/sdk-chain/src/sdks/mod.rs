@@ -13,7 +13,9 @@ pub mod rust;
 pub mod swift;
 
 use super::SdkId;
-use super::ini::{Both, Bytes, Dialect, Faults, Gap, Headers, Indented, Names, Spaces, Trailing};
+use super::ini::{
+    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
+};
 use super::rules::{FileRule, Hosts, Sdk};
 
 /// The rules of an SDK.
@@ -59,14 +61,14 @@ const SPECIFIED: Dialect = Dialect {
     headers: Headers {
         trims: true,
         must_name: false,
-        gap: Gap::Blanks,
+        gap: KeyGap::Blanks,
         quotes: false,
-        spaces: Spaces::Never,
+        spaces: InlineSpaces::Never,
         trailing: Trailing::Fault,
-        both: Both::Prefixed,
+        both: DuplicateHeaders::Prefixed,
     },
-    config: Names::Prefixed,
-    credentials: Names::Unprefixed,
+    config: HeaderStyle::Prefixed,
+    credentials: HeaderStyle::Unprefixed,
 };
 
 /// `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.

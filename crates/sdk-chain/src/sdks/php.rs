@@ -1,38 +1,38 @@
 //! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Faults, Headers, Indented, Names, Trailing};
+use crate::ini::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, FileRule, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then,
-    Token, WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
+    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// `ini`, for one of the two files.
-const fn role(file: In) -> Step {
-    Step::Role(Role {
+const fn role(file: ProfileFile) -> Step {
+    Step::Role(RoleRule {
         file,
         unless_token_file: false,
         without_role: WithoutRole::Ignored,
-        alone: Alone::Fails(Then::LeavesProfile),
-        both: Then::LeavesProfile,
-        missing: Then::LeavesProfile,
-        empty: Then::LeavesProfile,
-        circle: Then::LeavesProfile,
+        alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
+        both: OnFailure::LeavesProfile,
+        missing: OnFailure::LeavesProfile,
+        empty: OnFailure::LeavesProfile,
+        circle: OnFailure::LeavesProfile,
         sources: Sources { web_identity: false, process: false, ..Sources::ALL },
-        named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+        named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
         named_in_any_case: false,
-        unknown: Then::LeavesProfile,
-        named_empty: Then::LeavesProfile,
+        unknown: OnFailure::LeavesProfile,
+        named_empty: OnFailure::LeavesProfile,
         minds_disabled: true,
         mfa: None,
         region: RoleRegion::OfItsOwn,
-        fails: Then::LeavesProfile,
+        fails: OnFailure::LeavesProfile,
     })
 }
 
-const fn keys(file: In) -> Step {
+const fn keys(file: ProfileFile) -> Step {
     Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(file) })
 }
 
@@ -41,8 +41,8 @@ const DIALECT: Dialect = Dialect {
     indented: Indented::Line,
     faults: Faults::None,
     headers: Headers { trailing: Trailing::Ignored, ..SPECIFIED.headers },
-    config: Names::AsWritten,
-    credentials: Names::AsWritten,
+    config: HeaderStyle::AsWritten,
+    credentials: HeaderStyle::AsWritten,
     ..SPECIFIED
 };
 
@@ -65,55 +65,55 @@ pub const PHP: Sdk = Sdk {
     region: Region::of(&["AWS_REGION"], &[], NoRegion::Fine),
     instead: None,
     steps: &[
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         // assumeRoleWithWebIdentityCredentialProvider: the variables, or else the profile
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Unset,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             unless_variables: true,
-            fails: Then::LeavesProfile,
-            ..ProfileWebIdentity::of(In::Both)
+            fails: OnFailure::LeavesProfile,
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: SIGN_ON, then: Then::Next }),
-        Step::Process(Process::of(In::Credentials)),
-        role(In::Credentials),
-        keys(In::Credentials),
-        Step::Process(Process::of(In::ConfigAsWritten)),
-        role(In::ConfigAsWritten),
-        keys(In::ConfigAsWritten),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next }),
+        Step::Process(ProcessRule::of(ProfileFile::Credentials)),
+        role(ProfileFile::Credentials),
+        keys(ProfileFile::Credentials),
+        Step::Process(ProcessRule::of(ProfileFile::ConfigAsWritten)),
+        role(ProfileFile::ConfigAsWritten),
+        keys(ProfileFile::ConfigAsWritten),
         // shouldUseEcs: one or the other; EcsCredentialProvider.php
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Error,
-            token: Token {
+            bad_host: OnFailure::Error,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Error,
-                line_break: LineBreak::Fails(Then::Error),
+                unreadable: OnFailure::Error,
+                line_break: LineBreak::Fails(OnFailure::Error),
                 read_first: false,
             },
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         // InstanceProfileProvider.php
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };

@@ -1,13 +1,15 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
-use crate::ini::{Both, Bytes, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
-use crate::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, Region, Role, RoleRegion, Sdk, SignOn, Sources, Step, Then, Token,
-    WebIdentity, WithoutRole,
+use crate::ini::{
+    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
-use crate::{Picks, SdkId};
+use crate::rules::{
+    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion, RoleRule,
+    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+};
+use crate::{CredentialSource, SdkId};
 
 /// `raw_config_parse` and `build_profile_map` of `botocore/configloader.py`, on top of `configparser`.
 const DIALECT: Dialect = Dialect {
@@ -20,12 +22,12 @@ const DIALECT: Dialect = Dialect {
         trims: false,
         must_name: true,
         quotes: true,
-        spaces: Spaces::Quoted,
+        spaces: InlineSpaces::Quoted,
         trailing: Trailing::Ignored,
-        both: Both::Merged,
+        both: DuplicateHeaders::Merged,
         ..SPECIFIED.headers
     },
-    credentials: Names::AsWritten,
+    credentials: HeaderStyle::AsWritten,
     ..SPECIFIED
 };
 
@@ -37,79 +39,87 @@ const PROFILE_VARIABLES: &[&str] = &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 /// `create_credential_resolver`: the order; and before it, `get_scoped_config` of `botocore/session.py`.
 const STEPS: &[Step] = &[
-    Step::FilesMustParse { then: Then::Error, unless_keys: false },
+    Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
     Step::ProfileMustExist { variables: PROFILE_VARIABLES, empty_counts: true, even_default: true },
     // Only for the CLI: what it is asked for is a call of its own.
     Step::RegionMustBeSet,
     // EnvProvider.load
-    Step::Keys(Keys {
+    Step::Keys(EnvKeysRule {
         id: ID,
         secret: SECRET,
         empty_counts: false,
         trims: false,
         legacy: false,
-        half: Then::Error,
+        half: OnFailure::Error,
         unless: None,
     }),
     // AssumeRoleProvider.load
-    Step::Role(Role {
-        file: In::Both,
+    Step::Role(RoleRule {
+        file: ProfileFile::Both,
         unless_token_file: true,
         without_role: WithoutRole::Ignored,
-        alone: Alone::Fails(Then::Error),
-        both: Then::Error,
-        missing: Then::Error,
-        empty: Then::Error,
-        circle: Then::Error,
+        alone: RoleWithoutSource::Fails(OnFailure::Error),
+        both: OnFailure::Error,
+        missing: OnFailure::Error,
+        empty: OnFailure::Error,
+        circle: OnFailure::Error,
         sources: Sources { half_fails: true, ..Sources::ALL },
-        named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+        named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
         named_in_any_case: false,
-        unknown: Then::Error,
-        named_empty: Then::Error,
+        unknown: OnFailure::Error,
+        named_empty: OnFailure::Error,
         minds_disabled: true,
-        mfa: Some(Then::Error),
+        mfa: Some(OnFailure::Error),
         region: RoleRegion::Must,
-        fails: Then::Error,
+        fails: OnFailure::Error,
     }),
     // AssumeRoleWithWebIdentityProvider.load; the token's and the role's least lengths are the STS model's.
-    Step::WebIdentity(WebIdentity {
+    Step::WebIdentity(WebIdentityRule {
         empty: Empty::Hides,
-        filled_from: Some(In::Both),
+        filled_from: Some(ProfileFile::Both),
         filled_by: None,
-        without_role: Then::Error,
-        without_token: Then::Next,
+        without_role: OnFailure::Error,
+        without_token: OnFailure::Next,
         least_token: 4,
         least_role: 20,
-        fails: Then::Error,
+        fails: OnFailure::Error,
     }),
     // SSOProvider.load
-    Step::SignOn(SignOn { file: In::Both, any_of: &["sso_role_name", "sso_account_id"], then: Then::Error }),
+    Step::SignOn(SsoRule {
+        file: ProfileFile::Both,
+        any_of: &["sso_role_name", "sso_account_id"],
+        then: OnFailure::Error,
+    }),
     // SharedCredentialProvider.load
     Step::ProfileKeys(ProfileKeys {
         empty_counts: true,
-        half: Then::Error,
-        ..ProfileKeys::of(In::Credentials)
+        half: OnFailure::Error,
+        ..ProfileKeys::of(ProfileFile::Credentials)
     }),
     // LoginProvider.load
-    Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
     // ProcessProvider.load
-    Step::Process(Process { empty: Then::Error, ..Process::of(In::Both) }),
+    Step::Process(ProcessRule { empty: OnFailure::Error, ..ProcessRule::of(ProfileFile::Both) }),
     // ConfigProvider.load
-    Step::ProfileKeys(ProfileKeys { empty_counts: true, half: Then::Error, ..ProfileKeys::of(In::Config) }),
+    Step::ProfileKeys(ProfileKeys {
+        empty_counts: true,
+        half: OnFailure::Error,
+        ..ProfileKeys::of(ProfileFile::Config)
+    }),
     // ContainerProvider.load; ContainerMetadataFetcher of botocore/utils.py
-    Step::Container(Container {
+    Step::Container(ContainerRule {
         relative_first: true,
         empty_counts: true,
         hosts: LOOPBACK_NAME_ECS_EKS,
-        bad_host: Then::Error,
-        token: Token {
+        bad_host: OnFailure::Error,
+        token: TokenRule {
             file: true,
             variable_first: false,
-            unreadable: Then::Error,
-            line_break: LineBreak::Fails(Then::Error),
+            unreadable: OnFailure::Error,
+            line_break: LineBreak::Fails(OnFailure::Error),
             read_first: false,
         },
-        fails: Then::Error,
+        fails: OnFailure::Error,
     }),
     // InstanceMetadataProvider.load
     Step::Imds(Disabled::True),
@@ -129,10 +139,10 @@ pub const BOTO: Sdk = Sdk {
     join: Join::BySetting,
     profiles_need_config: false,
     // Without one STS is called at its global endpoint.
-    region: Region::of(&["AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fine),
+    region: Region::of(&["AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::Fine),
     instead: None,
     steps: STEPS,
-    at_end: Picks::Nothing,
+    at_end: CredentialSource::Nothing,
 };
 
 /// The AWS CLI v2. A command ends with an error where botocore finds nothing.
@@ -144,8 +154,8 @@ pub const CLI_V2: Sdk = Sdk {
     profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: true },
     region: Region {
         empty: EmptyRegion::Counts,
-        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::Fails)
     },
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
     ..BOTO
 };

@@ -1,13 +1,14 @@
 //! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
 
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
-use crate::ini::{Both, Dialect, Faults, Headers, Indented, Names, Spaces, Trailing};
+use crate::ini::{Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Instead, Join, Keys, LineBreak, Named,
-    NoRegion, Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn,
-    Sources, Step, Then, Token, WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
+    WebIdentityRule, WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// `ini_parser.rb`: lenient; `profile NAME` is NAME in either file.
 const DIALECT: Dialect = Dialect {
@@ -18,13 +19,13 @@ const DIALECT: Dialect = Dialect {
     indented: Indented::Nested,
     faults: Faults::None,
     headers: Headers {
-        spaces: Spaces::Always,
+        spaces: InlineSpaces::Always,
         trailing: Trailing::NoHeader,
-        both: Both::Merged,
+        both: DuplicateHeaders::Merged,
         ..SPECIFIED.headers
     },
-    config: Names::Either,
-    credentials: Names::Either,
+    config: HeaderStyle::Either,
+    credentials: HeaderStyle::Either,
     ..SPECIFIED
 };
 
@@ -36,74 +37,77 @@ const CONFIG_FILE: FileRule = FileRule { empty_counts: true, ..CONFIG };
 const SHARED_CONFIG: ProfileName = ProfileName { variables: &["AWS_PROFILE"], empty_counts: true };
 
 /// `env_credentials`: the first variable that is set at all.
-const KEYS: Step = Step::Keys(Keys {
+const KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AMAZON_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
     empty_counts: true,
     trims: false,
     legacy: false,
-    half: Then::Next,
+    half: OnFailure::Next,
     unless: None,
 });
 /// `assume_role_web_identity_credentials`: the variables, or else the config file's profile.
-const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentity {
+const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
     empty: Empty::Set,
     filled_from: None,
     filled_by: None,
-    without_role: Then::Next,
-    without_token: Then::Next,
+    without_role: OnFailure::Next,
+    without_token: OnFailure::Next,
     least_token: 0,
     least_role: 1,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 });
 const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     by: Some(SHARED_CONFIG),
-    fails: Then::Error,
-    ..ProfileWebIdentity::of(In::Config)
+    fails: OnFailure::Error,
+    ..ProfileWebIdentity::of(ProfileFile::Config)
 });
 /// `sso_credentials_from_profile`.
-const SIGN_ON: Step =
-    Step::SignOn(SignOn { file: In::Both, any_of: &["sso_account_id", "sso_role_name"], then: Then::Error });
+const SIGN_ON: Step = Step::SignOn(SsoRule {
+    file: ProfileFile::Both,
+    any_of: &["sso_account_id", "sso_role_name"],
+    then: OnFailure::Error,
+});
 /// `assume_role_from_profile` and `resolve_source_profile`; `AssumeRoleCredentials` takes no role of nil.
-const ROLE: Step = Step::Role(Role {
-    file: In::Both,
+const ROLE: Step = Step::Role(RoleRule {
+    file: ProfileFile::Both,
     unless_token_file: false,
-    without_role: WithoutRole::Fails(Then::Error),
-    alone: Alone::Fails(Then::Error),
-    both: Then::Error,
-    missing: Then::Error,
-    empty: Then::Error,
-    circle: Then::Error,
+    without_role: WithoutRole::Fails(OnFailure::Error),
+    alone: RoleWithoutSource::Fails(OnFailure::Error),
+    both: OnFailure::Error,
+    missing: OnFailure::Error,
+    empty: OnFailure::Error,
+    circle: OnFailure::Error,
     sources: Sources { named: false, ..Sources::ALL },
-    named: &[Named::EcsContainer, Named::Ec2InstanceMetadata],
+    named: &[NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
     named_in_any_case: false,
-    unknown: Then::Error,
-    named_empty: Then::Error,
+    unknown: OnFailure::Error,
+    named_empty: OnFailure::Error,
     minds_disabled: false,
     mfa: None,
     region: RoleRegion::AsForWebIdentity,
-    fails: Then::Error,
+    fails: OnFailure::Error,
 });
 /// `instance_profile_credentials`: one or the other; `ecs_credentials.rb`.
-const CONTAINER: Step = Step::Container(Container {
+const CONTAINER: Step = Step::Container(ContainerRule {
     relative_first: true,
     empty_counts: true,
     hosts: LOOPBACK_NAME_ECS_EKS,
-    bad_host: Then::Error,
-    token: Token {
+    bad_host: OnFailure::Error,
+    token: TokenRule {
         file: true,
         variable_first: false,
-        unreadable: Then::Error,
+        unreadable: OnFailure::Error,
         line_break: LineBreak::Sent,
         read_first: false,
     },
-    fails: Then::Nothing,
+    fails: OnFailure::Nothing,
 });
 
 /// aws-sdk-core.
 pub const RUBY: Sdk = Sdk {
     config: Some(CONFIG_FILE),
-    instead: Some(Instead::ByOptOut(&OPTED_OUT)),
+    instead: Some(RuleOverride::ByOptOut(&OPTED_OUT)),
     steps: &[
         KEYS,
         WEB_IDENTITY,
@@ -111,9 +115,9 @@ pub const RUBY: Sdk = Sdk {
         SIGN_ON,
         ROLE,
         // shared_credentials: the credentials file, or else the config file
-        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
-        Step::ProfileKeys(ProfileKeys::of(In::Config)),
-        Step::Process(Process::of(In::Both)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Credentials)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Config)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         CONTAINER,
         Step::Imds(Disabled::True),
     ],
@@ -138,15 +142,19 @@ const OPTED_OUT: Sdk = Sdk {
     region: Region {
         empty: EmptyRegion::Hides,
         by: Some(SHARED_CONFIG),
-        ..Region::of(&["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::Fails)
+        ..Region::of(
+            &["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"],
+            &[ProfileFile::Both],
+            NoRegion::Fails,
+        )
     },
     instead: None,
     steps: &[
         KEYS,
         WEB_IDENTITY,
-        Step::ProfileKeys(ProfileKeys::of(In::Credentials)),
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Credentials)),
         CONTAINER,
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Nothing,
+    at_end: CredentialSource::Nothing,
 };

@@ -3,11 +3,12 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 use crate::ini::{Bytes, Dialect};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, EmptyRegion, FileRule, In, Join, Keys, LineBreak, Named, NoRegion,
-    Process, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, SignOn, Sources,
-    Step, Then, Token, WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
+    WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// `aws-runtime`, `env_config/source.rs`: a variable that is set to nothing names no file.
 const CREDENTIALS_FILE: FileRule = FileRule { empty_counts: true, ..CREDENTIALS };
@@ -28,94 +29,94 @@ pub const RUST: Sdk = Sdk {
     profiles_need_config: false,
     region: Region {
         empty: EmptyRegion::Fails,
-        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[In::Both], NoRegion::AsksImds)
+        ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::AsksImds)
     },
     instead: None,
     steps: &[
         // environment/credentials.rs: a blank key is none
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: &["AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"],
             empty_counts: true,
             trims: true,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
-        Step::FilesMustParse { then: Then::Error, unless_keys: false },
+        Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
         // repr.rs, resolve_chain: a missing profile is "not loaded", any other flaw is an error
-        Step::Role(Role {
-            file: In::Both,
+        Step::Role(RoleRule {
+            file: ProfileFile::Both,
             unless_token_file: true,
             without_role: WithoutRole::NamedGives,
-            alone: Alone::Fails(Then::Error),
-            both: Then::Error,
-            missing: Then::LeavesProfile,
-            empty: Then::Error,
-            circle: Then::Error,
+            alone: RoleWithoutSource::Fails(OnFailure::Error),
+            both: OnFailure::Error,
+            missing: OnFailure::LeavesProfile,
+            empty: OnFailure::Error,
+            circle: OnFailure::Error,
             sources: Sources::ALL,
-            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
             named_in_any_case: false,
-            unknown: Then::Error,
-            named_empty: Then::Error,
+            unknown: OnFailure::Error,
+            named_empty: OnFailure::Error,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::Must,
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         // repr.rs, base_provider: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
             empty_counts: true,
-            without_role: Then::Error,
-            fails: Then::Error,
-            ..ProfileWebIdentity::of(In::Both)
+            without_role: OnFailure::Error,
+            fails: OnFailure::Error,
+            ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SignOn {
-            file: In::Both,
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
             any_of: &["sso_session", "sso_account_id", "sso_role_name"],
-            then: Then::Error,
+            then: OnFailure::Error,
         }),
-        Step::SignOn(SignOn {
-            file: In::Both,
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
             any_of: &["sso_region", "sso_start_url"],
-            then: Then::LeavesProfile,
+            then: OnFailure::LeavesProfile,
         }),
-        Step::SignOn(SignOn { file: In::Both, any_of: &["login_session"], then: Then::Error }),
-        Step::Process(Process { empty: Then::Error, ..Process::of(In::Both) }),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+        Step::Process(ProcessRule { empty: OnFailure::Error, ..ProcessRule::of(ProfileFile::Both) }),
         Step::ProfileKeys(ProfileKeys {
             empty_counts: true,
-            half: Then::Error,
-            other_half: Then::Error,
-            token_alone: Then::Error,
-            ..ProfileKeys::of(In::Both)
+            half: OnFailure::Error,
+            other_half: OnFailure::Error,
+            token_alone: OnFailure::Error,
+            ..ProfileKeys::of(ProfileFile::Both)
         }),
         // web_identity_token.rs: variables that are set to nothing are set
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Set,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         // ecs.rs: the token file is read first; a host name must lead to an allowed address
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: true,
             hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: Then::Error,
-            token: Token {
+            bad_host: OnFailure::Error,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Error,
-                line_break: LineBreak::Fails(Then::Error),
+                unreadable: OnFailure::Error,
+                line_break: LineBreak::Fails(OnFailure::Error),
                 read_first: true,
             },
-            fails: Then::Error,
+            fails: OnFailure::Error,
         }),
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };

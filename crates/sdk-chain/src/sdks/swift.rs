@@ -3,11 +3,11 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
 use crate::ini::{Dialect, Faults};
 use crate::rules::{
-    Alone, Container, Disabled, Empty, Hosts, In, Join, Keys, LineBreak, Named, NoRegion, Process,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, Role, RoleRegion, Sdk, Sources, Step, Then, Token,
-    WebIdentity, WithoutRole,
+    ContainerRule, Disabled, Empty, EnvKeysRule, Hosts, Join, LineBreak, NamedSource, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
+    RoleWithoutSource, Sdk, Sources, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
-use crate::{Picks, SdkId};
+use crate::{CredentialSource, SdkId};
 
 /// Version 1.
 pub const SWIFT: Sdk = Sdk {
@@ -22,68 +22,68 @@ pub const SWIFT: Sdk = Sdk {
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
     join: Join::BySetting,
     profiles_need_config: false,
-    region: Region::of(&["AWS_REGION"], &[In::Both], NoRegion::Fails),
+    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fails),
     instead: None,
     steps: &[
-        Step::Keys(Keys {
+        Step::Keys(EnvKeysRule {
             id: ID,
             secret: SECRET,
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: Then::Next,
+            half: OnFailure::Next,
             unless: None,
         }),
         // ProfileAWSCredentialIdentityResolver: credentialResolvers, each failure of which leads to the next
-        Step::ProfileKeys(ProfileKeys::of(In::Both)),
-        Step::Role(Role {
-            file: In::Both,
+        Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
+        Step::Role(RoleRule {
+            file: ProfileFile::Both,
             unless_token_file: false,
             without_role: WithoutRole::Ignored,
-            alone: Alone::NotThis,
-            both: Then::Next,
-            missing: Then::Next,
-            empty: Then::Next,
-            circle: Then::Next,
+            alone: RoleWithoutSource::NotThis,
+            both: OnFailure::Next,
+            missing: OnFailure::Next,
+            empty: OnFailure::Next,
+            circle: OnFailure::Next,
             sources: Sources { itself: false, ..Sources::ALL },
-            named: &[Named::Environment, Named::EcsContainer, Named::Ec2InstanceMetadata],
+            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
             named_in_any_case: false,
-            unknown: Then::Next,
-            named_empty: Then::Next,
+            unknown: OnFailure::Next,
+            named_empty: OnFailure::Next,
             minds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
-        Step::ProfileWebIdentity(ProfileWebIdentity::of(In::Both)),
-        Step::Process(Process::of(In::Both)),
+        Step::ProfileWebIdentity(ProfileWebIdentity::of(ProfileFile::Both)),
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
         // STSWebIdentityAWSCredentialIdentityResolver: the variables
-        Step::WebIdentity(WebIdentity {
+        Step::WebIdentity(WebIdentityRule {
             empty: Empty::Unset,
             filled_from: None,
             filled_by: None,
-            without_role: Then::Next,
-            without_token: Then::Next,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
             least_token: 0,
             least_role: 1,
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         // ECSAWSCredentialIdentityResolver: no IPv6 host
-        Step::Container(Container {
+        Step::Container(ContainerRule {
             relative_first: true,
             empty_counts: false,
             hosts: Hosts { eks_ipv6: false, ..LOOPBACK_NAME_ECS_EKS },
-            bad_host: Then::Next,
-            token: Token {
+            bad_host: OnFailure::Next,
+            token: TokenRule {
                 file: true,
                 variable_first: false,
-                unreadable: Then::Next,
-                line_break: LineBreak::Fails(Then::Next),
+                unreadable: OnFailure::Next,
+                line_break: LineBreak::Fails(OnFailure::Next),
                 read_first: false,
             },
-            fails: Then::Next,
+            fails: OnFailure::Next,
         }),
         Step::Imds(Disabled::True),
     ],
-    at_end: Picks::Error,
+    at_end: CredentialSource::Error,
 };

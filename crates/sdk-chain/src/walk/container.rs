@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Failed, Found, View};
-use crate::Picks;
-use crate::rules::{Container, Hosts, LineBreak, Then};
-use crate::situation::{Container as Endpoint, Reply, TokenFile};
+use super::{ResolvedView, StepFailure, StepResult};
+use crate::CredentialSource;
+use crate::rules::{ContainerRule, Hosts, LineBreak, OnFailure};
+use crate::situation::{ContainerEndpoint as Endpoint, Reply, TokenFile};
 use foreign_text::sanitize;
 
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -13,8 +13,8 @@ const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-impl View<'_> {
-    pub(super) fn container(&self, rule: &Container) -> Found {
+impl ResolvedView<'_> {
+    pub(super) fn container(&self, rule: &ContainerRule) -> StepResult {
         let value = |name| {
             let value = self.situation.variable(name);
             value.filter(|value| rule.empty_counts || !value.is_empty()).map(|value| (name, value))
@@ -27,7 +27,7 @@ impl View<'_> {
         {
             return then.after(why.as_str());
         }
-        let Some((variable, value)) = chosen else { return Found::Nothing };
+        let Some((variable, value)) = chosen else { return StepResult::Nothing };
         let endpoint = if variable == RELATIVE { &self.situation.relative } else { &self.situation.full };
         let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
         if value.is_empty() {
@@ -53,7 +53,7 @@ impl View<'_> {
     }
 
     /// What is sent to the container endpoint as the token.
-    fn container_token(&self, rule: &Container) -> Result<SentToken, Failed> {
+    fn container_token(&self, rule: &ContainerRule) -> Result<SentToken, StepFailure> {
         let file = self.situation.filled(CONTAINER_TOKEN_FILE).filter(|_| rule.token.file);
         let variable = self.situation.filled(CONTAINER_TOKEN);
         let Some(file) = file.filter(|_| !(rule.token.variable_first && variable.is_some())) else {
@@ -86,18 +86,20 @@ enum SentToken {
     /// None, since none is set.
     None,
     /// None, since this one cannot be sent; and what that leads to where none is taken.
-    OnlyWithout(Then),
+    OnlyWithout(OnFailure),
 }
 
-fn replied(rule: &Container, variable: &str, endpoint: &Endpoint, with_token: bool) -> Found {
+fn replied(rule: &ContainerRule, variable: &str, endpoint: &Endpoint, with_token: bool) -> StepResult {
     let reply = if with_token { &endpoint.with_token } else { &endpoint.without_token };
     match reply {
-        Reply::Given => {
-            Found::Takes(Picks::Container, format!("The endpoint in {variable} gives credentials."))
-        }
-        Reply::NotTried => {
-            Found::Takes(Picks::Container, format!("It asks the endpoint in {variable} for credentials."))
-        }
+        Reply::Given => StepResult::Takes(
+            CredentialSource::Container,
+            format!("The endpoint in {variable} gives credentials."),
+        ),
+        Reply::NotTried => StepResult::Takes(
+            CredentialSource::Container,
+            format!("It asks the endpoint in {variable} for credentials."),
+        ),
         Reply::Status(status) => rule.fails.after(format!("The endpoint in {variable} answers {status}")),
         Reply::Unreachable(why) => {
             rule.fails.after(format!("The endpoint in {variable} gives no credentials: {why}"))

@@ -5,18 +5,21 @@ mod go;
 mod profile;
 mod web_identity;
 
-use super::Picks;
-use super::ini::{Both, Kind, Malformed, Section, Sections};
-use super::rules::{Disabled, EmptyRegion, FileRule, In, Join, Keys, NoRegion, ProfileName, Sdk, Step, Then};
-use super::situation::{Lack, Place, Situation};
+use super::CredentialSource;
+use super::ini::{DuplicateHeaders, Kind, Malformed, Section, Sections};
+use super::rules::{
+    Disabled, EmptyRegion, EnvKeysRule, FileRule, Join, NoRegion, OnFailure, ProfileFile, ProfileName, Sdk,
+    Step,
+};
+use super::situation::{ChainInput, Place, SdkLimitation};
 use foreign_text::sanitize;
 
 pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
 
 /// The source that the SDK takes, and why.
 #[must_use]
-pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, String) {
-    let view = View::of(sdk, situation);
+pub fn walk(sdk: &Sdk, lack: Option<&SdkLimitation>, situation: &ChainInput) -> (CredentialSource, String) {
+    let view = ResolvedView::of(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
     let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
@@ -29,27 +32,29 @@ pub fn walk(sdk: &Sdk, lack: Option<&Lack>, situation: &Situation) -> (Picks, St
             later = later.or(Some(role).filter(|role| view.assumes_later(role)));
         }
         match view.step(step).with(lack, step) {
-            Found::Nothing => {}
-            Found::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
-            Found::LeavesProfile(why) => {
+            StepResult::Nothing => {}
+            StepResult::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
+            StepResult::LeavesProfile(why) => {
                 left_profile = true;
                 passed.push(format!("{why}, which it passes over."));
             }
-            Found::Ends(picks, why) => return (picks, told(&passed, &why)),
-            Found::OnlyContainer(why) => {
+            StepResult::Ends(picks, why) => return (picks, told(&passed, &why)),
+            StepResult::OnlyContainer(why) => {
                 only_container = true;
                 passed.push(format!("{why}, and nothing but container credentials is left."));
             }
-            Found::Takes(picks, why) => {
-                let role = later.filter(|_| picks != Picks::ProfileWebIdentity);
+            StepResult::Takes(picks, why) => {
+                let role = later.filter(|_| picks != CredentialSource::ProfileWebIdentity);
                 let (picks, why) = match role.map(|role| view.assumes(role)) {
                     None => (picks, why),
-                    Some(Ok(())) => {
-                        (Picks::AssumedRole, format!("{why} With them it assumes the profile's role."))
-                    }
-                    Some(Err(fault)) => {
-                        (Picks::Error, format!("{why} The profile's role cannot be assumed: {fault}."))
-                    }
+                    Some(Ok(())) => (
+                        CredentialSource::AssumedRole,
+                        format!("{why} With them it assumes the profile's role."),
+                    ),
+                    Some(Err(fault)) => (
+                        CredentialSource::Error,
+                        format!("{why} The profile's role cannot be assumed: {fault}."),
+                    ),
                 };
                 return (picks, told(&passed, &why));
             }
@@ -63,7 +68,7 @@ fn told(passed: &[String], why: &str) -> String {
 }
 
 /// What a step found.
-enum Found {
+enum StepResult {
     /// Nothing that concerns it.
     Nothing,
     /// A failure that the SDK passes over.
@@ -73,17 +78,18 @@ enum Found {
     /// A failure that all steps share but the one for container credentials.
     OnlyContainer(String),
     /// The source.
-    Takes(Picks, String),
+    Takes(CredentialSource, String),
     /// A failure that ends the search.
-    Ends(Picks, String),
+    Ends(CredentialSource, String),
 }
 
-impl Found {
+impl StepResult {
     /// The same in an SDK that lacks what it takes to use a web identity.
-    fn with(self, lack: Option<&Lack>, step: &Step) -> Self {
+    fn with(self, lack: Option<&SdkLimitation>, step: &Step) -> Self {
         let Some(lack) = lack else { return self };
         let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
-        let assumes = matches!(self, Self::Takes(Picks::AssumedRole, _)) && matches!(lack, Lack::Module(_));
+        let assumes = matches!(self, Self::Takes(CredentialSource::AssumedRole, _))
+            && matches!(lack, SdkLimitation::Module(_));
         if is_web_identity && !matches!(self, Self::Nothing) || assumes {
             return Self::PassedOver(lack.to_string());
         }
@@ -91,28 +97,32 @@ impl Found {
     }
 }
 
-impl Then {
+impl OnFailure {
     /// A failure, which is said in a sentence without its full stop.
-    fn after(self, why: impl Into<String>) -> Found {
+    fn after(self, why: impl Into<String>) -> StepResult {
         let why = why.into();
         match self {
-            Self::Next => Found::PassedOver(why),
-            Self::LeavesProfile => Found::LeavesProfile(why),
-            Self::OnlyContainer => Found::OnlyContainer(why),
-            Self::Error => Found::Ends(Picks::Error, format!("{why}.")),
-            Self::Nothing => Found::Ends(Picks::Nothing, format!("{why}; it goes on without credentials.")),
-            Self::Crash => Found::Ends(Picks::Crash, format!("{why}, which ends the process.")),
+            Self::Next => StepResult::PassedOver(why),
+            Self::LeavesProfile => StepResult::LeavesProfile(why),
+            Self::OnlyContainer => StepResult::OnlyContainer(why),
+            Self::Error => StepResult::Ends(CredentialSource::Error, format!("{why}.")),
+            Self::Nothing => {
+                StepResult::Ends(CredentialSource::Nothing, format!("{why}; it goes on without credentials."))
+            }
+            Self::Crash => {
+                StepResult::Ends(CredentialSource::Crash, format!("{why}, which ends the process."))
+            }
         }
     }
 }
 
 /// A failure on the way to a profile's source, and what it leads to.
-type Failed = (Then, String);
+type StepFailure = (OnFailure, String);
 
 /// A situation as one SDK sees it.
-struct View<'a> {
+struct ResolvedView<'a> {
     sdk: &'a Sdk,
-    situation: &'a Situation,
+    situation: &'a ChainInput,
     profile: String,
     credentials: Result<Sections, Malformed>,
     config: Result<Sections, Malformed>,
@@ -125,8 +135,8 @@ struct View<'a> {
 
 const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
-impl<'a> View<'a> {
-    fn of(sdk: &'a Sdk, situation: &'a Situation) -> Self {
+impl<'a> ResolvedView<'a> {
+    fn of(sdk: &'a Sdk, situation: &'a ChainInput) -> Self {
         let place = |rule: Option<FileRule>, usual| rule.and_then(|rule| place(rule, usual, situation));
         let config_at = place(sdk.config, Place::UsualConfig);
         let credentials_at = place(sdk.credentials, Place::UsualCredentials);
@@ -149,7 +159,7 @@ impl<'a> View<'a> {
         Self { sdk, situation, profile, credentials, config, credentials_at, config_at, has_config, both }
     }
 
-    fn step(&self, step: &Step) -> Found {
+    fn step(&self, step: &Step) -> StepResult {
         match step {
             Step::FilesMustParse { then, unless_keys } => self.files(*then, *unless_keys),
             Step::ProfileMustExist { variables, empty_counts, even_default } => {
@@ -158,8 +168,8 @@ impl<'a> View<'a> {
             Step::NoDirectories => self.no_directories(),
             Step::ProfileMustBeSound(go) => self.sound(*go),
             Step::RegionMustBeSet => match self.region() {
-                Ok(()) => Found::Nothing,
-                Err(why) => Then::Error.after(format!("No call can be made: {why}")),
+                Ok(()) => StepResult::Nothing,
+                Err(why) => OnFailure::Error.after(format!("No call can be made: {why}")),
             },
             Step::ConfigForRegion => self.config_for_region(),
             Step::Keys(keys) => self.keys(keys),
@@ -174,40 +184,40 @@ impl<'a> View<'a> {
         }
     }
 
-    fn file(&self, file: In) -> Option<&Sections> {
+    fn file(&self, file: ProfileFile) -> Option<&Sections> {
         match file {
-            In::Both => Some(&self.both),
-            In::Credentials => self.credentials.as_ref().ok(),
-            In::Config | In::ConfigAsWritten => self.config.as_ref().ok(),
+            ProfileFile::Both => Some(&self.both),
+            ProfileFile::Credentials => self.credentials.as_ref().ok(),
+            ProfileFile::Config | ProfileFile::ConfigAsWritten => self.config.as_ref().ok(),
         }
     }
 
-    fn section(&self, file: In, profile: &str) -> Option<&Section> {
+    fn section(&self, file: ProfileFile, profile: &str) -> Option<&Section> {
         let sections = self.file(file)?;
         // The Go SDK v1 looks for the header NAME, and for `profile NAME` if there is none.
-        let is_header = self.sdk.dialect.headers.both == Both::Plain;
+        let is_header = self.sdk.dialect.headers.both == DuplicateHeaders::Plain;
         let header = profile.strip_prefix("profile ").filter(|_| is_header);
         sections.get(profile).or_else(|| sections.get(header?))
     }
 
     /// The profile in use.
-    fn selected(&self, file: In) -> Option<&Section> {
+    fn selected(&self, file: ProfileFile) -> Option<&Section> {
         self.of_name(file, &self.profile)
     }
 
     /// A profile that is in use by its name.
-    fn of_name(&self, file: In, name: &str) -> Option<&Section> {
+    fn of_name(&self, file: ProfileFile, name: &str) -> Option<&Section> {
         match file {
-            In::ConfigAsWritten => self.section(file, &format!("profile {name}")),
-            In::Both | In::Credentials | In::Config => self.section(file, name),
+            ProfileFile::ConfigAsWritten => self.section(file, &format!("profile {name}")),
+            ProfileFile::Both | ProfileFile::Credentials | ProfileFile::Config => self.section(file, name),
         }
     }
 
-    fn no_directories(&self) -> Found {
+    fn no_directories(&self) -> StepResult {
         let bad = [self.config_at, self.credentials_at].into_iter().flatten();
         match bad.into_iter().find(|at| self.situation.directories.contains(at)) {
-            Some(at) => Then::Error.after(format!("{at} is a directory")),
-            None => Found::Nothing,
+            Some(at) => OnFailure::Error.after(format!("{at} is a directory")),
+            None => StepResult::Nothing,
         }
     }
 
@@ -215,7 +225,7 @@ impl<'a> View<'a> {
         format!("the profile \"{}\"", sanitize(profile))
     }
 
-    fn files(&self, then: Then, unless_keys: bool) -> Found {
+    fn files(&self, then: OnFailure, unless_keys: bool) -> StepResult {
         let excused = unless_keys && self.has_keys() && self.profile_is_default();
         let both = [(&self.config, "config"), (&self.credentials, "credentials")];
         let bad = both.iter().find_map(|(file, name)| file.as_ref().err().map(|fault| (fault, name)));
@@ -223,7 +233,7 @@ impl<'a> View<'a> {
             Some((Malformed { line, fault }, name)) if !excused => {
                 then.after(format!("The shared {name} file is malformed: {fault}, on line {line}"))
             }
-            _ => Found::Nothing,
+            _ => StepResult::Nothing,
         }
     }
 
@@ -231,9 +241,9 @@ impl<'a> View<'a> {
         self.sdk.profile.variables.iter().all(|name| self.situation.filled(name).is_none())
     }
 
-    fn exists(&self, variables: &[&'static str], empty_counts: bool, even_default: bool) -> Found {
+    fn exists(&self, variables: &[&'static str], empty_counts: bool, even_default: bool) -> StepResult {
         if self.profile == "default" && !even_default {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         let set = |name: &&&str| {
             if empty_counts { self.situation.variable(name) } else { self.situation.filled(name) }.is_some()
@@ -241,19 +251,21 @@ impl<'a> View<'a> {
         match variables.iter().find(set) {
             Some(variable) if !self.both.contains_key(&self.profile) => {
                 let profile = self.profile_words(&self.profile);
-                Then::Error.after(format!("{variable} selects {profile}, and there is none of that name"))
+                OnFailure::Error
+                    .after(format!("{variable} selects {profile}, and there is none of that name"))
             }
-            _ => Found::Nothing,
+            _ => StepResult::Nothing,
         }
     }
 
-    fn config_for_region(&self) -> Found {
+    fn config_for_region(&self) -> StepResult {
         let named = self.sdk.region.variables.iter().any(|name| self.situation.filled(name).is_some());
-        let in_credentials = self.selected(In::Credentials).and_then(|section| filled(section, "region"));
+        let in_credentials =
+            self.selected(ProfileFile::Credentials).and_then(|section| filled(section, "region"));
         if named || in_credentials.is_some() || self.has_config {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
-        Then::Crash
+        OnFailure::Crash
             .after("No variable names a region, and the config file that is read for it does not exist")
     }
 
@@ -266,7 +278,7 @@ impl<'a> View<'a> {
     }
 
     /// The variable that gives the id, and the one that gives the secret.
-    fn pair(&self, keys: &Keys) -> Option<(&'static str, Option<&'static str>)> {
+    fn pair(&self, keys: &EnvKeysRule) -> Option<(&'static str, Option<&'static str>)> {
         let first = |names: &'static [&'static str]| {
             let counts = |name: &&&str| {
                 let value = self.situation.variable(name);
@@ -282,20 +294,20 @@ impl<'a> View<'a> {
         Some((first(keys.id)?, first(keys.secret)))
     }
 
-    fn keys(&self, keys: &Keys) -> Found {
+    fn keys(&self, keys: &EnvKeysRule) -> StepResult {
         if keys.unless.is_some_and(|name| self.situation.filled(name).is_some()) {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         match self.pair(keys) {
-            None => Found::Nothing,
+            None => StepResult::Nothing,
             Some((id, None)) => match keys.half {
-                Then::Next => Found::Nothing,
+                OnFailure::Next => StepResult::Nothing,
                 then => then.after(format!("{id} is set without its secret")),
             },
             Some((id, Some(secret))) => {
                 let legacy = keys.legacy || keys.id.first() != Some(&id);
-                let picks = if legacy { Picks::LegacyKeys } else { Picks::Keys };
-                Found::Takes(picks, format!("{id} and {secret} are set."))
+                let picks = if legacy { CredentialSource::LegacyKeys } else { CredentialSource::Keys };
+                StepResult::Takes(picks, format!("{id} and {secret} are set."))
             }
         }
     }
@@ -357,19 +369,19 @@ impl<'a> View<'a> {
         })
     }
 
-    fn imds(&self, disabled: Disabled) -> Found {
+    fn imds(&self, disabled: Disabled) -> StepResult {
         if self.is_disabled(disabled) {
             let value = self.situation.variable(METADATA_DISABLED).unwrap_or_default();
-            return Found::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
+            return StepResult::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
         }
-        Found::Takes(Picks::NodeRole, "It asks IMDS for the node's role.".to_owned())
+        StepResult::Takes(CredentialSource::NodeRole, "It asks IMDS for the node's role.".to_owned())
     }
 }
 
 const NO_REGION: &str = "no region is set that it reads";
 
 /// The profile that the variables select.
-fn selected<'a>(name: &ProfileName, situation: &'a Situation) -> &'a str {
+fn selected<'a>(name: &ProfileName, situation: &'a ChainInput) -> &'a str {
     let selected = name.variables.iter().find_map(|variable| {
         if name.empty_counts { situation.variable(variable) } else { situation.filled(variable) }
     });
@@ -386,7 +398,7 @@ fn is_pair(section: &Section) -> bool {
 }
 
 /// Where a file is, if anywhere.
-fn place(rule: FileRule, usual: Place, situation: &Situation) -> Option<Place> {
+fn place(rule: FileRule, usual: Place, situation: &ChainInput) -> Option<Place> {
     match rule.variable.and_then(|name| Some((name, situation.variable(name)?))) {
         Some((_, "")) if rule.empty_counts => None,
         Some((name, path)) if !path.is_empty() => {

@@ -1,39 +1,46 @@
 //! What a profile gives: its own keys, a program, or a role with the credentials of another source.
 
-use super::{Failed, Found, NO_REGION, View, filled, is_pair};
-use crate::Picks;
+use super::{NO_REGION, ResolvedView, StepFailure, StepResult, filled, is_pair};
+use crate::CredentialSource;
 use crate::ini::Section;
-use crate::rules::{Alone, Named, Process, ProfileKeys, Role, RoleRegion, SignOn, Step, Then, WithoutRole};
+use crate::rules::{
+    NamedSource, OnFailure, ProcessRule, ProfileKeys, RoleRegion, RoleRule, RoleWithoutSource, SsoRule, Step,
+    WithoutRole,
+};
 
-fn half(then: Then, words: &str) -> Found {
+fn half(then: OnFailure, words: &str) -> StepResult {
     match then {
-        Then::Next => Found::Nothing,
+        OnFailure::Next => StepResult::Nothing,
         then => then.after(format!("Half a pair of keys is in {words}")),
     }
 }
 
-fn is_sign_on(rule: &SignOn, section: &Section) -> bool {
+fn is_sign_on(rule: &SsoRule, section: &Section) -> bool {
     rule.any_of.iter().any(|name| section.contains_key(*name))
 }
 
 /// What a profile says of a role's source.
-fn source_setting<'a>(role: &Role, section: &'a Section, name: &str) -> Option<&'a str> {
-    section.get(name).map(String::as_str).filter(|value| role.alone != Alone::Later || !value.is_empty())
+fn source_setting<'a>(role: &RoleRule, section: &'a Section, name: &str) -> Option<&'a str> {
+    section
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| role.alone != RoleWithoutSource::Later || !value.is_empty())
 }
 
 /// The most source profiles that are followed.
 pub(super) const LONGEST_CHAIN: usize = 64;
 
-impl View<'_> {
-    pub(super) fn assumes_later(&self, role: &Role) -> bool {
+impl ResolvedView<'_> {
+    pub(super) fn assumes_later(&self, role: &RoleRule) -> bool {
         let section = self.selected(role.file);
-        role.alone == Alone::Later && section.is_some_and(|section| filled(section, "role_arn").is_some())
+        role.alone == RoleWithoutSource::Later
+            && section.is_some_and(|section| filled(section, "role_arn").is_some())
     }
 
-    pub(super) fn role(&self, role: &Role) -> Found {
-        let Some(section) = self.selected(role.file) else { return Found::Nothing };
+    pub(super) fn role(&self, role: &RoleRule) -> StepResult {
+        let Some(section) = self.selected(role.file) else { return StepResult::Nothing };
         if role.unless_token_file && section.contains_key("web_identity_token_file") {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         let has_role = section.contains_key("role_arn");
         let by_name = source_setting(role, section, "credential_source").is_some();
@@ -45,12 +52,14 @@ impl View<'_> {
                 return then.after(format!("A source is in {words} without a role"));
             }
             WithoutRole::NamedGives if by_name => {}
-            _ => return Found::Nothing,
+            _ => return StepResult::Nothing,
         }
         if !sourced {
             return match role.alone {
-                Alone::NotThis | Alone::Later => Found::Nothing,
-                Alone::Fails(then) => then.after(format!("A role is in {words} without a source for it")),
+                RoleWithoutSource::NotThis | RoleWithoutSource::Later => StepResult::Nothing,
+                RoleWithoutSource::Fails(then) => {
+                    then.after(format!("A role is in {words} without a source for it"))
+                }
             };
         }
         let base = match self.base(role, &self.profile, section, &mut Vec::new()) {
@@ -64,14 +73,17 @@ impl View<'_> {
         }
         if !has_role {
             let (picks, base) = base;
-            return Found::Takes(picks, format!("A source without a role is in {words}: it takes {base}."));
+            return StepResult::Takes(
+                picks,
+                format!("A source without a role is in {words}: it takes {base}."),
+            );
         }
         if filled(section, "role_arn").is_none() {
             return role.fails.after(format!("The role in {words} has no ARN"));
         }
         match self.assumes(role) {
-            Ok(()) => Found::Takes(
-                Picks::AssumedRole,
+            Ok(()) => StepResult::Takes(
+                CredentialSource::AssumedRole,
                 format!("A role is in {words}, which it assumes with {}.", base.1),
             ),
             Err(why) => role.fails.after(format!("The role in {words} cannot be assumed: {why}")),
@@ -79,7 +91,7 @@ impl View<'_> {
     }
 
     /// Whether a signed call to STS can be made. Whether it succeeds is not known.
-    pub(super) fn assumes(&self, role: &Role) -> Result<(), String> {
+    pub(super) fn assumes(&self, role: &RoleRule) -> Result<(), String> {
         match role.region {
             RoleRegion::OfItsOwn => {}
             RoleRegion::AsForWebIdentity => self.region()?,
@@ -92,11 +104,11 @@ impl View<'_> {
     /// The credentials with which a profile's role is assumed.
     pub(super) fn base(
         &self,
-        role: &Role,
+        role: &RoleRule,
         profile: &str,
         section: &Section,
         visited: &mut Vec<String>,
-    ) -> Result<(Picks, String), Failed> {
+    ) -> Result<(CredentialSource, String), StepFailure> {
         let words = self.profile_words(profile);
         let setting = |name| source_setting(role, section, name);
         match (setting("source_profile"), setting("credential_source")) {
@@ -107,7 +119,7 @@ impl View<'_> {
             (None, Some(source)) => self.named(role, profile, source),
             (Some(source), _) if source == profile => {
                 if role.sources.itself && is_pair(section) {
-                    Ok((Picks::Profile, format!("the keys in {words}")))
+                    Ok((CredentialSource::Profile, format!("the keys in {words}")))
                 } else {
                     Err((role.empty, format!("The source of {words} is {words} itself, without keys")))
                 }
@@ -116,9 +128,14 @@ impl View<'_> {
         }
     }
 
-    pub(super) fn named(&self, role: &Role, profile: &str, source: &str) -> Result<(Picks, String), Failed> {
+    pub(super) fn named(
+        &self,
+        role: &RoleRule,
+        profile: &str,
+        source: &str,
+    ) -> Result<(CredentialSource, String), StepFailure> {
         let words = self.profile_words(profile);
-        let is_meant = |named: &&Named| {
+        let is_meant = |named: &&NamedSource| {
             let name = named.as_str();
             if role.named_in_any_case { name.eq_ignore_ascii_case(source) } else { name == source }
         };
@@ -128,20 +145,20 @@ impl View<'_> {
             return Err((role.unknown, why));
         };
         let found = match named {
-            Named::Environment if self.has_keys() => {
-                Some((Picks::Keys, "the keys in the environment".to_owned()))
+            NamedSource::Environment if self.has_keys() => {
+                Some((CredentialSource::Keys, "the keys in the environment".to_owned()))
             }
-            Named::Environment => None,
-            Named::EcsContainer => self.sdk.steps.iter().find_map(|step| match step {
+            NamedSource::Environment => None,
+            NamedSource::EcsContainer => self.sdk.steps.iter().find_map(|step| match step {
                 Step::Container(rule) => match self.container(rule) {
-                    Found::Takes(picks, _) => Some((picks, "the container credentials".to_owned())),
+                    StepResult::Takes(picks, _) => Some((picks, "the container credentials".to_owned())),
                     _ => None,
                 },
                 _ => None,
             }),
-            Named::Ec2InstanceMetadata => self.sdk.steps.iter().find_map(|step| match step {
+            NamedSource::Ec2InstanceMetadata => self.sdk.steps.iter().find_map(|step| match step {
                 Step::Imds(disabled) if !role.minds_disabled || !self.is_disabled(*disabled) => {
-                    Some((Picks::NodeRole, "the node's role".to_owned()))
+                    Some((CredentialSource::NodeRole, "the node's role".to_owned()))
                 }
                 _ => None,
             }),
@@ -155,16 +172,16 @@ impl View<'_> {
     /// The credentials of a source profile.
     pub(super) fn source(
         &self,
-        role: &Role,
+        role: &RoleRule,
         profile: &str,
         visited: &mut Vec<String>,
-    ) -> Result<(Picks, String), Failed> {
+    ) -> Result<(CredentialSource, String), StepFailure> {
         let words = self.profile_words(profile);
         let Some(section) = self.section(role.file, profile) else {
             return Err((role.missing, format!("The source profile, {words}, does not exist")));
         };
         if is_pair(section) {
-            return Ok((Picks::Profile, format!("the keys in {words}")));
+            return Ok((CredentialSource::Profile, format!("the keys in {words}")));
         }
         let any =
             ["aws_access_key_id", "aws_secret_access_key"].iter().any(|name| section.contains_key(*name));
@@ -179,7 +196,7 @@ impl View<'_> {
         match (filled(section, "role_arn"), token_file) {
             (Some(arn), Some(file)) if role.sources.web_identity => {
                 let traded = self.trade(arn, file, 0, 0, false);
-                traded.map(|why| (Picks::ProfileWebIdentity, why)).map_err(|why| (role.fails, why))
+                traded.map(|why| (CredentialSource::ProfileWebIdentity, why)).map_err(|why| (role.fails, why))
             }
             (Some(_), None)
                 if role.sources.named || source_setting(role, section, "credential_source").is_none() =>
@@ -187,7 +204,7 @@ impl View<'_> {
                 self.base(role, profile, section, visited)
             }
             _ if role.sources.process && filled(section, "credential_process").is_some() => {
-                Ok((Picks::Process, format!("what the program in {words} gives")))
+                Ok((CredentialSource::Process, format!("what the program in {words} gives")))
             }
             _ => match &role.sources.sign_on {
                 Some(rule) if is_sign_on(rule, section) => {
@@ -198,45 +215,48 @@ impl View<'_> {
         }
     }
 
-    pub(super) fn profile_keys(&self, rule: &ProfileKeys) -> Found {
-        let Some(section) = self.selected(rule.file) else { return Found::Nothing };
+    pub(super) fn profile_keys(&self, rule: &ProfileKeys) -> StepResult {
+        let Some(section) = self.selected(rule.file) else { return StepResult::Nothing };
         let has = |name: &str| section.get(name).is_some_and(|value| rule.empty_counts || !value.is_empty());
         if rule.unless_role && filled(section, "role_arn").is_some() {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         let words = self.profile_words(&self.profile);
         match (has("aws_access_key_id"), has("aws_secret_access_key")) {
-            (true, true) => Found::Takes(Picks::Profile, format!("There are keys in {words}.")),
+            (true, true) => {
+                StepResult::Takes(CredentialSource::Profile, format!("There are keys in {words}."))
+            }
             (true, false) => half(rule.half, &words),
             (false, true) => half(rule.other_half, &words),
             (false, false) => match rule.token_alone {
-                Then::Next => Found::Nothing,
+                OnFailure::Next => StepResult::Nothing,
                 then if has("aws_session_token") => {
                     then.after(format!("A session token without keys is in {words}"))
                 }
-                _ => Found::Nothing,
+                _ => StepResult::Nothing,
             },
         }
     }
 
-    pub(super) fn process(&self, rule: &Process) -> Found {
+    pub(super) fn process(&self, rule: &ProcessRule) -> StepResult {
         let section = self.selected(rule.file);
         let section = section.filter(|section| !(rule.unless_role && filled(section, "role_arn").is_some()));
         let command = section.and_then(|section| section.get("credential_process"));
         let words = self.profile_words(&self.profile);
         match (command.map(String::as_str), rule.empty) {
-            (None, _) | (Some(""), Then::Next) => Found::Nothing,
+            (None, _) | (Some(""), OnFailure::Next) => StepResult::Nothing,
             (Some(""), then) => then.after(format!("A program without a name is in {words}")),
-            (Some(_), _) => {
-                Found::Takes(Picks::Process, format!("A program is in {words}, which it runs for them."))
-            }
+            (Some(_), _) => StepResult::Takes(
+                CredentialSource::Process,
+                format!("A program is in {words}, which it runs for them."),
+            ),
         }
     }
 
-    pub(super) fn sign_on(&self, rule: &SignOn) -> Found {
+    pub(super) fn sign_on(&self, rule: &SsoRule) -> StepResult {
         let section = self.selected(rule.file);
         if !section.is_some_and(|section| is_sign_on(rule, section)) {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         let words = self.profile_words(&self.profile);
         rule.then.after(format!("A sign-on is wanted by {words}, and nobody signs on in a pod"))

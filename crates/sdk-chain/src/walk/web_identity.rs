@@ -1,17 +1,17 @@
 //! A token that is traded for a role: the pod's own, or that of a profile.
 
 use super::profile::LONGEST_CHAIN;
-use super::{Found, View, filled, selected};
-use crate::Picks;
-use crate::rules::{Empty, ProfileWebIdentity, Then, WebIdentity};
-use crate::situation::{TokenFile, Trade};
+use super::{ResolvedView, StepResult, filled, selected};
+use crate::CredentialSource;
+use crate::rules::{Empty, OnFailure, ProfileWebIdentity, WebIdentityRule};
+use crate::situation::{TokenExchange, TokenFile};
 use foreign_text::sanitize;
 
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 const ROLE_ARN: &str = "AWS_ROLE_ARN";
 
-impl View<'_> {
-    pub(super) fn web_identity(&self, rule: &WebIdentity) -> Found {
+impl ResolvedView<'_> {
+    pub(super) fn web_identity(&self, rule: &WebIdentityRule) -> StepResult {
         let profile = rule
             .filled_by
             .as_ref()
@@ -28,21 +28,22 @@ impl View<'_> {
         let token_file = of(TOKEN_FILE, "web_identity_token_file");
         let role = of(ROLE_ARN, "role_arn");
         match (token_file, role) {
-            (None, None) => Found::Nothing,
-            (None, Some((_, false))) => Found::Nothing,
+            (None, None) => StepResult::Nothing,
+            (None, Some((_, false))) => StepResult::Nothing,
             (None, Some((_, true))) => match rule.without_token {
-                Then::Next => Found::Nothing,
+                OnFailure::Next => StepResult::Nothing,
                 then => then.after(format!("{ROLE_ARN} is set without {TOKEN_FILE}")),
             },
             (Some(_), None) => match rule.without_role {
-                Then::Next => Found::PassedOver(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
+                OnFailure::Next => StepResult::PassedOver(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
                 then => then.after(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
             },
             (Some((file, _)), Some((role, of_pod))) => {
                 let trade = self.trade(role, file, rule.least_token, rule.least_role, of_pod);
-                let picks = if of_pod { Picks::WebIdentity } else { Picks::ProfileWebIdentity };
+                let picks =
+                    if of_pod { CredentialSource::WebIdentity } else { CredentialSource::ProfileWebIdentity };
                 match trade {
-                    Ok(why) => Found::Takes(picks, why),
+                    Ok(why) => StepResult::Takes(picks, why),
                     Err(why) => rule.fails.after(why),
                 }
             }
@@ -78,19 +79,19 @@ impl View<'_> {
         }
         self.region().map_err(|why| format!("STS cannot be asked for {whose}: {why}"))?;
         match self.situation.trade(role, file) {
-            Trade::Given => Ok(format!("STS gives it {whose}.")),
-            Trade::NotTried => Ok(format!("It asks STS for {whose}.")),
-            Trade::Refused(code) => Err(format!("STS refuses {whose} ({})", sanitize(&code))),
-            Trade::Unreachable(why) => Err(format!("STS cannot be asked for {whose}: {why}")),
+            TokenExchange::Given => Ok(format!("STS gives it {whose}.")),
+            TokenExchange::NotTried => Ok(format!("It asks STS for {whose}.")),
+            TokenExchange::Refused(code) => Err(format!("STS refuses {whose} ({})", sanitize(&code))),
+            TokenExchange::Unreachable(why) => Err(format!("STS cannot be asked for {whose}: {why}")),
         }
     }
 
-    pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> Found {
+    pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> StepResult {
         if rule.unless_variables && self.situation.own_pair().is_some() {
-            return Found::Nothing;
+            return StepResult::Nothing;
         }
         let profile = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
-        let Some(mut section) = self.of_name(rule.file, profile) else { return Found::Nothing };
+        let Some(mut section) = self.of_name(rule.file, profile) else { return StepResult::Nothing };
         let words = self.profile_words(profile);
         let mut of_source = false;
         for _ in 0..LONGEST_CHAIN {
@@ -110,23 +111,23 @@ impl View<'_> {
                     && (file != Some("") || self.situation.filled(TOKEN_FILE).is_some())
                     && self.region().is_ok();
                 if !gets_there {
-                    return Found::Nothing;
+                    return StepResult::Nothing;
                 }
-                Then::Crash.after(format!("There is a web identity in {words}"))
+                OnFailure::Crash.after(format!("There is a web identity in {words}"))
             }
             (Some(role), Some(file)) => match self.trade(role, file, rule.least_token, 0, false) {
                 Ok(why) if of_source => {
                     let why = format!("{why} With it it assumes the role in {words}.");
-                    Found::Takes(Picks::AssumedRole, why)
+                    StepResult::Takes(CredentialSource::AssumedRole, why)
                 }
-                Ok(why) => Found::Takes(Picks::ProfileWebIdentity, why),
+                Ok(why) => StepResult::Takes(CredentialSource::ProfileWebIdentity, why),
                 Err(why) => rule.fails.after(why),
             },
             (None, Some(_)) => match rule.without_role {
-                Then::Next => Found::Nothing,
+                OnFailure::Next => StepResult::Nothing,
                 then => then.after(format!("A web identity is in {words} without a role")),
             },
-            (_, None) => Found::Nothing,
+            (_, None) => StepResult::Nothing,
         }
     }
 }
