@@ -16,7 +16,7 @@ from allpairspy import AllPairs
 import servers
 import written
 
-RECORDED = pathlib.Path(__file__).resolve().parent.parent / "recorded/sdk-matrix.json"
+RECORDED = pathlib.Path(__file__).resolve().parents[2] / "crates/sdk-chain/tests/recorded/sdk-matrix.json"
 
 ROLE = {"AWS_ROLE_ARN": servers.POD_ROLE}
 NAME = {"AWS_ROLE_SESSION_NAME": "session1"}

@@ -1,12 +1,6 @@
 //! Every page's scenario through the real binary: it must end in the page's own name, with the
 //! exit code of its class, in a report that fits the schema, and without a secret of its world.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "JSON is indexed, and one scenario can be chosen by a variable"
-)]
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -102,7 +96,7 @@ fn judge_text(name: Name, finished: &Finished) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_reaches_its_own_name() {
     let schema: Arc<Value> =
-        Arc::new(serde_json::from_str(include_str!("../examples/report.v1.schema.json")).unwrap());
+        Arc::new(serde_json::from_str(include_str!("../../examples/report.v1.schema.json")).unwrap());
     let only = std::env::var("SCENARIO").ok();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut runs = JoinSet::new();

@@ -1,13 +1,6 @@
 //! `irsa-probe watch` as a process: what it serves, prints and writes while a role breaks and heals,
 //! and how it ends.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, and JSON is indexed"
-)]
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;

@@ -1,13 +1,5 @@
 //! The command line as its users meet it: exit codes, waiting, signals, and what is sent to AWS.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and makes the files that it reads"
-)]
-
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

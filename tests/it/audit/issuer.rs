@@ -1,8 +1,6 @@
 //! The token's issuer, asked as the audit asks it, against the testbed's: what it publishes, and each way in
 //! which it cannot be had.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
-
 use std::time::Duration;
 
 use iam_trust::arn;

@@ -1,14 +1,6 @@
 //! The cases of the evaluator told as diagnoses: each near miss has its name, each its own cause, and what is
 //! printed to mend it mends it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, JSON is indexed, and the folder of cases is read"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -111,7 +103,7 @@ fn further(findings: &TrustFindings) -> &[Diagnosis] {
 }
 
 fn cases() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trust_policy");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/iam-trust/tests/policies");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut cases = Vec::new();

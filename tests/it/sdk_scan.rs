@@ -1,14 +1,6 @@
 //! The search for SDKs in roots that are made here: what is found, that nothing leads out of a root, and
 //! that no file in it costs more than its bounds.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and makes the files that are searched"
-)]
-
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;

@@ -2,17 +2,11 @@
 //! which it cannot be asked. The chain of credentials is run in a process of its own, for it reads the
 //! variables of its process.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test writes the files it needs, and prints in a process of its own what another one reads"
-)]
-
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::own_process;
 use iam_trust::arn;
 use iam_trust::provider_arn;
 use irsa_probe::audit::iam::{IamQuery, IamSnapshot, ROUND_TRIPS, ask, observe};
@@ -414,12 +408,8 @@ async fn of_this_process() {
 
 /// What [`of_this_process`] says with these variables, and no others.
 fn observed<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "of_this_process", "--nocapture"])
-        .env_clear()
-        .envs(variables)
-        .output()
-        .unwrap();
+    let output =
+        own_process::of(module_path!(), "of_this_process").env_clear().envs(variables).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().find_map(|line| line.strip_prefix("FOUND ")).unwrap_or(&text).to_owned()
 }

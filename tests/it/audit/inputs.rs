@@ -1,7 +1,5 @@
 //! Whatever is handed in to an audit, nothing panics, and what is said of it is bounded and keeps secrets.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use irsa_probe::audit::inputs::Inputs;
 use irsa_probe::audit::inputs::report::{Log, LogEnd};
 use irsa_probe::audit::inputs::{pod, policy};
@@ -10,9 +8,9 @@ use irsa_probe::audit::subject::{SubjectFlags, asked};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const REPORT: &str = include_str!("../examples/AssumeRoleNotAuthorized.json");
-const POD: &str = include_str!("recorded/pod-injected.json");
-const ACCOUNT: &str = include_str!("recorded/sa-checkout.json");
+const REPORT: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
+const POD: &str = include_str!("../../recorded/pod-injected.json");
+const ACCOUNT: &str = include_str!("../../recorded/sa-checkout.json");
 
 /// The members that are looked at, and some that are not.
 const NAMES: [&str; 45] = [

@@ -1,12 +1,8 @@
 //! What the schedule makes of ten thousand sidecars that are started together and share one STS.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod fleet;
-
 use std::time::Duration;
 
-use fleet::{HOUR, MINUTE, live, percentile, usual};
+use super::simulated_fleet::{HOUR, MINUTE, live, percentile, usual};
 
 #[test]
 fn a_fleet_gets_its_roles_although_sts_cannot_serve_all_at_once() {

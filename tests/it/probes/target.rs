@@ -3,15 +3,6 @@
 //! nothing out of it. Where namespaces may not be made, it says so and tests nothing, or fails if
 //! `TESTS_MUST_UNSHARE` is set.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and makes the files that it reads"
-)]
-
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -196,7 +187,7 @@ impl Container {
         }
         let report: Value =
             serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
-        let schema = serde_json::from_str(include_str!("../examples/report.v1.schema.json")).unwrap();
+        let schema = serde_json::from_str(include_str!("../../../examples/report.v1.schema.json")).unwrap();
         if let Err(error) = jsonschema::validate(&schema, &report) {
             panic!("{error} at {}: {report}", error.instance_path());
         }

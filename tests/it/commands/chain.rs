@@ -1,14 +1,6 @@
 //! The chain against what the real SDKs did, through the real reading of files; and the command that
 //! prints it, with what it asks the node.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, makes the files that are read, and takes more situations by a variable"
-)]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -24,14 +16,14 @@ use testbed::world::{Exit, Finished, World};
 use tokio::time::Instant;
 
 /// The 34 situations in which the real SDKs were run, with what each picked.
-const MATRIX: &str = include_str!("recorded/sdk-matrix.json");
+const MATRIX: &str = include_str!("../../../crates/sdk-chain/tests/recorded/sdk-matrix.json");
 
 /// More of them, each with one condition, in a pod with a web identity and in one without: what 13 SDKs
 /// picked when the conformance run asked them.
-const SINGLES: &str = include_str!("recorded/sdk-singles.json");
+const SINGLES: &str = include_str!("../../../crates/sdk-chain/tests/recorded/sdk-singles.json");
 
 /// Situations written by hand: half of something, and spellings that parsers differ about.
-const WRITTEN: &str = include_str!("recorded/sdk-written.json");
+const WRITTEN: &str = include_str!("../../../crates/sdk-chain/tests/recorded/sdk-written.json");
 
 /// The region that is set unless a situation says otherwise.
 const REGION: &str = "eu-west-1";
@@ -44,9 +36,12 @@ impl Files {
     fn new() -> Self {
         let files = Self(tempfile::tempdir().unwrap());
         for (name, content) in [
-            ("token", include_str!("recorded/projected-token.jwt").trim_end().to_owned()),
+            ("token", include_str!("../../recorded/projected-token.jwt").trim_end().to_owned()),
             ("empty", String::new()),
-            ("token-newline", include_str!("recorded/projected-token.jwt").trim_end().to_owned() + "\n"),
+            (
+                "token-newline",
+                include_str!("../../recorded/projected-token.jwt").trim_end().to_owned() + "\n",
+            ),
         ] {
             std::fs::write(files.path(name), content).unwrap();
         }

@@ -1,20 +1,11 @@
 //! The Kubernetes API through the testbed's own: what is read of the service account, and how the pod's
 //! condition and events follow the sidecar's verdict.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, indexes JSON, makes files and reads the clock"
-)]
-
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use irsa_probe::diagnosis::Name;
@@ -33,6 +24,7 @@ use testbed::world::{Exit, Finished, World};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::subscriber::DefaultGuard;
 
 const CONDITION: &str = "irsa-probe/ready";
 /// As in life, but for how long it takes; a call has long enough even where everything is slow.
@@ -165,14 +157,15 @@ thread_local! {
 }
 
 /// What this thread logs; each test has one of its own.
-struct Log;
+struct Log {
+    _subscribed: DefaultGuard,
+}
 
 impl Log {
     fn begin() -> Self {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| tracing_subscriber::fmt().json().with_writer(|| Self).init());
         LOGGED.take();
-        Self
+        let subscriber = tracing_subscriber::fmt().json().with_writer(|| Logged).finish();
+        Self { _subscribed: tracing::subscriber::set_default(subscriber) }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -181,7 +174,10 @@ impl Log {
     }
 }
 
-impl Write for Log {
+/// Where this thread logs to.
+struct Logged;
+
+impl Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LOGGED.with_borrow_mut(|logged| logged.write(bytes))
     }

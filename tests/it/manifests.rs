@@ -1,14 +1,6 @@
 //! What a user applies: that it parses strictly, that the probe takes what it is given there, that it
 //! is admitted under Pod Security `restricted`, and that the alerts ask for metrics that exist.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and reads the files that it is about"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;

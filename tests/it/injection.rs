@@ -4,8 +4,6 @@
 //! Source of the rules: amazon-eks-pod-identity-webhook, `pkg/handler/handler.go`; older versions look at no
 //! volume, newer ones leave a pod as it is whose volume of the webhook's name is another than theirs.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
 use irsa_probe::audit::inputs::pod::{read_account, read_pod};
 use irsa_probe::diagnosis::Diagnosis;
 use proptest::prelude::*;

@@ -1,14 +1,6 @@
 //! The audit as its users meet it: the binary over whole worlds, fed by pipes, its outputs and exit codes,
 //! and what it asks of AWS.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and starts the programs that it looks at"
-)]
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -62,7 +54,7 @@ fn json_of(stdout: &[u8]) -> Value {
 }
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../examples/report.v1.schema.json")).unwrap()
+    serde_json::from_str(include_str!("../../../examples/report.v1.schema.json")).unwrap()
 }
 
 /// The report, which fits the schema and has the exit code of the process.

@@ -1,21 +1,14 @@
 //! The README and the examples say what the code does: their tables and outputs are rendered here
-//! and compared. `UPDATE_DOCS=1 cargo test --test readme` writes them anew.
+//! and compared. `UPDATE_DOCS=1 cargo test --locked --test it docs` writes them anew.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, and makes the files that it reads"
-)]
-
-mod fleet;
-mod story;
+mod readme_story;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::watch::simulated_fleet as fleet;
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::audit::permissions::operator_policy;
 use irsa_probe::commands::cli::Cli;
@@ -24,8 +17,8 @@ use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::run::check::{Check, MadeBy};
 use irsa_probe::text::span;
 use irsa_probe::watch::metrics;
+use readme_story::{Story, story};
 use serde_json::Value;
-use story::{Story, story};
 use testbed::scenario::Scenario;
 use testbed::world::{Finished, World};
 

@@ -1,20 +1,9 @@
 //! What goes wrong in the hours of a sidecar's life is named, and noticed to be over.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    dead_code,
-    reason = "a test fails by panicking, looks at its own process, and uses what it needs of the harness"
-)]
-
-mod life;
-
 use std::time::Duration;
 
+use super::simulated_life::{ASSUME, HOUR, IDENTITY, Life, MINUTE, SECOND, live};
 use irsa_probe::diagnosis::Name;
-use life::{ASSUME, HOUR, IDENTITY, MINUTE, SECOND, live};
 use testbed::iam::Refusal;
 use testbed::sts::{Accept, Answer, Fault, Step};
 
@@ -91,7 +80,7 @@ async fn whose_the_role_is_is_asked_once_whatever_fails_in_between() {
 async fn imds_is_asked_once_in_the_course_of_a_failure_and_never_besides() {
     let denied = Refusal::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
     let denied = Answer::Error(denied);
-    let asked = |life: &life::Life<'_>| life.world.node().unwrap().requests().len();
+    let asked = |life: &Life<'_>| life.world.node().unwrap().requests().len();
     live("token.lifetime = \"48h\"\n[node]\nrole = \"eks-node\"", 10 * MINUTE, async |life| {
         life.pass(2 * HOUR).await;
         assert_eq!(asked(life), 0);

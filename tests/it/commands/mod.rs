@@ -1,0 +1,5 @@
+//! The commands as their users meet them: the binary, its outputs and its exit codes.
+
+mod audit;
+mod chain;
+mod check;

@@ -1,0 +1,4 @@
+//! The catalogue's pages, and the words for what a trust policy lacks.
+
+mod catalogue;
+mod trust;

@@ -1,0 +1,3 @@
+//! What is found out by looking around in the pod.
+
+mod target;
