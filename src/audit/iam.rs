@@ -229,7 +229,7 @@ mod tests {
     fn where_aws_is_called() {
         let of = |partition: &str, variables: &[(&str, &str)]| {
             let pod = Pod::recorded(variables.iter().copied(), Clock::System);
-            let found = endpoints(&pod, None, Partition::named(partition).unwrap());
+            let found = endpoints(&pod, None, Partition::by_id(partition).unwrap());
             (found.iam_region, found.sts_region, found.iam_url.or(found.sts_url))
         };
         let region = ("AWS_REGION", "eu-west-1");

@@ -22,8 +22,8 @@ use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::utc;
-use iam_trust::issuer_in_iam;
-use iam_trust::mismatch::{IssuerDifference, issuer_gap};
+use iam_trust::issuer_without_scheme;
+use iam_trust::mismatch::{IssuerDifference, issuer_difference};
 use iam_trust::request::Request;
 
 /// What was handed in of an account's providers.
@@ -78,7 +78,7 @@ pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
         }
     };
     Ok(ProviderInput::One(Provider {
-        url: issuer_in_iam(url.ok_or(BadDocument::Without("Url"))?).to_owned(),
+        url: issuer_without_scheme(url.ok_or(BadDocument::Without("Url"))?).to_owned(),
         arn: text("OpenIDConnectProviderArn").or_else(|| text("Arn")),
         client_ids: texts("ClientIDList")?,
         thumbprints: texts("ThumbprintList")?,
@@ -159,10 +159,10 @@ fn is_invisible(c: char) -> bool {
 /// The ARNs of an account's providers, and how each differs from the one for an issuer; the nearest first.
 #[must_use]
 pub fn of_list<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<IssuerDifference>)> {
-    let issuer = issuer_in_iam(issuer);
+    let issuer = issuer_without_scheme(issuer);
     let url = |arn: &'a String| Some((arn.as_str(), arn.split_once(PROVIDER)?.1));
     let gaps = arns.iter().filter_map(url).map(|(arn, url)| {
-        let gap = (url != issuer).then(|| issuer_gap(url, issuer));
+        let gap = (url != issuer).then(|| issuer_difference(url, issuer));
         (arn, gap)
     });
     let mut gaps: Vec<_> = gaps.collect();
@@ -331,7 +331,7 @@ fn missing(request: &Request, instead: ProviderInstead) -> Verdict<Provided> {
 fn of_one(request: &Request, provider: &Provider) -> Verdict<Provided> {
     let gap = match provider.url == request.provider() {
         true => provider.arn.as_deref().and_then(|arn| elsewhere(arn, request)),
-        false => Some(ProviderDifference::Issuer(issuer_gap(&provider.url, request.provider()))),
+        false => Some(ProviderDifference::Issuer(issuer_difference(&provider.url, request.provider()))),
     };
     match gap {
         Some(gap) => {
@@ -563,8 +563,8 @@ mod tests {
             subject: "system:serviceaccount:payments:checkout".to_owned(),
             audience: audience.iter().copied().map(str::to_owned).collect(),
             session_name: None,
-            at: None,
-            others: BTreeMap::new(),
+            time: None,
+            extra_keys: BTreeMap::new(),
         }
     }
 

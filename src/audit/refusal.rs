@@ -171,8 +171,8 @@ mod tests {
             subject: "system:serviceaccount:payments:checkout".to_owned(),
             audience: vec!["sts.amazonaws.com".to_owned()],
             session_name: None,
-            at: None,
-            others: BTreeMap::new(),
+            time: None,
+            extra_keys: BTreeMap::new(),
         }
     }
 

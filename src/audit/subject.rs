@@ -429,8 +429,8 @@ impl AuditSubject {
             subject: self.subject.value.clone(),
             audience: self.audience.value.clone(),
             session_name: self.session_name.as_ref().map(|name| name.value.clone()),
-            at: self.at,
-            others: self
+            time: self.at,
+            extra_keys: self
                 .region
                 .iter()
                 .map(|region| ("aws:requestedregion".to_owned(), vec![region.clone()]))

@@ -10,8 +10,8 @@ use crate::run::Verdict;
 use iam_trust::condition::Truth;
 use iam_trust::correct::correct;
 use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, evaluate};
-use iam_trust::marked::{Line, diff, marked};
-use iam_trust::mismatch::{ExplainedRefusal, named};
+use iam_trust::mismatch::{ExplainedRefusal, explain_refusal};
+use iam_trust::render::{Line, diff, mark_elements};
 use iam_trust::request::Request;
 use iam_trust::{TrustPolicy, document};
 
@@ -50,8 +50,10 @@ pub fn judge(
     needed: &TrustPolicy,
     has_provider: bool,
 ) -> (Findings<TrustVerdict>, Option<JudgedPolicy>) {
-    let value = serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::LONGEST);
-    let plain = |document: Value| JudgedPolicy { lines: marked(&document, []), document, corrected: None };
+    let value =
+        serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::MAX_DOCUMENT_BYTES);
+    let plain =
+        |document: Value| JudgedPolicy { lines: mark_elements(&document, []), document, corrected: None };
     // What has no statement is no policy, and may be anything, a secret too.
     let is_like_one = |document: &Value| document.get("Statement").is_some();
     let document = match document::parse(text) {
@@ -62,15 +64,15 @@ pub fn judge(
         }
     };
     let evaluation = evaluate(&document, request);
-    let named = named(&document, &evaluation, request);
+    let refusals = explain_refusal(&document, &evaluation, request);
     let corrected = value.as_ref().and_then(|value| correct(value, needed, request));
     let policy = value.map(|document| JudgedPolicy {
-        lines: marked(&document, deciding(&evaluation, &named)),
+        lines: mark_elements(&document, deciding(&evaluation, &refusals)),
         corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
         document,
     });
     let (verdict, further) =
-        match trust::judge(&document, &evaluation, named, request, corrected, has_provider) {
+        match trust::judge(&document, &evaluation, refusals, request, corrected, has_provider) {
             TrustFindings::Allows { statement, warnings } => {
                 let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
                 (Verdict::holds(TrustVerdict { statement, sid }, warnings), Vec::new())
@@ -81,17 +83,22 @@ pub fn judge(
 }
 
 /// The elements that decide against the call, or that leave it open, each by the place of its statement.
-fn deciding<'a>(evaluation: &'a Evaluation, named: &'a [ExplainedRefusal]) -> Vec<(usize, &'a ElementKind)> {
+fn deciding<'a>(
+    evaluation: &'a Evaluation,
+    refusals: &'a [ExplainedRefusal],
+) -> Vec<(usize, &'a ElementKind)> {
     let of = |index: usize, is: fn(&ElementResult) -> bool| {
         let elements = evaluation.statements.get(index).map(|it| it.elements.as_slice()).unwrap_or_default();
-        elements.iter().filter(move |element| is(element)).map(move |element| (index, &element.what))
+        elements.iter().filter(move |element| is(element)).map(move |element| (index, &element.kind))
     };
     match &evaluation.decision {
         Decision::Allows(_) => Vec::new(),
-        Decision::Refuses => named.iter().map(|it| (it.statement, &it.element.what)).collect(),
+        Decision::Refuses => {
+            refusals.iter().map(|refusal| (refusal.statement, &refusal.element.kind)).collect()
+        }
         Decision::Denies(index) => {
             let is_condition =
-                |element: &ElementResult| matches!(element.what, ElementKind::Condition { .. });
+                |element: &ElementResult| matches!(element.kind, ElementKind::Condition { .. });
             let conditions: Vec<_> = of(*index, is_condition).collect();
             if conditions.is_empty() { of(*index, |_| true).collect() } else { conditions }
         }

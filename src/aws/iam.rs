@@ -641,7 +641,7 @@ mod tests {
             ("aws-eusc", "https://iam.eusc-de-east-1.amazonaws.eu"),
             ("aws-iso", "https://iam.us-iso-east-1.c2s.ic.gov"),
         ] {
-            let region = Partition::named(partition).unwrap().home_region;
+            let region = Partition::by_id(partition).unwrap().home_region;
             let params = Params::builder().region(region).build().unwrap();
             let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
             assert_eq!(endpoint.url(), url, "{partition}");

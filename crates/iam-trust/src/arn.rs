@@ -79,7 +79,7 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     if arn != "arn" || resource.is_empty() && account.is_empty() {
         return Err(ArnFault::NotAnArn);
     }
-    let partition = Partition::named(partition).ok_or_else(|| ArnFault::Partition(partition.to_owned()))?;
+    let partition = Partition::by_id(partition).ok_or_else(|| ArnFault::Partition(partition.to_owned()))?;
     if service == "sts" && resource.starts_with("assumed-role/") {
         return Err(ArnFault::Resource("an assumed role's session"));
     }

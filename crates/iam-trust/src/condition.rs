@@ -54,33 +54,33 @@ impl Truth {
 /// An operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator {
-    set: Option<Set>,
-    base: Base,
+    set: Option<SetOperator>,
+    base: Comparison,
     if_exists: bool,
 }
 
 /// How an operator takes a key with several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
+enum SetOperator {
     Any,
     All,
 }
 
 /// What an operator compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Base {
-    Text { by: Text, negated: bool },
+enum Comparison {
+    Text { by: TextComparison, negated: bool },
     Arn { negated: bool },
     Ip { negated: bool },
-    Number { by: Order, negated: bool },
-    Date { by: Order, negated: bool },
+    Number { by: Ordering, negated: bool },
+    Date { by: Ordering, negated: bool },
     Bool,
     Null,
 }
 
 /// How texts are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Text {
+enum TextComparison {
     Equals,
     IgnoreCase,
     Like,
@@ -88,7 +88,7 @@ enum Text {
 
 /// How what has an order is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum Ordering {
     Equals,
     Less,
     LessOrEqual,
@@ -96,7 +96,7 @@ enum Order {
     GreaterOrEqual,
 }
 
-impl Order {
+impl Ordering {
     fn holds<T: PartialOrd>(self, had: &T, wanted: &T) -> bool {
         match self {
             Self::Equals => had == wanted,
@@ -114,42 +114,42 @@ impl Operator {
     pub fn parse(text: &str) -> Option<Self> {
         let (set, rest) = match text.split_once(':') {
             None => (None, text),
-            Some(("ForAnyValue", rest)) => (Some(Set::Any), rest),
-            Some(("ForAllValues", rest)) => (Some(Set::All), rest),
+            Some(("ForAnyValue", rest)) => (Some(SetOperator::Any), rest),
+            Some(("ForAllValues", rest)) => (Some(SetOperator::All), rest),
             Some(_) => return None,
         };
         let (rest, if_exists) = match rest.strip_suffix("IfExists") {
             Some(rest) => (rest, true),
             None => (rest, false),
         };
-        let text = |by, negated| Base::Text { by, negated };
-        let number = |by, negated| Base::Number { by, negated };
-        let date = |by, negated| Base::Date { by, negated };
+        let text = |by, negated| Comparison::Text { by, negated };
+        let number = |by, negated| Comparison::Number { by, negated };
+        let date = |by, negated| Comparison::Date { by, negated };
         let base = match rest {
-            "StringEquals" => text(Text::Equals, false),
-            "StringNotEquals" => text(Text::Equals, true),
-            "StringEqualsIgnoreCase" => text(Text::IgnoreCase, false),
-            "StringNotEqualsIgnoreCase" => text(Text::IgnoreCase, true),
-            "StringLike" => text(Text::Like, false),
-            "StringNotLike" => text(Text::Like, true),
-            "ArnEquals" | "ArnLike" => Base::Arn { negated: false },
-            "ArnNotEquals" | "ArnNotLike" => Base::Arn { negated: true },
-            "IpAddress" => Base::Ip { negated: false },
-            "NotIpAddress" => Base::Ip { negated: true },
-            "NumericEquals" => number(Order::Equals, false),
-            "NumericNotEquals" => number(Order::Equals, true),
-            "NumericLessThan" => number(Order::Less, false),
-            "NumericLessThanEquals" => number(Order::LessOrEqual, false),
-            "NumericGreaterThan" => number(Order::Greater, false),
-            "NumericGreaterThanEquals" => number(Order::GreaterOrEqual, false),
-            "DateEquals" => date(Order::Equals, false),
-            "DateNotEquals" => date(Order::Equals, true),
-            "DateLessThan" => date(Order::Less, false),
-            "DateLessThanEquals" => date(Order::LessOrEqual, false),
-            "DateGreaterThan" => date(Order::Greater, false),
-            "DateGreaterThanEquals" => date(Order::GreaterOrEqual, false),
-            "Bool" => Base::Bool,
-            "Null" if !if_exists && set.is_none() => Base::Null,
+            "StringEquals" => text(TextComparison::Equals, false),
+            "StringNotEquals" => text(TextComparison::Equals, true),
+            "StringEqualsIgnoreCase" => text(TextComparison::IgnoreCase, false),
+            "StringNotEqualsIgnoreCase" => text(TextComparison::IgnoreCase, true),
+            "StringLike" => text(TextComparison::Like, false),
+            "StringNotLike" => text(TextComparison::Like, true),
+            "ArnEquals" | "ArnLike" => Comparison::Arn { negated: false },
+            "ArnNotEquals" | "ArnNotLike" => Comparison::Arn { negated: true },
+            "IpAddress" => Comparison::Ip { negated: false },
+            "NotIpAddress" => Comparison::Ip { negated: true },
+            "NumericEquals" => number(Ordering::Equals, false),
+            "NumericNotEquals" => number(Ordering::Equals, true),
+            "NumericLessThan" => number(Ordering::Less, false),
+            "NumericLessThanEquals" => number(Ordering::LessOrEqual, false),
+            "NumericGreaterThan" => number(Ordering::Greater, false),
+            "NumericGreaterThanEquals" => number(Ordering::GreaterOrEqual, false),
+            "DateEquals" => date(Ordering::Equals, false),
+            "DateNotEquals" => date(Ordering::Equals, true),
+            "DateLessThan" => date(Ordering::Less, false),
+            "DateLessThanEquals" => date(Ordering::LessOrEqual, false),
+            "DateGreaterThan" => date(Ordering::Greater, false),
+            "DateGreaterThanEquals" => date(Ordering::GreaterOrEqual, false),
+            "Bool" => Comparison::Bool,
+            "Null" if !if_exists && set.is_none() => Comparison::Null,
             _ => return None,
         };
         Some(Self { set, base, if_exists })
@@ -158,33 +158,35 @@ impl Operator {
     /// Whether it takes `*` and `?` for themselves, where another operator for texts knows patterns.
     #[must_use]
     pub fn takes_patterns_for_text(self) -> bool {
-        matches!(self.base, Base::Text { by: Text::Equals | Text::IgnoreCase, .. })
+        matches!(self.base, Comparison::Text { by: TextComparison::Equals | TextComparison::IgnoreCase, .. })
     }
 
     /// Whether `*` and `?` mean something in its values.
     #[must_use]
     pub fn knows_patterns(self) -> bool {
-        matches!(self.base, Base::Text { by: Text::Like, .. } | Base::Arn { .. })
+        matches!(self.base, Comparison::Text { by: TextComparison::Like, .. } | Comparison::Arn { .. })
     }
 
     /// Whether it asks only if the key is there.
     #[must_use]
     pub fn is_null(self) -> bool {
-        self.base == Base::Null
+        self.base == Comparison::Null
     }
 
     /// Whether variables are replaced in its values. Of `Bool` the User Guide says both.
     fn knows_variables(self) -> bool {
-        matches!(self.base, Base::Text { .. } | Base::Arn { .. })
+        matches!(self.base, Comparison::Text { .. } | Comparison::Arn { .. })
     }
 
     /// Whether the User Guide says that it works with a key, as far as the key is of a kind of its own.
     fn is_for(self, key: &str) -> bool {
-        let is_null_or = |is_it: bool| self.base == Base::Null || is_it;
+        let is_null_or = |is_it: bool| self.base == Comparison::Null || is_it;
         match key.to_ascii_lowercase().as_str() {
-            "aws:currenttime" => is_null_or(matches!(self.base, Base::Date { .. })),
-            "aws:epochtime" => is_null_or(matches!(self.base, Base::Date { .. } | Base::Number { .. })),
-            "aws:securetransport" | "aws:viaawsservice" => is_null_or(self.base == Base::Bool),
+            "aws:currenttime" => is_null_or(matches!(self.base, Comparison::Date { .. })),
+            "aws:epochtime" => {
+                is_null_or(matches!(self.base, Comparison::Date { .. } | Comparison::Number { .. }))
+            }
+            "aws:securetransport" | "aws:viaawsservice" => is_null_or(self.base == Comparison::Bool),
             _ => true,
         }
     }
@@ -193,43 +195,45 @@ impl Operator {
     #[must_use]
     pub fn is_negated(self) -> bool {
         match self.base {
-            Base::Text { negated, .. }
-            | Base::Arn { negated }
-            | Base::Ip { negated }
-            | Base::Number { negated, .. }
-            | Base::Date { negated, .. } => negated,
-            Base::Bool | Base::Null => false,
+            Comparison::Text { negated, .. }
+            | Comparison::Arn { negated }
+            | Comparison::Ip { negated }
+            | Comparison::Number { negated, .. }
+            | Comparison::Date { negated, .. } => negated,
+            Comparison::Bool | Comparison::Null => false,
         }
     }
 
     /// Whether a value of the call fits one of the policy.
-    fn fits(self, wanted: &Pattern, had: &str) -> Truth {
+    fn value_matches(self, wanted: &Pattern, had: &str) -> Truth {
         let text = || wanted.text();
-        let both = |by: Order, read: fn(&str) -> Option<f64>| match (read(had), read(&text())) {
+        let both = |by: Ordering, read: fn(&str) -> Option<f64>| match (read(had), read(&text())) {
             (Some(had), Some(wanted)) => Truth::of(by.holds(&had, &wanted)),
             _ => Truth::Unknown,
         };
         match self.base {
-            Base::Text { by: Text::Equals, .. } => Truth::of(text() == had),
-            Base::Text { by: Text::IgnoreCase, .. } => Truth::of(text().to_lowercase() == had.to_lowercase()),
-            Base::Text { by: Text::Like, .. } => Truth::of(wanted.fits(had)),
-            Base::Arn { .. } => wanted.fits_arn(had).map_or(Truth::Unknown, Truth::of),
-            Base::Ip { .. } => is_in(&text(), had).map_or(Truth::Unknown, Truth::of),
-            Base::Number { by, .. } => both(by, number),
-            Base::Date { by, .. } => both(by, seconds),
-            Base::Bool => match (text().as_str(), had) {
+            Comparison::Text { by: TextComparison::Equals, .. } => Truth::of(text() == had),
+            Comparison::Text { by: TextComparison::IgnoreCase, .. } => {
+                Truth::of(text().to_lowercase() == had.to_lowercase())
+            }
+            Comparison::Text { by: TextComparison::Like, .. } => Truth::of(wanted.matches(had)),
+            Comparison::Arn { .. } => wanted.matches_arn(had).map_or(Truth::Unknown, Truth::of),
+            Comparison::Ip { .. } => is_in_range(&text(), had).map_or(Truth::Unknown, Truth::of),
+            Comparison::Number { by, .. } => both(by, number),
+            Comparison::Date { by, .. } => both(by, seconds),
+            Comparison::Bool => match (text().as_str(), had) {
                 (wanted @ ("true" | "false"), had @ ("true" | "false")) => Truth::of(wanted == had),
                 _ => Truth::Unknown,
             },
-            Base::Null => Truth::Unknown,
+            Comparison::Null => Truth::Unknown,
         }
     }
 
     /// Whether one value of the call is as the policy wants it.
-    fn suits(self, wanted: &[Expanded], had: &str) -> Truth {
+    fn value_satisfies(self, wanted: &[Expanded], had: &str) -> Truth {
         let fits = |wanted: &Expanded| match wanted {
-            Expanded::To(pattern) => self.fits(pattern, had),
-            Expanded::ToNothing => Truth::False,
+            Expanded::Pattern(pattern) => self.value_matches(pattern, had),
+            Expanded::NoValue => Truth::False,
             Expanded::Unknown => Truth::Unknown,
         };
         let any = Truth::any(wanted.iter().map(fits));
@@ -237,40 +241,40 @@ impl Operator {
     }
 
     /// What it says of what is known of its key.
-    fn judge(self, wanted: &[Expanded], known: &KeyValue) -> Truth {
-        if self.base == Base::Null {
+    fn evaluate_condition(self, wanted: &[Expanded], known: &KeyValue) -> Truth {
+        if self.base == Comparison::Null {
             let is_absent = match known {
                 KeyValue::Absent => true,
                 KeyValue::Values(_) => false,
                 KeyValue::Unknown(_) => return Truth::Unknown,
             };
             let wants = |wanted: &Expanded| match wanted {
-                Expanded::To(pattern) => match pattern.text().as_str() {
+                Expanded::Pattern(pattern) => match pattern.text().as_str() {
                     "true" => Truth::of(is_absent),
                     "false" => Truth::of(!is_absent),
                     _ => Truth::Unknown,
                 },
-                Expanded::ToNothing | Expanded::Unknown => Truth::Unknown,
+                Expanded::NoValue | Expanded::Unknown => Truth::Unknown,
             };
             return Truth::any(wanted.iter().map(wants));
         }
         match (known, self.set) {
             (KeyValue::Unknown(_), _) => Truth::Unknown,
             // Without the key `IfExists` holds and `ForAnyValue` does not; of both together nothing is said.
-            (KeyValue::Absent, Some(Set::Any)) if self.if_exists => Truth::Unknown,
+            (KeyValue::Absent, Some(SetOperator::Any)) if self.if_exists => Truth::Unknown,
             (KeyValue::Absent, _) if self.if_exists => Truth::True,
-            (KeyValue::Absent, Some(Set::All)) => Truth::True,
-            (KeyValue::Absent, Some(Set::Any)) => Truth::False,
+            (KeyValue::Absent, Some(SetOperator::All)) => Truth::True,
+            (KeyValue::Absent, Some(SetOperator::Any)) => Truth::False,
             (KeyValue::Absent, None) => Truth::of(self.is_negated()),
             // "…or if the context key value resolves to an empty dataset, such as an empty string."
             (KeyValue::Values(had), Some(set)) if had.iter().all(String::is_empty) => {
-                Truth::of(set == Set::All)
+                Truth::of(set == SetOperator::All)
             }
             (KeyValue::Values(had), set) => {
-                let suits = had.iter().map(|had| self.suits(wanted, had));
+                let suits = had.iter().map(|had| self.value_satisfies(wanted, had));
                 match set {
-                    Some(Set::Any) => Truth::any(suits),
-                    Some(Set::All) => Truth::all(suits),
+                    Some(SetOperator::Any) => Truth::any(suits),
+                    Some(SetOperator::All) => Truth::all(suits),
                     // What a key with several values does without a set operator is not documented.
                     None => {
                         let suits: Vec<Truth> = suits.collect();
@@ -286,7 +290,7 @@ impl Operator {
 /// What a condition says of a call, and what is known of its key.
 #[must_use]
 pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Truth, KeyValue) {
-    let known = request.key(&condition.key);
+    let known = request.value_of(&condition.key);
     let Some(operator) = Operator::parse(&condition.operator) else {
         return (Truth::Unknown, KeyValue::Unknown("its operator is not known here"));
     };
@@ -300,7 +304,7 @@ pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Tru
         return (Truth::Unknown, KeyValue::Unknown("what a condition without values does is not documented"));
     }
     // IAM Access Analyzer's checks: "The condition match might not return the results that you expect."
-    if matches!(operator.base, Base::Bool | Base::Null) && condition.values.len() > 1 {
+    if matches!(operator.base, Comparison::Bool | Comparison::Null) && condition.values.len() > 1 {
         return (Truth::Unknown, KeyValue::Unknown("what several truth values do is not documented"));
     }
     let expand = |value: &String| match value.contains("${") && !operator.knows_variables() {
@@ -308,9 +312,9 @@ pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Tru
         false => expand(value, version, request),
     };
     let wanted: Vec<Expanded> = condition.values.iter().map(expand).collect();
-    let truth = operator.judge(&wanted, &known);
+    let truth = operator.evaluate_condition(&wanted, &known);
     // "If AWS cannot resolve a variable, this might cause the entire statement to be invalid."
-    let is_sure = !wanted.contains(&Expanded::ToNothing);
+    let is_sure = !wanted.contains(&Expanded::NoValue);
     (if is_sure { truth } else { truth.min(Truth::Unknown) }, known)
 }
 
@@ -337,7 +341,7 @@ fn seconds(text: &str) -> Option<f64> {
 
 /// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is none. By the User Guide an
 /// address without a prefix is a `/32`, which does not say what that means in IPv6.
-fn is_in(range: &str, address: &str) -> Option<bool> {
+fn is_in_range(range: &str, address: &str) -> Option<bool> {
     let (first, length) = match range.split_once('/') {
         Some((first, length)) => (IpAddr::from_str(first).ok()?, Some(length.parse::<u32>().ok()?)),
         None => (IpAddr::from_str(range).ok().filter(IpAddr::is_ipv4)?, None),
@@ -357,7 +361,7 @@ fn is_in(range: &str, address: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operator, is_in, seconds};
+    use super::{Operator, is_in_range, seconds};
 
     #[test]
     fn operators_are_read_whole() {
@@ -386,7 +390,7 @@ mod tests {
             ("10.0.0.0/33", "10.0.0.1", None),
             ("ten", "10.0.0.1", None),
         ] {
-            assert_eq!(is_in(range, address), expected, "{range} {address}");
+            assert_eq!(is_in_range(range, address), expected, "{range} {address}");
         }
     }
 

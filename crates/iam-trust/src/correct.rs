@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use super::document::{self, Document};
 use super::evaluate::{Decision, ElementKind, evaluate};
 use super::mismatch::{
-    ExplainedRefusal, Mismatch, Reach, SubjectDifference, excluding, named, reach_of, subject_patterns,
+    ExplainedRefusal, Mismatch, Reach, SubjectDifference, exclusions, explain_refusal, reach_of,
+    subject_patterns,
 };
 use super::pattern::Pattern;
 use super::request::{ACTION, Request};
@@ -23,7 +24,7 @@ pub struct CorrectedPolicy {
     /// The whole document.
     pub document: Value,
     /// How it was corrected.
-    pub how: CorrectionKind,
+    pub kind: CorrectionKind,
 }
 
 /// How a document was corrected.
@@ -45,20 +46,20 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
     if evaluation.decision != Decision::Refuses {
         return None;
     }
-    let misses = named(&document, &evaluation, request);
+    let misses = explain_refusal(&document, &evaluation, request);
     let is_kept_out = misses.iter().any(ExplainedRefusal::is_deliberate);
-    if is_kept_out || !excluding(&document, &evaluation, request).is_empty() {
+    if is_kept_out || !exclusions(&document, &evaluation, request).is_empty() {
         return None;
     }
     let in_place = || {
         let index = misses.first()?.statement;
-        let mended = mend(text.clone(), index, &misses, request)?;
-        let may = allows(&mended, request) && !opens(&document, &mended, index, request);
-        may.then_some(CorrectedPolicy { document: mended, how: CorrectionKind::InPlace(index) })
+        let mended = fix_statement(text.clone(), index, &misses, request)?;
+        let may = allows(&mended, request) && !widens(&document, &mended, index, request);
+        may.then_some(CorrectedPolicy { document: mended, kind: CorrectionKind::InPlace(index) })
     };
     let added = || {
-        let longer = add(text.clone(), statement)?;
-        allows(&longer, request).then_some(CorrectedPolicy { document: longer, how: CorrectionKind::Added })
+        let longer = append_statement(text.clone(), statement)?;
+        allows(&longer, request).then_some(CorrectedPolicy { document: longer, kind: CorrectionKind::Added })
     };
     in_place().or_else(added)
 }
@@ -69,7 +70,7 @@ fn allows(text: &Value, request: &Request) -> bool {
 }
 
 /// Whether a statement lets in others once it is mended, though none of its author's patterns says so.
-fn opens(before: &Document, mended: &Value, index: usize, request: &Request) -> bool {
+fn widens(before: &Document, mended: &Value, index: usize, request: &Request) -> bool {
     let Ok(after) = document::read(mended) else { return true };
     let alone =
         |document: &Document| document.statements.get(index).and_then(|it| reach_of(document, it, request));
@@ -89,23 +90,28 @@ fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Valu
 }
 
 /// The document with every slip of a statement mended; `None` if one of them is more than a slip.
-fn mend(mut text: Value, index: usize, misses: &[ExplainedRefusal], request: &Request) -> Option<Value> {
+fn fix_statement(
+    mut text: Value,
+    index: usize,
+    misses: &[ExplainedRefusal],
+    request: &Request,
+) -> Option<Value> {
     let statement = statement_mut(&mut text, index)?;
-    let exchanged = exchange(statement, misses, request);
-    for ExplainedRefusal { element, miss, .. } in misses {
-        match (&element.what, miss) {
+    let exchanged = swap_claim_keys(statement, misses, request);
+    for ExplainedRefusal { element, mismatch: miss, .. } in misses {
+        match (&element.kind, miss) {
             (_, Mismatch::KeySwapped { .. }) if exchanged => {}
-            (ElementKind::Principal, Mismatch::Issuer(gap)) if gap.is_slip() => {
-                replace_provider(statement, &element.wanted, request)?;
+            (ElementKind::Principal, Mismatch::Issuer(gap)) if gap.is_spelling() => {
+                replace_provider(statement, &element.expected, request)?;
             }
             (ElementKind::Action("Action"), Mismatch::Action) => {
                 add_value(statement.get_mut("Action")?, ACTION)
             }
             (ElementKind::Condition { operator, key }, miss) => {
-                mend_condition(
+                fix_condition(
                     statement.get_mut("Condition")?.as_object_mut()?,
                     (operator, key),
-                    &element.wanted,
+                    &element.expected,
                     miss,
                     request,
                 )?;
@@ -128,7 +134,7 @@ fn replace_provider(statement: &mut Map<String, Value>, wanted: &[String], reque
     Some(())
 }
 
-fn mend_condition(
+fn fix_condition(
     operators: &mut Map<String, Value>,
     (operator, key): (&str, &str),
     wanted: &[String],
@@ -138,10 +144,12 @@ fn mend_condition(
     let keys = operators.get_mut(operator)?.as_object_mut()?;
     let claim = key.rsplit_once(':')?.1.to_owned();
     match miss {
-        Mismatch::Issuer(gap) if gap.is_slip() => {
-            rename(keys, key, &format!("{}:{claim}", request.provider()))
+        Mismatch::Issuer(gap) if gap.is_spelling() => {
+            rename_key(keys, key, &format!("{}:{claim}", request.provider()))
         }
-        Mismatch::KeySwapped { meant, .. } => rename(keys, key, &format!("{}:{meant}", request.provider())),
+        Mismatch::KeySwapped { meant, .. } => {
+            rename_key(keys, key, &format!("{}:{meant}", request.provider()))
+        }
         Mismatch::Audience => {
             let [audience] = request.audience.as_slice() else { return None };
             add_value(keys.get_mut(key)?, &literal(audience));
@@ -166,9 +174,9 @@ fn mend_condition(
         }
         // What is beside the pattern is compared as it was, and both operators on one key would have to hold.
         Mismatch::SubjectWildcard { operator: pattern } => {
-            let fits = |value: &String| Pattern::of(value).fits(&request.subject);
+            let fits = |value: &String| Pattern::parse(value).matches(&request.subject);
             let moves = wanted.iter().all(fits) && !operator.contains("IgnoreCase");
-            if moves { to_operator(operators, operator, key, pattern) } else { None }
+            if moves { move_to_operator(operators, operator, key, pattern) } else { None }
         }
         _ => None,
     }
@@ -186,11 +194,15 @@ fn add_value(value: &mut Value, text: &str) {
 
 /// Exchanges the keys for subject and audience where each has the other's value, under the same operator;
 /// whether that is so.
-fn exchange(statement: &mut Map<String, Value>, misses: &[ExplainedRefusal], request: &Request) -> bool {
+fn swap_claim_keys(
+    statement: &mut Map<String, Value>,
+    misses: &[ExplainedRefusal],
+    request: &Request,
+) -> bool {
     let swapped: Vec<(&str, &str)> = misses
         .iter()
-        .filter(|named| matches!(named.miss, Mismatch::KeySwapped { .. }))
-        .filter_map(|named| match &named.element.what {
+        .filter(|named| matches!(named.mismatch, Mismatch::KeySwapped { .. }))
+        .filter_map(|named| match &named.element.kind {
             ElementKind::Condition { operator, key } => Some((operator.as_str(), key.as_str())),
             ElementKind::Principal | ElementKind::Action(_) => None,
         })
@@ -211,7 +223,7 @@ fn exchange(statement: &mut Map<String, Value>, misses: &[ExplainedRefusal], req
 }
 
 /// Gives a name another name, in its place; `None` if there is one of that name already.
-fn rename(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
+fn rename_key(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
     if map.keys().any(|name| name.eq_ignore_ascii_case(to) && name != from) {
         return None;
     }
@@ -225,7 +237,7 @@ fn rename(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
 
 /// Moves a key to another operator, which comes after the one that it was under, or before it if the key came
 /// first there: so that it is the key that is seen to move, and not the others.
-fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &str) -> Option<()> {
+fn move_to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &str) -> Option<()> {
     let keys = operators.get_mut(from)?.as_object_mut()?;
     let is_first = keys.keys().next().is_some_and(|first| first == key);
     let value = keys.shift_remove(key)?;
@@ -260,7 +272,7 @@ fn to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &s
 }
 
 /// The document with the statement that the token needs at its end.
-fn add(mut text: Value, needed: &TrustPolicy) -> Option<Value> {
+fn append_statement(mut text: Value, needed: &TrustPolicy) -> Option<Value> {
     let policy = serde_json::to_value(needed).ok()?;
     let statement = policy.get("Statement")?.get(0)?.clone();
     let document = text.as_object_mut()?;
@@ -283,7 +295,7 @@ mod tests {
 
     fn corrected(policy: &Value) -> Option<(Value, CorrectionKind)> {
         let request = sample("arn:aws:iam::111122223333:role/payments-checkout");
-        correct(policy, &needed(&request).trust_policy, &request).map(|found| (found.document, found.how))
+        correct(policy, &needed(&request).trust_policy, &request).map(|found| (found.document, found.kind))
     }
 
     fn policy(provider: &str, operator: &str, key: &str, value: &Value) -> Value {

@@ -25,9 +25,9 @@ pub struct Document {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// `2008-10-17`, also where none is said: policy variables are plain text.
-    Of2008,
+    V2008,
     /// `2012-10-17`.
-    Of2012,
+    V2012,
 }
 
 /// A statement.
@@ -60,7 +60,7 @@ pub enum Principal {
     /// `"*"`.
     Everyone,
     /// These, each of a kind such as `Federated`.
-    These(Vec<(PrincipalKind, Vec<String>)>),
+    Listed(Vec<(PrincipalKind, Vec<String>)>),
 }
 
 /// A kind of principals.
@@ -122,74 +122,80 @@ pub struct Condition {
 
 /// Why a text is no trust policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
+pub struct PolicyError {
     /// Where, as `Statement[0].Effect`; empty for the whole.
     pub place: String,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: PolicyFault,
 }
 
 /// The most bytes of a document. Source: the IAM API model, `policyDocumentType`.
-pub const LONGEST: usize = 131_072;
+pub const MAX_DOCUMENT_BYTES: usize = 131_072;
 
 /// What is wrong in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum PolicyFault {
     /// It has so many bytes.
     TooLong(usize),
     /// It is no JSON; the library's words.
     NotJson(String),
     /// An object has the same name twice, of which one would be lost; which and where.
-    Twice(String),
+    DuplicateKey(String),
     /// It has to be of this kind.
-    NotA(&'static str),
+    WrongType(&'static str),
     /// It has to be there.
     Missing(&'static str),
     /// It is none of what the language knows there.
     Unknown(String),
     /// It has no place in a trust policy.
-    NotHere(&'static str),
+    NotAllowed(&'static str),
     /// Of these two only one may be there.
-    Both(&'static str, &'static str),
+    MutuallyExclusive(&'static str, &'static str),
 }
 
-impl fmt::Display for Malformed {
+impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.place.is_empty() { "the document" } else { self.place.as_str() };
         match &self.fault {
-            Fault::NotJson(words) => write!(f, "{place} is not JSON: {words}"),
-            Fault::Twice(which) => write!(f, "{place} {which}"),
-            Fault::NotA(kind) => write!(f, "{place} is not {kind}"),
-            Fault::Missing(name) => write!(f, "{place} has no {name}"),
-            Fault::Unknown(text) => write!(f, "{place} is \"{}\", which IAM does not know", sanitize(text)),
-            Fault::NotHere(why) => write!(f, "{place} {why}"),
-            Fault::TooLong(bytes) => {
-                write!(f, "{place} has {bytes} bytes, and a policy at most {LONGEST}")
+            PolicyFault::NotJson(words) => write!(f, "{place} is not JSON: {words}"),
+            PolicyFault::DuplicateKey(which) => write!(f, "{place} {which}"),
+            PolicyFault::WrongType(kind) => write!(f, "{place} is not {kind}"),
+            PolicyFault::Missing(name) => write!(f, "{place} has no {name}"),
+            PolicyFault::Unknown(text) => {
+                write!(f, "{place} is \"{}\", which IAM does not know", sanitize(text))
             }
-            Fault::Both(one, other) => write!(f, "{place} has both {one} and {other}"),
+            PolicyFault::NotAllowed(why) => write!(f, "{place} {why}"),
+            PolicyFault::TooLong(bytes) => {
+                write!(f, "{place} has {bytes} bytes, and a policy at most {MAX_DOCUMENT_BYTES}")
+            }
+            PolicyFault::MutuallyExclusive(one, other) => write!(f, "{place} has both {one} and {other}"),
         }
     }
 }
 
-impl std::error::Error for Malformed {}
+impl std::error::Error for PolicyError {}
 
-fn malformed(place: impl Into<String>, fault: Fault) -> Malformed {
-    Malformed { place: place.into(), fault }
+fn malformed(place: impl Into<String>, fault: PolicyFault) -> PolicyError {
+    PolicyError { place: place.into(), fault }
 }
 
 /// Reads a document.
 ///
 /// # Errors
 /// The first thing that IAM would not store.
-pub fn parse(text: &str) -> Result<Document, Malformed> {
-    if text.len() > LONGEST {
-        return Err(malformed("", Fault::TooLong(text.len())));
+pub fn parse(text: &str) -> Result<Document, PolicyError> {
+    if text.len() > MAX_DOCUMENT_BYTES {
+        return Err(malformed("", PolicyFault::TooLong(text.len())));
     }
-    let Unique(value) = serde_json::from_str(text).map_err(|error| {
+    let UniqueKeys(value) = serde_json::from_str(text).map_err(|error| {
         let words = error.to_string();
         malformed(
             "",
-            if error.classify() == Category::Data { Fault::Twice(words) } else { Fault::NotJson(words) },
+            if error.classify() == Category::Data {
+                PolicyFault::DuplicateKey(words)
+            } else {
+                PolicyFault::NotJson(words)
+            },
         )
     })?;
     read(&value)
@@ -197,17 +203,17 @@ pub fn parse(text: &str) -> Result<Document, Malformed> {
 
 /// JSON in which no object has a name twice. By the grammar's notes "individual elements must not contain
 /// multiple instances of the same key", and the library would keep the last one without a word.
-struct Unique(Value);
+struct UniqueKeys(Value);
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for UniqueKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
+        deserializer.deserialize_any(UniqueKeysVisitor).map(Self)
     }
 }
 
-struct UniqueVisitor;
+struct UniqueKeysVisitor;
 
-impl<'de> Visitor<'de> for UniqueVisitor {
+impl<'de> Visitor<'de> for UniqueKeysVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -240,7 +246,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Unique(value)) = items.next_element()? {
+        while let Some(UniqueKeys(value)) = items.next_element()? {
             values.push(value);
         }
         Ok(values.into())
@@ -252,7 +258,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
             if object.contains_key(&name) {
                 return Err(Error::custom(format_args!("has \"{}\" twice", sanitize(&name))));
             }
-            let Unique(value) = entries.next_value()?;
+            let UniqueKeys(value) = entries.next_value()?;
             object.insert(name, value);
         }
         Ok(object.into())
@@ -263,148 +269,161 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 ///
 /// # Errors
 /// The first thing that IAM would not store.
-pub fn read(value: &Value) -> Result<Document, Malformed> {
-    let document = value.as_object().ok_or_else(|| malformed("", Fault::NotA("an object")))?;
-    known(document, "", &["Version", "Id", "Statement"])?;
+pub fn read(value: &Value) -> Result<Document, PolicyError> {
+    let document = value.as_object().ok_or_else(|| malformed("", PolicyFault::WrongType("an object")))?;
+    reject_unknown_keys(document, "", &["Version", "Id", "Statement"])?;
     let version = match document.get("Version") {
-        None => Version::Of2008,
+        None => Version::V2008,
         Some(version) => match version.as_str() {
-            Some("2012-10-17") => Version::Of2012,
-            Some("2008-10-17") => Version::Of2008,
-            Some(other) => return Err(malformed("Version", Fault::Unknown(other.to_owned()))),
-            None => return Err(malformed("Version", Fault::NotA("a text"))),
+            Some("2012-10-17") => Version::V2012,
+            Some("2008-10-17") => Version::V2008,
+            Some(other) => return Err(malformed("Version", PolicyFault::Unknown(other.to_owned()))),
+            None => return Err(malformed("Version", PolicyFault::WrongType("a text"))),
         },
     };
     let statements = match document.get("Statement") {
-        None => return Err(malformed("", Fault::Missing("Statement"))),
-        Some(Value::Array(statements)) => statements.iter().enumerate().map(statement).collect(),
-        Some(one) => statement((0, one)).map(|one| vec![one]),
+        None => return Err(malformed("", PolicyFault::Missing("Statement"))),
+        Some(Value::Array(statements)) => statements.iter().enumerate().map(read_statement).collect(),
+        Some(one) => read_statement((0, one)).map(|one| vec![one]),
     };
     let statements: Vec<Statement> = statements?;
-    unique(&statements)?;
+    reject_duplicate_sids(&statements)?;
     Ok(Document { version, statements })
 }
 
 /// Fails if an object has a name that is none of these, which are known.
-fn known(object: &Map<String, Value>, place: &str, names: &[&str]) -> Result<(), Malformed> {
+fn reject_unknown_keys(object: &Map<String, Value>, place: &str, names: &[&str]) -> Result<(), PolicyError> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) => Err(malformed(inside(place, name), Fault::NotHere("is no element of a trust policy"))),
+        Some(name) => Err(malformed(
+            join_place(place, name),
+            PolicyFault::NotAllowed("is no element of a trust policy"),
+        )),
         None => Ok(()),
     }
 }
 
 /// Fails if two statements have the same id. "In IAM, the Sid value must be unique within a JSON policy"; whether
 /// that goes for empty ones is not said.
-fn unique(statements: &[Statement]) -> Result<(), Malformed> {
+fn reject_duplicate_sids(statements: &[Statement]) -> Result<(), PolicyError> {
     let ids = || statements.iter().map(|statement| statement.sid.as_deref().filter(|sid| !sid.is_empty()));
     let twice =
         ids().enumerate().find(|(index, sid)| sid.is_some() && ids().take(*index).any(|it| it == *sid));
     match twice {
         Some((index, _)) => {
             let place = format!("Statement[{index}].Sid");
-            Err(malformed(place, Fault::NotHere("is the id of an earlier statement, and has to be unique")))
+            Err(malformed(
+                place,
+                PolicyFault::NotAllowed("is the id of an earlier statement, and has to be unique"),
+            ))
         }
         None => Ok(()),
     }
 }
 
 /// The place of a name within another place.
-fn inside(place: &str, name: &str) -> String {
+fn join_place(place: &str, name: &str) -> String {
     if place.is_empty() { sanitize(name) } else { format!("{place}.{}", sanitize(name)) }
 }
 
-fn statement((index, value): (usize, &Value)) -> Result<Statement, Malformed> {
+fn read_statement((index, value): (usize, &Value)) -> Result<Statement, PolicyError> {
     let place = format!("Statement[{index}]");
-    let statement = value.as_object().ok_or_else(|| malformed(&place, Fault::NotA("an object")))?;
+    let statement =
+        value.as_object().ok_or_else(|| malformed(&place, PolicyFault::WrongType("an object")))?;
     for (name, why) in [
         ("Resource", "has no place in a trust policy, whose resource is the role itself"),
         ("NotResource", "has no place in a trust policy, whose resource is the role itself"),
         ("NotPrincipal", "has no place in a trust policy"),
     ] {
         if statement.contains_key(name) {
-            return Err(malformed(inside(&place, name), Fault::NotHere(why)));
+            return Err(malformed(join_place(&place, name), PolicyFault::NotAllowed(why)));
         }
     }
-    known(statement, &place, &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"])?;
+    reject_unknown_keys(
+        statement,
+        &place,
+        &["Sid", "Effect", "Principal", "Action", "NotAction", "Condition"],
+    )?;
     let sid = match statement.get("Sid") {
         None => None,
         // "Check that your input satisfies the regular expression [0-9A-Za-z]*", IAM says of any other.
         Some(Value::String(sid)) if !sid.chars().all(|c| c.is_ascii_alphanumeric()) => {
             let why = "has other characters than letters A to Z and digits";
-            return Err(malformed(inside(&place, "Sid"), Fault::NotHere(why)));
+            return Err(malformed(join_place(&place, "Sid"), PolicyFault::NotAllowed(why)));
         }
         Some(Value::String(sid)) => Some(sid.clone()),
-        Some(_) => return Err(malformed(inside(&place, "Sid"), Fault::NotA("a text"))),
+        Some(_) => return Err(malformed(join_place(&place, "Sid"), PolicyFault::WrongType("a text"))),
     };
     let effect = match statement.get("Effect").map(Value::as_str) {
-        None => return Err(malformed(place, Fault::Missing("Effect"))),
+        None => return Err(malformed(place, PolicyFault::Missing("Effect"))),
         Some(Some("Allow")) => Effect::Allow,
         Some(Some("Deny")) => Effect::Deny,
         Some(Some(other)) => {
-            return Err(malformed(inside(&place, "Effect"), Fault::Unknown(other.to_owned())));
+            return Err(malformed(join_place(&place, "Effect"), PolicyFault::Unknown(other.to_owned())));
         }
-        Some(None) => return Err(malformed(inside(&place, "Effect"), Fault::NotA("a text"))),
+        Some(None) => return Err(malformed(join_place(&place, "Effect"), PolicyFault::WrongType("a text"))),
     };
     let principal = match statement.get("Principal") {
-        None => return Err(malformed(place, Fault::Missing("Principal"))),
-        Some(principal) => read_principal(principal, &inside(&place, "Principal"))?,
+        None => return Err(malformed(place, PolicyFault::Missing("Principal"))),
+        Some(principal) => read_principal(principal, &join_place(&place, "Principal"))?,
     };
     let action = match (statement.get("Action"), statement.get("NotAction")) {
-        (None, None) => return Err(malformed(place, Fault::Missing("Action"))),
-        (Some(_), Some(_)) => return Err(malformed(place, Fault::Both("Action", "NotAction"))),
+        (None, None) => return Err(malformed(place, PolicyFault::Missing("Action"))),
+        (Some(_), Some(_)) => {
+            return Err(malformed(place, PolicyFault::MutuallyExclusive("Action", "NotAction")));
+        }
         (Some(patterns), None) => {
-            Action { is_not: false, patterns: texts(patterns, &inside(&place, "Action"))? }
+            Action { is_not: false, patterns: string_or_list(patterns, &join_place(&place, "Action"))? }
         }
         (None, Some(patterns)) => {
-            Action { is_not: true, patterns: texts(patterns, &inside(&place, "NotAction"))? }
+            Action { is_not: true, patterns: string_or_list(patterns, &join_place(&place, "NotAction"))? }
         }
     };
     let conditions = match statement.get("Condition") {
         None => Vec::new(),
-        Some(conditions) => read_conditions(conditions, &inside(&place, "Condition"))?,
+        Some(conditions) => read_conditions(conditions, &join_place(&place, "Condition"))?,
     };
     Ok(Statement { sid, effect, principal, action, conditions })
 }
 
-fn read_principal(value: &Value, place: &str) -> Result<Principal, Malformed> {
+fn read_principal(value: &Value, place: &str) -> Result<Principal, PolicyError> {
     match value {
         Value::String(everyone) if everyone == "*" => Ok(Principal::Everyone),
-        Value::String(other) => Err(malformed(place, Fault::Unknown(other.clone()))),
+        Value::String(other) => Err(malformed(place, PolicyFault::Unknown(other.clone()))),
         Value::Object(kinds) => {
             let read = |(name, values): (&String, &Value)| {
-                let place = inside(place, name);
+                let place = join_place(place, name);
                 let kind = PrincipalKind::ALL.into_iter().find(|kind| kind.as_str() == name);
-                let kind =
-                    kind.ok_or_else(|| malformed(&place, Fault::NotHere("is no kind of principals")))?;
-                Ok((kind, texts(values, &place)?))
+                let kind = kind
+                    .ok_or_else(|| malformed(&place, PolicyFault::NotAllowed("is no kind of principals")))?;
+                Ok((kind, string_or_list(values, &place)?))
             };
-            kinds.iter().map(read).collect::<Result<_, _>>().map(Principal::These)
+            kinds.iter().map(read).collect::<Result<_, _>>().map(Principal::Listed)
         }
-        _ => Err(malformed(place, Fault::NotA("an object or \"*\""))),
+        _ => Err(malformed(place, PolicyFault::WrongType("an object or \"*\""))),
     }
 }
 
 /// One text, or a list of them.
-fn texts(value: &Value, place: &str) -> Result<Vec<String>, Malformed> {
+fn string_or_list(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
     let text = |(index, value): (usize, &Value)| {
         let text = value.as_str().map(str::to_owned);
-        text.ok_or_else(|| malformed(format!("{place}[{index}]"), Fault::NotA("a text")))
+        text.ok_or_else(|| malformed(format!("{place}[{index}]"), PolicyFault::WrongType("a text")))
     };
     match value {
         Value::String(text) => Ok(vec![text.clone()]),
         Value::Array(values) => values.iter().enumerate().map(text).collect(),
-        _ => Err(malformed(place, Fault::NotA("a text or a list of texts"))),
+        _ => Err(malformed(place, PolicyFault::WrongType("a text or a list of texts"))),
     }
 }
 
-fn read_conditions(value: &Value, place: &str) -> Result<Vec<Condition>, Malformed> {
-    let operators = value.as_object().ok_or_else(|| malformed(place, Fault::NotA("an object")))?;
+fn read_conditions(value: &Value, place: &str) -> Result<Vec<Condition>, PolicyError> {
+    let operators = value.as_object().ok_or_else(|| malformed(place, PolicyFault::WrongType("an object")))?;
     let mut conditions = Vec::new();
     for (operator, keys) in operators {
-        let place = inside(place, operator);
-        let keys = keys.as_object().ok_or_else(|| malformed(&place, Fault::NotA("an object")))?;
+        let place = join_place(place, operator);
+        let keys = keys.as_object().ok_or_else(|| malformed(&place, PolicyFault::WrongType("an object")))?;
         for (key, values) in keys {
-            let values = scalars(values, &inside(&place, key))?;
+            let values = scalar_or_list(values, &join_place(&place, key))?;
             conditions.push(Condition { operator: operator.clone(), key: key.clone(), values });
         }
     }
@@ -412,7 +431,7 @@ fn read_conditions(value: &Value, place: &str) -> Result<Vec<Condition>, Malform
 }
 
 /// One value of a condition, or a list of them: IAM takes numbers and truth values for texts.
-fn scalars(value: &Value, place: &str) -> Result<Vec<String>, Malformed> {
+fn scalar_or_list(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
@@ -422,5 +441,5 @@ fn scalars(value: &Value, place: &str) -> Result<Vec<String>, Malformed> {
         Value::Array(values) => values.iter().map(scalar).collect(),
         one => scalar(one).map(|one| vec![one]),
     };
-    values.ok_or_else(|| malformed(place, Fault::NotA("a text or a list of texts")))
+    values.ok_or_else(|| malformed(place, PolicyFault::WrongType("a text or a list of texts")))
 }

@@ -48,7 +48,7 @@ impl StatementResult {
 
     /// The first element that does not match.
     #[must_use]
-    pub fn refusing(&self) -> Option<&ElementResult> {
+    pub fn first_mismatch(&self) -> Option<&ElementResult> {
         self.elements.iter().find(|element| element.truth == Truth::False)
     }
 
@@ -62,13 +62,13 @@ impl StatementResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElementResult {
     /// Which element.
-    pub what: ElementKind,
+    pub kind: ElementKind,
     /// Whether it matches.
     pub truth: Truth,
     /// What it wants.
-    pub wanted: Vec<String>,
+    pub expected: Vec<String>,
     /// What the call has.
-    pub had: KeyValue,
+    pub actual: KeyValue,
 }
 
 /// Which element of a statement.
@@ -90,8 +90,11 @@ pub enum ElementKind {
 /// Lays a policy beside a call.
 #[must_use]
 pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
-    let statements: Vec<StatementResult> =
-        document.statements.iter().map(|statement| matched(statement, document.version, request)).collect();
+    let statements: Vec<StatementResult> = document
+        .statements
+        .iter()
+        .map(|statement| evaluate_statement(statement, document.version, request))
+        .collect();
     let with = |effect: Effect, truth: Truth| -> Vec<usize> {
         let those = statements.iter().enumerate();
         those.filter(|(_, it)| it.effect == effect && it.truth() == truth).map(|(index, _)| index).collect()
@@ -108,7 +111,7 @@ pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
     Evaluation { decision, statements }
 }
 
-fn matched(statement: &Statement, version: Version, request: &Request) -> StatementResult {
+fn evaluate_statement(statement: &Statement, version: Version, request: &Request) -> StatementResult {
     let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
     let is_twice = |condition: &Condition| {
         let same = |other: &&Condition| {
@@ -124,7 +127,7 @@ fn matched(statement: &Statement, version: Version, request: &Request) -> Statem
         };
         let what =
             ElementKind::Condition { operator: condition.operator.clone(), key: condition.key.clone() };
-        ElementResult { what, truth, wanted: condition.values.clone(), had }
+        ElementResult { kind: what, truth, expected: condition.values.clone(), actual: had }
     }));
     StatementResult { effect: statement.effect, elements }
 }
@@ -135,7 +138,7 @@ fn principal(principal: &Principal, request: &Request) -> ElementResult {
         // For resource policies it is everyone, but by IAM Access Analyzer's checks "is not supported in the
         // principal element of a role trust policy".
         Principal::Everyone => (Truth::Unknown, vec!["*".to_owned()]),
-        Principal::These(kinds) => {
+        Principal::Listed(kinds) => {
             let each = kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name)));
             let is = |(kind, name): (PrincipalKind, &String)| match (kind, name.as_str()) {
                 (PrincipalKind::Federated, name) if name == provider => Truth::True,
@@ -149,12 +152,17 @@ fn principal(principal: &Principal, request: &Request) -> ElementResult {
             (if wanted.is_empty() { Truth::Unknown } else { Truth::any(each.map(is)) }, wanted)
         }
     };
-    ElementResult { what: ElementKind::Principal, truth, wanted, had: KeyValue::Values(vec![provider]) }
+    ElementResult {
+        kind: ElementKind::Principal,
+        truth,
+        expected: wanted,
+        actual: KeyValue::Values(vec![provider]),
+    }
 }
 
 fn action(action: &Action) -> ElementResult {
     let call = ACTION.to_lowercase();
-    let fits = action.patterns.iter().any(|pattern| Pattern::of(&pattern.to_lowercase()).fits(&call));
+    let fits = action.patterns.iter().any(|pattern| Pattern::parse(&pattern.to_lowercase()).matches(&call));
     // What an empty list does is not documented.
     let truth = match (action.patterns.is_empty(), fits == action.is_not) {
         (true, _) => Truth::Unknown,
@@ -162,5 +170,10 @@ fn action(action: &Action) -> ElementResult {
         (false, false) => Truth::True,
     };
     let had = KeyValue::Values(vec![ACTION.to_owned()]);
-    ElementResult { what: ElementKind::Action(action.name()), truth, wanted: action.patterns.clone(), had }
+    ElementResult {
+        kind: ElementKind::Action(action.name()),
+        truth,
+        expected: action.patterns.clone(),
+        actual: had,
+    }
 }

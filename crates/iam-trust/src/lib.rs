@@ -5,10 +5,10 @@ pub mod condition;
 pub mod correct;
 pub mod document;
 pub mod evaluate;
-pub mod marked;
 pub mod mismatch;
 pub mod partition;
 pub mod pattern;
+pub mod render;
 pub mod request;
 pub mod variable;
 
@@ -98,14 +98,14 @@ pub fn literal(text: &str) -> String {
 
 /// An issuer as IAM writes it in ARNs and condition keys: without its scheme.
 #[must_use]
-pub fn issuer_in_iam(issuer: &str) -> &str {
+pub fn issuer_without_scheme(issuer: &str) -> &str {
     issuer.strip_prefix("https://").unwrap_or(issuer)
 }
 
 /// The ARN of the provider for an issuer, in the role's account.
 #[must_use]
 pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
-    format!("arn:{}:iam::{}:oidc-provider/{}", role.partition.id, role.account, issuer_in_iam(issuer))
+    format!("arn:{}:iam::{}:oidc-provider/{}", role.partition.id, role.account, issuer_without_scheme(issuer))
 }
 
 /// What the token of a request needs to be given the role.

@@ -83,7 +83,7 @@ pub enum IssuerDifference {
     /// In capital letters only.
     Case,
     /// In a character that is not seen.
-    Hidden,
+    Invisible,
     /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
     Domain,
     /// It is in another region.
@@ -97,7 +97,7 @@ pub enum IssuerDifference {
 impl IssuerDifference {
     /// Whether this issuer is plainly meant, and only written otherwise.
     #[must_use]
-    pub fn is_slip(self) -> bool {
+    pub fn is_spelling(self) -> bool {
         match self {
             Self::Scheme
             | Self::Arn
@@ -106,7 +106,7 @@ impl IssuerDifference {
             | Self::Reversed
             | Self::DualStack
             | Self::Case
-            | Self::Hidden => true,
+            | Self::Invisible => true,
             Self::Domain | Self::Region | Self::Cluster | Self::Whole => false,
         }
     }
@@ -120,7 +120,7 @@ pub struct ExplainedRefusal {
     /// The element.
     pub element: ElementResult,
     /// What is wrong with it.
-    pub miss: Mismatch,
+    pub mismatch: Mismatch,
 }
 
 impl ExplainedRefusal {
@@ -128,13 +128,13 @@ impl ExplainedRefusal {
     /// but its author's.
     #[must_use]
     pub fn is_deliberate(&self) -> bool {
-        self.miss == Mismatch::Other || self.is_exclusion()
+        self.mismatch == Mismatch::Other || self.is_exclusion()
     }
 
     /// Whether it names whom or what it rules out.
     #[must_use]
     pub fn is_exclusion(&self) -> bool {
-        match &self.element.what {
+        match &self.element.kind {
             ElementKind::Principal => false,
             ElementKind::Action(name) => *name == "NotAction",
             ElementKind::Condition { operator, .. } => {
@@ -147,24 +147,29 @@ impl ExplainedRefusal {
 /// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
 /// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
 #[must_use]
-pub fn named(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
-    let allowing = allowing(document, evaluation, request);
+pub fn explain_refusal(
+    document: &Document,
+    evaluation: &Evaluation,
+    request: &Request,
+) -> Vec<ExplainedRefusal> {
+    let allowing = allow_statements(document, evaluation, request);
     let nearest = allowing.filter(|(_, misses)| !misses.is_empty()).min_by_key(|(matched, misses)| {
-        let is_kept_out = misses.iter().any(ExplainedRefusal::is_deliberate) && names(matched, request);
-        if is_kept_out { 0 } else { how_far(misses, request) }
+        let is_kept_out =
+            misses.iter().any(ExplainedRefusal::is_deliberate) && names_subject(matched, request);
+        if is_kept_out { 0 } else { total_distance(misses, request) }
     });
     nearest.map(|(_, misses)| misses).unwrap_or_default()
 }
 
 /// The statements that would allow but for what they rule out.
 #[must_use]
-pub fn excluding(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
-    let misses = allowing(document, evaluation, request).map(|(_, misses)| misses);
+pub fn exclusions(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
+    let misses = allow_statements(document, evaluation, request).map(|(_, misses)| misses);
     misses.filter(|misses| misses.iter().all(ExplainedRefusal::is_exclusion)).flatten().collect()
 }
 
 /// Each statement that allows, with what is wrong with it.
-fn allowing<'a>(
+fn allow_statements<'a>(
     document: &'a Document,
     evaluation: &'a Evaluation,
     request: &'a Request,
@@ -176,7 +181,7 @@ fn allowing<'a>(
             let named = refusing.map(|element| ExplainedRefusal {
                 statement: index,
                 element: element.clone(),
-                miss: miss(statement, element, request),
+                mismatch: mismatch_of(statement, element, request),
             });
             (matched, named.collect())
         },
@@ -184,9 +189,9 @@ fn allowing<'a>(
 }
 
 /// Whether a statement is about this subject by its principal and by a condition that names it.
-fn names(matched: &StatementResult, request: &Request) -> bool {
+fn names_subject(matched: &StatementResult, request: &Request) -> bool {
     let key_of_subject = format!("{}:sub", request.provider());
-    let is_subject = |element: &ElementResult| match &element.what {
+    let is_subject = |element: &ElementResult| match &element.kind {
         ElementKind::Condition { operator, key } => {
             let read = Operator::parse(operator);
             key.eq_ignore_ascii_case(&key_of_subject)
@@ -194,7 +199,7 @@ fn names(matched: &StatementResult, request: &Request) -> bool {
         }
         ElementKind::Principal | ElementKind::Action(_) => false,
     };
-    let of_principal = |element: &ElementResult| element.what == ElementKind::Principal;
+    let of_principal = |element: &ElementResult| element.kind == ElementKind::Principal;
     let holds = |is: &dyn Fn(&ElementResult) -> bool| {
         matched.elements.iter().any(|element| is(element) && element.truth == Truth::True)
     };
@@ -202,10 +207,10 @@ fn names(matched: &StatementResult, request: &Request) -> bool {
 }
 
 /// How far off a statement is. The same thing may be wrong in several places, and is one slip.
-fn how_far(misses: &[ExplainedRefusal], request: &Request) -> u32 {
-    let hidden = misses.iter().any(|named| is_for_another(named, request));
+fn total_distance(misses: &[ExplainedRefusal], request: &Request) -> u32 {
+    let hidden = misses.iter().any(|named| is_for_another_subject(named, request));
     let mut different = if hidden { vec![Mismatch::Subject(SubjectDifference::Whole)] } else { Vec::new() };
-    for ExplainedRefusal { miss, .. } in misses {
+    for ExplainedRefusal { mismatch: miss, .. } in misses {
         if !different.contains(miss) {
             different.push(miss.clone());
         }
@@ -214,11 +219,11 @@ fn how_far(misses: &[ExplainedRefusal], request: &Request) -> u32 {
 }
 
 /// Whether a condition on the subject of another issuer's tokens is about another subject, too.
-fn is_for_another(named: &ExplainedRefusal, request: &Request) -> bool {
-    let ElementKind::Condition { key, .. } = &named.element.what else { return false };
+fn is_for_another_subject(named: &ExplainedRefusal, request: &Request) -> bool {
+    let ElementKind::Condition { key, .. } = &named.element.kind else { return false };
     let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
-    let fits = |wanted: &String| Pattern::of(wanted).fits(&request.subject);
-    matches!(named.miss, Mismatch::Issuer(_)) && is_subject && !named.element.wanted.iter().any(fits)
+    let fits = |wanted: &String| Pattern::parse(wanted).matches(&request.subject);
+    matches!(named.mismatch, Mismatch::Issuer(_)) && is_subject && !named.element.expected.iter().any(fits)
 }
 
 /// How far off something is: less than ten is a slip in the right place.
@@ -236,41 +241,43 @@ fn distance(miss: &Mismatch) -> u32 {
     }
 }
 
-fn miss(statement: &Statement, element: &ElementResult, request: &Request) -> Mismatch {
-    match &element.what {
-        ElementKind::Principal => of_principal(&statement.principal, request),
+fn mismatch_of(statement: &Statement, element: &ElementResult, request: &Request) -> Mismatch {
+    match &element.kind {
+        ElementKind::Principal => principal_mismatch(&statement.principal, request),
         ElementKind::Action(_) => Mismatch::Action,
-        ElementKind::Condition { operator, key } => of_condition(operator, key, &element.wanted, request),
+        ElementKind::Condition { operator, key } => {
+            condition_mismatch(operator, key, &element.expected, request)
+        }
     }
 }
 
-fn of_principal(principal: &Principal, request: &Request) -> Mismatch {
-    let Principal::These(kinds) = principal else { return Mismatch::Other };
+fn principal_mismatch(principal: &Principal, request: &Request) -> Mismatch {
+    let Principal::Listed(kinds) = principal else { return Mismatch::Other };
     let each = || kinds.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name.as_str())));
     let federated = each().filter(|(kind, _)| *kind == PrincipalKind::Federated);
-    let named = federated.map(|(_, name)| of_provider(name, request));
+    let named = federated.map(|(_, name)| provider_mismatch(name, request));
     let nearest = named.min_by_key(distance);
     nearest.unwrap_or_else(|| Mismatch::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
 }
 
 /// What is wrong with the name of a provider.
-fn of_provider(name: &str, request: &Request) -> Mismatch {
-    if is_hidden(name, &request.provider_arn()) {
-        return Mismatch::Issuer(IssuerDifference::Hidden);
+fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
+    if differs_invisibly(name, &request.provider_arn()) {
+        return Mismatch::Issuer(IssuerDifference::Invisible);
     }
     let parts: Vec<&str> = name.splitn(6, ':').collect();
     let [_, partition, "iam", _, account, resource] = parts.as_slice() else {
         return match name {
             _ if name == request.provider() => Mismatch::Issuer(IssuerDifference::NoArn),
             _ if name.starts_with("arn:") => Mismatch::Principal(PrincipalKind::Federated),
-            _ => Mismatch::Issuer(issuer_gap(name, request.provider())),
+            _ => Mismatch::Issuer(issuer_difference(name, request.provider())),
         };
     };
     let Some(provider) = resource.strip_prefix("oidc-provider/") else {
         return Mismatch::Principal(PrincipalKind::Federated);
     };
     if provider != request.provider() {
-        return Mismatch::Issuer(issuer_gap(provider, request.provider()));
+        return Mismatch::Issuer(issuer_difference(provider, request.provider()));
     }
     if *partition != request.role.partition.id {
         return Mismatch::Partition((*partition).to_owned());
@@ -285,13 +292,13 @@ fn of_provider(name: &str, request: &Request) -> Mismatch {
 /// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
 /// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
 #[must_use]
-pub fn issuer_gap(wanted: &str, had: &str) -> IssuerDifference {
-    if is_hidden(wanted, had) {
-        return IssuerDifference::Hidden;
+pub fn issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
+    if differs_invisibly(wanted, had) {
+        return IssuerDifference::Invisible;
     }
     let within = |inner: &str, gap: IssuerDifference| {
-        let inner_gap = if inner == had { gap } else { issuer_gap(inner, had) };
-        if inner_gap.is_slip() { gap } else { inner_gap }
+        let inner_gap = if inner == had { gap } else { issuer_difference(inner, had) };
+        if inner_gap.is_spelling() { gap } else { inner_gap }
     };
     if wanted.starts_with("arn:") {
         let inner = wanted.split_once(":oidc-provider/");
@@ -306,12 +313,12 @@ pub fn issuer_gap(wanted: &str, had: &str) -> IssuerDifference {
     if wanted.eq_ignore_ascii_case(had) {
         return IssuerDifference::Case;
     }
-    let ((wanted_host, wanted_path), (host, path)) = (split(wanted), split(had));
-    if let (Some(straight), Some(_)) = (turned_around(wanted_host), of_eks(host)) {
+    let ((wanted_host, wanted_path), (host, path)) = (split_host(wanted), split_host(had));
+    if let (Some(straight), Some(_)) = (unreversed_host(wanted_host), eks_region_and_domain(host)) {
         return within(&format!("{straight}/{wanted_path}"), IssuerDifference::Reversed);
     }
     let same_path = wanted_path == path;
-    match (of_eks(wanted_host), of_eks(host)) {
+    match (eks_region_and_domain(wanted_host), eks_region_and_domain(host)) {
         (Some((wanted, _)), Some((region, _))) if same_path => {
             match (wanted == region, is_dual_stack(wanted_host) == is_dual_stack(host)) {
                 (true, true) => IssuerDifference::Domain,
@@ -335,13 +342,13 @@ fn without_scheme(issuer: &str) -> Option<&str> {
 }
 
 /// The region and the domain in a host of EKS's issuers.
-fn of_eks(host: &str) -> Option<(&str, &str)> {
+fn eks_region_and_domain(host: &str) -> Option<(&str, &str)> {
     let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
     Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
 /// A host that has the region before `eks`, with both in their places.
-fn turned_around(host: &str) -> Option<String> {
+fn unreversed_host(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.splitn(4, '.').collect();
     match labels.as_slice() {
         ["oidc", region, "eks", domain] => Some(format!("oidc.eks.{region}.{domain}")),
@@ -353,33 +360,33 @@ fn is_dual_stack(host: &str) -> bool {
     host.starts_with("oidc-eks.")
 }
 
-fn split(issuer: &str) -> (&str, &str) {
+fn split_host(issuer: &str) -> (&str, &str) {
     issuer.split_once('/').unwrap_or((issuer, ""))
 }
 
 /// Whether a character is one that is seen.
 #[must_use]
-pub fn is_seen(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     !c.is_whitespace() && sanitize(&c.to_string()) == c.to_string()
 }
 
 /// Whether two texts differ only in characters that are not seen.
 #[must_use]
-pub fn is_hidden(text: &str, other: &str) -> bool {
-    let seen = |text: &str| text.chars().filter(|c| is_seen(*c)).collect::<String>();
+pub fn differs_invisibly(text: &str, other: &str) -> bool {
+    let seen = |text: &str| text.chars().filter(|c| is_visible(*c)).collect::<String>();
     text != other && seen(text) == seen(other)
 }
 
 const PREFIX: &str = "system:serviceaccount:";
 
-fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request) -> Mismatch {
+fn condition_mismatch(operator: &str, key: &str, wanted: &[String], request: &Request) -> Mismatch {
     let Some((provider, claim)) = key.rsplit_once(':') else { return Mismatch::Other };
     let is_of_no_issuer = ["aws", "saml"].iter().any(|service| provider.eq_ignore_ascii_case(service));
     if !matches!(claim.to_ascii_lowercase().as_str(), "sub" | "aud") || is_of_no_issuer {
         return Mismatch::Other;
     }
     if !provider.eq_ignore_ascii_case(request.provider()) {
-        return Mismatch::Issuer(issuer_gap(provider, request.provider()));
+        return Mismatch::Issuer(issuer_difference(provider, request.provider()));
     }
     let read = Operator::parse(operator);
     if read.is_some_and(Operator::is_null) {
@@ -396,13 +403,14 @@ fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request)
         false if wanted.iter().any(is_audience) => return Mismatch::KeySwapped { of: "sub", meant: "aud" },
         false => {}
     }
-    let is_pattern = |value: &String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
+    let is_pattern =
+        |value: &String| value.contains(['*', '?']) && Pattern::parse(value).matches(&request.subject);
     if read.is_some_and(Operator::takes_patterns_for_text) && wanted.iter().any(is_pattern) {
         let like =
             operator.replace("StringEqualsIgnoreCase", "StringLike").replace("StringEquals", "StringLike");
         return Mismatch::SubjectWildcard { operator: like };
     }
-    let gaps = wanted.iter().map(|value| subject_gap(value, &request.subject));
+    let gaps = wanted.iter().map(|value| subject_difference(value, &request.subject));
     Mismatch::Subject(
         gaps.min_by_key(|gap| *gap == SubjectDifference::Whole).unwrap_or(SubjectDifference::Whole),
     )
@@ -410,9 +418,9 @@ fn of_condition(operator: &str, key: &str, wanted: &[String], request: &Request)
 
 /// How one subject differs from another.
 #[must_use]
-pub fn subject_gap(wanted: &str, had: &str) -> SubjectDifference {
+pub fn subject_difference(wanted: &str, had: &str) -> SubjectDifference {
     let small = |text: &str| text.to_ascii_lowercase();
-    if Pattern::of(&small(wanted)).fits(&small(had)) {
+    if Pattern::parse(&small(wanted)).matches(&small(had)) {
         return SubjectDifference::Case;
     }
     let parts = |subject: &str| -> Option<(String, String)> {
@@ -428,8 +436,10 @@ pub fn subject_gap(wanted: &str, had: &str) -> SubjectDifference {
     }
     match (parts(wanted), parts(had)) {
         (Some(wanted), Some(had)) if (&wanted.0, &wanted.1) == (&had.1, &had.0) => SubjectDifference::Swapped,
-        (Some(wanted), Some(had)) if Pattern::of(&wanted.1).fits(&had.1) => SubjectDifference::Namespace,
-        (Some(wanted), Some(had)) if Pattern::of(&wanted.0).fits(&had.0) => SubjectDifference::Name,
+        (Some(wanted), Some(had)) if Pattern::parse(&wanted.1).matches(&had.1) => {
+            SubjectDifference::Namespace
+        }
+        (Some(wanted), Some(had)) if Pattern::parse(&wanted.0).matches(&had.0) => SubjectDifference::Name,
         _ => SubjectDifference::Whole,
     }
 }
@@ -468,8 +478,8 @@ pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
     let patterns = document.statements.iter().flat_map(|statement| {
         subject_patterns(statement, request).filter_map(|(_, value)| {
             match expand(value, document.version, request) {
-                Expanded::To(pattern) => Some(pattern),
-                Expanded::ToNothing | Expanded::Unknown => None,
+                Expanded::Pattern(pattern) => Some(pattern),
+                Expanded::NoValue | Expanded::Unknown => None,
             }
         })
     });
@@ -509,7 +519,7 @@ pub fn subject_patterns<'s>(
         let is_positive = read.is_some_and(|read| read.knows_patterns() && !read.is_negated());
         is_positive && condition.key.eq_ignore_ascii_case(&key)
     });
-    let is_wild = |value: &&String| Pattern::of(value).is_wild();
+    let is_wild = |value: &&String| Pattern::parse(value).is_wild();
     let each = move |condition: &'s Condition| {
         condition.values.iter().filter(is_wild).map(|value| (condition.operator.as_str(), value.as_str()))
     };

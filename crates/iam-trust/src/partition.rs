@@ -77,7 +77,7 @@ static PARTITIONS: [Partition; 8] = [
 impl Partition {
     /// The partition of this name.
     #[must_use]
-    pub fn named(id: &str) -> Option<&'static Self> {
+    pub fn by_id(id: &str) -> Option<&'static Self> {
         PARTITIONS.iter().find(|partition| partition.id == id)
     }
 

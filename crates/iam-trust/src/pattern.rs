@@ -16,7 +16,7 @@ pub struct Pattern(Vec<Piece>);
 impl Pattern {
     /// A value as it is written.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let mut pattern = Self::default();
         pattern.push(text);
         pattern
@@ -30,7 +30,7 @@ impl Pattern {
     }
 
     /// Adds what stands for itself.
-    pub fn push_plain(&mut self, text: &str) {
+    pub fn push_literal(&mut self, text: &str) {
         self.0.extend(text.chars().map(Piece::Plain));
     }
 
@@ -63,7 +63,7 @@ impl Pattern {
 
     /// Whether the text fits. Takes time in proportion to the product of both lengths at most.
     #[must_use]
-    pub fn fits(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         fits(&self.0, &text)
     }
@@ -72,7 +72,7 @@ impl Pattern {
     /// `None` where either is not made of six parts, since only for ARNs it is documented.
     /// Source: "Amazon Resource Name (ARN) condition operators" in the IAM User Guide.
     #[must_use]
-    pub fn fits_arn(&self, arn: &str) -> Option<bool> {
+    pub fn matches_arn(&self, arn: &str) -> Option<bool> {
         let wanted: Vec<&[Piece]> = self.0.splitn(6, |piece| *piece == Piece::Plain(':')).collect();
         let found: Vec<&str> = arn.splitn(6, ':').collect();
         let fits = |(wanted, found): (&&[Piece], &&str)| fits(wanted, &found.chars().collect::<Vec<_>>());
@@ -125,33 +125,33 @@ mod tests {
             ("system:serviceaccount:*:app", "system:serviceaccount:a:b:app", true),
             ("system:serviceaccount:ns:*", "system:serviceaccount:ns2:app", false),
         ] {
-            assert_eq!(Pattern::of(pattern).fits(text), expected, "{pattern} {text}");
+            assert_eq!(Pattern::parse(pattern).matches(text), expected, "{pattern} {text}");
         }
         let stars = "*a".repeat(500);
-        assert!(!Pattern::of(&stars).fits(&"b".repeat(2000)), "and it ends soon");
-        let mut plain = Pattern::of("a");
-        plain.push_plain("*");
-        assert!(plain.fits("a*") && !plain.fits("ab"));
+        assert!(!Pattern::parse(&stars).matches(&"b".repeat(2000)), "and it ends soon");
+        let mut plain = Pattern::parse("a");
+        plain.push_literal("*");
+        assert!(plain.matches("a*") && !plain.matches("ab"));
     }
 
     #[test]
     fn a_filled_pattern_fits_itself() {
         for (pattern, filled) in [("a", "a"), ("p*:?*", "p1:z2"), ("*", "1"), ("??", "zz")] {
-            let pattern = Pattern::of(pattern);
+            let pattern = Pattern::parse(pattern);
             assert_eq!(pattern.filled("1", "2"), filled);
-            assert!(pattern.fits(filled) && pattern.is_wild() == (filled != "a"));
+            assert!(pattern.matches(filled) && pattern.is_wild() == (filled != "a"));
         }
     }
 
     #[test]
     fn an_arn_is_compared_part_by_part() {
         let arn = "arn:aws:iam::111122223333:role/a";
-        let fits = |pattern: &str| Pattern::of(pattern).fits_arn(arn);
+        let fits = |pattern: &str| Pattern::parse(pattern).matches_arn(arn);
         assert_eq!(fits("arn:aws:iam::*:role/*"), Some(true));
         assert_eq!(fits("arn:*:iam::111122223333:*"), Some(true));
         assert_eq!(fits("arn:aws:iam::*:user/*"), Some(false));
         assert_eq!(fits("arn:aws:*:111122223333:role/a"), None, "five parts");
         assert_eq!(fits("*"), None);
-        assert_eq!(Pattern::of("a:b:c:d:e:f").fits_arn("a:b:c:d:e:f"), None, "no ARN");
+        assert_eq!(Pattern::parse("a:b:c:d:e:f").matches_arn("a:b:c:d:e:f"), None, "no ARN");
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{issuer_in_iam, provider_arn};
+use super::{issuer_without_scheme, provider_arn};
 use crate::arn::RoleArn;
 
 /// The action that a token is traded by.
@@ -26,9 +26,9 @@ pub struct Request {
     /// The session's name, if it is known.
     pub session_name: Option<String>,
     /// When the call was made, if that is known.
-    pub at: Option<SystemTime>,
+    pub time: Option<SystemTime>,
     /// Keys that are known besides, in small letters, with their values; none is one that is not there.
-    pub others: BTreeMap<String, Vec<String>>,
+    pub extra_keys: BTreeMap<String, Vec<String>>,
 }
 
 /// What is known of a key.
@@ -75,15 +75,15 @@ impl Request {
             subject: subject.to_owned(),
             audience: audience.to_vec(),
             session_name: None,
-            at: None,
-            others: BTreeMap::new(),
+            time: None,
+            extra_keys: BTreeMap::new(),
         }
     }
 
     /// The issuer as IAM writes it in keys and ARNs.
     #[must_use]
     pub fn provider(&self) -> &str {
-        issuer_in_iam(&self.issuer)
+        issuer_without_scheme(&self.issuer)
     }
 
     /// The ARN of the provider, in the role's account.
@@ -94,9 +94,9 @@ impl Request {
 
     /// What is known of a key, which is written in any case.
     #[must_use]
-    pub fn key(&self, key: &str) -> KeyValue {
+    pub fn value_of(&self, key: &str) -> KeyValue {
         let key = key.to_ascii_lowercase();
-        if let Some(values) = self.others.get(&key) {
+        if let Some(values) = self.extra_keys.get(&key) {
             return if values.is_empty() { KeyValue::Absent } else { KeyValue::Values(values.clone()) };
         }
         if let Some(claim) = self.claim_of(&key) {
@@ -117,7 +117,7 @@ impl Request {
                     KeyValue::Values(vec![name])
                 }),
             "aws:currenttime" | "aws:epochtime" => {
-                let since = self.at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                let since = self.time.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
                 since.map_or(KeyValue::Unknown("when the call is made is not known"), |since: Duration| {
                     KeyValue::Values(vec![since.as_secs().to_string()])
                 })
@@ -129,7 +129,7 @@ impl Request {
             // STS's table of keys has them for AssumeRoleWithSAML only.
             key if key.starts_with("saml:") => KeyValue::Absent,
             key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => KeyValue::Absent,
-            key if is_of_another_provider(key) => KeyValue::Absent,
+            key if is_claim_of_another_provider(key) => KeyValue::Absent,
             _ => KeyValue::Unknown("nothing here says what the call has there"),
         }
     }
@@ -143,7 +143,7 @@ impl Request {
 
 /// Whether a key is about another provider, whose claims are not there. Here belong also keys that are no
 /// keys, since they hold a whole URL or ARN.
-fn is_of_another_provider(key: &str) -> bool {
+fn is_claim_of_another_provider(key: &str) -> bool {
     let Some((provider, _)) = key.rsplit_once(':') else { return false };
     let has_scheme = ["https://", "http://"].iter().any(|scheme| provider.starts_with(scheme));
     let host = provider.split('/').next().unwrap_or_default();
@@ -175,7 +175,7 @@ mod tests {
     fn what_is_known_of_a_key() {
         let request = sample("arn:aws:iam::111122223333:role/a");
         let provider = request.provider().to_owned();
-        let key = |key: &str| request.key(key);
+        let key = |key: &str| request.value_of(key);
         let values = |value: &str| KeyValue::Values(vec![value.to_owned()]);
         assert_eq!(key(&format!("{provider}:sub")), values("system:serviceaccount:payments:checkout"));
         assert_eq!(key(&format!("{}:AUD", provider.to_lowercase())), values("sts.amazonaws.com"));
@@ -209,9 +209,9 @@ mod tests {
             assert!(matches!(key(unknown), KeyValue::Unknown(_)), "{unknown}");
         }
         let mut told = request.clone();
-        told.others.insert("aws:sourceip".to_owned(), vec!["10.0.0.1".to_owned()]);
-        told.others.insert("aws:sourcevpc".to_owned(), Vec::new());
-        assert_eq!(told.key("aws:SourceIp"), values("10.0.0.1"));
-        assert_eq!(told.key("aws:SourceVpc"), KeyValue::Absent);
+        told.extra_keys.insert("aws:sourceip".to_owned(), vec!["10.0.0.1".to_owned()]);
+        told.extra_keys.insert("aws:sourcevpc".to_owned(), Vec::new());
+        assert_eq!(told.value_of("aws:SourceIp"), values("10.0.0.1"));
+        assert_eq!(told.value_of("aws:SourceVpc"), KeyValue::Absent);
     }
 }

@@ -10,9 +10,9 @@ use super::request::{KeyValue, Request, is_time};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expanded {
     /// What it comes to.
-    To(Pattern),
+    Pattern(Pattern),
     /// A variable in it has no value, so that nothing fits it.
-    ToNothing,
+    NoValue,
     /// What a variable in it comes to is not known.
     Unknown,
 }
@@ -22,23 +22,23 @@ pub enum Expanded {
 pub fn expand(value: &str, version: Version, request: &Request) -> Expanded {
     let mut pattern = Pattern::default();
     let mut rest = value;
-    if version == Version::Of2012 {
+    if version == Version::V2012 {
         while let Some((before, after)) = rest.split_once("${") {
             // IAM Access Analyzer's checks call a missing brace an error, and do not say what it does.
             let Some((variable, behind)) = after.split_once('}') else { return Expanded::Unknown };
             pattern.push(before);
             rest = behind;
             match variable {
-                "*" | "?" | "$" => pattern.push_plain(variable),
+                "*" | "?" | "$" => pattern.push_literal(variable),
                 _ => match value_of(variable, request) {
-                    Expanded::To(plain) => pattern.push_plain(&plain.text()),
+                    Expanded::Pattern(plain) => pattern.push_literal(&plain.text()),
                     other => return other,
                 },
             }
         }
     }
     pattern.push(rest);
-    Expanded::To(pattern)
+    Expanded::Pattern(pattern)
 }
 
 fn value_of(variable: &str, request: &Request) -> Expanded {
@@ -55,15 +55,15 @@ fn value_of(variable: &str, request: &Request) -> Expanded {
     if is_time(key) {
         return Expanded::Unknown;
     }
-    let plain = |text: &str| Expanded::To(Pattern::of(text));
-    match (request.key(key), default) {
+    let plain = |text: &str| Expanded::Pattern(Pattern::parse(text));
+    match (request.value_of(key), default) {
         (KeyValue::Values(values), _) => match values.as_slice() {
             [one] => plain(one),
             // "You can't use a multivalued context key as a policy variable."
             _ => Expanded::Unknown,
         },
         (KeyValue::Absent, Some(default)) => plain(default),
-        (KeyValue::Absent, None) => Expanded::ToNothing,
+        (KeyValue::Absent, None) => Expanded::NoValue,
         (KeyValue::Unknown(_), _) => Expanded::Unknown,
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     fn variables_become_what_they_stand_for() {
         let mut request = sample("arn:aws:iam::111122223333:role/a");
         request.session_name = Some("a*b".to_owned());
-        let expanded = |value: &str| expand(value, Version::Of2012, &request);
+        let expanded = |value: &str| expand(value, Version::V2012, &request);
         for (value, expected) in [
             ("plain", "plain"),
             ("x-${sts:RoleSessionName}-y", "x-a*b-y"),
@@ -89,7 +89,7 @@ mod tests {
             ("${aws:username,''}", ""),
             ("$}{", "$}{"),
         ] {
-            let Expanded::To(pattern) = expanded(value) else { panic!("{value}") };
+            let Expanded::Pattern(pattern) = expanded(value) else { panic!("{value}") };
             assert_eq!(pattern.text(), expected, "{value}");
         }
         for value in [
@@ -103,10 +103,12 @@ mod tests {
         ] {
             assert_eq!(expanded(value), Expanded::Unknown, "{value}");
         }
-        assert_eq!(expanded("a${aws:username}b"), Expanded::ToNothing);
-        let Expanded::To(pattern) = expanded("${sts:RoleSessionName}") else { panic!() };
-        assert!(pattern.fits("a*b") && !pattern.fits("aXb"), "what comes from the call is no pattern");
-        let Expanded::To(pattern) = expand("${aws:username}", Version::Of2008, &request) else { panic!() };
+        assert_eq!(expanded("a${aws:username}b"), Expanded::NoValue);
+        let Expanded::Pattern(pattern) = expanded("${sts:RoleSessionName}") else { panic!() };
+        assert!(pattern.matches("a*b") && !pattern.matches("aXb"), "what comes from the call is no pattern");
+        let Expanded::Pattern(pattern) = expand("${aws:username}", Version::V2008, &request) else {
+            panic!()
+        };
         assert_eq!(pattern.text(), "${aws:username}");
     }
 }

@@ -149,7 +149,7 @@ mod tests {
     use super::{RoleMetadata, TrustPolicyInput, read};
     use crate::audit::inputs::printed::BadDocument;
     use crate::text::utc;
-    use iam_trust::document::{self, Malformed};
+    use iam_trust::document::{self, PolicyError};
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -184,7 +184,7 @@ mod tests {
         }})
     }
 
-    fn parsed(given: &TrustPolicyInput) -> Result<document::Document, Malformed> {
+    fn parsed(given: &TrustPolicyInput) -> Result<document::Document, PolicyError> {
         document::parse(&given.document)
     }
 

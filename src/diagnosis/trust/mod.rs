@@ -9,10 +9,10 @@ use crate::text::{escape_json, sanitize, shell_quote};
 use iam_trust::arn::RoleArn;
 use iam_trust::condition::{Operator, Truth};
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
-use iam_trust::document::{Condition, Document, Effect, Malformed, Statement};
+use iam_trust::document::{Condition, Document, Effect, PolicyError, Statement};
 use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, StatementResult, evaluate};
 use iam_trust::mismatch::{
-    ExplainedRefusal, IssuerDifference, Mismatch, Reach, SubjectDifference, excluding, reach, reach_of,
+    ExplainedRefusal, IssuerDifference, Mismatch, Reach, SubjectDifference, exclusions, reach, reach_of,
     subject_patterns,
 };
 use iam_trust::request::{ACTION, KeyValue, Request};
@@ -78,15 +78,15 @@ fn told_strange(conditions: &[(Condition, IssuerDifference)], request: &Request)
 /// Facts of an element.
 fn laid_beside(statement: usize, sid: Option<&str>, element: &ElementResult) -> Evidence {
     let evidence = Evidence::new().value("statement", format!("Statement[{statement}]")).text_if("sid", sid);
-    let evidence = match &element.what {
+    let evidence = match &element.kind {
         ElementKind::Principal => evidence.value("element", "Principal"),
         ElementKind::Action(name) => evidence.value("element", *name),
         ElementKind::Condition { operator, key } => {
             evidence.value("element", "Condition").text("operator", operator).text("key", key)
         }
     };
-    let evidence = evidence.texts("wanted", &element.wanted);
-    match &element.had {
+    let evidence = evidence.texts("wanted", &element.expected);
+    match &element.actual {
         KeyValue::Values(had) => evidence.texts("had", had),
         KeyValue::Absent => evidence.value("had", Vec::<String>::new()),
         KeyValue::Unknown(why) => evidence.value("not_known", *why),
@@ -127,7 +127,7 @@ pub(super) fn issuer_gap(gap: IssuerDifference) -> &'static str {
         IssuerDifference::Reversed => "reversed",
         IssuerDifference::DualStack => "dual-stack",
         IssuerDifference::Case => "case",
-        IssuerDifference::Hidden => "hidden",
+        IssuerDifference::Invisible => "hidden",
         IssuerDifference::Domain => "domain",
         IssuerDifference::Region => "region",
         IssuerDifference::Cluster => "cluster",
@@ -149,7 +149,7 @@ impl RefusingStatement {
         }
         if !same.is_empty() {
             let places: Vec<String> =
-                same.iter().take(TOLD).map(|slip| words::element(&slip.element.what)).collect();
+                same.iter().take(TOLD).map(|slip| words::element(&slip.element.kind)).collect();
             let more = same.len().saturating_sub(TOLD);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
@@ -161,7 +161,7 @@ impl RefusingStatement {
         let MismatchAt { statement, sid, element, miss } = &self.first;
         let evidence = laid_beside(*statement, sid.as_deref(), element);
         let evidence = evidence.text_if("gap", gap(miss));
-        let others: Vec<String> = self.others.iter().map(|slip| words::element(&slip.element.what)).collect();
+        let others: Vec<String> = self.others.iter().map(|slip| words::element(&slip.element.kind)).collect();
         let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
         evidence.and(call(&self.request))
     }
@@ -179,7 +179,7 @@ impl RefusingStatement {
 
     /// The first element, in a sentence.
     fn what(&self) -> String {
-        let what = words::element(&self.first.element.what);
+        let what = words::element(&self.first.element.kind);
         format!(
             "{} in {}",
             what.strip_prefix("its ").unwrap_or(&what),
@@ -190,13 +190,13 @@ impl RefusingStatement {
     /// Whether the first element names whom or what it rules out.
     fn is_exclusion(&self) -> bool {
         let MismatchAt { statement, element, miss, .. } = &self.first;
-        ExplainedRefusal { statement: *statement, element: element.clone(), miss: miss.clone() }
+        ExplainedRefusal { statement: *statement, element: element.clone(), mismatch: miss.clone() }
             .is_exclusion()
     }
 
     /// What has to stand in place of a provider or a key.
     fn instead_of_issuer(&self) -> String {
-        match &self.first.element.what {
+        match &self.first.element.kind {
             ElementKind::Condition { key, .. } => {
                 let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
                 format!("the key {}:{}", sanitize(self.request.provider()), sanitize(claim))
@@ -236,7 +236,7 @@ impl RefusingStatement {
 
 /// The step that puts a corrected document in the place of the one before.
 fn put(corrected: &CorrectedPolicy, wider: &[String], role: &RoleArn) -> String {
-    let how = match corrected.how {
+    let how = match corrected.kind {
         CorrectionKind::InPlace(index) => format!("only Statement[{index}] changes"),
         CorrectionKind::Added => {
             "a statement for this token is added at the end, and all others stay".to_owned()
@@ -330,7 +330,7 @@ slips! {
         let is_excluded = it.first.miss == Mismatch::Subject(SubjectDifference::Excluded);
         let after: &[&str] = match (is_slip || is_excluded, &it.mend) {
             (true, _) => &[],
-            (false, Fix::By(CorrectedPolicy { how: CorrectionKind::InPlace(_), .. }, _)) => &[stays, pod],
+            (false, Fix::By(CorrectedPolicy { kind: CorrectionKind::InPlace(_), .. }, _)) => &[stays, pod],
             (false, _) => &[pod],
         };
         it.remedy(Vec::new(), &instead, after.iter().map(|step| (*step).to_owned()).collect())
@@ -347,7 +347,7 @@ slips! {
                      letters in its own way. If the pattern itself is meant, its author has to put it under \
                      StringLike in a statement of its own.";
         let after = match &it.mend {
-            Fix::By(CorrectedPolicy { how: CorrectionKind::Added, .. }, _) => vec![stays.to_owned()],
+            Fix::By(CorrectedPolicy { kind: CorrectionKind::Added, .. }, _) => vec![stays.to_owned()],
             Fix::By(..) | Fix::With(_) | Fix::ByHand(_) => Vec::new(),
         };
         it.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", sanitize(like)), after)
@@ -376,7 +376,7 @@ slips! {
     TrustIssuerMismatch;
     |it| {
         let instead = format!("Write {} in its place.", it.instead_of_issuer());
-        let is_provider = it.first.element.what == ElementKind::Principal;
+        let is_provider = it.first.element.kind == ElementKind::Principal;
         it.remedy(if is_provider { it.provider_exists() } else { Vec::new() }, &instead, Vec::new())
     };
 
@@ -507,7 +507,7 @@ pub struct TrustDenied {
 
 impl TrustDenied {
     fn conditions(&self) -> impl Iterator<Item = &ElementResult> {
-        self.elements.iter().filter(|element| matches!(element.what, ElementKind::Condition { .. }))
+        self.elements.iter().filter(|element| matches!(element.kind, ElementKind::Condition { .. }))
     }
 }
 
@@ -517,7 +517,7 @@ impl Entry for TrustDenied {
 
     fn cause(&self) -> String {
         let met = |element: &ElementResult| {
-            let negated = match &element.what {
+            let negated = match &element.kind {
                 ElementKind::Condition { operator, .. } => {
                     Operator::parse(operator).is_some_and(Operator::is_negated)
                 }
@@ -525,10 +525,10 @@ impl Entry for TrustDenied {
             };
             format!(
                 "{} {} {}, and the call has {}",
-                words::element(&element.what),
+                words::element(&element.kind),
                 if negated { "is met by all but" } else { "is met by" },
-                words::values(&element.wanted),
-                words::known(&element.had)
+                words::values(&element.expected),
+                words::known(&element.actual)
             )
         };
         let met: Vec<String> = self.conditions().take(TOLD).map(met).collect();
@@ -549,7 +549,7 @@ impl Entry for TrustDenied {
         let keys: Vec<String> = self
             .strange
             .iter()
-            .filter(|(_, gap)| gap.is_slip())
+            .filter(|(_, gap)| gap.is_spelling())
             .map(|(condition, _)| words::right_key(condition, &self.request))
             .collect();
         let keys = keys.join(", and ");
@@ -575,7 +575,7 @@ impl Entry for TrustDenied {
     }
 
     fn evidence(&self) -> Evidence {
-        let met: Vec<String> = self.conditions().map(|element| words::element(&element.what)).collect();
+        let met: Vec<String> = self.conditions().map(|element| words::element(&element.kind)).collect();
         Evidence::new()
             .value("statement", format!("Statement[{}]", self.statement))
             .text_if("sid", self.sid.as_deref())
@@ -600,13 +600,13 @@ pub struct OpenStatement {
 impl OpenStatement {
     fn cause(&self) -> String {
         let place = words::statement(self.statement, self.sid.as_deref());
-        let what = words::element(&self.element.what);
-        let wanted = words::values(&self.element.wanted);
+        let what = words::element(&self.element.kind);
+        let wanted = words::values(&self.element.expected);
         let does = match self.effect {
             Effect::Allow => "allows",
             Effect::Deny => "denies",
         };
-        let why = match (&self.element.what, &self.element.had) {
+        let why = match (&self.element.kind, &self.element.actual) {
             (ElementKind::Condition { .. }, KeyValue::Unknown(why)) => (*why).to_owned(),
             (ElementKind::Condition { .. }, _) if self.has_variable("${") => {
                 "what its variables stand for is not known".to_owned()
@@ -623,18 +623,18 @@ impl OpenStatement {
 
     /// Whether a value names a variable, in any case, that begins so.
     fn has_variable(&self, start: &str) -> bool {
-        self.element.wanted.iter().any(|wanted| wanted.to_ascii_lowercase().contains(start))
+        self.element.expected.iter().any(|wanted| wanted.to_ascii_lowercase().contains(start))
     }
 
     /// Where the missing fact is found, if it is a fact of the call.
     fn lookup(&self) -> Option<String> {
-        let ElementKind::Condition { key, .. } = &self.element.what else { return None };
+        let ElementKind::Condition { key, .. } = &self.element.kind else { return None };
         let key_small = if self.has_variable("${sts:rolesessionname") {
             "sts:rolesessionname".to_owned()
         } else {
             key.to_ascii_lowercase()
         };
-        if !matches!(self.element.had, KeyValue::Unknown(_)) && key_small == key.to_ascii_lowercase() {
+        if !matches!(self.element.actual, KeyValue::Unknown(_)) && key_small == key.to_ascii_lowercase() {
             return None;
         }
         Some(match key_small.as_str() {
@@ -687,7 +687,7 @@ impl Entry for TrustUndecidable {
             let mut named: Vec<String> = Vec::new();
             for open in those {
                 let place = words::statement(open.statement, open.sid.as_deref());
-                let what = format!("{} in {place}", words::element(&open.element.what));
+                let what = format!("{} in {place}", words::element(&open.element.kind));
                 if !named.contains(&what) {
                     named.push(what);
                 }
@@ -715,7 +715,7 @@ impl Entry for TrustUndecidable {
             laid_beside(open.statement, open.sid.as_deref(), &open.element)
         });
         let others: Vec<String> =
-            self.open.iter().skip(1).map(|open| words::element(&open.element.what)).collect();
+            self.open.iter().skip(1).map(|open| words::element(&open.element.kind)).collect();
         let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
         evidence.and(call(&self.request))
     }
@@ -727,7 +727,7 @@ pub struct TrustPolicyMalformed {
     /// The role.
     pub role: RoleArn,
     /// What is wrong, and where.
-    pub malformed: Malformed,
+    pub malformed: PolicyError,
 }
 
 impl Entry for TrustPolicyMalformed {
@@ -908,7 +908,7 @@ pub enum TrustFindings {
 
 /// What is found in a text that is no policy.
 #[must_use]
-pub fn malformed(malformed: Malformed, role: &RoleArn) -> Diagnosis {
+pub fn malformed(malformed: PolicyError, role: &RoleArn) -> Diagnosis {
     TrustPolicyMalformed { role: role.clone(), malformed }.into()
 }
 
@@ -982,13 +982,13 @@ fn notes(
 ) -> Vec<String> {
     let sid = |index: usize| document.statements.get(index).and_then(|it| it.sid.clone());
     let nearest = named.first().map(|named| named.statement);
-    let excluding = excluding(document, evaluation, request);
+    let excluding = exclusions(document, evaluation, request);
     let excluding = excluding.iter().filter(|named| Some(named.statement) != nearest).map(|named| {
         format!(
             "{} would give the role but for {}, which rules out this call: ask whoever wrote that whom it is to keep \
              out, and go on only if it is not this pod.",
             words::statement(named.statement, sid(named.statement).as_deref()),
-            words::element(&named.element.what)
+            words::element(&named.element.kind)
         )
     });
     let open = may_deny(document, evaluation);
@@ -1024,7 +1024,7 @@ fn open_in<'a>(
 
 fn mend(document: &Document, request: &Request, corrected: Option<CorrectedPolicy>) -> Option<Fix> {
     let corrected = corrected?;
-    let wider = match corrected.how {
+    let wider = match corrected.kind {
         CorrectionKind::InPlace(index) => wider_by(document, &corrected, index, request).unwrap_or_default(),
         CorrectionKind::Added => Vec::new(),
     };
@@ -1054,7 +1054,7 @@ fn refused(
     sid: impl Fn(usize) -> Option<String>,
 ) -> (Diagnosis, Vec<Diagnosis>) {
     let mut kinds: Vec<(Name, MismatchAt, Vec<MismatchAt>)> = Vec::new();
-    for ExplainedRefusal { statement, element, miss } in named {
+    for ExplainedRefusal { statement, element, mismatch: miss } in named {
         let name = name(&miss);
         let slip = MismatchAt { statement, sid: sid(statement), element, miss };
         match kinds.iter_mut().find(|(known, ..)| *known == name) {
@@ -1143,9 +1143,9 @@ fn strange(statement: &Statement, request: &Request) -> Vec<(Condition, IssuerDi
         let (provider, claim) = condition.key.rsplit_once(':')?;
         let is_claim = ["sub", "aud"].iter().any(|known| known.eq_ignore_ascii_case(claim));
         let is_strange = is_claim
-            && request.key(&condition.key) == KeyValue::Absent
+            && request.value_of(&condition.key) == KeyValue::Absent
             && !provider.eq_ignore_ascii_case(request.provider());
-        is_strange.then(|| mismatch::issuer_gap(provider, request.provider()))
+        is_strange.then(|| mismatch::issuer_difference(provider, request.provider()))
     };
     statement.conditions.iter().filter_map(|it| Some((it.clone(), gap(it)?))).collect()
 }
@@ -1156,7 +1156,7 @@ fn is_misspelt(document: &Document, index: usize, request: &Request) -> bool {
     let Some(statement) = right.statements.get_mut(index) else { return false };
     let misspelt = strange(statement, request);
     for condition in &mut statement.conditions {
-        if misspelt.iter().any(|(it, gap)| gap.is_slip() && it == condition) {
+        if misspelt.iter().any(|(it, gap)| gap.is_spelling() && it == condition) {
             condition.key = format!("{}:{}", request.provider(), words::claim(condition));
         }
     }

@@ -7,9 +7,10 @@ use crate::text::{sanitize, utc};
 use iam_trust::condition::Operator;
 use iam_trust::document::Condition;
 use iam_trust::evaluate::{ElementKind, ElementResult};
-use iam_trust::issuer_in_iam;
+use iam_trust::issuer_without_scheme;
 use iam_trust::mismatch::{
-    IssuerDifference, Mismatch, SubjectDifference, is_hidden, is_seen, of_service_account, subject_gap,
+    IssuerDifference, Mismatch, SubjectDifference, differs_invisibly, is_visible, of_service_account,
+    subject_difference,
 };
 use iam_trust::pattern::Pattern;
 use iam_trust::request::{ACTION, KeyValue, Request, is_time};
@@ -99,9 +100,9 @@ pub(super) fn right_key(condition: &Condition, request: &Request) -> String {
 pub(super) fn strange(condition: &Condition, gap: IssuerDifference, request: &Request) -> String {
     let provider = condition.key.rsplit_once(':').map_or(condition.key.as_str(), |(provider, _)| provider);
     let (key, ours) = apart(&condition.key, &format!("{}:{}", request.provider(), claim(condition)));
-    let what = if gap.is_slip() { "its key is misspelt" } else { "its key is not this cluster's" };
+    let what = if gap.is_spelling() { "its key is misspelt" } else { "its key is not this cluster's" };
     let differs = match gap {
-        IssuerDifference::Hidden => unseen(provider, request.provider()),
+        IssuerDifference::Invisible => unseen(provider, request.provider()),
         gap => issuer_differs(gap).to_owned(),
     };
     format!(
@@ -178,7 +179,7 @@ fn unseen(wanted: &str, had: &str) -> String {
     let find = |text: &str, other: &str| {
         let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
         let rest = text.chars().enumerate().skip(same);
-        rest.into_iter().find(|(_, c)| !is_seen(*c)).map(|(place, c)| (place + 1, u32::from(c)))
+        rest.into_iter().find(|(_, c)| !is_visible(*c)).map(|(place, c)| (place + 1, u32::from(c)))
     };
     match (find(wanted, had), find(had, wanted)) {
         (Some((place, code)), _) => format!("{HIDDEN}: U+{code:04X}, at place {place} of the policy's text"),
@@ -200,7 +201,7 @@ fn of_many(wanted: &[String]) -> String {
 /// What refuses, and what differs.
 pub(super) fn cause(slip: &MismatchAt, request: &Request) -> String {
     let place = statement(slip.statement, slip.sid.as_deref());
-    let what = element(&slip.element.what);
+    let what = element(&slip.element.kind);
     let said = match &slip.miss {
         Mismatch::Subject(gap) => subject(*gap, &slip.element, request),
         Mismatch::SubjectWildcard { operator } => wildcard(operator, &slip.element, request),
@@ -229,9 +230,9 @@ pub(super) fn cause(slip: &MismatchAt, request: &Request) -> String {
         Mismatch::KeySwapped { of, meant } => format!(
             "{what} is about the {of} claim, and its value {} looks like {}: the key of that claim ends in :{meant}. \
              The token's {of} is {}",
-            values(&slip.element.wanted),
+            values(&slip.element.expected),
             if *meant == "sub" { "a subject" } else { "an audience" },
-            known(&slip.element.had)
+            known(&slip.element.actual)
         ),
         Mismatch::Other => other(&slip.element),
     };
@@ -239,29 +240,29 @@ pub(super) fn cause(slip: &MismatchAt, request: &Request) -> String {
 }
 
 fn operator(element: &ElementResult) -> &str {
-    match &element.what {
+    match &element.kind {
         ElementKind::Condition { operator, .. } => operator,
         ElementKind::Principal | ElementKind::Action(_) => "",
     }
 }
 
 fn subject(gap: SubjectDifference, element: &ElementResult, request: &Request) -> String {
-    let what = self::element(&element.what);
+    let what = self::element(&element.kind);
     let had = &request.subject;
     let operator = sanitize(operator(element));
     if gap == SubjectDifference::Excluded {
         return format!(
             "{what} keeps out {}, and the token has \"{}\": {operator} rules out what it names",
-            values(&element.wanted),
+            values(&element.expected),
             sanitize(had)
         );
     }
-    let fitting = element.wanted.iter().filter(|wanted| subject_gap(wanted, had) == gap);
-    let Some(wanted) = nearest(fitting, had).or_else(|| nearest(&element.wanted, had)) else {
+    let fitting = element.expected.iter().filter(|wanted| subject_difference(wanted, had) == gap);
+    let Some(wanted) = nearest(fitting, had).or_else(|| nearest(&element.expected, had)) else {
         return format!("{what} wants no subject at all, and the token has \"{}\"", sanitize(had));
     };
     let (marked, ours) = apart(wanted, had);
-    let many = of_many(&element.wanted);
+    let many = of_many(&element.expected);
     let compared = format!("{what} wants \"{marked}\"{many}, and the token has \"{ours}\"");
     if wanted == had {
         return format!("{compared}: they are the same, but {operator} does not compare texts");
@@ -274,7 +275,7 @@ fn subject(gap: SubjectDifference, element: &ElementResult, request: &Request) -
     let ((namespace, name), (our_namespace, our_name)) = (parts(wanted), parts(had));
     let differs = match gap {
         _ if wanted.contains("${") => "with its variables replaced, that is another subject".to_owned(),
-        _ if is_hidden(wanted, had) => unseen(wanted, had),
+        _ if differs_invisibly(wanted, had) => unseen(wanted, had),
         SubjectDifference::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
@@ -301,14 +302,15 @@ fn subject(gap: SubjectDifference, element: &ElementResult, request: &Request) -
 }
 
 fn wildcard(like: &str, element: &ElementResult, request: &Request) -> String {
-    let fits = |value: &&String| value.contains(['*', '?']) && Pattern::of(value).fits(&request.subject);
-    let wanted = element.wanted.iter().find(fits).map(|value| sanitize(value)).unwrap_or_default();
+    let fits =
+        |value: &&String| value.contains(['*', '?']) && Pattern::parse(value).matches(&request.subject);
+    let wanted = element.expected.iter().find(fits).map(|value| sanitize(value)).unwrap_or_default();
     let marked = wanted.replace('*', "«*»").replace('?', "«?»");
     format!(
         "{} wants \"{marked}\"{}, and the token has \"{}\": {} takes * and ? for plain \
          characters, and under {} the pattern would fit",
-        self::element(&element.what),
-        of_many(&element.wanted),
+        self::element(&element.kind),
+        of_many(&element.expected),
         sanitize(&request.subject),
         sanitize(operator(element)),
         sanitize(like)
@@ -316,19 +318,19 @@ fn wildcard(like: &str, element: &ElementResult, request: &Request) -> String {
 }
 
 fn audience(element: &ElementResult, request: &Request) -> String {
-    let what = self::element(&element.what);
+    let what = self::element(&element.kind);
     let operator_text = operator(element);
     let (operator, read) = (sanitize(operator_text), Operator::parse(operator_text));
-    let had = known(&element.had);
+    let had = known(&element.actual);
     if read.is_some_and(Operator::is_negated) {
         return format!(
             "{what} keeps out {}, and the token's audience is {had}: {operator} rules out what it names",
-            values(&element.wanted)
+            values(&element.expected)
         );
     }
     let ([audience], Some(wanted)) = (
         request.audience.as_slice(),
-        request.audience.first().and_then(|audience| nearest(&element.wanted, audience)),
+        request.audience.first().and_then(|audience| nearest(&element.expected, audience)),
     ) else {
         let how = if operator_text.contains(':') {
             "the values have to fit as the set operator says"
@@ -336,35 +338,42 @@ fn audience(element: &ElementResult, request: &Request) -> String {
             "a key with several values needs ForAnyValue: or ForAllValues: before the operator"
         };
         let how = if request.audience.len() > 1 { how } else { "there is nothing to compare" };
-        return format!("{what} wants {}, and the token's audience is {had}: {how}", values(&element.wanted));
+        return format!(
+            "{what} wants {}, and the token's audience is {had}: {how}",
+            values(&element.expected)
+        );
     };
     let (marked, ours) = apart(wanted, audience);
-    let differs = if is_hidden(wanted, audience) {
+    let differs = if differs_invisibly(wanted, audience) {
         unseen(wanted, audience)
     } else if wanted == audience {
         format!("they are the same, but {operator} does not compare them so")
-    } else if issuer_in_iam(wanted) == audience {
+    } else if issuer_without_scheme(wanted) == audience {
         "the audience has no https://".to_owned()
     } else if wanted.eq_ignore_ascii_case(audience) {
         format!("only capital letters differ, and {operator} tells them apart")
-    } else if read.is_some_and(Operator::takes_patterns_for_text) && Pattern::of(wanted).fits(audience) {
+    } else if read.is_some_and(Operator::takes_patterns_for_text) && Pattern::parse(wanted).matches(audience)
+    {
         format!("{operator} takes * and ? for plain characters")
     } else {
         "that is another audience".to_owned()
     };
-    format!("{what} wants \"{marked}\"{}, and the token has \"{ours}\": {differs}", of_many(&element.wanted))
+    format!(
+        "{what} wants \"{marked}\"{}, and the token has \"{ours}\": {differs}",
+        of_many(&element.expected)
+    )
 }
 
 /// The provider of a principal, or the key of a condition, and what it has to be.
 fn providers(element: &ElementResult, request: &Request) -> (String, String) {
-    match &element.what {
+    match &element.kind {
         ElementKind::Condition { key, .. } => {
             let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
             (key.clone(), format!("{}:{claim}", request.provider()))
         }
         ElementKind::Principal | ElementKind::Action(_) => {
             let ours = request.provider_arn();
-            (nearest(&element.wanted, &ours).cloned().unwrap_or_default(), ours)
+            (nearest(&element.expected, &ours).cloned().unwrap_or_default(), ours)
         }
     }
 }
@@ -377,7 +386,7 @@ fn provider(element: &ElementResult, request: &Request) -> (String, String) {
 
 fn issuer(gap: IssuerDifference, element: &ElementResult, request: &Request) -> String {
     let (wanted, ours) = provider(element, request);
-    let compared = match &element.what {
+    let compared = match &element.kind {
         ElementKind::Condition { operator, .. } => {
             format!(
                 "{} is on the key \"{wanted}\", and the key of this token is \"{ours}\"",
@@ -389,7 +398,7 @@ fn issuer(gap: IssuerDifference, element: &ElementResult, request: &Request) -> 
         }
     };
     match gap {
-        IssuerDifference::Hidden => {
+        IssuerDifference::Invisible => {
             let (wanted, ours) = providers(element, request);
             format!("{compared}: {}", unseen(&wanted, &ours))
         }
@@ -411,7 +420,7 @@ pub(in crate::diagnosis) fn issuer_differs(gap: IssuerDifference) -> &'static st
             "one of them is the dual-stack host oidc-eks.REGION.api.aws, and what counts is the issuer in the token"
         }
         IssuerDifference::Case => "only capital letters differ, and IAM tells them apart",
-        IssuerDifference::Hidden => HIDDEN,
+        IssuerDifference::Invisible => HIDDEN,
         IssuerDifference::Domain => "only the domain at the host's end differs",
         IssuerDifference::Region => "only the region differs",
         IssuerDifference::Cluster => {
@@ -423,8 +432,8 @@ pub(in crate::diagnosis) fn issuer_differs(gap: IssuerDifference) -> &'static st
 
 fn principal(element: &ElementResult, request: &Request) -> String {
     let ours = request.provider_arn();
-    let any = |is: fn(&str) -> bool| element.wanted.iter().any(|wanted| is(wanted));
-    let what = if element.wanted.contains(&ours) {
+    let any = |is: fn(&str) -> bool| element.expected.iter().any(|wanted| is(wanted));
+    let what = if element.expected.contains(&ours) {
         "an OIDC provider stands under Federated, not elsewhere"
     } else if any(|wanted| wanted == "pods.eks.amazonaws.com") {
         "that is for EKS Pod Identity, and this pod's token comes through IRSA"
@@ -440,49 +449,49 @@ fn principal(element: &ElementResult, request: &Request) -> String {
         );
     } else if any(|wanted| wanted.ends_with(".amazonaws.com")) {
         "that is for a service of AWS's"
-    } else if element.wanted.iter().all(|wanted| !wanted.starts_with("arn:") || wanted.contains(":iam::")) {
+    } else if element.expected.iter().all(|wanted| !wanted.starts_with("arn:") || wanted.contains(":iam::")) {
         "accounts, users and roles come with credentials of AWS's, not with a token"
     } else {
         "that is no OIDC provider"
     };
     format!(
         "its Principal is {}, and the token's provider is \"{}\": {what}",
-        values(&element.wanted),
+        values(&element.expected),
         sanitize(&ours)
     )
 }
 
 fn action(element: &ElementResult) -> String {
-    match element.what {
+    match element.kind {
         ElementKind::Action("NotAction") => {
             format!(
                 "its NotAction {} rules out {ACTION}, by which a token is traded",
-                values(&element.wanted)
+                values(&element.expected)
             )
         }
-        _ => format!("its Action is {}, and a token is traded by {ACTION}", values(&element.wanted)),
+        _ => format!("its Action is {}, and a token is traded by {ACTION}", values(&element.expected)),
     }
 }
 
 fn other(element: &ElementResult) -> String {
-    let what = self::element(&element.what);
-    let ElementKind::Condition { operator, key } = &element.what else {
+    let what = self::element(&element.kind);
+    let ElementKind::Condition { operator, key } = &element.kind else {
         return format!("{what} does not fit");
     };
-    let had = match &element.had {
+    let had = match &element.actual {
         KeyValue::Absent => "no such key".to_owned(),
         had => time_of(key, had).unwrap_or_else(|| known(had)),
     };
     let read = Operator::parse(operator);
     if read.is_some_and(Operator::is_null) {
-        let (wants, has) = match element.had {
+        let (wants, has) = match element.actual {
             KeyValue::Absent => ("the key to be there", "does not have it"),
             _ => ("the key not to be there", "has it"),
         };
         return format!("{what} wants {wants}, and the call {has}");
     }
     let wants = if read.is_some_and(Operator::is_negated) { "keeps out" } else { "wants" };
-    let why = match (key.to_ascii_lowercase().as_str(), &element.had) {
+    let why = match (key.to_ascii_lowercase().as_str(), &element.actual) {
         ("sts:externalid", _) => ": AssumeRoleWithWebIdentity has no external id",
         (key, KeyValue::Absent) if key.starts_with("aws:principal") => {
             ": who comes with a token is not yet a principal of AWS's"
@@ -491,7 +500,7 @@ fn other(element: &ElementResult) -> String {
         (_, KeyValue::Absent) if operator.starts_with("ForAnyValue:") => ": ForAnyValue needs a value",
         _ => "",
     };
-    format!("{what} {wants} {}, and the call has {had}{why}", values(&element.wanted))
+    format!("{what} {wants} {}, and the call has {had}{why}", values(&element.expected))
 }
 
 /// The time of the call as a person reads it, if the key is about that.

@@ -12,7 +12,7 @@ use iam_trust::evaluate::{Decision, ElementKind, Evaluation, evaluate};
 use iam_trust::mismatch::{self, Mismatch};
 use iam_trust::pattern::Pattern;
 use iam_trust::request::{KeyValue, Request};
-use iam_trust::{issuer_in_iam, needed};
+use iam_trust::{issuer_without_scheme, needed};
 use irsa_probe::audit;
 use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
@@ -96,8 +96,8 @@ impl Call {
             subject: or(&self.subject, SUBJECT),
             audience: self.audience.clone().unwrap_or_else(|| vec![AUDIENCE.to_owned()]),
             session_name: self.session_name.clone(),
-            at: self.at.map(|at| UNIX_EPOCH + Duration::from_secs(at)),
-            others: self.others.clone(),
+            time: self.at.map(|at| UNIX_EPOCH + Duration::from_secs(at)),
+            extra_keys: self.others.clone(),
         }
     }
 }
@@ -146,7 +146,7 @@ fn name_of(miss: &Mismatch) -> String {
 fn undecided(evaluation: &Evaluation, statements: &[usize]) -> Vec<String> {
     let elements = statements.iter().flat_map(|index| evaluation.statements[*index].undecided());
     let names: BTreeSet<String> = elements
-        .map(|element| match &element.what {
+        .map(|element| match &element.kind {
             ElementKind::Principal => "Principal".to_owned(),
             ElementKind::Action(name) => (*name).to_owned(),
             ElementKind::Condition { key, .. } => key.clone(),
@@ -181,8 +181,8 @@ fn judge(case: &Case) -> Result<(), String> {
         }
         (Expected::Denies, Decision::Denies(statement)) if *statement == case.statement => Ok(()),
         (Expected::Refuses, Decision::Refuses) => {
-            let named = mismatch::named(&document, &evaluation, &request);
-            let first = named.first().map_or_else(|| "none".to_owned(), |named| name_of(&named.miss));
+            let named = mismatch::explain_refusal(&document, &evaluation, &request);
+            let first = named.first().map_or_else(|| "none".to_owned(), |named| name_of(&named.mismatch));
             let expected = case.miss.as_deref().ok_or("the case has no \"miss\"")?;
             if first == expected { Ok(()) } else { Err(format!("the first near miss is {first}")) }
         }
@@ -310,7 +310,7 @@ fn operator() -> impl Strategy<Value = String> {
 }
 
 fn key() -> impl Strategy<Value = String> {
-    let provider = issuer_in_iam(ISSUER);
+    let provider = issuer_without_scheme(ISSUER);
     let known = vec![
         format!("{provider}:sub"),
         format!("{provider}:aud"),
@@ -349,7 +349,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 /// Policies that IAM would store, of what can be said in one.
 fn policy() -> impl Strategy<Value = Value> {
-    let provider = format!("arn:aws:iam::111122223333:oidc-provider/{}", issuer_in_iam(ISSUER));
+    let provider = format!("arn:aws:iam::111122223333:oidc-provider/{}", issuer_without_scheme(ISSUER));
     let principal = prop::sample::select(vec![
         json!({"Federated": provider}),
         json!({"Federated": provider}),
@@ -411,7 +411,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// Everything that is ever said of a policy.
 fn say(document: &Document, request: &Request) -> Evaluation {
     let evaluation = evaluate(document, request);
-    let named = mismatch::named(document, &evaluation, request);
+    let named = mismatch::explain_refusal(document, &evaluation, request);
     let has_allow = document.statements.iter().any(|it| it.effect == document::Effect::Allow);
     if evaluation.decision == Decision::Refuses {
         assert_eq!(named.is_empty(), !has_allow, "a refusal has its reason: {evaluation:#?}");
@@ -454,8 +454,12 @@ fn audited_allows(text: &str) {
 fn what_is_too_long_is_not_read() {
     let of =
         |bytes: usize| document::parse(&format!("{{}}{}", " ".repeat(bytes - 2))).unwrap_err().to_string();
-    assert!(of(document::LONGEST + 1).contains("131073 bytes"), "{}", of(document::LONGEST + 1));
-    assert!(!of(document::LONGEST).contains("bytes"), "{}", of(document::LONGEST));
+    assert!(
+        of(document::MAX_DOCUMENT_BYTES + 1).contains("131073 bytes"),
+        "{}",
+        of(document::MAX_DOCUMENT_BYTES + 1)
+    );
+    assert!(!of(document::MAX_DOCUMENT_BYTES).contains("bytes"), "{}", of(document::MAX_DOCUMENT_BYTES));
 }
 
 /// Whether the text fits, by the definition and nothing else.
@@ -523,8 +527,8 @@ proptest! {
         let before = say(&document, &request()).decision;
         let mut request = request();
         request.session_name = Some(session_name.to_owned());
-        request.at = Some(UNIX_EPOCH + Duration::from_secs(at));
-        request.others.insert("aws:sourceip".to_owned(), source.into_iter().map(str::to_owned).collect());
+        request.time = Some(UNIX_EPOCH + Duration::from_secs(at));
+        request.extra_keys.insert("aws:sourceip".to_owned(), source.into_iter().map(str::to_owned).collect());
         let after = say(&document, &request).decision;
         // What is refused anyway may turn out to be denied too.
         let fits = match before {
@@ -590,30 +594,30 @@ proptest! {
         let policy = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Condition": condition}});
         let document = document::read(&policy).unwrap();
         let mut request = token.request(&role(ROLE));
-        request.at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
+        request.time = UNIX_EPOCH.checked_add(Duration::from_secs(at));
         say(&document, &request);
     }
 
     #[test]
     fn patterns_fit_by_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
         let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        prop_assert_eq!(Pattern::of(&pattern).fits(&text), fits(&chars(&pattern), &chars(&text)));
+        prop_assert_eq!(Pattern::parse(&pattern).matches(&text), fits(&chars(&pattern), &chars(&text)));
     }
 
     #[test]
     fn any_pattern_ends(pattern in "[a*?:]{0,400}", text in "[ab:]{0,2000}", any in "\\PC{0,40}") {
-        let pattern = Pattern::of(&format!("{pattern}{any}"));
-        let _ = (pattern.fits(&text), pattern.fits_arn(&text), pattern.fits_arn(&format!("arn:{text}:::::{any}")));
+        let pattern = Pattern::parse(&format!("{pattern}{any}"));
+        let _ = (pattern.matches(&text), pattern.matches_arn(&text), pattern.matches_arn(&format!("arn:{text}:::::{any}")));
     }
 
     #[test]
     fn any_two_issuers_and_subjects_differ_somehow(one in text(), other in text()) {
-        let _ = (mismatch::issuer_gap(&one, &other), mismatch::subject_gap(&one, &other));
+        let _ = (mismatch::issuer_difference(&one, &other), mismatch::subject_difference(&one, &other));
     }
 }
 
 #[test]
 fn what_is_not_known_says_why() {
-    let unknown = request().key("aws:SourceIp");
+    let unknown = request().value_of("aws:SourceIp");
     assert!(matches!(unknown, KeyValue::Unknown(why) if !why.is_empty()));
 }

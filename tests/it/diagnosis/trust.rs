@@ -9,9 +9,9 @@ use iam_trust::arn;
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, correct};
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
-use iam_trust::marked::{diff, marked};
-use iam_trust::mismatch::{Reach, named, reach};
+use iam_trust::mismatch::{Reach, explain_refusal, reach};
 use iam_trust::needed;
+use iam_trust::render::{diff, mark_elements};
 use iam_trust::request::Request;
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::trust::{self, TrustFindings};
@@ -60,9 +60,9 @@ impl Case {
         let role = arn::parse(call["role"].as_str().unwrap_or(ROLE)).unwrap();
         let mut request = claims.request(&role);
         request.session_name = call["session_name"].as_str().map(str::to_owned);
-        request.at = call["at"].as_u64().map(|at| UNIX_EPOCH + Duration::from_secs(at));
+        request.time = call["at"].as_u64().map(|at| UNIX_EPOCH + Duration::from_secs(at));
         let others = call["others"].as_object().into_iter().flatten();
-        request.others = others.map(|(key, values)| (key.clone(), texts(values))).collect();
+        request.extra_keys = others.map(|(key, values)| (key.clone(), texts(values))).collect();
         request
     }
 
@@ -82,10 +82,10 @@ impl Case {
             }
         };
         let evaluation = evaluate(&document, &request);
-        let named = named(&document, &evaluation, &request);
+        let refusals = explain_refusal(&document, &evaluation, &request);
         let policy = serde_json::from_str(&text).unwrap();
         let corrected = correct(&policy, &needed(&request).trust_policy, &request);
-        trust::judge(&document, &evaluation, named, &request, corrected, false)
+        trust::judge(&document, &evaluation, refusals, &request, corrected, false)
     }
 }
 
@@ -140,7 +140,7 @@ fn slips(case: &Case) -> String {
     let request = case.request();
     let document = document::parse(&case.text()).unwrap();
     let evaluation = evaluate(&document, &request);
-    format!("{:?} {}", named(&document, &evaluation, &request), request.role.text)
+    format!("{:?} {}", explain_refusal(&document, &evaluation, &request), request.role.text)
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn a_correction_lets_in_nobody_whom_no_pattern_names() {
     ] {
         let case = on(&[statement]);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.how, CorrectionKind::Added, "{}", case.name);
+        assert_eq!(corrected.kind, CorrectionKind::Added, "{}", case.name);
         assert_eq!(reached(&corrected.document, &case.request()), None, "{}", case.name);
     }
     for case in cases().iter().filter(|case| case.expect() == "refuses" && case.case["policy"].is_object()) {
@@ -464,7 +464,7 @@ fn a_pattern_is_moved_alone_or_not_at_all() {
     ] {
         let case = under(operator, &values);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.how, how, "{}", case.name);
+        assert_eq!(corrected.kind, how, "{}", case.name);
         let remedy = case.remedy();
         assert!(remedy.contains(said), "{remedy}");
         if how == CorrectionKind::Added {
@@ -569,9 +569,9 @@ fn the_refusing_lines_are_marked_in_every_policy() {
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let request = case.request();
         let document = document::parse(&case.text()).unwrap();
-        let misses = named(&document, &evaluate(&document, &request), &request);
+        let misses = explain_refusal(&document, &evaluate(&document, &request), &request);
         let policy: Value = serde_json::from_str(&case.text()).unwrap();
-        let lines = marked(&policy, misses.iter().map(|miss| (miss.statement, &miss.element.what)));
+        let lines = mark_elements(&policy, misses.iter().map(|miss| (miss.statement, &miss.element.kind)));
         assert_eq!(lines.iter().any(|line| line.is_marked), !misses.is_empty(), "{}", case.name);
         let whole: String = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(serde_json::from_str::<Value>(&whole).unwrap(), policy, "{}", case.name);

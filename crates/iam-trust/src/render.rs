@@ -22,7 +22,10 @@ pub struct Line {
 
 /// The policy, line by line, with these elements marked, each by the place of its statement.
 #[must_use]
-pub fn marked<'a>(policy: &Value, elements: impl IntoIterator<Item = (usize, &'a ElementKind)>) -> Vec<Line> {
+pub fn mark_elements<'a>(
+    policy: &Value,
+    elements: impl IntoIterator<Item = (usize, &'a ElementKind)>,
+) -> Vec<Line> {
     let is_list = policy.get("Statement").is_some_and(Value::is_array);
     let places = elements.into_iter().map(|(statement, what)| {
         let mut place = vec!["Statement".to_owned()];
@@ -43,7 +46,7 @@ pub fn marked<'a>(policy: &Value, elements: impl IntoIterator<Item = (usize, &'a
 
 /// The same as one text: `>` stands before what is marked.
 #[must_use]
-pub fn text(lines: &[Line]) -> String {
+pub fn lines_as_text(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("{} {}\n", if line.is_marked { '>' } else { ' ' }, line.text)).collect()
 }
 
@@ -99,7 +102,8 @@ impl Page {
 /// indented and whether another one follows in its list is no change.
 #[must_use]
 pub fn diff(before: &Value, after: &Value) -> String {
-    let lines = |policy: &Value| marked(policy, []).into_iter().map(|line| line.text).collect::<Vec<_>>();
+    let lines =
+        |policy: &Value| mark_elements(policy, []).into_iter().map(|line| line.text).collect::<Vec<_>>();
     let (before, after) = (lines(before), lines(after));
     let bare = |lines: &[String]| {
         lines.iter().map(|line| line.trim().trim_end_matches(',').to_owned()).collect::<Vec<_>>()
@@ -130,7 +134,7 @@ pub fn diff(before: &Value, after: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{diff, marked, text};
+    use super::{diff, lines_as_text, mark_elements};
     use crate::evaluate::ElementKind;
     use serde_json::{Value, json};
 
@@ -155,14 +159,14 @@ mod tests {
     #[test]
     fn the_lines_are_the_policy_and_those_of_the_element_are_marked() {
         let element = condition("a:sub");
-        let lines = marked(&policy(), [(1, &element)]);
+        let lines = mark_elements(&policy(), [(1, &element)]);
         let whole: String = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(serde_json::from_str::<Value>(&whole).unwrap(), policy());
         let is_marked = |line: &&super::Line| line.is_marked;
         let only: Vec<&str> = lines.iter().filter(is_marked).map(|line| line.text.trim()).collect();
         assert_eq!(only, ["\"a:sub\": [", "\"x\",", "\"y\\u202e\"", "],"]);
-        assert!(text(&lines).contains("\n>           \"a:sub\": [\n"), "{}", text(&lines));
-        assert!(marked(&policy(), [(0, &element)]).iter().all(|line| !line.is_marked));
+        assert!(lines_as_text(&lines).contains("\n>           \"a:sub\": [\n"), "{}", lines_as_text(&lines));
+        assert!(mark_elements(&policy(), [(0, &element)]).iter().all(|line| !line.is_marked));
     }
 
     #[test]
@@ -172,10 +176,12 @@ mod tests {
             (ElementKind::Principal, "    \"Principal\": {"),
             (condition("a:aud"), "        \"a:aud\": \"z\""),
         ] {
-            let lines = marked(&alone, [(0, &what)]);
+            let lines = mark_elements(&alone, [(0, &what)]);
             assert_eq!(lines.iter().find(|line| line.is_marked).unwrap().text, first);
         }
-        assert!(marked(&policy(), [(0, &ElementKind::Action("Action"))]).iter().any(|line| line.is_marked));
+        assert!(
+            mark_elements(&policy(), [(0, &ElementKind::Action("Action"))]).iter().any(|line| line.is_marked)
+        );
     }
 
     #[test]
