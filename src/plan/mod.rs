@@ -8,7 +8,7 @@ pub mod chain;
 
 use crate::report::chain::ChainReport;
 use crate::report::model::PodFacts;
-use crate::run::check::Check;
+use crate::run::check::{Check, RunKind};
 use crate::run::options::CheckOptions;
 
 use tokio::time::Instant;
@@ -173,7 +173,7 @@ pub async fn hidden(pod: &Pod, outlook: &ChainContext, imds: &mut NodeRoleProbe,
 /// Records that there was nothing to check, and why: everything needs the pod's identity.
 pub fn nothing(diagnosis: Diagnosis, run: &mut CheckRun) {
     let missing = run.record::<WebIdentity>(Check::WebIdentity, Ok(Verdict::Fail(diagnosis)));
-    for check in Check::ALL.into_iter().skip(1).filter(|check| check.is_always_made()) {
+    for check in RunKind::Irsa.checks().filter(|check| *check != Check::WebIdentity) {
         let _ = run.record(check, need(&missing).map(|identity| Verdict::Pass(identity.clone())));
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::{Evidence, HasEvidence};
-use crate::run::check::Check;
+use crate::run::check::{Check, RunKind};
 
 /// What a check found: the fact that holds, perhaps with reservations, or why it does not.
 #[derive(Debug)]
@@ -193,7 +193,7 @@ impl CheckRun {
     /// The steps in the order of the plan; those that the run did not come to are interrupted.
     #[must_use]
     pub fn into_steps(mut self) -> Vec<CheckResult> {
-        let is_made = |check: &Check| check.is_always_made() || self.expected.contains(check);
+        let is_made = |check: &Check| check.is_made_by(RunKind::Irsa) || self.expected.contains(check);
         for check in Check::ALL.into_iter().filter(is_made) {
             if !self.steps.iter().any(|step| step.check == check) {
                 let (ending, evidence) = (CheckOutcome::Interrupted, Evidence::new());
@@ -282,7 +282,7 @@ mod tests {
     use crate::diagnosis::identity::RoleArnVarMissing;
     use crate::diagnosis::tls::TrustRootsMissing;
     use crate::net::dns::DnsFault;
-    use crate::run::check::Check;
+    use crate::run::check::{Check, RunKind};
     use std::time::Duration;
 
     impl HasEvidence for () {
@@ -338,7 +338,7 @@ mod tests {
         let first = run.record::<()>(Check::WebIdentity, Ok(Verdict::fail(RoleArnVarMissing)));
         let second = run.record::<()>(Check::TokenFile, first.map(Verdict::Pass));
         assert_eq!(second, Err(BlockedBy(Check::WebIdentity)));
-        let always = Check::ALL.into_iter().filter(|check| check.is_always_made()).count();
+        let always = RunKind::Irsa.checks().count();
         assert_eq!(run.into_steps().len(), always);
     }
 }

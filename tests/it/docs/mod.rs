@@ -14,7 +14,7 @@ use irsa_probe::audit::permissions::operator_policy;
 use irsa_probe::commands::cli::Cli;
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
-use irsa_probe::run::check::{Check, MadeBy};
+use irsa_probe::run::check::{Check, RunKind};
 use irsa_probe::text::span;
 use irsa_probe::watch::metrics;
 use readme_story::{Story, story};
@@ -95,15 +95,12 @@ fn flags(command: &clap::Command, but: Option<&clap::Command>) -> String {
     table
 }
 
-/// The checks of a run in a pod that an audit makes, too, of what it is handed.
-const ALSO_BY_AUDIT: [Check; 4] = [Check::WebIdentity, Check::RoleArn, Check::Token, Check::AssumeRole];
-
 fn is_made_in_pod(check: Check) -> bool {
-    check.made_by() != MadeBy::Audit
+    [RunKind::Irsa, RunKind::Application].into_iter().any(|kind| check.is_made_by(kind))
 }
 
 fn is_made_by_audit(check: Check) -> bool {
-    check.made_by() == MadeBy::Audit || ALSO_BY_AUDIT.contains(&check)
+    check.is_made_by(RunKind::Audit)
 }
 
 fn checks() -> String {
