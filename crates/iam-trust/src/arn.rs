@@ -1,4 +1,4 @@
-//! The ARN of an IAM role, and what exactly is wrong with a text that should be one.
+//! Parses the ARN of an IAM role, and names the exact fault of a text that is not one.
 
 use super::partition::Partition;
 
@@ -16,8 +16,7 @@ pub struct RoleArn {
 }
 
 impl RoleArn {
-    /// Whether it has the name and the account of another one, whatever their paths are: an account has a name
-    /// once.
+    /// Whether both ARNs name the same role. Paths do not matter: a role name is unique in its account.
     #[must_use]
     pub fn is_namesake_of(&self, other: &Self) -> bool {
         self.name == other.name && self.account == other.account
@@ -58,10 +57,10 @@ pub enum ArnFault {
     Length(usize),
 }
 
-/// Reads a role ARN.
+/// Parses a role ARN.
 ///
 /// # Errors
-/// The first fault, in the order in which a person would mend them.
+/// The first fault, in the order in which a person would fix them.
 pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     if let Some(space) = text.chars().next().filter(|c| c.is_whitespace()) {
         return Err(ArnFault::Surrounded(kind_of_space(space)));

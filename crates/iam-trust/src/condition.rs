@@ -1,9 +1,8 @@
-//! The operators of conditions, and what they say of a call.
+//! Evaluates conditions: the operators, sets, `IfExists`, and values by type.
 //!
 //! Source: "IAM JSON policy elements: Condition operators", "Conditions with multiple context keys or values",
 //! "Single-valued vs. multivalued context keys" and "IAM Access Analyzer policy check reference" in the IAM
-//! User Guide. An operator that is not known here decides nothing, and is never passed over; nor is what the
-//! guide does not say.
+//! User Guide. An unknown operator, and any case that the guide leaves open, gives *unknown*.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -16,14 +15,14 @@ use super::pattern::Pattern;
 use super::request::{KeyValue, Request};
 use super::variable::{Expanded, expand};
 
-/// What is known of a statement.
+/// Three-valued truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
-    /// It does not hold.
+    /// Does not hold.
     False,
-    /// That cannot be decided.
+    /// Cannot be decided.
     Unknown,
-    /// It holds.
+    /// Holds.
     True,
 }
 
@@ -40,18 +39,18 @@ impl Truth {
         }
     }
 
-    /// Whether all hold.
+    /// True if all hold; unknown beats true, false beats unknown.
     pub fn all(truths: impl IntoIterator<Item = Self>) -> Self {
         truths.into_iter().min().unwrap_or(Self::True)
     }
 
-    /// Whether any holds.
+    /// True if any holds; unknown beats false, true beats unknown.
     pub fn any(truths: impl IntoIterator<Item = Self>) -> Self {
         truths.into_iter().max().unwrap_or(Self::False)
     }
 }
 
-/// An operator.
+/// A condition operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator {
     set: Option<SetOperator>,
@@ -59,14 +58,14 @@ pub struct Operator {
     if_exists: bool,
 }
 
-/// How an operator takes a key with several values.
+/// The set operator, for keys with several values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SetOperator {
     Any,
     All,
 }
 
-/// What an operator compares.
+/// The type and direction of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Text { by: TextComparison, negated: bool },
@@ -78,7 +77,7 @@ enum Comparison {
     Null,
 }
 
-/// How texts are compared.
+/// How strings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextComparison {
     Equals,
@@ -86,7 +85,7 @@ enum TextComparison {
     Like,
 }
 
-/// How what has an order is compared.
+/// How numbers and dates are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ordering {
     Equals,
@@ -109,7 +108,7 @@ impl Ordering {
 }
 
 impl Operator {
-    /// The operator that is written so; `None` if it is not known here.
+    /// Parses an operator; `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (set, rest) = match text.split_once(':') {
@@ -155,30 +154,30 @@ impl Operator {
         Some(Self { set, base, if_exists })
     }
 
-    /// Whether it takes `*` and `?` for themselves, where another operator for texts knows patterns.
+    /// Whether the operator compares `*` and `?` literally, while `StringLike` would match patterns.
     #[must_use]
     pub fn takes_patterns_for_text(self) -> bool {
         matches!(self.base, Comparison::Text { by: TextComparison::Equals | TextComparison::IgnoreCase, .. })
     }
 
-    /// Whether `*` and `?` mean something in its values.
+    /// Whether the operator matches patterns.
     #[must_use]
     pub fn knows_patterns(self) -> bool {
         matches!(self.base, Comparison::Text { by: TextComparison::Like, .. } | Comparison::Arn { .. })
     }
 
-    /// Whether it asks only if the key is there.
+    /// Whether the operator is `Null`.
     #[must_use]
     pub fn is_null(self) -> bool {
         self.base == Comparison::Null
     }
 
-    /// Whether variables are replaced in its values. Of `Bool` the User Guide says both.
+    /// Whether variables are replaced in the values. The User Guide contradicts itself for `Bool`.
     fn knows_variables(self) -> bool {
         matches!(self.base, Comparison::Text { .. } | Comparison::Arn { .. })
     }
 
-    /// Whether the User Guide says that it works with a key, as far as the key is of a kind of its own.
+    /// Whether the User Guide says that the operator works with a key of a special type.
     fn is_for(self, key: &str) -> bool {
         let is_null_or = |is_it: bool| self.base == Comparison::Null || is_it;
         match key.to_ascii_lowercase().as_str() {
@@ -191,7 +190,7 @@ impl Operator {
         }
     }
 
-    /// Whether it wants the key to have none of the values.
+    /// Whether the operator is negated.
     #[must_use]
     pub fn is_negated(self) -> bool {
         match self.base {
@@ -204,7 +203,7 @@ impl Operator {
         }
     }
 
-    /// Whether a value of the call fits one of the policy.
+    /// Whether a value of the call matches a value of the policy.
     fn value_matches(self, wanted: &Pattern, had: &str) -> Truth {
         let text = || wanted.text();
         let both = |by: Ordering, read: fn(&str) -> Option<f64>| match (read(had), read(&text())) {
@@ -229,7 +228,7 @@ impl Operator {
         }
     }
 
-    /// Whether one value of the call is as the policy wants it.
+    /// Whether a value of the call satisfies the operator for all policy values.
     fn value_satisfies(self, wanted: &[Expanded], had: &str) -> Truth {
         let fits = |wanted: &Expanded| match wanted {
             Expanded::Pattern(pattern) => self.value_matches(pattern, had),
@@ -240,7 +239,7 @@ impl Operator {
         if self.is_negated() { any.not() } else { any }
     }
 
-    /// What it says of what is known of its key.
+    /// Evaluates the operator for a key's value.
     fn evaluate_condition(self, wanted: &[Expanded], known: &KeyValue) -> Truth {
         if self.base == Comparison::Null {
             let is_absent = match known {
@@ -287,7 +286,7 @@ impl Operator {
     }
 }
 
-/// What a condition says of a call, and what is known of its key.
+/// Evaluates a condition for a call. Returns the truth and the key's value.
 #[must_use]
 pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Truth, KeyValue) {
     let known = request.value_of(&condition.key);
@@ -323,8 +322,8 @@ fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// A date of a policy in seconds since 1970: ISO 8601 as the W3C's note has it, or such a number itself. Four
-/// digits alone may be a year or a number, and are taken for neither.
+/// A date in seconds since 1970, from ISO 8601 in the W3C profile or from a number. Four digits alone are
+/// ambiguous (a year or a number) and give `None`.
 fn seconds(text: &str) -> Option<f64> {
     let text = text.trim();
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
@@ -339,8 +338,8 @@ fn seconds(text: &str) -> Option<f64> {
     Some(date.as_secs_f64())
 }
 
-/// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is none. By the User Guide an
-/// address without a prefix is a `/32`, which does not say what that means in IPv6.
+/// Whether an address is in a range such as `10.0.0.0/8`; `None` if either is invalid. By the User Guide an
+/// address without a prefix is a `/32`. It does not say what that means for IPv6.
 fn is_in_range(range: &str, address: &str) -> Option<bool> {
     let (first, length) = match range.split_once('/') {
         Some((first, length)) => (IpAddr::from_str(first).ok()?, Some(length.parse::<u32>().ok()?)),

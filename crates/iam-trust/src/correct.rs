@@ -1,10 +1,9 @@
-//! The whole document as it has to be for the token: with the least change, all else as it was, in its
-//! order.
+//! Corrects a policy so that it lets a token in, with the smallest change.
 //!
-//! A slip is mended in its place. What may well be meant for somebody else stays, and what the token needs
-//! is added beside it: a subject to a list, or a statement of its own. What was plainly put there to keep
-//! others out, such as a denial, an exclusion or a condition on something else than the token, is nobody's to
-//! take away or to get around but its author's. Whatever comes of it is judged again, and only handed on if it allows.
+//! A spelling error is fixed in its place. A value that another caller can need stays, and the token's value is
+//! added beside it: a subject to a list, or a statement at the end. An element that keeps callers out, such as
+//! a Deny, an exclusion or a condition on something else than the token, is its author's to change: then there
+//! is no correction. The result is evaluated again and returned only if it allows the call.
 
 use serde_json::{Map, Value};
 
@@ -18,27 +17,26 @@ use super::pattern::Pattern;
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 
-/// A corrected document.
+/// A corrected policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorrectedPolicy {
-    /// The whole document.
+    /// The whole corrected document.
     pub document: Value,
-    /// How it was corrected.
+    /// The kind of correction.
     pub kind: CorrectionKind,
 }
 
-/// How a document was corrected.
+/// A kind of correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CorrectionKind {
-    /// In this statement.
+    /// The statement at this index was changed.
     InPlace(usize),
-    /// By a statement at the end.
+    /// A statement was added at the end.
     Added,
 }
 
-/// Corrects a document, which has to be one that [`document::read`] reads, so that it gives this call the
-/// role; `statement` is what the token needs, if nothing else can be mended. `None` where it gives the role
-/// already, or where what keeps it from that is not to be mended here.
+/// Corrects a policy so that it allows a call. `statement` is added if no statement can be fixed. `None` if the
+/// document is malformed, allows the call already, or refuses it by an element that only its author can change.
 #[must_use]
 pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Option<CorrectedPolicy> {
     let document = document::read(text).ok()?;
@@ -53,9 +51,9 @@ pub fn correct(text: &Value, statement: &TrustPolicy, request: &Request) -> Opti
     }
     let in_place = || {
         let index = misses.first()?.statement;
-        let mended = fix_statement(text.clone(), index, &misses, request)?;
-        let may = allows(&mended, request) && !widens(&document, &mended, index, request);
-        may.then_some(CorrectedPolicy { document: mended, kind: CorrectionKind::InPlace(index) })
+        let fixed = fix_statement(text.clone(), index, &misses, request)?;
+        let is_right = allows(&fixed, request) && !widens(&document, &fixed, index, request);
+        is_right.then_some(CorrectedPolicy { document: fixed, kind: CorrectionKind::InPlace(index) })
     };
     let added = || {
         let longer = append_statement(text.clone(), statement)?;
@@ -69,9 +67,9 @@ fn allows(text: &Value, request: &Request) -> bool {
     document::read(text).is_ok_and(allowing)
 }
 
-/// Whether a statement lets in others once it is mended, though none of its author's patterns says so.
-fn widens(before: &Document, mended: &Value, index: usize, request: &Request) -> bool {
-    let Ok(after) = document::read(mended) else { return true };
+/// Whether the fixed statement lets in callers that no pattern of its author names.
+fn widens(before: &Document, fixed: &Value, index: usize, request: &Request) -> bool {
+    let Ok(after) = document::read(fixed) else { return true };
     let alone =
         |document: &Document| document.statements.get(index).and_then(|it| reach_of(document, it, request));
     let (had, has) = (alone(before), alone(&after));
@@ -80,7 +78,7 @@ fn widens(before: &Document, mended: &Value, index: usize, request: &Request) ->
     has > had && !(says_so && has < Some(Reach::Providers))
 }
 
-/// A statement by its place, whether they are in a list or it is alone.
+/// The statement at an index, in a list or alone.
 fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Value>> {
     match text.get_mut("Statement")? {
         Value::Array(statements) => statements.get_mut(index)?.as_object_mut(),
@@ -89,7 +87,7 @@ fn statement_mut(text: &mut Value, index: usize) -> Option<&mut Map<String, Valu
     }
 }
 
-/// The document with every slip of a statement mended; `None` if one of them is more than a slip.
+/// Fixes every mismatch of a statement; `None` if one of them cannot be fixed in place.
 fn fix_statement(
     mut text: Value,
     index: usize,
@@ -122,7 +120,7 @@ fn fix_statement(
     Some(text)
 }
 
-/// Puts the token's provider in the place of the only one that is named.
+/// Replaces the only provider with the token's provider.
 fn replace_provider(statement: &mut Map<String, Value>, wanted: &[String], request: &Request) -> Option<()> {
     let [_] = wanted else { return None };
     let federated = statement.get_mut("Principal")?.as_object_mut()?.get_mut("Federated")?;
@@ -182,7 +180,7 @@ fn fix_condition(
     }
 }
 
-/// Adds a text to one or to a list.
+/// Adds a text to a single value or a list.
 fn add_value(value: &mut Value, text: &str) {
     let more = Value::String(text.to_owned());
     match value {
@@ -192,8 +190,8 @@ fn add_value(value: &mut Value, text: &str) {
     }
 }
 
-/// Exchanges the keys for subject and audience where each has the other's value, under the same operator;
-/// whether that is so.
+/// Swaps the keys for subject and audience where each has the other's value under one operator. Returns whether
+/// it did.
 fn swap_claim_keys(
     statement: &mut Map<String, Value>,
     misses: &[ExplainedRefusal],
@@ -222,7 +220,7 @@ fn swap_claim_keys(
     true
 }
 
-/// Gives a name another name, in its place; `None` if there is one of that name already.
+/// Renames a key in its place; `None` if the new key exists already.
 fn rename_key(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> {
     if map.keys().any(|name| name.eq_ignore_ascii_case(to) && name != from) {
         return None;
@@ -235,8 +233,8 @@ fn rename_key(map: &mut Map<String, Value>, from: &str, to: &str) -> Option<()> 
     Some(())
 }
 
-/// Moves a key to another operator, which comes after the one that it was under, or before it if the key came
-/// first there: so that it is the key that is seen to move, and not the others.
+/// Moves a key to another operator. The new operator comes before the old one if the key was first there, else
+/// after it, so that the difference shows only this key moving.
 fn move_to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, to: &str) -> Option<()> {
     let keys = operators.get_mut(from)?.as_object_mut()?;
     let is_first = keys.keys().next().is_some_and(|first| first == key);
@@ -271,7 +269,7 @@ fn move_to_operator(operators: &mut Map<String, Value>, from: &str, key: &str, t
     Some(())
 }
 
-/// The document with the statement that the token needs at its end.
+/// Appends a statement to the policy.
 fn append_statement(mut text: Value, needed: &TrustPolicy) -> Option<Value> {
     let policy = serde_json::to_value(needed).ok()?;
     let statement = policy.get("Statement")?.get(0)?.clone();

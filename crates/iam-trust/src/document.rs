@@ -1,8 +1,7 @@
-//! A role's trust policy as it is written: every element in its place, nothing judged.
+//! Parses a trust policy strictly: what IAM would not store is an error with its place.
 //!
-//! Source of the grammar: "Grammar of the IAM JSON policy language" in the IAM User Guide, and of what has no
-//! place in a trust policy: "IAM Access Analyzer policy check reference" there. What they do not know is a
-//! fault, since a document that IAM would not store judges nothing.
+//! Sources: "Grammar of the IAM JSON policy language" and, for elements that a trust policy cannot have, "IAM
+//! Access Analyzer policy check reference", both in the IAM User Guide.
 
 use std::fmt;
 
@@ -12,67 +11,67 @@ use serde_json::{Map, Value};
 
 use foreign_text::sanitize;
 
-/// A policy document.
+/// A parsed trust policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Which language it is in.
+    /// The version of the policy language.
     pub version: Version,
-    /// Its statements, in their order.
+    /// The statements in their order.
     pub statements: Vec<Statement>,
 }
 
 /// The version of the policy language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// `2008-10-17`, also where none is said: policy variables are plain text.
+    /// `2008-10-17`, the default. Policy variables are plain text.
     V2008,
-    /// `2012-10-17`.
+    /// `2012-10-17`. Policy variables are replaced.
     V2012,
 }
 
-/// A statement.
+/// One statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Its id, if it has one.
+    /// The optional id.
     pub sid: Option<String>,
-    /// What it does where it matches.
+    /// Allow or deny.
     pub effect: Effect,
-    /// Whom it is about.
+    /// Who can call.
     pub principal: Principal,
-    /// Which actions.
+    /// The actions.
     pub action: Action,
-    /// Under which conditions: all of them.
+    /// The conditions, all of which must hold.
     pub conditions: Vec<Condition>,
 }
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It allows.
+    /// The statement allows the call.
     Allow,
-    /// It denies, whatever others allow.
+    /// The statement denies the call, whatever other statements allow.
     Deny,
 }
 
-/// Whom a statement is about.
+/// The principals of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// `"*"`.
     Everyone,
-    /// These, each of a kind such as `Federated`.
+    /// The listed principals by kind.
     Listed(Vec<(PrincipalKind, Vec<String>)>),
 }
 
-/// A kind of principals.
+/// A kind of principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrincipalKind {
-    /// Accounts, users and roles.
+    /// AWS accounts, users and roles.
     Aws,
     /// Identity providers.
     Federated,
     /// Services.
     Service,
-    /// Accounts by the id that S3 gives them.
+    /// Accounts by their canonical id in S3.
     CanonicalUser,
 }
 
@@ -80,7 +79,7 @@ impl PrincipalKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Aws, Self::Federated, Self::Service, Self::CanonicalUser];
 
-    /// The kind as it is written.
+    /// The kind as a policy spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,64 +91,64 @@ impl PrincipalKind {
     }
 }
 
-/// Which actions a statement is about.
+/// The actions of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// Whether it is about all others: `NotAction`.
+    /// Whether the element is `NotAction`: every action but these.
     pub is_not: bool,
-    /// The patterns.
+    /// The action patterns.
     pub patterns: Vec<String>,
 }
 
 impl Action {
-    /// The element's name.
+    /// `Action` or `NotAction`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         if self.is_not { "NotAction" } else { "Action" }
     }
 }
 
-/// One key under one operator.
+/// One condition: a key under an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// The operator, as it is written.
+    /// The operator as written.
     pub operator: String,
-    /// The key, as it is written.
+    /// The key as written.
     pub key: String,
-    /// The values, any of which is meant.
+    /// The values, one of which must match.
     pub values: Vec<String>,
 }
 
-/// Why a text is no trust policy.
+/// Why a document is not a trust policy that IAM would store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
-    /// Where, as `Statement[0].Effect`; empty for the whole.
+    /// The place, for example `Statement[0].Effect`. Empty for the whole document.
     pub place: String,
-    /// What is wrong there.
+    /// The fault.
     pub fault: PolicyFault,
 }
 
-/// The most bytes of a document. Source: the IAM API model, `policyDocumentType`.
+/// The maximum length of a document in bytes. Source: the IAM API model, `policyDocumentType`.
 pub const MAX_DOCUMENT_BYTES: usize = 131_072;
 
-/// What is wrong in a document.
+/// A fault in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyFault {
-    /// It has so many bytes.
+    /// The document is too long; its length in bytes.
     TooLong(usize),
-    /// It is no JSON; the library's words.
+    /// The text is not JSON; the parser's message.
     NotJson(String),
-    /// An object has the same name twice, of which one would be lost; which and where.
+    /// An object has a key twice; which one and where.
     DuplicateKey(String),
-    /// It has to be of this kind.
+    /// The value must be of this type.
     WrongType(&'static str),
-    /// It has to be there.
+    /// A required element is missing.
     Missing(&'static str),
-    /// It is none of what the language knows there.
+    /// The value is not one that the language knows.
     Unknown(String),
-    /// It has no place in a trust policy.
+    /// The element or value is not allowed here; the reason.
     NotAllowed(&'static str),
-    /// Of these two only one may be there.
+    /// Only one of the two elements is allowed.
     MutuallyExclusive(&'static str, &'static str),
 }
 
@@ -179,7 +178,7 @@ fn malformed(place: impl Into<String>, fault: PolicyFault) -> PolicyError {
     PolicyError { place: place.into(), fault }
 }
 
-/// Reads a document.
+/// Parses a policy.
 ///
 /// # Errors
 /// The first thing that IAM would not store.
@@ -201,8 +200,8 @@ pub fn parse(text: &str) -> Result<Document, PolicyError> {
     read(&value)
 }
 
-/// JSON in which no object has a name twice. By the grammar's notes "individual elements must not contain
-/// multiple instances of the same key", and the library would keep the last one without a word.
+/// JSON without duplicate keys, which serde_json would drop silently. The grammar says: "individual elements must
+/// not contain multiple instances of the same key".
 struct UniqueKeys(Value);
 
 impl<'de> Deserialize<'de> for UniqueKeys {
@@ -265,7 +264,7 @@ impl<'de> Visitor<'de> for UniqueKeysVisitor {
     }
 }
 
-/// Reads a document that is JSON already.
+/// Reads a policy from parsed JSON.
 ///
 /// # Errors
 /// The first thing that IAM would not store.
@@ -291,7 +290,7 @@ pub fn read(value: &Value) -> Result<Document, PolicyError> {
     Ok(Document { version, statements })
 }
 
-/// Fails if an object has a name that is none of these, which are known.
+/// Fails on a key outside of `names`.
 fn reject_unknown_keys(object: &Map<String, Value>, place: &str, names: &[&str]) -> Result<(), PolicyError> {
     match object.keys().find(|name| !names.contains(&name.as_str())) {
         Some(name) => Err(malformed(
@@ -302,8 +301,8 @@ fn reject_unknown_keys(object: &Map<String, Value>, place: &str, names: &[&str])
     }
 }
 
-/// Fails if two statements have the same id. "In IAM, the Sid value must be unique within a JSON policy"; whether
-/// that goes for empty ones is not said.
+/// Fails if two statements have the same id. "In IAM, the Sid value must be unique within a JSON policy". The
+/// guide does not say whether empty ids count; they pass here.
 fn reject_duplicate_sids(statements: &[Statement]) -> Result<(), PolicyError> {
     let ids = || statements.iter().map(|statement| statement.sid.as_deref().filter(|sid| !sid.is_empty()));
     let twice =
@@ -320,7 +319,7 @@ fn reject_duplicate_sids(statements: &[Statement]) -> Result<(), PolicyError> {
     }
 }
 
-/// The place of a name within another place.
+/// Appends a key to a place.
 fn join_place(place: &str, name: &str) -> String {
     if place.is_empty() { sanitize(name) } else { format!("{place}.{}", sanitize(name)) }
 }
@@ -403,7 +402,7 @@ fn read_principal(value: &Value, place: &str) -> Result<Principal, PolicyError> 
     }
 }
 
-/// One text, or a list of them.
+/// Reads one string or a list of strings.
 fn string_or_list(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
     let text = |(index, value): (usize, &Value)| {
         let text = value.as_str().map(str::to_owned);
@@ -430,7 +429,7 @@ fn read_conditions(value: &Value, place: &str) -> Result<Vec<Condition>, PolicyE
     Ok(conditions)
 }
 
-/// One value of a condition, or a list of them: IAM takes numbers and truth values for texts.
+/// Reads one condition value or a list. IAM accepts numbers and booleans as strings.
 fn scalar_or_list(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
     let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

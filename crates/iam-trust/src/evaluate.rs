@@ -1,41 +1,41 @@
-//! Whether a trust policy gives a call its role: yes, no, or that cannot be decided; and why.
+//! Decides whether a trust policy allows a call, and keeps the reason for each element.
 //!
-//! Source: "Policy evaluation logic" in the IAM User Guide. A denial comes first, and what is not allowed
-//! is refused.
+//! Source: "Policy evaluation logic" in the IAM User Guide. A matching Deny wins, then a matching Allow, else
+//! the call is refused.
 
 use super::condition::{self, Truth};
 use super::document::{Action, Condition, Document, Effect, Principal, PrincipalKind, Statement, Version};
 use super::pattern::Pattern;
 use super::request::{ACTION, KeyValue, Request};
 
-/// What a policy says of a call.
+/// The decision of a policy on a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// This statement allows it, and none denies it.
+    /// The statement at this index allows the call, and none denies it.
     Allows(usize),
-    /// No statement allows it.
+    /// No statement allows the call.
     Refuses,
-    /// This statement denies it.
+    /// The statement at this index denies the call.
     Denies(usize),
-    /// These statements would decide it, and something about them is not known.
+    /// The statements at these indexes would decide, but something in them is unknown.
     Undecidable(Vec<usize>),
 }
 
-/// A policy's answer, with its reasons.
+/// A decision with the result of each statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
-    /// The answer.
+    /// The decision.
     pub decision: Decision,
-    /// What became of each statement, in their order.
+    /// The result of each statement, in the order of the policy.
     pub statements: Vec<StatementResult>,
 }
 
-/// A statement laid beside a call.
+/// A statement evaluated for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementResult {
-    /// What the statement does where it matches.
+    /// The effect if the statement matches.
     pub effect: Effect,
-    /// Its elements, in the order in which they are written usually.
+    /// The elements in their usual order.
     pub elements: Vec<ElementResult>,
 }
 
@@ -52,33 +52,33 @@ impl StatementResult {
         self.elements.iter().find(|element| element.truth == Truth::False)
     }
 
-    /// The elements that cannot be decided.
+    /// The elements whose truth is unknown.
     pub fn undecided(&self) -> impl Iterator<Item = &ElementResult> {
         self.elements.iter().filter(|element| element.truth == Truth::Unknown)
     }
 }
 
-/// One element of a statement laid beside a call.
+/// One element of a statement evaluated for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElementResult {
-    /// Which element.
+    /// The element.
     pub kind: ElementKind,
-    /// Whether it matches.
+    /// Whether the element matches.
     pub truth: Truth,
-    /// What it wants.
+    /// The values in the policy.
     pub expected: Vec<String>,
-    /// What the call has.
+    /// The value in the call.
     pub actual: KeyValue,
 }
 
-/// Which element of a statement.
+/// An element of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ElementKind {
     /// `Principal`.
     Principal,
     /// `Action` or `NotAction`.
     Action(&'static str),
-    /// A key under an operator, both as they are written.
+    /// A condition: a key under an operator, both as written.
     Condition {
         /// The operator.
         operator: String,
@@ -87,7 +87,7 @@ pub enum ElementKind {
     },
 }
 
-/// Lays a policy beside a call.
+/// Evaluates a policy for a call.
 #[must_use]
 pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
     let statements: Vec<StatementResult> = document

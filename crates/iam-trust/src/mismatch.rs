@@ -1,7 +1,7 @@
-//! What keeps a policy from giving a token its role, in the words of those who mend it.
+//! Explains a refusal: how the nearest statement differs from the token, element by element.
 //!
-//! Of several statements the one is meant that is nearest to the token: the most of its elements match, and
-//! of those that do not, the fewest are far off. What is wrong with it is named element by element.
+//! The nearest statement is the one with the smallest total distance. Each kind of difference has a distance; a
+//! typing error in the right place is near, another kind of principal is far.
 
 use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
@@ -12,36 +12,36 @@ use super::request::Request;
 use super::variable::{Expanded, expand};
 use foreign_text::sanitize;
 
-/// What is wrong with one element, or with the policy.
+/// How an element of the policy differs from the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
-    /// The subject is another.
+    /// The subject differs.
     Subject(SubjectDifference),
-    /// There is a pattern where the operator takes it for plain text.
+    /// The value has a pattern, but the operator compares literally.
     SubjectWildcard {
-        /// The operator that knows patterns, in place of this one.
+        /// The operator that matches patterns.
         operator: String,
     },
-    /// The audience is another.
+    /// The audience differs.
     Audience,
-    /// The issuer is another.
+    /// The issuer differs.
     Issuer(IssuerDifference),
-    /// The provider is one of another account.
+    /// The provider is in another account.
     Account(String),
-    /// The provider is one of another partition.
+    /// The provider is in another partition.
     Partition(String),
-    /// The principal is no OIDC provider.
+    /// The principal is not an OIDC provider.
     Principal(PrincipalKind),
-    /// The action is not the one that a token is traded by.
+    /// The action is not `sts:AssumeRoleWithWebIdentity`.
     Action,
-    /// A key is about one claim, and the value looks like another's.
+    /// The key names one claim, and the value looks like that of another claim.
     KeySwapped {
-        /// The claim that the key is about.
+        /// The claim in the key.
         of: &'static str,
-        /// The claim that is meant.
+        /// The claim that the value belongs to.
         meant: &'static str,
     },
-    /// A condition that has nothing to do with the token's claims.
+    /// The condition is not about the token's claims.
     Other,
 }
 
@@ -52,50 +52,49 @@ pub enum SubjectDifference {
     Namespace,
     /// In the service account's name only.
     Name,
-    /// In both, which are each other's.
+    /// Namespace and name are swapped.
     Swapped,
-    /// In capital letters only.
+    /// In letter case only.
     Case,
-    /// `system:serviceaccount:` is missing, or written otherwise.
+    /// `system:serviceaccount:` is missing or misspelled.
     Prefix,
-    /// In nothing: a negated operator rules it out.
+    /// Not at all: a negated operator excludes this subject.
     Excluded,
-    /// In more than that.
+    /// In namespace and name.
     Whole,
 }
 
 /// How an issuer differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssuerDifference {
-    /// It has a scheme, `https://`.
+    /// The policy has `https://`.
     Scheme,
-    /// It is a whole ARN, where only the issuer belongs.
+    /// The policy has a whole ARN where only the issuer belongs.
     Arn,
-    /// It is the issuer alone, where its provider's ARN belongs.
+    /// The policy has only the issuer where the provider's ARN belongs.
     NoArn,
-    /// It ends in a slash.
+    /// A slash at the end.
     Slash,
-    /// Its host is turned around: `oidc.REGION.eks`.
+    /// The host is in the wrong order: `oidc.REGION.eks`.
     Reversed,
-    /// Its host is that of the dual-stack endpoint, `oidc-eks.REGION.api.aws`, and the other's is not, or the
-    /// other way round.
+    /// One host is the dual-stack endpoint, `oidc-eks.REGION.api.aws`, and the other is not.
     DualStack,
-    /// In capital letters only.
+    /// In letter case only.
     Case,
-    /// In a character that is not seen.
+    /// In an invisible character.
     Invisible,
-    /// In what its host ends with, for instance `amazonaws.com` for `amazonaws.com.cn`.
+    /// In the domain suffix, for example `amazonaws.com` and `amazonaws.com.cn`.
     Domain,
-    /// It is in another region.
+    /// In the region.
     Region,
-    /// It is another cluster's, or that of a cluster that was created anew.
+    /// In the cluster id: another cluster, or one that was recreated.
     Cluster,
-    /// It is no issuer of EKS's.
+    /// The policy names an issuer that is not an EKS issuer.
     Whole,
 }
 
 impl IssuerDifference {
-    /// Whether this issuer is plainly meant, and only written otherwise.
+    /// Whether the policy means this issuer and only spells it wrongly.
     #[must_use]
     pub fn is_spelling(self) -> bool {
         match self {
@@ -112,26 +111,25 @@ impl IssuerDifference {
     }
 }
 
-/// An element that refuses, and what is wrong with it.
+/// An element that does not match, and how it differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedRefusal {
-    /// The statement's place.
+    /// The index of the statement.
     pub statement: usize,
     /// The element.
     pub element: ElementResult,
-    /// What is wrong with it.
+    /// The difference.
     pub mismatch: Mismatch,
 }
 
 impl ExplainedRefusal {
-    /// Whether it plainly was put there to keep callers out, so that it is nobody's to take away or to get around
-    /// but its author's.
+    /// Whether the author put the element there to keep callers out. Only the author can decide to remove it.
     #[must_use]
     pub fn is_deliberate(&self) -> bool {
         self.mismatch == Mismatch::Other || self.is_exclusion()
     }
 
-    /// Whether it names whom or what it rules out.
+    /// Whether the element lists what it excludes.
     #[must_use]
     pub fn is_exclusion(&self) -> bool {
         match &self.element.kind {
@@ -144,8 +142,8 @@ impl ExplainedRefusal {
     }
 }
 
-/// What keeps a policy from giving the role: the elements of the statement that is nearest, the first one
-/// first. Nearest of all is one that names this subject, and that has a condition besides to keep it out.
+/// The elements of the nearest statement that do not match, in their order. A statement that names this subject
+/// and has a condition that keeps it out is the nearest of all.
 #[must_use]
 pub fn explain_refusal(
     document: &Document,
@@ -161,14 +159,14 @@ pub fn explain_refusal(
     nearest.map(|(_, misses)| misses).unwrap_or_default()
 }
 
-/// The statements that would allow but for what they rule out.
+/// The elements of statements that fail only by what they exclude.
 #[must_use]
 pub fn exclusions(document: &Document, evaluation: &Evaluation, request: &Request) -> Vec<ExplainedRefusal> {
     let misses = allow_statements(document, evaluation, request).map(|(_, misses)| misses);
     misses.filter(|misses| misses.iter().all(ExplainedRefusal::is_exclusion)).flatten().collect()
 }
 
-/// Each statement that allows, with what is wrong with it.
+/// Each Allow statement with its mismatches.
 fn allow_statements<'a>(
     document: &'a Document,
     evaluation: &'a Evaluation,
@@ -188,7 +186,7 @@ fn allow_statements<'a>(
     )
 }
 
-/// Whether a statement is about this subject by its principal and by a condition that names it.
+/// Whether a statement matches the principal and has a matching condition on the subject.
 fn names_subject(matched: &StatementResult, request: &Request) -> bool {
     let key_of_subject = format!("{}:sub", request.provider());
     let is_subject = |element: &ElementResult| match &element.kind {
@@ -206,7 +204,7 @@ fn names_subject(matched: &StatementResult, request: &Request) -> bool {
     holds(&of_principal) && holds(&is_subject)
 }
 
-/// How far off a statement is. The same thing may be wrong in several places, and is one slip.
+/// The distance of a statement. The same difference in several places counts once.
 fn total_distance(misses: &[ExplainedRefusal], request: &Request) -> u32 {
     let hidden = misses.iter().any(|named| is_for_another_subject(named, request));
     let mut different = if hidden { vec![Mismatch::Subject(SubjectDifference::Whole)] } else { Vec::new() };
@@ -218,7 +216,7 @@ fn total_distance(misses: &[ExplainedRefusal], request: &Request) -> u32 {
     different.iter().map(distance).sum()
 }
 
-/// Whether a condition on the subject of another issuer's tokens is about another subject, too.
+/// Whether a condition on another issuer's subject also names another subject.
 fn is_for_another_subject(named: &ExplainedRefusal, request: &Request) -> bool {
     let ElementKind::Condition { key, .. } = &named.element.kind else { return false };
     let is_subject = key.rsplit_once(':').is_some_and(|(_, claim)| claim.eq_ignore_ascii_case("sub"));
@@ -226,7 +224,7 @@ fn is_for_another_subject(named: &ExplainedRefusal, request: &Request) -> bool {
     matches!(named.mismatch, Mismatch::Issuer(_)) && is_subject && !named.element.expected.iter().any(fits)
 }
 
-/// How far off something is: less than ten is a slip in the right place.
+/// The distance of a difference. Less than ten is an error in the right place.
 fn distance(miss: &Mismatch) -> u32 {
     match miss {
         Mismatch::SubjectWildcard { .. } | Mismatch::KeySwapped { .. } => 1,
@@ -260,7 +258,7 @@ fn principal_mismatch(principal: &Principal, request: &Request) -> Mismatch {
     nearest.unwrap_or_else(|| Mismatch::Principal(each().next().map_or(PrincipalKind::Aws, |(kind, _)| kind)))
 }
 
-/// What is wrong with the name of a provider.
+/// How the name of a provider differs.
 fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
     if differs_invisibly(name, &request.provider_arn()) {
         return Mismatch::Issuer(IssuerDifference::Invisible);
@@ -289,8 +287,8 @@ fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
     Mismatch::Principal(PrincipalKind::Federated)
 }
 
-/// How one issuer differs from another, both as IAM writes them. What is wrong with how it is written counts
-/// only where it is this issuer that is written so: an issuer of another cluster is that, however it looks.
+/// How one issuer differs from another, both without a scheme. A spelling error counts only for the same issuer;
+/// the issuer of another cluster is another cluster, however it is spelled.
 #[must_use]
 pub fn issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
     if differs_invisibly(wanted, had) {
@@ -332,7 +330,7 @@ pub fn issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
     }
 }
 
-/// An issuer that has a scheme, without it.
+/// The issuer without its scheme, if it has one.
 fn without_scheme(issuer: &str) -> Option<&str> {
     let after = |scheme: &str| {
         let (start, rest) = issuer.split_at_checked(scheme.len())?;
@@ -341,13 +339,13 @@ fn without_scheme(issuer: &str) -> Option<&str> {
     after("https://").or_else(|| after("http://"))
 }
 
-/// The region and the domain in a host of EKS's issuers.
+/// The region and the domain of an EKS issuer's host.
 fn eks_region_and_domain(host: &str) -> Option<(&str, &str)> {
     let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
     Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
-/// A host that has the region before `eks`, with both in their places.
+/// The host `oidc.REGION.eks.…` with region and `eks` in the right order.
 fn unreversed_host(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.splitn(4, '.').collect();
     match labels.as_slice() {
@@ -364,13 +362,13 @@ fn split_host(issuer: &str) -> (&str, &str) {
     issuer.split_once('/').unwrap_or((issuer, ""))
 }
 
-/// Whether a character is one that is seen.
+/// Whether a character is visible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
     !c.is_whitespace() && sanitize(&c.to_string()) == c.to_string()
 }
 
-/// Whether two texts differ only in characters that are not seen.
+/// Whether two texts differ only in invisible characters.
 #[must_use]
 pub fn differs_invisibly(text: &str, other: &str) -> bool {
     let seen = |text: &str| text.chars().filter(|c| is_visible(*c)).collect::<String>();

@@ -1,4 +1,4 @@
-//! AWS's partitions: separate clouds with ARNs, regions and host names of their own.
+//! AWS partitions: separate clouds with their own ARNs, regions and host names.
 
 /// A partition. Source: `partitions.json` and the STS endpoint rules of botocore.
 #[derive(Debug, PartialEq, Eq)]

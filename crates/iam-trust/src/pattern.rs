@@ -1,4 +1,4 @@
-//! The patterns of the policy language: `*` is any text, `?` any one character.
+//! Patterns of the policy language: `*` matches any text, `?` any one character.
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ enum Piece {
     Wild(char),
 }
 
-/// A value of a policy, which may be read as a pattern.
+/// A policy value, which some operators read as a pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pattern(Vec<Piece>);
 

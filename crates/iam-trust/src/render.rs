@@ -1,4 +1,4 @@
-//! A policy as text for a person: with the lines that refuse marked, and what a correction changes.
+//! Renders a policy for a person: the failing lines marked, and the difference to a corrected policy.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 use super::evaluate::ElementKind;
 use foreign_text::escape_json;
 
-/// How many lines that are as they were are shown around a change.
+/// The number of unchanged lines around a change.
 const AROUND: usize = 3;
 
-/// A line of a policy.
+/// A line of a rendered policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The line, with its indentation, fit to be printed.
+    /// The indented line, safe to print.
     pub text: String,
-    /// Whether it belongs to an element that is marked.
+    /// Whether the line belongs to a marked element.
     pub is_marked: bool,
 }
 
-/// The policy, line by line, with these elements marked, each by the place of its statement.
+/// Renders a policy with elements marked. Each element has the index of its statement.
 #[must_use]
 pub fn mark_elements<'a>(
     policy: &Value,
@@ -44,13 +44,13 @@ pub fn mark_elements<'a>(
     page.lines
 }
 
-/// The same as one text: `>` stands before what is marked.
+/// Joins lines into one text, with `>` before marked lines.
 #[must_use]
 pub fn lines_as_text(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("{} {}\n", if line.is_marked { '>' } else { ' ' }, line.text)).collect()
 }
 
-/// Lays JSON out in lines, and knows for each in which element it is.
+/// Writes JSON line by line and tracks the element of each line.
 struct Page {
     marked: BTreeSet<Vec<String>>,
     place: Vec<String>,
@@ -89,7 +89,7 @@ impl Page {
         }
     }
 
-    /// Adds a line at the depth of the place; what closes or opens an object belongs to it.
+    /// Adds a line at the current depth. Braces belong to their element.
     fn line(&mut self, text: String) {
         let text = format!("{:width$}{}", "", escape_json(&text), width = 2 * self.place.len());
         let is_marked = (1..=self.place.len())
@@ -98,8 +98,8 @@ impl Page {
     }
 }
 
-/// What changes from one policy to another, line by line, with `-` and `+` in front. How far a line is
-/// indented and whether another one follows in its list is no change.
+/// The difference between two policies, with `-` and `+` before changed lines. Indentation and trailing commas
+/// do not count.
 #[must_use]
 pub fn diff(before: &Value, after: &Value) -> String {
     let lines =

@@ -1,4 +1,4 @@
-//! What IAM knows of a call of `AssumeRoleWithWebIdentity` when it looks at a role's trust policy.
+//! The request context: which condition keys an `AssumeRoleWithWebIdentity` call has, and their values.
 //!
 //! Source of the keys: "Keys available for AWS web identity federation" and "AWS global condition context
 //! keys" in the IAM User Guide.
@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{issuer_without_scheme, provider_arn};
 use crate::arn::RoleArn;
 
-/// The action that a token is traded by.
+/// The action of the call.
 pub const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// A call, as far as it is known.
+/// An `AssumeRoleWithWebIdentity` call, as far as it is known.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The role that is asked for.
+    /// The requested role.
     pub role: RoleArn,
     /// The token's issuer.
     pub issuer: String,
@@ -23,29 +23,28 @@ pub struct Request {
     pub subject: String,
     /// The token's audiences.
     pub audience: Vec<String>,
-    /// The session's name, if it is known.
+    /// The session name, if known.
     pub session_name: Option<String>,
-    /// When the call was made, if that is known.
+    /// The time of the call, if known.
     pub time: Option<SystemTime>,
-    /// Keys that are known besides, in small letters, with their values; none is one that is not there.
+    /// Further known keys in lower case, with their values. An empty list means that the key is absent.
     pub extra_keys: BTreeMap<String, Vec<String>>,
 }
 
-/// What is known of a key.
+/// The value of a condition key in a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyValue {
-    /// It has these values.
+    /// The values of the key.
     Values(Vec<String>),
-    /// It is not there.
+    /// The call does not have the key.
     Absent,
-    /// That is not known; why.
+    /// The value is unknown; the reason.
     Unknown(&'static str),
 }
 
-/// Keys that are not there, by what the User Guide says of their availability: about callers with an identity
-/// of AWS's, which a pod does not have yet; about calls that a service makes for another; about parameters
-/// that `AssumeRoleWithWebIdentity` does not have. `aws:PrincipalAccount`, `aws:PrincipalArn`,
-/// `aws:PrincipalType` and `aws:userid` are not among them: what they are in such a call is not documented.
+/// Keys that the call does not have, by their availability in the User Guide. They describe callers with an AWS
+/// identity, calls by a service, or parameters of other actions. `aws:PrincipalAccount`, `aws:PrincipalArn`,
+/// `aws:PrincipalType` and `aws:userid` are missing here: their values in this call are not documented.
 const NOT_THERE: [&str; 16] = [
     "aws:calledvia",
     "aws:calledviafirst",
@@ -66,7 +65,7 @@ const NOT_THERE: [&str; 16] = [
 ];
 
 impl Request {
-    /// The call with a token of this issuer, subject and audience, without a session name.
+    /// A call with a token of this issuer, subject and audience, without a session name.
     #[must_use]
     pub fn new(role: &RoleArn, issuer: &str, subject: &str, audience: &[String]) -> Self {
         Self {
@@ -80,19 +79,19 @@ impl Request {
         }
     }
 
-    /// The issuer as IAM writes it in keys and ARNs.
+    /// The issuer as IAM writes it in condition keys and ARNs.
     #[must_use]
     pub fn provider(&self) -> &str {
         issuer_without_scheme(&self.issuer)
     }
 
-    /// The ARN of the provider, in the role's account.
+    /// The ARN of the issuer's OIDC provider in the role's account.
     #[must_use]
     pub fn provider_arn(&self) -> String {
         provider_arn(&self.role, &self.issuer)
     }
 
-    /// What is known of a key, which is written in any case.
+    /// The value of a condition key. Keys are case-insensitive.
     #[must_use]
     pub fn value_of(&self, key: &str) -> KeyValue {
         let key = key.to_ascii_lowercase();
@@ -134,15 +133,14 @@ impl Request {
         }
     }
 
-    /// The claim of the token that a key is about.
+    /// The claim of this token that a key names.
     fn claim_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         let (provider, claim) = key.rsplit_once(':')?;
         provider.eq_ignore_ascii_case(self.provider()).then_some(claim)
     }
 }
 
-/// Whether a key is about another provider, whose claims are not there. Here belong also keys that are no
-/// keys, since they hold a whole URL or ARN.
+/// Whether a key names a claim of another provider. A key with a whole URL or ARN counts: no call has it.
 fn is_claim_of_another_provider(key: &str) -> bool {
     let Some((provider, _)) = key.rsplit_once(':') else { return false };
     let has_scheme = ["https://", "http://"].iter().any(|scheme| provider.starts_with(scheme));
@@ -150,7 +148,7 @@ fn is_claim_of_another_provider(key: &str) -> bool {
     has_scheme || provider.starts_with("arn:") || host.contains('.') && !host.contains(':')
 }
 
-/// Whether a key is the time of the call, in either of its forms.
+/// Whether a key is the time of the call.
 #[must_use]
 pub fn is_time(key: &str) -> bool {
     ["aws:currenttime", "aws:epochtime"].iter().any(|time| time.eq_ignore_ascii_case(key))

@@ -1,4 +1,4 @@
-//! Policy variables: `${aws:username}`, `${key, 'default'}`, and the three that stand for a character.
+//! Replaces policy variables: `${aws:username}`, `${key, 'default'}`, and `${*}`, `${?}`, `${$}`.
 //!
 //! Source: "IAM policy elements: Variables and tags" in the IAM User Guide.
 
@@ -6,18 +6,18 @@ use super::document::Version;
 use super::pattern::Pattern;
 use super::request::{KeyValue, Request, is_time};
 
-/// A value of a policy with its variables replaced.
+/// A policy value with its variables replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expanded {
-    /// What it comes to.
+    /// The resulting pattern.
     Pattern(Pattern),
-    /// A variable in it has no value, so that nothing fits it.
+    /// A variable has no value, so nothing matches.
     NoValue,
-    /// What a variable in it comes to is not known.
+    /// The value of a variable is unknown.
     Unknown,
 }
 
-/// Replaces the variables in a value.
+/// Replaces the variables in a policy value.
 #[must_use]
 pub fn expand(value: &str, version: Version, request: &Request) -> Expanded {
     let mut pattern = Pattern::default();
