@@ -9,11 +9,9 @@ use serde_json::{Map, Value};
 
 use super::document::{self, Document};
 use super::evaluate::{Decision, ElementKind, evaluate};
-use super::mismatch::{
-    ExplainedRefusal, Mismatch, Reach, SubjectDifference, exclusions, explain_refusal, reach_of,
-    subject_patterns,
-};
+use super::mismatch::{ExplainedRefusal, Mismatch, SubjectDifference, exclusions, explain_refusal};
 use super::pattern::Pattern;
+use super::reach::{Reach, reach_of, subject_patterns};
 use super::request::{ACTION, Request};
 use super::{TrustPolicy, literal};
 

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! The way of a policy: [`document`] parses it, [`evaluate`] decides ([`condition`], [`pattern`] and
-//! [`variable`] know the language, [`request`] knows the call), [`mismatch`] explains a refusal, [`correct`]
+//! [`variable`] know the language, [`request`] knows the call), [`mismatch`] explains a refusal, [`reach`] says who else gets in, [`correct`]
 //! proposes a changed policy, [`render`] shows both. [`needed()`] builds a policy from nothing.
 
 pub mod arn;
@@ -43,6 +43,7 @@ pub mod mismatch;
 mod needed;
 pub mod partition;
 pub mod pattern;
+pub mod reach;
 pub mod render;
 pub mod request;
 pub mod variable;

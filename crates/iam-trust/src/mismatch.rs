@@ -5,11 +5,10 @@
 
 use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
-use super::document::{Condition, Document, Effect, Principal, PrincipalKind, Statement};
-use super::evaluate::{Decision, ElementKind, ElementResult, Evaluation, StatementResult, evaluate};
+use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
+use super::evaluate::{ElementKind, ElementResult, Evaluation, StatementResult};
 use super::pattern::Pattern;
 use super::request::Request;
-use super::variable::{Expanded, expand};
 use foreign_text::sanitize;
 
 /// How an element of the policy differs from the call.
@@ -375,7 +374,7 @@ pub fn differs_invisibly(text: &str, other: &str) -> bool {
     text != other && seen(text) == seen(other)
 }
 
-const PREFIX: &str = "system:serviceaccount:";
+pub(crate) const PREFIX: &str = "system:serviceaccount:";
 
 fn condition_mismatch(operator: &str, key: &str, wanted: &[String], request: &Request) -> Mismatch {
     let Some((provider, claim)) = key.rsplit_once(':') else { return Mismatch::Other };
@@ -440,94 +439,4 @@ pub fn subject_difference(wanted: &str, had: &str) -> SubjectDifference {
         (Some(wanted), Some(had)) if Pattern::parse(&wanted.0).matches(&had.0) => SubjectDifference::Name,
         _ => SubjectDifference::Whole,
     }
-}
-
-/// Whom a policy lets in beside the token's own service account, and those that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// Others of the same namespace.
-    Namespace,
-    /// Others of namespaces that fit a pattern.
-    Namespaces,
-    /// Any service account of the cluster.
-    Cluster,
-    /// Any web identity, whoever its provider is.
-    Providers,
-}
-
-/// Texts that nobody has in a subject.
-const NOBODY: &str = "zz-nobody-s";
-
-/// Whether the policy also lets in others: tried with subjects that nobody has, such as fit its patterns.
-#[must_use]
-pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
-    let allows = |request: &Request| matches!(evaluate(document, request).decision, Decision::Allows(_));
-    let of_subject = &|subject: String| allows(&Request { subject, ..request.clone() });
-    let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
-    let elsewhere =
-        Request { issuer: format!("https://{NOBODY}.example"), subject: nobody.clone(), ..request.clone() };
-    if allows(&elsewhere) {
-        return Some(Reach::Providers);
-    }
-    if of_subject(nobody) {
-        return Some(Reach::Cluster);
-    }
-    let namespace = of_service_account(&request.subject).map(|(namespace, _)| namespace);
-    let patterns = document.statements.iter().flat_map(|statement| {
-        subject_patterns(statement, request).filter_map(|(_, value)| {
-            match expand(value, document.version, request) {
-                Expanded::Pattern(pattern) => Some(pattern),
-                Expanded::NoValue | Expanded::Unknown => None,
-            }
-        })
-    });
-    let several = format!("{NOBODY}:{NOBODY}");
-    // A pattern that names a namespace is about that one, which is the token's or another that is meant.
-    let namespaces = patterns.flat_map(|pattern| {
-        let text = pattern.text();
-        let filled = [pattern.filled(NOBODY, NOBODY), pattern.filled(&several, NOBODY)];
-        filled.into_iter().filter_map(move |subject| {
-            let theirs = of_service_account(&subject)?.0.to_owned();
-            let is_named = text.contains(&format!(":{theirs}:")) && Some(theirs.as_str()) != namespace;
-            (!is_named && of_subject(subject)).then_some(theirs)
-        })
-    });
-    let of_patterns = namespaces.map(|theirs| match Some(theirs.as_str()) == namespace {
-        true => Reach::Namespace,
-        false => Reach::Namespaces,
-    });
-    let of_namespace = namespace.filter(|namespace| of_subject(format!("{PREFIX}{namespace}:{NOBODY}")));
-    of_patterns.chain(of_namespace.map(|_| Reach::Namespace)).max()
-}
-
-/// The same of one statement, as if it were alone.
-#[must_use]
-pub fn reach_of(document: &Document, statement: &Statement, request: &Request) -> Option<Reach> {
-    reach(&Document { version: document.version, statements: vec![statement.clone()] }, request)
-}
-
-/// The patterns for a subject that a statement knows: the operator, and the value as it is written.
-pub fn subject_patterns<'s>(
-    statement: &'s Statement,
-    request: &Request,
-) -> impl Iterator<Item = (&'s str, &'s str)> {
-    let key = format!("{}:sub", request.provider());
-    let of_subject = statement.conditions.iter().filter(move |condition| {
-        let read = Operator::parse(&condition.operator);
-        let is_positive = read.is_some_and(|read| read.knows_patterns() && !read.is_negated());
-        is_positive && condition.key.eq_ignore_ascii_case(&key)
-    });
-    let is_wild = |value: &&String| Pattern::parse(value).is_wild();
-    let each = move |condition: &'s Condition| {
-        condition.values.iter().filter(is_wild).map(|value| (condition.operator.as_str(), value.as_str()))
-    };
-    of_subject.flat_map(each)
-}
-
-/// Namespace and name of a service account in a subject.
-#[must_use]
-pub fn of_service_account(subject: &str) -> Option<(&str, &str)> {
-    let (namespace, name) = subject.strip_prefix(PREFIX)?.split_once(':')?;
-    let is_whole = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
-    is_whole.then_some((namespace, name))
 }

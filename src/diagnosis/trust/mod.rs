@@ -11,10 +11,8 @@ use iam_trust::condition::{Operator, Truth};
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
 use iam_trust::document::{Condition, Document, Effect, PolicyError, Statement};
 use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, StatementResult, evaluate};
-use iam_trust::mismatch::{
-    ExplainedRefusal, IssuerDifference, Mismatch, Reach, SubjectDifference, exclusions, reach, reach_of,
-    subject_patterns,
-};
+use iam_trust::mismatch::{ExplainedRefusal, IssuerDifference, Mismatch, SubjectDifference, exclusions};
+use iam_trust::reach::{Reach, reach, reach_of, subject_patterns};
 use iam_trust::request::{ACTION, KeyValue, Request};
 use iam_trust::{USUAL_AUDIENCE, document, literal, mismatch};
 

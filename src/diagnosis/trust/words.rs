@@ -9,10 +9,10 @@ use iam_trust::document::Condition;
 use iam_trust::evaluate::{ElementKind, ElementResult};
 use iam_trust::issuer_without_scheme;
 use iam_trust::mismatch::{
-    IssuerDifference, Mismatch, SubjectDifference, differs_invisibly, is_visible, of_service_account,
-    subject_difference,
+    IssuerDifference, Mismatch, SubjectDifference, differs_invisibly, is_visible, subject_difference,
 };
 use iam_trust::pattern::Pattern;
+use iam_trust::reach::split_subject;
 use iam_trust::request::{ACTION, KeyValue, Request, is_time};
 
 const PREFIX: &str = "system:serviceaccount:";
@@ -60,7 +60,7 @@ pub(super) fn whom(patterns: &[String]) -> String {
 
 fn whom_by(pattern: &str) -> String {
     let is_wild = |text: &str| text.contains(['*', '?']);
-    let Some((namespace, name)) = of_service_account(pattern).filter(|_| !pattern.contains("${")) else {
+    let Some((namespace, name)) = split_subject(pattern).filter(|_| !pattern.contains("${")) else {
         return match pattern {
             "*" => "every service account of the cluster".to_owned(),
             pattern => format!("every service account whose subject fits \"{}\"", sanitize(pattern)),

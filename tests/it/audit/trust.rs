@@ -11,6 +11,7 @@ use iam_trust::document::{self, Document};
 use iam_trust::evaluate::{Decision, ElementKind, Evaluation, evaluate};
 use iam_trust::mismatch::{self, Mismatch};
 use iam_trust::pattern::Pattern;
+use iam_trust::reach;
 use iam_trust::request::{KeyValue, Request};
 use iam_trust::{issuer_without_scheme, needed};
 use irsa_probe::audit;
@@ -176,7 +177,7 @@ fn judge(case: &Case) -> Result<(), String> {
     let wrong = || Err(format!("{evaluation:#?}"));
     match (case.expect, &evaluation.decision) {
         (Expected::Allows, Decision::Allows(statement)) if *statement == case.statement => {
-            let reach = mismatch::reach(&document, &request).map(|reach| format!("{reach:?}").to_lowercase());
+            let reach = reach::reach(&document, &request).map(|reach| format!("{reach:?}").to_lowercase());
             if reach == case.reach { Ok(()) } else { Err(format!("it also lets in: {reach:?}")) }
         }
         (Expected::Denies, Decision::Denies(statement)) if *statement == case.statement => Ok(()),
@@ -416,7 +417,7 @@ fn say(document: &Document, request: &Request) -> Evaluation {
     if evaluation.decision == Decision::Refuses {
         assert_eq!(named.is_empty(), !has_allow, "a refusal has its reason: {evaluation:#?}");
     }
-    let _ = mismatch::reach(document, request);
+    let _ = reach::reach(document, request);
     evaluation
 }
 
@@ -480,7 +481,7 @@ proptest! {
         let policy = printed(&claims, &role);
         let mut request = claims.request(&role);
         prop_assert_eq!(evaluate(&policy, &request).decision, Decision::Allows(0));
-        prop_assert_eq!(mismatch::reach(&policy, &request), None);
+        prop_assert_eq!(reach::reach(&policy, &request), None);
         request.session_name = Some(name);
         prop_assert_eq!(evaluate(&policy, &request).decision, Decision::Allows(0));
     }
