@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use super::Entry;
 use super::role::ROLE_ARN;
-use super::{Class, Entry, Owner};
 use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::Caller;
@@ -25,9 +25,6 @@ pub struct AuditWrongAccount {
 }
 
 impl Entry for AuditWrongAccount {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let whose = self.caller.as_ref().map_or_else(String::new, |it| format!(" ({})", sanitize(&it.arn)));
         format!(
@@ -100,9 +97,6 @@ fn offline(role: &RoleArn) -> String {
 }
 
 impl Entry for AuditIncomplete {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let needs = self.why.permission().map_or_else(String::new, |permission| {
             format!(" It takes the permission {}.", permission.as_str())
@@ -331,9 +325,6 @@ impl RefusedOutsideTrust {
 }
 
 impl Entry for RefusedOutsideTrust {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let at = self.at.map_or_else(String::new, |at| format!(" at {}", utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());

@@ -3,7 +3,7 @@
 use crate::net::dns::DnsFault;
 use std::net::SocketAddr;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 
@@ -28,9 +28,6 @@ fn servers(servers: &[SocketAddr]) -> String {
 }
 
 impl Entry for DnsUnavailable {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         let fault = match &self.fault {
             DnsFault::TimedOut => "gave no answer in time".to_owned(),
@@ -76,9 +73,6 @@ pub struct StsNameNotResolved {
 }
 
 impl Entry for StsNameNotResolved {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         let why = if self.options.is_empty() {
             "Either the region or the endpoint is misspelt, or the DNS of this network does not know AWS's names."

@@ -1,6 +1,6 @@
 //! Which STS to call.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 
@@ -24,9 +24,6 @@ fn set_region(region: &str) -> String {
 }
 
 impl Entry for RegionMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let then = self.of_issuer.as_ref().map_or_else(
             || "The token's issuer names none either, so it is not known which STS to call.".to_owned(),
@@ -61,9 +58,6 @@ pub struct RegionMalformed {
 }
 
 impl Entry for RegionMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "\"{}\", from {}, cannot be the name of a region: those have small letters, digits and hyphens, \
@@ -92,9 +86,6 @@ pub struct RegionsDisagree {
 }
 
 impl Entry for RegionsDisagree {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "AWS_REGION is {} and AWS_DEFAULT_REGION is {}. boto3 reads only the second, most other SDKs the \
@@ -125,9 +116,6 @@ pub struct PartitionMismatch {
 }
 
 impl Entry for PartitionMismatch {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let (region, partition) = (sanitize(&self.region.0), self.region.1);
         let issuer = self.issuer.as_ref().map_or_else(String::new, |(region, partition)| {
@@ -206,9 +194,6 @@ impl EndpointMalformed {
 }
 
 impl Entry for EndpointMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!("{} is {}, and {}.", self.source, self.harmless(), self.fault)
     }
@@ -234,9 +219,6 @@ pub struct EndpointOptionsConflict {
 }
 
 impl Entry for EndpointOptionsConflict {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "AWS's rules give no STS endpoint for these settings: {}. SDKs that follow the same rules fail with the same words.",
@@ -261,9 +243,6 @@ pub struct EndpointInsecure {
 }
 
 impl Entry for EndpointInsecure {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The STS endpoint {} is plain HTTP, and not on this host: everyone on the way can read the token \

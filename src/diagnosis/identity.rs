@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
@@ -58,9 +58,6 @@ pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&
 }
 
 impl Entry for NotInjected {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
             format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
@@ -140,9 +137,6 @@ fn set_neither(preset: &str) -> Vec<String> {
 pub struct RoleArnVarMissing;
 
 impl Entry for RoleArnVarMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not. {HALF_SET} With this half \
@@ -161,9 +155,6 @@ impl Entry for RoleArnVarMissing {
 pub struct RoleArnVarEmpty;
 
 impl Entry for RoleArnVarEmpty {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "AWS_ROLE_ARN is set, but to an empty text. A variable that the pod spec sets, even to \
          nothing, keeps the webhook from injecting the pair."
@@ -180,9 +171,6 @@ impl Entry for RoleArnVarEmpty {
 pub struct TokenFileVarMissing;
 
 impl Entry for TokenFileVarMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "AWS_ROLE_ARN is set, AWS_WEB_IDENTITY_TOKEN_FILE is not. {HALF_SET} With this half \
@@ -201,9 +189,6 @@ impl Entry for TokenFileVarMissing {
 pub struct TokenFileVarEmpty;
 
 impl Entry for TokenFileVarEmpty {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "AWS_WEB_IDENTITY_TOKEN_FILE is set, but to an empty text. A variable that the pod spec sets, \
          even to nothing, keeps the webhook from injecting the pair."
@@ -223,9 +208,6 @@ pub struct PodIdentityOnly {
 }
 
 impl Entry for PodIdentityOnly {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "Only the container credentials variables are set: this pod gets its role through EKS Pod \
          Identity or another credentials endpoint, not through IRSA. This version tests IRSA alone, so \
@@ -260,9 +242,6 @@ pub struct RoleArnUnexpected {
 }
 
 impl Entry for RoleArnUnexpected {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The pod was given the role {}, and {} was expected. The annotation was either written \
@@ -297,9 +276,6 @@ pub struct SessionNameMalformed {
 }
 
 impl Entry for SessionNameMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "AWS_ROLE_SESSION_NAME is \"{}\", and STS takes 2 to 64 letters, digits and _=,.@+- as the name of a \

@@ -7,8 +7,8 @@
 
 use std::time::SystemTime;
 
+use super::Entry;
 use super::identity::{IMAGE, delete_pod, kubectl};
-use super::{Class, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{sanitize, shell_quote, utc};
@@ -74,9 +74,6 @@ pub struct ServiceAccountNotAnnotated {
 }
 
 impl Entry for ServiceAccountNotAnnotated {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let default = if self.of.service_account.name == "default" {
             " It is the one that a pod gets whose spec names none."
@@ -114,9 +111,6 @@ pub struct ServiceAccountMissing {
 }
 
 impl Entry for ServiceAccountMissing {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "No identity was injected into this container, and the Kubernetes API knows no {}. The pod's API token \
@@ -166,9 +160,6 @@ pub struct AnnotatedAfterPod {
 }
 
 impl Entry for AnnotatedAfterPod {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let (what, most_likely) = match self.newer {
             AnnotationAge::Annotation(time) => {
@@ -213,9 +204,6 @@ pub struct WebhookMissed {
 }
 
 impl Entry for WebhookMissed {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         let age = match (self.account.annotated_by, self.volume_made) {
             (Some(annotated), Some(made)) => format!(
@@ -272,9 +260,6 @@ pub struct AnnotationDiffersFromEnv {
 }
 
 impl Entry for AnnotationDiffersFromEnv {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let annotation = self.account.role_arn.as_deref().map_or_else(
             || "has no role annotation".to_owned(),
@@ -435,9 +420,6 @@ impl InjectionSuppressed {
 }
 
 impl Entry for InjectionSuppressed {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let these = self.these();
         match &self.by {
@@ -618,9 +600,6 @@ pub struct RoleAnnotationMisplaced {
 }
 
 impl Entry for RoleAnnotationMisplaced {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let (account, key, role_arn) = (self.of.account(), sanitize(&self.key), sanitize(&self.role_arn));
         let misplaced = match self.at {

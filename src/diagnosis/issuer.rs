@@ -1,6 +1,6 @@
 //! What the token's issuer publishes, as it is seen from where the audit runs.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::aws::dial::{DialError, ServerUnreachable};
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
@@ -154,9 +154,6 @@ impl IssuerUnreachable {
 }
 
 impl Entry for IssuerUnreachable {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         let what = self.what();
         if let IssuerFault::NoUrl(_) = self.fault {
@@ -267,9 +264,6 @@ impl SigningKeyNotPublished {
 }
 
 impl Entry for SigningKeyNotPublished {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         let reasons = if is_of_eks(&self.issuer) {
             "AWS changes the key of an EKS cluster every seven days and publishes it itself, so the token is \

@@ -1,9 +1,9 @@
-//! The catalogue: everything that can be wrong, one entry and one page for each name.
+//! The catalogue: everything that can be wrong, with one row and one page for each diagnosis.
 //!
-//! An entry (in the folder beside this file) is a struct of typed facts with its class, its owner,
-//! the cause in one paragraph and the steps that mend it. The page of the same name, embedded
-//! here, is the documentation, the text of `explain` and a test. Names are public: they are
-//! never changed, and never used again for something else.
+//! A row names the diagnosis, its class, its owner and the version that introduced it. A struct of the same name
+//! holds the facts, and puts the cause, the remedy and the evidence into words. It does not judge: whoever makes
+//! the struct has decided already. The page of the same name is the documentation, the text of `explain` and a
+//! test. Names are public: they are never changed, and never used again for something else.
 
 use crate::evidence::Evidence;
 
@@ -28,7 +28,7 @@ pub mod token;
 pub mod token_file;
 pub mod trust;
 
-/// What kind of failure it is. Decides the exit code and whether waiting can help.
+/// What kind of failure a diagnosis is. The class decides the exit code and whether waiting can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Class {
     /// The pod was admitted without its identity.
@@ -60,7 +60,7 @@ impl Class {
         }
     }
 
-    /// The exit code of a run whose diagnosis is of this class.
+    /// The exit code of a run whose diagnosis has this class.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -73,20 +73,20 @@ impl Class {
     }
 }
 
-/// Who has to change something, so that a reader knows whom to wake.
+/// Who must change something, so that a reader knows whom to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// Whoever writes the pod spec.
+    /// The author of the pod spec.
     Workload,
-    /// Whoever runs the cluster.
+    /// The operator of the cluster.
     Cluster,
-    /// Whoever manages IAM in the role's account.
+    /// The administrator of IAM in the role's account.
     Iam,
-    /// Whoever manages the AWS organisation.
+    /// The administrator of the AWS organization.
     Organization,
-    /// Whoever runs DNS, routes, proxies and VPC endpoints.
+    /// The operator of DNS, routes, proxies and VPC endpoints.
     Network,
-    /// Whoever runs the node.
+    /// The operator of the node.
     Node,
     /// AWS itself.
     Aws,
@@ -108,30 +108,30 @@ impl Owner {
     }
 }
 
-/// One entry of the catalogue: typed facts, and what they mean.
-pub trait Entry {
-    /// Its class.
-    const CLASS: Class;
-    /// Who has to act.
-    const OWNER: Owner;
-    /// What [`Entry::may_pass`] says where the facts do not matter.
-    const MAY_PASS: bool = matches!(Self::CLASS, Class::Unreachable);
-    /// What is wrong, in full sentences, claiming no more than the facts carry.
+/// A struct with a row in the catalogue. The catalogue implements it.
+pub trait Catalogued {
+    /// The name in its row.
+    fn name(&self) -> Name;
+}
+
+/// The words of a diagnosis, made from its facts.
+pub trait Entry: Catalogued {
+    /// What is wrong, in full sentences that claim no more than the facts show.
     fn cause(&self) -> String;
-    /// What to do, in order. What follows the first line of a step is meant to be pasted.
+    /// The steps that fix it, in order. The lines after the first line of a step can be pasted.
     fn remedy(&self) -> Vec<String>;
     /// The facts themselves.
     fn evidence(&self) -> Evidence {
         Evidence::new()
     }
-    /// Whether the same attempt, made again a little later, may end otherwise.
+    /// Whether the same attempt can succeed a little later, without a change.
     fn may_pass(&self) -> bool {
-        Self::MAY_PASS
+        self.name().class() == Class::Unreachable
     }
 }
 
 macro_rules! catalogue {
-    ($($module:ident { $($name:ident),* $(,)? })*) => {
+    ($($module:ident { $($name:ident: $class:ident, $owner:ident, since $since:literal;)* })*) => {
         /// The name of a diagnosis: the same spelling in code, pages, reports and metrics.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Name {
@@ -139,12 +139,6 @@ macro_rules! catalogue {
         }
 
         impl Name {
-            /// Whether it is told for information alone: nobody has to do anything about it.
-            #[must_use]
-            pub fn is_information(self) -> bool {
-                self == Self::SdkUnknown
-            }
-
             /// Every name, in the order of the checks.
             pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
 
@@ -165,13 +159,19 @@ macro_rules! catalogue {
             /// Its class.
             #[must_use]
             pub fn class(self) -> Class {
-                match self { $($(Self::$name => <$module::$name as Entry>::CLASS,)*)* }
+                match self { $($(Self::$name => Class::$class,)*)* }
             }
 
-            /// Who has to act.
+            /// Who must act.
             #[must_use]
             pub fn owner(self) -> Owner {
-                match self { $($(Self::$name => <$module::$name as Entry>::OWNER,)*)* }
+                match self { $($(Self::$name => Owner::$owner,)*)* }
+            }
+
+            /// The version of irsa-probe that introduced it.
+            #[must_use]
+            pub fn since(self) -> &'static str {
+                match self { $($(Self::$name => $since,)*)* }
             }
         }
 
@@ -183,115 +183,233 @@ macro_rules! catalogue {
         }
 
         impl Diagnosis {
-            /// Its name.
-            #[must_use]
-            pub fn name(&self) -> Name {
-                match self { $($(Self::$name(_) => Name::$name,)*)* }
-            }
-
-            fn entry(&self) -> &dyn DynEntry {
+            fn entry(&self) -> &dyn Entry {
                 match self { $($(Self::$name(entry) => entry.as_ref(),)*)* }
             }
         }
 
-        $($(impl From<$module::$name> for Diagnosis {
-            fn from(entry: $module::$name) -> Self {
-                Self::$name(Box::new(entry))
+        $($(
+            impl Catalogued for $module::$name {
+                fn name(&self) -> Name {
+                    Name::$name
+                }
             }
-        })*)*
+
+            impl From<$module::$name> for Diagnosis {
+                fn from(entry: $module::$name) -> Self {
+                    Self::$name(Box::new(entry))
+                }
+            }
+        )*)*
+
+        /// Calls a macro with the name of every diagnosis, in the order of the checks: `each! { NotInjected … }`.
+        #[macro_export]
+        macro_rules! for_each_diagnosis {
+            ($callback:ident) => {
+                $callback! { $($($name)*)* }
+            };
+        }
     };
 }
 
 catalogue! {
     identity {
-        NotInjected, RoleArnVarMissing, RoleArnVarEmpty, TokenFileVarMissing, TokenFileVarEmpty,
-        PodIdentityOnly, RoleArnUnexpected, SessionNameMalformed,
+        NotInjected: NotInjected, Workload, since "0.1.0";
+        RoleArnVarMissing: Misconfigured, Workload, since "0.1.0";
+        RoleArnVarEmpty: Misconfigured, Workload, since "0.1.0";
+        TokenFileVarMissing: Misconfigured, Workload, since "0.1.0";
+        TokenFileVarEmpty: Misconfigured, Workload, since "0.1.0";
+        PodIdentityOnly: NotJudged, Workload, since "0.1.0";
+        RoleArnUnexpected: Misconfigured, Workload, since "0.1.0";
+        SessionNameMalformed: Misconfigured, Workload, since "0.1.0";
     }
     injection {
-        InjectionSuppressed, RoleAnnotationMisplaced, ServiceAccountNotAnnotated, ServiceAccountMissing,
-        AnnotatedAfterPod, WebhookMissed, AnnotationDiffersFromEnv,
+        InjectionSuppressed: NotInjected, Workload, since "0.1.0";
+        RoleAnnotationMisplaced: NotInjected, Workload, since "0.1.0";
+        ServiceAccountNotAnnotated: NotInjected, Workload, since "0.1.0";
+        ServiceAccountMissing: NotInjected, Workload, since "0.1.0";
+        AnnotatedAfterPod: NotInjected, Workload, since "0.1.0";
+        WebhookMissed: NotInjected, Cluster, since "0.1.0";
+        AnnotationDiffersFromEnv: Misconfigured, Workload, since "0.1.0";
     }
-    target { TargetNotFound, TargetNotReadable, TargetHasNoIdentity }
-    role_arn { RoleArnMalformed }
+    target {
+        TargetNotFound: NotJudged, Workload, since "0.1.0";
+        TargetNotReadable: NotJudged, Workload, since "0.1.0";
+        TargetHasNoIdentity: NotInjected, Workload, since "0.1.0";
+    }
+    role_arn {
+        RoleArnMalformed: Misconfigured, Workload, since "0.1.0";
+    }
     token_file {
-        TokenFileVarHoldsToken, TokenFileMissing, TokenFileUnreadable, TokenFileNotRegular,
-        TokenFileEmpty, TokenFileTooLarge, TokenFileCorrupt, TokenFileReadFailed,
+        TokenFileVarHoldsToken: Misconfigured, Workload, since "0.1.0";
+        TokenFileMissing: Misconfigured, Workload, since "0.1.0";
+        TokenFileUnreadable: Misconfigured, Workload, since "0.1.0";
+        TokenFileNotRegular: Misconfigured, Workload, since "0.1.0";
+        TokenFileEmpty: Misconfigured, Workload, since "0.1.0";
+        TokenFileTooLarge: Misconfigured, Workload, since "0.1.0";
+        TokenFileCorrupt: Misconfigured, Workload, since "0.1.0";
+        TokenFileReadFailed: Misconfigured, Node, since "0.1.0";
     }
     token {
-        TokenNotAJwt, TokenIsLegacySecret, TokenClaimMissing, TokenAlgorithmUnsupported,
-        TokenAudienceUnexpected, TokenIsApiToken, TokenAudienceUnusual, TokenFromAnotherPod,
-        TokenExpired, TokenNotYetValid, TokenNotRotated, ClockSkewed,
+        TokenNotAJwt: Misconfigured, Workload, since "0.1.0";
+        TokenIsLegacySecret: Misconfigured, Workload, since "0.1.0";
+        TokenClaimMissing: Misconfigured, Cluster, since "0.1.0";
+        TokenAlgorithmUnsupported: Misconfigured, Cluster, since "0.1.0";
+        TokenAudienceUnexpected: Misconfigured, Workload, since "0.1.0";
+        TokenIsApiToken: Misconfigured, Workload, since "0.1.0";
+        TokenAudienceUnusual: Misconfigured, Workload, since "0.1.0";
+        TokenFromAnotherPod: Misconfigured, Workload, since "0.1.0";
+        TokenExpired: Misconfigured, Node, since "0.1.0";
+        TokenNotYetValid: Misconfigured, Node, since "0.1.0";
+        TokenNotRotated: Misconfigured, Node, since "0.1.0";
+        ClockSkewed: Misconfigured, Node, since "0.1.0";
     }
     endpoint {
-        RegionMissing, RegionMalformed, RegionsDisagree, PartitionMismatch, EndpointMalformed,
-        EndpointOptionsConflict, EndpointInsecure,
+        RegionMissing: Misconfigured, Workload, since "0.1.0";
+        RegionMalformed: Misconfigured, Workload, since "0.1.0";
+        RegionsDisagree: Misconfigured, Workload, since "0.1.0";
+        PartitionMismatch: Misconfigured, Workload, since "0.1.0";
+        EndpointMalformed: Misconfigured, Workload, since "0.1.0";
+        EndpointOptionsConflict: Misconfigured, Workload, since "0.1.0";
+        EndpointInsecure: Misconfigured, Workload, since "0.1.0";
     }
-    tls { CaBundleUnusable, TrustRootsMissing }
-    proxy { ProxyMalformed, ProxyFailed }
-    dns { DnsUnavailable, StsNameNotResolved }
-    network { StsConnectionRefused, StsNoRoute, StsTimedOut, StsConnectionLost }
-    tls { TlsNotSpoken, TlsUntrusted, TlsNameMismatch, TlsExpired, TlsFailed }
-    network { NotStsReply }
-    oidc_provider { OidcProviderMissing, OidcProviderAudienceMissing }
+    tls {
+        CaBundleUnusable: Misconfigured, Workload, since "0.1.0";
+        TrustRootsMissing: Misconfigured, Workload, since "0.1.0";
+    }
+    proxy {
+        ProxyMalformed: Misconfigured, Workload, since "0.1.0";
+        ProxyFailed: Unreachable, Network, since "0.1.0";
+    }
+    dns {
+        DnsUnavailable: Unreachable, Cluster, since "0.1.0";
+        StsNameNotResolved: Unreachable, Network, since "0.1.0";
+    }
+    network {
+        StsConnectionRefused: Unreachable, Network, since "0.1.0";
+        StsNoRoute: Unreachable, Network, since "0.1.0";
+        StsTimedOut: Unreachable, Network, since "0.1.0";
+        StsConnectionLost: Unreachable, Network, since "0.1.0";
+    }
+    tls {
+        TlsNotSpoken: Unreachable, Network, since "0.1.0";
+        TlsUntrusted: Unreachable, Network, since "0.1.0";
+        TlsNameMismatch: Unreachable, Network, since "0.1.0";
+        TlsExpired: Unreachable, Network, since "0.1.0";
+        TlsFailed: Unreachable, Network, since "0.1.0";
+    }
+    network {
+        NotStsReply: Unreachable, Network, since "0.1.0";
+    }
+    oidc_provider {
+        OidcProviderMissing: Refused, Iam, since "0.1.0";
+        OidcProviderAudienceMissing: Refused, Iam, since "0.1.0";
+    }
     sts {
-        VerificationKeyUnavailable, ThumbprintMismatch, IdentityTokenRejected, AssumeRoleNotAuthorized,
-        VpcEndpointPolicyDenied, OrganizationPolicyDenied, RegionNotActivated, RoleArnRejected,
-        SessionParametersRejected, Throttled, IdpUnreachable, StsFault, CredentialsRejected,
-        IdentityMismatch, Unclassified,
+        VerificationKeyUnavailable: Unreachable, Cluster, since "0.1.0";
+        ThumbprintMismatch: Refused, Iam, since "0.1.0";
+        IdentityTokenRejected: Refused, Iam, since "0.1.0";
+        AssumeRoleNotAuthorized: Refused, Iam, since "0.1.0";
+        VpcEndpointPolicyDenied: Refused, Network, since "0.1.0";
+        OrganizationPolicyDenied: Refused, Organization, since "0.1.0";
+        RegionNotActivated: Refused, Iam, since "0.1.0";
+        RoleArnRejected: Misconfigured, Workload, since "0.1.0";
+        SessionParametersRejected: Misconfigured, Workload, since "0.1.0";
+        Throttled: Unreachable, Iam, since "0.1.0";
+        IdpUnreachable: Unreachable, Aws, since "0.1.0";
+        StsFault: Unreachable, Aws, since "0.1.0";
+        CredentialsRejected: Refused, Iam, since "0.1.0";
+        IdentityMismatch: Misconfigured, Workload, since "0.1.0";
+        Unclassified: NotJudged, Aws, since "0.1.0";
     }
-    audit { AuditWrongAccount, AuditIncomplete }
-    role { RoleNotFound }
-    trust {
-        TrustPolicyMalformed, TrustPrincipalWrong, TrustPartitionMismatch, TrustAccountMismatch,
-        TrustIssuerMismatch, TrustActionMissing, TrustKeySwapped, TrustSubjectWildcard,
-        TrustSubjectMismatch, TrustAudienceMismatch, TrustConditionUnmet, TrustDenied,
-        TrustUndecidable, TrustTooWide,
+    audit {
+        AuditWrongAccount: NotJudged, Iam, since "0.1.0";
+        AuditIncomplete: NotJudged, Iam, since "0.1.0";
     }
-    issuer { IssuerUnreachable, SigningKeyNotPublished }
     role {
-        RoleHasNoPermissions, ActionDenied, ActionOutsideOrganization, ActionOutsideBoundary,
-        ActionNotGranted,
+        RoleNotFound: Refused, Iam, since "0.1.0";
     }
-    audit { RefusedOutsideTrust }
+    trust {
+        TrustPolicyMalformed: Misconfigured, Iam, since "0.1.0";
+        TrustPrincipalWrong: Refused, Iam, since "0.1.0";
+        TrustPartitionMismatch: Refused, Iam, since "0.1.0";
+        TrustAccountMismatch: Refused, Iam, since "0.1.0";
+        TrustIssuerMismatch: Refused, Iam, since "0.1.0";
+        TrustActionMissing: Refused, Iam, since "0.1.0";
+        TrustKeySwapped: Refused, Iam, since "0.1.0";
+        TrustSubjectWildcard: Refused, Iam, since "0.1.0";
+        TrustSubjectMismatch: Refused, Iam, since "0.1.0";
+        TrustAudienceMismatch: Refused, Iam, since "0.1.0";
+        TrustConditionUnmet: Refused, Iam, since "0.1.0";
+        TrustDenied: Refused, Iam, since "0.1.0";
+        TrustUndecidable: NotJudged, Iam, since "0.1.0";
+        TrustTooWide: Misconfigured, Iam, since "0.1.0";
+    }
+    issuer {
+        IssuerUnreachable: Unreachable, Cluster, since "0.1.0";
+        SigningKeyNotPublished: Refused, Cluster, since "0.1.0";
+    }
+    role {
+        RoleHasNoPermissions: Misconfigured, Iam, since "0.1.0";
+        ActionDenied: Refused, Iam, since "0.1.0";
+        ActionOutsideOrganization: Refused, Organization, since "0.1.0";
+        ActionOutsideBoundary: Refused, Iam, since "0.1.0";
+        ActionNotGranted: Refused, Iam, since "0.1.0";
+    }
+    audit {
+        RefusedOutsideTrust: Refused, Iam, since "0.1.0";
+    }
     sources {
-        ShadowedByStaticKeys, ShadowedByProfile, ShadowedBySharedFile,
-        ShadowedByContainerCredentials, SharedConfigMalformed, SdkCredentialError,
-        FallsToNodeRole, NodeRoleReachable,
+        ShadowedByStaticKeys: Misconfigured, Workload, since "0.1.0";
+        ShadowedByProfile: Misconfigured, Workload, since "0.1.0";
+        ShadowedBySharedFile: Misconfigured, Workload, since "0.1.0";
+        ShadowedByContainerCredentials: Misconfigured, Workload, since "0.1.0";
+        SharedConfigMalformed: Misconfigured, Workload, since "0.1.0";
+        SdkCredentialError: Misconfigured, Workload, since "0.1.0";
+        FallsToNodeRole: Misconfigured, Workload, since "0.1.0";
+        NodeRoleReachable: Misconfigured, Node, since "0.1.0";
     }
-    sdk { SdkTooOldForIrsa, SdkLacksStsModule, SdkUnknown }
+    sdk {
+        SdkTooOldForIrsa: Misconfigured, Workload, since "0.1.0";
+        SdkLacksStsModule: Misconfigured, Workload, since "0.1.0";
+        SdkUnknown: NotJudged, Workload, since "0.1.0";
+    }
 }
 
-/// [`Entry`] without its constants, so that a diagnosis of any name can be asked.
-trait DynEntry {
-    fn cause(&self) -> String;
-    fn remedy(&self) -> Vec<String>;
-    fn evidence(&self) -> Evidence;
-    fn may_pass(&self) -> bool;
-}
+impl Name {
+    /// The title of its page: what is wrong, in one line.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.page().lines().map(str::trim).filter(|line| !line.is_empty()).nth(1).unwrap_or_default()
+    }
 
-impl<T: Entry> DynEntry for T {
-    fn cause(&self) -> String {
-        Entry::cause(self)
+    /// The name with this spelling, in upper or lower case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|name| name.as_str().eq_ignore_ascii_case(text))
     }
-    fn remedy(&self) -> Vec<String> {
-        Entry::remedy(self)
-    }
-    fn evidence(&self) -> Evidence {
-        Entry::evidence(self)
-    }
-    fn may_pass(&self) -> bool {
-        Entry::may_pass(self)
+
+    /// Whether it only informs, so that nobody must act.
+    #[must_use]
+    pub fn is_information(self) -> bool {
+        self == Self::SdkUnknown
     }
 }
 
 impl Diagnosis {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        self.entry().name()
+    }
+
     /// What is wrong, in full sentences.
     #[must_use]
     pub fn cause(&self) -> String {
         self.entry().cause()
     }
 
-    /// What to do, in order; what follows the first line of a step is meant to be pasted.
+    /// The steps that fix it, in order. The lines after the first line of a step can be pasted.
     #[must_use]
     pub fn remedy(&self) -> Vec<String> {
         self.entry().remedy()
@@ -303,23 +421,9 @@ impl Diagnosis {
         self.entry().evidence()
     }
 
-    /// Whether the same attempt, made again a little later, may end otherwise.
+    /// Whether the same attempt can succeed a little later, without a change.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.entry().may_pass()
-    }
-}
-
-impl Name {
-    /// The title of its page: what is wrong, in one line.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.page().lines().map(str::trim).filter(|line| !line.is_empty()).nth(1).unwrap_or_default()
-    }
-
-    /// The entry with this name, in any case.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|name| name.as_str().eq_ignore_ascii_case(text))
     }
 }

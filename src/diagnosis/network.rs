@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, span};
 
@@ -102,9 +102,6 @@ pub struct StsConnectionRefused {
 }
 
 impl Entry for StsConnectionRefused {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         format!(
             "The connection to {} port {} was refused at {}: the host is there, and nothing listens, or a \
@@ -145,9 +142,6 @@ pub struct StsNoRoute {
 }
 
 impl Entry for StsNoRoute {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         format!(
             "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
@@ -186,9 +180,6 @@ pub struct StsTimedOut {
 }
 
 impl Entry for StsTimedOut {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         let addresses = if self.addresses.is_empty() {
             String::new()
@@ -253,9 +244,6 @@ pub struct StsConnectionLost {
 }
 
 impl Entry for StsConnectionLost {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         format!(
             "The connection to {} was open and then broke off {}: {}. A firewall that inspects TLS, a proxy or \
@@ -294,10 +282,6 @@ pub struct NotStsReply {
 }
 
 impl Entry for NotStsReply {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         let kind = self
             .content_type
@@ -332,6 +316,10 @@ impl Entry for NotStsReply {
             .value("http_status", self.status)
             .text_if("content_type", self.content_type.as_deref())
             .text_if("server", self.server.as_deref())
+    }
+
+    fn may_pass(&self) -> bool {
+        false
     }
 }
 

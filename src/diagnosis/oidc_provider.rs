@@ -1,9 +1,9 @@
 //! That the role's account has no OIDC provider for a token: STS says so, or IAM's side was looked at.
 
+use super::Entry;
 use super::identity::kubectl;
 use super::sts::{RequestRefused, audiences, audit};
 use super::trust::{call, issuer_gap, words};
-use super::{Class, Entry, Owner};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
@@ -242,9 +242,6 @@ impl NoProvider {
 }
 
 impl Entry for OidcProviderMissing {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         match self {
             Self::Told(it) => format!(
@@ -406,9 +403,6 @@ fn if_not_meant(audience: &[String], subject: &str) -> Option<String> {
 }
 
 impl Entry for OidcProviderAudienceMissing {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         match self {
             Self::Told(it) => format!(

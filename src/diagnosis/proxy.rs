@@ -1,6 +1,6 @@
 //! The proxy on the way to STS.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::net::proxy::ProxyFault;
 use crate::text::sanitize;
@@ -13,9 +13,6 @@ pub struct ProxyMalformed {
 }
 
 impl Entry for ProxyMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "{} is not the URL of an HTTP proxy. Its value is not shown, since it may hold a password. A SOCKS \
@@ -51,9 +48,6 @@ pub struct ProxyFailed {
 }
 
 impl Entry for ProxyFailed {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-
     fn cause(&self) -> String {
         let fault = match &self.fault {
             ProxyFault::NameNotResolved => "its name has no address".to_owned(),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::aws::iam::{Decision, Simulated};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
 use crate::evidence::Evidence;
@@ -53,9 +53,6 @@ impl RoleNotFound {
 }
 
 impl Entry for RoleNotFound {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let role = sanitize(&self.role.text);
         match &self.other {
@@ -132,9 +129,6 @@ pub struct RoleHasNoPermissions {
 }
 
 impl Entry for RoleHasNoPermissions {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         format!(
             "The role {} has neither an attached nor an inline policy. A pod may get it and then be denied \
@@ -271,15 +265,12 @@ fn list(all: impl ExactSizeIterator<Item = String>) -> String {
 
 /// Entries that are nothing but forbidden actions.
 macro_rules! forbidden {
-    ($($(#[$doc:meta])* $name:ident: $owner:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub Forbidden);
 
         impl Entry for $name {
-            const CLASS: Class = Class::Refused;
-            const OWNER: Owner = Owner::$owner;
-
             fn cause(&self) -> String {
                 let $it = &self.0;
                 format!("{}{}", $cause, $it.caveat())
@@ -299,7 +290,7 @@ macro_rules! forbidden {
 
 forbidden! {
     /// No policy grants an action.
-    ActionNotGranted: Iam;
+    ActionNotGranted;
     |it| format!("No policy of the role {} grants it {}.", sanitize(&it.role.text), it.actions());
     |it| vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
@@ -309,7 +300,7 @@ forbidden! {
     )];
 
     /// A policy denies an action.
-    ActionDenied: Iam;
+    ActionDenied;
     |it| {
         let by = it.policies();
         let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(by.into_iter()) };
@@ -329,7 +320,7 @@ forbidden! {
     ];
 
     /// The permissions boundary does not let an action through.
-    ActionOutsideBoundary: Iam;
+    ActionOutsideBoundary;
     |it| format!(
         "The role {} has a permissions boundary, {}, which does not let through {}. What a boundary does not allow \
          is denied, whatever the role's own policies grant.",
@@ -345,7 +336,7 @@ forbidden! {
     ];
 
     /// The organisation does not let an action through.
-    ActionOutsideOrganization: Organization;
+    ActionOutsideOrganization;
     |it| format!(
         "A service control policy of the AWS organisation does not let the role {} do {}.",
         sanitize(&it.role.text), it.actions()

@@ -1,6 +1,6 @@
 //! The role's name.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use iam_trust::arn::{ArnFault, LENGTH};
@@ -16,9 +16,6 @@ pub struct RoleArnMalformed {
 }
 
 impl Entry for RoleArnMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let fault = match &self.fault {
             ArnFault::Surrounded(space) => format!("it has {space} around it"),

@@ -1,6 +1,6 @@
 //! The application's SDK cannot use the role, or could not be found.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::sdk_scan::packages::{Age, age, first_with_web_identity, package};
@@ -66,9 +66,6 @@ pub struct SdkTooOldForIrsa {
 }
 
 impl Entry for SdkTooOldForIrsa {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let (place, least) = (where_is(&self.found, &self.scan), self.least);
         let age = self.found.version.as_deref().and_then(|version| age(self.found.sdk, version));
@@ -130,9 +127,6 @@ pub struct SdkLacksStsModule {
 }
 
 impl Entry for SdkLacksStsModule {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let closed = self.scan.closed_archives;
         let absent = match (self.found.sts_module, closed) {
@@ -180,9 +174,6 @@ pub struct SdkUnknown {
 }
 
 impl Entry for SdkUnknown {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         use StoppedBy::{Denied, Kernel, Missing, Root};
         if let ScanEnd::Stopped(by @ (Missing | Denied | Kernel | Root)) = self.scan.end

@@ -1,7 +1,7 @@
 //! Other credentials in the pod, which an SDK takes instead of the role. Which SDKs do is what
 //! [`sdk_chain`] says of this very pod.
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use sdk_chain::SdkId;
@@ -66,9 +66,6 @@ pub struct ShadowedByStaticKeys {
 }
 
 impl Entry for ShadowedByStaticKeys {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let half = match self.variables.as_slice() {
             ["AWS_ACCESS_KEY_ID"] if self.takes.is_empty() => {
@@ -117,9 +114,6 @@ pub struct ShadowedByProfile {
 }
 
 impl Entry for ShadowedByProfile {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let selects = if self.profile.is_empty() {
             format!("{} is set to nothing, which some SDKs take for a profile without a name.", self.variable)
@@ -156,9 +150,6 @@ pub struct ShadowedBySharedFile {
 }
 
 impl Entry for ShadowedBySharedFile {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let of = |texts: &[String]| texts.iter().map(|text| sanitize(text)).collect::<Vec<_>>().join(", ");
         let place = if self.files.is_empty() { String::new() } else { format!(" in {}", of(&self.files)) };
@@ -196,9 +187,6 @@ pub struct ShadowedByContainerCredentials {
 }
 
 impl Entry for ShadowedByContainerCredentials {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "{} is set beside the web identity, as EKS Pod Identity sets it.{} Who does not, takes the role.",
@@ -233,9 +221,6 @@ pub struct SharedConfigMalformed {
 }
 
 impl Entry for SharedConfigMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let over = if self.stops.is_empty() {
             " No SDK stops over it, but what the file says is lost.".to_owned()
@@ -264,9 +249,6 @@ pub struct SdkCredentialError {
 }
 
 impl Entry for SdkCredentialError {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let first = match self.stops.as_slice() {
             [] | [_] => self.because.clone(),
@@ -305,9 +287,6 @@ pub struct FallsToNodeRole {
 }
 
 impl Entry for FallsToNodeRole {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let node =
             self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", sanitize(role)));
@@ -374,9 +353,6 @@ pub struct NodeRoleReachable {
 }
 
 impl Entry for NodeRoleReachable {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         let v1 = if self.only_v1 {
             " It does so without a token only (IMDSv1), which many SDKs try after a call for one."

@@ -2,7 +2,7 @@
 
 use crate::aws::sts::Refusal;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::diagnosis::aws_cli::{
     NeededWithCommands, iam, needed_with_commands, organization_policies, sts_endpoint_policies,
 };
@@ -78,15 +78,12 @@ pub(super) fn audit(role: &RoleArn, what: &str) -> String {
 
 /// Entries that are nothing but a refusal.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident: $class:ident, $owner:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub RequestRefused);
 
         impl Entry for $name {
-            const CLASS: Class = Class::$class;
-            const OWNER: Owner = Owner::$owner;
-
             fn cause(&self) -> String {
                 let $it = &self.0;
                 $cause
@@ -110,7 +107,7 @@ fn statuspage() -> String {
 
 refusals! {
     /// STS could not fetch the issuer's keys.
-    VerificationKeyUnavailable: Unreachable, Cluster;
+    VerificationKeyUnavailable;
     |it| format!(
         "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
          the issuer's discovery document or key set is not public, or does not hold that key.",
@@ -128,7 +125,7 @@ refusals! {
     ];
 
     /// The provider's thumbprint does not fit the issuer's certificate.
-    ThumbprintMismatch: Refused, Iam;
+    ThumbprintMismatch;
     |it| format!(
         "{}. The OIDC provider in account {} lists thumbprints, and none fits the certificate of {}.",
         it.refusal.words(), it.request.role.account, sanitize(&it.request.claims.issuer)
@@ -147,7 +144,7 @@ refusals! {
     };
 
     /// STS does not say what is wrong with the token.
-    IdentityTokenRejected: Refused, Iam;
+    IdentityTokenRejected;
     |it| {
         let claims = &it.request.claims;
         format!(
@@ -178,7 +175,7 @@ refusals! {
     };
 
     /// STS refuses the role, and does not say why.
-    AssumeRoleNotAuthorized: Refused, Iam;
+    AssumeRoleNotAuthorized;
     |it| {
         let claims = &it.request.claims;
         let usual = claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE);
@@ -211,7 +208,7 @@ refusals! {
     };
 
     /// A VPC endpoint's policy forbids the call.
-    VpcEndpointPolicyDenied: Refused, Network;
+    VpcEndpointPolicyDenied;
     |it| format!(
         "{}. The policy of the VPC endpoint for STS does not let this call through. The caller of \
          AssumeRoleWithWebIdentity is not yet an AWS principal, so a policy that demands one forbids it.",
@@ -225,7 +222,7 @@ refusals! {
     ];
 
     /// An organisation's policy forbids the call.
-    OrganizationPolicyDenied: Refused, Organization;
+    OrganizationPolicyDenied;
     |it| format!(
         "{}. A policy of the AWS organisation forbids the call. Callers with a web identity carry no \
          aws:PrincipalOrgID, so a data perimeter that demands it forbids them all.",
@@ -239,7 +236,7 @@ refusals! {
     )];
 
     /// STS is switched off in this region for the account.
-    RegionNotActivated: Refused, Iam;
+    RegionNotActivated;
     |it| format!(
         "{}. Account {} has not activated STS in the region {}.",
         it.refusal.words(), it.request.role.account,
@@ -255,7 +252,7 @@ refusals! {
     ];
 
     /// STS finds fault with the ARN, although its form is right.
-    RoleArnRejected: Misconfigured, Workload;
+    RoleArnRejected;
     |it| format!(
         "{}. STS does not accept {} as the ARN of a role.", it.refusal.words(), sanitize(&it.request.role.text)
     );
@@ -267,7 +264,7 @@ refusals! {
     ];
 
     /// STS finds fault with the session's name, duration or policy.
-    SessionParametersRejected: Misconfigured, Workload;
+    SessionParametersRejected;
     |it| format!(
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
         it.refusal.words(), sanitize(&it.request.session_name)
@@ -279,7 +276,7 @@ refusals! {
     ];
 
     /// Too many calls.
-    Throttled: Unreachable, Iam;
+    Throttled;
     |it| format!(
         "{}. The account makes more calls to STS than it may in this region; the pod's own SDKs are throttled just \
          as well.",
@@ -291,7 +288,7 @@ refusals! {
     ];
 
     /// STS could not ask the issuer.
-    IdpUnreachable: Unreachable, Aws;
+    IdpUnreachable;
     |it| format!(
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
         it.refusal.words(), sanitize(&it.request.claims.issuer)
@@ -305,7 +302,7 @@ refusals! {
     ];
 
     /// STS itself failed.
-    StsFault: Unreachable, Aws;
+    StsFault;
     |it| format!(
         "{}: the fault is on AWS's side, or something in between answers in its name.",
         it.refusal.words_and_status()
@@ -313,7 +310,7 @@ refusals! {
     |_it| vec![statuspage(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
 
     /// STS gave credentials, and then did not know them.
-    CredentialsRejected: Refused, Iam;
+    CredentialsRejected;
     |it| format!(
         "STS gave credentials for {}, and then refused them: {}. That happens when the credentials come from \
          another partition's STS or another service than the one that is asked, when the role was deleted at that \
@@ -331,7 +328,7 @@ refusals! {
     ];
 
     /// An answer that the catalogue does not know.
-    Unclassified: NotJudged, Aws;
+    Unclassified;
     |it| format!(
         "{}, request id {}. irsa-probe does not know this answer and does not guess.",
         it.refusal.words_and_status(),
@@ -355,9 +352,6 @@ pub struct IdentityMismatch {
 }
 
 impl Entry for IdentityMismatch {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "STS gave credentials for {}, but says that they belong to {}: the {} differs. The endpoint is not \

@@ -3,9 +3,8 @@
 //! When the kernel allows that: `ptrace_may_access` with `PTRACE_MODE_READ_FSCREDS`, see ptrace(2),
 //! "Ptrace access mode checking". Which profile of `kubectl debug` brings what was tried on a cluster.
 
-use super::Diagnosis;
 use super::identity::{IMAGE, NotInjected};
-use super::{Class, Entry, Owner};
+use super::{Diagnosis, Entry};
 use crate::evidence::Evidence;
 use crate::host::process::{Process, ProcessListError};
 use crate::host::{LONGEST_ENVIRONMENT, Presence, ProcAccessError, ProcFault, ProcessUser};
@@ -141,9 +140,6 @@ pub enum TargetSearch {
 }
 
 impl Entry for TargetNotFound {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let found = match &self.search {
             TargetSearch::Unlisted(ProcessListError::NoProc) => {
@@ -320,9 +316,6 @@ impl TargetNotReadable {
 }
 
 impl Entry for TargetNotReadable {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let named = named(&self.blocked.process);
         let why = match self.blocked.fault {
@@ -408,9 +401,6 @@ const NOT_INJECTED: &str = "Either the service account had no role annotation at
     the annotation. Injection happens only when a pod is created, so restarting the container never helps.";
 
 impl Entry for TargetHasNoIdentity {
-    const CLASS: Class = Class::NotInjected;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let named = named(&self.process);
         let start = format!(

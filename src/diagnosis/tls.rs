@@ -3,7 +3,7 @@
 use crate::net::tls::PresentedCertificate;
 use std::time::SystemTime;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, utc};
 
@@ -19,9 +19,6 @@ pub struct CaBundleUnusable {
 }
 
 impl Entry for CaBundleUnusable {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "{} names {} as the certificates to trust, and that file cannot be used: {}.",
@@ -51,9 +48,6 @@ pub struct TrustRootsMissing {
 }
 
 impl Entry for TrustRootsMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "This container has no CA certificates, so no TLS server can be trusted. The official image of \
          irsa-probe has them; a binary copied into another image needs that image's."
@@ -79,10 +73,6 @@ pub struct TlsNotSpoken {
 }
 
 impl Entry for TlsNotSpoken {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         format!(
             "What answers at {} port {} does not speak TLS; plain HTTP on that port looks like this.",
@@ -102,6 +92,10 @@ impl Entry for TlsNotSpoken {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().text("host", &self.host).value("port", self.port)
+    }
+
+    fn may_pass(&self) -> bool {
+        false
     }
 }
 
@@ -127,10 +121,6 @@ impl TlsUntrusted {
 }
 
 impl Entry for TlsUntrusted {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         let issuer = self.presented.issuer.as_ref().map_or_else(
             || "by an unknown signer".to_owned(),
@@ -182,6 +172,10 @@ impl Entry for TlsUntrusted {
             .text("trusted_roots", &self.roots)
             .and(self.presented.evidence())
     }
+
+    fn may_pass(&self) -> bool {
+        false
+    }
 }
 
 /// The certificate is for another name.
@@ -196,10 +190,6 @@ pub struct TlsNameMismatch {
 }
 
 impl Entry for TlsNameMismatch {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         let names = self.names.iter().take(8).map(|name| sanitize(name)).collect::<Vec<_>>();
         if names.is_empty() {
@@ -233,6 +223,10 @@ impl Entry for TlsNameMismatch {
             .texts("certificate_names", &self.names)
             .and(self.presented.evidence())
     }
+
+    fn may_pass(&self) -> bool {
+        false
+    }
 }
 
 /// The certificate is not valid now.
@@ -251,10 +245,6 @@ pub struct TlsExpired {
 }
 
 impl Entry for TlsExpired {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         format!(
             "{} presented a certificate that {} {}, and this container's clock shows {}. Either the certificate \
@@ -284,6 +274,10 @@ impl Entry for TlsExpired {
             .value("local_time", utc(self.now))
             .and(self.presented.evidence())
     }
+
+    fn may_pass(&self) -> bool {
+        false
+    }
 }
 
 /// The TLS handshake failed in another way.
@@ -298,10 +292,6 @@ pub struct TlsFailed {
 }
 
 impl Entry for TlsFailed {
-    const CLASS: Class = Class::Unreachable;
-    const OWNER: Owner = Owner::Network;
-    const MAY_PASS: bool = false;
-
     fn cause(&self) -> String {
         format!("The TLS handshake with {} failed: {}.", sanitize(&self.host), sanitize(&self.error))
     }
@@ -316,5 +306,9 @@ impl Entry for TlsFailed {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().text("host", &self.host).and(self.presented.evidence())
+    }
+
+    fn may_pass(&self) -> bool {
+        false
     }
 }

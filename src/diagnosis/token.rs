@@ -1,13 +1,11 @@
 //! What the token says, and when.
 
-use super::Diagnosis;
-use crate::token::TokenFault;
 use std::time::{Duration, SystemTime};
 
-use super::{Class, Entry, Owner};
+use super::{Diagnosis, Entry};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote, span, utc};
-use crate::token::{ALGORITHMS, ServiceAccount};
+use crate::token::{ALGORITHMS, ServiceAccount, TokenFault};
 
 const LET_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
     the service account's annotation inject them together with the right token.";
@@ -37,9 +35,6 @@ pub struct TokenNotAJwt {
 }
 
 impl Entry for TokenNotAJwt {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let fault = match &self.fault {
             JwtFault::Parts(1) => "it has no dots, where a signed JWT has three parts between two".to_owned(),
@@ -69,9 +64,6 @@ pub struct TokenIsLegacySecret {
 }
 
 impl Entry for TokenIsLegacySecret {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "This is the token of a service-account-token Secret. It has no audience, never expires, and \
          names \"kubernetes/serviceaccount\" as its issuer, which no OIDC provider can match: STS cannot \
@@ -94,9 +86,6 @@ pub struct TokenClaimMissing {
 }
 
 impl Entry for TokenClaimMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         let claim = sanitize(&self.claim);
         let what = self.should_be.map_or_else(
@@ -129,9 +118,6 @@ pub struct TokenAlgorithmUnsupported {
 }
 
 impl Entry for TokenAlgorithmUnsupported {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Cluster;
-
     fn cause(&self) -> String {
         format!(
             "The token is signed by \"{}\", and IAM takes only {} from an OIDC provider.",
@@ -177,9 +163,6 @@ fn set_audience(audience: &str) -> String {
 }
 
 impl Entry for TokenAudienceUnexpected {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The token is meant for {}, and the audience \"{}\" was expected.",
@@ -218,9 +201,6 @@ pub struct TokenIsApiToken {
 }
 
 impl Entry for TokenIsApiToken {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let audience = list(&self.audience);
         let verdict = match self.seen {
@@ -270,9 +250,6 @@ pub struct TokenAudienceUnusual {
 }
 
 impl Entry for TokenAudienceUnusual {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The token is meant for {}. {} It works only if the OIDC provider lists that audience and the \
@@ -301,9 +278,6 @@ pub struct TokenFromAnotherPod {
 }
 
 impl Entry for TokenFromAnotherPod {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The token was issued to pod {} (uid {}), and this is pod {} (uid {}): the file was copied or \
@@ -353,9 +327,6 @@ pub struct TokenExpired {
 }
 
 impl Entry for TokenExpired {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         let witness = match &self.witness {
             ExpiryWitness::Sts(message) => format!("STS refused it: \"{}\".", sanitize(message)),
@@ -406,9 +377,6 @@ pub struct TokenNotYetValid {
 }
 
 impl Entry for TokenNotYetValid {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         format!(
             "The token is valid from {} on, and {} clock shows {}: {}.",
@@ -452,9 +420,6 @@ pub struct TokenNotRotated {
 }
 
 impl Entry for TokenNotRotated {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         format!(
             "The token was issued at {}, and the kubelet should have replaced it by {}. If nothing does, it \
@@ -504,9 +469,6 @@ impl ClockSkewed {
 }
 
 impl Entry for ClockSkewed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         let (skew, ahead) = self.skew();
         let refusal = self.refusal.as_ref().map_or_else(

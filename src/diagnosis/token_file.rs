@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Class, Entry, Owner};
+use super::Entry;
 use crate::evidence::Evidence;
 use crate::host::{FileKind, FileStat, ProcessUser};
 use crate::text::{sanitize, span};
@@ -32,9 +32,6 @@ pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> 
 pub struct TokenFileVarHoldsToken;
 
 impl Entry for TokenFileVarHoldsToken {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         "AWS_WEB_IDENTITY_TOKEN_FILE holds a token, and the path of the token's file belongs there. \
          Whoever may read the pod spec can read that token."
@@ -62,9 +59,6 @@ pub struct TokenFileMissing {
 }
 
 impl Entry for TokenFileMissing {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let path = path_text(&self.path);
         if self.circular {
@@ -111,9 +105,6 @@ pub struct TokenFileUnreadable {
 }
 
 impl Entry for TokenFileUnreadable {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let path = path_text(&self.path);
         let ProcessUser { uid, gid, groups } = &self.who;
@@ -163,9 +154,6 @@ pub struct TokenFileNotRegular {
 }
 
 impl Entry for TokenFileNotRegular {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let hint = if self.kind == FileKind::Directory {
             " The path of the file in it belongs in AWS_WEB_IDENTITY_TOKEN_FILE."
@@ -199,9 +187,6 @@ pub struct TokenFileEmpty {
 }
 
 impl Entry for TokenFileEmpty {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The token file {} is empty. A token that the kubelet projects never is, so the file comes \
@@ -234,9 +219,6 @@ pub struct TokenFileTooLarge {
 }
 
 impl Entry for TokenFileTooLarge {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         format!(
             "The token file {} has {} bytes, and STS takes at most {LONGEST_TOKEN} characters: this is \
@@ -281,9 +263,6 @@ pub struct TokenFileCorrupt {
 }
 
 impl Entry for TokenFileCorrupt {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Workload;
-
     fn cause(&self) -> String {
         let what = match self.corruption {
             Corruption::NotText(at) => format!("byte {at} is not text"),
@@ -327,9 +306,6 @@ pub struct TokenFileReadFailed {
 }
 
 impl Entry for TokenFileReadFailed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Node;
-
     fn cause(&self) -> String {
         let why = match &self.fault {
             ReadFault::Errno(Some(number)) => std::io::Error::from_raw_os_error(*number).to_string(),

@@ -2,7 +2,7 @@
 
 pub(super) mod words;
 
-use super::{Class, Diagnosis, Entry, Name, Owner};
+use super::{Diagnosis, Entry, Name};
 use crate::diagnosis::aws_cli::{iam, show_trust_policy, update_trust_policy, write_trust_policy};
 use crate::evidence::Evidence;
 use crate::text::{escape_json, sanitize, shell_quote};
@@ -289,9 +289,6 @@ macro_rules! slips {
         pub struct $name(pub RefusingStatement);
 
         impl Entry for $name {
-            const CLASS: Class = Class::Refused;
-            const OWNER: Owner = Owner::Iam;
-
             fn cause(&self) -> String {
                 self.0.cause()
             }
@@ -438,9 +435,6 @@ pub struct NothingAllowed {
 }
 
 impl Entry for TrustActionMissing {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         match self {
             Self::Others(refusing) => refusing.cause(),
@@ -510,9 +504,6 @@ impl TrustDenied {
 }
 
 impl Entry for TrustDenied {
-    const CLASS: Class = Class::Refused;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let met = |element: &ElementResult| {
             let negated = match &element.kind {
@@ -663,9 +654,6 @@ pub struct TrustUndecidable {
 }
 
 impl Entry for TrustUndecidable {
-    const CLASS: Class = Class::NotJudged;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let told: Vec<String> = self.open.iter().take(TOLD).map(OpenStatement::cause).collect();
         let more = self.open.len().saturating_sub(TOLD);
@@ -729,9 +717,6 @@ pub struct TrustPolicyMalformed {
 }
 
 impl Entry for TrustPolicyMalformed {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         format!(
             "This is no trust policy that IAM would store, so it says nothing of the token: {}.",
@@ -776,9 +761,6 @@ pub struct TrustTooWide {
 }
 
 impl Entry for TrustTooWide {
-    const CLASS: Class = Class::Misconfigured;
-    const OWNER: Owner = Owner::Iam;
-
     fn cause(&self) -> String {
         let conditions: Vec<String> = self
             .subjects

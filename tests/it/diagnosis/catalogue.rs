@@ -59,6 +59,16 @@ fn every_page_has_the_form() {
 }
 
 #[test]
+fn every_diagnosis_is_as_old_as_a_version_up_to_this_one() {
+    let version =
+        |text: &str| -> Vec<u64> { text.split('.').map(|number| number.parse().unwrap()).collect() };
+    for name in Name::ALL {
+        let since = version(name.since());
+        assert!(since.len() == 3 && since <= version(env!("CARGO_PKG_VERSION")), "{}", name.as_str());
+    }
+}
+
+#[test]
 fn titles_are_told_apart() {
     let titles: BTreeSet<&str> = Name::ALL.iter().map(|name| name.title()).collect();
     assert_eq!(titles.len(), Name::ALL.len());
