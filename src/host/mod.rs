@@ -1,20 +1,23 @@
 //! The only door to the environment, the file system and the clock.
 //!
-//! Everything the checks know of the machine comes through a [`Pod`], so that what they judge can
-//! be given to them by value, and so that no check can open a device, wait on a pipe, or read
-//! without bound. It is our own world, or another process's ([`Pod::through`]): then the variables
-//! and the files are that one's, and the clock, the network and what is asked of us by flags stay ours.
+//! Everything the checks know of the machine comes through a [`Pod`]. So their input can be given by value in a
+//! test, and no check can open a device, wait on a pipe, or read without bound. A [`Pod`] is the world of this
+//! process or of another one ([`Pod::through`]). Then the variables and the files are that process's; the clock,
+//! the network and the flags stay ours.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]
 
+mod access;
 pub mod backoff;
+mod clock;
 pub mod deadline;
+mod files;
 pub mod process;
 mod root;
 pub mod stdin;
 mod threads;
+mod variables;
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -25,63 +28,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{FileType, OFlags, Stat};
-use rustix::io::Errno;
 use tokio::time::Instant;
 
-use process::{Handle, Process, ProcessListError, Processes};
-use root::{OtherRoot, Root};
+pub use access::{LONGEST_ENVIRONMENT, ProcAccessError, ProcFault, ProcessUser, Program};
+pub use clock::Clock;
+pub use files::{FileFingerprint, FileKind, FileRead, FileStat, Presence, ReadError};
+
+use files::overwrite;
+use process::{Process, ProcessListError, Processes};
+use root::Root;
 use stdin::Stdin;
 use threads::Threads;
+use variables::Variables;
 
-/// The most bytes of another process's environment. Linux gives a program that many for its arguments
-/// and variables together, unless the limit of its stack was raised.
-pub const LONGEST_ENVIRONMENT: usize = 4 << 20;
-
-/// A process's world: its variables, read once at the start, its files, and our clock.
+/// The world of a process: its variables, read once at the start, its files, and our clock.
 #[derive(Clone)]
 pub struct Pod {
     variables: Variables,
     clock: Clock,
     threads: Threads,
-    /// Those that read the world's files. Where it is another process's, they have its rights.
+    /// The threads that read files. For another process they have its rights.
     readers: Threads,
     root: Root,
-}
-
-/// The variables of a world.
-#[derive(Clone)]
-enum Variables {
-    /// Our own, or recorded ones.
-    Ours(Arc<BTreeMap<OsString, OsString>>),
-    /// Another process's, as the kernel shows them: they may be so many that a list of them would need
-    /// many times their memory.
-    Theirs(Arc<Vec<u8>>),
-}
-
-impl Variables {
-    /// Of two with the same name the first counts, as it does for the C library.
-    fn get(&self, name: &str) -> Option<&OsStr> {
-        match self {
-            Self::Ours(all) => all.get(OsStr::new(name)).map(OsString::as_os_str),
-            Self::Theirs(environment) => {
-                let mut entries = environment.split(|byte| *byte == 0);
-                let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
-                value.map(OsStr::from_bytes)
-            }
-        }
-    }
-}
-
-/// Where the time comes from.
-#[derive(Clone)]
-pub enum Clock {
-    /// The system's clock.
-    System,
-    /// A clock that stands still, to judge a recorded world.
-    Fixed(SystemTime),
-    /// A clock that somebody else moves, to live through hours in minutes.
-    Driven(Arc<dyn Fn() -> SystemTime + Send + Sync>),
 }
 
 /// Shows nothing: variables may hold secrets.
@@ -124,7 +92,7 @@ impl Pod {
         listed.ok_or(ProcessListError::Slow)?.map_err(|_| ProcessListError::NoProc)
     }
 
-    /// One of them, by `until` at the latest.
+    /// One process, by `until` at the latest.
     pub async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
         self.threads.run(Path::new("/proc"), until, move || process::one(pid)).await?
     }
@@ -132,7 +100,7 @@ impl Pod {
     /// The world of another process, with our clock, by `until` at the latest.
     ///
     /// # Errors
-    /// Why it cannot be looked at.
+    /// Why the process cannot be inspected.
     pub async fn through(
         &self,
         own: &Process,
@@ -142,7 +110,8 @@ impl Pod {
         let (us, it) = (own.clone(), process.clone());
         let late = || Err(ProcAccessError::boxed(own, process, ProcFault::Slow));
         let folder = PathBuf::from(format!("/proc/{}", process.pid));
-        let opened = self.threads.run(&folder, until, move || open(us, it)).await.unwrap_or_else(late);
+        let opened =
+            self.threads.run(&folder, until, move || access::open(us, it)).await.unwrap_or_else(late);
         let (environment, other) = opened?;
         Ok(Self {
             variables: Variables::Theirs(Arc::new(environment)),
@@ -153,26 +122,26 @@ impl Pod {
         })
     }
 
-    /// Whether it is that of another process that is of our own pod, as far as namespaces tell.
+    /// Whether this is another process of our own pod, as far as namespaces tell.
     #[must_use]
     pub fn is_of_our_pod(&self) -> bool {
         matches!(&self.root, Root::Of(other) if other.is_of_our_pod())
     }
 
-    /// Whether it is that of another process, and that one has a network of its own.
+    /// Whether this is another process with a network namespace of its own.
     #[must_use]
     pub fn has_another_network(&self) -> bool {
         matches!(&self.root, Root::Of(other) if other.shares_network == Some(false))
     }
 
-    /// Whether it is another process's world, and that has ended; asked until then at the latest.
+    /// Whether the other process has ended, by `until` at the latest. False for our own world.
     pub async fn has_ended(&self, until: Instant) -> bool {
         let Root::Of(other) = &self.root else { return false };
         let (path, asked) = (PathBuf::from(format!("/proc/{}", other.process.pid)), Arc::clone(other));
         self.threads.run(&path, until, move || asked.has_ended()).await.unwrap_or(false)
     }
 
-    /// The other process whose world it is, if it is not ours.
+    /// The other process, if this is not our own world.
     #[must_use]
     pub fn target(&self) -> Option<&Process> {
         match &self.root {
@@ -184,38 +153,34 @@ impl Pod {
     /// The wall clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        match &self.clock {
-            Clock::System => SystemTime::now(),
-            Clock::Fixed(time) => *time,
-            Clock::Driven(clock) => clock(),
-        }
+        self.clock.now()
     }
 
-    /// A variable's value as it is, if the variable is set at all.
+    /// A variable's raw value, if set.
     #[must_use]
     pub fn raw_variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name)
     }
 
-    /// A variable's value as text, with U+FFFD for what is not UTF-8, if the variable is set.
+    /// A variable's value as text, if set. Invalid UTF-8 becomes U+FFFD.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         self.raw_variable(name).map(|value| value.to_string_lossy().into_owned())
     }
 
-    /// Like [`Pod::variable`], where an empty value counts as not set.
+    /// A variable's value as text, if set and not empty.
     #[must_use]
     pub fn filled(&self, name: &str) -> Option<String> {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
-    /// Who the process is whose world it is.
+    /// The user of the inspected process.
     #[must_use]
     pub fn who(&self) -> ProcessUser {
         self.target().map_or_else(|| self.own_who(), |process| process.who.clone())
     }
 
-    /// Who this process is.
+    /// The user of this process.
     #[must_use]
     pub fn own_who(&self) -> ProcessUser {
         ProcessUser {
@@ -242,7 +207,7 @@ impl Pod {
         read.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// The same of our own file system, whoever's world it is.
+    /// Reads a file of our own file system, also for another process's world.
     ///
     /// # Errors
     /// As of [`Pod::read`].
@@ -252,20 +217,20 @@ impl Pod {
         read.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// Begins to read our own standard input. Who reads it twice gets the rest.
+    /// Our own standard input.
     #[must_use]
     pub fn stdin(&self) -> Stdin {
         Stdin::of(io::stdin())
     }
 
-    /// Whether somebody would have to type our own standard input.
+    /// Whether our standard input is a terminal.
     #[must_use]
     pub fn stdin_is_typed(&self) -> bool {
         io::stdin().is_terminal()
     }
 
-    /// Hands a folder to work that looks at what is below it, and what the process runs if it is another
-    /// one; by `until` at the latest. The handles cannot read.
+    /// Gives `look` a handle of a folder and, for another process, its program, by `until` at the latest. The
+    /// handles cannot read.
     ///
     /// # Errors
     /// Why there is no such folder.
@@ -280,21 +245,21 @@ impl Pod {
         seen.unwrap_or(Err(ReadError::Slow))
     }
 
-    /// What tells the file at the path from the one that was there before, by `until` at the latest;
-    /// `None` if the file system does not say.
+    /// The fingerprint of the file at a path, by `until` at the latest. It changes when the file is replaced. `None`
+    /// if the file system does not answer.
     pub async fn stamp(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         self.readers.run(path, until, move || root.stamp(&of_thread)).await
     }
 
-    /// Whether there is anything at the path, by `until` at the latest.
+    /// Whether a path exists, by `until` at the latest.
     pub async fn presence(&self, path: &Path, until: Instant) -> Presence {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         let seen = self.readers.run(path, until, move || root.presence(&of_thread)).await;
         seen.unwrap_or(Presence::Unknown)
     }
 
-    /// When the symbolic link at the path was made, by `until` at the latest; `None` if there is none.
+    /// The creation time of the symbolic link at a path, by `until` at the latest. `None` if there is no link.
     ///
     /// In a volume that the kubelet projects, each file is a link into the folder `..data`. A rotation
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
@@ -314,276 +279,6 @@ impl Pod {
         let late = || Err(io::ErrorKind::TimedOut.into());
         let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;
         written.unwrap_or_else(late)
-    }
-}
-
-/// What another process runs, and how its files are looked at.
-#[derive(Debug)]
-pub struct Program {
-    /// The program, as a handle that cannot read.
-    pub file: Option<OwnedFd>,
-    /// Its path in the process's root, which may be gone from there.
-    pub path: Option<PathBuf>,
-    /// The process's working directory, as a path in its root; `None` if it is outside of that.
-    pub working_directory: Option<PathBuf>,
-    /// Whether what we cannot read of its files it cannot read either.
-    pub is_like: bool,
-}
-
-/// What tells a file from another that takes its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileFingerprint {
-    /// There is none that can be looked at.
-    Nothing,
-    /// There is this one.
-    File {
-        /// The file system.
-        device: u64,
-        /// The inode.
-        inode: u64,
-        /// The size in bytes.
-        size: i64,
-        /// When the inode was changed, in seconds since 1970 and nanoseconds.
-        changed: (i64, u64),
-    },
-}
-
-/// Whether there is anything at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// There is.
-    There,
-    /// There is not.
-    NotThere,
-    /// It cannot be seen: a directory forbids it, the file system is too slow, or broken.
-    Unknown,
-}
-
-fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
-        .open(path)?;
-    let meta = file.metadata()?;
-    if meta.is_file() {
-        file.set_len(0)?;
-    } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
-        return Err(io::Error::other("not a regular file"));
-    }
-    file.write_all(text)
-}
-
-/// The variables, as the kernel shows them, and the root of a process.
-fn open(own: Process, process: Process) -> Result<(Vec<u8>, OtherRoot), Box<ProcAccessError>> {
-    let blocked = |fault| ProcAccessError::boxed(&own, &process, fault);
-    let handle = Handle::open(process.pid).map_err(|_| blocked(ProcFault::Gone))?;
-    let most = u64::try_from(LONGEST_ENVIRONMENT).unwrap_or(u64::MAX).saturating_add(1);
-    let environment = match handle.read("environ", most) {
-        Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => {
-            return Err(blocked(ProcFault::EnvironmentTooLarge));
-        }
-        outcome => outcome.map_err(|errno| blocked(ProcFault::of_errno(errno, &handle)))?,
-    };
-    // What has ended has no environment any more, and no error says so. And who it was when it was listed,
-    // it may not be any more: a first process often starts as root.
-    let Ok(process) = handle.look().and_then(Process::alive) else { return Err(blocked(ProcFault::Gone)) };
-    Ok((environment, OtherRoot::open(own, process, handle)?))
-}
-
-/// Another process's world that cannot be looked at, or not to the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcAccessError {
-    /// We ourselves.
-    pub own: Process,
-    /// The other process.
-    pub process: Process,
-    /// Why.
-    pub fault: ProcFault,
-}
-
-impl ProcAccessError {
-    fn boxed(own: &Process, process: &Process, fault: ProcFault) -> Box<Self> {
-        Box::new(Self { own: own.clone(), process: process.clone(), fault })
-    }
-}
-
-/// Why another process's world cannot be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcFault {
-    /// The process has ended.
-    Gone,
-    /// The kernel does not allow it.
-    Denied,
-    /// A file may be one that the process can read, but not we, who may not take its user.
-    NotAsThatUser,
-    /// Its environment has more than [`LONGEST_ENVIRONMENT`] bytes.
-    EnvironmentTooLarge,
-    /// The kernel has no `openat2`, or the container's seccomp profile forbids it.
-    NoOpenat2,
-    /// A path leads through a link of `/proc` that is another one for every process.
-    LinkOfProc,
-    /// A path is relative, and the process's working directory is outside of its root.
-    RelativePath,
-    /// Its memory or its file system had not answered at the deadline.
-    Slow,
-    /// The system reported another error.
-    Io(i32),
-}
-
-impl ProcFault {
-    fn of_errno(errno: Errno, handle: &Handle) -> Self {
-        match errno {
-            _ if !handle.is_alive() => Self::Gone,
-            Errno::ACCESS | Errno::PERM => Self::Denied,
-            other => Self::Io(other.raw_os_error()),
-        }
-    }
-}
-
-/// Who a process is, as far as file permissions go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessUser {
-    /// The effective user id.
-    pub uid: u32,
-    /// The effective group id.
-    pub gid: u32,
-    /// The supplementary group ids.
-    pub groups: Vec<u32>,
-}
-
-/// What the file system says of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStat {
-    /// The owner's user id.
-    pub uid: u32,
-    /// The group id.
-    pub gid: u32,
-    /// The permission bits.
-    pub mode: u32,
-    /// What it is.
-    pub kind: FileKind,
-    /// Its length in bytes.
-    pub size: u64,
-}
-
-impl FileStat {
-    /// The permission bits as `0640`.
-    #[must_use]
-    pub fn octal(&self) -> String {
-        format!("{:04o}", self.mode)
-    }
-}
-
-impl From<&Stat> for FileStat {
-    fn from(stat: &Stat) -> Self {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => FileKind::Regular,
-            FileType::Directory => FileKind::Directory,
-            FileType::Fifo => FileKind::Fifo,
-            FileType::Socket => FileKind::Socket,
-            _ => FileKind::Device,
-        };
-        Self {
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            mode: stat.st_mode & 0o7777,
-            kind,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-        }
-    }
-}
-
-/// What a path leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    /// A regular file.
-    Regular,
-    /// A directory.
-    Directory,
-    /// A named pipe.
-    Fifo,
-    /// A socket.
-    Socket,
-    /// A device.
-    Device,
-    /// A file of `/proc`, where another process names it: it would be about us.
-    Proc,
-}
-
-impl FileKind {
-    /// The kind in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Regular => "a regular file",
-            Self::Directory => "a directory",
-            Self::Fifo => "a named pipe",
-            Self::Socket => "a socket",
-            Self::Device => "a device",
-            Self::Proc => "a file of /proc",
-        }
-    }
-}
-
-/// A file's content and what the file system said of that very file.
-#[derive(Clone)]
-pub struct FileRead {
-    /// The content.
-    pub bytes: Vec<u8>,
-    /// Owner, mode and size when it was opened.
-    pub stat: FileStat,
-}
-
-/// Why a file could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadError {
-    /// No such file, or a part of the path is missing or no directory; the longest part that exists.
-    Missing(Option<PathBuf>),
-    /// The permissions forbid it; the file's own are known unless a directory already forbade it.
-    Denied(Option<FileStat>),
-    /// The symbolic links lead in a circle.
-    Loop,
-    /// It is no regular file, and was not opened.
-    NotRegular(FileStat),
-    /// It holds more bytes than the limit.
-    TooLarge {
-        /// What the file system says of it.
-        stat: FileStat,
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// The system reported another error.
-    Io {
-        /// Its number.
-        errno: Option<i32>,
-    },
-    /// The file system had not answered at the deadline.
-    Slow,
-    /// The process whose file it is ended meanwhile, or may not be taken for.
-    Blocked(Box<ProcAccessError>),
-}
-
-/// In words that follow the name of the file.
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing(_) => f.write_str("it does not exist"),
-            Self::Denied(_) => f.write_str("its permissions forbid reading it"),
-            Self::Loop => f.write_str("its symbolic links lead in a circle"),
-            Self::NotRegular(stat) => write!(f, "it is {}", stat.kind.as_str()),
-            Self::TooLarge { limit, .. } => write!(f, "it has more than {limit} bytes"),
-            Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
-            Self::Io { errno: None } => f.write_str("reading it failed"),
-            Self::Slow => f.write_str("the file system did not answer"),
-            Self::Blocked(blocked) => f.write_str(match blocked.fault {
-                ProcFault::Gone => "its process has ended",
-                ProcFault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
-                ProcFault::RelativePath => {
-                    "its path is relative, and the process's working directory is not known"
-                }
-                _ => "its process may read it, and this one may not",
-            }),
-        }
     }
 }
 

@@ -1,0 +1,104 @@
+//! Access to another process: what it runs, as whom, and why the kernel keeps us from looking.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use super::process::{Handle, Process};
+use super::root::OtherRoot;
+
+/// The maximum length of another process's environment, in bytes. Linux allows a program that much for its
+/// arguments and variables, unless its stack limit was raised.
+pub const LONGEST_ENVIRONMENT: usize = 4 << 20;
+
+/// The program of another process, for finding its SDK.
+#[derive(Debug)]
+pub struct Program {
+    /// A handle of the program that cannot read.
+    pub file: Option<OwnedFd>,
+    /// The program's path in the process's root. The file can be gone.
+    pub path: Option<PathBuf>,
+    /// The working directory as a path in the process's root. `None` if it is outside.
+    pub working_directory: Option<PathBuf>,
+    /// Whether we have the process's rights: what we cannot read, it cannot read either.
+    pub is_like: bool,
+}
+
+/// Another process cannot be inspected, or not completely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcAccessError {
+    /// This process.
+    pub own: Process,
+    /// The other process.
+    pub process: Process,
+    /// Why.
+    pub fault: ProcFault,
+}
+
+impl ProcAccessError {
+    pub(super) fn boxed(own: &Process, process: &Process, fault: ProcFault) -> Box<Self> {
+        Box::new(Self { own: own.clone(), process: process.clone(), fault })
+    }
+}
+
+/// Why another process cannot be inspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcFault {
+    /// The process has ended.
+    Gone,
+    /// The kernel does not allow it.
+    Denied,
+    /// The process can perhaps read the file; we cannot take on its user.
+    NotAsThatUser,
+    /// The environment is longer than [`LONGEST_ENVIRONMENT`].
+    EnvironmentTooLarge,
+    /// The kernel has no `openat2`, or the container's seccomp profile forbids it.
+    NoOpenat2,
+    /// A path goes through a link of `/proc` that differs for every process.
+    LinkOfProc,
+    /// A path is relative, and the working directory is outside of the root.
+    RelativePath,
+    /// The process's memory or file system did not answer before the deadline.
+    Slow,
+    /// The system reported another error.
+    Io(i32),
+}
+
+impl ProcFault {
+    pub(super) fn of_errno(errno: Errno, handle: &Handle) -> Self {
+        match errno {
+            _ if !handle.is_alive() => Self::Gone,
+            Errno::ACCESS | Errno::PERM => Self::Denied,
+            other => Self::Io(other.raw_os_error()),
+        }
+    }
+}
+
+/// The user of a process, for file permissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessUser {
+    /// The effective user id.
+    pub uid: u32,
+    /// The effective group id.
+    pub gid: u32,
+    /// The supplementary group ids.
+    pub groups: Vec<u32>,
+}
+
+/// Opens another process: its environment and its root.
+pub(super) fn open(own: Process, process: Process) -> Result<(Vec<u8>, OtherRoot), Box<ProcAccessError>> {
+    let blocked = |fault| ProcAccessError::boxed(&own, &process, fault);
+    let handle = Handle::open(process.pid).map_err(|_| blocked(ProcFault::Gone))?;
+    let most = u64::try_from(LONGEST_ENVIRONMENT).unwrap_or(u64::MAX).saturating_add(1);
+    let environment = match handle.read("environ", most) {
+        Ok(bytes) if bytes.len() > LONGEST_ENVIRONMENT => {
+            return Err(blocked(ProcFault::EnvironmentTooLarge));
+        }
+        outcome => outcome.map_err(|errno| blocked(ProcFault::of_errno(errno, &handle)))?,
+    };
+    // A process that has ended has an empty environment and gives no error. Its user can have changed since it was
+    // listed: a first process often starts as root.
+    let Ok(process) = handle.look().and_then(Process::alive) else { return Err(blocked(ProcFault::Gone)) };
+    Ok((environment, OtherRoot::open(own, process, handle)?))
+}

@@ -1,0 +1,190 @@
+//! Files: what reading one gives, why it fails, and how one is overwritten.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, OFlags, Stat};
+
+use super::access::{ProcAccessError, ProcFault};
+
+/// The metadata of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// The owner's user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+    /// The kind of file.
+    pub kind: FileKind,
+    /// The length in bytes.
+    pub size: u64,
+}
+
+impl FileStat {
+    /// The permission bits as `0640`.
+    #[must_use]
+    pub fn octal(&self) -> String {
+        format!("{:04o}", self.mode)
+    }
+}
+
+impl From<&Stat> for FileStat {
+    fn from(stat: &Stat) -> Self {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => FileKind::Regular,
+            FileType::Directory => FileKind::Directory,
+            FileType::Fifo => FileKind::Fifo,
+            FileType::Socket => FileKind::Socket,
+            _ => FileKind::Device,
+        };
+        Self {
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            mode: stat.st_mode & 0o7777,
+            kind,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+}
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+    /// A file of `/proc` in another process's path. Here it would describe us.
+    Proc,
+}
+
+impl FileKind {
+    /// The kind in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Fifo => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+            Self::Proc => "a file of /proc",
+        }
+    }
+}
+
+/// The content of a file with its metadata.
+#[derive(Clone)]
+pub struct FileRead {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The metadata when the file was opened.
+    pub stat: FileStat,
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadError {
+    /// The path does not exist. The longest part that does.
+    Missing(Option<PathBuf>),
+    /// The permissions forbid it. The file's metadata, unless a directory already forbade access.
+    Denied(Option<FileStat>),
+    /// The symbolic links form a circle.
+    Loop,
+    /// The path is not a regular file. It was not opened.
+    NotRegular(FileStat),
+    /// The file is larger than the limit.
+    TooLarge {
+        /// The metadata.
+        stat: FileStat,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The system reported another error.
+    Io {
+        /// The error number.
+        errno: Option<i32>,
+    },
+    /// The file system had not answered at the deadline.
+    Slow,
+    /// The other process ended, or the kernel denies access to it.
+    Blocked(Box<ProcAccessError>),
+}
+
+/// The error as a clause that follows the name of the file.
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(_) => f.write_str("it does not exist"),
+            Self::Denied(_) => f.write_str("its permissions forbid reading it"),
+            Self::Loop => f.write_str("its symbolic links lead in a circle"),
+            Self::NotRegular(stat) => write!(f, "it is {}", stat.kind.as_str()),
+            Self::TooLarge { limit, .. } => write!(f, "it has more than {limit} bytes"),
+            Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
+            Self::Io { errno: None } => f.write_str("reading it failed"),
+            Self::Slow => f.write_str("the file system did not answer"),
+            Self::Blocked(blocked) => f.write_str(match blocked.fault {
+                ProcFault::Gone => "its process has ended",
+                ProcFault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
+                ProcFault::RelativePath => {
+                    "its path is relative, and the process's working directory is not known"
+                }
+                _ => "its process may read it, and this one may not",
+            }),
+        }
+    }
+}
+
+/// Tells a file from another one that takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFingerprint {
+    /// The file cannot be inspected.
+    Nothing,
+    /// The file's identity.
+    File {
+        /// The file system.
+        device: u64,
+        /// The inode.
+        inode: u64,
+        /// The size in bytes.
+        size: i64,
+        /// The change time of the inode, in seconds since 1970 and nanoseconds.
+        changed: (i64, u64),
+    },
+}
+
+/// Whether a path exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It exists.
+    There,
+    /// It does not exist.
+    NotThere,
+    /// Unknown: a directory forbids access, or the file system is slow or broken.
+    Unknown,
+}
+
+/// Overwrites an existing regular file or character device.
+pub(super) fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+        .open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() {
+        file.set_len(0)?;
+    } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
+        return Err(io::Error::other("not a regular file"));
+    }
+    file.write_all(text)
+}
