@@ -8,6 +8,7 @@ pub mod diagnosis;
 pub mod env;
 pub mod evidence;
 pub mod host;
+pub mod injection;
 pub mod kubernetes;
 pub mod net;
 pub mod plan;

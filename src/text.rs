@@ -13,6 +13,12 @@ pub fn utc(time: SystemTime) -> String {
     DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_else(|_| format!("@{seconds}"))
 }
 
+/// A time of RFC 3339, as reports, Kubernetes and the AWS CLI write it.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<SystemTime> {
+    SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
+}
+
 /// A span of time in words, to the second from two seconds on.
 #[must_use]
 pub fn span(duration: Duration) -> String {

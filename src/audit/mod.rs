@@ -29,6 +29,7 @@ pub mod refusal;
 pub mod role;
 pub mod subject;
 pub mod trust;
+pub mod web_identity;
 
 /// What the user wants of an audit, beyond what is handed in.
 #[derive(Debug, Clone, Default)]
@@ -156,7 +157,7 @@ impl AuditResult {
         let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
         let of_pod = inputs.pod.as_ref();
         let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
-        let account = of_subject.or_else(|| of_pod.map(|pod| pod.service_account.clone()));
+        let account = of_subject.or_else(|| of_pod.and_then(|pod| pod.service_account.clone()));
         let pod = PodRef {
             namespace: account.as_ref().map(|account| account.namespace.clone()),
             service_account: account.map(|account| account.name),

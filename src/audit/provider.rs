@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::iam::{IamSnapshot, PROVIDER as WHAT};
 use super::inputs::printed::{self, BadDocument};
-use super::inputs::report::time;
 use crate::aws::iam::{self, IamUnavailable};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, UnseenReason};
@@ -21,7 +20,7 @@ use crate::diagnosis::oidc_provider::{
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use crate::text::utc;
+use crate::text::{parse_time, utc};
 use iam_trust::issuer_without_scheme;
 use iam_trust::mismatch::{IssuerDifference, issuer_difference};
 use iam_trust::request::Request;
@@ -82,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
         arn: text("OpenIDConnectProviderArn").or_else(|| text("Arn")),
         client_ids: texts("ClientIDList")?,
         thumbprints: texts("ThumbprintList")?,
-        created_at: text("CreateDate").as_deref().and_then(time),
+        created_at: text("CreateDate").as_deref().and_then(parse_time),
     }))
 }
 

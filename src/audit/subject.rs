@@ -7,9 +7,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use super::inputs::pod::{PodManifest, ServiceAccountManifest, TokenVolume};
 use super::inputs::policy::RoleMetadata;
 use super::inputs::report::ParsedReport;
+use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
 use iam_trust::arn::{self, ArnFault, RoleArn};
@@ -96,9 +96,9 @@ pub struct SubjectSources<'a> {
     /// What the report says.
     pub report: Option<&'a ParsedReport>,
     /// The pod.
-    pub pod: Option<&'a PodManifest>,
+    pub pod: Option<&'a PodView>,
     /// The service account.
-    pub account: Option<&'a ServiceAccountManifest>,
+    pub account: Option<&'a ServiceAccountView>,
     /// What is said of the role.
     pub role: Option<&'a RoleMetadata>,
 }
@@ -238,13 +238,13 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
             (Source::Flag("--subject"), flags.subject.clone()),
             (Source::Token, token.map(|token| token.subject.clone())),
             (Source::Report, report.and_then(|report| report.subject.clone())),
-            (Source::Pod, pod.map(|pod| subject_of(&pod.service_account))),
+            (Source::Pod, pod.and_then(|pod| pod.service_account.as_ref()).map(subject_of)),
             (Source::ServiceAccount, account.map(|account| subject_of(&account.service_account))),
         ],
         &[Source::Report, Source::Pod, Source::ServiceAccount],
     )?;
     let of_container = pod.and_then(|pod| {
-        let mut meant = pod.meant(flags.container.as_deref());
+        let mut meant = pod.selected_containers(flags.container.as_deref());
         meant.find_map(|container| container.role_arn()).map(str::to_owned)
     });
     let annotated = account.and_then(|account| account.account.role_arn.clone());
@@ -260,7 +260,7 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
         &[],
     )?;
 
-    let of_volume = pod.and_then(|pod| match &pod.volume {
+    let of_volume = pod.and_then(|pod| match &pod.token_volume {
         Some(TokenVolume::Token { audience, .. }) => audience.clone(),
         _ => None,
     });
@@ -442,9 +442,10 @@ impl AuditSubject {
 #[cfg(test)]
 mod tests {
     use super::{AuditSubject, Source, SubjectError, SubjectFlags, SubjectSources, asked};
-    use crate::audit::inputs::pod::{PodManifest, ServiceAccountManifest, read_account, read_pod};
     use crate::audit::inputs::policy::RoleMetadata;
     use crate::audit::inputs::report::{Log, LogEnd, ParsedReport};
+    use crate::audit::inputs::{pod, service_account};
+    use crate::injection::view::{PodView, ServiceAccountView};
     use crate::token::{self, Claims};
     use iam_trust::arn::ArnFault;
     use iam_trust::evaluate::{Decision, evaluate};
@@ -458,8 +459,8 @@ mod tests {
         flags: SubjectFlags,
         token: Claims,
         report: ParsedReport,
-        pod: PodManifest,
-        account: ServiceAccountManifest,
+        pod: PodView,
+        account: ServiceAccountView,
     }
 
     fn given() -> Given {
@@ -469,8 +470,8 @@ mod tests {
             flags: SubjectFlags::default(),
             token: token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap(),
             report: log.finish(LogEnd::AtItsEnd).unwrap().report,
-            pod: read_pod(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
-            account: read_account(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
+            pod: pod::read(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
+            account: service_account::read(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
         }
     }
 
@@ -535,7 +536,7 @@ mod tests {
         for (what, change) in [
             ("issuer", (|given| given.report.issuer = Some(format!("{ISSUER}0"))) as fn(&mut Given)),
             ("subject", |given| given.report.subject = Some("system:serviceaccount:a:b".to_owned())),
-            ("subject", |given| given.pod.service_account.name = "bare".to_owned()),
+            ("subject", |given| given.pod.service_account.as_mut().unwrap().name = "bare".to_owned()),
             ("subject", |given| given.account.service_account.namespace = "a".to_owned()),
             ("audience", |given| given.report.audience.push("vault".to_owned())),
         ] {

@@ -8,20 +8,15 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::identity::{
-    NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, ServiceAccountUnread,
-    TokenFileVarEmpty, TokenFileVarMissing,
-};
-use crate::diagnosis::injection::{
-    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, InjectionTarget, ServiceAccountMissing,
-    ServiceAccountNotAnnotated, WebhookMissed,
-};
+use crate::diagnosis::identity::{NotInjected, ServiceAccountUnread};
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
 use crate::host::process::Process;
 use crate::host::{Pod, Presence};
+use crate::injection;
+use crate::injection::view::{AccountView, Container, ContainerKind, PodView, ServiceAccountView};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::kubernetes::{Api, KubernetesUse};
@@ -150,27 +145,78 @@ pub fn judge(
     api_claims: Option<&Claims>,
     read: &ServiceAccountRead,
 ) -> Verdict<WebIdentity> {
-    let of_pod = (pod.variable(ROLE_ARN), pod.raw_variable(TOKEN_FILE));
-    let role_arn = wanted.role_arn.clone().or_else(|| of_pod.0.clone());
-    let token_file = token_file(pod, wanted);
-    if role_arn.as_ref().is_some_and(String::is_empty) {
-        return Verdict::fail(RoleArnVarEmpty);
+    let view = pod_view(pod, wanted, api_claims, read);
+    let found = injection::judge(&view, None, &account_view(pod, api_claims, read));
+    // The ARN has a check of its own.
+    let is_of_this_check = |found: &Diagnosis| !matches!(found, Diagnosis::RoleArnMalformed(_));
+    if let Some(failure) = found.failures.into_iter().find(is_of_this_check) {
+        return Verdict::Fail(failure);
     }
-    if token_file.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-        return Verdict::fail(TokenFileVarEmpty);
+    // The judge has failed a pod without one of the two.
+    let role_arn = wanted.role_arn.clone().or_else(|| pod.variable(ROLE_ARN)).unwrap_or_default();
+    let token_file = token_file(pod, wanted).unwrap_or_default();
+    // A flag in place of the pod's variable says nothing of what the pod was given.
+    let is_of_pod = |found: &Diagnosis| wanted.role_arn.is_none() && is_of_this_check(found);
+    let warnings = found.warnings.into_iter().filter(is_of_pod).collect();
+    Verdict::holds(WebIdentity { role_arn, token_file, seen: read.evidence() }, warnings)
+}
+
+/// What this container sees of its pod: its own variables, or the flags in their place.
+fn pod_view(
+    pod: &Pod,
+    wanted: &CheckOptions,
+    api_claims: Option<&Claims>,
+    read: &ServiceAccountRead,
+) -> PodView {
+    let volume_made = match read {
+        ServiceAccountRead::Known { volume_made, .. } => *volume_made,
+        _ => None,
+    };
+    let of_pod = (pod.variable(ROLE_ARN), pod.variable(TOKEN_FILE));
+    let token_file = token_file(pod, wanted).map(|path| path.to_string_lossy().into_owned());
+    let both = (wanted.role_arn.clone().or_else(|| of_pod.0.clone()), token_file);
+    // One half by a flag alone says nothing of what the pod was given.
+    let half = |own: &Option<String>, value: &Option<String>, other: &Option<String>| {
+        value.clone().filter(|value| own.is_some() || other.is_some() || value.is_empty())
+    };
+    let (role_arn, token_file) = (half(&of_pod.0, &both.0, &both.1), half(&of_pod.1, &both.1, &both.0));
+    let pair = [(ROLE_ARN, role_arn), (TOKEN_FILE, token_file)];
+    let others = CONTAINER_CREDENTIALS.into_iter().map(|name| (name, pod.filled(name)));
+    let set = pair.into_iter().chain(others).filter(|(_, value)| value.is_some());
+    PodView {
+        name: pod_name(pod, api_claims),
+        service_account: api_claims.and_then(Claims::service_account),
+        seen_at: volume_made.into_iter().collect(),
+        containers: vec![Container {
+            name: String::new(),
+            kind: ContainerKind::Main,
+            env: set.map(|(name, value)| (name.to_owned(), value)).collect(),
+            mounts: Vec::new(),
+            has_env_from: false,
+        }],
+        ..PodView::default()
     }
-    match (role_arn, token_file) {
-        (Some(role_arn), Some(token_file)) => {
-            // A flag in place of the pod's variable says nothing of what the pod was given.
-            let differs =
-                if wanted.role_arn.is_none() { differing(pod, api_claims, read, &role_arn) } else { None };
-            let identity = WebIdentity { role_arn, token_file, seen: read.evidence() };
-            Verdict::holds(identity, differs.into_iter().collect())
+}
+
+/// What the Kubernetes API said of the service account.
+fn account_view(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRead) -> AccountView {
+    match read {
+        ServiceAccountRead::NotWanted => AccountView::NotRead,
+        ServiceAccountRead::Known { name, account, .. } => AccountView::Known(ServiceAccountView {
+            service_account: name.clone(),
+            account: account.clone(),
+            audience: None,
+            other_role_annotations: Vec::new(),
+        }),
+        ServiceAccountRead::Missing(name) => AccountView::Missing(name.clone()),
+        ServiceAccountRead::Failed(ApiFault::Unauthorized)
+            if api_claims.is_some_and(|claims| pod.now() < claims.expires_at) =>
+        {
+            AccountView::Unread(ServiceAccountUnread::Unauthorized)
         }
-        // One half by a flag alone says nothing of what the pod was given.
-        (Some(_), None) if of_pod.0.is_some() => Verdict::fail(TokenFileVarMissing),
-        (None, Some(_)) if of_pod.1.is_some() => Verdict::fail(RoleArnVarMissing),
-        _ => absent(pod, api_claims, read),
+        ServiceAccountRead::Failed(fault) => {
+            AccountView::Unread(ServiceAccountUnread::Other(fault.to_string()))
+        }
     }
 }
 
@@ -196,64 +242,6 @@ pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Prese
 /// The pod's name, if known.
 pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
     api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.filled("HOSTNAME"))
-}
-
-/// That the annotation names another role than the pod was given, if it does.
-fn differing(
-    pod: &Pod,
-    api_claims: Option<&Claims>,
-    read: &ServiceAccountRead,
-    role_arn: &str,
-) -> Option<Diagnosis> {
-    let ServiceAccountRead::Known { name, account, .. } = read else { return None };
-    let of = InjectionTarget { service_account: name.clone(), pod: pod_name(pod, api_claims) };
-    let differs = AnnotationDiffersFromEnv { of, account: account.clone(), role_arn: role_arn.to_owned() };
-    (account.role_arn.as_deref() != Some(role_arn)).then(|| differs.into())
-}
-
-fn absent(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRead) -> Verdict<WebIdentity> {
-    if let Some(variable) = CONTAINER_CREDENTIALS.into_iter().find(|name| pod.filled(name).is_some()) {
-        return Verdict::fail(PodIdentityOnly { variable });
-    }
-    let pod_name = pod_name(pod, api_claims);
-    let of = |name: &ServiceAccount| InjectionTarget { service_account: name.clone(), pod: pod_name.clone() };
-    let unread = match read {
-        ServiceAccountRead::Known { name, account, volume_made } => {
-            return Verdict::Fail(not_injected(of(name), account, *volume_made));
-        }
-        ServiceAccountRead::Missing(name) => return Verdict::fail(ServiceAccountMissing { of: of(name) }),
-        ServiceAccountRead::NotWanted => None,
-        ServiceAccountRead::Failed(ApiFault::Unauthorized)
-            if api_claims.is_some_and(|claims| pod.now() < claims.expires_at) =>
-        {
-            Some(ServiceAccountUnread::Unauthorized)
-        }
-        ServiceAccountRead::Failed(fault) => Some(ServiceAccountUnread::Other(fault.to_string())),
-    };
-    let service_account = api_claims.and_then(Claims::service_account);
-    Verdict::fail(NotInjected { service_account, pod: pod_name, unread })
-}
-
-/// Why nothing was injected, by what the service account is like and by what is older.
-fn not_injected(
-    of: InjectionTarget,
-    account: &AnnotatedAccount,
-    volume_made: Option<SystemTime>,
-) -> Diagnosis {
-    let account = account.clone();
-    if account.role_arn.is_none() {
-        return ServiceAccountNotAnnotated { of, account }.into();
-    }
-    let newer = volume_made.and_then(|made| {
-        let account_is = account.created_at.filter(|created| *created > made).map(AnnotationAge::Account);
-        let annotation_is =
-            account.annotated_by.filter(|annotated| *annotated > made).map(AnnotationAge::Annotation);
-        Some((account_is.or(annotation_is)?, made))
-    });
-    match newer {
-        Some((newer, volume_made)) => AnnotatedAfterPod { of, account, newer, volume_made }.into(),
-        None => WebhookMissed { of, account, volume_made }.into(),
-    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::text::parse_time;
 
 /// The annotation that names the role of a service account.
 pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
@@ -62,18 +62,14 @@ impl AnnotatedAccount {
         };
         // Several may own the same value; it is as old as the first of them wrote it.
         let annotated_by = metadata.managed_fields.iter().flatten().filter(annotated);
-        let annotated_by = annotated_by.filter_map(|entry| time(entry.time.as_deref()?)).min();
+        let annotated_by = annotated_by.filter_map(|entry| parse_time(entry.time.as_deref()?)).min();
         let role_arn = metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION));
         Some(Self {
             role_arn: role_arn.filter(|role_arn| !role_arn.is_empty()),
-            created_at: metadata.creation_timestamp.as_deref().and_then(time),
+            created_at: metadata.creation_timestamp.as_deref().and_then(parse_time),
             annotated_by,
         })
     }
-}
-
-fn time(text: &str) -> Option<SystemTime> {
-    SystemTime::try_from(DateTime::from_str(text, Format::DateTime).ok()?).ok()
 }
 
 #[cfg(test)]

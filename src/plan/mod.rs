@@ -286,7 +286,7 @@ pub async fn audit(
     let (key_id, of_report) = (asked.key_id.clone(), asked.is_of_report());
     let mut found = AuditResult::new(Some(asked), inputs);
     let needed = iam_trust::needed(&request).trust_policy;
-    if let Some(injected) = inputs.injected(wanted.container.as_deref()) {
+    if let Some(injected) = audit::web_identity::judge(inputs, wanted.container.as_deref()) {
         let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
     }
     let _ = run.record(Check::RoleArn, Ok(Verdict::Pass(request.role.clone())));
@@ -383,7 +383,7 @@ pub fn audit_of_nobody(
     run: &mut CheckRun,
 ) -> Option<AuditResult> {
     let mut found = AuditResult::new(None, inputs);
-    let injected = inputs.injected(wanted.container.as_deref());
+    let injected = audit::web_identity::judge(inputs, wanted.container.as_deref());
     let injected = injected.map(|judged| run.record(Check::WebIdentity, Ok(found.keep(judged))));
     let missing = match (unclear, injected) {
         (_, Some(Err(missing))) => missing,

@@ -4,8 +4,10 @@
 //! Source of the rules: amazon-eks-pod-identity-webhook, `pkg/handler/handler.go`; older versions look at no
 //! volume, newer ones leave a pod as it is whose volume of the webhook's name is another than theirs.
 
-use irsa_probe::audit::inputs::pod::{read_account, read_pod};
+use irsa_probe::audit::inputs::{pod, service_account};
 use irsa_probe::diagnosis::Diagnosis;
+use irsa_probe::injection::judge;
+use irsa_probe::injection::view::AccountView;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -184,7 +186,7 @@ fn volume(name: &str, kind: Kind) -> Value {
     }
 }
 
-fn pod(spec: &Spec, made: &[Made], of_token: Option<Kind>) -> Value {
+fn pod_of(spec: &Spec, made: &[Made], of_token: Option<Kind>) -> Value {
     let container = |(name, made): (&&str, &Made)| {
         let env = made.env.iter().map(|(name, value)| json!({"name": name, "value": value}));
         let mounts = made.mounts.iter().map(|(name, path)| json!({"name": name, "mountPath": path}));
@@ -256,16 +258,17 @@ proptest! {
         let (made, of_token) = admit(&spec, &webhook);
         // The API refuses a pod that mounts a volume that it has not.
         prop_assume!(of_token.is_some() || !spec.containers.iter().any(Part::mounts_token));
-        let pod = pod(&spec, &made, of_token);
-        let given = read_pod(pod.to_string().as_bytes()).unwrap();
-        let account = read_account(account().to_string().as_bytes()).unwrap();
+        let pod = pod_of(&spec, &made, of_token);
+        let given = pod::read(pod.to_string().as_bytes()).unwrap();
+        let account = service_account::read(account().to_string().as_bytes()).unwrap();
+        let account = AccountView::Known(account);
         for ((name, part), made) in NAMES.into_iter().zip(&spec.containers).zip(&made) {
-            let judged = given.judge(Some(&account), Some(name));
+            let judged = judge(&given, Some(name), &account);
             prop_assert_eq!(words(&judged.failures), expected(&spec, part, made), "{} of {}", name, pod);
         }
         let is_whole = |made: &Made| made.value(R).is_some() && made.value(F).is_some() && made.has_file();
         if made.iter().all(is_whole) {
-            let judged = given.judge(Some(&account), None);
+            let judged = judge(&given, None, &account);
             prop_assert!(judged.failures.is_empty(), "{:?}", words(&judged.failures));
             let unusual = spec.volume.is_some_and(|kind| kind == Kind::EmptyDir);
             prop_assert!(judged.warnings.is_empty() || unusual, "{:?}", words(&judged.warnings));
@@ -284,10 +287,11 @@ proptest! {
         };
         let spec = Spec { containers: regions.iter().map(part).collect(), label: false, volume: None };
         let (made, of_token) = admit(&spec, &webhook);
-        let given = read_pod(pod(&spec, &made, of_token).to_string().as_bytes()).unwrap();
-        let account = read_account(account().to_string().as_bytes()).unwrap();
+        let given = pod::read(pod_of(&spec, &made, of_token).to_string().as_bytes()).unwrap();
+        let account = service_account::read(account().to_string().as_bytes()).unwrap();
+        let account = AccountView::Known(account);
         for container in [None, Some("app"), Some("proxy"), Some("init")] {
-            let judged = given.judge(Some(&account), container);
+            let judged = judge(&given, container, &account);
             prop_assert!(judged.failures.is_empty() && judged.warnings.is_empty(), "{:?}", judged);
         }
     }

@@ -1,9 +1,11 @@
 //! Reads what was handed in: files, and at most one of them from standard input.
 
+mod kubectl;
 pub mod pod;
 pub mod policy;
 pub mod printed;
 pub mod report;
+pub mod service_account;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,19 +13,15 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::audit::Findings;
 use crate::audit::provider;
 use crate::audit::provider::ProviderInput;
 use crate::audit::subject::{SubjectFlags, SubjectSources};
 use crate::diagnosis::Diagnosis;
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
 use crate::host::stdin::{Piece, StdinFault};
 use crate::host::{Pod, ReadError};
-use crate::run::Verdict;
+use crate::injection::view::{PodView, ServiceAccountView};
 use crate::text::sanitize;
 use crate::token::{self, Claims, TokenFault};
-use pod::{PodManifest, ServiceAccountManifest};
 use policy::TrustPolicyInput;
 use printed::{BadDocument, LONGEST};
 use report::{FoundReport, LONGEST_LOG, Log, LogEnd, NoReport};
@@ -84,9 +82,9 @@ pub struct Inputs {
     /// What the token says.
     pub token: Option<Claims>,
     /// The pod.
-    pub pod: Option<PodManifest>,
+    pub pod: Option<PodView>,
     /// The service account.
-    pub service_account: Option<ServiceAccountManifest>,
+    pub service_account: Option<ServiceAccountView>,
     /// The trust policy, and what stood beside it.
     pub trust_policy: Option<TrustPolicyInput>,
     /// The OIDC provider.
@@ -105,32 +103,6 @@ impl Inputs {
             account: self.service_account.as_ref(),
             role: self.trust_policy.as_ref().map(|given| &given.role),
         }
-    }
-}
-
-/// The pod carries a web identity, by what was handed in of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Injected;
-
-impl HasEvidence for Injected {
-    fn evidence(&self) -> Evidence {
-        Evidence::new()
-    }
-}
-
-impl Inputs {
-    /// Whether the pod carries a web identity, if it was handed in.
-    #[must_use]
-    pub fn injected(&self, container: Option<&str>) -> Option<Findings<Injected>> {
-        let found = self.pod.as_ref()?.judge(self.service_account.as_ref(), container);
-        let mut failures = found.failures.into_iter();
-        Some(match failures.next() {
-            Some(gravest) => Findings {
-                verdict: Verdict::Fail(gravest),
-                further: failures.chain(found.warnings).collect(),
-            },
-            None => Findings { verdict: Verdict::holds(Injected, found.warnings), further: Vec::new() },
-        })
     }
 }
 
@@ -254,7 +226,7 @@ pub async fn observe(pod: &Pod, wanted: &AuditInputPaths, until: Instant) -> Res
         service_account: given(
             pod,
             account,
-            |bytes| pod::read_account(bytes).map_err(InputFault::Unusable),
+            |bytes| service_account::read(bytes).map_err(InputFault::Unusable),
             until,
         )
         .await?,
@@ -334,11 +306,11 @@ async fn read_log(
 }
 
 /// A pod that has the container that is meant.
-fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodManifest, InputFault> {
-    let pod = pod::read_pod(bytes).map_err(InputFault::Unusable)?;
-    match container.filter(|name| !pod.has_container(name)) {
+fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodView, InputFault> {
+    let pod = pod::read(bytes).map_err(InputFault::Unusable)?;
+    match container.filter(|name| !pod.container_names().any(|found| found == *name)) {
         Some(name) => {
-            let names = pod.names().map(str::to_owned).collect();
+            let names = pod.container_names().map(str::to_owned).collect();
             Err(InputFault::NoContainer { name: name.to_owned(), names })
         }
         None => Ok(pod),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 
 use super::printed::{self, BadDocument};
-use super::report::time;
+use crate::text::parse_time;
 
 /// A trust policy as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,10 +112,10 @@ fn of_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
         document,
         role: RoleMetadata {
             arn: text(role.get("Arn")),
-            created_at: text(role.get("CreateDate")).as_deref().and_then(time),
+            created_at: text(role.get("CreateDate")).as_deref().and_then(parse_time),
             longest_session: longest.map(Duration::from_secs),
             boundary: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
-            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(time),
+            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_time),
         },
     })
 }

@@ -8,12 +8,10 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use memchr::{memchr, memmem, memrchr};
 use serde_json::{Deserializer, Value};
 
-use crate::text::sanitize;
+use crate::text::{parse_time, sanitize};
 use crate::wire::SCHEMA;
 
 /// The most bytes of a log that are read.
@@ -417,7 +415,7 @@ impl ParsedReport {
         };
         let is_direct = report.pointer("/sts/proxy").is_none_or(Value::is_null);
         let found = Self {
-            at: text("time", "/time").as_deref().and_then(time),
+            at: text("time", "/time").as_deref().and_then(parse_time),
             outcome: text("outcome", "/outcome"),
             diagnosis: text("diagnosis", "/diagnosis/name"),
             issuer: text("issuer", "/token/issuer"),
@@ -463,7 +461,7 @@ fn refusal(report: &Value) -> Option<StsRefusal> {
         code: text("code")?,
         message: text("message"),
         request_id: text("request_id"),
-        at: text("answered_at").as_deref().and_then(time),
+        at: text("answered_at").as_deref().and_then(parse_time),
     })
 }
 
@@ -471,11 +469,6 @@ fn refusal(report: &Value) -> Option<StsRefusal> {
 fn is_cut(text: &str) -> bool {
     let length = text.strip_suffix(" characters)").and_then(|text| text.rsplit_once("… ("));
     length.is_some_and(|(_, length)| !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// A time as reports, Kubernetes and the AWS CLI write it, which gives an offset where the others have a `Z`.
-pub(crate) fn time(text: &str) -> Option<SystemTime> {
-    SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 
 #[cfg(test)]

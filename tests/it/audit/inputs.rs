@@ -2,9 +2,11 @@
 
 use irsa_probe::audit::inputs::Inputs;
 use irsa_probe::audit::inputs::report::{Log, LogEnd};
-use irsa_probe::audit::inputs::{pod, policy};
+use irsa_probe::audit::inputs::{pod, policy, service_account};
 use irsa_probe::audit::provider;
 use irsa_probe::audit::subject::{SubjectFlags, asked};
+use irsa_probe::injection::judge;
+use irsa_probe::injection::view::AccountView;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -151,8 +153,8 @@ proptest! {
             prop_assert!(log.push(piece));
         }
         let report = log.finish(LogEnd::AtItsEnd);
-        let pod = pod::read_pod(&bytes);
-        let account = pod::read_account(&bytes);
+        let pod = pod::read(&bytes);
+        let account = service_account::read(&bytes);
         let policy = policy::read(&bytes);
         let provider = provider::read(&bytes);
         let said = [
@@ -165,9 +167,10 @@ proptest! {
         for said in said.into_iter().flatten() {
             prop_assert!(said.len() < 2000 && !said.contains(char::is_control), "{}", said);
         }
+        let view = account.clone().map_or(AccountView::NotRead, AccountView::Known);
         if let Ok(pod) = &pod {
-            for container in [None].into_iter().chain(pod.names().map(Some)) {
-                let judged = pod.judge(account.as_ref().ok(), container);
+            for container in [None].into_iter().chain(pod.container_names().map(Some)) {
+                let judged = judge(pod, container, &view);
                 for found in judged.failures.iter().chain(&judged.warnings) {
                     prop_assert!(!found.cause().is_empty() && found.cause().len() < 8000);
                     prop_assert!(!found.cause().contains(char::is_control), "{}", found.cause());
