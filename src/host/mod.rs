@@ -20,10 +20,8 @@ mod variables;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -359,7 +357,7 @@ mod tests {
         std::fs::write(dir.join("file"), b"12345").unwrap();
         std::os::unix::fs::symlink("loop", dir.join("loop")).unwrap();
         std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, dir.join("fifo"), super::FileType::Fifo, 0o600.into(), 0)
+        rustix::fs::mknodat(rustix::fs::CWD, dir.join("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
             .unwrap();
 
         assert_eq!(read(&dir.join("link"), 5).await, Ok(b"12345".to_vec()));
