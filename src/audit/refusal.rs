@@ -8,6 +8,7 @@ use super::iam::PROVIDER;
 use super::inputs::policy::RoleMetadata;
 use super::inputs::report::{ParsedReport, StsRefusal};
 use super::provider::{OIDC_PROVIDER, ProviderStatus};
+use crate::aws::sts_errors::{self, Meaning};
 use crate::diagnosis::audit::{
     AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, UnseenReason,
 };
@@ -16,28 +17,23 @@ use crate::evidence::HasEvidence;
 use crate::run::{Fact, Verdict};
 use iam_trust::request::Request;
 
-/// What a report's refusal is about, by STS's code and words. Source of the words: those that STS was seen to
-/// use, old and new, as in [`crate::checks::refusal`].
+/// What a report's refusal is about; `None` if it is not about the role or the token.
 #[must_use]
 pub fn about(refusal: &StsRefusal) -> Option<RefusalKind> {
-    let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
-    match refusal.code.as_str() {
-        "AccessDenied" | "AccessDeniedException" => Some(RefusalKind::Access),
-        "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
-            Some(if words.contains("no openidconnect provider found") {
-                RefusalKind::Provider
-            } else if words.contains("incorrect token audience") {
-                RefusalKind::Audience
-            } else if words.contains("thumbprint") {
-                RefusalKind::Thumbprint
-            } else if words.contains("retrieve verification key") {
-                RefusalKind::Key
-            } else {
-                RefusalKind::Token
-            })
+    match meaning(refusal)? {
+        Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
+            Some(RefusalKind::Access)
         }
-        _ => None,
+        Meaning::NoProvider => Some(RefusalKind::Provider),
+        Meaning::Audience => Some(RefusalKind::Audience),
+        Meaning::Thumbprint => Some(RefusalKind::Thumbprint),
+        Meaning::VerificationKey => Some(RefusalKind::Key),
+        meaning => meaning.is_about_token().then_some(RefusalKind::Token),
     }
+}
+
+fn meaning(refusal: &StsRefusal) -> Option<Meaning> {
+    sts_errors::meaning(&refusal.code, refusal.message.as_deref().unwrap_or_default())
 }
 
 /// STS accepted the identity, by the report.
@@ -113,13 +109,10 @@ fn clues(
 ) -> Vec<Hint> {
     let provided = seen.provider.and_then(ProviderStatus::provided);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
-    let words = refusal.message.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let layer = if words.contains("vpc endpoint policy") {
-        Some(PolicyLayer::VpcEndpoint)
-    } else if words.contains("service control policy") || words.contains("resource control policy") {
-        Some(PolicyLayer::Organization)
-    } else {
-        None
+    let layer = match meaning(refusal) {
+        Some(Meaning::DeniedByVpcEndpoint) => Some(PolicyLayer::VpcEndpoint),
+        Some(Meaning::DeniedByOrganization) => Some(PolicyLayer::Organization),
+        _ => None,
     };
     let address = report.connected_to.as_deref().filter(|_| about == RefusalKind::Access);
     let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));

@@ -8,3 +8,4 @@ pub mod iam;
 pub mod operator;
 pub mod profile;
 pub mod sts;
+pub mod sts_errors;

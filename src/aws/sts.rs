@@ -26,6 +26,7 @@ use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, SERVER};
 use hyper::{Request, Uri};
 use tokio::time::{Instant, timeout_at};
 
+use super::sts_errors::{self, Meaning};
 use crate::evidence::Evidence;
 use crate::host::Pod;
 use crate::text::{Secret, redact_secret, sanitize, utc};
@@ -48,18 +49,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether it only says that there are too many requests.
-    /// Source: the codes that botocore and the AWS SDK for Go take for throttling.
+    /// What STS says with it, if that is known.
     #[must_use]
-    pub fn is_throttling(&self) -> bool {
-        matches!(
-            self.code.as_str(),
-            "Throttling"
-                | "ThrottlingException"
-                | "ThrottledException"
-                | "RequestLimitExceeded"
-                | "TooManyRequestsException"
-        )
+    pub fn meaning(&self) -> Option<Meaning> {
+        sts_errors::meaning(&self.code, &self.message)
     }
 
     /// The facts of the answer.
@@ -319,7 +312,9 @@ impl<T> Reply<T> {
     pub fn exchange(&self, took: Duration) -> Exchange {
         let result = match &self.result {
             Ok(_) => ExchangeResult::Ok,
-            Err(CallFault::Refused(refusal)) if refusal.is_throttling() || refusal.status == 429 => {
+            Err(CallFault::Refused(refusal))
+                if refusal.meaning() == Some(Meaning::Throttled) || refusal.status == 429 =>
+            {
                 ExchangeResult::Throttled
             }
             Err(CallFault::Refused(refusal)) if refusal.status < 500 => ExchangeResult::Refused,

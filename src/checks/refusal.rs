@@ -1,6 +1,7 @@
-//! The table from STS's errors to names: the code first, then the words, old and new.
+//! From the meaning of an error of STS to its diagnosis.
 
 use crate::aws::sts::Refusal;
+use crate::aws::sts_errors::{Meaning, missing_claim};
 use crate::checks::token_fresh::{LEEWAY, is_skewed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::oidc_provider::{OidcProviderAudienceMissing, OidcProviderMissing};
@@ -28,88 +29,60 @@ pub enum StsCall {
 /// Names a refusal.
 #[must_use]
 pub fn name(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
-    let said = |words: &str| refusal.message.to_ascii_lowercase().contains(words);
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
-    match (call, refusal.code.as_str()) {
-        (_, _) if refusal.is_throttling() => Throttled(refused()).into(),
-        (_, "RegionDisabledException" | "RegionDisabled") => RegionNotActivated(refused()).into(),
-        (_, _) if refusal.status >= 500 || refusal.status == 429 => StsFault(refused()).into(),
-        (_, "AccessDenied" | "AccessDeniedException") if said("vpc endpoint policy") => {
-            VpcEndpointPolicyDenied(refused()).into()
+    let Some(meaning) = refusal.meaning() else {
+        return if is_fault(refusal) { StsFault(refused()).into() } else { Unclassified(refused()).into() };
+    };
+    match (call, meaning) {
+        (_, Meaning::Throttled) => Throttled(refused()).into(),
+        (_, Meaning::RegionNotActivated) => RegionNotActivated(refused()).into(),
+        (_, _) if is_fault(refusal) => StsFault(refused()).into(),
+        (_, Meaning::DeniedByVpcEndpoint) => VpcEndpointPolicyDenied(refused()).into(),
+        (_, Meaning::DeniedByOrganization) => OrganizationPolicyDenied(refused()).into(),
+        (StsCall::Assume, meaning) => of_assume(meaning, request, refusal),
+        (StsCall::Identity, Meaning::SignatureTime) => match refusal.server_time {
+            Some(server) => skewed(refusal, server),
+            None => CredentialsRejected(refused()).into(),
+        },
+        (StsCall::Identity, Meaning::CredentialsRejected | Meaning::Expired | Meaning::AccessDenied) => {
+            CredentialsRejected(refused()).into()
         }
-        (_, "AccessDenied" | "AccessDeniedException")
-            if said("service control policy") || said("resource control policy") =>
-        {
-            OrganizationPolicyDenied(refused()).into()
-        }
+        (StsCall::Identity, _) => Unclassified(refused()).into(),
+    }
+}
 
-        (StsCall::Assume, "AccessDenied" | "AccessDeniedException") => {
-            AssumeRoleNotAuthorized(refused()).into()
-        }
-        (StsCall::Assume, "ExpiredTokenException" | "ExpiredToken") => expired(request, refusal),
-        (StsCall::Assume, "IDPCommunicationError" | "IDPCommunicationErrorException") => {
-            IdpUnreachable(refused()).into()
-        }
-        (StsCall::Assume, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
-            if is_for_the_api(&request.claims.audience) {
-                TokenIsApiToken { audience: request.claims.audience.clone(), seen: ApiTokenSeen::Refused }
-                    .into()
-            } else if said("no openidconnect provider found") {
-                OidcProviderMissing::Told(refused()).into()
-            } else if said("retrieve verification key") {
-                VerificationKeyUnavailable(refused()).into()
-            } else if said("thumbprint") {
-                ThumbprintMismatch(refused()).into()
-            } else if said("not a valid jwt") {
-                TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
-            } else if let Some((_, claim)) = refusal.message.split_once("Missing a required claim:") {
-                TokenClaimMissing { claim: claim.trim().to_owned(), should_be: None }.into()
-            } else if said("incorrect token audience") {
-                OidcProviderAudienceMissing::Told(refused()).into()
-            } else {
-                out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
-            }
-        }
-        (StsCall::Assume, "ValidationError" | "ValidationException") => {
-            if said("request arn is invalid") || said("'rolearn'") {
-                RoleArnRejected(refused()).into()
-            } else if said("'webidentitytoken'") {
-                TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
-            } else if said("rolesessionname") || said("durationseconds") || said("'policy'") {
-                SessionParametersRejected(refused()).into()
-            } else {
-                Unclassified(refused()).into()
-            }
-        }
-        (
-            StsCall::Assume,
-            "MalformedPolicyDocument"
-            | "MalformedPolicyDocumentException"
-            | "PackedPolicyTooLarge"
-            | "PackedPolicyTooLargeException",
-        ) => SessionParametersRejected(refused()).into(),
+/// Whether STS itself failed.
+fn is_fault(refusal: &Refusal) -> bool {
+    refusal.status >= 500 || refusal.status == 429
+}
 
-        (StsCall::Identity, "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed")
-            if said("signature expired")
-                || said("not yet current")
-                || refusal.code != "SignatureDoesNotMatch" =>
-        {
-            match refusal.server_time {
-                Some(server) => skewed(refusal, server),
-                None => CredentialsRejected(refused()).into(),
-            }
+/// Names a refusal of AssumeRoleWithWebIdentity.
+fn of_assume(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
+    let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
+    let audience = &request.claims.audience;
+    match meaning {
+        Meaning::AccessDenied => AssumeRoleNotAuthorized(refused()).into(),
+        Meaning::Expired => expired(request, refusal),
+        Meaning::IssuerUnreachable => IdpUnreachable(refused()).into(),
+        meaning if meaning.is_about_token() && is_for_the_api(audience) => {
+            TokenIsApiToken { audience: audience.clone(), seen: ApiTokenSeen::Refused }.into()
         }
-        (
-            StsCall::Identity,
-            "InvalidClientTokenId"
-            | "SignatureDoesNotMatch"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "UnrecognizedClientException"
-            | "AccessDenied"
-            | "AccessDeniedException",
-        ) => CredentialsRejected(refused()).into(),
-
+        Meaning::NoProvider => OidcProviderMissing::Told(refused()).into(),
+        Meaning::VerificationKey => VerificationKeyUnavailable(refused()).into(),
+        Meaning::Thumbprint => ThumbprintMismatch(refused()).into(),
+        Meaning::NotAJwt | Meaning::TokenParameter => {
+            TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
+        }
+        Meaning::ClaimMissing => {
+            let claim = missing_claim(&refusal.message).to_owned();
+            TokenClaimMissing { claim, should_be: None }.into()
+        }
+        Meaning::Audience => OidcProviderAudienceMissing::Told(refused()).into(),
+        Meaning::TokenRejected => {
+            out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
+        }
+        Meaning::RoleArn => RoleArnRejected(refused()).into(),
+        Meaning::SessionParameters => SessionParametersRejected(refused()).into(),
         _ => Unclassified(refused()).into(),
     }
 }

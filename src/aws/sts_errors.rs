@@ -1,0 +1,117 @@
+//! What the errors of STS mean: by the code, and by words of the message where one code has several meanings.
+//!
+//! Source of the words: messages that STS was seen to send, of today and of earlier years.
+
+/// What STS says with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// There are too many requests.
+    Throttled,
+    /// The account has not activated this region.
+    RegionNotActivated,
+    /// The policy of the VPC endpoint denies the call.
+    DeniedByVpcEndpoint,
+    /// A service or resource control policy of the organization denies the call.
+    DeniedByOrganization,
+    /// The call is denied; STS does not say by what.
+    AccessDenied,
+    /// The token, or the credentials, have expired.
+    Expired,
+    /// STS could not reach the issuer.
+    IssuerUnreachable,
+    /// The role's account has no OIDC provider for the issuer.
+    NoProvider,
+    /// The provider does not list the token's audience.
+    Audience,
+    /// The issuer's certificate does not match the provider's thumbprints.
+    Thumbprint,
+    /// STS could not get the key that signed the token.
+    VerificationKey,
+    /// The token is not a JWT.
+    NotAJwt,
+    /// The token lacks a claim, which [`missing_claim`] names.
+    ClaimMissing,
+    /// The token is rejected; STS does not say why.
+    TokenRejected,
+    /// The role ARN is malformed.
+    RoleArn,
+    /// The token does not satisfy the constraints on the parameter.
+    TokenParameter,
+    /// The session's name, length or policy is not accepted.
+    SessionParameters,
+    /// The request was signed by a clock that is wrong.
+    SignatureTime,
+    /// The credentials that signed the request are not accepted.
+    CredentialsRejected,
+}
+
+impl Meaning {
+    /// Whether STS rejected the token, for whatever reason.
+    #[must_use]
+    pub fn is_about_token(self) -> bool {
+        matches!(
+            self,
+            Self::NoProvider
+                | Self::Audience
+                | Self::Thumbprint
+                | Self::VerificationKey
+                | Self::NotAJwt
+                | Self::ClaimMissing
+                | Self::TokenRejected
+        )
+    }
+}
+
+/// What stands before the name of a claim that the token lacks.
+const CLAIM_MISSING: &str = "missing a required claim:";
+
+/// Codes without the suffix `Exception`, words of the message in lower case, and the meaning. The first row that fits
+/// counts. Source of the throttling codes: those that botocore and the AWS SDK for Go retry as throttling.
+const ERRORS: [(&[&str], &str, Meaning); 26] = [
+    (&["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests"], "", Meaning::Throttled),
+    (&["RegionDisabled"], "", Meaning::RegionNotActivated),
+    (&["AccessDenied"], "vpc endpoint policy", Meaning::DeniedByVpcEndpoint),
+    (&["AccessDenied"], "service control policy", Meaning::DeniedByOrganization),
+    (&["AccessDenied"], "resource control policy", Meaning::DeniedByOrganization),
+    (&["AccessDenied"], "", Meaning::AccessDenied),
+    (&["ExpiredToken"], "", Meaning::Expired),
+    (&["IDPCommunicationError"], "", Meaning::IssuerUnreachable),
+    (&["InvalidIdentityToken"], "no openidconnect provider found", Meaning::NoProvider),
+    (&["InvalidIdentityToken"], "retrieve verification key", Meaning::VerificationKey),
+    (&["InvalidIdentityToken"], "thumbprint", Meaning::Thumbprint),
+    (&["InvalidIdentityToken"], "not a valid jwt", Meaning::NotAJwt),
+    (&["InvalidIdentityToken"], CLAIM_MISSING, Meaning::ClaimMissing),
+    (&["InvalidIdentityToken"], "incorrect token audience", Meaning::Audience),
+    (&["InvalidIdentityToken"], "", Meaning::TokenRejected),
+    (&["ValidationError", "Validation"], "request arn is invalid", Meaning::RoleArn),
+    (&["ValidationError", "Validation"], "'rolearn'", Meaning::RoleArn),
+    (&["ValidationError", "Validation"], "'webidentitytoken'", Meaning::TokenParameter),
+    (&["ValidationError", "Validation"], "rolesessionname", Meaning::SessionParameters),
+    (&["ValidationError", "Validation"], "durationseconds", Meaning::SessionParameters),
+    (&["ValidationError", "Validation"], "'policy'", Meaning::SessionParameters),
+    (&["MalformedPolicyDocument", "PackedPolicyTooLarge"], "", Meaning::SessionParameters),
+    (&["RequestExpired", "RequestTimeTooSkewed"], "", Meaning::SignatureTime),
+    (&["SignatureDoesNotMatch"], "signature expired", Meaning::SignatureTime),
+    (&["SignatureDoesNotMatch"], "not yet current", Meaning::SignatureTime),
+    (
+        &["SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClient"],
+        "",
+        Meaning::CredentialsRejected,
+    ),
+];
+
+/// The meaning of an error, if it is a known one.
+#[must_use]
+pub fn meaning(code: &str, message: &str) -> Option<Meaning> {
+    let code = code.strip_suffix("Exception").unwrap_or(code);
+    let message = message.to_ascii_lowercase();
+    let row = ERRORS.iter().find(|(codes, words, _)| codes.contains(&code) && message.contains(words));
+    row.map(|(_, _, meaning)| *meaning)
+}
+
+/// The claim that a token lacks, by the message of [`Meaning::ClaimMissing`].
+#[must_use]
+pub fn missing_claim(message: &str) -> &str {
+    let start = message.to_ascii_lowercase().find(CLAIM_MISSING).map(|at| at + CLAIM_MISSING.len());
+    start.and_then(|start| message.get(start..)).unwrap_or_default().trim()
+}
