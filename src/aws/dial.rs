@@ -22,10 +22,9 @@ use tokio::time::{Instant, timeout_at};
 use super::sts::HttpConnection;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
-use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
-use crate::net::dns::{LookupFault, Resolver};
+use crate::net::connect::{self, ConnectFault, Connected, Route};
+use crate::net::dns::Resolver;
 use crate::net::endpoint::{Endpoint, UrlFault};
-use crate::net::proxy::ProxyFault;
 use crate::net::proxy::{self, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::text::{Secret, redact_secret};
@@ -84,51 +83,12 @@ impl fmt::Display for ServerUnreachable {
                 write!(f, "no CA certificates were found to trust {host} by")
             }
             DialError::ProxyVariable(ProxyUrlError { variable }) => write!(f, "{variable} is no proxy's URL"),
-            DialError::Way(fault) => fmt_way(f, host, fault),
+            DialError::Way(fault) => write!(f, "{host} cannot be reached: {fault}"),
         }
     }
 }
 
 impl std::error::Error for ServerUnreachable {}
-
-fn fmt_way(f: &mut fmt::Formatter<'_>, host: &str, fault: &ConnectFault) -> fmt::Result {
-    match fault {
-        ConnectFault::Lookup { host, fault: LookupFault::NotResolved { .. } } => {
-            write!(f, "the name {host} has no address")
-        }
-        ConnectFault::Lookup { host, fault: LookupFault::Unavailable(_) } => {
-            write!(f, "the name {host} cannot be looked up")
-        }
-        ConnectFault::Tcp { fault: TcpFault::Refused, .. } => write!(f, "{host} refuses connections"),
-        ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. } => write!(f, "{host} does not answer"),
-        ConnectFault::Tcp { fault: TcpFault::NoRoute(words) | TcpFault::Lost(words), .. } => {
-            write!(f, "{host} cannot be reached: {words}")
-        }
-        ConnectFault::Proxy(fault) => match fault {
-            ProxyFault::AuthenticationRequired => f.write_str("the proxy wants other credentials"),
-            ProxyFault::Refused(status) => write!(f, "the proxy does not open the way to {host}: {status}"),
-            ProxyFault::NotAProxy => f.write_str("the proxy does not speak HTTP"),
-            ProxyFault::Untrusted(words) => write!(f, "the proxy's certificate is not trusted: {words}"),
-            ProxyFault::NameNotResolved => f.write_str("the proxy's name has no address"),
-            ProxyFault::NotReached(words) => write!(f, "the proxy cannot be reached: {words}"),
-            ProxyFault::TimedOut => f.write_str("the proxy does not answer"),
-        },
-        ConnectFault::Tls { fault, .. } => match fault {
-            TlsFault::TimedOut(_) => write!(f, "{host} does not answer the TLS handshake"),
-            TlsFault::Lost(words) => write!(f, "the connection to {host} broke off: {words}"),
-            TlsFault::NotSpoken => write!(f, "{host} does not speak TLS"),
-            TlsFault::Untrusted(words) => write!(f, "the certificate of {host} is not trusted: {words}"),
-            TlsFault::OtherName(_) => write!(f, "the certificate of {host} is for other names"),
-            TlsFault::NotValidNow { not_yet: true, .. } => {
-                write!(f, "the certificate of {host} is not valid yet")
-            }
-            TlsFault::NotValidNow { not_yet: false, .. } => {
-                write!(f, "the certificate of {host} is no longer valid")
-            }
-            TlsFault::Other(words) => write!(f, "TLS with {host} failed: {words}"),
-        },
-    }
-}
 
 /// The time that the SDK gives a call is over.
 #[derive(Debug)]

@@ -174,7 +174,7 @@ impl fmt::Display for ApiFault {
                     sanitize(fault)
                 )
             }
-            Self::Connect(fault) => write!(f, "the API cannot be reached: {}", words(fault)),
+            Self::Connect(fault) => write!(f, "the API cannot be reached: {}", sanitize(&fault.to_string())),
             Self::Lost(error) => write!(f, "the connection to the API broke off: {}", sanitize(error)),
             Self::TimedOut => f.write_str("the API did not answer in time"),
             Self::Denied { verb, resource, namespace } => write!(
@@ -201,35 +201,6 @@ impl fmt::Display for ApiFault {
 }
 
 impl std::error::Error for ApiFault {}
-
-fn words(fault: &ConnectFault) -> String {
-    match fault {
-        ConnectFault::Lookup { host, fault } => {
-            let fault = match fault {
-                LookupFault::NotResolved { .. } => "is not resolved",
-                LookupFault::Unavailable(_) => "could not be looked up",
-            };
-            format!("the name {} {fault}", sanitize(host))
-        }
-        ConnectFault::Tcp { fault, .. } => match fault {
-            TcpFault::Refused => "the connection was refused".to_owned(),
-            TcpFault::TimedOut(_) => "it did not answer".to_owned(),
-            TcpFault::NoRoute(error) | TcpFault::Lost(error) => sanitize(error),
-        },
-        ConnectFault::Proxy(_) => "a proxy is in the way".to_owned(),
-        ConnectFault::Tls { fault, .. } => match fault {
-            TlsFault::TimedOut(_) => "the TLS handshake was not answered".to_owned(),
-            TlsFault::Lost(error) => format!("the TLS handshake broke off ({})", sanitize(error)),
-            TlsFault::NotSpoken => "it does not speak TLS".to_owned(),
-            TlsFault::Untrusted(error) => {
-                format!("its certificate is not signed by the cluster's CA ({})", sanitize(error))
-            }
-            TlsFault::OtherName(_) => "its certificate is for another name".to_owned(),
-            TlsFault::NotValidNow { .. } => "its certificate is not valid now, by the pod's clock".to_owned(),
-            TlsFault::Other(error) => format!("TLS failed ({})", sanitize(error)),
-        },
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -328,7 +299,7 @@ mod tests {
         let untrusted = ApiFault::of_connect(tls(TlsFault::Untrusted("UnknownIssuer".to_owned())));
         assert_eq!(
             untrusted.to_string(),
-            "the API cannot be reached: its certificate is not signed by the cluster's CA (UnknownIssuer)"
+            "the API cannot be reached: its certificate is not trusted: UnknownIssuer"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! One connection: the name, TCP, a proxy's tunnel and TLS, each with its own failure.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -63,35 +64,35 @@ pub struct Connected {
 /// Why no connection could be opened.
 #[derive(Debug)]
 pub enum ConnectFault {
-    /// A name could not be looked up.
+    /// A name lookup failed.
     Lookup {
-        /// The name: the proxy's, if there is one.
+        /// The name. With a proxy, the proxy's name.
         host: String,
-        /// What happened.
+        /// The fault.
         fault: LookupFault,
     },
-    /// No address could be connected to.
+    /// No address accepted a connection.
     Tcp {
-        /// The addresses that were tried.
+        /// The addresses tried.
         addresses: Vec<IpAddr>,
-        /// What happened at the last of them.
+        /// The fault of the last address.
         fault: TcpFault,
     },
-    /// The proxy did not open the way.
+    /// The proxy opened no tunnel.
     Proxy(ProxyFault),
-    /// TLS with the server failed.
+    /// The TLS handshake failed.
     Tls {
-        /// The addresses of the host; none behind a proxy.
+        /// The addresses of the host. Empty behind a proxy.
         addresses: Vec<IpAddr>,
-        /// What happened.
+        /// The fault.
         fault: TlsFault,
-        /// What the server presented.
+        /// The server's certificate.
         presented: PresentedCertificate,
     },
 }
 
 impl ConnectFault {
-    /// The connection broke off when it was to be taken into use; the system's words.
+    /// The connection broke off before the first request; the system's message.
     #[must_use]
     pub fn lost(words: String) -> Self {
         Self::Tls {
@@ -102,41 +103,78 @@ impl ConnectFault {
     }
 }
 
-/// Why TCP failed.
+/// Why a TCP connection failed.
 #[derive(Debug)]
 pub enum TcpFault {
-    /// Nothing listens.
+    /// The port is closed.
     Refused,
-    /// No answer until the deadline.
+    /// The server did not answer before the deadline.
     TimedOut(Duration),
-    /// The system knows no way; its words.
+    /// There is no route; the system's message.
     NoRoute(String),
-    /// It was open, and broke off at once; the system's words.
+    /// The connection broke off at once; the system's message.
     Lost(String),
 }
 
-/// Why TLS failed.
+/// Why a TLS handshake failed.
 #[derive(Debug)]
 pub enum TlsFault {
-    /// No answer until the deadline.
+    /// The server did not answer before the deadline.
     TimedOut(Duration),
-    /// The connection broke off; the system's words.
+    /// The connection broke off; the system's message.
     Lost(String),
-    /// The other side does not speak TLS.
+    /// The server does not speak TLS.
     NotSpoken,
-    /// Nobody who is trusted has signed the certificate; the library's words.
+    /// No trusted CA signed the certificate; the library's message.
     Untrusted(String),
-    /// The certificate is for other names.
+    /// The certificate is for these other names.
     OtherName(Vec<String>),
-    /// The certificate is not valid now: its bound, and whether it is not valid yet.
+    /// The certificate is not valid now.
     NotValidNow {
-        /// From when on, or until when, it is valid.
+        /// The start or the end of its validity.
         bound: SystemTime,
-        /// Whether it is not valid yet, instead of no longer.
+        /// Whether the validity has not begun, rather than ended.
         not_yet: bool,
     },
-    /// Anything else; the library's words.
+    /// Another failure; the library's message.
     Other(String),
+}
+
+/// The fault as a clause about the server, for use after its name and a colon.
+impl fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup { host, fault } => fault.fmt_for(host, f),
+            Self::Tcp { fault, .. } => fault.fmt(f),
+            Self::Proxy(fault) => fault.fmt(f),
+            Self::Tls { fault, .. } => fault.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for TcpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("the connection is refused"),
+            Self::TimedOut(_) => f.write_str("it does not answer"),
+            Self::NoRoute(error) | Self::Lost(error) => f.write_str(error),
+        }
+    }
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut(_) => f.write_str("it does not answer the TLS handshake"),
+            Self::Lost(error) => write!(f, "the connection broke off: {error}"),
+            Self::NotSpoken => f.write_str("it does not speak TLS"),
+            Self::Untrusted(error) => write!(f, "its certificate is not trusted: {error}"),
+            Self::OtherName(_) => f.write_str("its certificate is for other names"),
+            Self::NotValidNow { not_yet: true, .. } => f.write_str("its certificate is not valid yet"),
+            Self::NotValidNow { not_yet: false, .. } => f.write_str("its certificate is no longer valid"),
+            Self::Other(error) => write!(f, "TLS failed: {error}"),
+        }
+    }
 }
 
 /// Opens a connection.

@@ -3,6 +3,7 @@
 //! AWS's names are looked up as absolute ones: in a pod, `ndots:5` would otherwise send every
 //! lookup through the cluster's search list first.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -90,6 +91,15 @@ pub enum LookupFault {
     },
     /// The name servers do not answer.
     Unavailable(DnsFault),
+}
+
+impl LookupFault {
+    pub(super) fn fmt_for(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotResolved { .. } => write!(f, "the name {host} has no address"),
+            Self::Unavailable(_) => write!(f, "the name {host} cannot be looked up"),
+        }
+    }
 }
 
 impl Resolver {

@@ -12,7 +12,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{self, ConnectFault, Route, Stream, TcpFault};
+use super::connect::{self, Route, Stream};
 use super::dns::Resolver;
 use super::endpoint::Endpoint;
 use super::tls::TrustRoots;
@@ -87,7 +87,7 @@ impl HttpCall<'_> {
         let route = Route { endpoint: self.endpoint, proxy: None, trust: self.trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
         let opened = Box::pin(connect::open(pod, &route, budget)).await;
-        let stream = opened.map_err(|fault| in_words(&fault))?.stream;
+        let stream = opened.map_err(|fault| fault.to_string())?.stream;
         let authority = self.endpoint.uri.authority().map_or("", |authority| authority.as_str());
         let mut request = Request::builder()
             .method(self.method)
@@ -100,17 +100,5 @@ impl HttpCall<'_> {
         let request = request.body(Full::new(Bytes::new())).map_err(|error| error.to_string())?;
         let answer = timeout_at(until, exchange(stream, request, self.longest)).await;
         answer.map_err(|_| "it does not answer".to_owned())?
-    }
-}
-
-fn in_words(fault: &ConnectFault) -> String {
-    match fault {
-        ConnectFault::Lookup { .. } => "its name is not resolved".to_owned(),
-        ConnectFault::Tcp { fault: TcpFault::Refused, .. } => "the connection is refused".to_owned(),
-        ConnectFault::Tcp { fault: TcpFault::NoRoute(words) | TcpFault::Lost(words), .. } => words.clone(),
-        ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. } | ConnectFault::Proxy(_) => {
-            "it does not answer".to_owned()
-        }
-        ConnectFault::Tls { .. } => "TLS with it fails".to_owned(),
     }
 }

@@ -1,5 +1,7 @@
 //! Whether the way goes through a proxy, as the variables say.
 
+use std::fmt;
+
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -23,6 +25,20 @@ pub enum ProxyFault {
     NotAProxy,
     /// It is an HTTPS proxy, and its certificate is not trusted.
     Untrusted(String),
+}
+
+impl fmt::Display for ProxyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameNotResolved => f.write_str("the proxy's name has no address"),
+            Self::NotReached(error) => write!(f, "the proxy cannot be reached: {error}"),
+            Self::TimedOut => f.write_str("the proxy does not answer"),
+            Self::AuthenticationRequired => f.write_str("the proxy requires other credentials"),
+            Self::Refused(status) => write!(f, "the proxy opens no tunnel (HTTP status {status})"),
+            Self::NotAProxy => f.write_str("the proxy does not speak HTTP"),
+            Self::Untrusted(error) => write!(f, "the proxy's certificate is not trusted: {error}"),
+        }
+    }
 }
 
 /// A proxy on the way.

@@ -414,7 +414,7 @@ async fn each_way_in_which_a_service_account_is_not_known() {
         ),
         ("[kubernetes]\nservice_account = \"missing\"", "the API knows no such object"),
         ("[kubernetes]\nmode = \"unauthorized\"", "the API does not accept the pod's API token"),
-        ("[kubernetes]\nmode = \"refused\"", "the API cannot be reached: the connection was refused"),
+        ("[kubernetes]\nmode = \"refused\"", "the API cannot be reached: the connection is refused"),
         ("[kubernetes]\nmode = \"hang\"", "the API did not answer in time"),
     ] {
         let cluster = Cluster::start(toml).await;
@@ -435,7 +435,7 @@ async fn each_way_in_which_a_service_account_is_not_known() {
             "other-ca",
             Some("a"),
             Some(cluster.world.ca_pem()),
-            "its certificate is not signed by the cluster's CA",
+            "its certificate is not trusted",
         ),
     ] {
         std::fs::create_dir(beside(name)).unwrap();

@@ -337,7 +337,7 @@ async fn an_iam_that_cannot_be_reached() {
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
     for (_, why) in found {
-        assert_eq!(why.to_string(), "127.0.0.1 refuses connections");
+        assert_eq!(why.to_string(), "127.0.0.1 cannot be reached: the connection is refused");
     }
 
     let hanging = serve_as(Config { accept: Accept::Hang, ..Config::default() }).await;

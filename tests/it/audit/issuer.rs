@@ -83,7 +83,7 @@ async fn each_way_in_which_an_issuer_cannot_be_had() {
     let answers = |what: &str| format!("issuer.discovery = [{{ {what} }}]");
     let keys = |what: &str| format!("issuer.jwks = [{{ {what} }}]");
     for (toml, words) in [
-        ("issuer.accept = \"refused\"".to_owned(), "oidc.eks.eu-west-1.amazonaws.com refuses connections"),
+        ("issuer.accept = \"refused\"".to_owned(), "oidc.eks.eu-west-1.amazonaws.com cannot be reached: the connection is refused"),
         ("dns.mode = \"nxdomain\"\n[issuer]".to_owned(), "has no address"),
         ("dns.mode = \"servfail\"\n[issuer]".to_owned(), "cannot be looked up"),
         ("issuer.tls = \"other-ca\"".to_owned(), "is not trusted"),
@@ -164,7 +164,7 @@ async fn a_proxy_is_gone_through_as_the_variables_say() {
     let Verdict::Fail(found) = judge(fetched(&world, &[("HTTPS_PROXY", &unknown)], LONG).await, None) else {
         panic!()
     };
-    assert!(found.cause().contains("the proxy wants other credentials"), "{}", found.cause());
+    assert!(found.cause().contains("the proxy requires other credentials"), "{}", found.cause());
     let told = format!("{} {:?} {:?}", found.cause(), found.remedy(), found.evidence());
     assert!(!told.contains("guess-at-it"));
 }
