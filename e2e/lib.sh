@@ -125,7 +125,7 @@ make_network() {
     ip -netns "$1" address add "$2/24" dev pod
 }
 
-# names NETWORK ADDRESS [HOST-RECORD]: the only name server there, anew, with this record or with none.
+# names NETWORK ADDRESS [HOST-RECORD]: (re)starts the only name server there, with this record or with none.
 # Leaves `names_pid`, and what it is asked in `$scratch/queries.log`.
 names() {
     [ -z "${names_pid:-}" ] || stop "$names_pid"
@@ -140,7 +140,7 @@ names() {
 }
 serves_names() { ip netns exec "$1" ss --no-header --listening --udp --numeric 'sport = :53' | grep --quiet .; }
 
-# build_image: the last stage of the Dockerfile as it stands; what it copies from the build stage
+# build_image: the last stage of the Dockerfile, unchanged; what it copies from the build stage
 # comes from a directory with the static binary of this machine.
 build_image() {
     local stage="$scratch/build-stage" context="$scratch/empty"

@@ -10,7 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 network="irsa-probe-$$"
 here=10.213.0.1
-# A neighbour with a hardware address and nobody at it: packets to it are never answered.
+# A neighbor with a hardware address and nobody at it: packets to it are never answered.
 nobody=10.213.0.66
 sts=sts.eu-west-1.amazonaws.com
 role=arn:aws:iam::111122223333:role/payments-checkout
@@ -64,7 +64,7 @@ explains_in_text() { exits 0 && grep --quiet '^# DnsUnavailable' "$scratch/out";
 check "the image holds the binary and the CA certificates, nothing else" holds_only
 check "the image's user is 65532:65532" configured '.Config.User == "65532:65532"'
 check "the image's entry point is the probe" configured '.Config.Entrypoint == ["/irsa-probe"] and .Config.Cmd == null'
-check "the image says its licence" configured '.Labels["org.opencontainers.image.licenses"] == "Apache-2.0"'
+check "the image says its license" configured '.Labels["org.opencontainers.image.licenses"] == "Apache-2.0"'
 version="$("$probe_bin" --version | cut -d ' ' -f 2)"
 check "the image says the version of the binary" configured ".Labels[\"org.opencontainers.image.version\"] == \"$version\""
 contained explain --network none -- explain DnsUnavailable

@@ -66,7 +66,7 @@ fi
 
 names "$node_network" "$node_address" "$sts,$node_address"
 
-# How the role stands, in the words of a scenario.
+# The state of the role, in the words of a scenario.
 works=
 refused='role.subjects = ["system:serviceaccount:payments:somebody-else"]'
 orphaned='provider.present = false'

@@ -144,7 +144,7 @@ else
         check "$component changes nothing else" kept
         check "what $component makes fits the schemas" valid "$scratch/$component.yaml"
     done
-    check "readiness-gate may do what it must" may_do
+    check "readiness-gate is allowed what it needs, and no more" may_do
     build both
     check "readiness-gate and native-sidecar make one sidecar, in any order" same readiness-gate both
 fi

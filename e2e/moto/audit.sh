@@ -106,7 +106,7 @@ of_report() {
         | select(length > 0 and (.[0] | test("^(aws iam |printf )"))) | join("\n")
         | select(test("[A-Z]+_ARN$") | not)' "$scratch/out"
 }
-# The same out of the text, with the margin in which it stands there.
+# The same commands out of the text form, with its margin.
 of_text() { awk '/^  [0-9]+\. / { step = 1 } /^$/ { step = 0 } step && /^       /' "$scratch/text"; }
 # paste_commands WHENCE: they are given to a shell, as a person would.
 paste_commands() {
@@ -209,7 +209,7 @@ check "nothing: what the audit prints is pasted" paste_commands of_report
 role_is "$works"
 pod_checks
 audit
-check "nothing, after that: the role works, and may do nothing" finds 0 RoleHasNoPermissions
+check "nothing, after that: the role works, without any permission" finds 0 RoleHasNoPermissions
 
 # --- A wrong policy and a provider without the audience ---------------------------------------
 
@@ -278,7 +278,7 @@ check "a role in a path: RoleNotFound" finds 12 RoleNotFound
 check "a role in a path: the ARN that was meant" reports \
     '[.diagnosis.remedy[], .diagnosis.cause] | any(contains("arn:aws:iam::111122223333:role/team/payments-checkout"))'
 
-# --- Whom IAM tells ---------------------------------------------------------------------------
+# --- What the operator is allowed --------------------------------------------------------------
 
 credentials=()
 audit
@@ -300,7 +300,7 @@ again_without_path() {
     operator_aws iam create-role --role-name "$role_name" --assume-role-policy-document file://before.json
     permits
 }
-check "a role for who may ask" again_without_path
+check "a role for the operators below" again_without_path
 keys_of() {
     operator_aws iam create-user --user-name "$1" >/dev/null
     operator_aws iam create-access-key --user-name "$1" |
@@ -310,11 +310,11 @@ read -r -a operator < <(keys_of operator)
 credentials=("${operator[@]}")
 authenticate 5000 0
 audit
-check "who may ask nothing: AuditIncomplete" finds 14 AuditIncomplete
-check "who may ask nothing: each permission" reports \
+check "an operator without permissions: AuditIncomplete" finds 14 AuditIncomplete
+check "an operator without permissions: each permission" reports \
     '[.audit.not_known[].permission] | sort == ["iam:GetOpenIDConnectProvider", "iam:GetRole",
         "iam:ListAttachedRolePolicies", "iam:ListOpenIDConnectProviders", "iam:ListRolePolicies"]'
-check "who may ask nothing: the secret key is not shown" keeps_secret
+check "an operator without permissions: the secret key is not shown" keeps_secret
 
 # Those who were there before are asked for their signatures, too, but not in the next calls.
 authenticate 5000 1000
@@ -325,11 +325,11 @@ check "the policy that is printed is put in place" operator_aws iam put-user-pol
 credentials=("${operator[@]}")
 authenticate 5000 0
 audit
-check "who may ask what is printed: all is known" finds 12 TrustSubjectMismatch
-check "who may ask what is printed: nothing is unknown" reports '.audit.not_known == []'
+check "an operator with the printed permissions: all is known" finds 12 TrustSubjectMismatch
+check "an operator with the printed permissions: nothing is unknown" reports '.audit.not_known == []'
 may_change() { operator_aws iam update-assume-role-policy --role-name "$role_name" --policy-document file://before.json; }
 may_not_change() { ! may_change; }
-check "who may ask what is printed may change nothing" may_not_change
-check "who may ask what is printed: the secret key is not shown" keeps_secret
+check "an operator with the printed permissions can change nothing" may_not_change
+check "an operator with the printed permissions: the secret key is not shown" keeps_secret
 
 summary

@@ -104,7 +104,7 @@ rotate
 rotation_was_told() { grep --quiet 'the token was rotated' "$scratch/passing.err"; }
 check "a rotation while the sidecars run" wait_for 10 rotation_was_told
 
-# --- Their text, by itself --------------------------------------------------------------------
+# --- Their text alone --------------------------------------------------------------------
 
 says_content_type() {
     get "$1" /metrics --output /dev/null --write-out '%header{content-type}' | tee /dev/stderr |

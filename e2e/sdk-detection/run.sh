@@ -107,16 +107,16 @@ javascript_packages() {
     check "npm: version 2" is "$roots/v2" pass null "jsv2 2.1692.0 (package metadata)"
     check "npm: version 2 is too old" is "$roots/v2-old" fail SdkTooOldForIrsa \
         "jsv2 2.516.0 (package metadata)"
-    check "npm: version 2 may be too old" is "$roots/v2-doubtful" warn SdkTooOldForIrsa \
+    check "npm: version 2 is possibly too old" is "$roots/v2-doubtful" warn SdkTooOldForIrsa \
         "jsv2 2.524.0 (package metadata)"
     check "npm: version 3" is "$roots/v3" pass null "jsv3 3.848.0 (package metadata)"
     check "npm: version 3 is too old" is "$roots/v3-old" fail SdkTooOldForIrsa \
         "jsv3 3.14.0 (package metadata)"
-    check "npm: version 3 may be too old" is "$roots/v3-doubtful" warn SdkTooOldForIrsa \
+    check "npm: version 3 is possibly too old" is "$roots/v3-doubtful" warn SdkTooOldForIrsa \
         "jsv3 3.15.0 (package metadata)"
     check "pnpm: version 3" is "$roots/pnpm" pass null "jsv3 3.848.0 (package metadata)"
 
-    # Each step of the chain by itself, as it says only why the last has no credentials.
+    # Each step of the chain alone: the chain itself says only why its last step has no credentials.
     cat >"$scratch/v2.js" <<'CODE'
 const { CredentialProviderChain } = require(`${process.argv[2]}/node_modules/aws-sdk`);
 for (const provider of CredentialProviderChain.defaultProviders) {
@@ -129,9 +129,9 @@ const { defaultProvider } = require(`${process.argv[2]}/node_modules/@aws-sdk/cr
 defaultProvider()().catch((error) => console.log("no credentials:", error.message));
 CODE
     check "version 2 that is too old does not ask STS" ignores_sts node "$scratch/v2.js" "$roots/v2-old"
-    check "version 2 that may be too old does" asks_sts node "$scratch/v2.js" "$roots/v2-doubtful"
+    check "version 2 that is possibly too old does" asks_sts node "$scratch/v2.js" "$roots/v2-doubtful"
     check "version 3 that is too old does not ask STS" ignores_sts node "$scratch/v3.js" "$roots/v3-old"
-    check "version 3 that may be too old does" asks_sts node "$scratch/v3.js" "$roots/v3-doubtful"
+    check "version 3 that is possibly too old does" asks_sts node "$scratch/v3.js" "$roots/v3-doubtful"
     check "version 3 does" asks_sts node "$scratch/v3.js" "$roots/v3"
 
     echo 'new (require("aws-sdk").S3)().listBuckets(console.log)' >"$roots/v2/app.js"
@@ -296,10 +296,10 @@ func main() { println("x") }'
     check "Go: version 1" is "$roots/gov1" pass null "gov1 1.55.7 (Go build info)"
     check "Go: version 1 is too old" is "$roots/gov1-old" fail SdkTooOldForIrsa \
         "gov1 1.19.0 (Go build info)"
-    check "Go: version 1 may be too old" is "$roots/gov1-doubtful" warn SdkTooOldForIrsa \
+    check "Go: version 1 is possibly too old" is "$roots/gov1-doubtful" warn SdkTooOldForIrsa \
         "gov1 1.21.0 (Go build info)"
     check "version 1 that is too old does not ask STS" ignores_sts "$roots/gov1-old/app/server"
-    check "version 1 that may be too old does" asks_sts "$roots/gov1-doubtful/app/server"
+    check "version 1 that is possibly too old does" asks_sts "$roots/gov1-doubtful/app/server"
     check "Go: version 2, stripped" is "$roots/gov2" pass null "gov2 1.29.14 (Go build info)"
     check "Go: version 2, position-independent" is "$roots/gov2-pie" pass null \
         "gov2 1.29.14 (Go build info)"
