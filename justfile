@@ -28,7 +28,7 @@ tools:
 
 # Render the generated tables and examples again
 docs:
-    UPDATE_DOCS=1 cargo test --locked --test readme
+    UPDATE_DOCS=1 cargo test --locked --test it docs
 
 # Build the image for this machine's architecture
 image:
