@@ -26,9 +26,11 @@ e2e:
 tools:
     .ci/run tools
 
+# Several of these tests write README.md, so they run one at a time.
+#
 # Render the generated tables and examples again
 docs:
-    UPDATE_DOCS=1 cargo test --locked --test it docs
+    UPDATE_DOCS=1 cargo test --locked --test it docs -- --test-threads 1
 
 # Build the image for this machine's architecture
 image:
