@@ -1,0 +1,42 @@
+# The commands of this project. `just` lists them; CONTRIBUTING.md says when to use which.
+
+set positional-arguments
+
+[private]
+default:
+    @just --list
+
+# Format, lints, scripts, version, dependencies, workflows (seconds)
+check:
+    .ci/run check
+
+# All tests of the workspace (minutes, without root)
+test:
+    .ci/run test
+
+# The tests whose name contains NAME
+test-one NAME:
+    cargo test --locked --workspace -- "$1"
+
+# The systems tests and the benchmarks (root on Debian; installs packages)
+e2e:
+    .ci/run e2e
+
+# Install cargo-deny, actionlint and the like into target/tools, so that `check` leaves nothing out
+tools:
+    .ci/run tools
+
+# Several of these tests write README.md, so they run one at a time.
+#
+# Render the generated tables and examples again
+docs:
+    UPDATE_DOCS=1 cargo test --locked --test it docs -- --test-threads 1
+
+# Build the image for this machine's architecture
+image:
+    docker build --tag "irsa-probe:$(.ci/version)" .
+
+# Set VERSION everywhere; RELEASING.md has the next steps
+release VERSION: && docs
+    .ci/version set "$1"
+    .ci/version check
