@@ -29,6 +29,7 @@ pub mod refusal;
 pub mod role;
 pub mod subject;
 pub mod trust;
+mod trust_findings;
 pub mod web_identity;
 
 /// What the user wants of an audit, beyond what is handed in.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::Findings;
-use crate::diagnosis::trust::{self, TrustFindings};
+use super::trust_findings::EvaluatedPolicy;
+use crate::diagnosis::trust::{StatementId, TrustPolicyMalformed};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
@@ -18,14 +19,13 @@ use iam_trust::{TrustPolicy, document};
 /// The policy gives the role to the token.
 #[derive(Debug, Clone)]
 pub struct TrustVerdict {
-    statement: usize,
-    sid: Option<String>,
+    pub(super) statement: StatementId,
 }
 
 impl HasEvidence for TrustVerdict {
     fn evidence(&self) -> Evidence {
-        let statement = format!("Statement[{}]", self.statement);
-        Evidence::new().value("allowed_by", statement).text_if("sid", self.sid.as_deref())
+        let StatementId { index, sid } = &self.statement;
+        Evidence::new().value("allowed_by", format!("Statement[{index}]")).text_if("sid", sid.as_deref())
     }
 }
 
@@ -58,8 +58,8 @@ pub fn judge(
     let is_like_one = |document: &Value| document.get("Statement").is_some();
     let document = match document::parse(text) {
         Ok(document) => document,
-        Err(malformed) => {
-            let verdict = Verdict::Fail(trust::malformed(malformed, &request.role));
+        Err(error) => {
+            let verdict = Verdict::Fail(TrustPolicyMalformed { role: request.role.clone(), error }.into());
             return (Findings { verdict, further: Vec::new() }, value.filter(is_like_one).map(plain));
         }
     };
@@ -71,15 +71,8 @@ pub fn judge(
         corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
         document,
     });
-    let (verdict, further) =
-        match trust::judge(&document, &evaluation, refusals, request, corrected, has_provider) {
-            TrustFindings::Allows { statement, warnings } => {
-                let sid = document.statements.get(statement).and_then(|it| it.sid.clone());
-                (Verdict::holds(TrustVerdict { statement, sid }, warnings), Vec::new())
-            }
-            TrustFindings::Refuses { diagnosis, further } => (Verdict::Fail(diagnosis), further),
-        };
-    (Findings { verdict, further }, policy)
+    let evaluated = EvaluatedPolicy { document: &document, evaluation: &evaluation, request, has_provider };
+    (evaluated.judge(refusals, corrected), policy)
 }
 
 /// The elements that decide against the call, or that leave it open, each by the place of its statement.

@@ -3,7 +3,7 @@
 use super::Entry;
 use super::identity::kubectl;
 use super::sts::{RequestRefused, audiences, audit};
-use super::trust::{call, issuer_gap, words};
+use super::trust::{call_evidence, difference, words};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
@@ -102,9 +102,9 @@ impl NearProvider {
     fn laid_beside(&self, request: &Request) -> (String, String, String) {
         let has_arn = self.name.starts_with("arn:");
         let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
-        let (name, ours) = words::apart(&self.name, &ours);
+        let (name, ours) = words::mark_difference(&self.name, &ours);
         let differs = match &self.gap {
-            ProviderDifference::Issuer(gap) => words::issuer_differs(*gap).to_owned(),
+            ProviderDifference::Issuer(gap) => difference::issuer_words(*gap).to_owned(),
             ProviderDifference::Partition(partition) => format!(
                 "the partition differs, {} there, and the role is in {}",
                 sanitize(partition),
@@ -233,11 +233,11 @@ impl NoProvider {
         let names: Vec<&str> = self.near().iter().map(|near| near.name.as_str()).collect();
         let evidence = if names.is_empty() { evidence } else { evidence.texts("near", &names) };
         let gap = self.near().first().map(|near| match &near.gap {
-            ProviderDifference::Issuer(gap) => issuer_gap(*gap),
+            ProviderDifference::Issuer(gap) => difference::issuer_name(*gap),
             ProviderDifference::Partition(_) => "partition",
             ProviderDifference::Account(_) => "account",
         });
-        evidence.text_if("gap", gap).and(call(&self.request))
+        evidence.text_if("gap", gap).and(call_evidence(&self.request))
     }
 }
 
@@ -385,7 +385,7 @@ impl NoClientId {
                 }
             }
         };
-        evidence.and(call(&self.request))
+        evidence.and(call_evidence(&self.request))
     }
 }
 

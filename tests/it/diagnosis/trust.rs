@@ -14,9 +14,11 @@ use iam_trust::needed;
 use iam_trust::reach::{Reach, reach};
 use iam_trust::render::{diff, mark_elements};
 use iam_trust::request::Request;
+use irsa_probe::audit::Findings;
+use irsa_probe::audit::trust::{self, TrustVerdict};
 use irsa_probe::commands::explain;
-use irsa_probe::diagnosis::trust::{self, TrustFindings};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
+use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
 use serde_json::{Value, json};
 use testbed::issuer::DEFAULT_ISSUER;
@@ -67,39 +69,28 @@ impl Case {
         request
     }
 
-    fn findings(&self) -> TrustFindings {
+    fn findings(&self) -> Findings<TrustVerdict> {
         self.findings_for(self)
     }
 
     /// What is found in this case's policy for another's call.
-    fn findings_for(&self, call: &Self) -> TrustFindings {
+    fn findings_for(&self, call: &Self) -> Findings<TrustVerdict> {
         let request = call.request();
-        let text = self.text();
-        let document = match document::parse(&text) {
-            Ok(document) => document,
-            Err(malformed) => {
-                let diagnosis = trust::malformed(malformed, &request.role);
-                return TrustFindings::Refuses { diagnosis, further: Vec::new() };
-            }
-        };
-        let evaluation = evaluate(&document, &request);
-        let refusals = explain_refusal(&document, &evaluation, &request);
-        let policy = serde_json::from_str(&text).unwrap();
-        let corrected = correct(&policy, &needed(&request).trust_policy, &request);
-        trust::judge(&document, &evaluation, refusals, &request, corrected, false)
+        trust::judge(&self.text(), &request, &needed(&request).trust_policy, false).0
     }
 }
 
-fn diagnosis(findings: &TrustFindings) -> Option<&Diagnosis> {
-    match findings {
-        TrustFindings::Allows { .. } => None,
-        TrustFindings::Refuses { diagnosis, .. } => Some(diagnosis),
+fn diagnosis(findings: &Findings<TrustVerdict>) -> Option<&Diagnosis> {
+    match &findings.verdict {
+        Verdict::Fail(diagnosis) => Some(diagnosis),
+        Verdict::Pass(_) | Verdict::Warn(..) => None,
     }
 }
 
-fn further(findings: &TrustFindings) -> &[Diagnosis] {
-    match findings {
-        TrustFindings::Allows { warnings: further, .. } | TrustFindings::Refuses { further, .. } => further,
+fn further(findings: &Findings<TrustVerdict>) -> &[Diagnosis] {
+    match &findings.verdict {
+        Verdict::Warn(_, warnings) => warnings,
+        Verdict::Pass(_) | Verdict::Fail(_) => &findings.further,
     }
 }
 
@@ -200,7 +191,7 @@ fn every_other_outcome_has_its_diagnosis() {
 }
 
 /// Fails unless all that is said of a policy can be printed and acted upon.
-fn is_whole(name: &str, findings: &TrustFindings) {
+fn is_whole(name: &str, findings: &Findings<TrustVerdict>) {
     let all: Vec<&Diagnosis> = diagnosis(findings).into_iter().chain(further(findings)).collect();
     let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
     assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");

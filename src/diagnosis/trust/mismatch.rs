@@ -1,0 +1,360 @@
+//! The nearest statement of the policy does not match the call.
+
+use super::remedy::{Caution, ask_author, edit_policy, replace_policy};
+use super::{MOST_NAMED, StatementId, call_evidence, difference, element_evidence, words};
+use crate::diagnosis::aws_cli::iam;
+use crate::diagnosis::{Diagnosis, Entry, Name};
+use crate::evidence::Evidence;
+use crate::text::{sanitize, shell_quote};
+use iam_trust::USUAL_AUDIENCE;
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
+use iam_trust::evaluate::ElementKind;
+use iam_trust::mismatch::{ExplainedRefusal, Mismatch, SubjectDifference};
+use iam_trust::request::{ACTION, Request};
+
+/// How the policy can be corrected.
+#[derive(Debug, Clone)]
+pub enum Fix {
+    /// This document replaces it.
+    Replace {
+        /// The corrected document.
+        policy: CorrectedPolicy,
+        /// The patterns through which the corrected statement lets in others that it kept out before.
+        patterns: Vec<String>,
+    },
+    /// The corrected document that this diagnosis prints replaces it.
+    SeeDiagnosis(Name),
+    /// A person must edit it, and must know this first.
+    Edit(Vec<Caution>),
+}
+
+/// The mismatches of one kind in the statement that is nearest to allowing the call.
+#[derive(Debug, Clone)]
+pub struct RefusingStatement {
+    /// The call.
+    pub request: Request,
+    /// The statement.
+    pub statement: StatementId,
+    /// The first mismatch of this kind.
+    pub first: ExplainedRefusal,
+    /// The others of this kind.
+    pub others: Vec<ExplainedRefusal>,
+    /// How to correct them.
+    pub fix: Fix,
+    /// Whether the account is known to have the token's OIDC provider.
+    pub has_provider: bool,
+}
+
+impl RefusingStatement {
+    fn cause(&self) -> String {
+        let first = &self.first.mismatch;
+        let is_same =
+            |other: &&ExplainedRefusal| matches!(first, Mismatch::Issuer(_)) && other.mismatch == *first;
+        let (same, different): (Vec<&ExplainedRefusal>, Vec<&ExplainedRefusal>) =
+            self.others.iter().partition(is_same);
+        let named = std::iter::once(&self.first).chain(different.iter().copied()).take(MOST_NAMED);
+        let place = self.statement.words();
+        let mut sentences: Vec<String> = named
+            .map(|refusal| format!("{place} refuses: {}.", difference::words(refusal, &self.request)))
+            .collect();
+        let more = (1 + different.len()).saturating_sub(MOST_NAMED);
+        if more > 0 {
+            sentences.push(format!("There are {more} more of this kind."));
+        }
+        if !same.is_empty() {
+            let places: Vec<String> =
+                same.iter().take(MOST_NAMED).map(|refusal| words::element(&refusal.element.kind)).collect();
+            let more = same.len().saturating_sub(MOST_NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
+        }
+        sentences.join(" ")
+    }
+
+    fn evidence(&self) -> Evidence {
+        let evidence = element_evidence(&self.statement, &self.first.element);
+        let evidence = evidence.text_if("gap", difference::name(&self.first.mismatch));
+        let others: Vec<String> =
+            self.others.iter().map(|refusal| words::element(&refusal.element.kind)).collect();
+        let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
+        evidence.and(call_evidence(&self.request))
+    }
+
+    /// The steps: replace the policy if it could be corrected, else make this `change` by hand.
+    fn remedy(&self, before: Vec<String>, change: &str, after: Vec<String>) -> Vec<String> {
+        let role = &self.request.role;
+        let fix = match &self.fix {
+            Fix::Replace { policy, patterns } => vec![replace_policy(policy, patterns, role)],
+            Fix::SeeDiagnosis(name) => {
+                vec![format!("Mended by the corrected policy under {}.", name.as_str())]
+            }
+            Fix::Edit(cautions) => edit_policy(role, cautions, change),
+        };
+        [before, fix, after].concat()
+    }
+
+    /// The first element in a sentence, with its statement.
+    fn element(&self) -> String {
+        let element = words::element(&self.first.element.kind);
+        format!("{} in {}", element.strip_prefix("its ").unwrap_or(&element), self.statement.words())
+    }
+
+    /// The change by hand that names the token's issuer.
+    fn name_issuer(&self) -> String {
+        format!("Write {} in its place.", self.expected_issuer())
+    }
+
+    /// The provider or the key that names the token's issuer.
+    fn expected_issuer(&self) -> String {
+        match &self.first.element.kind {
+            ElementKind::Condition { key, .. } => {
+                let claim = key.rsplit_once(':').map_or("sub", |(_, claim)| claim);
+                format!("the key {}:{}", sanitize(self.request.provider()), sanitize(claim))
+            }
+            ElementKind::Principal | ElementKind::Action(_) => {
+                format!("Federated {}", sanitize(&self.request.provider_arn()))
+            }
+        }
+    }
+
+    /// The steps that make sure that the token's OIDC provider exists, unless it is known to.
+    fn ensure_provider(&self) -> Vec<String> {
+        if self.has_provider {
+            return Vec::new();
+        }
+        let role = &self.request.role;
+        let is_usual = |audience: &&String| *audience == USUAL_AUDIENCE;
+        let audiences = &self.request.audience;
+        let audience = audiences.iter().find(is_usual).or_else(|| audiences.first());
+        let audience = audience.map_or(USUAL_AUDIENCE, String::as_str);
+        vec![
+            format!(
+                "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
+                role.account,
+                iam(role, "get-open-id-connect-provider"),
+                shell_quote(&self.request.provider_arn())
+            ),
+            format!(
+                "If it does not, create it:\n{} --url {} --client-id-list {}",
+                iam(role, "create-open-id-connect-provider"),
+                shell_quote(&self.request.issuer),
+                shell_quote(audience)
+            ),
+        ]
+    }
+}
+
+/// Diagnoses whose only fact is a [`RefusingStatement`].
+macro_rules! mismatches {
+    ($($(#[$doc:meta])* $name:ident; |$refusing:ident| $remedy:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub RefusingStatement);
+
+        impl Entry for $name {
+            fn cause(&self) -> String {
+                self.0.cause()
+            }
+
+            fn remedy(&self) -> Vec<String> {
+                let $refusing = &self.0;
+                $remedy
+            }
+
+            fn evidence(&self) -> Evidence {
+                self.0.evidence()
+            }
+        })*
+    };
+}
+
+mismatches! {
+    /// A condition expects another subject.
+    TrustSubjectMismatch;
+    |refusing| {
+        let subject = sanitize(&refusing.request.subject);
+        let is_spelling = matches!(
+            refusing.first.mismatch, Mismatch::Subject(SubjectDifference::Case | SubjectDifference::Prefix | SubjectDifference::Swapped)
+        );
+        let change = match refusing.first.mismatch {
+            Mismatch::Subject(SubjectDifference::Excluded) => {
+                ask_author(&refusing.element(), &format!("have it except {subject}"))
+            }
+            _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
+        };
+        let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
+        let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
+                   policy names (spec.serviceAccountName), and create it anew.";
+        let is_excluded = refusing.first.mismatch == Mismatch::Subject(SubjectDifference::Excluded);
+        let after: &[&str] = match (is_spelling || is_excluded, &refusing.fix) {
+            (true, _) => &[],
+            (false, Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::InPlace(_), .. }, .. }) => &[stays, pod],
+            (false, _) => &[pod],
+        };
+        refusing.remedy(Vec::new(), &change, after.iter().map(|step| (*step).to_owned()).collect())
+    };
+
+    /// A pattern is under an operator that takes it for plain text.
+    TrustSubjectWildcard;
+    |refusing| {
+        let like = match &refusing.first.mismatch {
+            Mismatch::SubjectWildcard { operator } => operator.as_str(),
+            _ => "StringLike",
+        };
+        let stays = "The statement with the pattern stays as it was, since it compares other values, too, or capital \
+                     letters in its own way. If the pattern itself is meant, its author has to put it under \
+                     StringLike in a statement of its own.";
+        let after = match &refusing.fix {
+            Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::Added, .. }, .. } => vec![stays.to_owned()],
+            Fix::Replace { .. } | Fix::SeeDiagnosis(_) | Fix::Edit(_) => Vec::new(),
+        };
+        refusing.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", sanitize(like)), after)
+    };
+
+    /// A condition expects another audience.
+    TrustAudienceMismatch;
+    |refusing| {
+        if refusing.first.is_exclusion() {
+            return refusing.remedy(Vec::new(), &ask_author(&refusing.element(), "take the token's audience from it"), Vec::new());
+        }
+        let audience = words::values(&refusing.request.audience);
+        let change = match refusing.request.audience.len() {
+            0 => "Give the pod a token with an audience.".to_owned(),
+            1 => format!("Let the condition on the audience have {audience}."),
+            _ => "Put the condition on the audience under ForAnyValue:StringEquals, or give the pod a token with one \
+                  audience.".to_owned(),
+        };
+        refusing.remedy(Vec::new(), &change, vec![
+            "If it is the token that is wrong, set or remove the service account's annotation \
+             eks.amazonaws.com/audience, and create the pod anew.".to_owned(),
+        ])
+    };
+
+    /// The statement names another issuer, or misspells this one.
+    TrustIssuerMismatch;
+    |refusing| {
+        let change = refusing.name_issuer();
+        let is_provider = refusing.first.element.kind == ElementKind::Principal;
+        refusing.remedy(if is_provider { refusing.ensure_provider() } else { Vec::new() }, &change, Vec::new())
+    };
+
+    /// The OIDC provider is in another account.
+    TrustAccountMismatch;
+    |refusing| {
+        let change = refusing.name_issuer();
+        refusing.remedy(refusing.ensure_provider(), &change, Vec::new())
+    };
+
+    /// The OIDC provider is in another partition.
+    TrustPartitionMismatch;
+    |refusing| {
+        let change = refusing.name_issuer();
+        refusing.remedy(refusing.ensure_provider(), &change, Vec::new())
+    };
+
+    /// The principal is not an OIDC provider.
+    TrustPrincipalWrong;
+    |refusing| {
+        let change =
+            format!("Add a statement for this token, with the Principal {}.", refusing.expected_issuer());
+        refusing.remedy(refusing.ensure_provider(), &change, Vec::new())
+    };
+
+    /// The key is about one claim, and its value belongs to another.
+    TrustKeySwapped;
+    |refusing| {
+        let meant = match refusing.first.mismatch {
+            Mismatch::KeySwapped { meant, .. } => meant,
+            _ => "sub",
+        };
+        let key = format!("{}:{meant}", refusing.request.provider());
+        refusing.remedy(Vec::new(), &format!("Write the key {} in its place.", sanitize(&key)), Vec::new())
+    };
+
+    /// A condition on something other than the subject and the audience is not met.
+    TrustConditionUnmet;
+    |refusing| {
+        let change = ask_author(&refusing.element(), "give the pod a statement of its own without it");
+        refusing.remedy(Vec::new(), &change, Vec::new())
+    };
+}
+
+/// No statement allows `sts:AssumeRoleWithWebIdentity`.
+#[derive(Debug, Clone)]
+pub enum TrustActionMissing {
+    /// The nearest statement is about other actions.
+    OtherActions(Box<RefusingStatement>),
+    /// No statement allows anything.
+    NothingAllowed(Box<NothingAllowed>),
+}
+
+/// A policy without a statement that allows anything.
+#[derive(Debug, Clone)]
+pub struct NothingAllowed {
+    /// The call.
+    pub request: Request,
+    /// How to correct it.
+    pub fix: Fix,
+}
+
+impl Entry for TrustActionMissing {
+    fn cause(&self) -> String {
+        match self {
+            Self::OtherActions(refusing) => refusing.cause(),
+            Self::NothingAllowed(_) => format!(
+                "The policy has no statement that allows anything, and what is not allowed is refused: {ACTION} too."
+            ),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        match self {
+            Self::OtherActions(refusing) => {
+                let change = if refusing.first.is_exclusion() {
+                    ask_author(&refusing.element(), &format!("take {ACTION} from it"))
+                } else {
+                    format!("Let the statement be about {ACTION} too.")
+                };
+                refusing.remedy(Vec::new(), &change, Vec::new())
+            }
+            Self::NothingAllowed(nothing) => {
+                let request = &nothing.request;
+                let change = format!(
+                    "Add a statement that allows {ACTION} to the Principal Federated {}.",
+                    sanitize(&request.provider_arn())
+                );
+                match &nothing.fix {
+                    Fix::Replace { policy, patterns } => {
+                        vec![replace_policy(policy, patterns, &request.role)]
+                    }
+                    Fix::SeeDiagnosis(_) => edit_policy(&request.role, &[], &change),
+                    Fix::Edit(cautions) => edit_policy(&request.role, cautions, &change),
+                }
+            }
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::OtherActions(refusing) => refusing.evidence(),
+            Self::NothingAllowed(nothing) => call_evidence(&nothing.request),
+        }
+    }
+}
+
+impl From<RefusingStatement> for Diagnosis {
+    fn from(refusing: RefusingStatement) -> Self {
+        match refusing.first.mismatch {
+            Mismatch::Subject(_) => TrustSubjectMismatch(refusing).into(),
+            Mismatch::SubjectWildcard { .. } => TrustSubjectWildcard(refusing).into(),
+            Mismatch::Audience => TrustAudienceMismatch(refusing).into(),
+            Mismatch::Issuer(_) => TrustIssuerMismatch(refusing).into(),
+            Mismatch::Account(_) => TrustAccountMismatch(refusing).into(),
+            Mismatch::Partition(_) => TrustPartitionMismatch(refusing).into(),
+            Mismatch::Principal(_) => TrustPrincipalWrong(refusing).into(),
+            Mismatch::Action => TrustActionMissing::OtherActions(Box::new(refusing)).into(),
+            Mismatch::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
+            Mismatch::Other => TrustConditionUnmet(refusing).into(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Steps that change a trust policy.
+
+use super::{MOST_NAMED, OpenElement, StatementId, words};
+use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy, write_trust_policy};
+use iam_trust::arn::RoleArn;
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
+use iam_trust::evaluate::ElementKind;
+
+/// What else in the policy keeps the call out, or can keep it out, after the edit.
+#[derive(Debug, Clone)]
+pub enum Caution {
+    /// Another statement would allow the call but for this element, which excludes it.
+    Excludes(StatementId, ElementKind),
+    /// This element of a statement that denies could not be decided.
+    CanDeny(OpenElement),
+}
+
+impl Caution {
+    fn step(&self) -> String {
+        match self {
+            Self::Excludes(statement, element) => format!(
+                "{} would give the role but for {}, which rules out this call: ask whoever wrote that whom it is to \
+                 keep out, and go on only if it is not this pod.",
+                statement.words(),
+                words::element(element)
+            ),
+            Self::CanDeny(open) => format!(
+                "{} Mended or not, the policy may still refuse by that, and no statement that allows undoes a denial.",
+                open.cause()
+            ),
+        }
+    }
+}
+
+/// The step that replaces the policy by the corrected document.
+pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], role: &RoleArn) -> String {
+    let how = match corrected.kind {
+        CorrectionKind::InPlace(index) => format!("only Statement[{index}] changes"),
+        CorrectionKind::Added => {
+            "a statement for this token is added at the end, and all others stay".to_owned()
+        }
+    };
+    let admits = match patterns {
+        [] => String::new(),
+        patterns => format!(
+            " Beside this pod it lets in {}, as the policy's own pattern says; write the subject in place of the \
+             pattern if that is not meant.",
+            words::service_accounts(patterns)
+        ),
+    };
+    format!(
+        "In account {}, put the corrected policy in place: {how}.{admits} It replaces the whole policy; if that was \
+         changed since it was judged, judge it again first.\n\
+         {} &&\n{}",
+        role.account,
+        write_trust_policy(&corrected.document),
+        update_trust_policy(role)
+    )
+}
+
+/// The steps if there is no corrected document: look, heed each caution, then make the change.
+pub(super) fn edit_policy(role: &RoleArn, cautions: &[Caution], change: &str) -> Vec<String> {
+    let mut steps = vec![format!(
+        "In account {}, look at the role's trust policy:\n{}",
+        role.account,
+        show_trust_policy(role)
+    )];
+    steps.extend(cautions.iter().take(MOST_NAMED).map(Caution::step));
+    steps.push(format!(
+        "{change} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
+        update_trust_policy(role)
+    ));
+    steps
+}
+
+/// The step for an element that its author put there to keep callers out.
+pub(super) fn ask_author(what: &str, change: &str) -> String {
+    format!(
+        "Ask whoever wrote {what} whom it is to keep out, since that is said there on purpose. If that is not \
+             this pod, {change}."
+    )
+}
