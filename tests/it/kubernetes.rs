@@ -431,12 +431,7 @@ async fn each_way_in_which_a_service_account_is_not_known() {
         ("two-lines", Some("a\nb"), None, "cannot be read: it is no token"),
         ("no-ca", Some("a"), None, "cannot be used: it does not exist"),
         ("bad-ca", Some("a"), Some("hello".to_owned()), "cannot be used: it holds no certificate"),
-        (
-            "other-ca",
-            Some("a"),
-            Some(cluster.world.ca_pem()),
-            "its certificate is not trusted",
-        ),
+        ("other-ca", Some("a"), Some(cluster.world.ca_pem()), "its certificate is not trusted"),
     ] {
         std::fs::create_dir(beside(name)).unwrap();
         for (file, text) in [("token", token.map(str::to_owned)), ("ca.crt", ca)] {

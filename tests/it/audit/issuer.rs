@@ -83,7 +83,10 @@ async fn each_way_in_which_an_issuer_cannot_be_had() {
     let answers = |what: &str| format!("issuer.discovery = [{{ {what} }}]");
     let keys = |what: &str| format!("issuer.jwks = [{{ {what} }}]");
     for (toml, words) in [
-        ("issuer.accept = \"refused\"".to_owned(), "oidc.eks.eu-west-1.amazonaws.com cannot be reached: the connection is refused"),
+        (
+            "issuer.accept = \"refused\"".to_owned(),
+            "oidc.eks.eu-west-1.amazonaws.com cannot be reached: the connection is refused",
+        ),
         ("dns.mode = \"nxdomain\"\n[issuer]".to_owned(), "has no address"),
         ("dns.mode = \"servfail\"\n[issuer]".to_owned(), "cannot be looked up"),
         ("issuer.tls = \"other-ca\"".to_owned(), "is not trusted"),
