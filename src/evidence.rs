@@ -1,7 +1,6 @@
 //! What was seen, as names and values in the order in which they are shown.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::text::sanitize;
 
@@ -68,13 +67,9 @@ impl Evidence {
     }
 }
 
-impl Serialize for Evidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+impl From<Evidence> for Map<String, Value> {
+    fn from(evidence: Evidence) -> Self {
+        evidence.0.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

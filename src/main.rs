@@ -3,7 +3,6 @@
 
 mod console;
 
-use irsa_probe::diagnosis::aws_cli::{NeededWithCommands, needed_with_commands};
 use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -34,8 +33,9 @@ use irsa_probe::plan::attempts::Attempts;
 use irsa_probe::plan::{self, TrustPolicyFacts};
 use irsa_probe::probes::target;
 use irsa_probe::report::chain as chains_report;
-use irsa_probe::report::json::{WireDiagnosis, line};
+use irsa_probe::report::json::line;
 use irsa_probe::report::model::{INTERRUPTED, Report};
+use irsa_probe::report::needs;
 use irsa_probe::report::style::Color;
 use irsa_probe::report::termination;
 use irsa_probe::report::text;
@@ -361,25 +361,6 @@ fn log_to(writer: &Writer, level: LogLevel) {
     tracing_subscriber::registry().with(layer.with_filter(ours)).init();
 }
 
-const TRUST_POLICY_SCHEMA: &str = "irsa-probe.trust-policy/v1";
-
-/// What a token needs, and what is odd about it.
-#[derive(Serialize)]
-struct Needs {
-    schema: &'static str,
-    role_arn: String,
-    #[serde(flatten)]
-    needed: NeededWithCommands,
-    warnings: Vec<WireDiagnosis>,
-}
-
-/// Why that is not known.
-#[derive(Serialize)]
-struct NeedsUnknown {
-    schema: &'static str,
-    diagnosis: WireDiagnosis,
-}
-
 async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPolicyCommand) -> u8 {
     let budget = Budget { deadline: Instant::now() + LOCAL_TIMEOUT, timeout: LOCAL_TIMEOUT };
     let output = flags.printing.output;
@@ -394,19 +375,12 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
     };
     match judged {
         Ok(TrustPolicyFacts { role, claims, run }) => {
-            let needs = Needs {
-                schema: TRUST_POLICY_SCHEMA,
-                role_arn: sanitize(&role.text),
-                needed: needed_with_commands(&claims.request(&role)),
-                warnings: run.warnings().map(|found| WireDiagnosis::new(found, found.remedy())).collect(),
-            };
-            print_json(console, &needs, output);
+            print_json(console, &needs::form(&role, &claims, run.warnings()), output);
             0
         }
         Err(run) => {
             let Some(found) = run.failures().next() else { return Class::NotJudged.exit_code() };
-            let diagnosis = WireDiagnosis::new(found, found.remedy());
-            print_json(console, &NeedsUnknown { schema: TRUST_POLICY_SCHEMA, diagnosis }, output);
+            print_json(console, &needs::failure(found), output);
             found.name().class().exit_code()
         }
     }
@@ -461,9 +435,9 @@ async fn print_chain(console: &Console, pod: &Pod, flags: &cli::ChainCommand) {
         Ok((world, chains)) if is_text(output) => {
             print(console, &chains_report::page(&chains, &world, colour(pod)));
         }
-        Ok((world, chains)) => print_json(console, &chains_report::Wire::new(&chains, &world), output),
+        Ok((world, chains)) => print_json(console, &chains_report::form(&chains, &world), output),
         Err(found) if is_text(output) => print(console, &text::failure(&found, colour(pod))),
-        Err(found) => print_json(console, &chains_report::Unknown::new(&found), output),
+        Err(found) => print_json(console, &chains_report::failure(&found), output),
     }
 }
 

@@ -303,7 +303,7 @@ mod tests {
     fn a_published_key() {
         let found = published(of_keys(Ok((200, Ok(KEYS)))), Some("two"));
         assert_eq!((found.keys, found.key_ids.len(), found.lacking.len()), (3, 2, 0));
-        let evidence = serde_json::to_value(found.evidence()).unwrap();
+        let evidence = serde_json::Value::Object(found.evidence().into());
         assert_eq!(evidence["key_id"], "two");
         assert_eq!(evidence["published_key_ids"], json!(["one", "two"]));
         assert_eq!(evidence["answered_by"], "192.0.2.7:443");

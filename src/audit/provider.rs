@@ -570,10 +570,10 @@ mod tests {
     /// The name of what is wrong, and all that is said of it; or the evidence.
     fn said(request: &Request, seen: &Seen<'_>) -> (&'static str, String) {
         match judge(request, seen) {
-            Verdict::Pass(provided) => ("pass", serde_json::to_string(&provided.evidence()).unwrap()),
+            Verdict::Pass(provided) => ("pass", Value::Object(provided.evidence().into()).to_string()),
             Verdict::Warn(_, warnings) => panic!("{warnings:?}"),
             Verdict::Fail(found) => {
-                let evidence = serde_json::to_string(&found.evidence()).unwrap();
+                let evidence = Value::Object(found.evidence().into()).to_string();
                 let said = [vec![found.cause()], found.remedy(), vec![evidence]].concat().join("\n");
                 assert!(!said.contains(['\u{200b}', '\u{feff}', '\u{1b}']), "{said}");
                 (found.name().as_str(), said)

@@ -1,8 +1,7 @@
 //! `explain`: the pages of the catalogue, for reading.
 
-use serde_json::{Value, json};
-
 use crate::diagnosis::Name;
+use crate::wire;
 
 /// The page without its scenario, which is for tests.
 #[must_use]
@@ -21,15 +20,15 @@ pub fn scenario(name: Name) -> Option<&'static str> {
 
 /// The page as JSON.
 #[must_use]
-pub fn page_json(name: Name) -> Value {
-    json!({
-        "schema": "irsa-probe.explain/v1",
-        "name": name.as_str(),
-        "class": name.class().as_str(),
-        "owner": name.owner().as_str(),
-        "title": name.title(),
-        "page": page(name),
-    })
+pub fn page_json(name: Name) -> wire::CataloguePage {
+    wire::CataloguePage {
+        schema: wire::EXPLAIN_SCHEMA.to_owned(),
+        name: name.as_str().to_owned(),
+        class: name.class().as_str().to_owned(),
+        owner: name.owner().as_str().to_owned(),
+        title: name.title().to_owned(),
+        page: page(name).to_owned(),
+    }
 }
 
 /// All names with their titles, in the order of the checks.
@@ -45,16 +44,15 @@ pub fn list() -> String {
 
 /// All names as JSON.
 #[must_use]
-pub fn list_json() -> Value {
-    let entry = |name: &Name| {
-        json!({
-            "name": name.as_str(),
-            "class": name.class().as_str(),
-            "owner": name.owner().as_str(),
-            "title": name.title(),
-        })
+pub fn list_json() -> wire::Catalogue {
+    let entry = |name: &Name| wire::CatalogueEntry {
+        name: name.as_str().to_owned(),
+        class: name.class().as_str().to_owned(),
+        owner: name.owner().as_str().to_owned(),
+        title: name.title().to_owned(),
     };
-    json!({"schema": "irsa-probe.explain/v1", "diagnoses": Name::ALL.iter().map(entry).collect::<Vec<_>>()})
+    let diagnoses = Name::ALL.iter().map(entry).collect();
+    wire::Catalogue { schema: wire::EXPLAIN_SCHEMA.to_owned(), diagnoses }
 }
 
 /// The names that a misspelt one may stand for, the likeliest first.

@@ -3,9 +3,6 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
-use serde_json::Value;
-
 use super::style::{Color, WIDTH};
 use crate::audit::inputs::report::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
@@ -14,106 +11,53 @@ use crate::audit::{AuditResult, Note, Unavailable};
 use crate::aws::iam::{Decision, Matched, Simulated};
 use crate::diagnosis::role::decision;
 use crate::text::{sanitize, utc};
+use crate::wire;
 
 /// The most actions or keys that a sentence names.
 const TOLD: usize = 8;
 
-/// The public form. It changes only by additions.
-#[derive(Serialize)]
-pub(super) struct Wire<'a> {
-    sources: Option<WireSources>,
-    trust_policy: Option<WirePolicy<'a>>,
-    simulation: Vec<WireSimulated>,
-    not_known: Vec<WireNotKnown>,
-    notes: Vec<String>,
-}
-
-/// By whose word what was asked is known.
-#[derive(Serialize)]
-struct WireSources {
-    role_arn: &'static str,
-    issuer: &'static str,
-    subject: &'static str,
-    audience: &'static str,
-}
-
-#[derive(Serialize)]
-struct WirePolicy<'a> {
-    document: &'a Value,
-    /// The same as lines of text, with `>` before what decides against the call.
-    marked: Vec<String>,
-    corrected: Option<&'a Value>,
-    diff: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WireSimulated {
-    action: String,
-    resource: String,
-    decision: String,
-    policies: Vec<WireMatched>,
-    missing_context: Vec<String>,
-    boundary_allows: Option<bool>,
-    organization_allows: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct WireMatched {
-    policy: String,
-    kind: Option<String>,
-}
-
-#[derive(Serialize)]
-struct WireNotKnown {
-    what: &'static str,
-    because: String,
-    permission: Option<&'static str>,
-}
-
-impl<'a> Wire<'a> {
-    pub(super) fn new(audit: &'a AuditResult) -> Self {
-        Self {
-            sources: audit.asked.as_ref().map(|asked| WireSources {
-                role_arn: asked.role.source.plain(),
-                issuer: asked.issuer.source.plain(),
-                subject: asked.subject.source.plain(),
-                audience: asked.audience.source.plain(),
-            }),
-            trust_policy: audit.policy.as_ref().map(|policy| WirePolicy {
-                document: &policy.document,
-                marked: policy.lines.iter().map(|line| mark(line.is_marked, &line.text)).collect(),
-                corrected: policy.corrected.as_ref().map(|(document, _)| document),
-                diff: policy.corrected.as_ref().map(|(_, diff)| diff.as_str()),
-            }),
-            simulation: audit.simulated.iter().map(WireSimulated::new).collect(),
-            not_known: audit.not_known.iter().map(WireNotKnown::new).collect(),
-            notes: sentences(audit).collect(),
-        }
+/// The audit in its public form.
+pub(super) fn form(audit: &AuditResult) -> wire::Audit {
+    wire::Audit {
+        sources: audit.asked.as_ref().map(|subject| wire::Sources {
+            role_arn: subject.role.source.plain().to_owned(),
+            issuer: subject.issuer.source.plain().to_owned(),
+            subject: subject.subject.source.plain().to_owned(),
+            audience: subject.audience.source.plain().to_owned(),
+        }),
+        trust_policy: audit.policy.as_ref().map(|policy| wire::TrustPolicy {
+            document: policy.document.clone(),
+            marked: policy.lines.iter().map(|line| mark(line.is_marked, &line.text)).collect(),
+            corrected: policy.corrected.as_ref().map(|(document, _)| document.clone()),
+            diff: policy.corrected.as_ref().map(|(_, diff)| diff.clone()),
+        }),
+        simulation: audit.simulated.iter().map(simulated).collect(),
+        not_known: audit.not_known.iter().map(unknown).collect(),
+        notes: sentences(audit).collect(),
     }
 }
 
-impl WireSimulated {
-    fn new(it: &Simulated) -> Self {
-        let matched = |Matched { policy, kind }: &Matched| WireMatched {
-            policy: sanitize(policy),
-            kind: kind.as_deref().map(sanitize),
-        };
-        Self {
-            action: sanitize(&it.action),
-            resource: sanitize(&it.resource),
-            decision: sanitize(decision(&it.decision)),
-            policies: it.matched.iter().map(matched).collect(),
-            missing_context: it.missing_context.iter().map(|key| sanitize(key)).collect(),
-            boundary_allows: it.boundary_allows,
-            organization_allows: it.organization_allows,
-        }
+fn simulated(result: &Simulated) -> wire::SimulatedAction {
+    let policies = result.matched.iter().map(|Matched { policy, kind }| wire::MatchedPolicy {
+        policy: sanitize(policy),
+        kind: kind.as_deref().map(sanitize),
+    });
+    wire::SimulatedAction {
+        action: sanitize(&result.action),
+        resource: sanitize(&result.resource),
+        decision: sanitize(decision(&result.decision)),
+        policies: policies.collect(),
+        missing_context: result.missing_context.iter().map(|key| sanitize(key)).collect(),
+        boundary_allows: result.boundary_allows,
+        organization_allows: result.organization_allows,
     }
 }
 
-impl WireNotKnown {
-    fn new(it: &Unavailable) -> Self {
-        let permission = it.permission().map(|permission| permission.as_str());
-        Self { what: it.what, because: it.why.because(), permission }
+fn unknown(unknown: &Unavailable) -> wire::Unknown {
+    wire::Unknown {
+        what: unknown.what.to_owned(),
+        because: unknown.why.because(),
+        permission: unknown.permission().map(|permission| permission.as_str().to_owned()),
     }
 }
 

@@ -3,16 +3,15 @@
 use sdk_chain::ChainContext;
 use std::fmt::Write;
 
-use serde::Serialize;
-
-use super::json::{WireDiagnosis, WireTarget};
+use super::json;
 use super::style::{ANOTHER_NETWORK, Color, WIDTH};
 use super::text::of;
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::probes::imds::NodeRole;
-use crate::sdk_scan::{FoundSdk, Scan, StoppedBy};
+use crate::sdk_scan::{FoundSdk, Scan};
 use crate::text::sanitize;
+use crate::wire;
 use sdk_chain::{CredentialSource, Resolution, SdkId};
 
 /// What is known of the credential chains in a pod.
@@ -34,118 +33,66 @@ impl ChainReport {
     }
 }
 
-/// The schema's name.
-pub const SCHEMA: &str = "irsa-probe.chain/v1";
-
-/// The public form. It changes only by additions.
-#[derive(Serialize)]
-pub struct Wire {
-    schema: &'static str,
-    /// Only where another process's world was looked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<WireTarget>,
-    sdks: Vec<WireSdk>,
-    found: Vec<WireFound>,
-    search_stopped_by: Option<&'static str>,
-    node_role: WireNodeRole,
-}
-
-#[derive(Serialize)]
-struct WireSdk {
-    sdk: &'static str,
-    name: &'static str,
-    picks: &'static str,
-    because: String,
-    rules_of: &'static str,
-    was_run: bool,
-}
-
-#[derive(Serialize)]
-struct WireFound {
-    sdk: &'static str,
-    version: Option<String>,
-    place: String,
-    sts_module: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct WireNodeRole {
-    reachable: bool,
-    /// `IMDSv2`, or `IMDSv1` if it answers calls without a token only.
-    by: Option<&'static str>,
-    role: Option<String>,
-    endpoint: Option<String>,
-    why_not: Option<String>,
-}
-
-/// Why nothing is known of them.
-#[derive(Serialize)]
-pub struct Unknown {
-    schema: &'static str,
-    sdks: [WireSdk; 0],
-    diagnosis: WireDiagnosis,
-}
-
-impl Unknown {
-    /// For this reason.
-    #[must_use]
-    pub fn new(diagnosis: &Diagnosis) -> Self {
-        let remedy = diagnosis.remedy();
-        Self { schema: SCHEMA, sdks: [], diagnosis: WireDiagnosis::new(diagnosis, remedy) }
+/// The public form where nothing is known of the chains, for this reason.
+#[must_use]
+pub fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
+    wire::NoChain {
+        schema: wire::CHAIN_SCHEMA.to_owned(),
+        sdks: Vec::new(),
+        diagnosis: json::diagnosis(diagnosis, diagnosis.remedy()),
     }
 }
 
-impl Wire {
-    /// What is known of the pod, or of another process in it.
-    #[must_use]
-    pub fn new(chains: &ChainReport, world: &Pod) -> Self {
-        let sdk = |answer: &Resolution| {
-            let rules = answer.sdk.rules();
-            WireSdk {
-                sdk: answer.sdk.as_str(),
-                name: rules.name,
-                picks: answer.picks.as_str(),
-                because: answer.because.clone(),
-                rules_of: rules.version,
-                was_run: rules.was_run,
-            }
-        };
-        let found = |found: &FoundSdk| WireFound {
-            sdk: found.sdk.as_str(),
-            version: found.version.as_deref().map(sanitize),
-            place: sanitize(&found.place),
-            sts_module: found.sts_module,
-        };
-        let node_role = match &chains.node_role {
-            NodeRole::Reachable { role, endpoint, only_v1 } => WireNodeRole {
-                reachable: true,
-                by: Some(protocol(*only_v1)),
-                role: Some(sanitize(role)),
-                endpoint: Some(sanitize(endpoint)),
-                why_not: None,
-            },
-            NodeRole::None { endpoint } => WireNodeRole {
-                reachable: false,
-                by: None,
-                role: None,
-                endpoint: Some(sanitize(endpoint)),
-                why_not: Some("the node has no role".to_owned()),
-            },
-            NodeRole::Unreachable(why) => WireNodeRole {
-                reachable: false,
-                by: None,
-                role: None,
-                endpoint: None,
-                why_not: Some(sanitize(why)),
-            },
-        };
-        Self {
-            schema: SCHEMA,
-            target: world.target().map(|process| WireTarget::new(process, world.has_another_network())),
-            sdks: chains.outlook.answers().iter().map(sdk).collect(),
-            found: chains.found().iter().map(found).collect(),
-            search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(StoppedBy::as_str),
-            node_role,
+/// The public form of the chains in the pod, or in another process of it.
+#[must_use]
+pub fn form(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
+    wire::ChainReport {
+        schema: wire::CHAIN_SCHEMA.to_owned(),
+        target: pod.target().map(|process| json::target(process, pod.has_another_network())),
+        sdks: chains.outlook.answers().iter().map(choice).collect(),
+        found: chains.found().iter().map(found).collect(),
+        search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(|by| by.as_str().to_owned()),
+        node_role: node_role_form(&chains.node_role),
+    }
+}
+
+fn choice(answer: &Resolution) -> wire::SdkChoice {
+    let rules = answer.sdk.rules();
+    wire::SdkChoice {
+        sdk: answer.sdk.as_str().to_owned(),
+        name: rules.name.to_owned(),
+        picks: answer.picks.as_str().to_owned(),
+        because: answer.because.clone(),
+        rules_of: rules.version.to_owned(),
+        was_run: rules.was_run,
+    }
+}
+
+fn found(found: &FoundSdk) -> wire::FoundSdk {
+    wire::FoundSdk {
+        sdk: found.sdk.as_str().to_owned(),
+        version: found.version.as_deref().map(sanitize),
+        place: sanitize(&found.place),
+        sts_module: found.sts_module,
+    }
+}
+
+fn node_role_form(node_role: &NodeRole) -> wire::NodeRole {
+    match node_role {
+        NodeRole::Reachable { role, endpoint, only_v1 } => wire::NodeRole {
+            reachable: true,
+            by: Some(protocol(*only_v1).to_owned()),
+            role: Some(sanitize(role)),
+            endpoint: Some(sanitize(endpoint)),
+            why_not: None,
+        },
+        NodeRole::None { endpoint } => wire::NodeRole {
+            endpoint: Some(sanitize(endpoint)),
+            why_not: Some("the node has no role".to_owned()),
+            ..wire::NodeRole::default()
+        },
+        NodeRole::Unreachable(why) => {
+            wire::NodeRole { why_not: Some(sanitize(why)), ..wire::NodeRole::default() }
         }
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 pub mod chain;
 pub mod json;
 pub mod model;
+pub mod needs;
 pub mod style;
 pub mod termination;
 pub mod text;

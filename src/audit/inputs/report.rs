@@ -9,10 +9,11 @@ use std::fmt;
 use std::time::SystemTime;
 
 use memchr::{memchr, memmem, memrchr};
+use serde::Deserialize;
 use serde_json::{Deserializer, Value};
 
 use crate::text::{parse_time, sanitize};
-use crate::wire::SCHEMA;
+use crate::wire::{self, SCHEMA};
 
 /// The most bytes of a log that are read.
 pub const LONGEST_LOG: usize = 64 << 20;
@@ -388,7 +389,10 @@ fn of_value(value: &Value, wrappings: usize) -> Option<Result<ParsedReport, Odd>
     match value.get("schema").and_then(Value::as_str) {
         // What an audit said is no word of the pod.
         Some(SCHEMA) if value.get("audit").is_some() => return None,
-        Some(SCHEMA) => return Some(Ok(ParsedReport::of(value))),
+        Some(SCHEMA) => {
+            let report = wire::Report::deserialize(value).unwrap_or_default();
+            return Some(Ok(report.into()));
+        }
         Some(other) if other.starts_with(FAMILY) => return Some(Err(Odd::OtherVersion(other.to_owned()))),
         _ => {}
     }
@@ -402,61 +406,57 @@ fn of_value(value: &Value, wrappings: usize) -> Option<Result<ParsedReport, Odd>
     value.as_object()?.values().find_map(within)
 }
 
-impl ParsedReport {
-    fn of(report: &Value) -> Self {
+impl From<wire::Report> for ParsedReport {
+    fn from(report: wire::Report) -> Self {
+        let refusal = refusal(&report.checks);
+        let token = report.token.unwrap_or_default();
+        let sts = report.sts.unwrap_or_default();
+        let pod = report.pod;
         let mut cut = Vec::new();
-        let mut text = |name: &'static str, pointer: &str| {
-            let text = report.pointer(pointer)?.as_str().filter(|text| !text.is_empty())?;
-            if is_cut(text) {
+        let mut whole = |name: &'static str, text: Option<String>| {
+            let text = text.filter(|text| !text.is_empty())?;
+            if is_cut(&text) {
                 cut.push(name);
                 return None;
             }
-            Some(text.to_owned())
+            Some(text)
         };
-        let is_direct = report.pointer("/sts/proxy").is_none_or(Value::is_null);
-        let found = Self {
-            at: text("time", "/time").as_deref().and_then(parse_time),
-            outcome: text("outcome", "/outcome"),
-            diagnosis: text("diagnosis", "/diagnosis/name"),
-            issuer: text("issuer", "/token/issuer"),
-            subject: text("subject", "/token/subject"),
-            key_id: text("key id", "/token/key_id"),
-            role_arn: text("role ARN", "/role_arn"),
-            session_name: text("session name", "/sts/session_name"),
-            account: text("account", "/identity/account"),
-            region: text("region", "/sts/region"),
-            endpoint: text("endpoint", "/sts/endpoint"),
-            connected_to: text("address", "/sts/connected_to").filter(|_| is_direct),
-            refusal: refusal(report),
+        let mut parsed = Self {
+            at: whole("time", Some(report.time)).as_deref().and_then(parse_time),
+            outcome: whole("outcome", Some(report.outcome)),
+            diagnosis: whole("diagnosis", report.diagnosis.map(|diagnosis| diagnosis.name)),
+            issuer: whole("issuer", token.issuer),
+            subject: whole("subject", token.subject),
+            key_id: whole("key id", token.key_id),
+            role_arn: whole("role ARN", report.role_arn),
+            session_name: whole("session name", sts.session_name),
+            account: whole("account", report.identity.map(|identity| identity.account)),
+            region: whole("region", Some(sts.region)),
+            endpoint: whole("endpoint", Some(sts.endpoint)),
+            connected_to: whole("address", sts.connected_to).filter(|_| sts.proxy.is_none()),
+            refusal,
             pod: PodRef {
-                namespace: text("namespace", "/pod/namespace"),
-                service_account: text("service account", "/pod/service_account"),
-                pod: text("pod", "/pod/pod"),
-                container: text("container", "/pod/container"),
+                namespace: whole("namespace", pod.namespace),
+                service_account: whole("service account", pod.service_account),
+                pod: whole("pod", pod.pod),
+                container: whole("container", pod.container),
             },
-            audience: Vec::new(),
+            audience: token.audience,
             cut: Vec::new(),
         };
-        let audience = report.pointer("/token/audience").and_then(Value::as_array);
-        let audience: Option<Vec<String>> =
-            audience.into_iter().flatten().map(|one| one.as_str().map(str::to_owned)).collect();
-        let audience = audience.unwrap_or_default();
-        if audience.iter().any(|one| is_cut(one)) {
+        if parsed.audience.iter().any(|audience| is_cut(audience)) {
             cut.push("audience");
-            return Self { cut, ..found };
+            parsed.audience.clear();
         }
-        Self { audience, cut, ..found }
+        parsed.cut = cut;
+        parsed
     }
 }
 
 /// What STS refused the role with.
-fn refusal(report: &Value) -> Option<StsRefusal> {
-    let is_it = |check: &&Value| {
-        let text = |name| check.get(name).and_then(Value::as_str);
-        text("name") == Some("assume-role") && text("outcome") == Some("fail")
-    };
-    let evidence = report.get("checks")?.as_array()?.iter().find(is_it)?.get("evidence")?;
-    let text = |name| evidence.get(name).and_then(Value::as_str).map(str::to_owned);
+fn refusal(checks: &[wire::Check]) -> Option<StsRefusal> {
+    let check = checks.iter().find(|check| check.name == "assume-role" && check.outcome == "fail")?;
+    let text = |name| check.evidence.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(StsRefusal {
         code: text("code")?,
         message: text("message"),
