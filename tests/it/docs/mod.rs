@@ -2,6 +2,7 @@
 //! and compared. `UPDATE_DOCS=1 cargo test --locked --test it docs` writes them anew.
 
 mod readme_story;
+mod schema;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -385,53 +386,8 @@ async fn the_story_in_the_readme_is_a_real_one() {
     let in_order = audited_after.report();
     assert_eq!((&in_order["outcome"], &in_order["exit_code"]), (&"pass".into(), &0.into()), "{in_order}");
     for report in [&refused, &report, &after, &in_order] {
-        jsonschema::validate(&schema(), report).unwrap();
+        schema::validate(report);
     }
-}
-
-fn schema() -> Value {
-    serde_json::from_str(&example("report.v1.schema.json")).unwrap()
-}
-
-/// The names of the checks that the schema allows in one kind of report.
-fn checks_in_schema(kind: &str) -> Vec<String> {
-    let schema = schema();
-    let names = schema[kind]["properties"]["checks"]["items"]["properties"]["name"]["enum"].as_array();
-    let mut names: Vec<String> = names.unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn the_schema_knows_every_check_and_who_makes_it() {
-    let named = |is_made: fn(Check) -> bool| {
-        let made = Check::ALL.into_iter().filter(|check| is_made(*check));
-        let mut names: Vec<String> = made.map(|check| check.name().to_owned()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(checks_in_schema("then"), named(is_made_by_audit));
-    assert_eq!(checks_in_schema("else"), named(is_made_in_pod));
-}
-
-#[test]
-fn only_the_report_of_an_audit_has_what_only_an_audit_finds() {
-    let is_valid = |report: &Value| jsonschema::is_valid(&schema(), report);
-    let read = |name| serde_json::from_str::<Value>(&example(name)).unwrap();
-    let (pod, audit) = (read("pass.json"), read("audit.json"));
-    assert!(is_valid(&pod) && is_valid(&audit));
-    let with = |report: &Value, key: &str, value: &Value| {
-        let mut report = report.clone();
-        report[key] = value.clone();
-        report
-    };
-    assert!(!is_valid(&with(&pod, "audit", &audit["audit"])), "of a pod, with an audit");
-    assert!(!is_valid(&with(&pod, "checks", &audit["checks"])), "of a pod, with an audit's checks");
-    assert!(!is_valid(&with(&audit, "checks", &pod["checks"])), "of an audit, with a pod's checks");
-    assert!(!is_valid(&with(&audit, "sts", &pod["sts"])), "of an audit, with an STS that was asked");
-    let mut without = audit.clone();
-    without.as_object_mut().unwrap().remove("audit");
-    assert!(!is_valid(&without), "of an audit, without it");
 }
 
 #[test]
