@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::diagnosis::target::diagnosis as diagnosis_of_blocked;
+use crate::diagnosis::target::InaccessibleTarget;
 use crate::diagnosis::token_file::{
     Corruption, LONGEST_TOKEN, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing,
     TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken,
@@ -91,7 +91,9 @@ pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Ver
         Err(ReadError::Slow) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Slow(took) });
         }
-        Err(ReadError::Blocked(blocked)) => return Verdict::Fail(diagnosis_of_blocked(*blocked, pod)),
+        Err(ReadError::Blocked(blocked)) => {
+            return Verdict::Fail(InaccessibleTarget { error: *blocked, pod }.into());
+        }
     };
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,

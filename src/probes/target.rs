@@ -9,7 +9,7 @@ use std::str::FromStr;
 use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::target::{TargetNotFound, TargetSearch, diagnosis};
+use crate::diagnosis::target::{InaccessibleTarget, TargetNotFound, TargetSearch};
 use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE};
 use crate::host::process::{Process, Processes};
 use crate::host::{Pod, Presence};
@@ -91,7 +91,7 @@ pub async fn world(
         (_, _) => return Err(not_found(TargetSearch::Several(candidates)).into()),
     };
     let seen = pod.through(&found.own, &process, until).await;
-    let seen = seen.map_err(|blocked| diagnosis(*blocked, pod.filled("HOSTNAME")))?;
+    let seen = seen.map_err(|error| InaccessibleTarget { error: *error, pod: pod.filled("HOSTNAME") })?;
     if seen.has_another_network() {
         tracing::warn!(
             pid = process.pid,

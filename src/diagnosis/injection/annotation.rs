@@ -1,0 +1,316 @@
+//! What the annotation of the service account has to do with it.
+
+use std::time::SystemTime;
+
+use super::InjectionTarget;
+use crate::diagnosis::Entry;
+use crate::diagnosis::identity::kubectl;
+use crate::evidence::Evidence;
+use crate::kubernetes::service_account::AnnotatedAccount;
+use crate::text::{sanitize, utc};
+use iam_trust::arn;
+
+/// The service account names no role.
+#[derive(Debug, Clone)]
+pub struct ServiceAccountNotAnnotated {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+    /// What the API says of it.
+    pub account: AnnotatedAccount,
+}
+
+impl Entry for ServiceAccountNotAnnotated {
+    fn cause(&self) -> String {
+        let default = if self.of.service_account.name == "default" {
+            " It is the one that a pod gets whose spec names none."
+        } else {
+            ""
+        };
+        format!(
+            "No identity was injected into this container, and the pod's {} has no annotation \
+             eks.amazonaws.com/role-arn, so there is no role to inject.{default} Injection happens only when a \
+             pod is created: after the annotation the pod has to be created anew, too.",
+            self.of.account()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            format!("Annotate the service account with the role:\n{}", self.of.annotate(None)),
+            "If the pod should run as another service account, name that one in the pod spec instead \
+             (serviceAccountName)."
+                .to_owned(),
+            self.of.delete_pod(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.of.evidence(Some(&self.account), None)
+    }
+}
+
+/// The API knows no such service account.
+#[derive(Debug, Clone)]
+pub struct ServiceAccountMissing {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+}
+
+impl Entry for ServiceAccountMissing {
+    fn cause(&self) -> String {
+        format!(
+            "No identity was injected into this container, and the Kubernetes API knows no {}. The pod's API token \
+             was made out to it, so it was there once, and was deleted since.",
+            self.of.account()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (kubectl, account) = kubectl(Some(&self.of.service_account));
+        vec![
+            format!(
+                "Create the service account, and annotate it with the role:\n\
+                 {kubectl} create serviceaccount {account}\n{}",
+                self.of.annotate(None)
+            ),
+            self.of.delete_pod(),
+            "Find out what deleted it, such as an uninstalled chart or a pruned manifest.".to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.of.evidence(None, None)
+    }
+}
+
+/// What is newer than the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnotationAge {
+    /// The last change by whoever wrote the annotation.
+    Annotation(SystemTime),
+    /// The whole service account.
+    Account(SystemTime),
+}
+
+/// The service account is annotated, and that is newer than the pod.
+#[derive(Debug, Clone)]
+pub struct AnnotatedAfterPod {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+    /// What the API says of it.
+    pub account: AnnotatedAccount,
+    /// What is newer than the pod.
+    pub newer: AnnotationAge,
+    /// When the kubelet set up the volume of the pod's API token.
+    pub volume_made: SystemTime,
+}
+
+impl Entry for AnnotatedAfterPod {
+    fn cause(&self) -> String {
+        let (what, most_likely) = match self.newer {
+            AnnotationAge::Annotation(time) => {
+                // The API records when somebody last changed an object, not when which field.
+                (format!("whoever annotated it last changed it at {}", utc(time)), "most likely ")
+            }
+            AnnotationAge::Account(time) => (format!("it was created at {}", utc(time)), ""),
+        };
+        format!(
+            "No identity was injected into this container. The pod's {} is annotated with the role {}, but {what}, after the \
+             kubelet had set this pod up ({}): the annotation is {most_likely}newer than the pod. Injection \
+             happens only when a pod is created, so restarting the container never helps.",
+            self.of.account(),
+            sanitize(self.account.role_arn.as_deref().unwrap_or_default()),
+            utc(self.volume_made)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            self.of.delete_pod(),
+            "Let whatever deploys the pods create and annotate the service account first, so that this does \
+             not come back."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.of.evidence(Some(&self.account), Some(self.volume_made))
+    }
+}
+
+/// The service account is annotated, and not known to be newer than the pod; still nothing was injected.
+#[derive(Debug, Clone)]
+pub struct WebhookMissed {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+    /// What the API says of it.
+    pub account: AnnotatedAccount,
+    /// When the kubelet set up the volume of the pod's API token, if known.
+    pub volume_made: Option<SystemTime>,
+}
+
+impl Entry for WebhookMissed {
+    fn cause(&self) -> String {
+        let age = match (self.account.annotated_by, self.volume_made) {
+            (Some(annotated), Some(made)) => format!(
+                "The annotation was there by {}, and the kubelet set this pod up later ({}): most likely the webhook \
+                 left the pod as it was",
+                utc(annotated),
+                utc(made)
+            ),
+            _ => "Which is older, the annotation or the pod, is not known here: either the annotation was \
+                  written after the pod was created, or the webhook left the pod as it was"
+                .to_owned(),
+        };
+        format!(
+            "No identity was injected into this container, although the pod's {} is annotated with the role {}. \
+             {age}. The webhook does so where it is not reachable (the pod is then admitted as it is), where it has not \
+             seen the annotation yet, and where a label or an annotation of the pod tells it to leave out the pod \
+             or this container.",
+            self.of.account(),
+            sanitize(self.account.role_arn.as_deref().unwrap_or_default())
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (kubectl, pod) = self.of.kubectl_and_pod();
+        vec![
+            self.of.delete_pod(),
+            format!(
+                "If the new pod has no identity either, see whether it asks to be left out: the label \
+                 eks.amazonaws.com/skip-pod-identity-webhook, or the annotation \
+                 eks.amazonaws.com/skip-containers.\n\
+                 {kubectl} get pod {pod} -o jsonpath='{{.metadata.labels}} {{.metadata.annotations}}{{\"\\n\"}}'"
+            ),
+            "Else see whether the webhook is registered, which namespaces it leaves out, and, where it runs in \
+             the cluster itself, that it runs.\n\
+             kubectl get mutatingwebhookconfigurations -o yaml"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.of.evidence(Some(&self.account), self.volume_made)
+    }
+}
+
+/// The service account names another role than the pod, or none any more.
+#[derive(Debug, Clone)]
+pub struct AnnotationDiffersFromEnv {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+    /// What the API says of it.
+    pub account: AnnotatedAccount,
+    /// The role that the pod was given.
+    pub role_arn: String,
+}
+
+impl Entry for AnnotationDiffersFromEnv {
+    fn cause(&self) -> String {
+        let annotation = self.account.role_arn.as_deref().map_or_else(
+            || "has no role annotation".to_owned(),
+            |role_arn| format!("is annotated with the role {}", sanitize(role_arn)),
+        );
+        format!(
+            "AWS_ROLE_ARN of this pod is {}, and its {} {annotation}. A pod keeps the role with which it was \
+             admitted: either the annotation was changed or removed after that, or the pod spec sets AWS_ROLE_ARN \
+             itself.",
+            sanitize(&self.role_arn),
+            self.of.account()
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let (kubectl, pod) = self.of.kubectl_and_pod();
+        vec![
+            format!(
+                "If the annotation is right, delete the pod, so that a new one gets the role that it names \
+                 (a pod without a controller has to be created again by hand):\n{kubectl} delete pod {pod}"
+            ),
+            format!(
+                "If the pod's role is right, annotate the service account with it:\n{}",
+                self.of.annotate(Some(&self.role_arn))
+            ),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let role = Evidence::new().text("role_arn", &self.role_arn);
+        role.and(self.of.evidence(Some(&self.account), None))
+    }
+}
+
+/// Whose annotation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnotationOf {
+    /// The service account's.
+    Account,
+    /// The pod's.
+    Pod,
+}
+
+/// The service account's annotation is missing, and a role stands under another.
+#[derive(Debug, Clone)]
+pub struct RoleAnnotationMisplaced {
+    /// The pod and its service account.
+    pub of: InjectionTarget,
+    /// What is annotated.
+    pub at: AnnotationOf,
+    /// With which name.
+    pub key: String,
+    /// The role there, without white space around it.
+    pub role_arn: String,
+}
+
+impl Entry for RoleAnnotationMisplaced {
+    fn cause(&self) -> String {
+        let (account, key, role_arn) = (self.of.account(), sanitize(&self.key), sanitize(&self.role_arn));
+        let misplaced = match self.at {
+            AnnotationOf::Account => format!(
+                "It has the annotation {key} with the role {role_arn} instead: the webhook does not read that one"
+            ),
+            AnnotationOf::Pod => format!(
+                "The pod itself has the annotation {key} with the role {role_arn}: the webhook reads the role only \
+                 from the service account"
+            ),
+        };
+        let other = match self.key.as_str() {
+            "iam.amazonaws.com/role" => {
+                " That name is the one of kube2iam and kiam, which work without this webhook."
+            }
+            _ => "",
+        };
+        format!(
+            "No identity was injected into this container, and the pod's {account} has no annotation \
+             eks.amazonaws.com/role-arn. {misplaced}.{other} Injection happens only when a pod is created: after \
+             the annotation the pod has to be created anew, too."
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        let is_role = arn::parse(&self.role_arn).is_ok();
+        vec![
+            format!(
+                "If that role is meant, annotate the service account with it:\n{}",
+                self.of.annotate(is_role.then_some(self.role_arn.as_str()))
+            ),
+            self.of.delete_pod(),
+            "Correct the annotation where it is written, such as a chart's values, so that this does not come \
+             back."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let at = match self.at {
+            AnnotationOf::Account => "service-account",
+            AnnotationOf::Pod => "pod",
+        };
+        Evidence::new()
+            .text("namespace", &self.of.service_account.namespace)
+            .text("service_account", &self.of.service_account.name)
+            .value("annotated", at)
+            .text("annotation", &self.key)
+            .text("annotated_role_arn", &self.role_arn)
+    }
+}

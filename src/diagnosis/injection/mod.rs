@@ -1,0 +1,71 @@
+//! Why the webhook did not inject the role of the pod's service account.
+//!
+//! The facts come from the Kubernetes API, or from what an audit was given. In the pod, ages are compared with the
+//! age of the volume of the API token: the kubelet sets it up once, after the pod was admitted. What is newer than
+//! the volume is newer than the injection, and what is older is most likely older than the injection too.
+
+mod annotation;
+mod suppressed;
+
+pub use annotation::{
+    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, AnnotationOf, RoleAnnotationMisplaced,
+    ServiceAccountMissing, ServiceAccountNotAnnotated, WebhookMissed,
+};
+pub use suppressed::{InjectionSuppressed, SuppressionCause};
+
+use std::time::SystemTime;
+
+use super::identity::{delete_pod, kubectl};
+use crate::evidence::Evidence;
+use crate::kubernetes::service_account::AnnotatedAccount;
+use crate::text::{sanitize, shell_quote, utc};
+use crate::token::ServiceAccount;
+
+/// The pod and its service account.
+#[derive(Debug, Clone)]
+pub struct InjectionTarget {
+    /// The pod's service account.
+    pub service_account: ServiceAccount,
+    /// The pod's name, if known.
+    pub pod: Option<String>,
+}
+
+impl InjectionTarget {
+    /// The service account for a reader.
+    fn account(&self) -> String {
+        let ServiceAccount { namespace, name } = &self.service_account;
+        format!("service account {}/{}", sanitize(namespace), sanitize(name))
+    }
+
+    fn annotate(&self, role_arn: Option<&str>) -> String {
+        let (kubectl, account) = kubectl(Some(&self.service_account));
+        let role_arn = role_arn.map_or_else(|| "arn:aws:iam::ACCOUNT:role/ROLE".to_owned(), shell_quote);
+        format!(
+            "{kubectl} annotate --overwrite serviceaccount {account} eks.amazonaws.com/role-arn={role_arn}"
+        )
+    }
+
+    fn delete_pod(&self) -> String {
+        delete_pod(Some(&self.service_account), self.pod.as_deref())
+    }
+
+    /// `kubectl -n NAMESPACE`, and the pod's name.
+    fn kubectl_and_pod(&self) -> (String, String) {
+        let (kubectl, _) = kubectl(Some(&self.service_account));
+        (kubectl, self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote))
+    }
+
+    fn evidence(&self, account: Option<&AnnotatedAccount>, volume_made: Option<SystemTime>) -> Evidence {
+        let time = |time: Option<SystemTime>| time.map(utc);
+        let role_arn = account.and_then(|account| account.role_arn.as_deref());
+        let annotated = time(account.and_then(|account| account.annotated_by));
+        let created = time(account.and_then(|account| account.created_at));
+        Evidence::new()
+            .text("namespace", &self.service_account.namespace)
+            .text("service_account", &self.service_account.name)
+            .text_if("annotated_role_arn", role_arn)
+            .text_if("annotated_by", annotated.as_deref())
+            .text_if("service_account_created", created.as_deref())
+            .text_if("token_volume_made", time(volume_made).as_deref())
+    }
+}

@@ -1,0 +1,51 @@
+//! Inspecting a pod through one of its other processes.
+//!
+//! Linux decides whether that is allowed: `ptrace_may_access` with `PTRACE_MODE_READ_FSCREDS`, see ptrace(2), "Ptrace
+//! access mode checking". What each profile of `kubectl debug` allows was tried on a cluster.
+
+mod debug;
+mod no_identity;
+mod not_found;
+mod not_readable;
+
+pub use no_identity::TargetHasNoIdentity;
+pub use not_found::{TargetNotFound, TargetSearch};
+pub use not_readable::TargetNotReadable;
+
+use super::Diagnosis;
+use crate::evidence::Evidence;
+use crate::host::process::Process;
+use crate::host::{ProcAccessError, ProcFault};
+use crate::text::sanitize;
+
+/// The process cannot be inspected, or not completely.
+#[derive(Debug, Clone)]
+pub struct InaccessibleTarget {
+    /// Both processes, and why.
+    pub error: ProcAccessError,
+    /// The pod's name, if known.
+    pub pod: Option<String>,
+}
+
+impl From<InaccessibleTarget> for Diagnosis {
+    fn from(target: InaccessibleTarget) -> Self {
+        let InaccessibleTarget { error, pod } = target;
+        match error.fault {
+            ProcFault::Gone => TargetNotFound { search: TargetSearch::Ended(error.process), pod }.into(),
+            _ => TargetNotReadable { error, pod }.into(),
+        }
+    }
+}
+
+/// A process in a sentence.
+fn words(process: &Process) -> String {
+    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
+}
+
+fn evidence(process: &Process) -> Evidence {
+    Evidence::new()
+        .value("target_pid", process.pid)
+        .text("target_name", &process.name)
+        .value("target_uid", process.who.uid)
+        .value("target_gid", process.who.gid)
+}

@@ -1,0 +1,134 @@
+//! The token has another audience than the one that STS accepts.
+
+use super::LET_THE_WEBHOOK;
+use crate::diagnosis::Entry;
+use crate::evidence::Evidence;
+use crate::text::{sanitize, shell_quote};
+
+/// Not the audience that `--expect-audience` names.
+#[derive(Debug, Clone)]
+pub struct TokenAudienceUnexpected {
+    /// The token's audience.
+    pub found: Vec<String>,
+    /// The expected one.
+    pub expected: String,
+}
+
+fn list(texts: &[String]) -> String {
+    texts.iter().take(8).map(|text| format!("\"{}\"", sanitize(text))).collect::<Vec<_>>().join(", ")
+}
+
+fn set_audience(audience: &str) -> String {
+    format!(
+        "Set the audience on the service account, or remove the annotation to have the usual one, \
+         and delete the pod:\n\
+         kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT eks.amazonaws.com/audience={}",
+        shell_quote(audience)
+    )
+}
+
+impl Entry for TokenAudienceUnexpected {
+    fn cause(&self) -> String {
+        format!(
+            "The token is meant for {}, and the audience \"{}\" was expected.",
+            list(&self.found),
+            sanitize(&self.expected)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![set_audience(&self.expected)]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().texts("audience", &self.found).text("expected_audience", &self.expected)
+    }
+}
+
+/// How it is known that a token is one for the Kubernetes API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiTokenSeen {
+    /// It lies in the file, and STS was not asked yet.
+    InFile,
+    /// STS refused it.
+    Refused,
+    /// An audit was told of it, and no provider is known to list its audience.
+    Handed,
+}
+
+/// The pod's ordinary API token, where the projected one belongs.
+#[derive(Debug, Clone)]
+pub struct TokenIsApiToken {
+    /// The token's audience.
+    pub audience: Vec<String>,
+    /// How that is known.
+    pub seen: ApiTokenSeen,
+}
+
+impl Entry for TokenIsApiToken {
+    fn cause(&self) -> String {
+        let audience = list(&self.audience);
+        let verdict = match self.seen {
+            ApiTokenSeen::Handed => {
+                return format!(
+                    "The token that is audited is one for the Kubernetes API (audience {audience}), not one for STS: \
+                     the ordinary token of a pod. STS can only accept it if the OIDC provider lists that audience."
+                );
+            }
+            ApiTokenSeen::Refused => "STS refused it.",
+            ApiTokenSeen::InFile => "STS can only accept it if the OIDC provider lists that audience.",
+        };
+        format!(
+            "AWS_WEB_IDENTITY_TOKEN_FILE points at a token for the Kubernetes API (audience {audience}), not at \
+             one for STS. {verdict}"
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        if self.seen == ApiTokenSeen::Handed {
+            return vec![
+                "If another token was meant, audit that: the one in the file that AWS_WEB_IDENTITY_TOKEN_FILE of the \
+                 pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token."
+                    .to_owned(),
+                format!("If that file holds this token: {LET_THE_WEBHOOK}"),
+            ];
+        }
+        vec![
+            LET_THE_WEBHOOK.to_owned(),
+            "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().texts("audience", &self.audience)
+    }
+}
+
+/// An audience that is probably a slip.
+#[derive(Debug, Clone)]
+pub struct TokenAudienceUnusual {
+    /// The token's audience.
+    pub audience: Vec<String>,
+    /// What it probably should have been.
+    pub hint: &'static str,
+}
+
+impl Entry for TokenAudienceUnusual {
+    fn cause(&self) -> String {
+        format!(
+            "The token is meant for {}. {} It works only if the OIDC provider lists that audience and the \
+             role's trust policy names it.",
+            list(&self.audience),
+            self.hint
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![set_audience("sts.amazonaws.com")]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().texts("audience", &self.audience)
+    }
+}

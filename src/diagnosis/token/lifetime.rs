@@ -1,0 +1,211 @@
+//! The token is used outside of its lifetime, or the clocks that show so disagree.
+
+use std::time::{Duration, SystemTime};
+
+use crate::diagnosis::{Entry, identity};
+use crate::evidence::Evidence;
+use crate::text::{sanitize, span, utc};
+
+/// The command that shows the API server's clock beside the node's.
+const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is right, and mend its time service:\n\
+    kubectl debug node/NODE -it --image=busybox -- date -u";
+
+/// Whose clock shows that the token has expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpiryWitness {
+    /// STS refused it for that; its words.
+    Sts(String),
+    /// STS's clock shows it, although STS refused the token for another reason, or accepted it.
+    StsClock,
+    /// Only this container's clock shows it.
+    OwnClock,
+}
+
+/// The token has expired.
+#[derive(Debug, Clone)]
+pub struct TokenExpired {
+    /// When it expired.
+    pub expired_at: SystemTime,
+    /// When it was issued.
+    pub issued_at: SystemTime,
+    /// The time by the witness's clock.
+    pub now: SystemTime,
+    /// Whose clock shows it.
+    pub witness: ExpiryWitness,
+}
+
+impl Entry for TokenExpired {
+    fn cause(&self) -> String {
+        let witness = match &self.witness {
+            ExpiryWitness::Sts(message) => format!("STS refused it: \"{}\".", sanitize(message)),
+            ExpiryWitness::StsClock => "STS's clock shows the same.".to_owned(),
+            ExpiryWitness::OwnClock => {
+                "Only this container's clock says so; STS was not asked or gave no time.".to_owned()
+            }
+        };
+        let (expires_at, issued_at) = (utc(self.expired_at), utc(self.issued_at));
+        match self.now.duration_since(self.expired_at) {
+            Ok(ago) => format!(
+                "The token expired at {expires_at}, {} ago; it was issued at {issued_at}. {witness} The kubelet \
+                 replaces a projected token at 80 % of its life, so either the kubelet of this node no longer does, \
+                 or the file is a copy.",
+                span(ago)
+            ),
+            Err(_) => format!(
+                "{witness} By what the token says it is valid until {expires_at}; it was issued at {issued_at}, and \
+                 STS may think that too long ago."
+            ),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See whether the node's kubelet works and reaches the API server:\nkubectl get node NODE -o wide\n\
+             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD"
+                .to_owned(),
+            "If AWS_WEB_IDENTITY_TOKEN_FILE names a copied file, point it at the projected one.".to_owned(),
+            identity::delete_pod(None, None),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("expires_at", utc(self.expired_at)).value("now", utc(self.now))
+    }
+}
+
+/// The token is not valid yet.
+#[derive(Debug, Clone)]
+pub struct TokenNotYetValid {
+    /// From when on it is valid.
+    pub valid_from: SystemTime,
+    /// The time, by STS's clock or else this container's.
+    pub now: SystemTime,
+    /// Whether that is STS's clock.
+    pub by_sts: bool,
+}
+
+impl Entry for TokenNotYetValid {
+    fn cause(&self) -> String {
+        format!(
+            "The token is valid from {} on, and {} clock shows {}: {}.",
+            utc(self.valid_from),
+            if self.by_sts { "STS's" } else { "this container's" },
+            utc(self.now),
+            if self.by_sts {
+                "the clock of the API server that issued it is ahead"
+            } else {
+                "either the clock of this node is behind, or that of the API server is ahead"
+            }
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        if self.by_sts {
+            vec![
+                "Look at the clock of the API server, in the headers of its answers, and mend it; then delete the \
+                 pod:\nkubectl get --raw /version -v=8 2>&1 | grep -i 'date:'\nkubectl -n NAMESPACE delete pod POD"
+                    .to_owned(),
+            ]
+        } else {
+            vec![COMPARE_CLOCKS.to_owned()]
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("valid_from", utc(self.valid_from)).value("now", utc(self.now))
+    }
+}
+
+/// The kubelet should have replaced the token by now.
+#[derive(Debug, Clone)]
+pub struct TokenNotRotated {
+    /// When it was issued.
+    pub issued_at: SystemTime,
+    /// When it should have been replaced.
+    pub due_at: SystemTime,
+    /// When it expires.
+    pub expires_at: SystemTime,
+}
+
+impl Entry for TokenNotRotated {
+    fn cause(&self) -> String {
+        format!(
+            "The token was issued at {}, and the kubelet should have replaced it by {}. If nothing does, it \
+             stops working at {}.",
+            utc(self.issued_at),
+            utc(self.due_at),
+            utc(self.expires_at)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            "See whether the node's kubelet works and reaches the API server:\nkubectl get node NODE -o wide\n\
+             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD"
+                .to_owned(),
+            "If the token file is a copy or a subPath mount, mount the projected volume itself: the kubelet \
+             updates nothing else."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        Evidence::new().value("rotation_due_at", utc(self.due_at))
+    }
+}
+
+/// This container's clock and STS's differ too much.
+#[derive(Debug, Clone)]
+pub struct ClockSkewed {
+    /// This container's clock.
+    pub local: SystemTime,
+    /// STS's clock at the same moment.
+    pub server: SystemTime,
+    /// What STS refused for it, if it did.
+    pub refusal: Option<String>,
+}
+
+impl ClockSkewed {
+    /// How far the clocks are apart, and whether the local one is ahead.
+    #[must_use]
+    pub fn skew(&self) -> (Duration, bool) {
+        match self.local.duration_since(self.server) {
+            Ok(ahead) => (ahead, true),
+            Err(behind) => (behind.duration(), false),
+        }
+    }
+}
+
+impl Entry for ClockSkewed {
+    fn cause(&self) -> String {
+        let (skew, ahead) = self.skew();
+        let refusal = self.refusal.as_ref().map_or_else(
+            || "Tokens look expired or not yet valid, and AWS refuses requests signed with it.".to_owned(),
+            |message| format!("STS refused the request for it: \"{}\".", sanitize(message)),
+        );
+        format!(
+            "The clock of this node is {} {}: it shows {}, STS's shows {}. {refusal}",
+            span(skew),
+            if ahead { "ahead" } else { "behind" },
+            utc(self.local),
+            utc(self.server)
+        )
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        vec![
+            COMPARE_CLOCKS.to_owned(),
+            "On EC2, let the node use the Amazon Time Sync Service (chrony, server 169.254.169.123)."
+                .to_owned(),
+        ]
+    }
+
+    fn evidence(&self) -> Evidence {
+        let (skew, ahead) = self.skew();
+        let seconds = i64::try_from(skew.as_secs()).unwrap_or(i64::MAX);
+        Evidence::new()
+            .value("clock_ahead_seconds", if ahead { seconds } else { -seconds })
+            .value("local_time", utc(self.local))
+            .value("sts_time", utc(self.server))
+    }
+}
