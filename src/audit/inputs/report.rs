@@ -427,7 +427,8 @@ impl From<wire::Report> for ParsedReport {
             diagnosis: whole("diagnosis", report.diagnosis.map(|diagnosis| diagnosis.name)),
             issuer: whole("issuer", token.issuer),
             subject: whole("subject", token.subject),
-            key_id: whole("key id", token.key_id),
+            // An empty id is an id, too.
+            key_id: whole("key id", token.key_id.clone()).or(token.key_id.filter(String::is_empty)),
             role_arn: whole("role ARN", report.role_arn),
             session_name: whole("session name", sts.session_name),
             account: whole("account", report.identity.map(|identity| identity.account)),
