@@ -123,6 +123,7 @@ impl JwtVerifier for RingVerifier {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::verifies;
+    use crate::text::Secret;
     use crate::token::Token;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -179,7 +180,7 @@ pub(crate) mod tests {
                     S9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP\
                     3-Kg6NU1Q";
         let mut token = Signer::new().sign(&json!({"alg": "ES256"}));
-        token.text = crate::text::Secret::new(text.to_owned());
+        token.text = Secret::new(text.to_owned());
         let key = json!({
             "kty": "EC", "crv": "P-256",
             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
@@ -194,7 +195,7 @@ pub(crate) mod tests {
             assert_eq!(verifies(&key, &token), Ok(true));
             let text = token.text.expose();
             for (from, to) in [("eyJ", "eyK"), (".ey", ".ez")] {
-                let text = crate::text::Secret::new(text.replacen(from, to, 1));
+                let text = Secret::new(text.replacen(from, to, 1));
                 assert_eq!(verifies(&key, &Token { text, ..token.clone() }), Ok(false));
             }
         }
@@ -207,7 +208,7 @@ pub(crate) mod tests {
         {
             let token = signer.sign(&json!({"alg": algorithm}));
             assert_eq!(verifies(&signer.jwk(&json!({})), &token), Ok(true));
-            assert_eq!(verifies(&Signer::new().jwk(&json!({})), &token).unwrap_or(false), false);
+            assert_ne!(verifies(&Signer::new().jwk(&json!({})), &token), Ok(true));
             assert_eq!(verifies(&recorded().0, &token), Ok(false), "a key of another type");
         }
     }
@@ -246,6 +247,7 @@ pub(crate) mod tests {
             (but(&rsa, "n", bytes(128)), &of_rsa, "size"),
             (but(&rsa, "n", bytes(1025)), &of_rsa, "size"),
             (but(&rsa, "e", json!("")), &of_rsa, "size"),
+            (but(&rsa, "e", json!("AA")), &of_rsa, "size"),
             (but(&rsa, "e", bytes(200_000)), &of_rsa, "size"),
             (but(&ec, "x", json!(null)), &of_ec, "size"),
             (but(&ec, "y", bytes(31)), &of_ec, "size"),
@@ -256,6 +258,5 @@ pub(crate) mod tests {
             assert!(verifies(&key, token).is_err_and(|why| why.contains(words)), "{key}: {words}");
         }
         assert_eq!(verifies(&but(&ec, "x", bytes(32)), &of_ec), Ok(false), "no point of the curve");
-        assert_eq!(verifies(&but(&rsa, "e", json!("AA")), &of_rsa).is_err(), true);
     }
 }
