@@ -500,6 +500,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_key_id_of_a_report_is_not_an_absent_one() {
+        let id =
+            |text: &str| read(&REFUSED.replace(r#""jESOUbH6vUhmX2DwG_rN_IsUKxxp-1Adl_Adg6-c4as""#, text));
+        assert_eq!(id(r#""""#).unwrap().report.key_id.as_deref(), Some(""));
+        assert_eq!(id("null").unwrap().report.key_id, None);
+    }
+
+    #[test]
     fn what_a_refused_report_says() {
         let found = read(REFUSED).unwrap();
         assert_eq!((found.line, found.reports, found.later), (1, 1, None));
