@@ -283,6 +283,19 @@ mod tests {
     }
 
     #[test]
+    fn the_issuer_check_is_advised_only_where_it_was_not_made() {
+        let role = RoleMetadata::default();
+        let words = "Couldn't retrieve verification key from your identity provider";
+        for key_was_seen in [true, false] {
+            let seen = SeenByAudit { role: &role, provider: None, is_of_file: false, key_was_seen };
+            let verdict = judge(&request(), &refused("InvalidIdentityToken", words), Ok(seen));
+            let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
+            let is_advised = diagnosis.remedy().iter().any(|step| step.contains("--issuer-check"));
+            assert_eq!(is_advised, !key_was_seen);
+        }
+    }
+
+    #[test]
     fn where_the_provider_was_not_looked_at_that_is_said() {
         let role = RoleMetadata::default();
         let seen = SeenByAudit { role: &role, provider: None, is_of_file: true, key_was_seen: false };

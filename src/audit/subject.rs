@@ -322,10 +322,13 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
         subject: subject.clone(),
         audience: Sourced { value: audience.value.0.clone(), source: audience.source },
         role: Sourced { value: role_arn, source: role.source },
-        key_id: first([
-            (Source::Token, token.and_then(|token| token.key_id.clone())),
-            (Source::Report, report.and_then(|report| report.key_id.clone())),
-        ]),
+        // A token that names no key is not that of a report that names one.
+        key_id: match token {
+            Some(token) => token.key_id.clone().map(|value| Sourced { value, source: Source::Token }),
+            None => report
+                .and_then(|report| report.key_id.clone())
+                .map(|value| Sourced { value, source: Source::Report }),
+        },
         session_name: first([
             (Source::Flag("--session-name"), flags.session_name.clone()),
             (Source::Report, report.and_then(|report| report.session_name.clone())),

@@ -10,7 +10,7 @@ use crate::evidence::HasEvidence;
 use crate::run::Verdict;
 use crate::text::utc;
 use crate::token::is_for_the_api;
-use crate::token::{self, Claims, Token, TokenFault};
+use crate::token::{Claims, Token, TokenFault};
 use iam_trust::USUAL_AUDIENCE;
 
 impl HasEvidence for Token {
@@ -37,7 +37,7 @@ impl HasEvidence for Token {
 /// # Errors
 /// What about it STS could not accept.
 pub fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
-    token::decode(file.text.expose()).map(|claims| Token { text: file.text.clone(), claims })
+    Token::decode(file.text.expose())
 }
 
 /// Judges what the token says.
@@ -122,7 +122,6 @@ fn pods_that_differ(
 mod tests {
     use super::judge;
     use crate::run::Verdict;
-    use crate::text::Secret;
     use crate::token::{Claims, Token, decode};
 
     const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
@@ -133,8 +132,7 @@ mod tests {
     const LEGACY: &str = include_str!("../../tests/recorded/legacy-secret-token.jwt");
 
     fn names(text: &str, api: Option<&Claims>, expect: Option<&str>) -> Vec<&'static str> {
-        let decoded = decode(text).map(|claims| Token { text: Secret::new(text.to_owned()), claims });
-        match judge(decoded, api, expect) {
+        match judge(Token::decode(text), api, expect) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],

@@ -396,7 +396,7 @@ pub struct AuditCommand {
     /// What the actions are done to; may be given several times
     #[arg(long, value_name = "ARN", value_parser = filled, requires = "action", env = "IRSA_PROBE_RESOURCE")]
     pub resource: Vec<String>,
-    /// Also look over HTTPS whether the issuer publishes the token's key
+    /// Also ask the issuer over HTTPS for the token's key, and verify the --token with it
     #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_ISSUER_CHECK")]
     pub issuer_check: bool,
     /// Print the least IAM policy that an audit needs, and do nothing else

@@ -362,17 +362,19 @@ impl Entry for RefusedOutsideTrust {
                 shell_quote(&self.request.provider_arn())
             )
         };
-        let key = || {
+        let key = self.clues.contains(&Hint::KeyNotSeen).then(|| {
             "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
                 .to_owned()
-        };
+        });
         match self.about {
             RefusalKind::Access => {}
             RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Thumbprint => {
                 return vec![again, provider()];
             }
-            RefusalKind::Key => return vec![again, key()],
-            RefusalKind::Token => return vec![again, key(), provider()],
+            RefusalKind::Key => return std::iter::once(again).chain(key).collect(),
+            RefusalKind::Token => {
+                return [Some(again), key, Some(provider())].into_iter().flatten().collect();
+            }
         }
         let organization = format!(
             "Ask those who manage the organisation for its resource control policies that deny \

@@ -229,19 +229,32 @@ impl Entry for IssuerUnreachable {
     }
 }
 
-/// The issuer publishes keys, and the one that signed the token is not among them.
+/// Why the published keys do not serve the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFault {
+    /// No key has the id.
+    NotInSet,
+    /// The key that verifies the token has this id instead of the one that the token names, or has none.
+    UnderAnotherId(Option<String>),
+    /// No key that the token can mean verifies it.
+    DoesNotVerify,
+}
+
+/// The issuer publishes keys, and the one that signed the token is not among them, or not under its id.
 #[derive(Debug, Clone)]
 pub struct SigningKeyNotPublished {
     /// The issuer.
     pub issuer: String,
     /// Where its keys are.
     pub jwks_uri: String,
-    /// The id of the key that signed the token; not known only if there are no keys at all.
+    /// The id of the key that signed the token, if the token names one and it is known.
     pub key_id: Option<String>,
     /// How many keys are published.
     pub keys: usize,
     /// The ids of those that have one.
     pub key_ids: Vec<String>,
+    /// What is wrong.
+    pub fault: KeyFault,
 }
 
 impl SigningKeyNotPublished {
@@ -261,10 +274,8 @@ impl SigningKeyNotPublished {
     fn key(&self) -> String {
         self.key_id.as_ref().map_or_else(|| "a key".to_owned(), |id| format!("the key \"{}\"", sanitize(id)))
     }
-}
 
-impl Entry for SigningKeyNotPublished {
-    fn cause(&self) -> String {
+    fn not_in_set(&self) -> String {
         let reasons = if is_of_eks(&self.issuer) {
             "AWS changes the key of an EKS cluster every seven days and publishes it itself, so the token is \
              probably an old one, whose key is gone, or one that the cluster did not sign"
@@ -284,40 +295,122 @@ impl Entry for SigningKeyNotPublished {
         )
     }
 
+    fn under_another_id(&self, published: Option<&str>) -> String {
+        let id = self.key_id.as_deref().unwrap_or_default();
+        let under = match published {
+            Some(other) => format!("under the id \"{}\"", sanitize(other)),
+            None => "without an id (\"kid\")".to_owned(),
+        };
+        let named = match (published, id) {
+            (None, "") => "The token has the empty id, and an absent id is not an empty one".to_owned(),
+            _ => format!("The token names the id \"{}\"", sanitize(id)),
+        };
+        format!(
+            "The issuer {} publishes the key that signed the token at {}, but {under}. {named}. STS looks up the key by \
+             the token's id, so it cannot verify the token.",
+            sanitize(&self.issuer),
+            sanitize(&self.jwks_uri)
+        )
+    }
+
+    fn does_not_verify(&self) -> String {
+        let (issuer, uri) = (sanitize(&self.issuer), sanitize(&self.jwks_uri));
+        let (seen, signer) = match &self.key_id {
+            Some(id) => (
+                format!(
+                    "The issuer {issuer} publishes a key with the id \"{}\" at {uri}, but the token's signature does \
+                     not verify with it",
+                    sanitize(id)
+                ),
+                "another key with the same id signed the token",
+            ),
+            None => (
+                format!(
+                    "The token names no key, and its signature verifies with no key that the issuer {issuer} publishes \
+                     at {uri}"
+                ),
+                "the key that signed the token is not published",
+            ),
+        };
+        format!(
+            "{seen}. STS refuses a token that it cannot verify, without naming the key. Either {signer}, or the token \
+             was changed after it was signed, such as a copy that lost a character."
+        )
+    }
+}
+
+/// Who can change the key set of an EKS cluster.
+const ONLY_AWS: &str = "Only AWS can change the key set of an EKS cluster. Check whether AWS reports a fault \
+    (https://health.aws.amazon.com/health/status), and tell AWS Support.";
+
+impl Entry for SigningKeyNotPublished {
+    fn cause(&self) -> String {
+        match &self.fault {
+            KeyFault::NotInSet => self.not_in_set(),
+            KeyFault::UnderAnotherId(other) => self.under_another_id(other.as_deref()),
+            KeyFault::DoesNotVerify => self.does_not_verify(),
+        }
+    }
+
     fn remedy(&self) -> Vec<String> {
-        let key = self.key();
-        let mut steps = vec![format!(
+        let (key, of_eks) = (self.key(), is_of_eks(&self.issuer));
+        let at = sanitize(&self.jwks_uri);
+        let compare = format!(
             "Compare the keys of the cluster in which the pod runs with those that are published:\n\
              kubectl get --raw /openid/v1/jwks\ncurl -sS {}",
             shell_quote(&self.jwks_uri)
-        )];
-        if is_of_eks(&self.issuer) {
-            steps.push(format!(
+        );
+        let publish = match &self.fault {
+            KeyFault::UnderAnotherId(_) => {
+                let id = sanitize(self.key_id.as_deref().unwrap_or_default());
+                let label = format!(
+                    "In the key set, give the key the id that the token names: \"kid\": \"{id}\". This shows the \
+                     set:\ncurl -sS {}",
+                    shell_quote(&self.jwks_uri)
+                );
+                return if of_eks { vec![label, ONLY_AWS.to_owned()] } else { vec![label] };
+            }
+            KeyFault::NotInSet if of_eks => format!(
                 "If the cluster has {key} and the issuer does not, only AWS can publish it: AWS runs the issuer of an \
                  EKS cluster. See whether it reports a fault (https://health.aws.amazon.com/health/status), and tell \
                  its support."
-            ));
-        } else {
-            steps.push(format!(
-                "If the cluster has {key}, whoever runs it publishes what the first command shows at {}, and leaves \
-                 the old keys in it for as long as tokens live that they signed.",
-                sanitize(&self.jwks_uri)
-            ));
-        }
-        steps.push(
-            "If the cluster does not have it, the token is an old one or another cluster's. Whoever owns the pod \
-             deletes it, so that it gets a new token, and audits that:\nkubectl -n NAMESPACE delete pod POD"
-                .to_owned(),
-        );
-        steps
+            ),
+            KeyFault::NotInSet => format!(
+                "If the cluster has {key}, whoever runs it publishes what the first command shows at {at}, and leaves \
+                 the old keys in it for as long as tokens live that they signed."
+            ),
+            KeyFault::DoesNotVerify if of_eks => format!("If the keys differ: {ONLY_AWS}"),
+            KeyFault::DoesNotVerify => format!(
+                "If the keys differ (n of an RSA key, x and y of an EC key), publish what the first command shows at \
+                 {at}."
+            ),
+        };
+        let renew = match &self.fault {
+            KeyFault::DoesNotVerify => {
+                "If the keys are the same, the token was damaged, or another cluster signed it. Delete the pod, so \
+                 that it gets a new token, and audit that:"
+            }
+            _ => {
+                "If the cluster does not have it, the token is an old one or another cluster's. Whoever owns the pod \
+                 deletes it, so that it gets a new token, and audits that:"
+            }
+        };
+        vec![compare, publish, format!("{renew}\nkubectl -n NAMESPACE delete pod POD")]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
+        let evidence = Evidence::new()
             .text("issuer", &self.issuer)
             .text("jwks_uri", &self.jwks_uri)
             .text_if("key_id", self.key_id.as_deref())
             .value("published_keys", self.keys)
-            .texts("published_key_ids", &self.key_ids)
+            .texts("published_key_ids", &self.key_ids);
+        match &self.fault {
+            KeyFault::NotInSet => evidence,
+            KeyFault::UnderAnotherId(other) => evidence
+                .value("signature", "verified by a key under another id")
+                .text_if("verified_by", other.as_deref()),
+            KeyFault::DoesNotVerify => evidence.value("signature", "not verified by the published key"),
+        }
     }
 }

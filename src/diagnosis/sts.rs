@@ -101,6 +101,15 @@ macro_rules! refusals {
     };
 }
 
+/// The id of the key that signed the token. An empty one is not an absent one.
+fn key_id(claims: &Claims, absent: &str) -> String {
+    match claims.key_id.as_deref() {
+        None => absent.to_owned(),
+        Some("") => "\"\"".to_owned(),
+        Some(id) => sanitize(id),
+    }
+}
+
 fn statuspage() -> String {
     "See whether AWS reports a fault: https://health.aws.amazon.com/health/status".to_owned()
 }
@@ -112,7 +121,7 @@ refusals! {
         "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
          the issuer's discovery document or key set is not public, or does not hold that key.",
         it.refusal.words(),
-        it.request.claims.key_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id)),
+        key_id(&it.request.claims, "not given"),
         sanitize(&it.request.claims.issuer)
     );
     |it| vec![
@@ -153,7 +162,7 @@ refusals! {
              (3) the provider is stale, or the issuer does not publish the key {} that signed the token. The token \
              expires at {}.",
             it.refusal.words(), it.request.role.account, sanitize(&claims.issuer), it.audience(),
-            claims.key_id.as_ref().map_or_else(|| "(no key id)".to_owned(), |id| sanitize(id)),
+            key_id(claims, "(no key id)"),
             utc(claims.expires_at)
         )
     };

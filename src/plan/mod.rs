@@ -14,9 +14,10 @@ use crate::run::options::CheckOptions;
 use tokio::time::Instant;
 
 use crate::audit::inputs::Inputs;
+use crate::audit::issuer::{self, SigningKey};
 use crate::audit::provider::ProviderStatus;
 use crate::audit::subject::{AuditSubject, SubjectError};
-use crate::audit::{self, AuditResult, Note, issuer, provider, refusal, role, trust};
+use crate::audit::{self, AuditResult, Note, provider, refusal, role, trust};
 use crate::aws::profile::{ProfileFileError, Profiles};
 use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::CallerIdentity;
@@ -290,7 +291,7 @@ pub async fn audit(
         let _ = run.record(Check::WebIdentity, Ok(found.keep(injected)));
     }
     let _ = run.record(Check::RoleArn, Ok(Verdict::Pass(request.role.clone())));
-    let expired = inputs.token.as_ref().map(|claims| claims.expires_at).filter(|at| *at < pod.now());
+    let expired = inputs.token.as_ref().map(|token| token.claims.expires_at).filter(|at| *at < pod.now());
     found.notes.extend(expired.map(Note::TokenExpired));
 
     let (of_iam, of_issuer) = (wanted.of_iam(&request), wanted.of_issuer(&request));
@@ -342,8 +343,12 @@ pub async fn audit(
     });
     let trusts = run.record(Check::TrustPolicy, trusts);
     let published = documents.map(|documents| {
-        let key_id = key_id.as_ref().map(|id| id.value.as_str());
-        run.record(Check::Issuer, Ok(issuer::judge(documents, key_id)))
+        let key = match (&inputs.token, &key_id) {
+            (Some(token), _) => SigningKey::OfToken(token),
+            (None, Some(id)) => SigningKey::WithId(&id.value),
+            (None, None) => SigningKey::Unknown,
+        };
+        run.record(Check::Issuer, Ok(issuer::judge(documents, key)))
     });
     if let Some(aws) = aws {
         // They are those of another role, or of none, where there is no such role; not where it may not be seen.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
 use iam_trust::{arn, partition};
-use irsa_probe::audit::issuer::{Fetched, Response, judge};
+use irsa_probe::audit::issuer::{Fetched, Response, SigningKey, judge};
 use irsa_probe::aws::sts::Refusal;
 use irsa_probe::aws::sts::{CallFault, HttpConnection, Reply, Session, Sts};
 use irsa_probe::checks::refusal::{self, StsCall};
@@ -18,7 +18,7 @@ use irsa_probe::kubernetes::service_account::AnnotatedAccount;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::run::Verdict;
 use irsa_probe::text::{Secret, sanitize, shell_quote};
-use irsa_probe::token;
+use irsa_probe::token::{self, Token};
 use proptest::prelude::*;
 use sdk_chain::situation::{
     ChainInput, ContainerEndpoint, Content, Place, Reply as ContainerReply, TokenExchange, TokenFile,
@@ -50,11 +50,14 @@ fn jwt() -> impl Strategy<Value = String> {
         Value::from_iter(fields.into_iter().map(|(name, value)| (name.to_owned(), value)))
     });
     let object = object.boxed();
-    (object.clone(), object).prop_map(|(header, payload)| {
-        use base64::Engine;
-        let part = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
-        format!("{}.{}.c2ln", part(header), part(payload))
-    })
+    (object.clone(), object).prop_map(|(header, payload)| signed(header, payload))
+}
+
+/// A JWT with a signature that is none.
+fn signed(header: Value, payload: Value) -> String {
+    use base64::Engine;
+    let part = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.c2ln", part(header), part(payload))
 }
 
 /// A real answer with some bytes replaced, cut out or doubled.
@@ -282,6 +285,7 @@ fn issuer_document() -> impl Strategy<Value = Vec<u8>> {
         Just(Value::from("https://keys.example/set")),
         prop::collection::vec(json(), 0..40)
             .prop_map(|ids| ids.into_iter().map(|id| serde_json::json!({"kid": id})).collect()),
+        prop::collection::vec(web_key(), 0..8).prop_map(Value::from),
     ];
     let object = prop::collection::vec((names, values), 0..4).prop_map(|fields| {
         Value::from_iter(fields.into_iter().map(|(name, value)| (name.to_owned(), value)))
@@ -289,6 +293,19 @@ fn issuer_document() -> impl Strategy<Value = Vec<u8>> {
             .into_bytes()
     });
     prop_oneof![4 => object, 1 => prop::collection::vec(any::<u8>(), 0..200)]
+}
+
+/// A key of a set: the members that matter, with values of every length.
+fn web_key() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec!["kid", "kty", "crv", "n", "e", "x", "y"]);
+    let values = prop_oneof![
+        json(),
+        prop::sample::select(vec!["RSA", "EC", "OKP", "oct", "P-256", "AQAB"]).prop_map(Value::from),
+        "[A-Za-z0-9_-]{0,1500}".prop_map(Value::from),
+    ];
+    prop::collection::vec((names, values), 0..7).prop_map(|members| {
+        Value::from_iter(members.into_iter().map(|(name, value)| (name.to_owned(), value)))
+    })
 }
 
 const ISSUER: &str = "https://issuer.example";
@@ -388,6 +405,7 @@ proptest! {
         bodies in (issuer_document(), issuer_document()),
         is_healthy in any::<bool>(),
         key_id in prop::option::of(".{0,300}"),
+        algorithm in prop::sample::select(token::ALGORITHMS.to_vec()),
     ) {
         let healthy = format!(r#"{{"issuer":{},"jwks_uri":"https://k.example"}}"#, Value::from(issuer.as_str()));
         let (discovery, status) = if is_healthy { (healthy.into_bytes(), 200) } else { (bodies.0, statuses.0) };
@@ -396,7 +414,12 @@ proptest! {
         };
         let (discovery, keys) = (got(status, discovery), got(statuses.1, bodies.1));
         let fetched = Fetched { issuer: issuer.clone(), discovery, keys: Some(keys) };
-        if let Verdict::Fail(found) = judge(fetched, key_id.as_deref()) {
+        let header = serde_json::json!({"alg": algorithm, "kid": key_id});
+        let payload = serde_json::json!({"iss": "i", "sub": "s", "aud": "a", "iat": 1, "exp": 2});
+        let token = Token::decode(&signed(header, payload)).unwrap();
+        let of_id = key_id.as_deref().map_or(SigningKey::Unknown, SigningKey::WithId);
+        for signing in [of_id, SigningKey::OfToken(&token)] {
+            let Verdict::Fail(found) = judge(fetched.clone(), signing) else { continue };
             prop_assert!(found.cause().chars().count() < 6000 && !found.cause().contains(char::is_control));
             for step in found.remedy() {
                 prop_assert!(step.chars().count() < 8000 && !step.replace('\n', "").contains(char::is_control));

@@ -21,7 +21,7 @@ use crate::host::stdin::{Piece, StdinFault};
 use crate::host::{Pod, ReadError};
 use crate::injection::view::{PodView, ServiceAccountView};
 use crate::text::sanitize;
-use crate::token::{self, Claims, TokenFault};
+use crate::token::{Token, TokenFault};
 use policy::TrustPolicyInput;
 use printed::{BadDocument, LONGEST};
 use report::{FoundReport, LONGEST_LOG, Log, LogEnd, NoReport};
@@ -79,8 +79,8 @@ pub struct AuditInputPaths {
 pub struct Inputs {
     /// The last report of the log.
     pub report: Option<FoundReport>,
-    /// What the token says.
-    pub token: Option<Claims>,
+    /// The token.
+    pub token: Option<Token>,
     /// The pod.
     pub pod: Option<PodView>,
     /// The service account.
@@ -97,7 +97,7 @@ impl Inputs {
     pub fn sources<'a>(&'a self, flags: &'a SubjectFlags) -> SubjectSources<'a> {
         SubjectSources {
             flags,
-            token: self.token.as_ref(),
+            token: self.token.as_ref().map(|token| &token.claims),
             report: self.report.as_ref().map(|found| &found.report),
             pod: self.pod.as_ref(),
             account: self.service_account.as_ref(),
@@ -318,12 +318,12 @@ fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodView, InputFault
 }
 
 /// A token as a file of the kubelet's holds it, or as `kubectl create token`, with or without `-o json`,
-/// prints it. The token itself goes no further.
-fn read_token(bytes: &[u8]) -> Result<Claims, InputFault> {
+/// prints it.
+fn read_token(bytes: &[u8]) -> Result<Token, InputFault> {
     let text = printed::text(bytes).map_err(InputFault::Unusable)?;
     let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
     let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
-    token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
+    Token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
 }
 
 #[cfg(test)]

@@ -427,7 +427,8 @@ impl From<wire::Report> for ParsedReport {
             diagnosis: whole("diagnosis", report.diagnosis.map(|diagnosis| diagnosis.name)),
             issuer: whole("issuer", token.issuer),
             subject: whole("subject", token.subject),
-            key_id: whole("key id", token.key_id),
+            // An empty id is an id, too.
+            key_id: whole("key id", token.key_id.clone()).or(token.key_id.filter(String::is_empty)),
             role_arn: whole("role ARN", report.role_arn),
             session_name: whole("session name", sts.session_name),
             account: whole("account", report.identity.map(|identity| identity.account)),
@@ -496,6 +497,14 @@ mod tests {
         let mut report: Value = serde_json::from_str(REFUSED).unwrap();
         *report.pointer_mut(pointer).unwrap() = value;
         report.to_string()
+    }
+
+    #[test]
+    fn an_empty_key_id_of_a_report_is_not_an_absent_one() {
+        let id =
+            |text: &str| read(&REFUSED.replace(r#""jESOUbH6vUhmX2DwG_rN_IsUKxxp-1Adl_Adg6-c4as""#, text));
+        assert_eq!(id(r#""""#).unwrap().report.key_id.as_deref(), Some(""));
+        assert_eq!(id("null").unwrap().report.key_id, None);
     }
 
     #[test]

@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use iam_trust::arn;
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
-use irsa_probe::audit::issuer::{Fetched, IssuerQuery, PublishedKeys, judge, observe};
+use irsa_probe::audit::issuer::{Fetched, IssuerQuery, PublishedKeys, Signature, SigningKey, judge, observe};
 use irsa_probe::diagnosis::{Diagnosis, Name};
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::run::Verdict;
-use irsa_probe::token;
+use irsa_probe::token::{self, Token};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde_json::{Value, json};
 use testbed::{Scenario, World};
 use tokio::time::Instant;
 
@@ -34,14 +39,19 @@ async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> F
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
 
+/// The judgement of what was fetched for this token.
+fn judged(fetched: Fetched, token: &str) -> Verdict<PublishedKeys> {
+    judge(fetched, SigningKey::OfToken(&Token::decode(token).unwrap()))
+}
+
 async fn seen(world: &World) -> Verdict<PublishedKeys> {
-    judge(fetched(world, &[], LONG).await, Some(world.issuer().key_id()))
+    judged(fetched(world, &[], LONG).await, world.token())
 }
 
 /// What is wrong with the issuer of this world.
 async fn wrong(toml: &str, time: Duration) -> Diagnosis {
     let world = world(toml).await;
-    match judge(fetched(&world, &[], time).await, Some(world.issuer().key_id())) {
+    match judged(fetched(&world, &[], time).await, world.token()) {
         Verdict::Fail(diagnosis) => diagnosis,
         other => panic!("{toml}: {other:?}"),
     }
@@ -52,6 +62,7 @@ async fn the_key_of_a_healthy_issuer_is_published() {
     let world = world("[issuer]").await;
     let Verdict::Pass(published) = seen(&world).await else { panic!() };
     assert_eq!(published.key_ids, [world.issuer().key_id()]);
+    assert_eq!(published.signature, Signature::Verified);
     assert_eq!(published.jwks_uri, format!("{}/keys", world.issuer().url()));
     assert_eq!(published.answered_by, Some(world.issuer_server().unwrap().address()));
     let targets: Vec<String> =
@@ -69,11 +80,72 @@ async fn a_key_that_the_issuer_does_not_publish() {
         let found = wrong(&format!("issuer.keys = \"{keys}\""), LONG).await;
         assert_eq!(found.name(), Name::SigningKeyNotPublished, "{keys}");
     }
-    let world = world("token.key = \"other\"\n[issuer]").await;
+    let found = wrong("token.key = \"other\"\n[issuer]", LONG).await;
+    assert_eq!(found.name(), Name::SigningKeyNotPublished);
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_under_a_wrong_id_or_is_another() {
+    let unlabelled = "token.header = { kid = \"\" }\nissuer.keys = \"own-without-id\"";
+    for (toml, words) in [
+        ("issuer.keys = \"other-under-same-id\"", "the token's signature does not verify with it"),
+        ("token.header = { kid = \"x\" }\n[issuer]", "but under the id \""),
+        ("issuer.keys = \"own-without-id\"", "but without an id (\"kid\"). The token names the id \""),
+        (unlabelled, "an absent id is not an empty one"),
+        (
+            "token.key = \"other\"\ntoken.header = { kid = \"\" }\n[issuer]",
+            "the key \"\" that signed the token",
+        ),
+    ] {
+        let found = wrong(toml, LONG).await;
+        assert_eq!(found.name(), Name::SigningKeyNotPublished, "{toml}");
+        assert!(found.cause().contains(words), "{toml}: {}", found.cause());
+    }
+}
+
+/// A world whose issuer answers with this key set.
+async fn publishing(toml: &str, set: &Value) -> World {
+    let reply = format!("reply = {{ status = 200, body = {} }}", Value::from(set.to_string()));
+    world(&format!("{toml}\n[issuer]\njwks = [{{ {reply} }}]")).await
+}
+
+#[tokio::test]
+async fn an_empty_id_is_found_under_an_empty_id() {
+    let mut set = testbed::issuer::Issuer::new("https://any").jwks();
+    set["keys"][0]["kid"] = json!("");
+    let world = publishing("token.header = { kid = \"\" }", &set).await;
+    let Verdict::Pass(published) = seen(&world).await else { panic!() };
+    assert_eq!((published.key_id.as_deref(), published.signature), (Some(""), Signature::Verified));
+}
+
+#[tokio::test]
+async fn a_token_that_is_signed_with_a_key_of_a_curve() {
+    let random = SystemRandom::new();
+    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+    let key = EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &random).unwrap();
+    let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+    let set = json!({"keys": [
+        {"kid": "post-quantum", "kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
+        {"kid": "ec", "kty": "EC", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)},
+    ]});
+    let world = publishing("", &set).await;
+    let (_, claims) = testbed::token::decode(world.token()).unwrap();
+    let sign = |header: Value| {
+        let signed = [header, claims.clone()].map(|part| BASE64.encode(part.to_string())).join(".");
+        let signature = key.sign(&random, signed.as_bytes()).unwrap();
+        format!("{signed}.{}", BASE64.encode(signature))
+    };
     let fetched = fetched(&world, &[], LONG).await;
-    let (header, _) = testbed::token::decode(world.token()).unwrap();
-    let found = judge(fetched, header["kid"].as_str());
-    assert!(matches!(found, Verdict::Fail(found) if found.name() == Name::SigningKeyNotPublished));
+    let of_ec = judged(fetched.clone(), &sign(json!({"alg": "ES256", "kid": "ec"})));
+    assert!(matches!(of_ec, Verdict::Pass(published) if published.signature == Signature::Verified));
+    let of_any = judged(fetched.clone(), &sign(json!({"alg": "ES256"})));
+    assert!(matches!(of_any, Verdict::Pass(published) if published.signature == Signature::Verified));
+    let unknown = sign(json!({"alg": "ES512", "kid": "ec"}));
+    assert!(matches!(
+        judged(fetched, &unknown),
+        Verdict::Pass(published) if matches!(published.signature, Signature::NotChecked(_))
+    ));
 }
 
 #[tokio::test]
@@ -106,6 +178,8 @@ async fn each_way_in_which_an_issuer_cannot_be_had() {
         (keys(redirect), "answers 302, a redirect"),
         (keys("fault = \"huge\""), "more than 524288 bytes"),
         (keys("fault = \"html\""), "a page for a browser"),
+        (keys("reply = { status = 200, body = '{\"keys\":[{\"kid\":' }"), "no JSON object"),
+        (keys("reply = { status = 200, body = '{\"keys\":\"none\"}' }"), "holds no list of keys"),
         ("issuer.document = { issuer = \"https://other.example\" }".to_owned(), "https://other.example"),
         ("issuer.document = { jwks_uri = \"http://other.example\" }".to_owned(), "not asked for there"),
     ] {
@@ -154,17 +228,18 @@ async fn a_proxy_is_gone_through_as_the_variables_say() {
     let world = world("[issuer]\n[proxy]\nmode = \"auth\"\ncredentials = \"user:password\"").await;
     let through = |world: &World| world.proxy().unwrap().connects().len();
     let proxy = world.env()["HTTPS_PROXY"].clone();
-    let key_id = world.issuer().key_id();
     let seen = fetched(&world, &[("HTTPS_PROXY", &proxy)], LONG).await;
-    assert!(matches!(judge(seen, Some(key_id)), Verdict::Pass(_)));
+    assert!(matches!(judged(seen, world.token()), Verdict::Pass(_)));
     assert_eq!(through(&world), 2);
 
     let except = [("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", ".amazonaws.com")];
-    assert!(matches!(judge(fetched(&world, &except, LONG).await, Some(key_id)), Verdict::Pass(_)));
+    assert!(matches!(judged(fetched(&world, &except, LONG).await, world.token()), Verdict::Pass(_)));
     assert_eq!(through(&world), 2);
 
     let unknown = proxy.replace("password", "guess-at-it");
-    let Verdict::Fail(found) = judge(fetched(&world, &[("HTTPS_PROXY", &unknown)], LONG).await, None) else {
+    let Verdict::Fail(found) =
+        judged(fetched(&world, &[("HTTPS_PROXY", &unknown)], LONG).await, world.token())
+    else {
         panic!()
     };
     assert!(found.cause().contains("the proxy requires other credentials"), "{}", found.cause());

@@ -385,6 +385,24 @@ async fn what_is_no_policy_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_verified_by_the_keys_of_its_issuer() {
+    let evidence = |report: &Value| {
+        let checks = report["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["name"] == "issuer").unwrap()["evidence"]["signature"].clone()
+    };
+    let healthy = audit("[iam]\n[issuer]\n", &["--issuer-check", "--output", "json"]).await;
+    let healthy = report(&healthy);
+    assert_eq!((&healthy["outcome"], evidence(&healthy)), (&json!("pass"), json!("verified")));
+
+    for keys in ["other-under-same-id", "own-without-id"] {
+        let toml = format!("[iam]\n[issuer]\nkeys = \"{keys}\"\n");
+        let finished = audit(&toml, &["--issuer-check", "--output", "json"]).await;
+        assert_eq!(names(&report(&finished)), ["SigningKeyNotPublished"], "{keys}");
+        assert_eq!(finished.status, Exit::Code(12), "{keys}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_only_this_machine_sees_goes_after_what_is_sure() {
     let broken = "[issuer]\ndiscovery = [{ fault = \"html\" }]\n";
     let nothing = "[iam]\nroles = [{ trust_policy = '{\"Version\": \"2012-10-17\", \"Statement\": []}' }]\n";

@@ -55,6 +55,10 @@ pub enum PublishedKeys {
     Own,
     /// Another.
     Other,
+    /// Another, under the id of the one that signs.
+    OtherUnderSameId,
+    /// The one that signs, without its id.
+    OwnWithoutId,
     /// None.
     None,
 }

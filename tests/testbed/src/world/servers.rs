@@ -115,9 +115,20 @@ pub(super) fn documents(described: &scenario::Issuer, issuer: &Issuer) -> Vec<Do
     if let Some(fields) = discovery.as_object_mut() {
         fields.extend(described.document.clone());
     }
+    let other = || Issuer::with_unpublished_key(issuer.url()).jwks();
     let keys = match described.keys {
         PublishedKeys::Own => issuer.jwks(),
-        PublishedKeys::Other => Issuer::with_unpublished_key(issuer.url()).jwks(),
+        PublishedKeys::Other => other(),
+        PublishedKeys::OtherUnderSameId => {
+            let mut set = other();
+            set["keys"][0]["kid"] = issuer.key_id().into();
+            set
+        }
+        PublishedKeys::OwnWithoutId => {
+            let mut set = issuer.jwks();
+            set["keys"][0].as_object_mut().map(|key| key.remove("kid"));
+            set
+        }
         PublishedKeys::None => serde_json::json!({ "keys": [] }),
     };
     let document = |name: &str, body: serde_json::Value, entries: &[Entry]| Document {

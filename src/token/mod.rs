@@ -1,4 +1,7 @@
-//! What a service account token says: decoding only, since the signature is STS's to judge.
+//! What a service account token says: jsonwebtoken decodes it. The signature is judged by STS, and by an audit that
+//! has the issuer's keys.
+
+pub mod signature;
 
 use crate::env::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
@@ -7,12 +10,14 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::dangerous::insecure_decode_claims;
+use jsonwebtoken::errors::ErrorKind;
 use serde_json::{Map, Value};
 
 use crate::text::Secret;
 
 /// A decoded token together with its text, which is never printed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Token {
     /// The token as it stands in the file.
     pub text: Secret,
@@ -20,12 +25,22 @@ pub struct Token {
     pub claims: Claims,
 }
 
+impl Token {
+    /// Decodes a token, and keeps its text.
+    ///
+    /// # Errors
+    /// The first thing about it that STS could not accept.
+    pub fn decode(text: &str) -> Result<Self, TokenFault> {
+        decode(text).map(|claims| Self { text: Secret::new(text.to_owned()), claims })
+    }
+}
+
 /// The claims of a service account token, as far as a role depends on them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     /// `alg` of the header.
     pub algorithm: String,
-    /// `kid` of the header.
+    /// `kid` of the header. An empty one is an id, as Kubernetes before 1.16 wrote it.
     pub key_id: Option<String>,
     /// `iss`: the cluster's OIDC issuer.
     pub issuer: String,
@@ -122,17 +137,19 @@ pub const ALGORITHMS: [&str; 6] = ["RS256", "RS384", "RS512", "ES256", "ES384", 
 /// Issuer claim of the tokens in service-account-token Secrets.
 const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
-/// Decodes a token.
+/// Decodes a token, without a look at its signature.
 ///
 /// # Errors
 /// The first thing about it that STS could not accept.
 pub fn decode(text: &str) -> Result<Claims, TokenFault> {
-    let parts: Vec<&str> = text.trim_ascii().split('.').collect();
-    let [header, payload, signature] = parts.as_slice() else {
+    let text = text.trim_ascii();
+    let parts: Vec<&str> = text.split('.').collect();
+    let [header, _, signature] = parts.as_slice() else {
         return Err(TokenFault::Parts(parts.len()));
     };
-    let header = object("header", header)?;
-    let payload = object("payload", payload)?;
+    // The library's own type for a header refuses ES512, which IAM accepts, and every algorithm that must be named.
+    let header = payload_of("header", &format!(".{header}."))?;
+    let payload = payload_of("payload", text)?;
     if signature.is_empty() || URL_SAFE_NO_PAD.decode(signature).is_err() {
         return Err(TokenFault::NotBase64("signature"));
     }
@@ -143,15 +160,15 @@ pub fn decode(text: &str) -> Result<Claims, TokenFault> {
             service_account: subject.and_then(ServiceAccount::of_subject),
         });
     }
-    let algorithm = text_claim(&header, "alg")?.ok_or(TokenFault::ClaimMissing("alg"))?;
+    let algorithm = required_text(&header, "alg")?;
     if !ALGORITHMS.contains(&algorithm.as_str()) {
         return Err(TokenFault::Algorithm(algorithm));
     }
     Ok(Claims {
         algorithm,
         key_id: text_claim(&header, "kid")?,
-        issuer: text_claim(&payload, "iss")?.ok_or(TokenFault::ClaimMissing("iss"))?,
-        subject: text_claim(&payload, "sub")?.ok_or(TokenFault::ClaimMissing("sub"))?,
+        issuer: required_text(&payload, "iss")?,
+        subject: required_text(&payload, "sub")?,
         audience: audience(&payload)?,
         issued_at: time_claim(&payload, "iat")?.ok_or(TokenFault::ClaimMissing("iat"))?,
         not_before: time_claim(&payload, "nbf")?,
@@ -160,15 +177,22 @@ pub fn decode(text: &str) -> Result<Claims, TokenFault> {
     })
 }
 
-fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, TokenFault> {
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenFault::NotBase64(part))?;
-    serde_json::from_slice(&bytes).map_err(|_| TokenFault::NotJson(part))
+/// The JSON object in the middle of three parts.
+fn payload_of(part: &'static str, jwt: &str) -> Result<Map<String, Value>, TokenFault> {
+    insecure_decode_claims(jwt).map_err(|error| match error.kind() {
+        ErrorKind::Json(_) => TokenFault::NotJson(part),
+        _ => TokenFault::NotBase64(part),
+    })
+}
+
+fn required_text(claims: &Map<String, Value>, name: &'static str) -> Result<String, TokenFault> {
+    let text = text_claim(claims, name)?.filter(|text| !text.is_empty());
+    text.ok_or(TokenFault::ClaimMissing(name))
 }
 
 fn text_claim(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenFault> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(TokenFault::ClaimMistyped(name, "a text")),
     }
@@ -226,9 +250,9 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
-    const PROJECTED: &str = include_str!("../tests/recorded/projected-token.jwt");
-    const LEGACY: &str = include_str!("../tests/recorded/legacy-secret-token.jwt");
-    const REQUESTED: &str = include_str!("../tests/recorded/tokenrequest-two-audiences.jwt");
+    const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
+    const LEGACY: &str = include_str!("../../tests/recorded/legacy-secret-token.jwt");
+    const REQUESTED: &str = include_str!("../../tests/recorded/tokenrequest-two-audiences.jwt");
 
     fn jwt(header: &Value, payload: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -257,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_key_id_is_not_an_absent_one() {
+        let claims = json!({"iss": "i", "sub": "s", "aud": "a", "iat": 1, "exp": 2});
+        let key_id = |header: &Value| decode(&jwt(header, &claims)).unwrap().key_id;
+        assert_eq!(key_id(&json!({"alg": "RS256", "kid": "k"})).as_deref(), Some("k"));
+        assert_eq!(key_id(&json!({"alg": "RS256", "kid": ""})).as_deref(), Some(""));
+        assert_eq!(key_id(&json!({"alg": "RS256", "kid": null})), None);
+        assert_eq!(key_id(&json!({"alg": "ES512", "typ": 5, "jwk": [], "x5c": "?"})), None);
+    }
+
+    #[test]
     fn what_is_no_token_is_named() {
         let good = json!({"iss": "i", "sub": "s", "aud": "a", "iat": 1, "exp": 2});
         let rs = json!({"alg": "RS256"});
@@ -275,6 +309,11 @@ mod tests {
             ("e30.W10.c2ln".to_owned(), TokenFault::NotJson("payload")),
             ("e30.e30.".to_owned(), TokenFault::NotBase64("signature")),
             (jwt(&json!({"alg": "none"}), &good), TokenFault::Algorithm("none".to_owned())),
+            (jwt(&json!({"alg": "EdDSA"}), &good), TokenFault::Algorithm("EdDSA".to_owned())),
+            (jwt(&json!({"alg": "PS256"}), &good), TokenFault::Algorithm("PS256".to_owned())),
+            (jwt(&json!({"alg": "rs256"}), &good), TokenFault::Algorithm("rs256".to_owned())),
+            (jwt(&json!({"alg": ["RS256"]}), &good), TokenFault::ClaimMistyped("alg", "a text")),
+            (jwt(&json!({"alg": "RS256", "kid": 5}), &good), TokenFault::ClaimMistyped("kid", "a text")),
             (jwt(&json!({}), &good), TokenFault::ClaimMissing("alg")),
             (with("sub", Value::Null), TokenFault::ClaimMissing("sub")),
             (with("iss", json!("")), TokenFault::ClaimMissing("iss")),

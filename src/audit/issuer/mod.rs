@@ -4,6 +4,8 @@
 //! Nothing that an issuer answers is trusted: no redirect is followed, no more is read than such documents
 //! have, and the keys are asked for over HTTPS alone.
 
+mod jwks;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use hyper::header::{ACCEPT, HOST, USER_AGENT};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
+pub use jwks::{Signature, SigningKey};
+
 use crate::aws::dial::{ServerUnreachable, SmithyConnector};
 use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
@@ -23,6 +27,7 @@ use crate::host::Pod;
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::http::{self, ResponseError};
 use crate::run::Verdict;
+use jwks::KeySet;
 
 /// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
 const LONGEST_DISCOVERY: usize = 64 << 10;
@@ -75,8 +80,10 @@ pub struct PublishedKeys {
     pub issuer: String,
     /// Where its keys are.
     pub jwks_uri: String,
-    /// The id of the key that signed the token, if it is known.
+    /// The id of the key that signed the token, if the token has one and it is known.
     pub key_id: Option<String>,
+    /// Whether a published key verifies the token's signature.
+    pub signature: Signature,
     /// How many keys are published.
     pub keys: usize,
     /// The ids of those that have one.
@@ -89,9 +96,17 @@ pub struct PublishedKeys {
 
 impl HasEvidence for PublishedKeys {
     fn evidence(&self) -> Evidence {
-        let key = match &self.key_id {
-            Some(id) => Evidence::new().text("key_id", id),
-            None => Evidence::new().value("key_id", "not known: no token and no report names it"),
+        let key = match (&self.key_id, self.signature) {
+            (Some(id), _) => Evidence::new().text("key_id", id),
+            (None, Signature::NoToken) => {
+                Evidence::new().value("key_id", "not known: no token and no report names it")
+            }
+            (None, _) => Evidence::new().value("key_id", "none: the token names no key"),
+        };
+        let signature = match self.signature {
+            Signature::Verified => "verified".to_owned(),
+            Signature::NotChecked(why) => format!("not checked, because {why}"),
+            Signature::NoToken => "not checked, because no token is given (--token)".to_owned(),
         };
         let peer = self.answered_by.map(|peer| peer.to_string());
         let evidence = Evidence::new()
@@ -99,6 +114,7 @@ impl HasEvidence for PublishedKeys {
             .text("jwks_uri", &self.jwks_uri)
             .text_if("answered_by", peer.as_deref())
             .and(key)
+            .value("signature", signature)
             .value("published_keys", self.keys)
             .texts("published_key_ids", &self.key_ids);
         if self.lacking.is_empty() { evidence } else { evidence.texts("discovery_lacks", &self.lacking) }
@@ -203,9 +219,9 @@ fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFa
         .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
 }
 
-/// Whether the key with this id is published by an issuer that answers as it should.
+/// Whether the key that signed the token is published by an issuer that answers as it should.
 #[must_use]
-pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<PublishedKeys> {
+pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
     let Fetched { issuer, discovery, keys } = fetched;
     let fails = |document, got: &Response, fault| {
         Verdict::fail(IssuerUnreachable {
@@ -225,26 +241,28 @@ pub fn judge(fetched: Fetched, key_id: Option<&str>) -> Verdict<PublishedKeys> {
         Ok(set) => set,
         Err(fault) => return fails(Document::Keys, &got, fault),
     };
-    let Some(keys) = set.get("keys").and_then(Value::as_array) else {
-        return fails(Document::Keys, &got, IssuerFault::Hollow);
-    };
-    let ids = keys.iter().filter_map(|key| key.get("kid")?.as_str()).map(str::to_owned);
-    let (keys, key_ids, key_id) = (keys.len(), ids.collect::<Vec<_>>(), key_id.map(str::to_owned));
-    let is_published = match &key_id {
-        Some(id) => key_ids.contains(id),
-        None => keys > 0,
-    };
-    if is_published {
-        let answered_by = got.answered_by;
-        Verdict::Pass(PublishedKeys { issuer, jwks_uri, key_id, keys, key_ids, lacking, answered_by })
-    } else {
-        Verdict::fail(SigningKeyNotPublished { issuer, jwks_uri, key_id, keys, key_ids })
+    let Some(set) = KeySet::of(&set) else { return fails(Document::Keys, &got, IssuerFault::Hollow) };
+    let (keys, key_ids, key_id) = (set.len(), set.ids(), key.id().map(str::to_owned));
+    match set.find(key) {
+        Ok(signature) => Verdict::Pass(PublishedKeys {
+            issuer,
+            jwks_uri,
+            key_id,
+            signature,
+            keys,
+            key_ids,
+            lacking,
+            answered_by: got.answered_by,
+        }),
+        Err(fault) => {
+            Verdict::fail(SigningKeyNotPublished { issuer, jwks_uri, key_id, keys, key_ids, fault })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fetched, PublishedKeys, Response, discovery_url, judge};
+    use super::{Fetched, PublishedKeys, Response, SigningKey, discovery_url, judge};
     use crate::diagnosis::issuer::IssuerFault;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::evidence::HasEvidence;
@@ -286,14 +304,14 @@ mod tests {
     }
 
     fn published(fetched: Fetched, key_id: Option<&str>) -> PublishedKeys {
-        match judge(fetched, key_id) {
+        match judge(fetched, key_id.map_or(SigningKey::Unknown, SigningKey::WithId)) {
             Verdict::Pass(published) => published,
             other => panic!("{other:?}"),
         }
     }
 
     fn failure(fetched: Fetched, key_id: Option<&str>) -> Diagnosis {
-        match judge(fetched, key_id) {
+        match judge(fetched, key_id.map_or(SigningKey::Unknown, SigningKey::WithId)) {
             Verdict::Fail(diagnosis) => diagnosis,
             other => panic!("{other:?}"),
         }
