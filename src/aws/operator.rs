@@ -6,13 +6,13 @@
 
 use std::error::Error;
 
+use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_types::region::Region;
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};

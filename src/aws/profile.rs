@@ -1,11 +1,9 @@
-//! The shared config and credentials files, read by AWS's own rules.
+//! The shared config and credentials files, read as AWS specifies them.
 
 use std::path::PathBuf;
 
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_runtime::env_config::section::EnvConfigSections;
-use aws_runtime::env_config::source;
-use aws_types::os_shim_internal::{Env, Fs};
+use sdk_chain::dialect::Dialect;
+use sdk_chain::ini::{Kind, Sections, SharedFile, nested_setting};
 use tokio::time::Instant;
 
 use crate::host::{Pod, ProcFault, ReadError};
@@ -28,7 +26,8 @@ const CREDENTIAL_KEYS: [&str; 7] = [
 /// What the shared files say, and which of them there are.
 #[derive(Debug)]
 pub struct Profiles {
-    sections: EnvConfigSections,
+    profiles: Sections,
+    services: Sections,
     /// The profile in use.
     pub selected: String,
     /// The files that exist and could be read.
@@ -38,7 +37,7 @@ pub struct Profiles {
 /// A shared file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileFileError {
-    /// Its path, or both paths if the parser does not say which.
+    /// Its path, or the paths of all the files that were parsed.
     pub path: String,
     /// What is wrong with it.
     pub fault: String,
@@ -58,17 +57,17 @@ impl Profiles {
     /// # Errors
     /// As of [`Profiles::load`].
     pub async fn of(pod: &Pod, profile: Option<&str>, until: Instant) -> Result<Self, ProfileFileError> {
-        let mut builder = EnvConfigFiles::builder();
+        let mut contents = Vec::new();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
-            (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
-            (EnvConfigFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+            (Kind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
+            (Kind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         ] {
             let path = pod.filled(variable).unwrap_or_else(|| usual.to_owned());
             let Some(path) = expand_home(pod, &path) else {
                 continue;
             };
-            let contents = match pod.read(&path, LONGEST_FILE, until).await {
+            let read = match pod.read(&path, LONGEST_FILE, until).await {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::Missing(_)) => continue,
                 // That the process has ended is said where its token is read.
@@ -76,42 +75,38 @@ impl Profiles {
                 Err(error) => Err(error.to_string()),
             };
             let path = path.to_string_lossy().into_owned();
-            match contents {
-                Ok(contents) => builder = builder.with_contents(kind, contents),
+            match read {
+                Ok(text) => contents.push((kind, text)),
                 Err(fault) => return Err(ProfileFileError { path, fault }),
             }
             files.push(path);
         }
 
-        if files.is_empty() {
-            // The library panics if it is given no file at all.
-            builder = builder.with_contents(EnvConfigFileKind::Config, "");
-        }
-
         let mut variables = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter();
         let selected = profile.map(str::to_owned).or_else(|| variables.find_map(|name| pod.filled(name)));
         let selected = selected.unwrap_or_else(|| "default".to_owned());
-        let env = Env::from_slice(&[("AWS_PROFILE", selected.as_str())]);
-        let bad = |fault: String| ProfileFileError { path: files.join(" or "), fault };
-        let source = source::load(&env, &Fs::from_slice(&[]), &builder.build())
-            .await
-            .map_err(|error| bad(error.to_string()))?;
-        // The parser's own words quote the line, which may hold a key.
-        let sections = EnvConfigSections::parse(source)
-            .map_err(|_| bad("it does not follow the format of AWS's shared files".to_owned()))?;
-        Ok(Self { sections, selected, files })
+        // What exactly is wrong is not said: the line may hold a key.
+        let SharedFile { profiles, services } = join(&contents).ok_or_else(|| ProfileFileError {
+            path: files.join(" or "),
+            fault: "it does not follow the format of AWS's shared files".to_owned(),
+        })?;
+        Ok(Self { profiles, services, selected, files })
     }
 
     /// Whether the files have the profile in use.
     #[must_use]
     pub fn has_selected(&self) -> bool {
-        self.sections.get_profile(&self.selected).is_some()
+        self.profiles.contains_key(&self.selected)
     }
 
     /// A setting of the profile in use.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.sections.get(key).filter(|value| !value.is_empty())
+        self.setting(key).filter(|value| !value.is_empty())
+    }
+
+    fn setting(&self, key: &str) -> Option<&str> {
+        self.profiles.get(&self.selected)?.get(key).map(String::as_str)
     }
 
     /// The endpoint that the profile in use sets for STS, in its services section or for all.
@@ -123,12 +118,10 @@ impl Profiles {
     /// The same for another service, by its id in lower case.
     #[must_use]
     pub fn endpoint(&self, service: &'static str) -> Option<String> {
-        aws_runtime::env_config::EnvConfigValue::new()
-            .profile("endpoint_url")
-            .service_id(service)
-            .load(&Env::from_slice(&[]), Some(&self.sections))
-            .map(|(url, _)| url.into_owned())
-            .filter(|url| !url.is_empty())
+        let services = self.setting("services").and_then(|name| self.services.get(name));
+        let of_service = services.and_then(|settings| nested_setting(settings.get(service)?, "endpoint_url"));
+        let url = of_service.or_else(|| self.setting("endpoint_url"))?;
+        (!url.is_empty()).then(|| url.to_owned())
     }
 
     /// The keys, never the values, that make the profile in use a source of credentials.
@@ -138,9 +131,121 @@ impl Profiles {
     }
 }
 
+/// The files as one, in which a later one goes before. None if one of them is malformed.
+fn join(files: &[(Kind, String)]) -> Option<SharedFile> {
+    let mut joined = SharedFile::default();
+    for (kind, text) in files {
+        let file = Dialect::WHOLE.read(*kind, text.as_bytes()).ok()?;
+        joined.services.extend(file.services);
+        for (name, settings) in file.profiles {
+            joined.profiles.entry(name).or_default().extend(settings);
+        }
+    }
+    Some(joined)
+}
+
 fn expand_home(pod: &Pod, path: &str) -> Option<PathBuf> {
     match path.strip_prefix("~/") {
         Some(rest) => Some(PathBuf::from(pod.raw_variable("HOME")?).join(rest)),
         None => Some(PathBuf::from(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Profiles, SharedFile, join};
+
+    /// The settings of the default profile that are read of the two files, or that one is malformed.
+    fn read(config: &str, credentials: &str) -> String {
+        let files = [(Kind::Config, config.to_owned()), (Kind::Credentials, credentials.to_owned())];
+        let Some(SharedFile { profiles, services }) = join(&files) else { return "malformed".to_owned() };
+        let read = Profiles { profiles, services, selected: "default".to_owned(), files: Vec::new() };
+        let found = read.has_selected().then(|| "found".to_owned());
+        let region = read.get("region").map(|region| format!("region {region:?}"));
+        let endpoint = read.sts_endpoint().map(|url| format!("endpoint {url}"));
+        let all = found.into_iter().chain(read.credential_keys()).chain(region).chain(endpoint);
+        all.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is expected is what `aws-runtime` 1.10 made of these files.
+    #[test]
+    fn files_are_read_as_the_sdk_for_rust_reads_them() {
+        for (config, credentials, expected) in [
+            ("", "", ""),
+            ("[default]\nregion = a\nrole_arn = r\n", "", "found, role_arn, region \"a\""),
+            (
+                "[default]\nregion = a\n",
+                "[default]\nregion = b\naws_access_key_id = AKIA\n",
+                "found, aws_access_key_id, region \"b\"",
+            ),
+            ("[default]\nregion = a\n[profile default]\nrole_arn = r\n", "", "found, role_arn"),
+            ("[profile default]\nrole_arn = r\n", "[profile default]\nregion = a\n", "found, role_arn"),
+            ("[other]\nregion = a\n", "[other]\nregion = a\n", ""),
+            (
+                "[default]# comment\nregion = a # comment\nrole_arn = r#1\n# comment\n; comment\n",
+                "",
+                "found, role_arn, region \"a\"",
+            ),
+            ("[default]\nregion = a\n  b\n", "", "found, region \"a\\nb\""),
+            ("[default]\nregion =\n  b = c\n", "", "found, region \"\\nb = c\""),
+            ("[default]\nREGION = a\r\n  \r\nregion = b\r\n", "", "found, region \"b\""),
+            ("[default]\naws_secret_access_key =\n  x = y\n", "", "found, aws_secret_access_key"),
+        ] {
+            assert_eq!(read(config, credentials), expected, "{config} {credentials}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_of_a_service_goes_before_that_of_the_profile() {
+        const SECTION: &str = "[services s]\nsts =\n  endpoint_url = http://sts\n";
+        const PROFILE: &str = "[default]\nendpoint_url = http://all\nservices = s\n";
+        for (config, credentials, expected) in [
+            ("[default]\nendpoint_url = http://all\n", "", "found, endpoint http://all"),
+            (&[PROFILE, SECTION].concat(), "", "found, endpoint http://sts"),
+            (
+                "[services s]\nSTS =\n\tendpoint_url=http://sts # kept\n",
+                "[default]\nservices = s\n",
+                "found, endpoint http://sts # kept",
+            ),
+            (
+                &[PROFILE, "[services s]\nsts = endpoint_url = http://sts\n"].concat(),
+                "",
+                "found, endpoint http://sts",
+            ),
+            (&[PROFILE, SECTION, "  endpoint_url = http://two\n"].concat(), "", "found, endpoint http://two"),
+            (&[PROFILE, "[services s]\nsts =\n  endpoint_url =\n"].concat(), "", "found"),
+            (
+                &[PROFILE, "[services s]\nsts =\n  Endpoint_URL = http://sts\n"].concat(),
+                "",
+                "found, endpoint http://all",
+            ),
+            (
+                &[PROFILE, "[services t]\nsts =\n  endpoint_url = http://sts\n"].concat(),
+                "",
+                "found, endpoint http://all",
+            ),
+            ("[default]\nservices = s\n", SECTION, "found"),
+        ] {
+            assert_eq!(read(config, credentials), expected, "{config} {credentials}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_file_is_refused() {
+        for text in [
+            "region = a\n[default]\n",
+            "[default\nregion = a\n",
+            "[default] a\n",
+            "[default]\nregion\n",
+            "[default]\n= a\n",
+            "[default]\n  region = a\n",
+            "[default]\ns3 =\n  a\n",
+            "[default]\ns3 =\n  # comment\n",
+            "[default]\n# comment\n  # comment\n",
+            "\u{feff}[default]\nregion = a\n",
+        ] {
+            assert_eq!(read(text, ""), "malformed", "{text}");
+            assert_eq!(read("", text), "malformed", "{text}");
+        }
     }
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use tokio::time::Instant;
 
 use crate::host::{FileKind, Pod, ReadError};
-use sdk_chain::ini::{
-    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Kind,
-    Section, Sections, Trailing,
+use sdk_chain::dialect::{
+    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
+use sdk_chain::ini::{Kind, Section, Sections};
 use sdk_chain::situation::{ChainInput, Content, Place, TokenFile, VARIABLES};
 
 /// The most bytes of a shared file that are read.

@@ -5,10 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The settings of one profile: lower-case names where the SDK folds them.
+use crate::dialect::{Bytes, Dialect, DuplicateHeaders, Faults, Indented, Trailing, is_identifier};
+
+/// The settings of one section: lower-case names where the SDK folds them.
 pub type Section = BTreeMap<String, String>;
-/// The profiles of a file by name.
+/// The sections of a file by name.
 pub type Sections = BTreeMap<String, Section>;
+
+/// What a shared file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SharedFile {
+    /// Its profiles.
+    pub profiles: Sections,
+    /// Its `services NAME` sections, by NAME, where the dialect keeps indented lines.
+    /// [`nested_setting`] reads their values.
+    pub services: Sections,
+}
 
 /// The settings whose values are secrets: kept as [`PRESENT`].
 const SECRET: [&str; 4] =
@@ -17,188 +29,11 @@ const SECRET: [&str; 4] =
 /// What some editors put at the beginning of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// What begins a comment.
+const COMMENT: [char; 2] = ['#', ';'];
+
 /// What is kept of a secret.
 pub const PRESENT: &str = "set";
-
-/// How an SDK reads a shared file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dialect {
-    /// Whether `:` separates a name from its value, too.
-    pub colon: bool,
-    /// Whether a comment may follow a value, after white space.
-    pub inline_comments: bool,
-    /// Whether names are folded to lower case.
-    pub folds_names: bool,
-    /// Whether a name without a value counts as not there.
-    pub drops_empty: bool,
-    /// What an indented line is.
-    pub indented: Indented,
-    /// Which lines make the whole file unusable.
-    pub faults: Faults,
-    /// Whether a byte order mark at the beginning is passed over.
-    pub skips_mark: bool,
-    /// What bytes are that are no text.
-    pub bytes: Bytes,
-    /// How a header is spelled.
-    pub headers: Headers,
-    /// Which headers of the config file name a profile.
-    pub config: HeaderStyle,
-    /// Which headers of the credentials file name a profile.
-    pub credentials: HeaderStyle,
-}
-
-/// What an indented line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Indented {
-    /// A part of the value above it: AWS's specification of the format.
-    Continues,
-    /// The same, but only if it is indented deeper than the setting above it: Python's `configparser`.
-    Deeper,
-    /// A part of the setting above it if that has no value; else a line like any other.
-    BelowEmpty,
-    /// A part of something else, wherever it is.
-    Nested,
-    /// A line like any other.
-    Line,
-}
-
-/// Which lines make the whole file unusable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Faults {
-    /// None does: what is not understood is passed over.
-    None,
-    /// A setting before the first header, a line that is neither header nor setting, a header or a
-    /// setting that comes twice: Python's `configparser`.
-    Strict,
-    /// The same without the rule of coming twice: AWS's specification of the format.
-    Specification,
-    /// A header without its closing bracket, and a byte order mark.
-    Brackets,
-}
-
-/// What bytes are that are no UTF-8 text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bytes {
-    /// Characters that nobody knows.
-    Replaced,
-    /// What makes the whole file unusable.
-    Fault,
-    /// What makes the whole file as good as empty.
-    Empty,
-}
-
-/// How a header is spelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Headers {
-    /// Whether white space around a name is no part of it.
-    pub trims: bool,
-    /// Whether a header without a name makes the whole file unusable.
-    pub must_name: bool,
-    /// What stands between `profile` and a name.
-    pub gap: KeyGap,
-    /// Whether quotes around a name are no part of it.
-    pub quotes: bool,
-    /// Which names may have white space in them.
-    pub spaces: InlineSpaces,
-    /// What a header is that other text follows.
-    pub trailing: Trailing,
-    /// What both `NAME` and `profile NAME` in one file are.
-    pub both: DuplicateHeaders,
-}
-
-/// What stands between `profile` and a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyGap {
-    /// One space.
-    Space,
-    /// One space or tab.
-    Blank,
-    /// Any of them.
-    Blanks,
-}
-
-/// Which names may have white space in them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InlineSpaces {
-    /// None.
-    Never,
-    /// After `profile`, those in quotes.
-    Quoted,
-    /// Every one.
-    Always,
-}
-
-/// What a header is that other text follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trailing {
-    /// A header.
-    Ignored,
-    /// None.
-    NoHeader,
-    /// What makes the whole file unusable.
-    Fault,
-}
-
-/// What both `NAME` and `profile NAME` in one file are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DuplicateHeaders {
-    /// One profile.
-    Merged,
-    /// The profile is `profile NAME`.
-    Prefixed,
-    /// The profile is `NAME`.
-    Plain,
-    /// What makes the whole file as good as empty.
-    Spoils,
-}
-
-/// Which headers name a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeaderStyle {
-    /// Every header, as it is.
-    AsWritten,
-    /// `profile NAME` and `default`.
-    Prefixed,
-    /// Every header; `profile NAME` is NAME.
-    Either,
-    /// Every header but `profile NAME`.
-    Unprefixed,
-}
-
-impl HeaderStyle {
-    /// The profile that a header names, and whether `profile` is before it.
-    fn profile(self, header: &str, headers: Headers) -> Option<(String, bool)> {
-        let header = if headers.trims { header.trim() } else { header };
-        if self == Self::AsWritten {
-            return Some((header.to_owned(), false));
-        }
-        let rest = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
-        let Some(rest) = rest else {
-            let known = self != Self::Prefixed || header == "default";
-            let spaced = headers.spaces == InlineSpaces::Never && header.trim().contains([' ', '\t']);
-            return (known && !spaced).then(|| (header.to_owned(), false));
-        };
-        let name = match headers.gap {
-            KeyGap::Space => rest.strip_prefix(' ')?,
-            KeyGap::Blank => rest.strip_prefix([' ', '\t'])?,
-            KeyGap::Blanks => rest.trim(),
-        };
-        let in_quotes = headers.quotes.then(|| unquoted(name)).flatten();
-        let may_have_spaces = match headers.spaces {
-            InlineSpaces::Never => false,
-            InlineSpaces::Quoted => in_quotes.is_some(),
-            InlineSpaces::Always => true,
-        };
-        let name = in_quotes.unwrap_or(name);
-        let fits = may_have_spaces || !name.contains([' ', '\t']);
-        (fits && self != Self::Unprefixed).then(|| (name.to_owned(), true))
-    }
-}
-
-/// What is between quotes.
-fn unquoted(text: &str) -> Option<&str> {
-    ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
-}
 
 /// Which of the two files it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,16 +53,31 @@ pub struct Malformed {
     pub fault: &'static str,
 }
 
+/// A setting among the indented lines of a value. The last one of this name counts.
+#[must_use]
+pub fn nested_setting<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    let mut settings = value.lines().rev().filter_map(|line| line.split_once('='));
+    settings.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+}
+
 impl Dialect {
-    /// Reads a file's content.
+    /// Reads the profiles of a file.
     ///
     /// # Errors
     /// The line that makes the file unusable for this SDK.
     pub fn parse(&self, kind: Kind, bytes: &[u8]) -> Result<Sections, Malformed> {
+        self.read(kind, bytes).map(|file| file.profiles)
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// As of [`Dialect::parse`].
+    pub fn read(&self, kind: Kind, bytes: &[u8]) -> Result<SharedFile, Malformed> {
         let text = match (std::str::from_utf8(bytes), self.bytes) {
             (Ok(text), _) => text.into(),
             (Err(_), Bytes::Replaced) => String::from_utf8_lossy(bytes),
-            (Err(_), Bytes::Empty) => return Ok(Sections::new()),
+            (Err(_), Bytes::Empty) => return Ok(SharedFile::default()),
             (Err(error), Bytes::Fault) => {
                 let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
                 return Err(Malformed { line, fault: "it is not UTF-8 text" });
@@ -245,7 +95,7 @@ impl Dialect {
             let wrong = |fault| Malformed { line: number + 1, fault };
             reading.line(line.trim_end_matches('\r')).map_err(wrong)?;
         }
-        Ok(if reading.is_spoilt { Sections::new() } else { reading.sections })
+        Ok(if reading.is_spoilt { SharedFile::default() } else { reading.file })
     }
 
     fn is_strict(&self) -> bool {
@@ -257,7 +107,7 @@ impl Dialect {
 struct Reading<'a> {
     dialect: &'a Dialect,
     kind: Kind,
-    sections: Sections,
+    file: SharedFile,
     at: ReadPosition,
     /// The setting above, if there is one below the header.
     above: Option<OpenProperty>,
@@ -277,10 +127,13 @@ enum ReadPosition {
     Elsewhere,
     /// In this profile.
     Profile(String),
+    /// In this `services` section.
+    Services(String),
 }
 
 /// A setting, for the lines that follow it.
 struct OpenProperty {
+    name: String,
     /// How far it is indented, in characters.
     indent: usize,
     /// Whether it has no value.
@@ -292,7 +145,7 @@ impl<'a> Reading<'a> {
         Self {
             dialect,
             kind,
-            sections: Sections::new(),
+            file: SharedFile::default(),
             at: ReadPosition::Start,
             above: None,
             seen: BTreeSet::new(),
@@ -303,6 +156,9 @@ impl<'a> Reading<'a> {
 
     fn line(&mut self, line: &str) -> Result<(), &'static str> {
         let dialect = *self.dialect;
+        if dialect.indented == Indented::Kept && line.starts_with([' ', '\t']) {
+            return self.continuation(line);
+        }
         let text = without_comment(line, dialect.inline_comments).trim();
         if text.is_empty() {
             return Ok(());
@@ -314,7 +170,7 @@ impl<'a> Reading<'a> {
                 (Indented::Deeper, above) => above.as_ref().is_some_and(|above| indent > above.indent),
                 (Indented::BelowEmpty, above) => above.as_ref().is_some_and(|above| above.is_empty),
                 (Indented::Nested, _) => true,
-                (Indented::Line, _) => false,
+                (Indented::Kept | Indented::Line, _) => false,
             };
         if is_part {
             return Ok(());
@@ -338,6 +194,10 @@ impl<'a> Reading<'a> {
     /// What a header leads to, if the line is one.
     fn header(&mut self, text: &str) -> Option<Result<(), &'static str>> {
         let dialect = *self.dialect;
+        let text = match dialect.headers.trailing {
+            Trailing::FaultUnlessComment => text.split(COMMENT).next().unwrap_or_default().trim_end(),
+            Trailing::Ignored | Trailing::NoHeader | Trailing::Fault => text,
+        };
         let inner = text.strip_prefix('[').unwrap_or_default();
         // The last bracket ends the name, as in the Python and JavaScript parsers.
         let Some((name, trailing)) = inner.rsplit_once(']') else {
@@ -347,7 +207,9 @@ impl<'a> Reading<'a> {
             match dialect.headers.trailing {
                 Trailing::Ignored => {}
                 Trailing::NoHeader => return None,
-                Trailing::Fault => return Some(Err("text follows a header")),
+                Trailing::Fault | Trailing::FaultUnlessComment => {
+                    return Some(Err("text follows a header"));
+                }
             }
         }
         if name.is_empty() && dialect.headers.must_name {
@@ -363,10 +225,11 @@ impl<'a> Reading<'a> {
         self.above = None;
         self.at = match names.profile(name, dialect.headers) {
             Some((name, prefixed)) if self.counts(&name, prefixed) => {
-                self.sections.entry(name.clone()).or_default();
+                self.file.profiles.entry(name.clone()).or_default();
                 ReadPosition::Profile(name)
             }
-            _ => ReadPosition::Elsewhere,
+            Some(_) => ReadPosition::Elsewhere,
+            None => self.services(name).map_or(ReadPosition::Elsewhere, ReadPosition::Services),
         };
         Some(Ok(()))
     }
@@ -389,36 +252,76 @@ impl<'a> Reading<'a> {
         };
         if counts {
             self.spelled.insert(name.to_owned(), prefixed);
-            self.sections.remove(name);
+            self.file.profiles.remove(name);
         }
         counts
     }
 
+    /// The name of the `services` section that a header begins.
+    fn services(&self, header: &str) -> Option<String> {
+        let keeps = self.dialect.indented == Indented::Kept && self.kind == Kind::Config;
+        let (word, name) = header.trim().split_once([' ', '\t']).filter(|_| keeps)?;
+        (word == "services" && is_identifier(name.trim())).then(|| name.trim().to_owned())
+    }
+
+    fn section(&mut self) -> Option<&mut Section> {
+        match &self.at {
+            ReadPosition::Start | ReadPosition::Elsewhere => None,
+            ReadPosition::Profile(name) => Some(self.file.profiles.entry(name.clone()).or_default()),
+            ReadPosition::Services(name) => Some(self.file.services.entry(name.clone()).or_default()),
+        }
+    }
+
     fn setting(&mut self, name: &str, value: &str, indent: usize) -> Result<(), &'static str> {
         let name = if self.dialect.folds_names { name.to_ascii_lowercase() } else { name.to_owned() };
-        if !matches!(self.at, ReadPosition::Start) {
-            self.above = Some(OpenProperty { indent, is_empty: value.is_empty() });
+        let is_at_start = matches!(self.at, ReadPosition::Start);
+        if is_at_start && self.dialect.is_strict() {
+            return Err("a setting comes before the first header");
         }
-        match &self.at {
-            ReadPosition::Start if self.dialect.is_strict() => Err("a setting comes before the first header"),
-            ReadPosition::Start | ReadPosition::Elsewhere => Ok(()),
-            ReadPosition::Profile(_) if value.is_empty() && self.dialect.drops_empty => Ok(()),
-            ReadPosition::Profile(profile) => {
-                let kept = if SECRET.contains(&name.as_str()) && !value.is_empty() { PRESENT } else { value };
-                let section = self.sections.entry(profile.clone()).or_default();
-                let before = section.insert(name, kept.to_owned());
-                if before.is_some() && self.dialect.faults == Faults::Strict {
-                    return Err("a setting comes twice");
-                }
-                Ok(())
+        if !is_at_start {
+            self.above = Some(OpenProperty { name: name.clone(), indent, is_empty: value.is_empty() });
+        }
+        if value.is_empty() && self.dialect.drops_empty {
+            return Ok(());
+        }
+        let faults = self.dialect.faults;
+        let Some(section) = self.section() else { return Ok(()) };
+        let kept = if SECRET.contains(&name.as_str()) && !value.is_empty() { PRESENT } else { value };
+        match section.insert(name, kept.to_owned()) {
+            Some(_) if faults == Faults::Strict => Err("a setting comes twice"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps an indented line, of which every character counts but the white space around it.
+    fn continuation(&mut self, line: &str) -> Result<(), &'static str> {
+        let text = line.trim_matches([' ', '\t']);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let Some(above) = &self.above else { return Err("an indented line has no setting above it") };
+        let is_setting =
+            without_comment(text, true).split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+        if above.is_empty && !is_setting {
+            return Err("an indented line is no setting");
+        }
+        let name = above.name.clone();
+        let is_secret = SECRET.contains(&name.as_str());
+        if let Some(value) = self.section().and_then(|section| section.get_mut(&name)) {
+            if is_secret {
+                PRESENT.clone_into(value);
+            } else {
+                value.push('\n');
+                value.push_str(text);
             }
         }
+        Ok(())
     }
 }
 
 /// The line up to its comment: one that begins the line, or that follows white space.
 fn without_comment(line: &str, inline: bool) -> &str {
-    if line.trim_start().starts_with(['#', ';']) {
+    if line.trim_start().starts_with(COMMENT) {
         return "";
     }
     if !inline {
@@ -427,38 +330,26 @@ fn without_comment(line: &str, inline: bool) -> &str {
     let comment = line
         .char_indices()
         .zip(line.chars().skip(1))
-        .find(|((_, before), c)| before.is_whitespace() && matches!(c, '#' | ';'));
+        .find(|((_, before), c)| before.is_whitespace() && COMMENT.contains(c));
     comment.and_then(|((at, _), _)| line.get(..at)).unwrap_or(line)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, DuplicateHeaders, Headers, InlineSpaces, KeyGap, Trailing};
-    use super::{Dialect, Faults, HeaderStyle, Indented, Kind, PRESENT, Sections};
-
-    const SPECIFIED: Dialect = Dialect {
-        colon: false,
-        inline_comments: true,
-        folds_names: true,
-        drops_empty: false,
-        indented: Indented::Continues,
-        faults: Faults::Specification,
-        skips_mark: false,
-        bytes: Bytes::Replaced,
-        headers: HEADERS,
-        config: HeaderStyle::Prefixed,
-        credentials: HeaderStyle::Unprefixed,
+    use super::{Kind, PRESENT, Sections, nested_setting};
+    use crate::dialect::{
+        Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces,
     };
 
     const HEADERS: Headers = Headers {
-        trims: true,
         must_name: true,
-        gap: KeyGap::Blanks,
         quotes: true,
         spaces: InlineSpaces::Quoted,
-        trailing: Trailing::Fault,
         both: DuplicateHeaders::Merged,
+        ..Dialect::SPECIFIED.headers
     };
+
+    const SPECIFIED: Dialect = Dialect { headers: HEADERS, ..Dialect::SPECIFIED };
 
     fn names(sections: &Sections) -> Vec<&str> {
         sections.keys().map(String::as_str).collect()
@@ -562,6 +453,22 @@ mod tests {
                 assert_eq!(found.is_err(), expected, "{faults:?} {}", String::from_utf8_lossy(text));
             }
         }
+    }
+
+    #[test]
+    fn services_sections_keep_their_nested_settings() {
+        let text = b"[services s]\nSTS =\n  endpoint_url = http://a # b\n[default]\nservices = s\n";
+        let file = Dialect::WHOLE.read(Kind::Config, text).unwrap();
+        assert_eq!(names(&file.profiles), ["default"]);
+        let sts = &file.services["s"]["sts"];
+        assert_eq!(nested_setting(sts, "endpoint_url"), Some("http://a # b"));
+        assert_eq!(nested_setting(sts, "region"), None);
+        assert!(SPECIFIED.read(Kind::Config, text).unwrap().services.is_empty());
+        let secret = b"[default]\naws_secret_access_key = a\n  b = c\n";
+        assert_eq!(
+            Dialect::WHOLE.parse(Kind::Config, secret).unwrap()["default"]["aws_secret_access_key"],
+            PRESENT
+        );
     }
 
     #[test]

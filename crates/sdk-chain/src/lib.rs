@@ -5,6 +5,7 @@
 //! [`gather`] reads it from a pod. [`answer`] is a pure function: it gives the same answer to the
 //! same situation, in a test as in a pod.
 
+pub mod dialect;
 pub mod ini;
 pub mod rules;
 pub mod sdks;

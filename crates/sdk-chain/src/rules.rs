@@ -3,7 +3,7 @@
 //! An SDK is a list of steps that are tried in order. A step finds nothing, takes a source, or fails;
 //! what a failure leads to is the [`Then`] of the step.
 
-use super::ini::Dialect;
+use super::dialect::Dialect;
 use super::situation::ChainInput;
 use super::{CredentialSource, SdkId};
 

@@ -1,7 +1,7 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Headers, Trailing};
+use crate::dialect::{Dialect, Headers, Trailing};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NoRegion, OnFailure, ProcessRule,
     ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule, Step, TokenRule,

@@ -2,7 +2,7 @@
 //! then fails with ends the search.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Faults};
+use crate::dialect::{Dialect, Faults};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EnvKeysRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
     ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,

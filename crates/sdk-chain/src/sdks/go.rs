@@ -2,7 +2,7 @@
 //! once; what it then fails with ends the search.
 
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
-use crate::ini::{
+use crate::dialect::{
     Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{

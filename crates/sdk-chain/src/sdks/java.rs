@@ -1,7 +1,7 @@
 //! The AWS SDKs for Java, version 1 and version 2: a chain swallows every exception of its links.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
+use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Hosts, Join, LineBreak, NamedSource,
     NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,

@@ -1,7 +1,7 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
-use crate::ini::{
+use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{

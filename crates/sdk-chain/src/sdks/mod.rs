@@ -13,9 +13,7 @@ pub mod rust;
 pub mod swift;
 
 use super::SdkId;
-use super::ini::{
-    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
-};
+use super::dialect::Dialect;
 use super::rules::{FileRule, Hosts, Sdk};
 
 /// The rules of an SDK.
@@ -47,29 +45,7 @@ pub fn of(id: SdkId) -> &'static Sdk {
 const ID: &[&str] = &["AWS_ACCESS_KEY_ID"];
 const SECRET: &[&str] = &["AWS_SECRET_ACCESS_KEY"];
 
-/// The files' format as AWS specifies it. Source: the AWS SDKs and Tools reference guide, "Format of
-/// the config and credentials files".
-const SPECIFIED: Dialect = Dialect {
-    colon: false,
-    inline_comments: true,
-    folds_names: true,
-    drops_empty: false,
-    indented: Indented::Continues,
-    faults: Faults::Specification,
-    skips_mark: false,
-    bytes: Bytes::Replaced,
-    headers: Headers {
-        trims: true,
-        must_name: false,
-        gap: KeyGap::Blanks,
-        quotes: false,
-        spaces: InlineSpaces::Never,
-        trailing: Trailing::Fault,
-        both: DuplicateHeaders::Prefixed,
-    },
-    config: HeaderStyle::Prefixed,
-    credentials: HeaderStyle::Unprefixed,
-};
+const SPECIFIED: Dialect = Dialect::SPECIFIED;
 
 /// `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.
 const CREDENTIALS: FileRule = FileRule {

@@ -1,7 +1,7 @@
 //! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
-use crate::ini::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
+use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
     ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,

@@ -1,7 +1,7 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
-use crate::ini::{
+use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
 use crate::rules::{

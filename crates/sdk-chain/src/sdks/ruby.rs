@@ -1,7 +1,9 @@
 //! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
 
 use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
-use crate::ini::{Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing};
+use crate::dialect::{
+    Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
+};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
     NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,

@@ -1,7 +1,7 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
-use crate::ini::{Bytes, Dialect};
+use crate::dialect::{Bytes, Dialect};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
     NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,

@@ -1,7 +1,7 @@
 //! The AWS SDK for Swift: the profile comes before the web identity, and every failure leads on.
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
-use crate::ini::{Dialect, Faults};
+use crate::dialect::{Dialect, Faults};
 use crate::rules::{
     ContainerRule, Disabled, Empty, EnvKeysRule, Hosts, Join, LineBreak, NamedSource, NoRegion, OnFailure,
     ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,

@@ -6,7 +6,8 @@ mod profile;
 mod web_identity;
 
 use super::CredentialSource;
-use super::ini::{DuplicateHeaders, Kind, Malformed, Section, Sections};
+use super::dialect::DuplicateHeaders;
+use super::ini::{Kind, Malformed, Section, Sections};
 use super::rules::{
     Disabled, EmptyRegion, EnvKeysRule, FileRule, Join, NoRegion, OnFailure, ProfileFile, ProfileName, Sdk,
     Step,
