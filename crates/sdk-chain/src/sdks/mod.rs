@@ -12,35 +12,8 @@ pub mod ruby;
 pub mod rust;
 pub mod swift;
 
-use super::SdkId;
 use super::dialect::Dialect;
-use super::rules::{FileRule, Hosts, Sdk};
-
-/// The rules of an SDK.
-#[must_use]
-pub fn of(id: SdkId) -> &'static Sdk {
-    match id {
-        SdkId::Boto => &python::BOTO,
-        SdkId::CliV2 => &python::CLI_V2,
-        SdkId::JsV3 => &javascript::V3,
-        SdkId::JsV2 => &javascript::V2,
-        SdkId::JsV2LoadConfig => &javascript::V2_LOAD_CONFIG,
-        SdkId::GoV2 => &go::V2,
-        SdkId::GoV1 => &go::V1,
-        SdkId::GoV1LoadConfig => &go::V1_LOAD_CONFIG,
-        SdkId::GoV1Old => &go::V1_OLD,
-        SdkId::Rust => &rust::RUST,
-        SdkId::Ruby => &ruby::RUBY,
-        SdkId::Cpp => &cpp::CPP,
-        SdkId::JavaV1 => &java::V1,
-        SdkId::JavaV2 => &java::V2,
-        SdkId::DotNet3 => &dotnet::V3,
-        SdkId::DotNet4 => &dotnet::V4,
-        SdkId::Php => &php::PHP,
-        SdkId::Kotlin => &kotlin::KOTLIN,
-        SdkId::Swift => &swift::SWIFT,
-    }
-}
+use super::rules::{FileRule, Hosts};
 
 const ID: &[&str] = &["AWS_ACCESS_KEY_ID"];
 const SECRET: &[&str] = &["AWS_SECRET_ACCESS_KEY"];
@@ -69,7 +42,6 @@ const SIGN_ON: &[&str] = &["sso_start_url", "sso_account_id", "sso_session", "ss
 
 #[cfg(test)]
 mod tests {
-    use super::of;
     use crate::SdkId;
     use crate::rules::Step;
     use crate::situation::VARIABLES;
@@ -78,7 +50,7 @@ mod tests {
     #[test]
     fn every_variable_that_a_rule_names_is_read() {
         for id in SdkId::ALL {
-            let sdk = of(*id);
+            let sdk = id.rules();
             assert_eq!(sdk.id, *id);
             let mut names: Vec<&str> = [sdk.profile.variables, sdk.region.variables].concat();
             names.extend([sdk.credentials, sdk.config].iter().filter_map(|rule| rule.as_ref()?.variable));
@@ -103,8 +75,10 @@ mod tests {
 
     #[test]
     fn sdks_are_told_apart_and_cite_their_source() {
-        let names: BTreeSet<&str> = SdkId::ALL.iter().map(|id| of(*id).name).collect();
+        let names: BTreeSet<&str> = SdkId::ALL.iter().map(|id| id.rules().name).collect();
         assert_eq!(names.len(), SdkId::ALL.len());
-        assert!(SdkId::ALL.iter().all(|id| of(*id).source.contains('/') && !of(*id).version.is_empty()));
+        assert!(
+            SdkId::ALL.iter().all(|id| id.rules().source.contains('/') && !id.rules().version.is_empty())
+        );
     }
 }
