@@ -46,7 +46,7 @@ impl Evidence {
 
     /// These facts and then the others.
     #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
+    pub fn merge(mut self, others: Self) -> Self {
         for (name, value) in others.0 {
             if !self.0.iter().any(|(known, _)| *known == name) {
                 self.0.push((name, value));

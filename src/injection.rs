@@ -22,7 +22,7 @@ use crate::diagnosis::injection::{
     SuppressionCause, WebhookMissed,
 };
 use crate::diagnosis::role_arn::RoleArnMalformed;
-use crate::env::{ROLE_ARN, TOKEN_FILE};
+use crate::env::{ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use crate::token::ServiceAccount;
 use view::{AccountView, Container, Injection, PodView, ServiceAccountView, WEBHOOK_DOMAIN};
 
@@ -84,7 +84,7 @@ impl Judge<'_> {
                 }
             }
         }
-        if container.value(TOKEN_FILE) == Some("") {
+        if container.value(TOKEN_FILE_VARIABLE) == Some("") {
             self.fail(TokenFileVarEmpty);
         }
     }
@@ -95,7 +95,7 @@ impl Judge<'_> {
         match container.injection() {
             // The other one can be among those whose names are not known.
             Injection::Partial if container.has_env_from => return,
-            Injection::Partial if container.has(ROLE_ARN) => self.fail(TokenFileVarMissing),
+            Injection::Partial if container.has(ROLE_ARN_VARIABLE) => self.fail(TokenFileVarMissing),
             Injection::Partial => self.fail(RoleArnVarMissing),
             Injection::PodIdentity(variable) => {
                 self.fail(PodIdentityOnly { variable });
@@ -175,7 +175,7 @@ impl Judge<'_> {
         let newer_than = |time: SystemTime| {
             let created = account.created_at.filter(|created| *created > time).map(AnnotationAge::Account);
             let annotated =
-                account.annotated_by.filter(|annotated| *annotated > time).map(AnnotationAge::Annotation);
+                account.annotated_before.filter(|annotated| *annotated > time).map(AnnotationAge::Annotation);
             Some((created.or(annotated)?, time))
         };
         let Some((newer, volume_made)) = self.pod.seen_at.iter().copied().find_map(newer_than) else {

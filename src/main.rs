@@ -40,7 +40,7 @@ use irsa_probe::report::style::Color;
 use irsa_probe::report::termination;
 use irsa_probe::report::text;
 use irsa_probe::run::CheckRun;
-use irsa_probe::text::{escape_json, redact, sanitize, utc};
+use irsa_probe::text::{escape_json, format_utc, redact, sanitize};
 use irsa_probe::watch::board::WatchStatus;
 use irsa_probe::watch::metrics::Metrics;
 use irsa_probe::watch::publish::publish;
@@ -161,7 +161,7 @@ async fn check(console: &Console, pod: &Pod, flags: &cli::CheckCommand) -> u8 {
     let mut signals = Signals::new();
     let mut world = pod.clone();
     let run = async {
-        match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+        match target::world(pod, flags.through.pid, &wanted, budget.step_deadline()).await {
             Ok(found) => {
                 world = found;
                 attempts.run(&world, &wanted, &budget, flags.wait_for_access, once).await;
@@ -208,7 +208,7 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::WatchCommand) -> u8 {
     let tell = async |news: Notice<'_>| match news {
         Notice::Verdict(report) => tell(console, pod, checks, report).await,
         Notice::Rotation { expires_at } => {
-            tracing::info!(expires_at = expires_at.map(utc), "the token was rotated");
+            tracing::info!(expires_at = expires_at.map(format_utc), "the token was rotated");
         }
         Notice::Steady(report) => {
             let diagnosis = report.diagnosis().map(|diagnosis| diagnosis.name().as_str());
@@ -235,9 +235,9 @@ async fn watch(console: &Console, pod: &Pod, flags: &cli::WatchCommand) -> u8 {
 async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodReference> {
     let mut is_told = false;
     loop {
-        let budget = Budget::of_one_pass(timeout);
+        let budget = Budget::single_pass(timeout);
         if let Some(claims) = token_file::api_token(pod, file, budget).await {
-            return PodReference::of(&claims);
+            return PodReference::from_claims(&claims);
         }
         if !std::mem::replace(&mut is_told, true) {
             let file = sanitize(&file.to_string_lossy());
@@ -251,7 +251,7 @@ async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodR
 async fn tell_cluster(pod: &Pod, flags: &cli::WatchCommand, board: &WatchStatus) -> Infallible {
     if flags.pod_condition.is_some() || flags.pod_events {
         let file = &flags.checks.identity.api_token_file;
-        match Api::of(pod, file) {
+        match Api::from_variables(pod, file) {
             Some(api) => {
                 let reference = pod_reference(pod, file, flags.checks.timeout).await;
                 if let Some(reference) = reference {
@@ -333,7 +333,8 @@ fn is_text(output: OutputFormat) -> bool {
 }
 
 fn colour(pod: &Pod) -> Color {
-    let plain = pod.filled("NO_COLOR").is_some() || pod.variable("TERM").is_some_and(|term| term == "dumb");
+    let plain = pod.nonempty_variable("NO_COLOR").is_some()
+        || pod.variable("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !plain { Color::Ansi } else { Color::None }
 }
 
@@ -365,7 +366,7 @@ async fn print_trust_policy(console: &Console, pod: &Pod, flags: &cli::TrustPoli
     let budget = Budget { deadline: Instant::now() + LOCAL_TIMEOUT, timeout: LOCAL_TIMEOUT };
     let output = flags.printing.output;
     let wanted = flags.identity.wanted();
-    let judged = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+    let judged = match target::world(pod, flags.through.pid, &wanted, budget.step_deadline()).await {
         Ok(world) => plan::trust_policy(&world, &wanted, budget).await,
         Err(diagnosis) => {
             let mut run = CheckRun::default();
@@ -395,7 +396,7 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::AuditCommand) -> u8 {
     }
     let refused = async |text: String| refuse(console, pod, &flags.termination_log, text).await;
     let (began, started) = (pod.now(), Instant::now());
-    let handed_in = flags.inputs().with_piped_report(pod.stdin_is_typed());
+    let handed_in = flags.inputs().with_piped_report(pod.stdin_is_terminal());
     let inputs = match inputs::observe(pod, &handed_in, started + flags.timeout).await {
         Ok(inputs) => inputs,
         Err(bad) => return refused(format!("{bad}\n")).await,
@@ -422,12 +423,12 @@ async fn audit(console: &Console, pod: &Pod, flags: &cli::AuditCommand) -> u8 {
 
 /// Prints which credentials each SDK takes. Nothing that it finds is a failure of its own.
 async fn print_chain(console: &Console, pod: &Pod, flags: &cli::ChainCommand) {
-    let budget = Budget::of_one_pass(flags.timeout);
+    let budget = Budget::single_pass(flags.timeout);
     let (wanted, output) = (flags.wanted(), flags.printing.output);
-    let found = match target::world(pod, flags.through.pid, &wanted, budget.until()).await {
+    let found = match target::world(pod, flags.through.pid, &wanted, budget.step_deadline()).await {
         Ok(world) => {
             let chains = plan::chain(&world, &wanted, budget).await;
-            target::still(&world, budget.until()).await.map(|()| (world, chains))
+            target::still(&world, budget.step_deadline()).await.map(|()| (world, chains))
         }
         Err(found) => Err(found),
     };

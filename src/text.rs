@@ -8,20 +8,20 @@ pub use foreign_text::*;
 
 /// A time as `2026-11-24T05:37:25Z`, to the second.
 #[must_use]
-pub fn utc(time: SystemTime) -> String {
+pub fn format_utc(time: SystemTime) -> String {
     let seconds = DateTime::from(time).secs();
     DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_else(|_| format!("@{seconds}"))
 }
 
 /// A time of RFC 3339, as reports, Kubernetes and the AWS CLI write it.
 #[must_use]
-pub fn parse_time(text: &str) -> Option<SystemTime> {
+pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 
 /// A span of time in words, to the second from two seconds on.
 #[must_use]
-pub fn span(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let coarse = if duration >= Duration::from_secs(2) {
         Duration::from_secs(duration.as_secs())
     } else {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use tokio::time::Instant;
 
-use crate::aws::dial::SmithyConnector;
 use crate::aws::iam::{
-    AttachedPolicy, Endpoints, Iam, IamResult, IamUnavailable, Listed, OidcProvider, Permission, Role,
-    Simulated, UnavailableReason,
+    AttachedPolicy, Endpoints, Iam, IamResult, IamUnavailable, OidcProvider, PagedList, Permission, Role,
+    SimulatedDecision, UnavailableReason,
 };
 use crate::aws::operator::{NoCredentials, OperatorCredentials};
 use crate::aws::profile::Profiles;
-use crate::aws::sts::Caller;
+use crate::aws::sts::StsCaller;
+use crate::aws::transport::SmithyConnector;
 use crate::host::Pod;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::Partition;
@@ -60,7 +60,7 @@ pub struct IamQuery {
 #[derive(Debug, Clone)]
 pub struct IamSnapshot {
     /// Whose the credentials are.
-    pub caller: IamResult<Caller>,
+    pub caller: IamResult<StsCaller>,
     /// The role, if there is one of this name in its account.
     pub role: IamResult<Option<Role>>,
     /// The provider for the issuer in the role's account, if there is one.
@@ -68,11 +68,11 @@ pub struct IamSnapshot {
     /// The ARNs of all providers of the role's account.
     pub providers: IamResult<Vec<String>>,
     /// The role's managed policies.
-    pub attached: IamResult<Listed<AttachedPolicy>>,
+    pub attached: IamResult<PagedList<AttachedPolicy>>,
     /// The names of the role's inline policies.
-    pub inline: IamResult<Listed<String>>,
+    pub inline: IamResult<PagedList<String>>,
     /// What the role may do.
-    pub simulation: Option<IamResult<Listed<Simulated>>>,
+    pub simulation: Option<IamResult<PagedList<SimulatedDecision>>>,
 }
 
 /// Finds the operator's credentials and asks, by `until` at the latest.
@@ -83,7 +83,7 @@ pub async fn observe(pod: &Pod, asked: &IamQuery, until: Instant) -> IamSnapshot
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
     let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), by);
     let (profile, region) = (asked.profile.as_deref(), &endpoints.sts_region);
-    let operator = OperatorCredentials::find(pod, &dialer, profile, &profiles, region, by).await;
+    let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
         Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,
         Err(why) => IamSnapshot::without_credentials(asked, &why),
@@ -100,10 +100,10 @@ pub async fn ask(iam: &Iam, asked: &IamQuery) -> IamSnapshot {
     };
     let provider_arn = provider_arn(&asked.role, &asked.issuer);
     let (caller, (role, simulation), provider, providers, attached, inline) = tokio::join!(
-        Box::pin(iam.caller()),
+        Box::pin(iam.caller_identity()),
         Box::pin(role),
-        Box::pin(iam.provider(&provider_arn)),
-        Box::pin(iam.providers()),
+        Box::pin(iam.oidc_provider(&provider_arn)),
+        Box::pin(iam.oidc_provider_arns()),
         Box::pin(iam.attached_policies(name, ROUND_TRIPS)),
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
     );
@@ -115,7 +115,7 @@ async fn simulate(
     iam: &Iam,
     asked: &IamQuery,
     role: &IamResult<Option<Role>>,
-) -> Option<IamResult<Listed<Simulated>>> {
+) -> Option<IamResult<PagedList<SimulatedDecision>>> {
     if asked.actions.is_empty() {
         return None;
     }
@@ -130,7 +130,7 @@ async fn simulate(
 }
 
 fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
-    IamUnavailable { permission, why }
+    IamUnavailable { permission, reason: why }
 }
 
 impl IamSnapshot {
@@ -187,7 +187,7 @@ impl IamSnapshot {
 
     /// What the simulation says.
     #[must_use]
-    pub fn simulated(&self) -> &[Simulated] {
+    pub fn simulated(&self) -> &[SimulatedDecision] {
         self.simulation.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.entries)
     }
 }
@@ -196,19 +196,19 @@ impl IamSnapshot {
 /// is STS: in the region that is set, if that is one of the partition's.
 fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partition) -> Endpoints {
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
-    let setting = |variable: &str, key: &str| pod.filled(variable).or_else(|| of_profile(key));
+    let setting = |variable: &str, key: &str| pod.nonempty_variable(variable).or_else(|| of_profile(key));
     let is_true = |variable: &str, key: &str| {
         setting(variable, key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     };
     let is_ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     let url = |variable: &str, service: &'static str| {
-        pod.filled(variable)
-            .or_else(|| pod.filled("AWS_ENDPOINT_URL"))
+        pod.nonempty_variable(variable)
+            .or_else(|| pod.nonempty_variable("AWS_ENDPOINT_URL"))
             .or_else(|| profiles.and_then(|profiles| profiles.endpoint(service)))
             .filter(|_| !is_ignored)
     };
     let home = partition.home_region.to_owned();
-    let region = pod.filled("AWS_REGION").or_else(|| setting("AWS_DEFAULT_REGION", "region"));
+    let region = pod.nonempty_variable("AWS_REGION").or_else(|| setting("AWS_DEFAULT_REGION", "region"));
     Endpoints {
         iam_region: home.clone(),
         iam_url: url("AWS_ENDPOINT_URL_IAM", "iam"),

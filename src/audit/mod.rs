@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::aws::iam::{Permission, Simulated};
+use crate::aws::iam::{Permission, SimulatedDecision};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::UnseenReason;
 use crate::run::Verdict;
@@ -79,7 +79,7 @@ pub struct AuditResult {
     /// The trust policy.
     pub policy: Option<trust::JudgedPolicy>,
     /// What the simulation says.
-    pub simulated: Vec<Simulated>,
+    pub simulated: Vec<SimulatedDecision>,
     /// What is wrong beside the failures of the checks.
     pub further: Vec<Diagnosis>,
     /// What is not known, and why.

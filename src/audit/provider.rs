@@ -20,7 +20,7 @@ use crate::diagnosis::oidc_provider::{
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use crate::text::{parse_time, utc};
+use crate::text::{format_utc, parse_timestamp};
 use iam_trust::issuer_without_scheme;
 use iam_trust::mismatch::{IssuerDifference, issuer_difference};
 use iam_trust::request::Request;
@@ -81,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
         arn: text("OpenIDConnectProviderArn").or_else(|| text("Arn")),
         client_ids: texts("ClientIDList")?,
         thumbprints: texts("ThumbprintList")?,
-        created_at: text("CreateDate").as_deref().and_then(parse_time),
+        created_at: text("CreateDate").as_deref().and_then(parse_timestamp),
     }))
 }
 
@@ -219,7 +219,7 @@ impl HasEvidence for Provided {
             Some(_) => evidence,
             None => evidence.value("not_known", "its account: what was given does not name it"),
         };
-        evidence.text_if("created", self.created.map(utc).as_deref())
+        evidence.text_if("created", self.created.map(format_utc).as_deref())
     }
 }
 

@@ -211,7 +211,10 @@ mod tests {
         let (role, seen_provider) = (RoleMetadata::default(), provision());
         let denied = || {
             let permission = Permission::GetOpenIdConnectProvider;
-            UnseenReason::Untold(IamUnavailable { permission, why: UnavailableReason::Denied(String::new()) })
+            UnseenReason::Untold(IamUnavailable {
+                permission,
+                reason: UnavailableReason::Denied(String::new()),
+            })
         };
         let untold = ProviderStatus::Unknown(denied());
         let listed = ProviderStatus::Exists(provided(Some("arn")), denied());

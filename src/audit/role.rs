@@ -7,8 +7,10 @@ use super::Findings;
 use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
 use super::inputs::policy::{RoleMetadata, TrustPolicyInput};
 use super::inputs::printed::url_decoded;
-use crate::aws::iam::{Decision, IamResult, IamUnavailable, Permission, Role, Simulated, UnavailableReason};
-use crate::aws::sts::Caller;
+use crate::aws::iam::{
+    Decision, IamResult, IamUnavailable, Permission, Role, SimulatedDecision, UnavailableReason,
+};
+use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, UnseenReason};
 use crate::diagnosis::role::{
@@ -18,7 +20,7 @@ use crate::diagnosis::role::{
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use crate::text::utc;
+use crate::text::format_utc;
 use crate::token::ServiceAccount;
 use iam_trust::TrustPolicy;
 use iam_trust::arn::{self, RoleArn};
@@ -28,7 +30,7 @@ pub const TRUST_POLICY: &str = "--trust-policy";
 
 /// The credentials are of the role's account.
 #[derive(Debug, Clone)]
-pub struct OwnAccount(Caller);
+pub struct OwnAccount(StsCaller);
 
 impl HasEvidence for OwnAccount {
     fn evidence(&self) -> Evidence {
@@ -40,17 +42,17 @@ impl HasEvidence for OwnAccount {
 /// own answer has to do.
 #[must_use]
 pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OwnAccount>> {
-    let other = |account: &str, caller: Option<&Caller>| {
+    let other = |account: &str, caller: Option<&StsCaller>| {
         let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
     };
     Some(match (&aws.caller, &aws.role) {
         (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OwnAccount(caller.clone())),
-        (_, Err(IamUnavailable { why: UnavailableReason::OtherAccount(account), .. })) => {
+        (_, Err(IamUnavailable { reason: UnavailableReason::OtherAccount(account), .. })) => {
             other(account, None)
         }
-        (Err(unknown), Err(_)) if is_of_credentials(&unknown.why) => {
+        (Err(unknown), Err(_)) if is_of_credentials(&unknown.reason) => {
             Verdict::fail(AuditIncomplete::untold(ROLE, asked, unknown))
         }
         (Err(_), _) => return None,
@@ -72,8 +74,8 @@ impl HasEvidence for TrustPolicyInput {
         };
         evidence
             .text_if("permissions_boundary", boundary.as_deref())
-            .text_if("created", created_at.map(utc).as_deref())
-            .text_if("last_used", last_used.map(utc).as_deref())
+            .text_if("created", created_at.map(format_utc).as_deref())
+            .text_if("last_used", last_used.map(format_utc).as_deref())
     }
 }
 
@@ -122,10 +124,10 @@ impl PermissionQuery<'_> {
                     arn: Some(role.arn.clone()),
                     created_at: role.created,
                     longest_session: role
-                        .max_session
+                        .max_session_seconds
                         .and_then(|seconds| u64::try_from(seconds).ok())
                         .map(Duration::from_secs),
-                    boundary: role.boundary.clone(),
+                    boundary: role.boundary_arn.clone(),
                     last_used: role.last_used.as_ref().map(|(at, _)| *at),
                 },
             }),
@@ -145,7 +147,7 @@ impl PermissionQuery<'_> {
 pub struct Permissions {
     attached: Option<Vec<String>>,
     inline: Option<Vec<String>>,
-    simulated: Vec<Simulated>,
+    simulated: Vec<SimulatedDecision>,
 }
 
 impl HasEvidence for Permissions {
@@ -159,7 +161,8 @@ impl HasEvidence for Permissions {
         if self.simulated.is_empty() {
             return evidence;
         }
-        let told = |it: &Simulated| format!("{} on {}: {}", it.action, it.resource, decision(&it.decision));
+        let told =
+            |it: &SimulatedDecision| format!("{} on {}: {}", it.action, it.resource, decision(&it.decision));
         let simulated: Vec<String> = self.simulated.iter().map(told).collect();
         let keys: Vec<&String> = self.simulated.iter().flat_map(|it| &it.missing_context).collect();
         evidence.texts("simulated", &simulated).texts("missing_context", &keys)
@@ -172,9 +175,9 @@ pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permiss
     let attached = aws.attached.as_ref().ok();
     let inline = aws.inline.as_ref().ok();
     let simulated = aws.simulation.as_ref().and_then(|it| it.as_ref().ok());
-    let is_bare = attached.is_some_and(|it| it.is_whole && it.entries.is_empty())
-        && inline.is_some_and(|it| it.is_whole && it.entries.is_empty());
-    let boundary = aws.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary.clone());
+    let is_bare = attached.is_some_and(|it| it.is_complete && it.entries.is_empty())
+        && inline.is_some_and(|it| it.is_complete && it.entries.is_empty());
+    let boundary = aws.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary_arn.clone());
     let mut found = Vec::new();
     if let Some(simulated) = simulated {
         found.extend(forbidden(asked, boundary, &simulated.entries));
@@ -202,10 +205,10 @@ pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permiss
             }
             Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
         });
-        other.or((!it.is_whole).then_some(UnavailableReason::GoesOn))
+        other.or((!it.is_complete).then_some(UnavailableReason::Truncated))
     });
     if let Some(why) = unclear {
-        let unknown = IamUnavailable { permission: Permission::SimulatePrincipalPolicy, why };
+        let unknown = IamUnavailable { permission: Permission::SimulatePrincipalPolicy, reason: why };
         reservations.push(AuditIncomplete::untold(SIMULATION, asked, &unknown).into());
     }
     let permissions = Permissions {
@@ -232,9 +235,9 @@ enum DenialSource {
 }
 
 /// A diagnosis for each reason for which actions are forbidden.
-fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[Simulated]) -> Vec<Diagnosis> {
+fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDecision]) -> Vec<Diagnosis> {
     let of = |ban: DenialSource| {
-        let actions: Vec<Simulated> =
+        let actions: Vec<SimulatedDecision> =
             simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
         let found = Forbidden { role: role.clone(), boundary: boundary.clone(), actions };
         (!found.actions.is_empty()).then_some(found)
@@ -250,7 +253,7 @@ fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[Simulated]) 
 
 /// Why this one is forbidden, if it is. A denial of the organisation's or the boundary's has no statement of
 /// the role's own policies beside it.
-fn ban_of(it: &Simulated) -> Option<DenialSource> {
+fn ban_of(it: &SimulatedDecision) -> Option<DenialSource> {
     let outside = match (it.organization_allows, it.boundary_allows) {
         (Some(false), _) => Some(DenialSource::Organization),
         (_, Some(false)) => Some(DenialSource::Boundary),
@@ -270,11 +273,11 @@ mod tests {
     use crate::audit::iam::IamSnapshot;
     use crate::audit::inputs::policy::TrustPolicyInput;
     use crate::aws::iam::{
-        AttachedPolicy, Decision, IamUnavailable, Listed, Matched, Permission, Role, Simulated,
-        UnavailableReason,
+        AttachedPolicy, Decision, IamUnavailable, MatchedPolicy, PagedList, Permission, Role,
+        SimulatedDecision, UnavailableReason,
     };
     use crate::aws::operator::NoCredentials;
-    use crate::aws::sts::Caller;
+    use crate::aws::sts::StsCaller;
     use crate::diagnosis::Name;
     use crate::run::Verdict;
     use iam_trust::arn;
@@ -301,25 +304,25 @@ mod tests {
         Role {
             arn: arn.to_owned(),
             trust_policy: "%7B%7D".to_owned(),
-            max_session: Some(3600),
-            boundary: None,
+            max_session_seconds: Some(3600),
+            boundary_arn: None,
             created: None,
             last_used: None,
         }
     }
 
-    fn whole<T>(entries: Vec<T>) -> Listed<T> {
-        Listed { entries, is_whole: true }
+    fn whole<T>(entries: Vec<T>) -> PagedList<T> {
+        PagedList { entries, is_complete: true }
     }
 
     fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
-        IamUnavailable { permission, why }
+        IamUnavailable { permission, reason: why }
     }
 
     /// An account that has the role, with one policy.
     fn healthy() -> IamSnapshot {
         IamSnapshot {
-            caller: Ok(Caller {
+            caller: Ok(StsCaller {
                 arn: "arn:aws:iam::111122223333:user/operator".to_owned(),
                 account: "111122223333".to_owned(),
                 request_id: None,
@@ -426,12 +429,15 @@ mod tests {
         matched: bool,
         boundary: Option<bool>,
         organization: Option<bool>,
-    ) -> Simulated {
-        Simulated {
+    ) -> SimulatedDecision {
+        SimulatedDecision {
             action: "s3:GetObject".to_owned(),
             resource: "*".to_owned(),
             decision,
-            matched: matched.then(|| Matched { policy: "p".to_owned(), kind: None }).into_iter().collect(),
+            matched: matched
+                .then(|| MatchedPolicy { policy: "p".to_owned(), kind: None })
+                .into_iter()
+                .collect(),
             missing_context: Vec::new(),
             boundary_allows: boundary,
             organization_allows: organization,
@@ -474,7 +480,8 @@ mod tests {
             simulated(Decision::ExplicitDeny, true, None, None),
             simulated(Decision::ImplicitDeny, false, None, None),
         ];
-        let aws = IamSnapshot { simulation: Some(Ok(Listed { entries, is_whole: false })), ..healthy() };
+        let aws =
+            IamSnapshot { simulation: Some(Ok(PagedList { entries, is_complete: false })), ..healthy() };
         let judged = judge_permissions(&asked, &aws);
         let further: Vec<Name> = judged.further.iter().map(|it| it.name()).collect();
         assert_eq!(name(&judged.verdict), [Name::ActionDenied]);
@@ -493,7 +500,7 @@ mod tests {
         let none = || Ok(whole(Vec::new()));
         for (attached, expected) in [
             (none(), vec![Name::RoleHasNoPermissions]),
-            (Ok(Listed { entries: Vec::new(), is_whole: false }), vec![]),
+            (Ok(PagedList { entries: Vec::new(), is_complete: false }), vec![]),
             (
                 Err(unknown(Permission::ListAttachedRolePolicies, UnavailableReason::TimedOut)),
                 vec![Name::AuditIncomplete],

@@ -6,7 +6,7 @@ use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 ///
 /// # Errors
 /// The rules' own words, if they give none for this combination.
-pub async fn resolve(
+pub async fn sts_url(
     region: &str,
     fips: bool,
     dual_stack: bool,
@@ -27,7 +27,7 @@ pub async fn resolve(
 
 #[cfg(test)]
 mod tests {
-    use super::resolve;
+    use super::sts_url;
 
     #[tokio::test]
     async fn the_rules_of_every_partition() {
@@ -40,13 +40,13 @@ mod tests {
             ("eusc-de-east-1", false, false, "https://sts.eusc-de-east-1.amazonaws.eu"),
             ("us-iso-east-1", false, false, "https://sts.us-iso-east-1.c2s.ic.gov"),
         ] {
-            assert_eq!(resolve(region, fips, dual_stack, None).await.as_deref(), Ok(url));
+            assert_eq!(sts_url(region, fips, dual_stack, None).await.as_deref(), Ok(url));
         }
     }
 
     #[tokio::test]
     async fn options_that_exclude_each_other_are_the_rules_to_refuse() {
-        let error = resolve("eu-west-1", true, false, Some("https://sts.example")).await.unwrap_err();
+        let error = sts_url("eu-west-1", true, false, Some("https://sts.example")).await.unwrap_err();
         assert!(error.contains("FIPS and custom endpoint are not supported"), "{error}");
     }
 }

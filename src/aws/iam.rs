@@ -15,19 +15,19 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::{ServerUnreachable, SmithyConnector};
 use super::operator::{NoCredentials, OperatorCredentials};
-use super::sts::{Caller, ConnectionLost};
+use super::sts::{ConnectionLost, StsCaller};
+use super::transport::{ServerUnreachable, SmithyConnector};
 use crate::host::Pod;
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
-const PAGE: i32 = 1000;
+const PAGE_ENTRIES: i32 = 1000;
 
 /// The most bytes of a content type that is handed on.
-const LONGEST_TYPE: usize = 64;
+const MAX_CONTENT_TYPE_BYTES: usize = 64;
 
 /// A call that is throttled, or lost, is made once more, after at most this.
-const PAUSE: Duration = Duration::from_millis(250);
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// A permission that an answer needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +84,7 @@ pub struct IamUnavailable {
     /// The permission that it needs.
     pub permission: Permission,
     /// Why it is not known.
-    pub why: UnavailableReason,
+    pub reason: UnavailableReason,
 }
 
 /// Why something is not known. Texts are AWS's own, as they came.
@@ -122,15 +122,15 @@ pub enum UnavailableReason {
         content_type: Option<String>,
     },
     /// There is no way to AWS.
-    Unreached(ServerUnreachable),
+    Unreachable(ServerUnreachable),
     /// The connection broke off; the library's words.
-    Lost(String),
+    ConnectionLost(String),
     /// No answer until the deadline.
     TimedOut,
     /// There is no such role.
     NoRole,
     /// The answer goes on after what was read of it.
-    GoesOn,
+    Truncated,
 }
 
 /// In words that follow "because".
@@ -147,11 +147,11 @@ impl fmt::Display for UnavailableReason {
             Self::Refused { code, message, .. } if message.is_empty() => write!(f, "AWS said {code}"),
             Self::Refused { code, message, .. } => write!(f, "AWS said {code}: {message}"),
             Self::NotAws { status, .. } => write!(f, "what answered, with status {status}, is not AWS"),
-            Self::Unreached(unreached) => unreached.fmt(f),
-            Self::Lost(words) => write!(f, "the connection broke off: {words}"),
+            Self::Unreachable(unreached) => unreached.fmt(f),
+            Self::ConnectionLost(words) => write!(f, "the connection broke off: {words}"),
             Self::TimedOut => f.write_str("AWS did not answer in time"),
             Self::NoRole => f.write_str("there is no such role"),
-            Self::GoesOn => {
+            Self::Truncated => {
                 f.write_str("AWS's answer goes on after what was read of it; ask for less at once")
             }
         }
@@ -166,9 +166,9 @@ pub struct Role {
     /// The trust policy as IAM gives it: percent-encoded.
     pub trust_policy: String,
     /// The longest session that it allows, in seconds.
-    pub max_session: Option<i32>,
+    pub max_session_seconds: Option<i32>,
     /// The ARN of the policy that bounds its permissions.
-    pub boundary: Option<String>,
+    pub boundary_arn: Option<String>,
     /// When it was created.
     pub created: Option<SystemTime>,
     /// When it was last used, within AWS's tracking period of 400 days, and in which region.
@@ -199,16 +199,16 @@ pub struct AttachedPolicy {
 
 /// A list, as far as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
+pub struct PagedList<T> {
     /// What was read.
     pub entries: Vec<T>,
     /// Whether that is all.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// What a simulation says of one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Simulated {
+pub struct SimulatedDecision {
     /// The action.
     pub action: String,
     /// The resource, `*` if any.
@@ -216,7 +216,7 @@ pub struct Simulated {
     /// What it comes to.
     pub decision: Decision,
     /// The policies whose statements decided. With an explicit deny only those that deny.
-    pub matched: Vec<Matched>,
+    pub matched: Vec<MatchedPolicy>,
     /// The context keys that the policies read, and of which the simulation knows nothing.
     pub missing_context: Vec<String>,
     /// Whether the permissions boundary allows it, if the role has one.
@@ -241,7 +241,7 @@ pub enum Decision {
 
 /// A policy of which a statement decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matched {
+pub struct MatchedPolicy {
     /// AWS's name for it.
     pub policy: String,
     /// Its type in AWS's words, such as `IAM Policy`.
@@ -283,12 +283,12 @@ impl Iam {
         operator: &OperatorCredentials,
         until: Instant,
     ) -> Self {
-        let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(PAUSE);
-        let retry = retry.with_max_backoff(PAUSE);
+        let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_PAUSE);
+        let retry = retry.with_max_backoff(RETRY_PAUSE);
         let time = SharedTimeSource::new(pod.clone());
         let mut iam = aws_sdk_iam::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(dialer.client())
+            .http_client(dialer.http_client())
             .credentials_provider(operator.0.clone())
             .region(Region::new(endpoints.iam_region.clone()))
             .use_fips(endpoints.fips)
@@ -300,7 +300,7 @@ impl Iam {
         iam.set_endpoint_url(endpoints.iam_url.clone());
         let mut sts = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(dialer.client())
+            .http_client(dialer.http_client())
             .credentials_provider(operator.0.clone())
             .region(Region::new(endpoints.sts_region.clone()))
             .use_fips(endpoints.fips)
@@ -321,13 +321,13 @@ impl Iam {
     ///
     /// # Errors
     /// Why that is not known; so for the other calls.
-    pub async fn caller(&self) -> IamResult<Caller> {
+    pub async fn caller_identity(&self) -> IamResult<StsCaller> {
         let call = self.sts.get_caller_identity().send();
-        let output = self.known(Permission::GetCallerIdentity, call).await?;
+        let output = self.call(Permission::GetCallerIdentity, call).await?;
         let request_id = aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned);
         match (output.arn, output.account) {
-            (Some(arn), Some(account)) => Ok(Caller { arn, account, request_id }),
-            _ => Err(incomplete(Permission::GetCallerIdentity)),
+            (Some(arn), Some(account)) => Ok(StsCaller { arn, account, request_id }),
+            _ => Err(incomplete_answer(Permission::GetCallerIdentity)),
         }
     }
 
@@ -337,16 +337,16 @@ impl Iam {
     /// As of [`Iam::caller`].
     pub async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
-        let Some(output) = self.found(Permission::GetRole, call).await? else { return Ok(None) };
+        let Some(output) = self.call_or_absent(Permission::GetRole, call).await? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
         let role = output.role.filter(|role| !role.arn.is_empty());
-        let role = role.ok_or_else(|| incomplete(Permission::GetRole))?;
+        let role = role.ok_or_else(|| incomplete_answer(Permission::GetRole))?;
         let last_used = role.role_last_used.and_then(|used| Some((time(used.last_used_date?)?, used.region)));
         Ok(Some(Role {
             arn: role.arn,
             trust_policy: role.assume_role_policy_document.unwrap_or_default(),
-            max_session: role.max_session_duration,
-            boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
+            max_session_seconds: role.max_session_duration,
+            boundary_arn: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
             created: time(role.create_date),
             last_used,
         }))
@@ -356,9 +356,9 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
+    pub async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-        let output = self.found(Permission::GetOpenIdConnectProvider, call).await?;
+        let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
         Ok(output.map(|provider| OidcProvider {
             url: provider.url,
             client_ids: provider.client_id_list.unwrap_or_default(),
@@ -371,9 +371,9 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn providers(&self) -> IamResult<Vec<String>> {
+    pub async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
         let call = self.iam.list_open_id_connect_providers().send();
-        let output = self.known(Permission::ListOpenIdConnectProviders, call).await?;
+        let output = self.call(Permission::ListOpenIdConnectProviders, call).await?;
         let entries = output.open_id_connect_provider_list.unwrap_or_default();
         Ok(entries.into_iter().filter_map(|entry| entry.arn).collect())
     }
@@ -382,11 +382,11 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<Listed<AttachedPolicy>> {
-        paged(pages, async |marker| {
-            let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE);
+    pub async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<AttachedPolicy>> {
+        read_pages(pages, async |marker| {
+            let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
-            let output = self.known(Permission::ListAttachedRolePolicies, call).await?;
+            let output = self.call(Permission::ListAttachedRolePolicies, call).await?;
             let policies = output.attached_policies.unwrap_or_default().into_iter();
             let policies = policies.filter_map(|policy| {
                 Some(AttachedPolicy { name: policy.policy_name?, arn: policy.policy_arn })
@@ -400,11 +400,11 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<Listed<String>> {
-        paged(pages, async |marker| {
-            let call = self.iam.list_role_policies().role_name(role).max_items(PAGE);
+    pub async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
+        read_pages(pages, async |marker| {
+            let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
-            let output = self.known(Permission::ListRolePolicies, call).await?;
+            let output = self.call(Permission::ListRolePolicies, call).await?;
             Ok(Page::new(output.policy_names, output.is_truncated, output.marker))
         })
         .await
@@ -420,13 +420,14 @@ impl Iam {
         actions: &[String],
         resources: &[String],
         pages: u8,
-    ) -> IamResult<Listed<Simulated>> {
-        paged(pages, async |marker| {
-            let call = self.iam.simulate_principal_policy().policy_source_arn(role_arn).max_items(PAGE);
+    ) -> IamResult<PagedList<SimulatedDecision>> {
+        read_pages(pages, async |marker| {
+            let call =
+                self.iam.simulate_principal_policy().policy_source_arn(role_arn).max_items(PAGE_ENTRIES);
             let resources = (!resources.is_empty()).then(|| resources.to_vec());
             let call = call.set_action_names(Some(actions.to_vec())).set_resource_arns(resources);
             let call = call.set_marker(marker).send();
-            let output = self.known(Permission::SimulatePrincipalPolicy, call).await?;
+            let output = self.call(Permission::SimulatePrincipalPolicy, call).await?;
             let results = output.evaluation_results.unwrap_or_default();
             let results = results.into_iter().flat_map(simulated).collect();
             Ok(Page::new(results, output.is_truncated, output.marker))
@@ -434,7 +435,7 @@ impl Iam {
         .await
     }
 
-    async fn known<O, E>(
+    async fn call<O, E>(
         &self,
         permission: Permission,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
@@ -444,14 +445,14 @@ impl Iam {
     {
         let why = match timeout_at(self.until, Box::pin(call)).await {
             Ok(Ok(output)) => return Ok(output),
-            Ok(Err(error)) => why(&error),
+            Ok(Err(error)) => unavailable_reason(&error),
             Err(_) => UnavailableReason::TimedOut,
         };
-        Err(IamUnavailable { permission, why })
+        Err(IamUnavailable { permission, reason: why })
     }
 
     /// The same, where AWS's word that there is no such thing is an answer.
-    async fn found<O, E>(
+    async fn call_or_absent<O, E>(
         &self,
         permission: Permission,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
@@ -459,9 +460,9 @@ impl Iam {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        match self.known(permission, call).await {
+        match self.call(permission, call).await {
             Ok(output) => Ok(Some(output)),
-            Err(IamUnavailable { why: UnavailableReason::NoRole, .. }) => Ok(None),
+            Err(IamUnavailable { reason: UnavailableReason::NoRole, .. }) => Ok(None),
             Err(unknown) => Err(unknown),
         }
     }
@@ -485,7 +486,7 @@ const REJECTED: [&str; 10] = [
     "UnrecognizedClientException",
 ];
 
-fn why<E>(error: &SdkError<E, HttpResponse>) -> UnavailableReason
+fn unavailable_reason<E>(error: &SdkError<E, HttpResponse>) -> UnavailableReason
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -508,7 +509,7 @@ where
             }
             None => {
                 let content_type = raw.headers().get("content-type").map(str::to_owned);
-                let content_type = content_type.filter(|kind| kind.len() <= LONGEST_TYPE);
+                let content_type = content_type.filter(|kind| kind.len() <= MAX_CONTENT_TYPE_BYTES);
                 UnavailableReason::NotAws { status, content_type }
             }
         };
@@ -516,22 +517,22 @@ where
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(unreached) = source.downcast_ref::<ServerUnreachable>() {
-            return UnavailableReason::Unreached(unreached.clone());
+            return UnavailableReason::Unreachable(unreached.clone());
         }
         match source.downcast_ref() {
-            Some(ConnectionLost::Broken(words)) => return UnavailableReason::Lost(words.clone()),
+            Some(ConnectionLost::Broken(words)) => return UnavailableReason::ConnectionLost(words.clone()),
             Some(ConnectionLost::TooLong) => {
                 return UnavailableReason::NotAws { status: 200, content_type: None };
             }
             None => next = source.source(),
         }
     }
-    UnavailableReason::Lost(error.to_string())
+    UnavailableReason::ConnectionLost(error.to_string())
 }
 
 /// An answer without what AWS's always has.
-fn incomplete(permission: Permission) -> IamUnavailable {
-    IamUnavailable { permission, why: UnavailableReason::NotAws { status: 200, content_type: None } }
+fn incomplete_answer(permission: Permission) -> IamUnavailable {
+    IamUnavailable { permission, reason: UnavailableReason::NotAws { status: 200, content_type: None } }
 }
 
 /// A page of a list, and where the next begins.
@@ -548,25 +549,25 @@ impl<T> Page<T> {
 }
 
 /// Reads the pages of a list, one after the other.
-async fn paged<T>(
+async fn read_pages<T>(
     pages: u8,
     read: impl AsyncFn(Option<String>) -> IamResult<Page<T>>,
-) -> IamResult<Listed<T>> {
+) -> IamResult<PagedList<T>> {
     let (mut entries, mut marker) = (Vec::new(), None);
     for _ in 0..pages {
         let page = read(marker).await?;
         entries.extend(page.entries);
         match page.next {
             Some(next) => marker = Some(next),
-            None => return Ok(Listed { entries, is_whole: !page.is_truncated }),
+            None => return Ok(PagedList { entries, is_complete: !page.is_truncated }),
         }
     }
-    Ok(Listed { entries, is_whole: false })
+    Ok(PagedList { entries, is_complete: false })
 }
 
 /// One result for each resource. IAM used to give each a result of its own, and now gives one for all with
 /// theirs in it. (Source: the IAM API reference, `EvaluationResult`.)
-fn simulated(result: types::EvaluationResult) -> Vec<Simulated> {
+fn simulated(result: types::EvaluationResult) -> Vec<SimulatedDecision> {
     let boundary = |detail: Option<types::PermissionsBoundaryDecisionDetail>| {
         detail.map(|detail| detail.allowed_by_permissions_boundary)
     };
@@ -575,7 +576,7 @@ fn simulated(result: types::EvaluationResult) -> Vec<Simulated> {
         result.organizations_decision_detail.map(|detail| detail.allowed_by_organizations);
     let boundary_allows = boundary(result.permissions_boundary_decision_detail);
     match result.resource_specific_results.filter(|results| !results.is_empty()) {
-        None => vec![Simulated {
+        None => vec![SimulatedDecision {
             action,
             resource: result.eval_resource_name.unwrap_or_else(|| "*".to_owned()),
             decision: decision(&result.eval_decision),
@@ -585,7 +586,7 @@ fn simulated(result: types::EvaluationResult) -> Vec<Simulated> {
             organization_allows,
         }],
         Some(results) => {
-            let of_resource = |result: types::ResourceSpecificResult| Simulated {
+            let of_resource = |result: types::ResourceSpecificResult| SimulatedDecision {
                 action: action.clone(),
                 resource: result.eval_resource_name,
                 decision: decision(&result.eval_resource_decision),
@@ -609,11 +610,11 @@ fn decision(decision: &types::PolicyEvaluationDecisionType) -> Decision {
 }
 
 /// The policies, each once.
-fn matched(statements: Option<Vec<types::Statement>>) -> Vec<Matched> {
-    let mut policies: Vec<Matched> = Vec::new();
+fn matched(statements: Option<Vec<types::Statement>>) -> Vec<MatchedPolicy> {
+    let mut policies: Vec<MatchedPolicy> = Vec::new();
     for statement in statements.unwrap_or_default() {
         let kind = statement.source_policy_type.map(|kind| kind.as_str().to_owned());
-        let found = Matched { policy: statement.source_policy_id.unwrap_or_default(), kind };
+        let found = MatchedPolicy { policy: statement.source_policy_id.unwrap_or_default(), kind };
         if !policies.contains(&found) {
             policies.push(found);
         }

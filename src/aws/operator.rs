@@ -17,16 +17,16 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::SmithyConnector;
 use super::profile::{ProfileFileError, Profiles};
+use super::transport::SmithyConnector;
 use crate::host::Pod;
 use crate::text::sanitize;
 
 /// The library's words for a profile with a login, the keeping of which it was built without.
-const OF_LOGIN: &str = "cargo feature(s) enabled";
+const LOGIN_NOT_SUPPORTED: &str = "cargo feature(s) enabled";
 
 /// The library's words for a program that failed, which go before what the program itself said.
-const OF_PROCESS: &str = "external process exited with code";
+const PROCESS_FAILED: &str = "external process exited with code";
 
 /// Credentials; they are never printed.
 #[derive(Clone)]
@@ -45,11 +45,11 @@ pub enum NoCredentials {
     NotFound,
     /// They come from a login of the AWS CLI, `aws sso login` or `aws login`, which is not read here:
     /// `aws configure export-credentials --format env` prints them.
-    OfLogin,
+    CliLogin,
     /// The files have no profile of this name, which is to be used.
     NoProfile(String),
     /// A shared file cannot be used.
-    BadFile(ProfileFileError),
+    FileUnusable(ProfileFileError),
     /// The profile's program for credentials failed.
     ProcessFailed,
     /// A source is set, and gives none; the library's words, which may be foreign ones.
@@ -62,14 +62,14 @@ impl std::fmt::Display for NoCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotFound => f.write_str("there are no AWS credentials"),
-            Self::OfLogin => f.write_str(
+            Self::CliLogin => f.write_str(
                 "the AWS credentials come from a login of the AWS CLI, and have to be exported: \
                  `aws configure export-credentials --format env`",
             ),
             Self::NoProfile(name) => {
                 write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", sanitize(name))
             }
-            Self::BadFile(ProfileFileError { path, fault }) => {
+            Self::FileUnusable(ProfileFileError { path, fault }) => {
                 write!(f, "{} cannot be used: {}", sanitize(path), sanitize(fault))
             }
             Self::ProcessFailed => f.write_str(
@@ -88,7 +88,7 @@ impl OperatorCredentials {
     ///
     /// # Errors
     /// Why there are none.
-    pub async fn find(
+    pub async fn load(
         pod: &Pod,
         dialer: &SmithyConnector,
         profile: Option<&str>,
@@ -97,10 +97,10 @@ impl OperatorCredentials {
         until: Instant,
     ) -> Result<Self, NoCredentials> {
         // The variables go before the files, unless a profile is asked for.
-        if profile.is_some() || pod.filled("AWS_ACCESS_KEY_ID").is_none() {
-            let is_asked = profile.is_some() || pod.filled("AWS_PROFILE").is_some();
+        if profile.is_some() || pod.nonempty_variable("AWS_ACCESS_KEY_ID").is_none() {
+            let is_asked = profile.is_some() || pod.nonempty_variable("AWS_PROFILE").is_some();
             match profiles {
-                Err(bad) => return Err(NoCredentials::BadFile(bad.clone())),
+                Err(bad) => return Err(NoCredentials::FileUnusable(bad.clone())),
                 Ok(profiles) if is_asked && !profiles.has_selected() => {
                     return Err(NoCredentials::NoProfile(profiles.selected.clone()));
                 }
@@ -109,11 +109,11 @@ impl OperatorCredentials {
         }
         // The library reads files as if none could hang, so it does that in a thread that may stay behind.
         let (sender, found) = oneshot::channel();
-        let (pod, dialer) = (pod.clone(), dialer.anew());
+        let (pod, dialer) = (pod.clone(), dialer.for_other_runtime());
         let (profile, region) = (profile.map(str::to_owned), Region::new(region.to_owned()));
         let find = move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
-            let found = runtime.map(|runtime| runtime.block_on(in_thread(pod, dialer, profile, region)));
+            let found = runtime.map(|runtime| runtime.block_on(load_in_thread(pod, dialer, profile, region)));
             let found = found.unwrap_or_else(|error| Err(NoCredentials::Failed(error.to_string())));
             // Nobody waits any more if it took too long.
             let _ = sender.send(found);
@@ -130,13 +130,13 @@ impl OperatorCredentials {
 
     /// These, in place of what the chain would give.
     #[must_use]
-    pub fn given(access_key_id: &str, secret_access_key: &str, session_token: Option<&str>) -> Self {
+    pub fn from_keys(access_key_id: &str, secret_access_key: &str, session_token: Option<&str>) -> Self {
         let token = session_token.map(str::to_owned);
         Self(Credentials::new(access_key_id, secret_access_key, token, None, "given"))
     }
 }
 
-async fn in_thread(
+async fn load_in_thread(
     pod: Pod,
     dialer: SmithyConnector,
     profile: Option<String>,
@@ -144,7 +144,7 @@ async fn in_thread(
 ) -> Result<OperatorCredentials, NoCredentials> {
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))
-        .with_http_client(dialer.client())
+        .with_http_client(dialer.http_client())
         .with_time_source(pod);
     let found = match &profile {
         Some(profile) => {
@@ -160,10 +160,10 @@ async fn in_thread(
         Ok(credentials) => Ok(OperatorCredentials(credentials)),
         Err(CredentialsError::CredentialsNotLoaded(_)) if profile.is_none() => Err(NoCredentials::NotFound),
         Err(error) => {
-            let words = in_words(&error);
-            Err(if words.contains(OF_LOGIN) {
-                NoCredentials::OfLogin
-            } else if words.contains(OF_PROCESS) {
+            let words = credentials_error_text(&error);
+            Err(if words.contains(LOGIN_NOT_SUPPORTED) {
+                NoCredentials::CliLogin
+            } else if words.contains(PROCESS_FAILED) {
                 NoCredentials::ProcessFailed
             } else {
                 NoCredentials::Failed(words)
@@ -173,7 +173,7 @@ async fn in_thread(
 }
 
 /// An error and its sources. A process's own words are among them.
-fn in_words(error: &CredentialsError) -> String {
+fn credentials_error_text(error: &CredentialsError) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next: Option<&dyn Error> = Some(error);
     while let Some(error) = next {

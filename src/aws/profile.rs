@@ -63,15 +63,15 @@ impl Profiles {
             (Kind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
             (Kind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         ] {
-            let path = pod.filled(variable).unwrap_or_else(|| usual.to_owned());
+            let path = pod.nonempty_variable(variable).unwrap_or_else(|| usual.to_owned());
             let Some(path) = expand_home(pod, &path) else {
                 continue;
             };
             let read = match pod.read(&path, LONGEST_FILE, until).await {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
-                Err(ReadError::Missing(_)) => continue,
+                Err(ReadError::NotFound(_)) => continue,
                 // That the process has ended is said where its token is read.
-                Err(ReadError::Blocked(blocked)) if blocked.fault == ProcFault::Gone => continue,
+                Err(ReadError::Blocked(blocked)) if blocked.fault == ProcFault::Exited => continue,
                 Err(error) => Err(error.to_string()),
             };
             let path = path.to_string_lossy().into_owned();
@@ -83,7 +83,8 @@ impl Profiles {
         }
 
         let mut variables = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter();
-        let selected = profile.map(str::to_owned).or_else(|| variables.find_map(|name| pod.filled(name)));
+        let selected =
+            profile.map(str::to_owned).or_else(|| variables.find_map(|name| pod.nonempty_variable(name)));
         let selected = selected.unwrap_or_else(|| "default".to_owned());
         // What exactly is wrong is not said: the line may hold a key.
         let SharedFile { profiles, services } = join(&contents).ok_or_else(|| ProfileFileError {

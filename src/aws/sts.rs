@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout_at};
 use super::sts_errors::{self, Meaning};
 use crate::evidence::Evidence;
 use crate::host::Pod;
-use crate::text::{Secret, redact_secret, sanitize, utc};
+use crate::text::{Secret, format_utc, redact_secret, sanitize};
 
 /// An error as STS answered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +63,12 @@ impl Refusal {
             .text("message", &self.message)
             .value("http_status", self.status)
             .text_if("request_id", self.request_id.as_deref())
-            .value("answered_at", utc(self.at))
+            .value("answered_at", format_utc(self.at))
     }
 
     /// The answer in a sentence, for a cause.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn sentence(&self) -> String {
         let message = self.message.trim_end_matches('.');
         if message.is_empty() {
             return format!("STS answered {} without a word", sanitize(&self.code));
@@ -79,11 +79,11 @@ impl Refusal {
     /// The words and the status, unless the status is all that there is.
     /// The answer in a sentence, with its HTTP status.
     #[must_use]
-    pub fn words_and_status(&self) -> String {
+    pub fn sentence_with_status(&self) -> String {
         if self.code.starts_with("HTTP ") {
-            return self.words();
+            return self.sentence();
         }
-        format!("{} with HTTP status {}", self.words(), self.status)
+        format!("{} with HTTP status {}", self.sentence(), self.status)
     }
 }
 
@@ -96,7 +96,7 @@ pub const SESSION_POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
 
 /// The most bytes of an answer that are read; STS's own have about two thousand.
-const LONGEST_REPLY: usize = 256 << 10;
+const MAX_REPLY_BYTES: usize = 256 << 10;
 
 /// What the head of an answer said.
 #[derive(Debug, Clone, Default)]
@@ -132,7 +132,7 @@ impl fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(words) => f.write_str(words),
-            Self::TooLong => write!(f, "the answer has more than {LONGEST_REPLY} bytes"),
+            Self::TooLong => write!(f, "the answer has more than {MAX_REPLY_BYTES} bytes"),
         }
     }
 }
@@ -175,7 +175,7 @@ impl HttpConnection {
             content_type: text(CONTENT_TYPE).map(str::to_owned),
             server: text(SERVER).map(str::to_owned),
         };
-        let body = Limited::new(body, LONGEST_REPLY).collect().await.map_err(|error| {
+        let body = Limited::new(body, MAX_REPLY_BYTES).collect().await.map_err(|error| {
             let too_long = error.downcast_ref::<LengthLimitError>().is_some();
             let lost =
                 if too_long { ConnectionLost::TooLong } else { ConnectionLost::Broken(in_words(&*error)) };
@@ -263,7 +263,7 @@ pub enum CallFault {
         length: usize,
     },
     /// The connection broke off.
-    Lost(String),
+    ConnectionLost(String),
     /// No answer until the deadline.
     TimedOut,
 }
@@ -336,7 +336,7 @@ pub struct Session {
 
 /// Whom STS takes the caller for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct StsCaller {
     /// The caller's ARN.
     pub arn: String,
     /// The caller's account.
@@ -354,7 +354,7 @@ impl Sts {
 
     /// The same over another connection.
     #[must_use]
-    pub fn over(&self, link: HttpConnection) -> Self {
+    pub fn over_connection(&self, link: HttpConnection) -> Self {
         Self {
             pod: self.pod.clone(),
             link,
@@ -381,7 +381,7 @@ impl Sts {
     }
 
     /// Trades the token for credentials of the role that may do nothing.
-    pub async fn assume(
+    pub async fn assume_role(
         &mut self,
         role_arn: &str,
         token: &Secret,
@@ -425,11 +425,11 @@ impl Sts {
     }
 
     /// Asks STS whose credentials these are.
-    pub async fn caller(&self, session: &Session, until: Instant) -> Reply<Caller> {
+    pub async fn caller_identity(&self, session: &Session, until: Instant) -> Reply<StsCaller> {
         let call = self.client(Some(session.credentials.clone())).get_caller_identity().send();
         self.reply(until, call, |output| {
             let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);
-            Some(Caller {
+            Some(StsCaller {
                 arn: self.clean(output.arn()?),
                 account: self.clean(output.account()?),
                 request_id: request_id.map(|id| self.clean(id)),
@@ -481,9 +481,9 @@ impl Sts {
                     }
                 }
                 None => match lost(&error) {
-                    Some(ConnectionLost::TooLong) => not_sts(200, LONGEST_REPLY),
-                    Some(ConnectionLost::Broken(words)) => CallFault::Lost(words.clone()),
-                    None => CallFault::Lost(error.to_string()),
+                    Some(ConnectionLost::TooLong) => not_sts(200, MAX_REPLY_BYTES),
+                    Some(ConnectionLost::Broken(words)) => CallFault::ConnectionLost(words.clone()),
+                    None => CallFault::ConnectionLost(error.to_string()),
                 },
             }),
         };

@@ -109,13 +109,13 @@ impl Application {
 }
 
 async fn observe(pod: &Pod, root: PathBuf, budget: Budget) -> Scan {
-    let until = budget.until();
+    let until = budget.step_deadline();
     let bounds = ScanBudget::usual(until.into_std().checked_sub(TO_HAND_OVER).unwrap_or(until.into_std()));
-    let seen = pod.look_below(&root, until, move |root, program| scan(root, program, bounds)).await;
+    let seen = pod.with_folder(&root, until, move |root, program| scan(root, program, bounds)).await;
     seen.unwrap_or_else(|error| {
         Scan::stopped(match error {
-            ReadError::Slow => StoppedBy::Time,
-            ReadError::Missing(_) => StoppedBy::Missing,
+            ReadError::TimedOut => StoppedBy::Time,
+            ReadError::NotFound(_) => StoppedBy::Missing,
             ReadError::Denied(_) => StoppedBy::Denied,
             _ => StoppedBy::Root,
         })

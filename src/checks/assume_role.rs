@@ -16,7 +16,7 @@ use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::run::Verdict;
-use crate::text::utc;
+use crate::text::format_utc;
 use crate::token::Token;
 use iam_trust::arn::RoleArn;
 
@@ -47,7 +47,7 @@ impl AssumeRoleCall {
         match &self.reply.result {
             Ok(session) => session.request_id.as_deref(),
             Err(CallFault::Refused(refusal)) => refusal.request_id.as_deref(),
-            Err(CallFault::NotSts { .. } | CallFault::Lost(_) | CallFault::TimedOut) => None,
+            Err(CallFault::NotSts { .. } | CallFault::ConnectionLost(_) | CallFault::TimedOut) => None,
         }
     }
 
@@ -83,7 +83,7 @@ impl HasEvidence for RoleSession {
             .value("session_seconds", SESSION_SECONDS)
             .value("session_policy", "denies everything")
             .text_if("request_id", self.session.request_id.as_deref())
-            .value("answered_at", utc(self.at))
+            .value("answered_at", format_utc(self.at))
     }
 }
 
@@ -96,12 +96,12 @@ pub async fn observe(
     link: HttpConnection,
     budget: Budget,
 ) -> AssumeRoleCall {
-    let wished = pod.filled(SESSION_NAME);
-    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.filled("HOSTNAME"));
+    let wished = pod.nonempty_variable(SESSION_NAME);
+    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.nonempty_variable("HOSTNAME"));
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
     let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();
-    let reply = sts.assume(&role.text, &token.text, &session_name, budget.until()).await;
+    let reply = sts.assume_role(&role.text, &token.text, &session_name, budget.step_deadline()).await;
     AssumeRoleCall {
         bad_session_name: wished.filter(|wished| *wished != session_name),
         request: RoleRequest {
@@ -162,7 +162,7 @@ pub fn diagnosis_of(call: StsCall, asked: &AssumeRoleCall, fault: &CallFault, wa
             length: *length,
         }
         .into(),
-        CallFault::Lost(error) => {
+        CallFault::ConnectionLost(error) => {
             StsConnectionLost { host, phase: ConnectPhase::Reply, error: error.clone() }.into()
         }
         CallFault::TimedOut => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::aws::sts::{CallFault, Caller, Exchange, Reply};
+use crate::aws::sts::{CallFault, Exchange, Reply, StsCaller};
 use crate::checks::assume_role::{AssumeRoleCall, RoleSession, diagnosis_of};
 use crate::checks::refusal::StsCall;
 use crate::checks::sts_endpoint::StsEndpoint;
@@ -45,7 +45,7 @@ impl HasEvidence for CallerIdentity {
 /// What came of asking.
 #[derive(Debug)]
 pub struct CallerAnswer {
-    reply: Reply<Caller>,
+    reply: Reply<StsCaller>,
     waited: Duration,
     /// The requests as they are counted.
     pub exchanges: Vec<Exchange>,
@@ -65,16 +65,17 @@ pub async fn observe(
     budget: Budget,
 ) -> Result<CallerAnswer, Diagnosis> {
     let started = Instant::now();
-    let mut reply = asked.sts.caller(&opened.session, budget.until()).await;
+    let mut reply = asked.sts.caller_identity(&opened.session, budget.step_deadline()).await;
     let mut exchanges = vec![reply.exchange(started.elapsed())];
-    if matches!(reply.result, Err(CallFault::Lost(_))) {
+    if matches!(reply.result, Err(CallFault::ConnectionLost(_))) {
         let tried = sts_reachable::observe(pod, wanted, endpoint, budget).await;
         let (link, _) = match sts_reachable::judge(tried, pod.now()) {
             Verdict::Pass(connection) | Verdict::Warn(connection, _) => connection.split(),
             Verdict::Fail(diagnosis) => return Err(diagnosis),
         };
         let again = Instant::now();
-        reply = asked.sts.over(link).caller(&opened.session, budget.until()).await;
+        reply =
+            asked.sts.over_connection(link).caller_identity(&opened.session, budget.step_deadline()).await;
         exchanges.push(reply.exchange(again.elapsed()));
     }
     Ok(CallerAnswer { reply, waited: started.elapsed(), exchanges })

@@ -7,7 +7,7 @@ use crate::diagnosis::sources::{
     FallsToNodeRole, SdkCredentialError, ShadowedByContainerCredentials, ShadowedByProfile,
     ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed,
 };
-use crate::env::CONTAINER_CREDENTIALS;
+use crate::env::CONTAINER_CREDENTIALS_VARIABLES;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
@@ -127,7 +127,7 @@ impl SdkAnswers<'_> {
         }
         let container = self.names(&[CredentialSource::Container]);
         if !container.is_empty() && self.situation.own_pair().is_some() {
-            let variables = self.set(&CONTAINER_CREDENTIALS);
+            let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
             warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
         if !stops.is_empty() && self.situation.own_pair().is_some() {
@@ -171,7 +171,7 @@ impl SdkAnswers<'_> {
                 None => self.shared_file(vec![name]),
             },
             CredentialSource::Container => {
-                let variables = self.set(&CONTAINER_CREDENTIALS);
+                let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
                 ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
             }
             CredentialSource::NodeRole => {

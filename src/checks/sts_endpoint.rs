@@ -74,7 +74,7 @@ pub struct StsEndpoint {
 impl HasEvidence for StsEndpoint {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new()
-            .text("endpoint", &self.endpoint.shown())
+            .text("endpoint", &self.endpoint.origin())
             .value("endpoint_source", self.source.unwrap_or("the region"))
             .text("region", &self.region)
             .value("region_source", self.region_source)
@@ -91,11 +91,11 @@ impl HasEvidence for StsEndpoint {
 pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) -> EndpointSettings {
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let is_true = |variable: &str, key: &str| {
-        pod.filled(variable)
+        pod.nonempty_variable(variable)
             .or_else(|| of_profile(key))
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     };
-    let (first, second) = (pod.filled("AWS_REGION"), pod.filled("AWS_DEFAULT_REGION"));
+    let (first, second) = (pod.nonempty_variable("AWS_REGION"), pod.nonempty_variable("AWS_DEFAULT_REGION"));
     let disagreement = match (&wanted.region, &first, &second) {
         (None, Some(first), Some(second)) if first != second => Some((first.clone(), second.clone())),
         _ => None,
@@ -106,8 +106,8 @@ pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) ->
         .or_else(|| from(second, "AWS_DEFAULT_REGION"))
         .or_else(|| from(of_profile("region"), "the profile"));
     let ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
-    let url = from(pod.filled("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL_STS")
-        .or_else(|| from(pod.filled("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
+    let url = from(pod.nonempty_variable("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL_STS")
+        .or_else(|| from(pod.nonempty_variable("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
         .or_else(|| from(profiles.and_then(Profiles::sts_endpoint), "the profile's endpoint_url"))
         .filter(|_| !ignored);
     EndpointSettings {
@@ -116,7 +116,7 @@ pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) ->
         url,
         fips: is_true("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
         dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
-        regional_endpoints: pod.filled("AWS_STS_REGIONAL_ENDPOINTS"),
+        regional_endpoints: pod.nonempty_variable("AWS_STS_REGIONAL_ENDPOINTS"),
     }
 }
 
@@ -150,7 +150,7 @@ pub async fn judge(
         return Verdict::fail(EndpointMalformed { url: url.clone(), source, fault });
     }
     let url = settings.url.as_ref().map(|(url, _)| url.as_str());
-    let url = match endpoint::resolve(&region, settings.fips, settings.dual_stack, url).await {
+    let url = match endpoint::sts_url(&region, settings.fips, settings.dual_stack, url).await {
         Ok(url) => url,
         Err(message) => return Verdict::fail(EndpointOptionsConflict { message }),
     };
@@ -161,7 +161,7 @@ pub async fn judge(
         }
     };
     if !endpoint.tls && !endpoint.is_loopback() {
-        warnings.push(EndpointInsecure { url: endpoint.shown() }.into());
+        warnings.push(EndpointInsecure { url: endpoint.origin() }.into());
     }
     // Where one of AWS's own hosts is called, that host decides; an emulator may serve any partition.
     let served = region_of_host(&endpoint.host).map(str::to_owned);

@@ -97,23 +97,25 @@ pub async fn observe(
     let result = async {
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(ConnectError::ProxyVariable)?;
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            TrustRoots::load(pod, &wanted.system_roots, budget.until()).await.map_err(ConnectError::Trust)?
+            TrustRoots::load(pod, &wanted.system_roots, budget.step_deadline())
+                .await
+                .map_err(ConnectError::Trust)?
         } else {
-            TrustRoots::nobody()
+            TrustRoots::empty()
         };
-        let resolver = Resolver::of(pod, wanted.dns_server, budget.until()).await;
+        let resolver = Resolver::load(pod, wanted.dns_server, budget.step_deadline()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let opened = match connect::open(pod, &route, budget).await {
-            Ok(Connected { stream, found, peer, tls_version }) => {
+            Ok(Connected { stream, resolved: found, peer, tls_version }) => {
                 let reached = StsConnection {
                     addresses: found.addresses.iter().map(ToString::to_string).collect(),
                     address_source: found.source.as_str(),
                     peer: peer.to_string(),
                     tls_version,
-                    proxy: proxy.as_ref().map(Proxy::shown),
+                    proxy: proxy.as_ref().map(Proxy::origin),
                 };
                 let link = HttpConnection::over(TokioIo::new(stream)).await;
-                link.map(|link| OpenConnection { link, reached }).map_err(ConnectFault::lost)
+                link.map(|link| OpenConnection { link, reached }).map_err(ConnectFault::before_first_request)
             }
             Err(fault) => Err(fault),
         };
@@ -160,7 +162,7 @@ fn name(
     now: SystemTime,
 ) -> Diagnosis {
     let through = |proxy: &Proxy, fault| ProxyFailed {
-        proxy: proxy.shown(),
+        proxy: proxy.origin(),
         variable: proxy.variable,
         target: format!("{host}:{port}"),
         fault,
@@ -180,7 +182,9 @@ fn name(
             TcpFault::TimedOut(after) => {
                 StsTimedOut { host, addresses, phase: ConnectPhase::Connect, after }.into()
             }
-            TcpFault::Lost(error) => StsConnectionLost { host, phase: ConnectPhase::Connect, error }.into(),
+            TcpFault::ConnectionLost(error) => {
+                StsConnectionLost { host, phase: ConnectPhase::Connect, error }.into()
+            }
             TcpFault::NoRoute(error) => StsNoRoute { host, addresses, error }.into(),
         },
         // Without a proxy the address is STS's own; with one, the fault carries it.
@@ -192,10 +196,12 @@ fn name(
             TlsFault::TimedOut(after) => {
                 StsTimedOut { host, addresses, phase: ConnectPhase::Tls, after }.into()
             }
-            TlsFault::Lost(error) => StsConnectionLost { host, phase: ConnectPhase::Tls, error }.into(),
-            TlsFault::NotSpoken => TlsNotSpoken { host, port }.into(),
+            TlsFault::ConnectionLost(error) => {
+                StsConnectionLost { host, phase: ConnectPhase::Tls, error }.into()
+            }
+            TlsFault::NotTls => TlsNotSpoken { host, port }.into(),
             TlsFault::Untrusted(error) => TlsUntrusted { host, presented, roots, error }.into(),
-            TlsFault::OtherName(names) => TlsNameMismatch { host, names, presented }.into(),
+            TlsFault::WrongName(names) => TlsNameMismatch { host, names, presented }.into(),
             TlsFault::NotValidNow { bound, not_yet } => {
                 TlsExpired { host, bound, not_yet, now, presented }.into()
             }

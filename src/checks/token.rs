@@ -8,7 +8,7 @@ use crate::diagnosis::token::{
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use crate::text::utc;
+use crate::text::format_utc;
 use crate::token::is_for_the_api;
 use crate::token::{Claims, Token, TokenFault};
 use iam_trust::USUAL_AUDIENCE;
@@ -27,8 +27,8 @@ impl HasEvidence for Token {
             .text("algorithm", &claims.algorithm)
             .text_if("pod", claims.bound.pod.as_deref())
             .text_if("node", claims.bound.node.as_deref())
-            .value("issued_at", utc(claims.issued_at))
-            .value("expires_at", utc(claims.expires_at))
+            .value("issued_at", format_utc(claims.issued_at))
+            .value("expires_at", format_utc(claims.expires_at))
     }
 }
 

@@ -46,16 +46,18 @@ pub struct TokenFileRead {
 /// Reads the file.
 pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> TokenFileRead {
     let started = Instant::now();
-    let result = pod.read(path, LONGEST_TOKEN, budget.until()).await;
+    let result = pod.read(path, LONGEST_TOKEN, budget.step_deadline()).await;
     TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
 pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
-    let file = match pod.read(path, LONGEST_TOKEN, budget.until()).await {
+    let file = match pod.read(path, LONGEST_TOKEN, budget.step_deadline()).await {
         // Every container of a pod has the same name and service account: ours says so, too. It is
         // only read here, and sent to nobody.
-        Err(_) if pod.is_of_our_pod() => pod.read_own(path, LONGEST_TOKEN, budget.until()).await.ok()?,
+        Err(_) if pod.is_of_our_pod() => {
+            pod.read_own(path, LONGEST_TOKEN, budget.step_deadline()).await.ok()?
+        }
         read => read.ok()?,
     };
     token::decode(std::str::from_utf8(&file.bytes).ok()?).ok()
@@ -70,7 +72,7 @@ pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Ver
     }
     let FileRead { bytes, stat } = match result {
         Ok(file) => file,
-        Err(ReadError::Missing(exists)) => {
+        Err(ReadError::NotFound(exists)) => {
             return Verdict::fail(TokenFileMissing { path, exists, circular: false });
         }
         Err(ReadError::Loop) => {
@@ -88,7 +90,7 @@ pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Ver
         Err(ReadError::Io { errno }) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Errno(errno) });
         }
-        Err(ReadError::Slow) => {
+        Err(ReadError::TimedOut) => {
             return Verdict::fail(TokenFileReadFailed { path, fault: ReadFault::Slow(took) });
         }
         Err(ReadError::Blocked(blocked)) => {
@@ -157,17 +159,17 @@ mod tests {
             (Ok(&b"\xff\xfe"[..]), Some("TokenFileCorrupt")),
             (Ok(&b"a\0b"[..]), Some("TokenFileCorrupt")),
             (Ok(spoilt.as_bytes()), Some("TokenFileCorrupt")),
-            (Err(ReadError::Missing(None)), Some("TokenFileMissing")),
+            (Err(ReadError::NotFound(None)), Some("TokenFileMissing")),
             (Err(ReadError::Loop), Some("TokenFileMissing")),
             (Err(ReadError::Denied(Some(STAT))), Some("TokenFileUnreadable")),
             (Err(ReadError::Denied(None)), Some("TokenFileUnreadable")),
             (Err(ReadError::NotRegular(STAT)), Some("TokenFileNotRegular")),
             (Err(ReadError::TooLarge { stat: STAT, limit: 1 }), Some("TokenFileTooLarge")),
             (Err(ReadError::Io { errno: Some(5) }), Some("TokenFileReadFailed")),
-            (Err(ReadError::Slow), Some("TokenFileReadFailed")),
+            (Err(ReadError::TimedOut), Some("TokenFileReadFailed")),
         ] {
             assert_eq!(outcome("/token", result), expected);
         }
-        assert_eq!(outcome(TOKEN, Err(ReadError::Missing(None))), Some("TokenFileVarHoldsToken"));
+        assert_eq!(outcome(TOKEN, Err(ReadError::NotFound(None))), Some("TokenFileVarHoldsToken"));
     }
 }

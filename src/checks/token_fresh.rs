@@ -10,7 +10,7 @@ use crate::diagnosis::token::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNot
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
-use crate::text::span;
+use crate::text::format_duration;
 use crate::token::Claims;
 
 /// From which difference on two clocks are told apart. AWS refuses signatures that are off by
@@ -37,7 +37,9 @@ pub struct Freshness {
 
 impl HasEvidence for Freshness {
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new().value("age", span(self.age)).value("valid_for", span(self.left));
+        let evidence = Evidence::new()
+            .value("age", format_duration(self.age))
+            .value("valid_for", format_duration(self.left));
         match self.sts_clock_ahead {
             Some(seconds) => evidence.value("sts_clock_ahead_seconds", seconds),
             None => evidence,

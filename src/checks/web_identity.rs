@@ -1,6 +1,8 @@
 //! The pod carries a web identity: both variables are there.
 
-use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
+use crate::env::{
+    CONTAINER_CREDENTIALS_VARIABLES, DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
@@ -43,7 +45,7 @@ impl HasEvidence for WebIdentity {
         Evidence::new()
             .text("role_arn", &self.role_arn)
             .text("token_file", &self.token_file.to_string_lossy())
-            .and(self.seen.clone())
+            .merge(self.seen.clone())
     }
 }
 
@@ -98,7 +100,7 @@ pub async fn observe(
     if !is_wanted {
         return ServiceAccountRead::NotWanted;
     }
-    let until = budget.until().min(Instant::now() + MOST_OF_API);
+    let until = budget.step_deadline().min(Instant::now() + MOST_OF_API);
     let read = read_account(pod, wanted, api_claims, until).await;
     if let ServiceAccountRead::Failed(fault) = &read {
         // The same on every pass, and of no consequence but for a less exact diagnosis.
@@ -114,15 +116,15 @@ async fn read_account(
     api_claims: Option<&Claims>,
     until: Instant,
 ) -> ServiceAccountRead {
-    let Some(api) = Api::of(pod, &wanted.api_token_file) else {
-        return ServiceAccountRead::Failed(ApiFault::NoApi);
+    let Some(api) = Api::from_variables(pod, &wanted.api_token_file) else {
+        return ServiceAccountRead::Failed(ApiFault::NotConfigured);
     };
     let Some(name) = api_claims.and_then(Claims::service_account) else {
-        return ServiceAccountRead::Failed(ApiFault::NobodyNamed);
+        return ServiceAccountRead::Failed(ApiFault::NoServiceAccount);
     };
     match api.service_account(&name, until).await {
         Ok(account) => {
-            let volume_made = pod.link_made(&wanted.api_token_file, until).await;
+            let volume_made = pod.link_created_at(&wanted.api_token_file, until).await;
             ServiceAccountRead::Known { name, account, volume_made }
         }
         Err(ApiFault::NotFound) => ServiceAccountRead::Missing(name),
@@ -133,7 +135,7 @@ async fn read_account(
 /// The token's file, by the flag or else by the variable, whatever is in either.
 #[must_use]
 pub fn token_file(pod: &Pod, wanted: &CheckOptions) -> Option<PathBuf> {
-    wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE).map(PathBuf::from))
+    wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE_VARIABLE).map(PathBuf::from))
 }
 
 /// Judges the two variables, or what the flags say in their place, by what is known of the service
@@ -153,7 +155,7 @@ pub fn judge(
         return Verdict::Fail(failure);
     }
     // The judge has failed a pod without one of the two.
-    let role_arn = wanted.role_arn.clone().or_else(|| pod.variable(ROLE_ARN)).unwrap_or_default();
+    let role_arn = wanted.role_arn.clone().or_else(|| pod.variable(ROLE_ARN_VARIABLE)).unwrap_or_default();
     let token_file = token_file(pod, wanted).unwrap_or_default();
     // A flag in place of the pod's variable says nothing of what the pod was given.
     let is_of_pod = |found: &Diagnosis| wanted.role_arn.is_none() && is_of_this_check(found);
@@ -172,7 +174,7 @@ fn pod_view(
         ServiceAccountRead::Known { volume_made, .. } => *volume_made,
         _ => None,
     };
-    let of_pod = (pod.variable(ROLE_ARN), pod.variable(TOKEN_FILE));
+    let of_pod = (pod.variable(ROLE_ARN_VARIABLE), pod.variable(TOKEN_FILE_VARIABLE));
     let token_file = token_file(pod, wanted).map(|path| path.to_string_lossy().into_owned());
     let both = (wanted.role_arn.clone().or_else(|| of_pod.0.clone()), token_file);
     // One half by a flag alone says nothing of what the pod was given.
@@ -180,8 +182,8 @@ fn pod_view(
         value.clone().filter(|value| own.is_some() || other.is_some() || value.is_empty())
     };
     let (role_arn, token_file) = (half(&of_pod.0, &both.0, &both.1), half(&of_pod.1, &both.1, &both.0));
-    let pair = [(ROLE_ARN, role_arn), (TOKEN_FILE, token_file)];
-    let others = CONTAINER_CREDENTIALS.into_iter().map(|name| (name, pod.filled(name)));
+    let pair = [(ROLE_ARN_VARIABLE, role_arn), (TOKEN_FILE_VARIABLE, token_file)];
+    let others = CONTAINER_CREDENTIALS_VARIABLES.into_iter().map(|name| (name, pod.nonempty_variable(name)));
     let set = pair.into_iter().chain(others).filter(|(_, value)| value.is_some());
     PodView {
         name: pod_name(pod, api_claims),
@@ -222,7 +224,7 @@ fn account_view(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRea
 
 /// Whether the token lies where the webhook mounts it.
 pub async fn mounted(pod: &Pod, budget: Budget) -> Presence {
-    pod.presence(Path::new(USUAL_TOKEN_FILE), budget.until()).await
+    pod.presence(Path::new(DEFAULT_TOKEN_FILE), budget.step_deadline()).await
 }
 
 /// Judges the same of another process, into whose container the token is mounted or not, as far as that
@@ -231,7 +233,7 @@ pub async fn mounted(pod: &Pod, budget: Budget) -> Presence {
 pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Presence) -> Verdict<WebIdentity> {
     let pod = match found {
         Verdict::Fail(Diagnosis::NotInjected(pod)) => *pod,
-        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if token != Presence::NotThere => {
+        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if token != Presence::Missing => {
             NotInjected { service_account: Some(missed.of.service_account), pod: missed.of.pod, unread: None }
         }
         found => return found,
@@ -241,7 +243,7 @@ pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Prese
 
 /// The pod's name, if known.
 pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
-    api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.filled("HOSTNAME"))
+    api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.nonempty_variable("HOSTNAME"))
 }
 
 #[cfg(test)]
@@ -332,7 +334,7 @@ mod tests {
             account: AnnotatedAccount {
                 role_arn: role_arn.map(str::to_owned),
                 created_at: at(created),
-                annotated_by: at(annotated),
+                annotated_before: at(annotated),
             },
             volume_made: at(made),
         }
@@ -360,7 +362,7 @@ mod tests {
                 "ServiceAccountMissing",
             ),
             (ServiceAccountRead::Failed(ApiFault::Unauthorized), "NotInjected"),
-            (ServiceAccountRead::Failed(ApiFault::NoApi), "NotInjected"),
+            (ServiceAccountRead::Failed(ApiFault::NotConfigured), "NotInjected"),
         ] {
             assert_eq!(found(&[], &CheckOptions::default(), &read), [expected], "{read:?}");
         }

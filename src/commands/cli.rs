@@ -19,7 +19,7 @@ use crate::probes::target::ProcessSelector;
 use crate::report::model::FailurePolicy;
 use crate::run::options::CheckOptions;
 use crate::sdk_scan::ExpectedSdk;
-use crate::text::span;
+use crate::text::format_duration;
 use crate::token::ServiceAccount;
 use sdk_chain::SdkId;
 
@@ -566,7 +566,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
 
 fn interval(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        short if short < SHORTEST_INTERVAL => Err(format!("at least {}", span(SHORTEST_INTERVAL))),
+        short if short < SHORTEST_INTERVAL => Err(format!("at least {}", format_duration(SHORTEST_INTERVAL))),
         interval => Ok(interval),
     }
 }
@@ -585,7 +585,9 @@ fn condition_type(text: &str) -> Result<String, String> {
             && name.ends_with(|c: char| c.is_ascii_alphanumeric())
     };
     match text.split_once('/') {
-        Some((prefix, name)) if kubernetes::is_name(prefix) && is_condition(name) => Ok(text.to_owned()),
+        Some((prefix, name)) if kubernetes::is_object_name(prefix) && is_condition(name) => {
+            Ok(text.to_owned())
+        }
         _ => Err("a name with a prefix, like irsa-probe/ready".to_owned()),
     }
 }

@@ -6,10 +6,10 @@ use super::Entry;
 use super::role::ROLE_ARN;
 use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
 use crate::aws::operator::NoCredentials;
-use crate::aws::sts::Caller;
+use crate::aws::sts::StsCaller;
 use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote, utc};
+use crate::text::{format_utc, sanitize, shell_quote};
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
 
@@ -21,7 +21,7 @@ pub struct AuditWrongAccount {
     /// The account of the credentials.
     pub account: String,
     /// Whose they are, if STS said so.
-    pub caller: Option<Caller>,
+    pub caller: Option<StsCaller>,
 }
 
 impl Entry for AuditWrongAccount {
@@ -120,12 +120,12 @@ impl Entry for AuditIncomplete {
                     self.role.account
                 ),
             ],
-            UnseenReason::Untold(IamUnavailable { permission, why }) => match why {
+            UnseenReason::Untold(IamUnavailable { permission, reason: why }) => match why {
                 UnavailableReason::NoCredentials(NoCredentials::NotFound) => vec![
                     with_credentials(&self.role),
                     offline(&self.role),
                 ],
-                UnavailableReason::NoCredentials(NoCredentials::OfLogin) => vec![
+                UnavailableReason::NoCredentials(NoCredentials::CliLogin) => vec![
                     "Export the credentials of the login, and audit again:\n\
                      eval \"$(aws configure export-credentials --format env)\""
                         .to_owned(),
@@ -137,7 +137,7 @@ impl Entry for AuditIncomplete {
                         .to_owned(),
                     offline(&self.role),
                 ],
-                UnavailableReason::NoCredentials(NoCredentials::BadFile(_)) => {
+                UnavailableReason::NoCredentials(NoCredentials::FileUnusable(_)) => {
                     vec!["Mend that file.".to_owned(), offline(&self.role)]
                 }
                 UnavailableReason::NoCredentials(_) | UnavailableReason::CredentialsRejected { .. } => vec![
@@ -164,10 +164,10 @@ impl Entry for AuditIncomplete {
                 UnavailableReason::OtherAccount(_)
                 | UnavailableReason::Throttled
                 | UnavailableReason::Refused { .. }
-                | UnavailableReason::Unreached(_)
-                | UnavailableReason::Lost(_)
+                | UnavailableReason::Unreachable(_)
+                | UnavailableReason::ConnectionLost(_)
                 | UnavailableReason::TimedOut
-                | UnavailableReason::GoesOn
+                | UnavailableReason::Truncated
                 | UnavailableReason::NoRole => [again(), vec![offline(&self.role)]].concat(),
             },
         }
@@ -178,7 +178,7 @@ impl Entry for AuditIncomplete {
         match &self.why {
             UnseenReason::Untold(unknown) => evidence
                 .text_if("permission", self.why.permission().map(Permission::as_str))
-                .text("why", &unknown.why.to_string()),
+                .text("why", &unknown.reason.to_string()),
             UnseenReason::NotGiven(flag) => evidence.value("flag", *flag),
         }
     }
@@ -263,12 +263,12 @@ impl Hint {
             Self::Named(PolicyLayer::Organization) => {
                 "STS's own words name a policy of the organisation".to_owned()
             }
-            Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", utc(*at)),
+            Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", format_utc(*at)),
             Self::ProviderNewer(at) => {
-                format!("the OIDC provider was made at {}, after the refusal", utc(*at))
+                format!("the OIDC provider was made at {}, after the refusal", format_utc(*at))
             }
             Self::UsedSince(at) => {
-                format!("the role was used at {}, after the refusal, by this or another pod", utc(*at))
+                format!("the role was used at {}, after the refusal, by this or another pod", format_utc(*at))
             }
             Self::PrivateAddress(address) => format!(
                 "STS was reached at the private address {}, so most likely through a VPC endpoint",
@@ -326,7 +326,7 @@ impl RefusedOutsideTrust {
 
 impl Entry for RefusedOutsideTrust {
     fn cause(&self) -> String {
-        let at = self.at.map_or_else(String::new, |at| format!(" at {}", utc(at)));
+        let at = self.at.map_or_else(String::new, |at| format!(" at {}", format_utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());
         let words = words.map_or_else(String::new, |words| format!(" \"{}\"", sanitize(words)));
         let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
@@ -399,7 +399,7 @@ impl Entry for RefusedOutsideTrust {
 
     fn evidence(&self) -> Evidence {
         let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
-        let at = self.at.map(utc);
+        let at = self.at.map(format_utc);
         Evidence::new()
             .text("code", &self.code)
             .text_if("message", self.message.as_deref())
@@ -425,7 +425,7 @@ impl UnseenReason {
     #[must_use]
     pub fn permission(&self) -> Option<Permission> {
         match self {
-            Self::Untold(IamUnavailable { permission, why: UnavailableReason::Denied(_) }) => {
+            Self::Untold(IamUnavailable { permission, reason: UnavailableReason::Denied(_) }) => {
                 Some(*permission)
             }
             Self::Untold(_) | Self::NotGiven(_) => None,
@@ -436,7 +436,7 @@ impl UnseenReason {
     #[must_use]
     pub fn because(&self) -> String {
         match self {
-            Self::Untold(unknown) => sanitize(unknown.why.to_string().trim_end_matches('.')),
+            Self::Untold(unknown) => sanitize(unknown.reason.to_string().trim_end_matches('.')),
             Self::NotGiven(flag) => {
                 format!("it is not among the files that were given ({flag}), so AWS was not asked")
             }

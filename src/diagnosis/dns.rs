@@ -31,9 +31,9 @@ impl Entry for DnsUnavailable {
     fn cause(&self) -> String {
         let fault = match &self.fault {
             DnsFault::TimedOut => "gave no answer in time".to_owned(),
-            DnsFault::Answered(code) => format!("answered {}", sanitize(code)),
-            DnsFault::NotReached(error) => format!("could not be asked ({})", sanitize(error)),
-            DnsFault::Garbled => "sent something that is no DNS answer".to_owned(),
+            DnsFault::ErrorCode(code) => format!("answered {}", sanitize(code)),
+            DnsFault::NotReachable(error) => format!("could not be asked ({})", sanitize(error)),
+            DnsFault::Malformed => "sent something that is no DNS answer".to_owned(),
         };
         format!(
             "The name {} could not be looked up: the name servers ({}) {fault}. This says nothing about the \

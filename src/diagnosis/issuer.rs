@@ -1,7 +1,7 @@
 //! What the token's issuer publishes, as it is seen from where the audit runs.
 
 use super::Entry;
-use crate::aws::dial::{DialError, ServerUnreachable};
+use crate::aws::transport::{ServerUnreachable, UnreachableCause};
 use crate::evidence::Evidence;
 use crate::net::connect::{ConnectFault, TlsFault};
 use crate::text::{sanitize, shell_quote};
@@ -137,8 +137,9 @@ impl IssuerUnreachable {
     fn nearby(&self) -> String {
         let of_trust = match &self.fault {
             IssuerFault::Unreached(unreached) => matches!(
-                &*unreached.obstacle,
-                DialError::Trust(_) | DialError::Way(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
+                &*unreached.cause,
+                UnreachableCause::Trust(_)
+                    | UnreachableCause::Connect(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
             ),
             _ => false,
         };
@@ -221,7 +222,7 @@ impl Entry for IssuerUnreachable {
 
     fn may_pass(&self) -> bool {
         match &self.fault {
-            IssuerFault::Unreached(unreached) => matches!(&*unreached.obstacle, DialError::Way(_)),
+            IssuerFault::Unreached(unreached) => matches!(&*unreached.cause, UnreachableCause::Connect(_)),
             IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
             IssuerFault::Status(status) => *status >= 500 || *status == 429,
             _ => false,

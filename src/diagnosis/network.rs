@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Entry;
 use crate::evidence::Evidence;
-use crate::text::{sanitize, span};
+use crate::text::{format_duration, sanitize};
 
 /// Where on the way something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl Entry for StsTimedOut {
         format!(
             "{}{addresses} did not answer within {}, while {}. {way}",
             sanitize(&self.host),
-            span(self.after),
+            format_duration(self.after),
             self.phase.as_str()
         )
     }

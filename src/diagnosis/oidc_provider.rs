@@ -237,7 +237,7 @@ impl NoProvider {
             ProviderDifference::Partition(_) => "partition",
             ProviderDifference::Account(_) => "account",
         });
-        evidence.text_if("gap", gap).and(call_evidence(&self.request))
+        evidence.text_if("gap", gap).merge(call_evidence(&self.request))
     }
 }
 
@@ -247,7 +247,7 @@ impl Entry for OidcProviderMissing {
             Self::Told(it) => format!(
                 "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
                  issuer; the provider of the old one does not serve it.",
-                it.refusal.words(),
+                it.refusal.sentence(),
                 it.request.role.account,
                 sanitize(&it.request.claims.issuer)
             ),
@@ -385,7 +385,7 @@ impl NoClientId {
                 }
             }
         };
-        evidence.and(call_evidence(&self.request))
+        evidence.merge(call_evidence(&self.request))
     }
 }
 
@@ -408,7 +408,7 @@ impl Entry for OidcProviderAudienceMissing {
             Self::Told(it) => format!(
                 "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
                  client id with an invisible character in it looks the same.",
-                it.refusal.words(),
+                it.refusal.sentence(),
                 it.request.role.account,
                 audiences(&it.request.claims.audience)
             ),

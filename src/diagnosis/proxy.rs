@@ -51,7 +51,7 @@ impl Entry for ProxyFailed {
     fn cause(&self) -> String {
         let fault = match &self.fault {
             ProxyFault::NameNotResolved => "its name has no address".to_owned(),
-            ProxyFault::NotReached(error) => format!("it cannot be reached ({})", sanitize(error)),
+            ProxyFault::NotReachable(error) => format!("it cannot be reached ({})", sanitize(error)),
             ProxyFault::TimedOut => "it does not answer".to_owned(),
             ProxyFault::AuthenticationRequired => {
                 "it asks for a user name and password, or does not accept the ones given (407)".to_owned()
@@ -93,7 +93,7 @@ impl Entry for ProxyFailed {
 
     fn may_pass(&self) -> bool {
         match self.fault {
-            ProxyFault::NameNotResolved | ProxyFault::NotReached(_) | ProxyFault::TimedOut => true,
+            ProxyFault::NameNotResolved | ProxyFault::NotReachable(_) | ProxyFault::TimedOut => true,
             ProxyFault::Refused(status) => status == 429 || status >= 500,
             ProxyFault::AuthenticationRequired | ProxyFault::NotAProxy | ProxyFault::Untrusted(_) => false,
         }

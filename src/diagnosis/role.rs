@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Entry;
-use crate::aws::iam::{Decision, Simulated};
+use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
@@ -161,13 +161,13 @@ pub struct Forbidden {
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
     /// The actions.
-    pub actions: Vec<Simulated>,
+    pub actions: Vec<SimulatedDecision>,
 }
 
 impl Forbidden {
     /// `s3:GetObject on *`, for each.
     fn actions(&self) -> String {
-        let each = |it: &Simulated| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource));
+        let each = |it: &SimulatedDecision| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource));
         list(self.actions.iter().map(each))
     }
 

@@ -17,7 +17,7 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
         .text("place", &found.place)
         .value("found_by", found.how.as_str())
         .value(own.0, own.1)
-        .and(scan.evidence())
+        .merge(scan.evidence())
 }
 
 /// Where the SDK is, in a sentence without its full stop, and as sure as it is that it is the application's.

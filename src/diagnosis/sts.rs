@@ -7,7 +7,7 @@ use crate::diagnosis::aws_cli::{
     NeededWithCommands, iam, needed_with_commands, organization_policies, sts_endpoint_policies,
 };
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote, utc};
+use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::Claims;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
@@ -120,7 +120,7 @@ refusals! {
     |it| format!(
         "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
          the issuer's discovery document or key set is not public, or does not hold that key.",
-        it.refusal.words(),
+        it.refusal.sentence(),
         key_id(&it.request.claims, "not given"),
         sanitize(&it.request.claims.issuer)
     );
@@ -137,7 +137,7 @@ refusals! {
     ThumbprintMismatch;
     |it| format!(
         "{}. The OIDC provider in account {} lists thumbprints, and none fits the certificate of {}.",
-        it.refusal.words(), it.request.role.account, sanitize(&it.request.claims.issuer)
+        it.refusal.sentence(), it.request.role.account, sanitize(&it.request.claims.issuer)
     );
     |it| {
         let needed = it.needed();
@@ -161,9 +161,9 @@ refusals! {
              OIDC provider for the token's issuer {}; (2) the provider does not list the token's audience {}; \
              (3) the provider is stale, or the issuer does not publish the key {} that signed the token. The token \
              expires at {}.",
-            it.refusal.words(), it.request.role.account, sanitize(&claims.issuer), it.audience(),
+            it.refusal.sentence(), it.request.role.account, sanitize(&claims.issuer), it.audience(),
             key_id(claims, "(no key id)"),
-            utc(claims.expires_at)
+            format_utc(claims.expires_at)
         )
     };
     |it| {
@@ -195,7 +195,7 @@ refusals! {
              deleted, another account, or its path left out; (4) its Action is not sts:AssumeRoleWithWebIdentity, or \
              another condition refuses, on the session name {} for instance; (5) an explicit Deny, there or in a \
              resource control policy.",
-            it.refusal.words(), sanitize(&claims.subject), sanitize(&claims.issuer), sanitize(&it.request.session_name)
+            it.refusal.sentence(), sanitize(&claims.subject), sanitize(&claims.issuer), sanitize(&it.request.session_name)
         )
     };
     |it| {
@@ -221,7 +221,7 @@ refusals! {
     |it| format!(
         "{}. The policy of the VPC endpoint for STS does not let this call through. The caller of \
          AssumeRoleWithWebIdentity is not yet an AWS principal, so a policy that demands one forbids it.",
-        it.refusal.words()
+        it.refusal.sentence()
     );
     |it| vec![
         format!("Look at the endpoint's policy:\n{}", sts_endpoint_policies(it.request.region.as_deref())),
@@ -235,7 +235,7 @@ refusals! {
     |it| format!(
         "{}. A policy of the AWS organisation forbids the call. Callers with a web identity carry no \
          aws:PrincipalOrgID, so a data perimeter that demands it forbids them all.",
-        it.refusal.words()
+        it.refusal.sentence()
     );
     |it| vec![format!(
         "Ask those who manage the organisation for an exception for sts:AssumeRoleWithWebIdentity from this \
@@ -248,7 +248,7 @@ refusals! {
     RegionNotActivated;
     |it| format!(
         "{}. Account {} has not activated STS in the region {}.",
-        it.refusal.words(), it.request.role.account,
+        it.refusal.sentence(), it.request.role.account,
         it.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
     );
     |it| vec![
@@ -263,7 +263,7 @@ refusals! {
     /// STS finds fault with the ARN, although its form is right.
     RoleArnRejected;
     |it| format!(
-        "{}. STS does not accept {} as the ARN of a role.", it.refusal.words(), sanitize(&it.request.role.text)
+        "{}. STS does not accept {} as the ARN of a role.", it.refusal.sentence(), sanitize(&it.request.role.text)
     );
     |_it| vec![
         "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text".to_owned(),
@@ -276,7 +276,7 @@ refusals! {
     SessionParametersRejected;
     |it| format!(
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
-        it.refusal.words(), sanitize(&it.request.session_name)
+        it.refusal.sentence(), sanitize(&it.request.session_name)
     );
     |_it| vec![
         "See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
@@ -289,7 +289,7 @@ refusals! {
     |it| format!(
         "{}. The account makes more calls to STS than it may in this region; the pod's own SDKs are throttled just \
          as well.",
-        it.refusal.words()
+        it.refusal.sentence()
     );
     |_it| vec![
         "Give it more time with --wait, or let a scale-up go on with --tolerate unreachable.".to_owned(),
@@ -300,7 +300,7 @@ refusals! {
     IdpUnreachable;
     |it| format!(
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
-        it.refusal.words(), sanitize(&it.request.claims.issuer)
+        it.refusal.sentence(), sanitize(&it.request.claims.issuer)
     );
     |it| vec![
         format!(
@@ -314,7 +314,7 @@ refusals! {
     StsFault;
     |it| format!(
         "{}: the fault is on AWS's side, or something in between answers in its name.",
-        it.refusal.words_and_status()
+        it.refusal.sentence_with_status()
     );
     |_it| vec![statuspage(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
 
@@ -324,7 +324,7 @@ refusals! {
         "STS gave credentials for {}, and then refused them: {}. That happens when the credentials come from \
          another partition's STS or another service than the one that is asked, when the role was deleted at that \
          moment, or in an opt-in region that the account has not enabled.",
-        sanitize(&it.request.role.text), it.refusal.words()
+        sanitize(&it.request.role.text), it.refusal.sentence()
     );
     |it| vec![
         "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.".to_owned(),
@@ -340,7 +340,7 @@ refusals! {
     Unclassified;
     |it| format!(
         "{}, request id {}. irsa-probe does not know this answer and does not guess.",
-        it.refusal.words_and_status(),
+        it.refusal.sentence_with_status(),
         it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id))
     );
     |_it| vec![

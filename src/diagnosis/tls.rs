@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::Entry;
 use crate::evidence::Evidence;
-use crate::text::{sanitize, utc};
+use crate::text::{format_utc, sanitize};
 
 /// The file of certificates to trust cannot be used.
 #[derive(Debug, Clone)]
@@ -170,7 +170,7 @@ impl Entry for TlsUntrusted {
         Evidence::new()
             .text("host", &self.host)
             .text("trusted_roots", &self.roots)
-            .and(self.presented.evidence())
+            .merge(self.presented.evidence())
     }
 
     fn may_pass(&self) -> bool {
@@ -221,7 +221,7 @@ impl Entry for TlsNameMismatch {
         Evidence::new()
             .text("host", &self.host)
             .texts("certificate_names", &self.names)
-            .and(self.presented.evidence())
+            .merge(self.presented.evidence())
     }
 
     fn may_pass(&self) -> bool {
@@ -251,8 +251,8 @@ impl Entry for TlsExpired {
              was not renewed, or the clock of this node is wrong.",
             sanitize(&self.host),
             if self.not_yet { "is only valid from" } else { "expired at" },
-            utc(self.bound),
-            utc(self.now)
+            format_utc(self.bound),
+            format_utc(self.now)
         )
     }
 
@@ -270,9 +270,9 @@ impl Entry for TlsExpired {
         let name = if self.not_yet { "certificate_not_before" } else { "certificate_not_after" };
         Evidence::new()
             .text("host", &self.host)
-            .value(name, utc(self.bound))
-            .value("local_time", utc(self.now))
-            .and(self.presented.evidence())
+            .value(name, format_utc(self.bound))
+            .value("local_time", format_utc(self.now))
+            .merge(self.presented.evidence())
     }
 
     fn may_pass(&self) -> bool {
@@ -305,7 +305,7 @@ impl Entry for TlsFailed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).and(self.presented.evidence())
+        Evidence::new().text("host", &self.host).merge(self.presented.evidence())
     }
 
     fn may_pass(&self) -> bool {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Entry;
 use crate::evidence::Evidence;
 use crate::host::{FileKind, FileStat, ProcessUser};
-use crate::text::{sanitize, span};
+use crate::text::{format_duration, sanitize};
 use std::time::Duration;
 
 /// The longest token that STS takes, in characters. Source: the STS API model.
@@ -22,7 +22,7 @@ pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> 
         Some(stat) => evidence
             .value("file_owner", stat.uid)
             .value("file_group", stat.gid)
-            .value("file_mode", stat.octal()),
+            .value("file_mode", stat.octal_mode()),
         None => evidence,
     }
 }
@@ -112,7 +112,12 @@ impl Entry for TokenFileUnreadable {
         let file = self.stat.map_or_else(
             || "a directory above it forbids access".to_owned(),
             |stat| {
-                format!("it belongs to user {} and group {} with mode {}", stat.uid, stat.gid, stat.octal())
+                format!(
+                    "it belongs to user {} and group {} with mode {}",
+                    stat.uid,
+                    stat.gid,
+                    stat.octal_mode()
+                )
             },
         );
         format!(
@@ -311,7 +316,7 @@ impl Entry for TokenFileReadFailed {
             ReadFault::Errno(Some(number)) => std::io::Error::from_raw_os_error(*number).to_string(),
             ReadFault::Errno(None) => "the read did not complete".to_owned(),
             ReadFault::Slow(after) => {
-                format!("the file system gave no answer within {}", span(*after))
+                format!("the file system gave no answer within {}", format_duration(*after))
             }
         };
         format!(

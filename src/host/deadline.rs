@@ -25,13 +25,13 @@ const STEPS: u32 = 7;
 impl Budget {
     /// A single pass that begins now, each step of which may take its time.
     #[must_use]
-    pub fn of_one_pass(timeout: Duration) -> Self {
+    pub fn single_pass(timeout: Duration) -> Self {
         Self { deadline: Instant::now() + timeout.saturating_mul(STEPS), timeout }
     }
 
     /// When a step that begins now has to be over.
     #[must_use]
-    pub fn until(&self) -> Instant {
+    pub fn step_deadline(&self) -> Instant {
         self.deadline.min(Instant::now() + self.timeout)
     }
 
@@ -44,7 +44,7 @@ impl Budget {
     /// How long to wait after this many passes, with full jitter; `None` if no time would be left.
     #[must_use]
     pub fn pause(&self, passes: u32) -> Option<Duration> {
-        let pause = backoff::pause(BACKOFF.0, BACKOFF.1, passes);
+        let pause = backoff::random_pause(BACKOFF.0, BACKOFF.1, passes);
         (pause < self.deadline.saturating_duration_since(Instant::now())).then_some(pause)
     }
 }

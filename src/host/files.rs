@@ -27,7 +27,7 @@ pub struct FileStat {
 impl FileStat {
     /// The permission bits as `0640`.
     #[must_use]
-    pub fn octal(&self) -> String {
+    pub fn octal_mode(&self) -> String {
         format!("{:04o}", self.mode)
     }
 }
@@ -96,7 +96,7 @@ pub struct FileRead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
     /// The path does not exist. The longest part that does.
-    Missing(Option<PathBuf>),
+    NotFound(Option<PathBuf>),
     /// The permissions forbid it. The file's metadata, unless a directory already forbade access.
     Denied(Option<FileStat>),
     /// The symbolic links form a circle.
@@ -116,7 +116,7 @@ pub enum ReadError {
         errno: Option<i32>,
     },
     /// The file system had not answered at the deadline.
-    Slow,
+    TimedOut,
     /// The other process ended, or the kernel denies access to it.
     Blocked(Box<ProcAccessError>),
 }
@@ -125,17 +125,17 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(_) => f.write_str("it does not exist"),
+            Self::NotFound(_) => f.write_str("it does not exist"),
             Self::Denied(_) => f.write_str("its permissions forbid reading it"),
             Self::Loop => f.write_str("its symbolic links lead in a circle"),
             Self::NotRegular(stat) => write!(f, "it is {}", stat.kind.as_str()),
             Self::TooLarge { limit, .. } => write!(f, "it has more than {limit} bytes"),
             Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
             Self::Io { errno: None } => f.write_str("reading it failed"),
-            Self::Slow => f.write_str("the file system did not answer"),
+            Self::TimedOut => f.write_str("the file system did not answer"),
             Self::Blocked(blocked) => f.write_str(match blocked.fault {
-                ProcFault::Gone => "its process has ended",
-                ProcFault::LinkOfProc => "it lies behind a link of /proc, which is not followed",
+                ProcFault::Exited => "its process has ended",
+                ProcFault::ProcLink => "it lies behind a link of /proc, which is not followed",
                 ProcFault::RelativePath => {
                     "its path is relative, and the process's working directory is not known"
                 }
@@ -149,7 +149,7 @@ impl fmt::Display for ReadError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFingerprint {
     /// The file cannot be inspected.
-    Nothing,
+    Unavailable,
     /// The file's identity.
     File {
         /// The file system.
@@ -167,9 +167,9 @@ pub enum FileFingerprint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// It exists.
-    There,
+    Exists,
     /// It does not exist.
-    NotThere,
+    Missing,
     /// Unknown: a directory forbids access, or the file system is slow or broken.
     Unknown,
 }

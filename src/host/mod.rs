@@ -28,7 +28,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-pub use access::{LONGEST_ENVIRONMENT, ProcAccessError, ProcFault, ProcessUser, Program};
+pub use access::{MAX_ENVIRONMENT_BYTES, ProcAccessError, ProcFault, ProcessUser, Program};
 pub use clock::Clock;
 pub use files::{FileFingerprint, FileKind, FileRead, FileStat, Presence, ReadError};
 
@@ -87,26 +87,26 @@ impl Pod {
     /// Why they cannot be listed.
     pub async fn processes(&self, until: Instant) -> Result<Processes, ProcessListError> {
         let listed = self.threads.run(Path::new("/proc"), until, process::list).await;
-        listed.ok_or(ProcessListError::Slow)?.map_err(|_| ProcessListError::NoProc)
+        listed.ok_or(ProcessListError::TimedOut)?.map_err(|_| ProcessListError::NoProc)
     }
 
     /// One process, by `until` at the latest.
     pub async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
-        self.threads.run(Path::new("/proc"), until, move || process::one(pid)).await?
+        self.threads.run(Path::new("/proc"), until, move || process::find(pid)).await?
     }
 
     /// The world of another process, with our clock, by `until` at the latest.
     ///
     /// # Errors
     /// Why the process cannot be inspected.
-    pub async fn through(
+    pub async fn open_process(
         &self,
         own: &Process,
         process: &Process,
         until: Instant,
     ) -> Result<Self, Box<ProcAccessError>> {
         let (us, it) = (own.clone(), process.clone());
-        let late = || Err(ProcAccessError::boxed(own, process, ProcFault::Slow));
+        let late = || Err(ProcAccessError::boxed(own, process, ProcFault::TimedOut));
         let folder = PathBuf::from(format!("/proc/{}", process.pid));
         let opened =
             self.threads.run(&folder, until, move || access::open(us, it)).await.unwrap_or_else(late);
@@ -116,25 +116,25 @@ impl Pod {
             clock: self.clock.clone(),
             threads: self.threads.clone(),
             readers: Threads::default(),
-            root: Root::Of(Arc::new(other)),
+            root: Root::OtherProcess(Arc::new(other)),
         })
     }
 
     /// Whether this is another process of our own pod, as far as namespaces tell.
     #[must_use]
     pub fn is_of_our_pod(&self) -> bool {
-        matches!(&self.root, Root::Of(other) if other.is_of_our_pod())
+        matches!(&self.root, Root::OtherProcess(other) if other.is_of_our_pod())
     }
 
     /// Whether this is another process with a network namespace of its own.
     #[must_use]
     pub fn has_another_network(&self) -> bool {
-        matches!(&self.root, Root::Of(other) if other.shares_network == Some(false))
+        matches!(&self.root, Root::OtherProcess(other) if other.shares_network == Some(false))
     }
 
     /// Whether the other process has ended, by `until` at the latest. False for our own world.
     pub async fn has_ended(&self, until: Instant) -> bool {
-        let Root::Of(other) = &self.root else { return false };
+        let Root::OtherProcess(other) = &self.root else { return false };
         let (path, asked) = (PathBuf::from(format!("/proc/{}", other.process.pid)), Arc::clone(other));
         self.threads.run(&path, until, move || asked.has_ended()).await.unwrap_or(false)
     }
@@ -144,7 +144,7 @@ impl Pod {
     pub fn target(&self) -> Option<&Process> {
         match &self.root {
             Root::Ours => None,
-            Root::Of(other) => Some(&other.process),
+            Root::OtherProcess(other) => Some(&other.process),
         }
     }
 
@@ -168,19 +168,19 @@ impl Pod {
 
     /// A variable's value as text, if set and not empty.
     #[must_use]
-    pub fn filled(&self, name: &str) -> Option<String> {
+    pub fn nonempty_variable(&self, name: &str) -> Option<String> {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
     /// The user of the inspected process.
     #[must_use]
-    pub fn who(&self) -> ProcessUser {
-        self.target().map_or_else(|| self.own_who(), |process| process.who.clone())
+    pub fn user(&self) -> ProcessUser {
+        self.target().map_or_else(|| self.own_user(), |process| process.user.clone())
     }
 
     /// The user of this process.
     #[must_use]
-    pub fn own_who(&self) -> ProcessUser {
+    pub fn own_user(&self) -> ProcessUser {
         ProcessUser {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
@@ -202,7 +202,7 @@ impl Pod {
     pub async fn read(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         let read = self.readers.run(path, until, move || root.read(&of_thread, limit)).await;
-        read.unwrap_or(Err(ReadError::Slow))
+        read.unwrap_or(Err(ReadError::TimedOut))
     }
 
     /// Reads a file of our own file system, also for another process's world.
@@ -212,18 +212,18 @@ impl Pod {
     pub async fn read_own(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
         let of_thread = path.to_owned();
         let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
-        read.unwrap_or(Err(ReadError::Slow))
+        read.unwrap_or(Err(ReadError::TimedOut))
     }
 
     /// Our own standard input.
     #[must_use]
     pub fn stdin(&self) -> Stdin {
-        Stdin::of(io::stdin())
+        Stdin::start(io::stdin())
     }
 
     /// Whether our standard input is a terminal.
     #[must_use]
-    pub fn stdin_is_typed(&self) -> bool {
+    pub fn stdin_is_terminal(&self) -> bool {
         io::stdin().is_terminal()
     }
 
@@ -232,22 +232,22 @@ impl Pod {
     ///
     /// # Errors
     /// Why there is no such folder.
-    pub async fn look_below<T: Send + 'static>(
+    pub async fn with_folder<T: Send + 'static>(
         &self,
         folder: &Path,
         until: Instant,
         look: impl FnOnce(OwnedFd, Option<Program>) -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let (of_thread, root) = (folder.to_owned(), self.root.clone());
-        let seen = self.readers.run(folder, until, move || root.look_below(&of_thread, look)).await;
-        seen.unwrap_or(Err(ReadError::Slow))
+        let seen = self.readers.run(folder, until, move || root.with_folder(&of_thread, look)).await;
+        seen.unwrap_or(Err(ReadError::TimedOut))
     }
 
     /// The fingerprint of the file at a path, by `until` at the latest. It changes when the file is replaced. `None`
     /// if the file system does not answer.
-    pub async fn stamp(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
+    pub async fn fingerprint(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
-        self.readers.run(path, until, move || root.stamp(&of_thread)).await
+        self.readers.run(path, until, move || root.fingerprint(&of_thread)).await
     }
 
     /// Whether a path exists, by `until` at the latest.
@@ -262,9 +262,9 @@ impl Pod {
     /// In a volume that the kubelet projects, each file is a link into the folder `..data`. A rotation
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
     /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
-    pub async fn link_made(&self, path: &Path, until: Instant) -> Option<SystemTime> {
+    pub async fn link_created_at(&self, path: &Path, until: Instant) -> Option<SystemTime> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
-        self.readers.run(path, until, move || root.link_made(&of_thread)).await?
+        self.readers.run(path, until, move || root.link_created_at(&of_thread)).await?
     }
 
     /// Overwrites a file of our own that must exist already, as the kubelet's termination log does, by
@@ -299,8 +299,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         let pod = Pod::recorded([("A", "b")], Clock::System);
-        let look = || pod.stamp(&path, Instant::now() + Duration::from_secs(20));
-        assert_eq!(look().await, Some(FileFingerprint::Nothing));
+        let look = || pod.fingerprint(&path, Instant::now() + Duration::from_secs(20));
+        assert_eq!(look().await, Some(FileFingerprint::Unavailable));
         std::fs::write(&path, "1").unwrap();
         let first = look().await;
         assert!(matches!(first, Some(FileFingerprint::File { .. })) && look().await == first);
@@ -314,7 +314,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (link, folder) = (dir.path().join("token"), dir.path().join("..data"));
         let pod = Pod::recorded([("A", "b")], Clock::System);
-        let made = async |path: &Path| pod.link_made(path, Instant::now() + Duration::from_secs(20)).await;
+        let made =
+            async |path: &Path| pod.link_created_at(path, Instant::now() + Duration::from_secs(20)).await;
         assert_eq!(made(&link).await, None);
 
         std::os::unix::fs::symlink("..data/token", &link).unwrap();
@@ -362,8 +363,8 @@ mod tests {
 
         assert_eq!(read(&dir.join("link"), 5).await, Ok(b"12345".to_vec()));
         assert!(matches!(read(&dir.join("file"), 4).await, Err(ReadError::TooLarge { limit: 4, .. })));
-        assert_eq!(read(&dir.join("none/x"), 4).await, Err(ReadError::Missing(Some(dir.clone()))));
-        assert!(matches!(read(&dir.join("file/x"), 4).await, Err(ReadError::Missing(_))));
+        assert_eq!(read(&dir.join("none/x"), 4).await, Err(ReadError::NotFound(Some(dir.clone()))));
+        assert!(matches!(read(&dir.join("file/x"), 4).await, Err(ReadError::NotFound(_))));
         assert_eq!(read(&dir.join("loop"), 4).await, Err(ReadError::Loop));
         let kind = |result: Result<Vec<u8>, ReadError>| match result {
             Err(ReadError::NotRegular(stat)) => Some(stat.kind),

@@ -15,11 +15,11 @@ use rustix::io::Errno;
 use super::ProcessUser;
 
 /// The most bytes of a `status` that are read: a process may be in 65,536 groups.
-const LONGEST_STATUS: u64 = 1 << 20;
+const MAX_STATUS_BYTES: u64 = 1 << 20;
 /// The most processes that are looked at.
-const MOST: usize = 4096;
+const MAX_PROCESSES: usize = 4096;
 /// The most bytes of a list of mounts that are read.
-const LONGEST_MOUNTS: u64 = 1 << 20;
+const MAX_MOUNTS_BYTES: u64 = 1 << 20;
 
 /// What the kernel tells everybody of a process. Source: proc_pid_status(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Process {
     /// Whether it has ended, and only waits for its parent.
     pub has_ended: bool,
     /// Who it is, by its effective ids and its groups.
-    pub who: ProcessUser,
+    pub user: ProcessUser,
     /// Its real, effective, saved and file system user ids.
     pub uids: [u32; 4],
     /// Its real, effective, saved and file system group ids.
@@ -63,7 +63,7 @@ impl Process {
             parent: field("PPid")?.parse().ok()?,
             name: field("Name")?.to_owned(),
             has_ended: field("State")?.starts_with(['Z', 'X']),
-            who: ProcessUser { uid, gid, groups: ids("Groups").unwrap_or_default() },
+            user: ProcessUser { uid, gid, groups: ids("Groups").unwrap_or_default() },
             uids,
             gids,
             permitted: mask("CapPrm")?,
@@ -74,7 +74,7 @@ impl Process {
 
 impl Process {
     /// The process, if it has not ended.
-    pub(super) fn alive(self) -> Result<Self, Errno> {
+    pub(super) fn if_running(self) -> Result<Self, Errno> {
         if self.has_ended { Err(Errno::SRCH) } else { Ok(self) }
     }
 }
@@ -88,7 +88,7 @@ pub struct Processes {
     pub all: Vec<Process>,
     /// Whether the first process of the PID namespace sees mounts that we see, so that it runs in our
     /// own container; `None` if that is not known.
-    pub first_is_beside_us: Option<bool>,
+    pub first_is_in_our_container: Option<bool>,
 }
 
 /// Why there is no list of processes.
@@ -97,7 +97,7 @@ pub enum ProcessListError {
     /// There is no `/proc`, or one of another PID namespace.
     NoProc,
     /// `/proc` had not answered at the deadline.
-    Slow,
+    TimedOut,
 }
 
 /// Lists the processes.
@@ -108,17 +108,17 @@ pub(super) fn list() -> io::Result<Processes> {
     let own = own()?;
     let mut ids: Vec<u32> = std::fs::read_dir("/proc")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .take(MOST)
+        .take(MAX_PROCESSES)
         .collect();
     ids.sort_unstable();
-    let all = ids.into_iter().filter_map(|pid| Handle::open(pid).ok()?.look().ok()).collect();
-    let first_is_beside_us = shares_mounts(own.pid, 1).ok();
-    Ok(Processes { own, all, first_is_beside_us })
+    let all = ids.into_iter().filter_map(|pid| ProcFolder::open(pid).ok()?.status().ok()).collect();
+    let first_is_in_our_container = shares_mounts(own.pid, 1).ok();
+    Ok(Processes { own, all, first_is_in_our_container: first_is_in_our_container })
 }
 
 /// One process, however many there are.
-pub(super) fn one(pid: u32) -> Option<Process> {
-    Handle::open(pid).ok()?.look().ok()
+pub(super) fn find(pid: u32) -> Option<Process> {
+    ProcFolder::open(pid).ok()?.status().ok()
 }
 
 /// Whether two processes see the same mounts. Every mount has an id of its own, and those of another
@@ -126,7 +126,7 @@ pub(super) fn one(pid: u32) -> Option<Process> {
 /// Source: proc_pid_mountinfo(5).
 fn shares_mounts(one: u32, other: u32) -> Result<bool, Errno> {
     let mounts = |pid| -> Result<BTreeSet<u64>, Errno> {
-        let list = Handle::open(pid)?.read("mountinfo", LONGEST_MOUNTS)?;
+        let list = ProcFolder::open(pid)?.read("mountinfo", MAX_MOUNTS_BYTES)?;
         let list = String::from_utf8_lossy(&list);
         Ok(list.lines().filter_map(|line| line.split(' ').next()?.parse().ok()).collect())
     };
@@ -138,18 +138,18 @@ fn shares_mounts(one: u32, other: u32) -> Result<bool, Errno> {
 pub(super) fn own() -> io::Result<Process> {
     let pid = std::fs::read_link("/proc/self")?;
     let pid = pid.to_str().and_then(|pid| pid.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Handle::open(pid)?.look()?)
+    Ok(ProcFolder::open(pid)?.status()?)
 }
 
 /// A process's folder in `/proc`. It stays that of this very process: when the process has ended,
 /// nothing is found in it any more, even if another process gets the same id.
 #[derive(Debug)]
-pub(super) struct Handle {
+pub(super) struct ProcFolder {
     pid: u32,
     folder: OwnedFd,
 }
 
-impl Handle {
+impl ProcFolder {
     pub(super) fn open(pid: u32) -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::openat(CWD, format!("/proc/{pid}"), flags, Mode::empty())?;
@@ -157,14 +157,14 @@ impl Handle {
     }
 
     /// What the kernel says of the process now.
-    pub(super) fn look(&self) -> Result<Process, Errno> {
-        let text = self.read("status", LONGEST_STATUS)?;
+    pub(super) fn status(&self) -> Result<Process, Errno> {
+        let text = self.read("status", MAX_STATUS_BYTES)?;
         Process::parse(self.pid, &String::from_utf8_lossy(&text)).ok_or(Errno::SRCH)
     }
 
     /// Whether the process has not ended.
     pub(super) fn is_alive(&self) -> bool {
-        self.look().and_then(Process::alive).is_ok()
+        self.status().and_then(Process::if_running).is_ok()
     }
 
     /// The first bytes of a file in the folder, at most so many.
@@ -191,23 +191,23 @@ impl Handle {
 
     /// The program's path in the process's root.
     pub(super) fn program_path(&self) -> Result<PathBuf, Errno> {
-        self.link("exe")
+        self.read_link("exe")
     }
 
     /// The process's working directory, as a path in its root; `None` if it is outside of that.
     pub(super) fn working_directory(&self) -> Result<Option<PathBuf>, Errno> {
         // Both are shown as paths in the mount namespace, in which a chroot has changed only the root.
-        let (root, directory) = (self.link("root")?, self.link("cwd")?);
+        let (root, directory) = (self.read_link("root")?, self.read_link("cwd")?);
         Ok(directory.strip_prefix(root).ok().map(|below| Path::new("/").join(below)))
     }
 
     /// Whether the process is in the same namespace of a kind, by its name in `/proc`, as another.
-    pub(super) fn shares(&self, other: &Self, kind: &str) -> Result<bool, Errno> {
+    pub(super) fn shares_namespace(&self, other: &Self, kind: &str) -> Result<bool, Errno> {
         let link = format!("ns/{kind}");
-        Ok(self.link(&link)? == other.link(&link)?)
+        Ok(self.read_link(&link)? == other.read_link(&link)?)
     }
 
-    fn link(&self, name: &str) -> Result<PathBuf, Errno> {
+    fn read_link(&self, name: &str) -> Result<PathBuf, Errno> {
         let path = rustix::fs::readlinkat(&self.folder, name, Vec::new())?;
         Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
     }
@@ -215,7 +215,7 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
-    use super::{Handle, Process, list};
+    use super::{ProcFolder, Process, list};
     use crate::host::ProcessUser;
 
     const STATUS: &str = "Name:\tja va\\n\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\n\
@@ -230,7 +230,7 @@ mod tests {
             parent: 1,
             name: "ja va\\n".to_owned(),
             has_ended: false,
-            who: ProcessUser { uid: 2, gid: 6, groups: vec![10, 20] },
+            user: ProcessUser { uid: 2, gid: 6, groups: vec![10, 20] },
             uids: [1, 2, 3, 4],
             gids: [5, 6, 7, 8],
             permitted: 0x1ff_feff_ffff,
@@ -248,7 +248,7 @@ mod tests {
     fn this_process_is_among_the_processes() {
         let found = list().unwrap();
         assert!(found.all.contains(&found.own) || found.all.iter().any(|it| it.pid == found.own.pid));
-        assert!(Handle::open(found.own.pid).unwrap().is_alive());
+        assert!(ProcFolder::open(found.own.pid).unwrap().is_alive());
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_process_that_ended_is_not_taken_for_another() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let handle = Handle::open(child.id()).unwrap();
+        let handle = ProcFolder::open(child.id()).unwrap();
         child.wait().unwrap();
         assert!(!handle.is_alive() && handle.read("environ", 1).is_err() && handle.root().is_err());
     }

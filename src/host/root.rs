@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::process::{Handle, Process};
+use super::process::{ProcFolder, Process};
 use super::{
     FileFingerprint, FileKind, FileRead, FileStat, Presence, ProcAccessError, ProcFault, Program, ReadError,
 };
@@ -35,7 +35,7 @@ pub(super) enum Root {
     /// Into our own file system.
     Ours,
     /// Into another process's.
-    Of(Arc<OtherRoot>),
+    OtherProcess(Arc<OtherRoot>),
 }
 
 /// Another process's file system.
@@ -43,7 +43,7 @@ pub(super) enum Root {
 pub(super) struct OtherRoot {
     pub(super) own: Process,
     pub(super) process: Process,
-    handle: Handle,
+    handle: ProcFolder,
     root: OwnedFd,
     /// `None` if it is outside of the root.
     working_directory: Option<PathBuf>,
@@ -54,18 +54,22 @@ pub(super) struct OtherRoot {
 
 impl OtherRoot {
     /// The root of a process.
-    pub(super) fn open(own: Process, process: Process, handle: Handle) -> Result<Self, Box<ProcAccessError>> {
+    pub(super) fn open(
+        own: Process,
+        process: Process,
+        handle: ProcFolder,
+    ) -> Result<Self, Box<ProcAccessError>> {
         let blocked = |fault| ProcAccessError::boxed(&own, &process, fault);
-        let of_errno = |errno| blocked(ProcFault::of_errno(errno, &handle));
+        let of_errno = |errno| blocked(ProcFault::from_errno(errno, &handle));
         let root = handle.root().map_err(of_errno)?;
-        match in_root(&root, Path::new("/"), OFlags::DIRECTORY) {
+        match open_in_root(&root, Path::new("/"), OFlags::DIRECTORY) {
             // Older container runtimes forbid system calls that they do not know with EPERM.
             Err(Errno::NOSYS | Errno::PERM) => return Err(blocked(ProcFault::NoOpenat2)),
             outcome => drop(outcome.map_err(of_errno)?),
         }
         let working_directory = handle.working_directory().map_err(of_errno)?;
         // One who sees all processes of the node may be looking at another pod.
-        let shares = |kind| Handle::open(own.pid).and_then(|us| handle.shares(&us, kind)).ok();
+        let shares = |kind| ProcFolder::open(own.pid).and_then(|us| handle.shares_namespace(&us, kind)).ok();
         let (shares_network, shares_processes) = (shares("net"), shares("pid"));
         Ok(Self { own, process, handle, root, working_directory, shares_network, shares_processes })
     }
@@ -76,7 +80,7 @@ impl OtherRoot {
     }
 
     /// The path from the root, if that is known.
-    fn in_its_root(&self, path: &Path) -> Option<PathBuf> {
+    fn resolve_relative(&self, path: &Path) -> Option<PathBuf> {
         if path.is_absolute() {
             Some(path.to_owned())
         } else {
@@ -87,8 +91,8 @@ impl OtherRoot {
     /// Gives up, in this thread, the rights to files that the process does not have, where only the file
     /// system is asked what is there: where its user may not be taken, that is asked with our own. Says
     /// which it is.
-    fn look_like(&self) -> bool {
-        is_own_thread() && become_like(&self.process).is_ok()
+    fn drop_rights_to_look(&self) -> bool {
+        is_worker_thread() && take_rights_of(&self.process).is_ok()
     }
 
     /// Whether the process has ended.
@@ -102,7 +106,7 @@ impl OtherRoot {
 }
 
 /// Resolves a path within a root to a handle that cannot read.
-fn in_root(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn open_in_root(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC | flags;
     // This alone keeps links of /proc from being followed, and says so with an error of its own.
     let resolve = ResolveFlags::IN_ROOT;
@@ -122,7 +126,9 @@ impl Root {
             Self::Ours => {
                 rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty())
             }
-            Self::Of(other) => in_root(&other.root, &other.in_its_root(path).ok_or(Errno::XDEV)?, flags),
+            Self::OtherProcess(other) => {
+                open_in_root(&other.root, &other.resolve_relative(path).ok_or(Errno::XDEV)?, flags)
+            }
         }
     }
 
@@ -131,15 +137,15 @@ impl Root {
     }
 
     /// See [`Other::look_like`].
-    fn look_like_it(&self) {
-        if let Self::Of(other) = self {
-            other.look_like();
+    fn drop_rights_to_look(&self) {
+        if let Self::OtherProcess(other) = self {
+            other.drop_rights_to_look();
         }
     }
 
-    pub(super) fn stamp(&self, path: &Path) -> FileFingerprint {
-        self.look_like_it();
-        self.stat(path, OFlags::empty()).map_or(FileFingerprint::Nothing, |stat| FileFingerprint::File {
+    pub(super) fn fingerprint(&self, path: &Path) -> FileFingerprint {
+        self.drop_rights_to_look();
+        self.stat(path, OFlags::empty()).map_or(FileFingerprint::Unavailable, |stat| FileFingerprint::File {
             device: stat.st_dev,
             inode: stat.st_ino,
             size: stat.st_size,
@@ -148,16 +154,16 @@ impl Root {
     }
 
     pub(super) fn presence(&self, path: &Path) -> Presence {
-        self.look_like_it();
+        self.drop_rights_to_look();
         match self.stat(path, OFlags::empty()) {
-            Ok(_) => Presence::There,
-            Err(Errno::NOENT | Errno::NOTDIR) => Presence::NotThere,
+            Ok(_) => Presence::Exists,
+            Err(Errno::NOENT | Errno::NOTDIR) => Presence::Missing,
             Err(_) => Presence::Unknown,
         }
     }
 
-    pub(super) fn link_made(&self, path: &Path) -> Option<SystemTime> {
-        self.look_like_it();
+    pub(super) fn link_created_at(&self, path: &Path) -> Option<SystemTime> {
+        self.drop_rights_to_look();
         let stat = self.stat(path, OFlags::NOFOLLOW).ok()?;
         let is_link = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink();
         let since = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
@@ -170,34 +176,39 @@ impl Root {
     }
 
     /// Hands on a folder, and what the process runs if it is another one.
-    pub(super) fn look_below<T>(
+    pub(super) fn with_folder<T>(
         &self,
         folder: &Path,
         look: impl FnOnce(OwnedFd, Option<Program>) -> T,
     ) -> Result<T, ReadError> {
         let program = match self {
             Self::Ours => None,
-            Self::Of(other) => {
+            Self::OtherProcess(other) => {
                 let (file, path) = (other.handle.program().ok(), other.handle.program_path().ok());
-                let is_like = other.look_like() && reads_what(&other.process);
-                Some(Program { file, path, working_directory: other.working_directory.clone(), is_like })
+                let is_like = other.drop_rights_to_look() && has_read_overrides_of(&other.process);
+                Some(Program {
+                    file,
+                    path,
+                    working_directory: other.working_directory.clone(),
+                    has_its_rights: is_like,
+                })
             }
         };
         let opened =
-            self.open(folder, OFlags::DIRECTORY).map_err(|errno| self.at_open(folder, errno, None))?;
+            self.open(folder, OFlags::DIRECTORY).map_err(|errno| self.open_error(folder, errno, None))?;
         Ok(look(opened, program))
     }
 
     /// Reads a regular file of at most so many bytes.
     pub(super) fn read(&self, path: &Path, limit: usize) -> Result<FileRead, ReadError> {
-        let Self::Of(other) = self else { return self.read_regular(path, limit, None) };
-        if !is_own_thread() {
+        let Self::OtherProcess(other) = self else { return self.read_regular(path, limit, None) };
+        if !is_worker_thread() {
             return Err(ReadError::Io { errno: Some(Errno::AGAIN.raw_os_error()) });
         }
-        let is_like = become_like(&other.process).is_ok();
+        let is_like = take_rights_of(&other.process).is_ok();
         let read = self.read_regular(path, limit, (!is_like).then_some(&**other));
         // Its mounts go with it: what was found, or not, after its end is not what it saw.
-        if other.handle.is_alive() { read } else { Err(other.blocked(ProcFault::Gone)) }
+        if other.handle.is_alive() { read } else { Err(other.blocked(ProcFault::Exited)) }
     }
 
     /// The same; where the rights of another process are not ours, it is judged by the file's mode
@@ -208,13 +219,13 @@ impl Root {
         limit: usize,
         unlike: Option<&OtherRoot>,
     ) -> Result<FileRead, ReadError> {
-        let at_open = |errno, stat| self.at_open(path, errno, stat);
+        let at_open = |errno, stat| self.open_error(path, errno, stat);
         let handle = self.open(path, OFlags::empty()).map_err(|errno| match (errno, unlike) {
-            (Errno::ACCESS | Errno::PERM, Some(other)) => other.blocked(ProcFault::NotAsThatUser),
+            (Errno::ACCESS | Errno::PERM, Some(other)) => other.blocked(ProcFault::UserNotAssumable),
             _ => at_open(errno, None),
         })?;
         let mut stat = FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| at_open(errno, None))?);
-        if stat.kind == FileKind::Regular && matches!(self, Self::Of(_)) {
+        if stat.kind == FileKind::Regular && matches!(self, Self::OtherProcess(_)) {
             let system = rustix::fs::fstatfs(&handle).map_err(|errno| at_open(errno, Some(stat)))?;
             if system.f_type == PROC {
                 stat.kind = FileKind::Proc;
@@ -234,7 +245,7 @@ impl Root {
                 rustix::fs::openat(CWD, path, flags, Mode::empty())
             }
             (Err(Errno::ACCESS | Errno::PERM), Some(other)) => {
-                return Err(other.blocked(ProcFault::NotAsThatUser));
+                return Err(other.blocked(ProcFault::UserNotAssumable));
             }
             (outcome, _) => outcome,
         };
@@ -249,13 +260,13 @@ impl Root {
         }
     }
 
-    fn at_open(&self, path: &Path, errno: Errno, stat: Option<FileStat>) -> ReadError {
+    fn open_error(&self, path: &Path, errno: Errno, stat: Option<FileStat>) -> ReadError {
         match (errno, self) {
-            (Errno::XDEV, Self::Of(other)) if other.in_its_root(path).is_none() => {
+            (Errno::XDEV, Self::OtherProcess(other)) if other.resolve_relative(path).is_none() => {
                 other.blocked(ProcFault::RelativePath)
             }
-            (Errno::XDEV, Self::Of(other)) => other.blocked(ProcFault::LinkOfProc),
-            (Errno::NOENT | Errno::NOTDIR, _) => ReadError::Missing(self.nearest_existing(path)),
+            (Errno::XDEV, Self::OtherProcess(other)) => other.blocked(ProcFault::ProcLink),
+            (Errno::NOENT | Errno::NOTDIR, _) => ReadError::NotFound(self.nearest_existing(path)),
             (Errno::ACCESS | Errno::PERM, _) => ReadError::Denied(stat),
             (Errno::LOOP, _) => ReadError::Loop,
             (other, _) => ReadError::Io { errno: Some(other.raw_os_error()) },
@@ -264,16 +275,16 @@ impl Root {
 }
 
 /// Whether this is a thread beside the first one: such a one may take another process's rights for good.
-fn is_own_thread() -> bool {
+fn is_worker_thread() -> bool {
     rustix::thread::gettid() != rustix::process::getpid()
 }
 
 /// Gives up, in this thread, every right to files that the process does not have.
-fn become_like(process: &Process) -> Result<(), Errno> {
+fn take_rights_of(process: &Process) -> Result<(), Errno> {
     let [.., uid] = process.uids;
     let [.., gid] = process.gids;
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    let groups: BTreeSet<u32> = process.who.groups.iter().copied().collect();
+    let groups: BTreeSet<u32> = process.user.groups.iter().copied().collect();
     let ours = rustix::process::getgroups()?.into_iter().map(Gid::as_raw).collect::<BTreeSet<u32>>();
     if groups != ours {
         let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
@@ -296,7 +307,7 @@ fn become_like(process: &Process) -> Result<(), Errno> {
 
 /// Whether this thread, which has become like the process, also has those of its capabilities that let it
 /// read whatever a file's mode says.
-fn reads_what(process: &Process) -> bool {
+fn has_read_overrides_of(process: &Process) -> bool {
     let its = CapabilitySet::from_bits_retain(process.effective) & OVERRIDES;
     rustix::thread::capabilities(None).is_ok_and(|ours| ours.effective.contains(its))
 }
@@ -312,7 +323,7 @@ fn may_read(process: &Process, file: &FileStat) -> bool {
     let ([.., uid], [.., gid]) = (process.uids, process.gids);
     let right = if file.uid == uid {
         0o400
-    } else if file.gid == gid || process.who.groups.contains(&file.gid) {
+    } else if file.gid == gid || process.user.groups.contains(&file.gid) {
         0o040
     } else {
         0o004

@@ -10,17 +10,17 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{Instant, timeout_at};
 
 /// The most bytes of one piece.
-const PIECE: usize = 64 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// How many pieces wait to be taken.
-const WAITING: usize = 4;
+const MAX_QUEUED_CHUNKS: usize = 4;
 
 /// A stream that is being read.
 pub struct Stdin(Receiver<io::Result<Vec<u8>>>);
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum Chunk {
     /// These bytes, of which there is at least one.
     Bytes(Vec<u8>),
     /// The end.
@@ -31,7 +31,7 @@ pub enum Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StdinFault {
     /// It had not gone on at the deadline.
-    Slow,
+    TimedOut,
     /// It has more bytes than this limit.
     TooLarge(usize),
     /// The system reported an error.
@@ -45,7 +45,7 @@ pub enum StdinFault {
 impl fmt::Display for StdinFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Slow => f.write_str("it had not ended when the time was over"),
+            Self::TimedOut => f.write_str("it had not ended when the time was over"),
             Self::TooLarge(limit) => write!(f, "it has more than {limit} bytes"),
             Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
             Self::Io { errno: None } => f.write_str("reading it failed"),
@@ -55,12 +55,12 @@ impl fmt::Display for StdinFault {
 
 impl Stdin {
     /// Begins to read.
-    pub(super) fn of(mut stream: impl Read + Send + 'static) -> Self {
-        let (sender, pieces) = channel(WAITING);
+    pub(super) fn start(mut stream: impl Read + Send + 'static) -> Self {
+        let (sender, pieces) = channel(MAX_QUEUED_CHUNKS);
         let failed = sender.clone();
         let work = move || {
             loop {
-                let mut piece = vec![0; PIECE];
+                let mut piece = vec![0; CHUNK_BYTES];
                 let read = match stream.read(&mut piece) {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Ok(0) => return,
@@ -77,7 +77,7 @@ impl Stdin {
                 }
             }
         };
-        if let Err(error) = std::thread::Builder::new().stack_size(PIECE * 2).spawn(work) {
+        if let Err(error) = std::thread::Builder::new().stack_size(CHUNK_BYTES * 2).spawn(work) {
             // There is room: nothing was sent before.
             let _ = failed.try_send(Err(error));
         }
@@ -88,12 +88,12 @@ impl Stdin {
     ///
     /// # Errors
     /// Why nothing comes.
-    pub async fn next(&mut self, until: Instant) -> Result<Piece, StdinFault> {
+    pub async fn next(&mut self, until: Instant) -> Result<Chunk, StdinFault> {
         match timeout_at(until, self.0.recv()).await {
-            Ok(Some(Ok(bytes))) => Ok(Piece::Bytes(bytes)),
+            Ok(Some(Ok(bytes))) => Ok(Chunk::Bytes(bytes)),
             Ok(Some(Err(error))) => Err(StdinFault::Io { errno: error.raw_os_error() }),
-            Ok(None) => Ok(Piece::End),
-            Err(_) => Err(StdinFault::Slow),
+            Ok(None) => Ok(Chunk::End),
+            Err(_) => Err(StdinFault::TimedOut),
         }
     }
 
@@ -103,7 +103,7 @@ impl Stdin {
     /// Why it cannot be had.
     pub async fn read(mut self, limit: usize, until: Instant) -> Result<Vec<u8>, StdinFault> {
         let mut all = Vec::new();
-        while let Piece::Bytes(piece) = self.next(until).await? {
+        while let Chunk::Bytes(piece) = self.next(until).await? {
             all.extend_from_slice(&piece);
             if all.len() > limit {
                 return Err(StdinFault::TooLarge(limit));
@@ -115,7 +115,7 @@ impl Stdin {
 
 #[cfg(test)]
 mod tests {
-    use super::{Piece, Stdin, StdinFault};
+    use super::{Chunk, Stdin, StdinFault};
     use std::io::{Cursor, Error, Read, repeat};
     use std::sync::mpsc;
     use std::time::Duration;
@@ -151,21 +151,21 @@ mod tests {
     #[tokio::test]
     async fn a_stream_is_read_to_its_end_or_its_limit() {
         let long = vec![b'x'; 300_000];
-        let read = async |limit| Stdin::of(Cursor::new(long.clone())).read(limit, soon()).await;
+        let read = async |limit| Stdin::start(Cursor::new(long.clone())).read(limit, soon()).await;
         assert_eq!(read(300_000).await.map(|read| read.len()), Ok(300_000));
         assert_eq!(read(299_999).await, Err(StdinFault::TooLarge(299_999)));
-        assert_eq!(Stdin::of(repeat(0)).read(1 << 20, soon()).await, Err(StdinFault::TooLarge(1 << 20)));
-        assert_eq!(Stdin::of(Cursor::new(Vec::new())).read(0, soon()).await, Ok(Vec::new()));
-        assert_eq!(Stdin::of(Fails).read(1, soon()).await, Err(StdinFault::Io { errno: Some(5) }));
+        assert_eq!(Stdin::start(repeat(0)).read(1 << 20, soon()).await, Err(StdinFault::TooLarge(1 << 20)));
+        assert_eq!(Stdin::start(Cursor::new(Vec::new())).read(0, soon()).await, Ok(Vec::new()));
+        assert_eq!(Stdin::start(Fails).read(1, soon()).await, Err(StdinFault::Io { errno: Some(5) }));
     }
 
     #[tokio::test]
     async fn what_has_come_is_known_although_the_rest_never_comes() {
         let (release, hangs) = mpsc::channel();
-        let mut stream = Stdin::of(Hangs(false, hangs));
-        assert_eq!(stream.next(soon()).await, Ok(Piece::Bytes(b"x".to_vec())));
-        assert_eq!(stream.next(Instant::now()).await, Err(StdinFault::Slow));
+        let mut stream = Stdin::start(Hangs(false, hangs));
+        assert_eq!(stream.next(soon()).await, Ok(Chunk::Bytes(b"x".to_vec())));
+        assert_eq!(stream.next(Instant::now()).await, Err(StdinFault::TimedOut));
         drop(release);
-        assert_eq!(stream.next(soon()).await, Ok(Piece::End));
+        assert_eq!(stream.next(soon()).await, Ok(Chunk::End));
     }
 }

@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// What a thread needs that reads a file, in bytes.
-const STACK: usize = 128 << 10;
+const STACK_BYTES: usize = 128 << 10;
 
 /// How many threads may be at work on one path at once. More than a few are those that a hung file
 /// system never let go. Other paths may be on one that is well.
-const MOST: usize = 4;
+const MAX_THREADS_PER_PATH: usize = 4;
 
 /// A piece of work. It says when its thread is free again, before anybody hears that it is done.
 type Work = Box<dyn FnOnce(&dyn Fn()) + Send>;
@@ -37,7 +37,7 @@ impl Threads {
         until: Instant,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let busy = ThreadsBusy::one_more(&self.busy, path)?;
+        let busy = PathSlot::acquire(&self.busy, path)?;
         let (sender, result) = oneshot::channel();
         let work: Work = Box::new(move |free| {
             let done = work();
@@ -46,11 +46,11 @@ impl Threads {
             // The receiver is gone if it did not wait so long.
             let _ = sender.send(done);
         });
-        self.begin(work);
+        self.start(work);
         timeout_at(until, result).await.ok()?.ok()
     }
 
-    fn begin(&self, work: Work) {
+    fn start(&self, work: Work) {
         let work = match lock(&self.idle).take() {
             // A thread that is idle takes it at once: there is room for one.
             Some(idle) => match idle.try_send(work) {
@@ -62,7 +62,7 @@ impl Threads {
         let (sender, works) = sync_channel(1);
         let first = Arc::new(Mutex::new(Some(work)));
         let (threads, taken) = (self.clone(), Arc::clone(&first));
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             if let Some(work) = lock(&taken).take() {
                 threads.serve(work, &sender, &works);
             }
@@ -96,23 +96,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One piece of work on a path that has not ended.
-struct ThreadsBusy {
+struct PathSlot {
     paths: Arc<Mutex<BTreeMap<PathBuf, usize>>>,
     path: PathBuf,
 }
 
-impl ThreadsBusy {
-    fn one_more(paths: &Arc<Mutex<BTreeMap<PathBuf, usize>>>, path: &Path) -> Option<Self> {
+impl PathSlot {
+    fn acquire(paths: &Arc<Mutex<BTreeMap<PathBuf, usize>>>, path: &Path) -> Option<Self> {
         let mut busy = lock(paths);
         let count = busy.entry(path.to_owned()).or_default();
-        (*count < MOST).then(|| {
+        (*count < MAX_THREADS_PER_PATH).then(|| {
             *count += 1;
             Self { paths: Arc::clone(paths), path: path.to_owned() }
         })
     }
 }
 
-impl Drop for ThreadsBusy {
+impl Drop for PathSlot {
     fn drop(&mut self) {
         let mut busy = lock(&self.paths);
         match busy.get_mut(&self.path) {
@@ -124,7 +124,7 @@ impl Drop for ThreadsBusy {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, Threads};
+    use super::{MAX_THREADS_PER_PATH, Threads};
     use std::path::Path;
     use std::sync::{Arc, Mutex, mpsc};
     use std::time::Duration;
@@ -139,7 +139,7 @@ mod tests {
         let (threads, path) = (Threads::default(), Path::new("/a"));
         let (release, hung) = mpsc::channel::<()>();
         let hung = Arc::new(Mutex::new(hung));
-        for _ in 0..MOST {
+        for _ in 0..MAX_THREADS_PER_PATH {
             let hung = Arc::clone(&hung);
             let hang = move || hung.lock().map(|hung| hung.recv()).is_ok();
             assert_eq!(threads.run(path, Instant::now(), hang).await, None);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::diagnosis::identity::ServiceAccountUnread;
 use crate::diagnosis::injection::SuppressionCause;
-use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE, USUAL_AUDIENCE};
+use crate::env::{CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE, USUAL_AUDIENCE};
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::token::ServiceAccount;
 
@@ -22,7 +22,10 @@ const STS_ENDPOINTS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 
 /// Every variable that the webhook looks at, or that shows what it did.
 pub(crate) fn known_variables() -> impl Iterator<Item = &'static str> {
-    [ROLE_ARN, TOKEN_FILE, STS_ENDPOINTS].into_iter().chain(REGIONS).chain(CONTAINER_CREDENTIALS)
+    [ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE, STS_ENDPOINTS]
+        .into_iter()
+        .chain(REGIONS)
+        .chain(CONTAINER_CREDENTIALS_VARIABLES)
 }
 
 /// A pod, as far as it shows what the webhook did.
@@ -183,7 +186,7 @@ impl Container {
 
     /// The role that the container was given, if the view shows it.
     pub(crate) fn role_arn(&self) -> Option<&str> {
-        self.value(ROLE_ARN)
+        self.value(ROLE_ARN_VARIABLE)
     }
 
     /// Where the token's volume is mounted.
@@ -193,7 +196,7 @@ impl Container {
 
     /// The path of the token's file, if nothing is mounted there.
     fn token_file_without_mount(&self) -> Option<&str> {
-        let file = self.value(TOKEN_FILE)?;
+        let file = self.value(TOKEN_FILE_VARIABLE)?;
         let is_absolute = file.starts_with('/') || file.get(1..2) == Some(":");
         (is_absolute && !self.mounts.iter().any(|(_, mount)| is_below(file, mount))).then_some(file)
     }
@@ -205,10 +208,10 @@ impl Container {
 
     /// What the container was given.
     pub(crate) fn injection(&self) -> Injection {
-        match (self.has(ROLE_ARN), self.has(TOKEN_FILE)) {
+        match (self.has(ROLE_ARN_VARIABLE), self.has(TOKEN_FILE_VARIABLE)) {
             (true, true) => Injection::Complete,
             (false, false) => {
-                let other = CONTAINER_CREDENTIALS.into_iter().find(|variable| self.has(variable));
+                let other = CONTAINER_CREDENTIALS_VARIABLES.into_iter().find(|variable| self.has(variable));
                 other.map_or(Injection::Nothing, Injection::PodIdentity)
             }
             _ => Injection::Partial,
@@ -235,7 +238,7 @@ impl Container {
         let mut causes = Vec::from_iter(left_out);
         let injection = self.injection();
         if injection == Injection::Partial && is_seen {
-            let preset = if self.has(ROLE_ARN) { ROLE_ARN } else { TOKEN_FILE };
+            let preset = if self.has(ROLE_ARN_VARIABLE) { ROLE_ARN_VARIABLE } else { TOKEN_FILE_VARIABLE };
             causes.push(SuppressionCause::EnvPreset(preset));
         }
         let regions: Vec<&'static str> = REGIONS.into_iter().filter(|region| self.has(region)).collect();
@@ -276,7 +279,7 @@ impl Container {
 
     /// Whether the token's file is in the volume of the webhook's name.
     fn relies_on_token_volume(&self) -> bool {
-        let file_and_mount = self.value(TOKEN_FILE).zip(self.token_mount());
+        let file_and_mount = self.value(TOKEN_FILE_VARIABLE).zip(self.token_mount());
         file_and_mount.is_some_and(|(file, mounted_at)| is_below(file, mounted_at))
     }
 }

@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::LONGEST_NAME;
+use super::MAX_NAME_BYTES;
 use super::pod_status::PodReference;
-use crate::text::utc;
+use crate::text::format_utc;
 
 /// Whom events come from.
 const COMPONENT: &str = "irsa-probe";
 /// For how long the same is not told of a pod again.
-const ONCE_IN: Duration = Duration::from_secs(600);
+const DEDUPLICATION_PERIOD: Duration = Duration::from_secs(600);
 
 /// The types of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +45,18 @@ impl Event {
     /// An event on a pod. All events of one reason in the same ten minutes have one name, so the API
     /// server itself refuses the second, also after a restart.
     #[must_use]
-    pub fn on(pod: &PodReference, kind: EventType, reason: &str, message: &str, now: SystemTime) -> Self {
-        let time = utc(now);
+    pub fn for_pod(
+        pod: &PodReference,
+        kind: EventType,
+        reason: &str,
+        message: &str,
+        now: SystemTime,
+    ) -> Self {
+        let time = format_utc(now);
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": { "namespace": pod.namespace, "name": name(pod, reason, now) },
+            "metadata": { "namespace": pod.namespace, "name": event_name(pod, reason, now) },
             "involvedObject": {
                 "apiVersion": "v1",
                 "kind": "Pod",
@@ -78,18 +84,19 @@ impl Event {
     }
 }
 
-fn name(pod: &PodReference, reason: &str, now: SystemTime) -> String {
+fn event_name(pod: &PodReference, reason: &str, now: SystemTime) -> String {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let tail = format!(".{}.{:x}", reason.to_ascii_lowercase(), since.as_secs() / ONCE_IN.as_secs());
-    let most = LONGEST_NAME.saturating_sub(tail.len()).min(pod.name.len());
+    let tail =
+        format!(".{}.{:x}", reason.to_ascii_lowercase(), since.as_secs() / DEDUPLICATION_PERIOD.as_secs());
+    let most = MAX_NAME_BYTES.saturating_sub(tail.len()).min(pod.name.len());
     let head = pod.name.get(..most).unwrap_or_default().trim_end_matches(['.', '-']);
     format!("{head}{tail}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::is_name;
-    use super::{Event, EventType, LONGEST_NAME, name};
+    use super::super::is_object_name;
+    use super::{Event, EventType, MAX_NAME_BYTES, event_name};
     use crate::kubernetes::pod_status::PodReference;
     use serde_json::json;
     use std::time::{Duration, SystemTime};
@@ -104,7 +111,8 @@ mod tests {
 
     #[test]
     fn an_event() {
-        let event = Event::on(&pod("checkout-1"), EventType::Warning, "TokenExpired", "m", at(1_795_000_000));
+        let event =
+            Event::for_pod(&pod("checkout-1"), EventType::Warning, "TokenExpired", "m", at(1_795_000_000));
         assert_eq!(event.namespace, "payments");
         assert_eq!(
             event.body(),
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn one_name_for_ten_minutes() {
-        let named = |reason: &str, seconds| name(&pod("a"), reason, at(seconds));
+        let named = |reason: &str, seconds| event_name(&pod("a"), reason, at(seconds));
         assert_eq!(named("X", 600), named("X", 1199));
         assert_ne!(named("X", 600), named("X", 1200));
         assert_ne!(named("X", 600), named("Y", 600));
@@ -131,9 +139,9 @@ mod tests {
 
     #[test]
     fn the_name_of_the_longest_pod_is_cut_and_stays_one() {
-        for pod_name in ["a".repeat(LONGEST_NAME), format!("{}-b", "a-".repeat(125)), "a.b".to_owned()] {
-            let name = name(&pod(&pod_name), "ShadowedByContainerCredentials", at(u64::MAX >> 24));
-            assert!(is_name(&name), "{name}");
+        for pod_name in ["a".repeat(MAX_NAME_BYTES), format!("{}-b", "a-".repeat(125)), "a.b".to_owned()] {
+            let name = event_name(&pod(&pod_name), "ShadowedByContainerCredentials", at(u64::MAX >> 24));
+            assert!(is_object_name(&name), "{name}");
         }
     }
 }

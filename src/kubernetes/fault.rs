@@ -26,9 +26,9 @@ pub struct ApiRequest<'a> {
 #[derive(Debug)]
 pub enum ApiFault {
     /// The variables that name the API server are not set.
-    NoApi,
+    NotConfigured,
     /// The pod's API token does not say whose it is, so there is nothing to ask for.
-    NobodyNamed,
+    NoServiceAccount,
     /// The variables make no address.
     AddressUnusable {
         /// What they make.
@@ -55,7 +55,7 @@ pub enum ApiFault {
     /// No connection could be opened.
     Connect(ConnectFault),
     /// The connection broke off; the library's words.
-    Lost(String),
+    ConnectionLost(String),
     /// No answer until the deadline.
     TimedOut,
     /// Nothing grants it to the service account.
@@ -108,7 +108,7 @@ struct Status {
 impl ApiFault {
     /// What an answer says that grants nothing.
     #[must_use]
-    pub fn of_reply(asked: &ApiRequest<'_>, status: u16, body: &[u8]) -> Self {
+    pub fn from_reply(asked: &ApiRequest<'_>, status: u16, body: &[u8]) -> Self {
         let Status { kind, reason, message } = serde_json::from_slice(body).unwrap_or_default();
         if kind != "Status" {
             return Self::NotKubernetes { status };
@@ -129,7 +129,7 @@ impl ApiFault {
 
     /// Why no connection was opened.
     #[must_use]
-    pub fn of_connect(fault: ConnectFault) -> Self {
+    pub fn from_connect(fault: ConnectFault) -> Self {
         match fault {
             ConnectFault::Lookup { fault: LookupFault::Unavailable(DnsFault::TimedOut), .. }
             | ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. }
@@ -144,10 +144,10 @@ impl ApiFault {
 impl fmt::Display for ApiFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoApi => f.write_str(
+            Self::NotConfigured => f.write_str(
                 "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so there is no API to ask",
             ),
-            Self::NobodyNamed => {
+            Self::NoServiceAccount => {
                 f.write_str("the pod's API token cannot be read, or names no service account")
             }
             Self::AddressUnusable { url, fault } => {
@@ -175,7 +175,9 @@ impl fmt::Display for ApiFault {
                 )
             }
             Self::Connect(fault) => write!(f, "the API cannot be reached: {}", sanitize(&fault.to_string())),
-            Self::Lost(error) => write!(f, "the connection to the API broke off: {}", sanitize(error)),
+            Self::ConnectionLost(error) => {
+                write!(f, "the connection to the API broke off: {}", sanitize(error))
+            }
             Self::TimedOut => f.write_str("the API did not answer in time"),
             Self::Denied { verb, resource, namespace } => write!(
                 f,
@@ -267,7 +269,7 @@ mod tests {
                 "the API answered 429 TooManyRequests: slow\\u{1b}[0m",
             ),
         ] {
-            assert_eq!(ApiFault::of_reply(asked, code, body.as_bytes()).to_string(), expected);
+            assert_eq!(ApiFault::from_reply(asked, code, body.as_bytes()).to_string(), expected);
         }
     }
 
@@ -280,7 +282,7 @@ mod tests {
         {
             for status in [400, 401, 403, 404, 409, 422, 500] {
                 for end in [body.len(), body.len() / 2, body.len() / 3] {
-                    let words = ApiFault::of_reply(&get, status, &body[..end]).to_string();
+                    let words = ApiFault::from_reply(&get, status, &body[..end]).to_string();
                     assert!(words.len() < 2000 && !words.contains('\n'), "{words}");
                 }
             }
@@ -294,9 +296,9 @@ mod tests {
             fault,
             presented: PresentedCertificate::default(),
         };
-        let hung = ApiFault::of_connect(tls(TlsFault::TimedOut(Duration::from_secs(1))));
+        let hung = ApiFault::from_connect(tls(TlsFault::TimedOut(Duration::from_secs(1))));
         assert!(matches!(hung, ApiFault::TimedOut));
-        let untrusted = ApiFault::of_connect(tls(TlsFault::Untrusted("UnknownIssuer".to_owned())));
+        let untrusted = ApiFault::from_connect(tls(TlsFault::Untrusted("UnknownIssuer".to_owned())));
         assert_eq!(
             untrusted.to_string(),
             "the API cannot be reached: its certificate is not trusted: UnknownIssuer"

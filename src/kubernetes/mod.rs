@@ -33,14 +33,14 @@ pub mod pod_status;
 pub mod service_account;
 
 /// The variables by which the kubelet names the API server to every container.
-pub const SERVER: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
+pub const SERVER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
 /// The file of the API server's CA, beside the token.
 pub const CA_FILE: &str = "ca.crt";
 
 /// The most bytes of a token that are read; a real one has about a thousand.
 const LONGEST_TOKEN: usize = 16 << 10;
 /// The most bytes of an answer that are read.
-const LONGEST_REPLY: usize = 256 << 10;
+const MAX_REPLY_BYTES: usize = 256 << 10;
 
 /// The API server of this pod's cluster. Each call opens a connection of its own, and reads the token
 /// anew, since the kubelet rotates it.
@@ -66,7 +66,7 @@ pub enum KubernetesUse {
 /// One request.
 struct Call<'a> {
     method: Method,
-    asked: ApiRequest<'a>,
+    request: ApiRequest<'a>,
     path: String,
     content_type: Option<&'static str>,
     body: Vec<u8>,
@@ -76,8 +76,8 @@ impl Api {
     /// The API server that the pod's variables name; `None` outside a cluster. Its CA lies beside the
     /// token.
     #[must_use]
-    pub fn of(pod: &Pod, api_token_file: &Path) -> Option<Self> {
-        let [host, port] = SERVER.map(|name| pod.filled(name));
+    pub fn from_variables(pod: &Pod, api_token_file: &Path) -> Option<Self> {
+        let [host, port] = SERVER_VARIABLES.map(|name| pod.nonempty_variable(name));
         let (host, port) = (host?, port?);
         let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host };
         Some(Self {
@@ -98,8 +98,8 @@ impl Api {
     ) -> Result<AnnotatedAccount, ApiFault> {
         let call = Call {
             method: Method::GET,
-            asked: ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace },
-            path: path(&account.namespace, &["serviceaccounts", &account.name])?,
+            request: ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace },
+            path: namespaced_path(&account.namespace, &["serviceaccounts", &account.name])?,
             content_type: None,
             body: Vec::new(),
         };
@@ -119,8 +119,8 @@ impl Api {
     ) -> Result<PodState, ApiFault> {
         let call = Call {
             method: Method::PATCH,
-            asked: ApiRequest { verb: "patch", resource: "pods/status", namespace: &pod.namespace },
-            path: path(&pod.namespace, &["pods", &pod.name, "status"])?,
+            request: ApiRequest { verb: "patch", resource: "pods/status", namespace: &pod.namespace },
+            path: namespaced_path(&pod.namespace, &["pods", &pod.name, "status"])?,
             content_type: Some("application/strategic-merge-patch+json"),
             body: patch.to_string().into_bytes(),
         };
@@ -135,8 +135,8 @@ impl Api {
     pub async fn create_event(&self, event: &Event, until: Instant) -> Result<(), ApiFault> {
         let call = Call {
             method: Method::POST,
-            asked: ApiRequest { verb: "create", resource: "events", namespace: &event.namespace },
-            path: path(&event.namespace, &["events"])?,
+            request: ApiRequest { verb: "create", resource: "events", namespace: &event.namespace },
+            path: namespaced_path(&event.namespace, &["events"])?,
             content_type: Some("application/json"),
             body: event.body().to_string().into_bytes(),
         };
@@ -148,24 +148,24 @@ impl Api {
         let trust = self.trust(until).await?;
         let endpoint = Endpoint::parse(&self.url)
             .map_err(|fault| ApiFault::AddressUnusable { url: self.url.clone(), fault })?;
-        let resolver = Resolver::of(&self.pod, None, until).await;
+        let resolver = Resolver::load(&self.pod, None, until).await;
         let route = Route { endpoint: &endpoint, proxy: None, trust: &trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
         let connected = Box::pin(connect::open(&self.pod, &route, budget)).await;
-        let stream = connected.map_err(ApiFault::of_connect)?.stream;
-        let request = request(&call, &endpoint, &token)?;
-        match timeout_at(until, http::exchange(stream, request, LONGEST_REPLY)).await {
+        let stream = connected.map_err(ApiFault::from_connect)?.stream;
+        let request = build_request(&call, &endpoint, &token)?;
+        match timeout_at(until, http::send_once(stream, request, MAX_REPLY_BYTES)).await {
             Err(_) => Err(ApiFault::TimedOut),
-            Ok(Err(words)) => Err(ApiFault::Lost(words)),
+            Ok(Err(words)) => Err(ApiFault::ConnectionLost(words)),
             Ok(Ok((status, reply))) if status.is_success() => {
-                reply.map(|reply| clean(&reply, &token)).map_err(|unread| match unread {
+                reply.map(|reply| redact_token(&reply, &token)).map_err(|unread| match unread {
                     ResponseError::TooLong => ApiFault::TooLong,
-                    ResponseError::Lost(words) => ApiFault::Lost(words),
+                    ResponseError::ConnectionLost(words) => ApiFault::ConnectionLost(words),
                 })
             }
             Ok(Ok((status, reply))) => {
-                let reply = clean(&reply.unwrap_or_default(), &token);
-                Err(ApiFault::of_reply(&call.asked, status.as_u16(), &reply))
+                let reply = redact_token(&reply.unwrap_or_default(), &token);
+                Err(ApiFault::from_reply(&call.request, status.as_u16(), &reply))
             }
         }
     }
@@ -186,22 +186,24 @@ impl Api {
 
     async fn trust(&self, until: Instant) -> Result<TrustRoots, ApiFault> {
         let path = self.token_file.with_file_name(CA_FILE);
-        TrustRoots::file(&self.pod, &path, until).await.map_err(|fault| ApiFault::CaUnusable { path, fault })
+        TrustRoots::from_file(&self.pod, &path, until)
+            .await
+            .map_err(|fault| ApiFault::CaUnusable { path, fault })
     }
 }
 
 /// An answer without what of the token it echoes.
-fn clean(reply: &[u8], token: &Secret) -> Bytes {
+fn redact_token(reply: &[u8], token: &Secret) -> Bytes {
     let parts = token.expose().split('.').map(|part| Secret::new(part.to_owned()));
     let text = String::from_utf8_lossy(reply).into_owned();
     Bytes::from(parts.fold(text, |text, part| redact_secret(&text, &part)))
 }
 
 /// The path of something in a namespace. The names come out of a token: none may lead elsewhere.
-fn path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> {
+fn namespaced_path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> {
     let mut path = "/api/v1/namespaces".to_owned();
     for part in std::iter::once(&namespace).chain(parts) {
-        if !is_name(part) {
+        if !is_object_name(part) {
             return Err(ApiFault::NameUnusable((*part).to_owned()));
         }
         path.push('/');
@@ -211,20 +213,24 @@ fn path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> {
 }
 
 /// The longest name of an object. Source: RFC 1123, as `k8s.io/apimachinery` checks it.
-pub const LONGEST_NAME: usize = 253;
+pub const MAX_NAME_BYTES: usize = 253;
 
 /// Whether an object can have the name: a DNS subdomain.
 #[must_use]
-pub fn is_name(name: &str) -> bool {
+pub fn is_object_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    name.len() <= LONGEST_NAME
+    name.len() <= MAX_NAME_BYTES
         && name.chars().all(inner)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn request(call: &Call<'_>, endpoint: &Endpoint, token: &Secret) -> Result<Request<Full<Bytes>>, ApiFault> {
-    let unfit = |error: hyper::http::Error| ApiFault::Lost(error.to_string());
+fn build_request(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    token: &Secret,
+) -> Result<Request<Full<Bytes>>, ApiFault> {
+    let unfit = |error: hyper::http::Error| ApiFault::ConnectionLost(error.to_string());
     let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
     let mut bearer = bearer.map_err(|error| unfit(error.into()))?;
     bearer.set_sensitive(true);
@@ -244,7 +250,7 @@ fn request(call: &Call<'_>, endpoint: &Endpoint, token: &Secret) -> Result<Reque
 
 #[cfg(test)]
 mod tests {
-    use super::{Api, Endpoint, Secret, clean, is_name, path};
+    use super::{Api, Endpoint, Secret, is_object_name, namespaced_path, redact_token};
     use crate::host::{Clock, Pod};
     use std::path::Path;
     use std::time::SystemTime;
@@ -269,7 +275,7 @@ mod tests {
             ),
         ] {
             let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
-            let api = Api::of(&pod, Path::new("/token"));
+            let api = Api::from_variables(&pod, Path::new("/token"));
             assert_eq!(api.as_ref().map(|api| api.url.as_str()), url, "{variables:?}");
             assert!(api.is_none_or(|api| Endpoint::parse(&api.url).is_ok()), "{variables:?}");
         }
@@ -280,7 +286,7 @@ mod tests {
         let token =
             Secret::new("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0x.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg".to_owned());
         let echo = br#"{"message":"bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"}"#;
-        assert_eq!(clean(echo, &token), br#"{"message":"bad [not shown]"}"#[..]);
+        assert_eq!(redact_token(echo, &token), br#"{"message":"bad [not shown]"}"#[..]);
     }
 
     #[test]
@@ -298,10 +304,13 @@ mod tests {
             ("A", false),
             ("ä", false),
         ] {
-            assert_eq!(is_name(name), good, "{name}");
+            assert_eq!(is_object_name(name), good, "{name}");
         }
         let expected = "/api/v1/namespaces/payments/pods/checkout-1/status";
-        assert_eq!(path("payments", &["pods", "checkout-1", "status"]).ok().as_deref(), Some(expected));
-        assert!(path("..", &["events"]).is_err());
+        assert_eq!(
+            namespaced_path("payments", &["pods", "checkout-1", "status"]).ok().as_deref(),
+            Some(expected)
+        );
+        assert!(namespaced_path("..", &["events"]).is_err());
     }
 }

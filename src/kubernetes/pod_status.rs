@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::text::utc;
+use crate::text::format_utc;
 use crate::token::Claims;
 
 /// This very pod, as its API token names it.
@@ -22,7 +22,7 @@ pub struct PodReference {
 impl PodReference {
     /// The pod that a token is bound to, if it is bound to one.
     #[must_use]
-    pub fn of(claims: &Claims) -> Option<Self> {
+    pub fn from_claims(claims: &Claims) -> Option<Self> {
         Some(Self {
             namespace: claims.service_account()?.namespace,
             name: claims.bound.pod.clone()?,
@@ -52,7 +52,7 @@ impl Condition {
     /// The condition to follow the one `before`. As long as the status stays, so does the time of its
     /// transition.
     #[must_use]
-    pub fn after(
+    pub fn following(
         before: Option<&Self>,
         kind: &str,
         holds: bool,
@@ -69,13 +69,13 @@ impl Condition {
             message: Some(message.to_owned()),
             last_transition_time: since
                 .and_then(|before| before.last_transition_time.clone())
-                .or_else(|| Some(utc(now))),
+                .or_else(|| Some(format_utc(now))),
         }
     }
 
     /// Whether both say the same.
     #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
+    pub fn has_same_content(&self, other: &Self) -> bool {
         (&self.status, &self.reason, &self.message) == (&other.status, &other.reason, &other.message)
     }
 
@@ -174,10 +174,10 @@ mod tests {
 
     #[test]
     fn the_pod_that_a_token_names() {
-        let pod = PodReference::of(&token::decode(API_TOKEN).unwrap()).unwrap();
+        let pod = PodReference::from_claims(&token::decode(API_TOKEN).unwrap()).unwrap();
         assert_eq!((pod.namespace.as_str(), pod.name.as_str()), ("payments", "checkout-6d5f9c7b8-abcde"));
         assert_eq!(pod.uid.len(), 36);
-        assert_eq!(PodReference::of(&token::decode(REQUESTED).unwrap()), None);
+        assert_eq!(PodReference::from_claims(&token::decode(REQUESTED).unwrap()), None);
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
             (Some(before("Unknown", Some(then))), false, now),
             (Some(before("False", None)), false, now),
         ] {
-            let next = Condition::after(before.as_ref(), "irsa-probe/ready", holds, "R", "m", at(9));
+            let next = Condition::following(before.as_ref(), "irsa-probe/ready", holds, "R", "m", at(9));
             assert_eq!(next.last_transition_time.as_deref(), Some(expected), "{before:?} {holds}");
         }
     }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_patch_names_the_pod_and_nothing_of_other_conditions() {
         let pod = PodReference { namespace: "n".to_owned(), name: "p".to_owned(), uid: "u".to_owned() };
-        let condition = Condition::after(None, "irsa-probe/ready", false, "TokenExpired", "m", at(1));
+        let condition = Condition::following(None, "irsa-probe/ready", false, "TokenExpired", "m", at(1));
         assert_eq!(
             condition.patch(&pod),
             json!({"metadata": {"uid": "u"}, "status": {"conditions": [{
@@ -214,7 +214,7 @@ mod tests {
                 "lastProbeTime": null, "lastTransitionTime": "1970-01-01T00:00:01Z",
             }]}})
         );
-        assert!(condition.says_the_same_as(&Condition { last_transition_time: None, ..condition.clone() }));
-        assert!(!condition.says_the_same_as(&Condition { message: None, ..condition.clone() }));
+        assert!(condition.has_same_content(&Condition { last_transition_time: None, ..condition.clone() }));
+        assert!(!condition.has_same_content(&Condition { message: None, ..condition.clone() }));
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::text::parse_time;
+use crate::text::parse_timestamp;
 
 /// The annotation that names the role of a service account.
 pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
@@ -20,7 +20,7 @@ pub struct AnnotatedAccount {
     pub created_at: Option<SystemTime>,
     /// When whoever wrote the annotation last changed the service account: the annotation was written
     /// then, or before. `None` if it is not recorded.
-    pub annotated_by: Option<SystemTime>,
+    pub annotated_before: Option<SystemTime>,
 }
 
 #[derive(Deserialize)]
@@ -61,13 +61,14 @@ impl AnnotatedAccount {
             fields.is_some_and(|fields| fields.get(format!("f:{ROLE_ANNOTATION}")).is_some())
         };
         // Several may own the same value; it is as old as the first of them wrote it.
-        let annotated_by = metadata.managed_fields.iter().flatten().filter(annotated);
-        let annotated_by = annotated_by.filter_map(|entry| parse_time(entry.time.as_deref()?)).min();
+        let annotated_before = metadata.managed_fields.iter().flatten().filter(annotated);
+        let annotated_before =
+            annotated_before.filter_map(|entry| parse_timestamp(entry.time.as_deref()?)).min();
         let role_arn = metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION));
         Some(Self {
             role_arn: role_arn.filter(|role_arn| !role_arn.is_empty()),
-            created_at: metadata.creation_timestamp.as_deref().and_then(parse_time),
-            annotated_by,
+            created_at: metadata.creation_timestamp.as_deref().and_then(parse_timestamp),
+            annotated_before: annotated_before,
         })
     }
 }
@@ -75,7 +76,7 @@ impl AnnotatedAccount {
 #[cfg(test)]
 mod tests {
     use super::AnnotatedAccount;
-    use crate::text::utc;
+    use crate::text::format_utc;
     use serde_json::{Value, json};
 
     const ANSWERED: &str = include_str!("../../tests/recorded/api-get-sa-ok.json");
@@ -87,7 +88,7 @@ mod tests {
     /// The role, when the account was created, and when it was annotated at the latest.
     fn read(json: &str) -> Option<(Option<String>, Option<String>, Option<String>)> {
         let account = AnnotatedAccount::parse(json.as_bytes())?;
-        Some((account.role_arn, account.created_at.map(utc), account.annotated_by.map(utc)))
+        Some((account.role_arn, account.created_at.map(format_utc), account.annotated_before.map(format_utc)))
     }
 
     #[test]
@@ -124,8 +125,9 @@ mod tests {
         ] {
             let mut account: Value = serde_json::from_str(ANSWERED).unwrap();
             account["metadata"]["managedFields"] = entries;
-            let annotated_by = read(&account.to_string()).and_then(|(_, _, annotated_by)| annotated_by);
-            assert_eq!(annotated_by.as_deref(), expected, "{account}");
+            let annotated_before =
+                read(&account.to_string()).and_then(|(_, _, annotated_before)| annotated_before);
+            assert_eq!(annotated_before.as_deref(), expected, "{account}");
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Connected {
     /// The connection.
     pub stream: Box<dyn Stream>,
     /// The addresses of the host, or of the proxy if there is one.
-    pub found: Resolved,
+    pub resolved: Resolved,
     /// The address that answered.
     pub peer: SocketAddr,
     /// The TLS version, if TLS was spoken.
@@ -94,10 +94,10 @@ pub enum ConnectFault {
 impl ConnectFault {
     /// The connection broke off before the first request; the system's message.
     #[must_use]
-    pub fn lost(words: String) -> Self {
+    pub fn before_first_request(words: String) -> Self {
         Self::Tls {
             addresses: Vec::new(),
-            fault: TlsFault::Lost(words),
+            fault: TlsFault::ConnectionLost(words),
             presented: PresentedCertificate::default(),
         }
     }
@@ -113,7 +113,7 @@ pub enum TcpFault {
     /// There is no route; the system's message.
     NoRoute(String),
     /// The connection broke off at once; the system's message.
-    Lost(String),
+    ConnectionLost(String),
 }
 
 /// Why a TLS handshake failed.
@@ -122,13 +122,13 @@ pub enum TlsFault {
     /// The server did not answer before the deadline.
     TimedOut(Duration),
     /// The connection broke off; the system's message.
-    Lost(String),
+    ConnectionLost(String),
     /// The server does not speak TLS.
-    NotSpoken,
+    NotTls,
     /// No trusted CA signed the certificate; the library's message.
     Untrusted(String),
     /// The certificate is for these other names.
-    OtherName(Vec<String>),
+    WrongName(Vec<String>),
     /// The certificate is not valid now.
     NotValidNow {
         /// The start or the end of its validity.
@@ -157,7 +157,7 @@ impl fmt::Display for TcpFault {
         match self {
             Self::Refused => f.write_str("the connection is refused"),
             Self::TimedOut(_) => f.write_str("it does not answer"),
-            Self::NoRoute(error) | Self::Lost(error) => f.write_str(error),
+            Self::NoRoute(error) | Self::ConnectionLost(error) => f.write_str(error),
         }
     }
 }
@@ -166,10 +166,10 @@ impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut(_) => f.write_str("it does not answer the TLS handshake"),
-            Self::Lost(error) => write!(f, "the connection broke off: {error}"),
-            Self::NotSpoken => f.write_str("it does not speak TLS"),
+            Self::ConnectionLost(error) => write!(f, "the connection broke off: {error}"),
+            Self::NotTls => f.write_str("it does not speak TLS"),
             Self::Untrusted(error) => write!(f, "its certificate is not trusted: {error}"),
-            Self::OtherName(_) => f.write_str("its certificate is for other names"),
+            Self::WrongName(_) => f.write_str("its certificate is for other names"),
             Self::NotValidNow { not_yet: true, .. } => f.write_str("its certificate is not valid yet"),
             Self::NotValidNow { not_yet: false, .. } => f.write_str("its certificate is no longer valid"),
             Self::Other(error) => write!(f, "TLS failed: {error}"),
@@ -188,15 +188,15 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
     };
     let found = route
         .resolver
-        .lookup(host, budget.until())
+        .lookup(host, budget.step_deadline())
         .await
         .map_err(|fault| ConnectFault::Lookup { host: host.clone(), fault })?;
-    let (tcp, peer) = match tcp(&found.addresses, port, budget.until()).await {
+    let (tcp, peer) = match connect_tcp(&found.addresses, port, budget.step_deadline()).await {
         Ok(connected) => connected,
         Err(fault) if route.proxy.is_some() => {
             return Err(ConnectFault::Proxy(match fault {
-                TcpFault::Refused => ProxyFault::NotReached("connection refused".to_owned()),
-                TcpFault::NoRoute(error) | TcpFault::Lost(error) => ProxyFault::NotReached(error),
+                TcpFault::Refused => ProxyFault::NotReachable("connection refused".to_owned()),
+                TcpFault::NoRoute(error) | TcpFault::ConnectionLost(error) => ProxyFault::NotReachable(error),
                 TcpFault::TimedOut(_) => ProxyFault::TimedOut,
             }));
         }
@@ -207,22 +207,27 @@ pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connec
 
     let mut stream: Box<dyn Stream> = Box::new(tcp);
     if let Some(proxy) = route.proxy {
-        stream = tunnel(pod, stream, proxy, route, budget).await.map_err(ConnectFault::Proxy)?;
+        stream = open_tunnel(pod, stream, proxy, route, budget).await.map_err(ConnectFault::Proxy)?;
     }
     let mut tls_version = None;
     if route.endpoint.tls {
         let addresses = if route.proxy.is_none() { found.addresses.clone() } else { Vec::new() };
-        let handshake = tls(pod, stream, &route.endpoint.host, route.trust, budget.until()).await;
+        let handshake =
+            handshake_tls(pod, stream, &route.endpoint.host, route.trust, budget.step_deadline()).await;
         let (secured, version) =
             handshake.map_err(|(fault, presented)| ConnectFault::Tls { addresses, fault, presented })?;
         stream = secured;
         tls_version = Some(version);
     }
-    Ok(Connected { stream, found, peer, tls_version })
+    Ok(Connected { stream, resolved: found, peer, tls_version })
 }
 
 /// Connects to the first address that answers, each getting a head start before the next.
-async fn tcp(addresses: &[IpAddr], port: u16, until: Instant) -> Result<(TcpStream, SocketAddr), TcpFault> {
+async fn connect_tcp(
+    addresses: &[IpAddr],
+    port: u16,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), TcpFault> {
     let started = Instant::now();
     let mut attempts = JoinSet::new();
     for (place, address) in addresses.iter().take(8).enumerate() {
@@ -261,7 +266,7 @@ impl TcpFault {
         match self {
             Self::NoRoute(_) => 0,
             Self::TimedOut(_) => 1,
-            Self::Lost(_) => 2,
+            Self::ConnectionLost(_) => 2,
             Self::Refused => 3,
         }
     }
@@ -270,14 +275,14 @@ impl TcpFault {
 fn tcp_fault(error: &io::Error, started: Instant) -> TcpFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => TcpFault::Refused,
-        io::ErrorKind::ConnectionReset => TcpFault::Lost(error.to_string()),
+        io::ErrorKind::ConnectionReset => TcpFault::ConnectionLost(error.to_string()),
         io::ErrorKind::TimedOut => TcpFault::TimedOut(started.elapsed()),
         _ => TcpFault::NoRoute(error.to_string()),
     }
 }
 
 /// Asks a proxy for a tunnel.
-async fn tunnel(
+async fn open_tunnel(
     pod: &Pod,
     mut stream: Box<dyn Stream>,
     proxy: &Proxy,
@@ -285,14 +290,14 @@ async fn tunnel(
     budget: Budget,
 ) -> Result<Box<dyn Stream>, ProxyFault> {
     if proxy.tls {
-        stream = match tls(pod, stream, &proxy.host, route.trust, budget.until()).await {
+        stream = match handshake_tls(pod, stream, &proxy.host, route.trust, budget.step_deadline()).await {
             Ok((secured, _)) => secured,
             Err((TlsFault::TimedOut(_), _)) => return Err(ProxyFault::TimedOut),
-            Err((TlsFault::NotSpoken | TlsFault::Lost(_), _)) => return Err(ProxyFault::NotAProxy),
+            Err((TlsFault::NotTls | TlsFault::ConnectionLost(_), _)) => return Err(ProxyFault::NotAProxy),
             Err((TlsFault::Untrusted(error) | TlsFault::Other(error), _)) => {
                 return Err(ProxyFault::Untrusted(error));
             }
-            Err((TlsFault::OtherName(_), _)) => {
+            Err((TlsFault::WrongName(_), _)) => {
                 return Err(ProxyFault::Untrusted("it is for another name".to_owned()));
             }
             Err((TlsFault::NotValidNow { .. }, _)) => {
@@ -314,7 +319,7 @@ async fn tunnel(
         let upgraded = if status.is_success() { Some(hyper::upgrade::on(reply).await?) } else { None };
         Ok::<_, hyper::Error>((status, upgraded))
     };
-    match timeout_at(budget.until(), ask).await {
+    match timeout_at(budget.step_deadline(), ask).await {
         Err(_) => Err(ProxyFault::TimedOut),
         Ok(Err(_)) => Err(ProxyFault::NotAProxy),
         Ok(Ok((_, Some(upgraded)))) => Ok(Box::new(TokioIo::new(upgraded))),
@@ -324,7 +329,7 @@ async fn tunnel(
 }
 
 /// Speaks TLS over a stream.
-async fn tls(
+async fn handshake_tls(
     pod: &Pod,
     stream: Box<dyn Stream>,
     host: &str,
@@ -335,7 +340,8 @@ async fn tls(
     let started = Instant::now();
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| (TlsFault::Other("the host cannot be in a certificate".to_owned()), nothing.clone()))?;
-    let (config, witness) = trust.client(pod).map_err(|error| (TlsFault::Other(error), nothing.clone()))?;
+    let (config, witness) =
+        trust.client_config(pod).map_err(|error| (TlsFault::Other(error), nothing.clone()))?;
     match timeout_at(until, TlsConnector::from(Arc::new(config)).connect(name, stream)).await {
         Err(_) => Err((TlsFault::TimedOut(started.elapsed()), nothing)),
         Ok(Err(error)) => Err(tls_fault(&error, &witness)),
@@ -350,24 +356,24 @@ async fn tls(
 }
 
 /// A name of a certificate without the library's wrapping: `DnsName("a.example")`.
-fn bare(name: &str) -> String {
+fn unquoted_name(name: &str) -> String {
     name.split('"').nth(1).unwrap_or(name).to_owned()
 }
 
 fn tls_fault(error: &io::Error, witness: &CertificateRecorder) -> (TlsFault, PresentedCertificate) {
     let presented = witness.presented();
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
-        return (TlsFault::Lost(error.to_string()), presented);
+        return (TlsFault::ConnectionLost(error.to_string()), presented);
     };
     let after =
         |time: rustls::pki_types::UnixTime| SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
     let fault = match error {
-        TlsError::InvalidMessage(_) => TlsFault::NotSpoken,
+        TlsError::InvalidMessage(_) => TlsFault::NotTls,
         TlsError::InvalidCertificate(reason) => match reason {
             CertificateError::NotValidForNameContext { presented, .. } => {
-                TlsFault::OtherName(presented.iter().map(|name| bare(name)).collect())
+                TlsFault::WrongName(presented.iter().map(|name| unquoted_name(name)).collect())
             }
-            CertificateError::NotValidForName => TlsFault::OtherName(Vec::new()),
+            CertificateError::NotValidForName => TlsFault::WrongName(Vec::new()),
             CertificateError::ExpiredContext { not_after, .. } => {
                 TlsFault::NotValidNow { bound: after(*not_after), not_yet: false }
             }

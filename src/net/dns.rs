@@ -27,17 +27,17 @@ pub enum DnsFault {
     /// None answered in time.
     TimedOut,
     /// They answered with this error.
-    Answered(String),
+    ErrorCode(String),
     /// They could not be asked; the system's words.
-    NotReached(String),
+    NotReachable(String),
     /// What they sent is no DNS answer.
-    Garbled,
+    Malformed,
 }
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
 /// The most bytes of either file that are read.
-const LONGEST_FILE: usize = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 
 /// How much longer the second of two answers is waited for, when the first one has addresses.
 const GRACE: Duration = Duration::from_millis(500);
@@ -105,9 +105,9 @@ impl LookupFault {
 impl Resolver {
     /// Reads the pod's resolver configuration, or takes one server in its place. The files are our
     /// own: they go with the network, which is the pod's, whoever looks through which process.
-    pub async fn of(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
+    pub async fn load(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
         let read = async |path: &str| {
-            let file = pod.read_own(Path::new(path), LONGEST_FILE, until).await;
+            let file = pod.read_own(Path::new(path), MAX_FILE_BYTES, until).await;
             file.map(|file| file.bytes).unwrap_or_default()
         };
         let mut conf = ResolvConf::new();
@@ -138,18 +138,18 @@ impl Resolver {
         if let Ok(address) = host.parse() {
             return Ok(Resolved { addresses: vec![address], source: Source::Literal });
         }
-        let addresses = in_hosts(&self.hosts, host);
+        let addresses = addresses_in_hosts(&self.hosts, host);
         if !addresses.is_empty() {
             return Ok(Resolved { addresses, source: Source::Hosts });
         }
         let mut verdict = LookupFault::NotResolved { no_such_name: true };
         let mut answered = None;
         for name in self.candidates(host) {
-            match timeout_at(until, self.ask(&name, until)).await {
+            match timeout_at(until, self.query_with_fallback(&name, until)).await {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(fault @ LookupFault::NotResolved { .. })) => verdict = fault,
                 // An error for one name of the search list says nothing of the others.
-                Ok(Err(fault @ LookupFault::Unavailable(DnsFault::Answered(_)))) => answered = Some(fault),
+                Ok(Err(fault @ LookupFault::Unavailable(DnsFault::ErrorCode(_)))) => answered = Some(fault),
                 Ok(Err(fault)) => return Err(fault),
                 Err(_) => return Err(LookupFault::Unavailable(DnsFault::TimedOut)),
             }
@@ -177,10 +177,10 @@ impl Resolver {
     }
 
     /// Asks for one name. A server that answers with an error is not the last word if there are others.
-    async fn ask(&self, name: &str, until: Instant) -> Result<Resolved, LookupFault> {
+    async fn query_with_fallback(&self, name: &str, until: Instant) -> Result<Resolved, LookupFault> {
         let no_name = LookupFault::NotResolved { no_such_name: true };
         let name: Name<Vec<u8>> = name.parse().map_err(|_| no_name)?;
-        let mut verdict = ask(&name, &self.conf, until).await;
+        let mut verdict = query(&name, &self.conf, until).await;
         if self.conf.servers.len() > 1 {
             for server in &self.conf.servers {
                 // Who did not answer in time was asked together with the others.
@@ -188,7 +188,7 @@ impl Resolver {
                     break;
                 }
                 let conf = ResolvConf { servers: vec![server.clone()], options: self.conf.options.clone() };
-                verdict = ask(&name, &conf, until).await;
+                verdict = query(&name, &conf, until).await;
             }
         }
         verdict
@@ -196,15 +196,15 @@ impl Resolver {
 }
 
 /// Asks these servers, all alike, for the addresses of a name.
-async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<Resolved, LookupFault> {
+async fn query(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<Resolved, LookupFault> {
     let mut conf = conf.clone();
     conf.options.timeout = until.saturating_duration_since(Instant::now());
     let resolver = StubResolver::from_conf(conf);
     let v4 = std::pin::pin!(resolver.query((name, Rtype::A)));
     let v6 = std::pin::pin!(resolver.query((name, Rtype::AAAA)));
-    let (v4, v6) = both(v4, v6).await;
-    let v4 = v4.map_err(fault_of).and_then(|answer| addresses(&answer));
-    let v6 = v6.map_err(fault_of).and_then(|answer| addresses(&answer));
+    let (v4, v6) = join_with_grace(v4, v6).await;
+    let v4 = v4.map_err(io_fault).and_then(|answer| addresses_in_answer(&answer));
+    let v6 = v6.map_err(io_fault).and_then(|answer| addresses_in_answer(&answer));
     let (v4, v6) = match (v4, v6) {
         (Ok(v4), Ok(v6)) => (v4, v6),
         (Ok(some), Err(_)) | (Err(_), Ok(some)) if !some.is_empty() => (some, Vec::new()),
@@ -219,12 +219,12 @@ async fn ask(name: &Name<Vec<u8>>, conf: &ResolvConf, until: Instant) -> Result<
 
 /// Both answers; once one has addresses, the other is only waited for a little longer, since
 /// name servers and firewalls exist that never answer for one of the two families.
-async fn both<A: Future<Output = io::Result<Answer>>, B: Future<Output = io::Result<Answer>>>(
+async fn join_with_grace<A: Future<Output = io::Result<Answer>>, B: Future<Output = io::Result<Answer>>>(
     mut v4: Pin<&mut A>,
     mut v6: Pin<&mut B>,
 ) -> (io::Result<Answer>, io::Result<Answer>) {
     let has_addresses = |answer: &io::Result<Answer>| {
-        answer.as_ref().is_ok_and(|answer| addresses(answer).is_ok_and(|found| !found.is_empty()))
+        answer.as_ref().is_ok_and(|answer| addresses_in_answer(answer).is_ok_and(|found| !found.is_empty()))
     };
     let late = |_| Err(io::ErrorKind::TimedOut.into());
     tokio::select! {
@@ -239,31 +239,31 @@ async fn both<A: Future<Output = io::Result<Answer>>, B: Future<Output = io::Res
     }
 }
 
-fn fault_of(error: io::Error) -> LookupFault {
+fn io_fault(error: io::Error) -> LookupFault {
     LookupFault::Unavailable(match error.kind() {
         io::ErrorKind::TimedOut => DnsFault::TimedOut,
-        _ => DnsFault::NotReached(error.to_string()),
+        _ => DnsFault::NotReachable(error.to_string()),
     })
 }
 
-fn addresses(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>, LookupFault> {
+fn addresses_in_answer(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>, LookupFault> {
     match answer.header().rcode() {
         Rcode::NOERROR => {}
         Rcode::NXDOMAIN => return Err(LookupFault::NotResolved { no_such_name: true }),
         other => {
-            return Err(LookupFault::Unavailable(DnsFault::Answered(other.to_string())));
+            return Err(LookupFault::Unavailable(DnsFault::ErrorCode(other.to_string())));
         }
     }
-    let garbled = |_| LookupFault::Unavailable(DnsFault::Garbled);
+    let garbled = |_| LookupFault::Unavailable(DnsFault::Malformed);
     let message = Message::from_slice(answer.as_slice()).map_err(garbled)?;
-    let section = message.answer().map_err(|_| LookupFault::Unavailable(DnsFault::Garbled))?;
+    let section = message.answer().map_err(|_| LookupFault::Unavailable(DnsFault::Malformed))?;
     let v4 = section.limit_to::<A>().flatten().map(|record| IpAddr::from(record.data().addr()));
     let v6 = section.limit_to::<Aaaa>().flatten().map(|record| IpAddr::from(record.data().addr()));
     Ok(v4.chain(v6).collect())
 }
 
 /// The addresses that a hosts file gives a name.
-fn in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
+fn addresses_in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
     let host = host.trim_end_matches('.');
     let mut addresses: Vec<IpAddr> = hosts
         .lines()
@@ -279,18 +279,18 @@ fn in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Resolver, in_hosts};
+    use super::{Resolver, addresses_in_hosts};
     use domain::resolv::stub::conf::ResolvConf;
 
     #[test]
     fn a_hosts_file() {
         let hosts = "127.0.0.1 localhost\n::1 localhost ip6 # comment\n10.1.2.3\tSTS.eu-west-1.amazonaws.com sts\nnonsense\n";
         assert_eq!(
-            in_hosts(hosts, "sts.eu-west-1.amazonaws.com"),
+            addresses_in_hosts(hosts, "sts.eu-west-1.amazonaws.com"),
             ["10.1.2.3".parse::<std::net::IpAddr>().unwrap()]
         );
-        assert_eq!(in_hosts(hosts, "localhost").len(), 2);
-        assert!(in_hosts(hosts, "comment").is_empty());
+        assert_eq!(addresses_in_hosts(hosts, "localhost").len(), 2);
+        assert!(addresses_in_hosts(hosts, "comment").is_empty());
     }
 
     #[test]

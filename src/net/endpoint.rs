@@ -54,7 +54,7 @@ impl Endpoint {
     /// The endpoint as it may be printed: scheme, host and port, since a path or a query may hold
     /// anything.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn origin(&self) -> String {
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         format!("{}://{authority}", if self.tls { "https" } else { "http" })
     }

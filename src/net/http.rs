@@ -25,7 +25,7 @@ pub enum ResponseError {
     /// It has more bytes than are read.
     TooLong,
     /// The connection broke off; the library's words.
-    Lost(String),
+    ConnectionLost(String),
 }
 
 /// An answer's status, and its body as far as that could be read.
@@ -35,7 +35,7 @@ pub type HttpResponse = (StatusCode, Result<Bytes, ResponseError>);
 ///
 /// # Errors
 /// The library's words, if there is no answer.
-pub async fn exchange(
+pub async fn send_once(
     stream: Box<dyn Stream>,
     request: Request<Full<Bytes>>,
     longest: usize,
@@ -48,7 +48,7 @@ pub async fn exchange(
         let body = Limited::new(body, longest).collect().await;
         let body = body.map(|body| body.to_bytes()).map_err(|error| {
             let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_long { ResponseError::TooLong } else { ResponseError::Lost(error.to_string()) }
+            if too_long { ResponseError::TooLong } else { ResponseError::ConnectionLost(error.to_string()) }
         });
         Ok((head.status, body))
     });
@@ -74,7 +74,7 @@ pub struct HttpCall<'a> {
     /// Headers beside those that every request has.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The most bytes of the answer's body that are read.
-    pub longest: usize,
+    pub max_body_bytes: usize,
 }
 
 impl HttpCall<'_> {
@@ -83,7 +83,7 @@ impl HttpCall<'_> {
     /// # Errors
     /// Why there is no answer, in words that follow the server's name.
     pub async fn send(self, pod: &Pod, until: Instant) -> Result<HttpResponse, String> {
-        let resolver = Resolver::of(pod, self.dns_server, until).await;
+        let resolver = Resolver::load(pod, self.dns_server, until).await;
         let route = Route { endpoint: self.endpoint, proxy: None, trust: self.trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
         let opened = Box::pin(connect::open(pod, &route, budget)).await;
@@ -98,7 +98,7 @@ impl HttpCall<'_> {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::new())).map_err(|error| error.to_string())?;
-        let answer = timeout_at(until, exchange(stream, request, self.longest)).await;
+        let answer = timeout_at(until, send_once(stream, request, self.max_body_bytes)).await;
         answer.map_err(|_| "it does not answer".to_owned())?
     }
 }

@@ -14,7 +14,7 @@ pub enum ProxyFault {
     /// Its name has no address.
     NameNotResolved,
     /// Nothing listens there, or there is no route; the system's words.
-    NotReached(String),
+    NotReachable(String),
     /// It did not answer in time.
     TimedOut,
     /// It wants a user name and password, or others than were given.
@@ -31,7 +31,7 @@ impl fmt::Display for ProxyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NameNotResolved => f.write_str("the proxy's name has no address"),
-            Self::NotReached(error) => write!(f, "the proxy cannot be reached: {error}"),
+            Self::NotReachable(error) => write!(f, "the proxy cannot be reached: {error}"),
             Self::TimedOut => f.write_str("the proxy does not answer"),
             Self::AuthenticationRequired => f.write_str("the proxy requires other credentials"),
             Self::Refused(status) => write!(f, "the proxy opens no tunnel (HTTP status {status})"),
@@ -59,7 +59,7 @@ pub struct Proxy {
 impl Proxy {
     /// The proxy as `http://host:port`, without credentials.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn origin(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         format!("{}://{host}:{}", if self.tls { "https" } else { "http" }, self.port)
     }
@@ -82,20 +82,22 @@ pub fn for_endpoint(pod: &Pod, endpoint: &Uri) -> Result<Option<Proxy>, ProxyUrl
     } else {
         ["HTTPS_PROXY", "https_proxy"]
     };
-    let Some((variable, value)) = variables.into_iter().find_map(|name| Some((name, pod.filled(name)?)))
+    let Some((variable, value)) =
+        variables.into_iter().find_map(|name| Some((name, pod.nonempty_variable(name)?)))
     else {
         return Ok(None);
     };
-    let except = pod.filled("NO_PROXY").or_else(|| pod.filled("no_proxy")).unwrap_or_default();
+    let except =
+        pod.nonempty_variable("NO_PROXY").or_else(|| pod.nonempty_variable("no_proxy")).unwrap_or_default();
     // The library knows `.amazonaws.com` and not `*.amazonaws.com`, which Go takes for the same.
     let except = except.replace("*.", ".");
     if Matcher::builder().all("http://any").no(except).build().intercept(endpoint).is_none() {
         return Ok(None);
     }
-    proxy(variable, value.trim()).map(Some).ok_or(ProxyUrlError { variable })
+    parse_proxy(variable, value.trim()).map(Some).ok_or(ProxyUrlError { variable })
 }
 
-fn proxy(variable: &'static str, value: &str) -> Option<Proxy> {
+fn parse_proxy(variable: &'static str, value: &str) -> Option<Proxy> {
     let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
     let tls = match scheme.to_ascii_lowercase().as_str() {
         "http" => false,
@@ -142,7 +144,7 @@ mod tests {
         let endpoint = "https://sts.eu-west-1.amazonaws.com".parse().unwrap();
         match for_endpoint(&pod, &endpoint) {
             Ok(proxy) => {
-                Ok(proxy.map(|proxy| format!("{} {}", proxy.shown(), proxy.authorization.is_some())))
+                Ok(proxy.map(|proxy| format!("{} {}", proxy.origin(), proxy.authorization.is_some())))
             }
             Err(bad) => Err(bad.variable),
         }

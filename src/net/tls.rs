@@ -49,7 +49,7 @@ pub const SYSTEM_ROOTS: [&str; 6] = [
 ];
 
 /// The most bytes of a file of certificates that are read.
-const LONGEST_FILE: usize = 4 << 20;
+const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// The certificates to trust, and where they came from.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub enum TrustFault {
 impl TrustRoots {
     /// No certificate is needed where no TLS is spoken.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn empty() -> Self {
         Self { roots: Arc::new(RootCertStore::empty()), source: "nothing".to_owned() }
     }
 
@@ -96,8 +96,9 @@ impl TrustRoots {
             if let Some(path) = pod.raw_variable(variable).filter(|path| !path.is_empty()) {
                 let path = Path::new(path);
                 let shown = path.to_string_lossy().into_owned();
-                let read = pod.read(path, LONGEST_FILE, until).await;
-                let roots = read.map_err(|error| error.to_string()).and_then(|file| strict(&file.bytes));
+                let read = pod.read(path, MAX_FILE_BYTES, until).await;
+                let roots =
+                    read.map_err(|error| error.to_string()).and_then(|file| all_certificates(&file.bytes));
                 return match roots {
                     Ok(roots) => {
                         Ok(Self { roots: Arc::new(roots), source: format!("{shown} (from {variable})") })
@@ -109,13 +110,15 @@ impl TrustRoots {
         let are_usual = system_roots.iter().eq(SYSTEM_ROOTS.map(Path::new).iter());
         if pod.target().is_some() && are_usual {
             for path in system_roots {
-                if let Some(found) = Self::system(path, pod.read(path, LONGEST_FILE, until).await) {
+                if let Some(found) = Self::from_system_file(path, pod.read(path, MAX_FILE_BYTES, until).await)
+                {
                     return Ok(found);
                 }
             }
         }
         for path in system_roots {
-            if let Some(found) = Self::system(path, pod.read_own(path, LONGEST_FILE, until).await) {
+            if let Some(found) = Self::from_system_file(path, pod.read_own(path, MAX_FILE_BYTES, until).await)
+            {
                 let whose = if pod.target().is_some() { " (of this container)" } else { "" };
                 return Ok(Self { source: format!("{}{whose}", found.source), ..found });
             }
@@ -126,8 +129,8 @@ impl TrustRoots {
     }
 
     /// Those of a file of the system's, if there are any.
-    fn system(path: &Path, read: Result<FileRead, ReadError>) -> Option<Self> {
-        let roots = lenient(&read.ok()?.bytes)?;
+    fn from_system_file(path: &Path, read: Result<FileRead, ReadError>) -> Option<Self> {
+        let roots = usable_certificates(&read.ok()?.bytes)?;
         Some(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() })
     }
 
@@ -135,9 +138,9 @@ impl TrustRoots {
     ///
     /// # Errors
     /// What is wrong with the file, in words that follow its name.
-    pub async fn file(pod: &Pod, path: &Path, until: Instant) -> Result<Self, String> {
-        let file = pod.read(path, LONGEST_FILE, until).await.map_err(|error| error.to_string())?;
-        let roots = lenient(&file.bytes).ok_or("it holds no certificate in PEM form")?;
+    pub async fn from_file(pod: &Pod, path: &Path, until: Instant) -> Result<Self, String> {
+        let file = pod.read(path, MAX_FILE_BYTES, until).await.map_err(|error| error.to_string())?;
+        let roots = usable_certificates(&file.bytes).ok_or("it holds no certificate in PEM form")?;
         Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() })
     }
 
@@ -146,14 +149,14 @@ impl TrustRoots {
     ///
     /// # Errors
     /// The TLS library's words, which only a fault in it can cause.
-    pub fn client(&self, pod: &Pod) -> Result<(ClientConfig, CertificateRecorder), String> {
+    pub fn client_config(&self, pod: &Pod) -> Result<(ClientConfig, CertificateRecorder), String> {
         let provider = Arc::new(ring::default_provider());
         let inner =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| error.to_string())?;
         let witness = CertificateRecorder::default();
-        let verifier = WitnessedVerifier { inner, witness: witness.clone() };
+        let verifier = RecordingVerifier { inner, recorder: witness.clone() };
         let clock = Arc::new(pod.clone());
         let mut config = ClientConfig::builder_with_details(provider, clock)
             .with_safe_default_protocol_versions()
@@ -169,14 +172,14 @@ impl TrustRoots {
 
 /// The certificates of a file that a machine wrote, without those that cannot be used; `None` if none
 /// can.
-fn lenient(pem: &[u8]) -> Option<RootCertStore> {
+fn usable_certificates(pem: &[u8]) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
     (!roots.is_empty()).then_some(roots)
 }
 
 /// The certificates of a file that a person named: each has to be usable.
-fn strict(pem: &[u8]) -> Result<RootCertStore, String> {
+fn all_certificates(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for (place, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let certificate =
@@ -216,12 +219,12 @@ impl CertificateRecorder {
 
 /// The usual verifier; it only remembers what it was shown.
 #[derive(Debug)]
-struct WitnessedVerifier {
+struct RecordingVerifier {
     inner: Arc<WebPkiServerVerifier>,
-    witness: CertificateRecorder,
+    recorder: CertificateRecorder,
 }
 
-impl ServerCertVerifier for WitnessedVerifier {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -230,7 +233,7 @@ impl ServerCertVerifier for WitnessedVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let mut seen = self.witness.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.recorder.0.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = Some(end_entity.clone().into_owned());
         drop(seen);
         self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
@@ -261,7 +264,7 @@ impl ServerCertVerifier for WitnessedVerifier {
 
 #[cfg(test)]
 mod tests {
-    use super::strict;
+    use super::all_certificates;
 
     #[test]
     fn a_named_bundle_has_to_be_whole() {
@@ -273,7 +276,7 @@ mod tests {
             (garbage, "its certificate 1 is not well-formed"),
             (cut, "its part 1 is not well-formed PEM"),
         ] {
-            assert_eq!(strict(pem.as_bytes()).map(|_| ()), Err(fault.to_owned()));
+            assert_eq!(all_certificates(pem.as_bytes()).map(|_| ()), Err(fault.to_owned()));
         }
     }
 }

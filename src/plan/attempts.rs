@@ -109,7 +109,7 @@ impl Attempts {
             attempts: self.count,
             interrupted,
             container,
-            who: pod.own_who(),
+            who: pod.own_user(),
             target: pod.target().cloned(),
             another_network: pod.has_another_network(),
             facts: known.facts,

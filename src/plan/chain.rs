@@ -81,7 +81,7 @@ async fn trade(
     budget: Budget,
     (role, file): &RoleAndToken,
 ) -> TokenExchange {
-    let token = match pod.read(Path::new(file), LONGEST_TOKEN, budget.until()).await {
+    let token = match pod.read(Path::new(file), LONGEST_TOKEN, budget.step_deadline()).await {
         Ok(file) => Secret::new(String::from_utf8_lossy(&file.bytes).into_owned()),
         Err(error) => return TokenExchange::Refused(error.to_string()),
     };
@@ -89,15 +89,15 @@ async fn trade(
         Ok(reached) => reached,
         Err(diagnosis) => return unreachable(&diagnosis),
     };
-    let session = pod.filled("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned());
+    let session = pod.nonempty_variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned());
     let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region);
-    match sts.assume(role, &token, &session, budget.until()).await.result {
+    match sts.assume_role(role, &token, &session, budget.step_deadline()).await.result {
         Ok(_) => TokenExchange::Given,
         Err(CallFault::Refused(refusal)) => TokenExchange::Refused(refusal.code),
         Err(CallFault::NotSts { status, .. }) => {
             TokenExchange::Unreachable(format!("what answers {status} is not STS"))
         }
-        Err(CallFault::Lost(words)) => TokenExchange::Unreachable(words),
+        Err(CallFault::ConnectionLost(words)) => TokenExchange::Unreachable(words),
         Err(CallFault::TimedOut) => TokenExchange::Unreachable("it does not answer".to_owned()),
     }
 }
@@ -107,7 +107,7 @@ async fn reach(
     wanted: &CheckOptions,
     budget: Budget,
 ) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
-    let profiles = Profiles::load(pod, budget.until()).await.ok();
+    let profiles = Profiles::load(pod, budget.step_deadline()).await.ok();
     let mut settings = sts_endpoint::observe(pod, wanted, profiles.as_ref());
     settings.region.get_or_insert_with(|| (GLOBAL_REGION.to_owned(), "the global endpoint"));
     let endpoint = match sts_endpoint::judge(settings, None, None).await {

@@ -64,7 +64,7 @@ pub async fn check(
     // This needs no network, so it is known even when the run is ended in the middle of that; which SDK the
     // application has may then still be open, and it is judged again when that is known.
     let used = application.map_or(ApplicationSdks::Unknown, Application::said);
-    let mut outlook = ChainContext { situation: gather(pod, budget.until()).await, used };
+    let mut outlook = ChainContext { situation: gather(pod, budget.step_deadline()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
     if let Some(said) = application.and_then(Application::said_scan) {
         outlook.situation.lacks = application_sdk::lacks(said);
@@ -190,7 +190,7 @@ pub async fn without_sts(
     let Local { profiles, token, .. } = local(pod, wanted, budget, run, facts).await;
     let used =
         wanted.expect_sdk.as_ref().map_or(ApplicationSdks::Unknown, |said| ApplicationSdks::Said(said.sdk));
-    let outlook = ChainContext { situation: gather(pod, budget.until()).await, used };
+    let outlook = ChainContext { situation: gather(pod, budget.step_deadline()).await, used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
@@ -204,7 +204,7 @@ async fn local(
     run: &mut CheckRun,
     facts: &mut PodFacts,
 ) -> Local {
-    let profiles = Profiles::load(pod, budget.until()).await;
+    let profiles = Profiles::load(pod, budget.step_deadline()).await;
     facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
     let read = web_identity::observe(pod, wanted, api_claims, budget).await;
@@ -223,7 +223,7 @@ async fn local(
     let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
     let read = with(need(&identity), observe).await;
     let name = || web_identity::pod_name(pod, api_claims);
-    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.who(), name())));
+    let file = run.record(Check::TokenFile, read.map(|read| token_file::judge(read, &pod.user(), name())));
     facts.token_file = need(&file).ok().map(|file| (file.path.clone(), file.stat));
 
     let decoded = need(&file).map(token::observe);

@@ -25,11 +25,11 @@ const LONGEST_TOKEN: usize = 64 << 10;
 /// elsewhere that is not called over TLS is not asked: no SDK does.
 pub async fn ask(pod: &Pod, wanted: &CheckOptions, situation: &mut ChainInput) {
     let token = token(pod, situation).await;
-    let relative = pod.filled("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+    let relative = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     if let Some(path) = relative.filter(|path| path.starts_with('/')) {
         situation.relative = endpoint(pod, wanted, &format!("http://{ECS}{path}"), token.as_ref()).await;
     }
-    if let Some(url) = pod.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    if let Some(url) = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         && (is_of_node(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
     {
         situation.full = endpoint(pod, wanted, &url, token.as_ref()).await;
@@ -65,7 +65,7 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
             Err(_) => return Reply::Unreachable("nobody is trusted for TLS".to_owned()),
         }
     } else {
-        TrustRoots::nobody()
+        TrustRoots::empty()
     };
     let dns_server = wanted.dns_server;
     let call = HttpCall {
@@ -75,7 +75,7 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
         method: Method::GET,
         path,
         headers,
-        longest: 0,
+        max_body_bytes: 0,
     };
     match call.send(pod, until).await {
         Ok((StatusCode::OK, _)) => Reply::Given,
@@ -92,7 +92,7 @@ async fn token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
             let read = pod.read(Path::new(file), LONGEST_TOKEN, Instant::now() + LONGEST).await.ok()?;
             String::from_utf8(read.bytes).ok()?
         }
-        _ => pod.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN")?,
+        _ => pod.nonempty_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")?,
     };
     let mut token = HeaderValue::from_str(text.trim()).ok()?;
     token.set_sensitive(true);

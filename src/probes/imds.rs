@@ -57,7 +57,7 @@ pub enum NodeRole {
 
 /// Asks IMDS, at its IPv4 and its IPv6 address at once.
 pub async fn node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
-    if let Some(endpoint) = pod.filled(ENDPOINT) {
+    if let Some(endpoint) = pod.nonempty_variable(ENDPOINT) {
         return ask(pod, endpoint.trim_end_matches('/'), dns_server).await;
     }
     let [first, second] = USUAL;
@@ -78,10 +78,10 @@ async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
     if endpoint.tls {
         return NodeRole::Unreachable("it is not asked over TLS".to_owned());
     }
-    let trust = TrustRoots::nobody();
+    let trust = TrustRoots::empty();
     let call = |method, path, headers, until| {
         let (endpoint, trust) = (&endpoint, &trust);
-        HttpCall { endpoint, dns_server, trust, method, path, headers, longest: LONGEST_REPLY }
+        HttpCall { endpoint, dns_server, trust, method, path, headers, max_body_bytes: LONGEST_REPLY }
             .send(pod, until)
     };
     let seconds = vec![(TOKEN_SECONDS, HeaderValue::from_static("60"))];
@@ -97,12 +97,12 @@ async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
             let names = String::from_utf8_lossy(&names).into_owned();
             match names.lines().next().map(str::trim).filter(|name| !name.is_empty()) {
                 Some(role) => {
-                    NodeRole::Reachable { role: role.to_owned(), endpoint: endpoint.shown(), only_v1 }
+                    NodeRole::Reachable { role: role.to_owned(), endpoint: endpoint.origin(), only_v1 }
                 }
-                None => NodeRole::None { endpoint: endpoint.shown() },
+                None => NodeRole::None { endpoint: endpoint.origin() },
             }
         }
-        (Ok((StatusCode::NOT_FOUND, _)), Ok(_)) => NodeRole::None { endpoint: endpoint.shown() },
+        (Ok((StatusCode::NOT_FOUND, _)), Ok(_)) => NodeRole::None { endpoint: endpoint.origin() },
         // Without a token it says nothing that counts: what kept the token away does.
         (_, Err(why)) | (Err(why), Ok(_)) => NodeRole::Unreachable(why),
         (Ok((status, _)), Ok(_)) => {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::target::{InaccessibleTarget, TargetNotFound, TargetSearch};
-use crate::env::{CONTAINER_CREDENTIALS, ROLE_ARN, TOKEN_FILE};
+use crate::env::{CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use crate::host::process::{Process, Processes};
 use crate::host::{Pod, Presence};
 use crate::run::options::CheckOptions;
@@ -63,15 +63,16 @@ pub async fn world(
     wanted: &CheckOptions,
     until: Instant,
 ) -> Result<Pod, Diagnosis> {
-    let has_identity = [ROLE_ARN, TOKEN_FILE].iter().any(|name| pod.raw_variable(name).is_some())
-        || wanted.role_arn.is_some()
-        || wanted.token_file.is_some();
+    let has_identity =
+        [ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE].iter().any(|name| pod.raw_variable(name).is_some())
+            || wanted.role_arn.is_some()
+            || wanted.token_file.is_some();
     let is_own = choice == Some(ProcessSelector::None)
         || choice.is_none() && (has_identity || may_be_ordinary(pod, wanted, until).await);
     if is_own {
         return Ok(pod.clone());
     }
-    let not_found = |search| TargetNotFound { search, pod: pod.filled("HOSTNAME") };
+    let not_found = |search| TargetNotFound { search, pod: pod.nonempty_variable("HOSTNAME") };
     let found = match pod.processes(until).await {
         Ok(found) => found,
         Err(_) if choice.is_none() => return Ok(pod.clone()),
@@ -90,8 +91,9 @@ pub async fn world(
         (_, []) => return Err(not_found(TargetSearch::Nothing).into()),
         (_, _) => return Err(not_found(TargetSearch::Several(candidates)).into()),
     };
-    let seen = pod.through(&found.own, &process, until).await;
-    let seen = seen.map_err(|error| InaccessibleTarget { error: *error, pod: pod.filled("HOSTNAME") })?;
+    let seen = pod.open_process(&found.own, &process, until).await;
+    let seen =
+        seen.map_err(|error| InaccessibleTarget { error: *error, pod: pod.nonempty_variable("HOSTNAME") })?;
     if seen.has_another_network() {
         tracing::warn!(
             pid = process.pid,
@@ -117,8 +119,8 @@ pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
 /// Whether our own world shows what an ephemeral container never has: an API token, which ordinary
 /// containers are given unless that is turned off, or container credentials.
 async fn may_be_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
-    CONTAINER_CREDENTIALS.iter().any(|name| pod.raw_variable(name).is_some())
-        || pod.presence(&wanted.api_token_file, until).await != Presence::NotThere
+    CONTAINER_CREDENTIALS_VARIABLES.iter().any(|name| pod.raw_variable(name).is_some())
+        || pod.presence(&wanted.api_token_file, until).await != Presence::Missing
 }
 
 /// This process and those that it descends from, as far as they are in our PID namespace.
@@ -147,7 +149,7 @@ enum FirstProcess<'a> {
 /// mere keeper of a namespace that the ordinary containers of a pod share: we may be one of them.
 fn is_put_beside_another(found: &Processes) -> bool {
     !lineage(found).contains(&1)
-        && found.first_is_beside_us == Some(false)
+        && found.first_is_in_our_container == Some(false)
         && matches!(first(found), FirstProcess::OfContainer(_))
 }
 
@@ -220,7 +222,7 @@ mod tests {
             parent,
             name: name.trim_start_matches('+').to_owned(),
             has_ended: name.starts_with('+'),
-            who: ProcessUser { uid: 0, gid: 0, groups: Vec::new() },
+            user: ProcessUser { uid: 0, gid: 0, groups: Vec::new() },
             uids: [0; 4],
             gids: [0; 4],
             permitted: 0,
@@ -264,10 +266,18 @@ mod tests {
         ("our own init", (9, 1), &[(1, 0, "tini"), (7, 1, "java")], false, &[]),
     ];
 
-    fn found(own: (u32, u32), others: &[(u32, u32, &str)], first_is_beside_us: Option<bool>) -> Processes {
+    fn found(
+        own: (u32, u32),
+        others: &[(u32, u32, &str)],
+        first_is_in_our_container: Option<bool>,
+    ) -> Processes {
         let own = process(own.0, own.1, "irsa-probe");
         let others = others.iter().map(|(pid, parent, name)| process(*pid, *parent, name));
-        Processes { own: own.clone(), all: std::iter::once(own).chain(others).collect(), first_is_beside_us }
+        Processes {
+            own: own.clone(),
+            all: std::iter::once(own).chain(others).collect(),
+            first_is_in_our_container,
+        }
     }
 
     #[test]

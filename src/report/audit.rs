@@ -8,9 +8,9 @@ use crate::audit::inputs::report::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::JudgedPolicy;
 use crate::audit::{AuditResult, Note, Unavailable};
-use crate::aws::iam::{Decision, Matched, Simulated};
+use crate::aws::iam::{Decision, MatchedPolicy, SimulatedDecision};
 use crate::diagnosis::role::decision;
-use crate::text::{sanitize, utc};
+use crate::text::{format_utc, sanitize};
 use crate::wire;
 
 /// The most actions or keys that a sentence names.
@@ -37,8 +37,8 @@ pub(super) fn form(audit: &AuditResult) -> wire::Audit {
     }
 }
 
-fn simulated(result: &Simulated) -> wire::SimulatedAction {
-    let policies = result.matched.iter().map(|Matched { policy, kind }| wire::MatchedPolicy {
+fn simulated(result: &SimulatedDecision) -> wire::SimulatedAction {
+    let policies = result.matched.iter().map(|MatchedPolicy { policy, kind }| wire::MatchedPolicy {
         policy: sanitize(policy),
         kind: kind.as_deref().map(sanitize),
     });
@@ -71,7 +71,7 @@ fn sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
 }
 
 /// What the simulation allows, and how far that goes. What it does not allow is a diagnosis of its own.
-fn allowed(simulated: &[Simulated]) -> Option<String> {
+fn allowed(simulated: &[SimulatedDecision]) -> Option<String> {
     let allowed = || simulated.iter().filter(|it| it.decision == Decision::Allowed);
     let actions: Vec<String> = allowed()
         .take(TOLD)
@@ -125,7 +125,7 @@ fn in_words(note: &Note) -> String {
         }
         Note::TokenExpired(at) => format!(
             "The token that was given expired at {}: STS takes it no more, whatever the policies allow.",
-            utc(*at)
+            format_utc(*at)
         ),
         Note::OtherCall => {
             "So the report is of another call, and what STS said of that does not count here.".to_owned()

@@ -8,7 +8,7 @@ use crate::audit::subject::AuditSubject;
 use crate::diagnosis::Diagnosis;
 use crate::host::process::Process;
 use crate::run::{CheckOutcome, CheckResult};
-use crate::text::{escape_json, sanitize, utc};
+use crate::text::{escape_json, format_utc, sanitize};
 use crate::wire;
 
 /// The most audiences of a token that are printed.
@@ -27,7 +27,7 @@ fn form(report: &Report) -> wire::Report {
     wire::Report {
         schema: wire::SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        time: utc(report.started),
+        time: format_utc(report.started),
         outcome: report.outcome().as_str().to_owned(),
         exit_code: report.exit_code(),
         interrupted: report.interrupted,
@@ -78,8 +78,8 @@ fn pod(report: &Report) -> wire::Pod {
 }
 
 pub(super) fn target(process: &Process, another_network: bool) -> wire::Target {
-    let Process { pid, ref name, ref who, .. } = *process;
-    wire::Target { pid, name: sanitize(name), uid: who.uid, gid: who.gid, another_network }
+    let Process { pid, ref name, ref user, .. } = *process;
+    wire::Target { pid, name: sanitize(name), uid: user.uid, gid: user.gid, another_network }
 }
 
 /// What a run in the pod knows of the token.
@@ -92,13 +92,13 @@ fn token(report: &Report) -> Option<wire::Token> {
         file: file.map(|(path, _)| sanitize(&path.to_string_lossy())),
         file_owner: file.map(|(_, stat)| stat.uid),
         file_group: file.map(|(_, stat)| stat.gid),
-        file_mode: file.map(|(_, stat)| stat.octal()),
+        file_mode: file.map(|(_, stat)| stat.octal_mode()),
         issuer: claims.map(|claims| sanitize(&claims.issuer)),
         subject: claims.map(|claims| sanitize(&claims.subject)),
         audience: claims.map(|claims| audiences(&claims.audience)).unwrap_or_default(),
         key_id: claims.and_then(|claims| claims.key_id.as_deref()).map(sanitize),
-        issued_at: claims.map(|claims| utc(claims.issued_at)),
-        expires_at: claims.map(|claims| utc(claims.expires_at)),
+        issued_at: claims.map(|claims| format_utc(claims.issued_at)),
+        expires_at: claims.map(|claims| format_utc(claims.expires_at)),
     })
 }
 
@@ -122,7 +122,7 @@ fn sts(report: &Report) -> Option<wire::Sts> {
     let endpoint = facts.endpoint.as_ref()?;
     let connection = facts.connection.as_ref();
     Some(wire::Sts {
-        endpoint: sanitize(&endpoint.endpoint.shown()),
+        endpoint: sanitize(&endpoint.endpoint.origin()),
         region: sanitize(&endpoint.region),
         addresses: connection.map(|reached| reached.addresses.clone()).unwrap_or_default(),
         connected_to: connection.map(|reached| reached.peer.clone()),
@@ -130,7 +130,7 @@ fn sts(report: &Report) -> Option<wire::Sts> {
         tls_version: connection.and_then(|reached| reached.tls_version).map(str::to_owned),
         session_name: facts.asked.as_ref().map(|(name, _)| sanitize(name)),
         request_id: facts.request_id.as_deref().map(sanitize),
-        server_time: facts.asked.as_ref().and_then(|(_, time)| *time).map(utc),
+        server_time: facts.asked.as_ref().and_then(|(_, time)| *time).map(format_utc),
     })
 }
 

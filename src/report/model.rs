@@ -127,7 +127,7 @@ impl Report {
             attempts: 1,
             interrupted: false,
             container: audited.pod.container.clone(),
-            who: pod.own_who(),
+            who: pod.own_user(),
             target: None,
             another_network: false,
             facts: PodFacts { role_arn, ..PodFacts::default() },

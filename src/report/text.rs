@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::host::process::Process;
 use crate::run::check::Check;
 use crate::run::{CheckOutcome, CheckResult};
-use crate::text::{sanitize, utc};
+use crate::text::{format_utc, sanitize};
 
 /// Whom the checks are about, where that is another process.
 const WHOSE: &str = "Everything below is of that process and its container, except the network.";
@@ -111,7 +111,7 @@ fn headline(report: &Report) -> String {
 
 /// A process in a sentence.
 pub(super) fn of(process: &Process) -> String {
-    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
+    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.user.uid)
 }
 
 fn check_line(step: &CheckResult, colour: Color) -> String {
@@ -146,7 +146,7 @@ fn seen(report: &Report, colour: Color) -> String {
         let file = sanitize(&path.to_string_lossy());
         rows.push((
             "token file",
-            format!("{file} (owner {}, group {}, mode {})", stat.uid, stat.gid, stat.octal()),
+            format!("{file} (owner {}, group {}, mode {})", stat.uid, stat.gid, stat.octal_mode()),
         ));
     }
     if let Some(claims) = &facts.claims {
@@ -156,7 +156,10 @@ fn seen(report: &Report, colour: Color) -> String {
             "audience",
             claims.audience.iter().take(8).map(|aud| sanitize(aud)).collect::<Vec<_>>().join(", "),
         ));
-        rows.push(("valid", format!("{} to {}", utc(claims.issued_at), utc(claims.expires_at))));
+        rows.push((
+            "valid",
+            format!("{} to {}", format_utc(claims.issued_at), format_utc(claims.expires_at)),
+        ));
     }
     if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.asked.as_ref()) {
         rows.extend(audit::rows(asked));
@@ -166,7 +169,7 @@ fn seen(report: &Report, colour: Color) -> String {
             Some(proxy) => format!(", through the proxy {}", sanitize(proxy)),
             None => format!(", at {}", reached.peer),
         });
-        rows.push(("STS", format!("{}{at}", sanitize(&endpoint.endpoint.shown()))));
+        rows.push(("STS", format!("{}{at}", sanitize(&endpoint.endpoint.origin()))));
     }
     if let Some((session, _)) = &facts.asked {
         rows.push(("session", sanitize(session)));

@@ -329,7 +329,7 @@ fn place(folder: &[u8], name: &[u8]) -> String {
 /// as long as the file system does: to be called in a thread of its own.
 #[must_use]
 pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan {
-    let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.is_like));
+    let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.has_its_rights));
     let mut finds = Finds::default();
     let mut runs = RuntimeHint::Unknown;
     let mut plan = walk::Plan { runs, with_programs: true, first: None };

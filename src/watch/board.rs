@@ -13,7 +13,7 @@ use crate::diagnosis::{Diagnosis, Name};
 use crate::report::model::Report;
 use crate::report::termination;
 use crate::run::check::Check;
-use crate::text::{sanitize, span};
+use crate::text::{format_duration, sanitize};
 
 use super::status::{PodStatus, ROLE_WORKS, Warning};
 
@@ -125,9 +125,10 @@ impl Snapshot {
         }
         let failing = self.failing_since.map_or(grace, |since| now.saturating_duration_since(since));
         match grace.checked_sub(failing).filter(|left| self.has_worked && !left.is_zero()) {
-            Some(left) => {
-                Readiness { ready: true, why: format!("{wrong} (ready for another {})", span(left)) }
-            }
+            Some(left) => Readiness {
+                ready: true,
+                why: format!("{wrong} (ready for another {})", format_duration(left)),
+            },
             None => Readiness { ready: false, why: wrong },
         }
     }

@@ -306,7 +306,7 @@ impl<'a> Watch<'a> {
             attempts: 1,
             interrupted: false,
             container: self.settings.container.clone(),
-            who: self.pod.own_who(),
+            who: self.pod.own_user(),
             target: None,
             another_network: false,
             facts,
@@ -317,10 +317,10 @@ impl<'a> Watch<'a> {
     }
 
     fn budget(&self) -> Budget {
-        Budget::of_one_pass(self.settings.timeout)
+        Budget::single_pass(self.settings.timeout)
     }
 
     async fn look(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {
-        self.pod.stamp(path?, Instant::now() + LOOK).await
+        self.pod.fingerprint(path?, Instant::now() + LOOK).await
     }
 }

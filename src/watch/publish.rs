@@ -131,10 +131,10 @@ impl Publisher {
                 Written::Known(before) => {
                     let newest = standing.borrow_and_update().clone();
                     let wanted = newest.map(|PodStatus { ready, reason, message, .. }| {
-                        Condition::after(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
+                        Condition::following(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
                     });
                     let news = |wanted: &Condition| {
-                        before.as_ref().is_none_or(|before| !before.says_the_same_as(wanted))
+                        before.as_ref().is_none_or(|before| !before.has_same_content(wanted))
                     };
                     match wanted.filter(news) {
                         Some(wanted) => self.write(wanted, &mut written).await,
@@ -216,7 +216,7 @@ impl Publisher {
                 told.push(reason);
                 continue;
             }
-            let event = Event::on(&self.reference, kind, &reason, &message, self.pod.now());
+            let event = Event::for_pod(&self.reference, kind, &reason, &message, self.pod.now());
             match self.api.create_event(&event, self.until()).await {
                 Ok(()) | Err(ApiFault::AlreadyExists | ApiFault::TooLong) => {
                     told.push(reason);
@@ -271,7 +271,7 @@ impl Pauses {
         }
         self.faults = self.faults.saturating_add(1);
         // What is denied may be granted any moment, and then again never.
-        backoff::pause(
+        backoff::random_pause(
             self.pace.first,
             if is_denied { self.pace.denied } else { self.pace.longest },
             self.faults,

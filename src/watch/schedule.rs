@@ -67,8 +67,10 @@ impl Schedule {
         }
         self.failures = self.failures.saturating_add(1);
         let most = match ended {
-            CheckEnd::Throttled => backoff::most(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED),
-            _ => backoff::most(FIRST, LONGEST, self.failures),
+            CheckEnd::Throttled => {
+                backoff::max_pause(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED)
+            }
+            _ => backoff::max_pause(FIRST, LONGEST, self.failures),
         };
         most.min(self.interval.max(FIRST)).mul_f64(self.random.f64()).max(SHORTEST)
     }

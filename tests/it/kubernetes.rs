@@ -78,8 +78,8 @@ impl Cluster {
     async fn sidecar(&self, pace: RetryPolicy, condition: bool, events: bool) -> Sidecar {
         let publisher = Publisher {
             pod: self.pod.clone(),
-            api: Api::of(&self.pod, &self.token_file()).unwrap(),
-            reference: PodReference::of(&self.claims().await).unwrap(),
+            api: Api::from_variables(&self.pod, &self.token_file()).unwrap(),
+            reference: PodReference::from_claims(&self.claims().await).unwrap(),
             pace,
         };
         let (standing, received) = watch::channel(None);
@@ -451,7 +451,7 @@ async fn read(
     token_file: &Path,
     seconds: u64,
 ) -> Result<irsa_probe::kubernetes::service_account::AnnotatedAccount, ApiFault> {
-    let api = Api::of(&cluster.pod, token_file).unwrap();
+    let api = Api::from_variables(&cluster.pod, token_file).unwrap();
     let name = cluster.claims().await.service_account().unwrap();
     api.service_account(&name, Instant::now() + Duration::from_secs(seconds)).await
 }

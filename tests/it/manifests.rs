@@ -10,7 +10,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::ExchangeResult;
 use irsa_probe::commands::cli::Cli;
 use irsa_probe::diagnosis::{Class, Name};
-use irsa_probe::env::{ROLE_ARN, TOKEN_FILE, USUAL_TOKEN_FILE};
+use irsa_probe::env::{DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use irsa_probe::watch::metrics;
 use serde_json::{Value, json};
 
@@ -776,11 +776,11 @@ fn what_is_pasted_for_kubectl_debug_is_admitted_as_it_says() {
 fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
     let (_, profile) = debugging().into_iter().find(|(file, _)| file == "env-and-volume.yaml").unwrap();
     let variables = variables(&profile);
-    assert_eq!(variables[TOKEN_FILE], USUAL_TOKEN_FILE);
-    assert!(variables[ROLE_ARN].starts_with("arn:aws:iam::"));
+    assert_eq!(variables[TOKEN_FILE_VARIABLE], DEFAULT_TOKEN_FILE);
+    assert!(variables[ROLE_ARN_VARIABLE].starts_with("arn:aws:iam::"));
     let mount = &profile["volumeMounts"][0];
     assert_eq!(mount["name"], "aws-iam-token");
-    assert_eq!(Path::new(USUAL_TOKEN_FILE).parent(), mount["mountPath"].as_str().map(Path::new));
+    assert_eq!(Path::new(DEFAULT_TOKEN_FILE).parent(), mount["mountPath"].as_str().map(Path::new));
 }
 
 #[test]

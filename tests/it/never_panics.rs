@@ -127,7 +127,7 @@ fn answered(bytes: Vec<u8>) -> Reply<Session> {
         let link = HttpConnection::over(TokioIo::new(ours)).await.unwrap();
         let mut sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
         let token = Secret::new(PROJECTED.to_owned());
-        sts.assume(
+        sts.assume_role(
             "arn:aws:iam::111122223333:role/a",
             &token,
             "name",
@@ -393,7 +393,7 @@ proptest! {
         let asked = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: "payments" };
         for answer in [&bytes, &account, &forbidden] {
             let _ = (AnnotatedAccount::parse(answer), PodState::parse(answer));
-            let words = ApiFault::of_reply(&asked, status, answer).to_string();
+            let words = ApiFault::from_reply(&asked, status, answer).to_string();
             prop_assert!(!words.contains(['\n', '\u{1b}']) && words.chars().count() < 2_000, "{words}");
         }
     }

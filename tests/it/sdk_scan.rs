@@ -56,7 +56,7 @@ fn look_through(root: &Path, program: &str, folder: &str) -> Scan {
         file,
         path: Some(program.into()),
         working_directory: Some(working_directory),
-        is_like: false,
+        has_its_rights: false,
     };
     scan(open(root), Some(program), budget())
 }
@@ -401,7 +401,7 @@ fn the_application_comes_before_what_the_distribution_brings() {
             file: None,
             path: None,
             working_directory: Some(folder.into()),
-            is_like: false,
+            has_its_rights: false,
         });
         let scan = scan(open(root.path()), program, ScanBudget { entries, ..budget() });
         let numbers: Vec<_> = scan.found.iter().map(|found| found.version.clone().unwrap()).collect();
@@ -441,7 +441,7 @@ fn what_cannot_be_read_is_known_to_be_unseen() {
                 let user = rustix::process::Uid::from_raw(65_532);
                 rustix::thread::set_thread_res_uid(user, user, user).unwrap();
             }
-            let as_target = Program { file: None, path: None, working_directory: None, is_like: true };
+            let as_target = Program { file: None, path: None, working_directory: None, has_its_rights: true };
             [None, Some(as_target)].map(|program| scan(open(root.path()), program, budget()))
         };
         scope.spawn(as_other).join().unwrap()
@@ -549,7 +549,7 @@ fn one_script_does_not_take_all_that_may_be_read() {
 async fn below(path: &Path, budget: ScanBudget) -> Scan {
     let pod = Pod::recorded([("A", "b")], Clock::System);
     let look = move |root, program| scan(root, program, budget);
-    pod.look_below(path, tokio::time::Instant::from_std(budget.until), look).await.unwrap()
+    pod.with_folder(path, tokio::time::Instant::from_std(budget.until), look).await.unwrap()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::audit::provider;
 use crate::audit::provider::ProviderInput;
 use crate::audit::subject::{SubjectFlags, SubjectSources};
 use crate::diagnosis::Diagnosis;
-use crate::host::stdin::{Piece, StdinFault};
+use crate::host::stdin::{Chunk, StdinFault};
 use crate::host::{Pod, ReadError};
 use crate::injection::view::{PodView, ServiceAccountView};
 use crate::text::sanitize;
@@ -289,14 +289,14 @@ async fn read_log(
             loop {
                 match stdin.next(until).await {
                     // Where there is always more at hand, nothing else looks at the time.
-                    Ok(Piece::Bytes(piece)) if log.push(&piece) => {
+                    Ok(Chunk::Bytes(piece)) if log.push(&piece) => {
                         if Instant::now() >= until {
                             break LogEnd::Late;
                         }
                     }
-                    Ok(Piece::Bytes(_)) => break LogEnd::TooLong,
-                    Ok(Piece::End) => break LogEnd::AtItsEnd,
-                    Err(StdinFault::Slow) => break LogEnd::Late,
+                    Ok(Chunk::Bytes(_)) => break LogEnd::TooLong,
+                    Ok(Chunk::End) => break LogEnd::AtItsEnd,
+                    Err(StdinFault::TimedOut) => break LogEnd::Late,
                     Err(fault) => return Err(bad(InputFault::Stdin(fault))),
                 }
             }
@@ -399,7 +399,7 @@ mod tests {
             (
                 AuditInputPaths { pod: at("none"), ..AuditInputPaths::default() },
                 "--pod",
-                Some(InputFault::File(ReadError::Missing(Some(dir.path().to_owned())))),
+                Some(InputFault::File(ReadError::NotFound(Some(dir.path().to_owned())))),
             ),
             (
                 AuditInputPaths { oidc_provider: at(""), ..AuditInputPaths::default() },

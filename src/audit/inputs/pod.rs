@@ -8,7 +8,7 @@ use super::kubectl::{self, list, text, texts};
 use super::printed::BadDocument;
 use crate::env::USUAL_AUDIENCE;
 use crate::injection::view::{Container, ContainerKind, PodView, TOKEN_VOLUME, TokenVolume, known_variables};
-use crate::text::parse_time;
+use crate::text::parse_timestamp;
 use crate::token::ServiceAccount;
 
 /// The pod's annotation that names containers to leave out, as a line of CSV.
@@ -46,7 +46,7 @@ pub fn read(bytes: &[u8]) -> Result<PodView, BadDocument> {
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| "default".to_owned()),
         }),
-        seen_at: seen_at.into_iter().flatten().filter_map(|text| parse_time(&text)).collect(),
+        seen_at: seen_at.into_iter().flatten().filter_map(|text| parse_timestamp(&text)).collect(),
         containers: containers.collect(),
         token_volume: volumes().find(|(name, _)| *name == TOKEN_VOLUME).map(|(_, volume)| volume),
         sts_token_volumes: volumes()
@@ -110,7 +110,7 @@ mod tests {
     use crate::audit::inputs::printed::BadDocument;
     use crate::audit::inputs::service_account;
     use crate::injection::view::{ContainerKind, Injection, PodView, TokenVolume};
-    use crate::text::utc;
+    use crate::text::format_utc;
     use serde_json::{Value, json};
     use std::time::Duration;
 
@@ -134,7 +134,7 @@ mod tests {
         let account = injected.service_account.as_ref().unwrap();
         assert_eq!(account.namespace, "payments");
         assert_eq!(account.name, "checkout");
-        assert_eq!(injected.seen_at.last().copied().map(utc).as_deref(), Some("2026-11-23T18:04:49Z"));
+        assert_eq!(injected.seen_at.last().copied().map(format_utc).as_deref(), Some("2026-11-23T18:04:49Z"));
         let (lifetime, path) = (Some(Duration::from_secs(86_400)), Some("token".to_owned()));
         let audience = Some("sts.amazonaws.com".to_owned());
         assert_eq!(injected.token_volume, Some(TokenVolume::Token { audience, lifetime, path }));

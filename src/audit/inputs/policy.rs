@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 
 use super::printed::{self, BadDocument};
-use crate::text::parse_time;
+use crate::text::parse_timestamp;
 
 /// A trust policy as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,10 +112,10 @@ fn of_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
         document,
         role: RoleMetadata {
             arn: text(role.get("Arn")),
-            created_at: text(role.get("CreateDate")).as_deref().and_then(parse_time),
+            created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
             longest_session: longest.map(Duration::from_secs),
             boundary: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
-            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_time),
+            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_timestamp),
         },
     })
 }
@@ -148,7 +148,7 @@ fn document(value: &Value) -> Option<String> {
 mod tests {
     use super::{RoleMetadata, TrustPolicyInput, read};
     use crate::audit::inputs::printed::BadDocument;
-    use crate::text::utc;
+    use crate::text::format_utc;
     use iam_trust::document::{self, PolicyError};
     use serde_json::{Value, json};
     use std::time::Duration;
@@ -218,8 +218,8 @@ mod tests {
         let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
         assert_eq!(said.longest_session, Some(Duration::from_secs(3600)));
         assert_eq!(said.boundary.as_deref(), Some(BOUNDARY));
-        assert_eq!(said.created_at.map(utc).as_deref(), Some("2026-11-20T09:00:00Z"));
-        assert_eq!(said.last_used.map(utc).as_deref(), Some("2026-11-23T09:00:00Z"));
+        assert_eq!(said.created_at.map(format_utc).as_deref(), Some("2026-11-20T09:00:00Z"));
+        assert_eq!(said.last_used.map(format_utc).as_deref(), Some("2026-11-23T09:00:00Z"));
         let mut odd = role(policy());
         for name in ["Arn", "CreateDate", "MaxSessionDuration", "PermissionsBoundary", "RoleLastUsed"] {
             odd["Role"][name] = json!(["odd"]);

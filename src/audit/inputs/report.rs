@@ -12,7 +12,7 @@ use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
 
-use crate::text::{parse_time, sanitize};
+use crate::text::{parse_timestamp, sanitize};
 use crate::wire::{self, SCHEMA};
 
 /// The most bytes of a log that are read.
@@ -422,7 +422,7 @@ impl From<wire::Report> for ParsedReport {
             Some(text)
         };
         let mut parsed = Self {
-            at: whole("time", Some(report.time)).as_deref().and_then(parse_time),
+            at: whole("time", Some(report.time)).as_deref().and_then(parse_timestamp),
             outcome: whole("outcome", Some(report.outcome)),
             diagnosis: whole("diagnosis", report.diagnosis.map(|diagnosis| diagnosis.name)),
             issuer: whole("issuer", token.issuer),
@@ -462,7 +462,7 @@ fn refusal(checks: &[wire::Check]) -> Option<StsRefusal> {
         code: text("code")?,
         message: text("message"),
         request_id: text("request_id"),
-        at: text("answered_at").as_deref().and_then(parse_time),
+        at: text("answered_at").as_deref().and_then(parse_timestamp),
     })
 }
 
@@ -475,7 +475,7 @@ fn is_cut(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{FoundReport, LONGEST_LINE, LONGEST_LOG, Log, LogEnd, NoReport};
-    use crate::text::utc;
+    use crate::text::format_utc;
     use serde_json::{Value, json};
 
     const REFUSED: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
@@ -521,14 +521,14 @@ mod tests {
         assert_eq!(said.session_name.as_deref(), Some("irsa-probe-checkout-6d5f9c7b8-abcde"));
         assert_eq!(said.region.as_deref(), Some("eu-west-1"));
         assert_eq!(said.diagnosis.as_deref(), Some("AssumeRoleNotAuthorized"));
-        assert_eq!(said.at.map(utc).as_deref(), Some("2026-11-24T06:00:00Z"));
+        assert_eq!(said.at.map(format_utc).as_deref(), Some("2026-11-24T06:00:00Z"));
         assert_eq!(said.pod.pod.as_deref(), Some("checkout-6d5f9c7b8-abcde"));
         assert_eq!(said.pod.container.as_deref(), Some("irsa-probe"));
         assert_eq!((said.account, said.cut), (None, Vec::new()));
         let refusal = said.refusal.unwrap();
         assert_eq!(refusal.code, "AccessDenied");
         assert_eq!(refusal.request_id.as_deref(), Some("0f5e8f2c-0000-4000-8000-7b1d6c9e2a41"));
-        assert_eq!(refusal.at.map(utc).as_deref(), Some("2026-11-24T06:00:00Z"));
+        assert_eq!(refusal.at.map(format_utc).as_deref(), Some("2026-11-24T06:00:00Z"));
     }
 
     #[test]

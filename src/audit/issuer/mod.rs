@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use jwks::{Signature, SigningKey};
 
-use crate::aws::dial::{ServerUnreachable, SmithyConnector};
+use crate::aws::transport::{ServerUnreachable, SmithyConnector};
 use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -113,7 +113,7 @@ impl HasEvidence for PublishedKeys {
             .text("issuer", &self.issuer)
             .text("jwks_uri", &self.jwks_uri)
             .text_if("answered_by", peer.as_deref())
-            .and(key)
+            .merge(key)
             .value("signature", signature)
             .value("published_keys", self.keys)
             .texts("published_key_ids", &self.key_ids);
@@ -141,9 +141,9 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
     let mut answered_by = None;
     let answer = async {
         let endpoint = https(&url).map_err(IssuerFault::NoUrl)?;
-        let connected = dialer.connect(&endpoint, until).await.map_err(|obstacle| {
-            let obstacle = Arc::new(obstacle);
-            IssuerFault::Unreached(ServerUnreachable { host: endpoint.host.clone(), obstacle })
+        let connected = dialer.connect(&endpoint, until).await.map_err(|cause| {
+            let cause = Arc::new(cause);
+            IssuerFault::Unreached(ServerUnreachable { host: endpoint.host.clone(), cause })
         })?;
         answered_by = Some(connected.peer);
         let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
@@ -154,7 +154,7 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
             .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")))
             .body(Full::default())
             .map_err(|error| IssuerFault::Lost(error.to_string()))?;
-        match timeout_at(until, http::exchange(connected.stream, request, longest)).await {
+        match timeout_at(until, http::send_once(connected.stream, request, longest)).await {
             Err(_) => Err(IssuerFault::TimedOut),
             Ok(Err(words)) => Err(IssuerFault::Lost(words)),
             Ok(Ok((status, body))) => Ok((status.as_u16(), body)),
@@ -213,7 +213,7 @@ fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFa
     let body = match body {
         Ok(body) => body,
         Err(ResponseError::TooLong) => return Err(IssuerFault::TooLarge(longest)),
-        Err(ResponseError::Lost(words)) => return Err(IssuerFault::Lost(words.clone())),
+        Err(ResponseError::ConnectionLost(words)) => return Err(IssuerFault::Lost(words.clone())),
     };
     serde_json::from_slice(body)
         .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
@@ -391,7 +391,7 @@ mod tests {
             (of(Ok((404, Ok("")))), "the status 404", false),
             (of(Ok((503, Ok("")))), "the status 503", true),
             (of(Ok((200, Err(ResponseError::TooLong)))), "more than 65536 bytes", false),
-            (of(Ok((200, Err(ResponseError::Lost("w".to_owned()))))), "broke off", true),
+            (of(Ok((200, Err(ResponseError::ConnectionLost("w".to_owned()))))), "broke off", true),
             (of(Ok((200, Ok("\n<!DOCTYPE html>")))), "a page for a browser", false),
             (of(Ok((200, Ok("")))), "no JSON object", false),
             (of(Ok((200, Ok("[1]")))), "no JSON object", false),

@@ -7,7 +7,7 @@ use crate::diagnosis::Entry;
 use crate::diagnosis::identity::kubectl;
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
-use crate::text::{sanitize, utc};
+use crate::text::{format_utc, sanitize};
 use iam_trust::arn;
 
 /// The service account names no role.
@@ -110,9 +110,9 @@ impl Entry for AnnotatedAfterPod {
         let (what, most_likely) = match self.newer {
             AnnotationAge::Annotation(time) => {
                 // The API records when somebody last changed an object, not when which field.
-                (format!("whoever annotated it last changed it at {}", utc(time)), "most likely ")
+                (format!("whoever annotated it last changed it at {}", format_utc(time)), "most likely ")
             }
-            AnnotationAge::Account(time) => (format!("it was created at {}", utc(time)), ""),
+            AnnotationAge::Account(time) => (format!("it was created at {}", format_utc(time)), ""),
         };
         format!(
             "No identity was injected into this container. The pod's {} is annotated with the role {}, but {what}, after the \
@@ -120,7 +120,7 @@ impl Entry for AnnotatedAfterPod {
              happens only when a pod is created, so restarting the container never helps.",
             self.of.account(),
             sanitize(self.account.role_arn.as_deref().unwrap_or_default()),
-            utc(self.volume_made)
+            format_utc(self.volume_made)
         )
     }
 
@@ -151,12 +151,12 @@ pub struct WebhookMissed {
 
 impl Entry for WebhookMissed {
     fn cause(&self) -> String {
-        let age = match (self.account.annotated_by, self.volume_made) {
+        let age = match (self.account.annotated_before, self.volume_made) {
             (Some(annotated), Some(made)) => format!(
                 "The annotation was there by {}, and the kubelet set this pod up later ({}): most likely the webhook \
                  left the pod as it was",
-                utc(annotated),
-                utc(made)
+                format_utc(annotated),
+                format_utc(made)
             ),
             _ => "Which is older, the annotation or the pod, is not known here: either the annotation was \
                   written after the pod was created, or the webhook left the pod as it was"
@@ -236,7 +236,7 @@ impl Entry for AnnotationDiffersFromEnv {
 
     fn evidence(&self) -> Evidence {
         let role = Evidence::new().text("role_arn", &self.role_arn);
-        role.and(self.of.evidence(Some(&self.account), None))
+        role.merge(self.of.evidence(Some(&self.account), None))
     }
 }
 

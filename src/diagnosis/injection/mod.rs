@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use super::identity::{delete_pod, kubectl};
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
-use crate::text::{sanitize, shell_quote, utc};
+use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::ServiceAccount;
 
 /// The pod and its service account.
@@ -56,15 +56,15 @@ impl InjectionTarget {
     }
 
     fn evidence(&self, account: Option<&AnnotatedAccount>, volume_made: Option<SystemTime>) -> Evidence {
-        let time = |time: Option<SystemTime>| time.map(utc);
+        let time = |time: Option<SystemTime>| time.map(format_utc);
         let role_arn = account.and_then(|account| account.role_arn.as_deref());
-        let annotated = time(account.and_then(|account| account.annotated_by));
+        let annotated = time(account.and_then(|account| account.annotated_before));
         let created = time(account.and_then(|account| account.created_at));
         Evidence::new()
             .text("namespace", &self.service_account.namespace)
             .text("service_account", &self.service_account.name)
             .text_if("annotated_role_arn", role_arn)
-            .text_if("annotated_by", annotated.as_deref())
+            .text_if("annotated_before", annotated.as_deref())
             .text_if("service_account_created", created.as_deref())
             .text_if("token_volume_made", time(volume_made).as_deref())
     }

@@ -27,7 +27,7 @@ pub(super) struct DebugContainer {
 impl DebugContainer {
     /// The container with the least rights that can inspect a process. Some processes are visible only to root.
     pub(super) fn for_process(process: &Process, needs_root: bool) -> Self {
-        let ProcessUser { uid, gid, .. } = process.who;
+        let ProcessUser { uid, gid, .. } = process.user;
         // The kernel compares all ids but the last, the file system id, with ours.
         let is_plain = process.uids.iter().take(3).all(|id| *id == uid)
             && process.gids.iter().take(3).all(|id| *id == gid);

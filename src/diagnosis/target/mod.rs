@@ -31,7 +31,7 @@ impl From<InaccessibleTarget> for Diagnosis {
     fn from(target: InaccessibleTarget) -> Self {
         let InaccessibleTarget { error, pod } = target;
         match error.fault {
-            ProcFault::Gone => TargetNotFound { search: TargetSearch::Ended(error.process), pod }.into(),
+            ProcFault::Exited => TargetNotFound { search: TargetSearch::Ended(error.process), pod }.into(),
             _ => TargetNotReadable { error, pod }.into(),
         }
     }
@@ -39,13 +39,13 @@ impl From<InaccessibleTarget> for Diagnosis {
 
 /// A process in a sentence.
 fn words(process: &Process) -> String {
-    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.who.uid)
+    format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.user.uid)
 }
 
 fn evidence(process: &Process) -> Evidence {
     Evidence::new()
         .value("target_pid", process.pid)
         .text("target_name", &process.name)
-        .value("target_uid", process.who.uid)
-        .value("target_gid", process.who.gid)
+        .value("target_uid", process.user.uid)
+        .value("target_gid", process.user.gid)
 }

@@ -39,11 +39,11 @@ impl Entry for TargetHasNoIdentity {
             format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         });
         match self.token {
-            Presence::There => format!(
+            Presence::Exists => format!(
                 "{start} The token is mounted in its container all the same: the container was injected, and \
                  {LOST}."
             ),
-            Presence::NotThere => format!(
+            Presence::Missing => format!(
                 "{start} Nor is the token where the webhook mounts it: when the pod was admitted, no identity was \
                  injected into that container{whose}. {NOT_INJECTED}"
             ),
@@ -59,7 +59,7 @@ impl Entry for TargetHasNoIdentity {
         let pod = self.pod.pod.as_deref();
         let name = pod.map_or_else(|| "POD".to_owned(), shell_quote);
         let mut steps = Vec::new();
-        if self.token != Presence::NotThere {
+        if self.token != Presence::Missing {
             steps.push(format!(
                 "See which variables the container is given, and which the process has:\n\
                  kubectl -n NAMESPACE get pod {name} -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env[*].name}}{{\"\\n\"}}{{end}}'\n\
@@ -72,7 +72,7 @@ impl Entry for TargetHasNoIdentity {
                     .to_owned(),
             );
         }
-        if self.token != Presence::There {
+        if self.token != Presence::Exists {
             let of_pod = self.pod.remedy();
             // The last step is about a container that was inspected by mistake; the next step here replaces it.
             let before = of_pod.len().saturating_sub(1);
@@ -90,9 +90,9 @@ impl Entry for TargetHasNoIdentity {
         let evidence = evidence(&self.process);
         let evidence = match self.token {
             Presence::Unknown => evidence,
-            known => evidence.value("token_mounted", known == Presence::There),
+            known => evidence.value("token_mounted", known == Presence::Exists),
         };
-        evidence.and(self.pod.evidence())
+        evidence.merge(self.pod.evidence())
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
             parent: 0,
             name: "java".to_owned(),
             has_ended: false,
-            who: ProcessUser { uid: 1000, gid: 1000, groups: Vec::new() },
+            user: ProcessUser { uid: 1000, gid: 1000, groups: Vec::new() },
             uids: [1000; 4],
             gids: [1000; 4],
             permitted: 0,
@@ -119,8 +119,8 @@ mod tests {
     fn what_was_not_seen_of_the_token_is_not_claimed() {
         let pod = || NotInjected { service_account: None, pod: None, unread: None };
         for (token, mounted, injected, lost) in [
-            (Presence::There, Some("true"), false, true),
-            (Presence::NotThere, Some("false"), true, false),
+            (Presence::Exists, Some("true"), false, true),
+            (Presence::Missing, Some("false"), true, false),
             (Presence::Unknown, None, true, true),
         ] {
             let found = TargetHasNoIdentity { process: process(), token, pod: pod() };

@@ -44,7 +44,7 @@ impl Entry for TargetNotFound {
             TargetSearch::Unlisted(ProcessListError::NoProc) => {
                 "this container has no /proc that shows the processes of its PID namespace".to_owned()
             }
-            TargetSearch::Unlisted(ProcessListError::Slow) => {
+            TargetSearch::Unlisted(ProcessListError::TimedOut) => {
                 "the processes of this PID namespace could not be listed in time".to_owned()
             }
             TargetSearch::Nothing => {

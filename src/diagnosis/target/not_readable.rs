@@ -6,7 +6,7 @@ use super::debug::{
 use super::{evidence, words};
 use crate::diagnosis::Entry;
 use crate::evidence::Evidence;
-use crate::host::{LONGEST_ENVIRONMENT, ProcAccessError, ProcFault, ProcessUser};
+use crate::host::{MAX_ENVIRONMENT_BYTES, ProcAccessError, ProcFault, ProcessUser};
 
 /// The kernel does not let us inspect the process, or the inspection failed.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ impl TargetNotReadable {
     /// Whether this container has all that the strongest of the commands would give.
     fn is_strongest(&self) -> bool {
         let all = SYS_PTRACE | DAC_OVERRIDE | SETUID | SETGID;
-        self.error.own.who.uid == 0 && self.error.own.effective & all == all
+        self.error.own.user.uid == 0 && self.error.own.effective & all == all
     }
 
     /// The step that adds the missing privileges and no more. `None` if this container already has all of them.
@@ -32,7 +32,7 @@ impl TargetNotReadable {
         if container.profile == "general" && self.is_strongest() {
             return None;
         }
-        let ProcessUser { uid, gid, .. } = process.who;
+        let ProcessUser { uid, gid, .. } = process.user;
         let say = match container.profile {
             "restricted" => format!(
                 "Look as the process's own user, {uid}, and group, {gid}, which needs no capability and which \
@@ -55,11 +55,11 @@ impl TargetNotReadable {
             .map(|privilege| match privilege {
                 MissingPrivilege::User => format!(
                     "the user (this container runs as {}, the process as {})",
-                    own.who.uid, process.who.uid
+                    own.user.uid, process.user.uid
                 ),
                 MissingPrivilege::Group => format!(
                     "the group (this container runs with {}, the process with {})",
-                    own.who.gid, process.who.gid
+                    own.user.gid, process.user.gid
                 ),
                 MissingPrivilege::Capabilities => format!(
                     "the capabilities (the process may have {:#x}, this container has {:#x})",
@@ -90,14 +90,14 @@ impl Entry for TargetNotReadable {
                 "The kernel does not let this container look at the variables and files of {named}: {}.",
                 self.denied()
             ),
-            ProcFault::NotAsThatUser => format!(
+            ProcFault::UserNotAssumable => format!(
                 "This container may look at {named}, but not read a file that this one may be able to read: \
                  it runs as user {}, group {}, and lacks the capabilities SETUID and SETGID to read as that \
                  user with that one's groups.",
-                self.error.own.who.uid, self.error.own.who.gid
+                self.error.own.user.uid, self.error.own.user.gid
             ),
             ProcFault::EnvironmentTooLarge => format!(
-                "The environment of {named} has more than {LONGEST_ENVIRONMENT} bytes, and no program is \
+                "The environment of {named} has more than {MAX_ENVIRONMENT_BYTES} bytes, and no program is \
                  started with that many: the process made it so itself."
             ),
             ProcFault::NoOpenat2 => format!(
@@ -105,15 +105,15 @@ impl Entry for TargetNotReadable {
                  here the system call openat2 is missing: the kernel is older than 5.6, or this container's \
                  seccomp profile forbids it."
             ),
-            ProcFault::LinkOfProc => format!(
+            ProcFault::ProcLink => format!(
                 "A file that {named} names lies behind a link of /proc, such as /dev/fd/3 or /proc/self/root, \
                  which leads elsewhere for every process. It was not followed."
             ),
             ProcFault::RelativePath => format!(
                 "{named} names a file by a relative path, and its working directory is outside of its root."
             ),
-            ProcFault::Slow => format!("The memory or the files of {named} could not be read in time."),
-            ProcFault::Gone => format!("{named} has ended."),
+            ProcFault::TimedOut => format!("The memory or the files of {named} could not be read in time."),
+            ProcFault::Exited => format!("{named} has ended."),
             ProcFault::Io(errno) => {
                 format!("Looking at {named} failed: {}.", std::io::Error::from_raw_os_error(errno))
             }
@@ -123,7 +123,7 @@ impl Entry for TargetNotReadable {
 
     fn remedy(&self) -> Vec<String> {
         match self.error.fault {
-            ProcFault::Denied | ProcFault::NotAsThatUser => self.debug().into_iter().chain([
+            ProcFault::Denied | ProcFault::UserNotAssumable => self.debug().into_iter().chain([
                 "Where that cannot be had, give a debugging container the variables, the volume and the user by \
                  hand (manifests/debug/env-and-volume.yaml), or let a copy of the pod be made, which has what \
                  this one was given, or is injected if this one was not (manifests/debug/copy.yaml)."
@@ -142,8 +142,8 @@ impl Entry for TargetNotReadable {
         let ProcAccessError { own, process, .. } = &self.error;
         evidence(process)
             .value("target_permitted_capabilities", format!("{:#x}", process.permitted))
-            .value("own_uid", own.who.uid)
-            .value("own_gid", own.who.gid)
+            .value("own_uid", own.user.uid)
+            .value("own_gid", own.user.gid)
             .value("own_effective_capabilities", format!("{:#x}", own.effective))
     }
 }
@@ -161,7 +161,7 @@ mod tests {
             parent: 0,
             name: "java".to_owned(),
             has_ended: false,
-            who: ProcessUser { uid, gid, groups: Vec::new() },
+            user: ProcessUser { uid, gid, groups: Vec::new() },
             uids: [uid; 4],
             gids: [gid; 4],
             permitted: capabilities,
@@ -199,7 +199,7 @@ mod tests {
             (process(1000, 1000, 0), process(1000, 1000, 0), &[], "general", 0),
         ] {
             assert_eq!(missing_privileges(&own, &target), missing, "{own:?}");
-            let group = (profile != "general" && target.who.gid != 0).then_some(target.who.gid);
+            let group = (profile != "general" && target.user.gid != 0).then_some(target.user.gid);
             let found = TargetNotReadable {
                 error: ProcAccessError { own, process: target, fault: ProcFault::Denied },
                 pod: Some("checkout-1".to_owned()),
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_command_that_gives_no_more_than_we_have_is_not_proposed() {
         let own = process(0, 0, USUAL | SYS_PTRACE);
-        for fault in [ProcFault::Denied, ProcFault::NotAsThatUser] {
+        for fault in [ProcFault::Denied, ProcFault::UserNotAssumable] {
             let error = ProcAccessError { own: own.clone(), process: process(1000, 1000, 0), fault };
             let steps = TargetNotReadable { error, pod: None }.remedy();
             assert!(!steps.is_empty() && !steps.concat().contains("--profile"), "{steps:?}");

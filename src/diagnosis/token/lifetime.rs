@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::diagnosis::{Entry, identity};
 use crate::evidence::Evidence;
-use crate::text::{sanitize, span, utc};
+use crate::text::{format_duration, format_utc, sanitize};
 
 /// The command that shows the API server's clock beside the node's.
 const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is right, and mend its time service:\n\
@@ -43,13 +43,13 @@ impl Entry for TokenExpired {
                 "Only this container's clock says so; STS was not asked or gave no time.".to_owned()
             }
         };
-        let (expires_at, issued_at) = (utc(self.expired_at), utc(self.issued_at));
+        let (expires_at, issued_at) = (format_utc(self.expired_at), format_utc(self.issued_at));
         match self.now.duration_since(self.expired_at) {
             Ok(ago) => format!(
                 "The token expired at {expires_at}, {} ago; it was issued at {issued_at}. {witness} The kubelet \
                  replaces a projected token at 80 % of its life, so either the kubelet of this node no longer does, \
                  or the file is a copy.",
-                span(ago)
+                format_duration(ago)
             ),
             Err(_) => format!(
                 "{witness} By what the token says it is valid until {expires_at}; it was issued at {issued_at}, and \
@@ -69,7 +69,7 @@ impl Entry for TokenExpired {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("expires_at", utc(self.expired_at)).value("now", utc(self.now))
+        Evidence::new().value("expires_at", format_utc(self.expired_at)).value("now", format_utc(self.now))
     }
 }
 
@@ -88,9 +88,9 @@ impl Entry for TokenNotYetValid {
     fn cause(&self) -> String {
         format!(
             "The token is valid from {} on, and {} clock shows {}: {}.",
-            utc(self.valid_from),
+            format_utc(self.valid_from),
             if self.by_sts { "STS's" } else { "this container's" },
-            utc(self.now),
+            format_utc(self.now),
             if self.by_sts {
                 "the clock of the API server that issued it is ahead"
             } else {
@@ -112,7 +112,7 @@ impl Entry for TokenNotYetValid {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("valid_from", utc(self.valid_from)).value("now", utc(self.now))
+        Evidence::new().value("valid_from", format_utc(self.valid_from)).value("now", format_utc(self.now))
     }
 }
 
@@ -132,9 +132,9 @@ impl Entry for TokenNotRotated {
         format!(
             "The token was issued at {}, and the kubelet should have replaced it by {}. If nothing does, it \
              stops working at {}.",
-            utc(self.issued_at),
-            utc(self.due_at),
-            utc(self.expires_at)
+            format_utc(self.issued_at),
+            format_utc(self.due_at),
+            format_utc(self.expires_at)
         )
     }
 
@@ -150,7 +150,7 @@ impl Entry for TokenNotRotated {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("rotation_due_at", utc(self.due_at))
+        Evidence::new().value("rotation_due_at", format_utc(self.due_at))
     }
 }
 
@@ -185,10 +185,10 @@ impl Entry for ClockSkewed {
         );
         format!(
             "The clock of this node is {} {}: it shows {}, STS's shows {}. {refusal}",
-            span(skew),
+            format_duration(skew),
             if ahead { "ahead" } else { "behind" },
-            utc(self.local),
-            utc(self.server)
+            format_utc(self.local),
+            format_utc(self.server)
         )
     }
 
@@ -205,7 +205,7 @@ impl Entry for ClockSkewed {
         let seconds = i64::try_from(skew.as_secs()).unwrap_or(i64::MAX);
         Evidence::new()
             .value("clock_ahead_seconds", if ahead { seconds } else { -seconds })
-            .value("local_time", utc(self.local))
-            .value("sts_time", utc(self.server))
+            .value("local_time", format_utc(self.local))
+            .value("sts_time", format_utc(self.server))
     }
 }

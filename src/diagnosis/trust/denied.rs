@@ -92,6 +92,6 @@ impl Entry for TrustDenied {
 
     fn evidence(&self) -> Evidence {
         let met: Vec<String> = self.conditions().map(|element| words::element(&element.kind)).collect();
-        self.statement.evidence().texts("conditions", &met).and(call_evidence(&self.request))
+        self.statement.evidence().texts("conditions", &met).merge(call_evidence(&self.request))
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::words::{self, actual, mark_difference, values};
 use super::{ForeignCondition, MOST_NAMED};
-use crate::text::{sanitize, utc};
+use crate::text::{format_utc, sanitize};
 use iam_trust::condition::Operator;
 use iam_trust::evaluate::{ElementKind, ElementResult};
 use iam_trust::issuer_without_scheme;
@@ -374,7 +374,7 @@ fn other(element: &ElementResult) -> String {
 fn time_of(key: &str, actual: &KeyValue) -> Option<String> {
     let (true, KeyValue::Values(values)) = (is_time(key), actual) else { return None };
     let seconds = values.first()?.parse().ok()?;
-    Some(utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?))
+    Some(format_utc(UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?))
 }
 
 /// Says of each condition on another issuer's claims that it holds for every token of this cluster.

@@ -77,7 +77,7 @@ impl RefusingStatement {
         let others: Vec<String> =
             self.others.iter().map(|refusal| words::element(&refusal.element.kind)).collect();
         let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
-        evidence.and(call_evidence(&self.request))
+        evidence.merge(call_evidence(&self.request))
     }
 
     /// The steps: replace the policy if it could be corrected, else make this `change` by hand.

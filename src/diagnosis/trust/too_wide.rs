@@ -130,6 +130,6 @@ impl Entry for TrustTooWide {
             Reach::Providers => "providers",
         };
         let evidence = self.statement.evidence().value("reach", reach).texts("subjects", &subjects);
-        evidence.texts("other_keys", &foreign).and(call_evidence(&self.request))
+        evidence.texts("other_keys", &foreign).merge(call_evidence(&self.request))
     }
 }

@@ -141,6 +141,6 @@ impl Entry for TrustUndecidable {
         let others: Vec<String> =
             self.open.iter().skip(1).map(|open| words::element(&open.element.kind)).collect();
         let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
-        evidence.and(call_evidence(&self.request))
+        evidence.merge(call_evidence(&self.request))
     }
 }

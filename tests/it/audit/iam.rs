@@ -10,9 +10,9 @@ use crate::own_process;
 use iam_trust::arn;
 use iam_trust::provider_arn;
 use irsa_probe::audit::iam::{IamQuery, IamSnapshot, ROUND_TRIPS, ask, observe};
-use irsa_probe::aws::dial::SmithyConnector;
-use irsa_probe::aws::iam::{Decision, Endpoints, Iam, Matched, Permission, UnavailableReason};
+use irsa_probe::aws::iam::{Decision, Endpoints, Iam, MatchedPolicy, Permission, UnavailableReason};
 use irsa_probe::aws::operator::{NoCredentials, OperatorCredentials};
+use irsa_probe::aws::transport::SmithyConnector;
 use irsa_probe::host::{Clock, Pod};
 use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
@@ -117,7 +117,7 @@ async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &IamQuery, until:
         ..Endpoints::default()
     };
     let Session { access_key_id, secret_access_key, session_token, .. } = caller;
-    let operator = OperatorCredentials::given(access_key_id, secret_access_key, Some(session_token));
+    let operator = OperatorCredentials::from_keys(access_key_id, secret_access_key, Some(session_token));
     let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), until);
     ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await
 }
@@ -133,7 +133,7 @@ async fn ask_of(server: &Server, actions: &[&str]) -> IamSnapshot {
 
 /// Every reason for which something is not known, with its permission.
 fn unknown(side: &IamSnapshot) -> Vec<(Permission, &UnavailableReason)> {
-    side.untold().into_iter().map(|(_, unknown)| (unknown.permission, &unknown.why)).collect()
+    side.untold().into_iter().map(|(_, unknown)| (unknown.permission, &unknown.reason)).collect()
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn all_that_an_account_tells() {
     let role = side.role.unwrap().unwrap();
     assert_eq!(role.arn, "arn:aws:iam::111122223333:role/team/payments/checkout");
     assert_eq!(testbed::form::decode(&role.trust_policy), TRUST);
-    assert_eq!(role.max_session, Some(3600));
-    assert_eq!(role.boundary.as_deref(), Some("arn:aws:iam::111122223333:policy/bound"));
+    assert_eq!(role.max_session_seconds, Some(3600));
+    assert_eq!(role.boundary_arn.as_deref(), Some("arn:aws:iam::111122223333:policy/bound"));
     let (used, region) = role.last_used.unwrap();
     let since = used.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!((since.as_secs(), region.as_deref()), (1_795_194_840, Some("eu-west-1")));
@@ -154,7 +154,7 @@ async fn all_that_an_account_tells() {
     assert_eq!(provider.client_ids, ["sts.amazonaws.com", "a<b>&\u{200b}"]);
     assert_eq!(side.providers.unwrap()[0], "arn:aws:iam::111122223333:oidc-provider/token.example");
     let attached = side.attached.unwrap();
-    assert!(attached.is_whole);
+    assert!(attached.is_complete);
     assert_eq!(
         attached.entries.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(),
         ["reads", "writes", "logs"]
@@ -172,7 +172,7 @@ async fn all_that_an_account_tells() {
     );
     assert_eq!(of("s3:DeleteObject").decision, Decision::ExplicitDeny);
     assert_eq!(of("s3:DeleteObject").organization_allows, Some(false));
-    let denies = Matched { policy: "no-lists".to_owned(), kind: Some("IAM Policy".to_owned()) };
+    let denies = MatchedPolicy { policy: "no-lists".to_owned(), kind: Some("IAM Policy".to_owned()) };
     assert_eq!(of("s3:ListBucket").matched, [denies]);
     assert_eq!(simulated.len(), 4);
 
@@ -238,9 +238,9 @@ async fn lists_are_read_page_by_page_and_not_without_end() {
     let server = serve(Account { page: 1, ..account() }, BTreeMap::new()).await;
     let side = ask_of(&server, &["s3:GetObject", "s3:PutObject"]).await;
     let attached = side.attached.unwrap();
-    assert_eq!((attached.entries.len(), attached.is_whole), (3, true));
+    assert_eq!((attached.entries.len(), attached.is_complete), (3, true));
     let simulated = side.simulation.unwrap().unwrap();
-    assert_eq!((simulated.entries.len(), simulated.is_whole), (2, true));
+    assert_eq!((simulated.entries.len(), simulated.is_complete), (2, true));
 
     let many = (0..50).map(|number| format!("policy-{number}")).collect::<Vec<_>>();
     server.sts.edit_account(|account| account.roles[0].inline.clone_from(&many));
@@ -249,8 +249,8 @@ async fn lists_are_read_page_by_page_and_not_without_end() {
     let actions = actions.iter().map(String::as_str).collect::<Vec<_>>();
     let side = ask_of(&server, &actions).await;
     let inline = side.inline.unwrap();
-    assert_eq!((inline.entries.len(), inline.is_whole), (usize::from(ROUND_TRIPS), false));
-    assert!(!side.simulation.unwrap().unwrap().is_whole);
+    assert_eq!((inline.entries.len(), inline.is_complete), (usize::from(ROUND_TRIPS), false));
+    assert!(!side.simulation.unwrap().unwrap().is_complete);
     let of =
         |call: &str| server.sts.requests()[before..].iter().filter(|request| request.action == call).count();
     let in_a_row = (of("ListRolePolicies"), of("GetRole") + of("SimulatePrincipalPolicy"));
@@ -295,7 +295,7 @@ async fn what_else_iam_can_say() {
             [(_, UnavailableReason::Refused { code, status, .. })] => format!("Refused {code} {status}"),
             [(_, UnavailableReason::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
             [(_, UnavailableReason::NotAws { status, .. })] => format!("NotAws {status}"),
-            [(_, UnavailableReason::Lost(_))] => "Lost".to_owned(),
+            [(_, UnavailableReason::ConnectionLost(_))] => "Lost".to_owned(),
             other => format!("{other:?}"),
         };
         assert_eq!(found, expected);
@@ -390,10 +390,10 @@ fn the_provider_of_an_issuer() {
 #[ignore = "the tests of the chain run it in a process of its own"]
 async fn of_this_process() {
     let pod = Pod::of_this_process();
-    let dns_server = pod.filled("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
-    let profile = pod.filled("WANTED_PROFILE");
+    let dns_server = pod.nonempty_variable("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
+    let profile = pod.nonempty_variable("WANTED_PROFILE");
     let asked = IamQuery { profile, dns_server, ..asked(&["s3:GetObject"]) };
-    let within = pod.filled("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let within = pod.nonempty_variable("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let until = within.map_or_else(far, |within| Instant::now() + within);
     let side = observe(&pod, &asked, until).await;
     let said = match &unknown(&side)[..] {

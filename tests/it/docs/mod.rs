@@ -16,7 +16,7 @@ use irsa_probe::commands::cli::Cli;
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::run::check::{Check, RunKind};
-use irsa_probe::text::span;
+use irsa_probe::text::format_duration;
 use irsa_probe::watch::metrics;
 use readme_story::{Story, story};
 use serde_json::Value;
@@ -129,7 +129,7 @@ fn fleet() -> String {
     let plan = fleet::usual();
     let life = fleet::live(&plan);
     let up_to = |hour: u32| fleet::HOUR * hour;
-    let hundredth = |of_hundred| span(fleet::percentile(&life.first_pass, of_hundred));
+    let hundredth = |of_hundred| format_duration(fleet::percentile(&life.first_pass, of_hundred));
     let each = life.requests(Duration::ZERO..up_to(1)) as f64 / plan.sidecars as f64;
     let steady = up_to(2)..up_to(9);
     let (second, minute) = life.peaks(steady.clone());
@@ -150,8 +150,8 @@ fn fleet() -> String {
         plan.sidecars / 60,
         plan.sidecars as f64 / 3600.0,
         life.requests(plan.down.clone()) as f64 / down as f64,
-        span(fleet::percentile(&life.back, 50)),
-        span(fleet::percentile(&life.back, 100)),
+        format_duration(fleet::percentile(&life.back, 50)),
+        format_duration(fleet::percentile(&life.back, 100)),
     )
 }
 

@@ -670,7 +670,7 @@ async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
     let ours = Pod::recorded([("A", "b")], Clock::Fixed(SystemTime::UNIX_EPOCH));
     let found = ours.processes(soon()).await.unwrap();
     let process = found.all.iter().find(|process| process.pid == sleep.id()).unwrap();
-    let seen = ours.through(&found.own, process, soon()).await.unwrap();
+    let seen = ours.open_process(&found.own, process, soon()).await.unwrap();
     assert_eq!(seen.read(&token, 9, soon()).await.map(|file| file.bytes), Ok(b"x".to_vec()));
     assert!(seen.variable("PATH").is_some() && seen.variable("A").is_none());
 
@@ -696,22 +696,22 @@ async fn an_application_is_looked_at_as_the_user_that_it_has_become() {
     while fs::read_to_string(format!("/proc/{}/comm", listed.pid)).unwrap() != "sleep\n" {
         std::thread::sleep(Duration::from_millis(10));
     }
-    let who = ours.through(&found.own, listed, soon()).await.map(|seen| seen.who());
+    let who = ours.open_process(&found.own, listed, soon()).await.map(|seen| seen.user());
     application.kill().and_then(|()| application.wait()).unwrap();
-    assert_eq!((listed.who.uid, who.unwrap().uid), (0, OTHER_USER));
+    assert_eq!((listed.user.uid, who.unwrap().uid), (0, OTHER_USER));
 }
 
 async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Process, token: &Path) {
     match seen.read(token, 9, soon()).await {
-        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, ProcFault::Gone),
+        Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, ProcFault::Exited),
         other => panic!("{:?}", other.map(|file| file.bytes)),
     }
-    let read = token_file::observe(seen, token, Budget::of_one_pass(Duration::from_secs(20))).await;
-    let verdict = token_file::judge(read, &seen.who(), None);
+    let read = token_file::observe(seen, token, Budget::single_pass(Duration::from_secs(20))).await;
+    let verdict = token_file::judge(read, &seen.user(), None);
     let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
     assert_eq!(diagnosis.name().as_str(), "TargetNotFound");
-    let again = ours.through(own, process, soon()).await.map(drop).unwrap_err();
-    assert_eq!(again.fault, ProcFault::Gone);
+    let again = ours.open_process(own, process, soon()).await.map(drop).unwrap_err();
+    assert_eq!(again.fault, ProcFault::Exited);
 }
 
 fn wait_until_ended(pid: u32) {

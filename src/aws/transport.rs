@@ -54,12 +54,12 @@ pub struct ServerUnreachable {
     /// The host that was to be called.
     pub host: String,
     /// What stood in the way.
-    pub obstacle: Arc<DialError>,
+    pub cause: Arc<UnreachableCause>,
 }
 
 /// What stood in the way.
 #[derive(Debug)]
-pub enum DialError {
+pub enum UnreachableCause {
     /// The URL is no endpoint's.
     Url(UrlFault),
     /// There is nobody to trust.
@@ -67,23 +67,25 @@ pub enum DialError {
     /// A proxy variable is no proxy's URL.
     ProxyVariable(ProxyUrlError),
     /// A step on the way failed.
-    Way(ConnectFault),
+    Connect(ConnectFault),
 }
 
 /// In a sentence, which the host begins or the proxy.
 impl fmt::Display for ServerUnreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = &self.host;
-        match &*self.obstacle {
-            DialError::Url(fault) => write!(f, "the endpoint of {host} cannot be called: {fault}"),
-            DialError::Trust(TrustFault::Bundle { variable, path, fault }) => {
+        match &*self.cause {
+            UnreachableCause::Url(fault) => write!(f, "the endpoint of {host} cannot be called: {fault}"),
+            UnreachableCause::Trust(TrustFault::Bundle { variable, path, fault }) => {
                 write!(f, "{variable} names {path}, and {fault}")
             }
-            DialError::Trust(TrustFault::NoRoots { .. }) => {
+            UnreachableCause::Trust(TrustFault::NoRoots { .. }) => {
                 write!(f, "no CA certificates were found to trust {host} by")
             }
-            DialError::ProxyVariable(ProxyUrlError { variable }) => write!(f, "{variable} is no proxy's URL"),
-            DialError::Way(fault) => write!(f, "{host} cannot be reached: {fault}"),
+            UnreachableCause::ProxyVariable(ProxyUrlError { variable }) => {
+                write!(f, "{variable} is no proxy's URL")
+            }
+            UnreachableCause::Connect(fault) => write!(f, "{host} cannot be reached: {fault}"),
         }
     }
 }
@@ -116,17 +118,17 @@ impl SmithyConnector {
     }
 
     /// The same for another runtime, with which no connection can be shared.
-    pub(super) fn anew(&self) -> Self {
+    pub(super) fn for_other_runtime(&self) -> Self {
         let Shared { pod, dns_server, system_roots, until, .. } = &*self.0;
         Self::new(pod, *dns_server, system_roots.clone(), *until)
     }
 
     /// It as the SDK's client.
     #[must_use]
-    pub(super) fn client(&self) -> SharedHttpClient {
+    pub(super) fn http_client(&self) -> SharedHttpClient {
         let dialer = self.clone();
         SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {
-            SharedHttpConnector::new(Caller {
+            SharedHttpConnector::new(SmithyCall {
                 dialer: dialer.clone(),
                 connect_timeout: settings.connect_timeout(),
                 read_timeout: settings.read_timeout(),
@@ -135,7 +137,12 @@ impl SmithyConnector {
     }
 
     /// An idle connection to where the URL leads, or a new one.
-    async fn link(&self, url: &str, key: &str, until: Instant) -> Result<HttpConnection, ServerUnreachable> {
+    async fn connection_for(
+        &self,
+        url: &str,
+        key: &str,
+        until: Instant,
+    ) -> Result<HttpConnection, ServerUnreachable> {
         let idle = self.idle(|idle| idle.get_mut(key).and_then(Vec::pop));
         if let Some(link) = idle {
             return Ok(link);
@@ -144,40 +151,39 @@ impl SmithyConnector {
             let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
             // What stands before an @ may be a password.
             let host = host.rsplit('@').next().unwrap_or_default();
-            ServerUnreachable { host: host.to_owned(), obstacle: Arc::new(DialError::Url(fault)) }
+            ServerUnreachable { host: host.to_owned(), cause: Arc::new(UnreachableCause::Url(fault)) }
         })?;
-        self.open(&endpoint, until).await.map_err(|obstacle| ServerUnreachable {
-            host: endpoint.host.clone(),
-            obstacle: Arc::new(obstacle),
-        })
+        self.open(&endpoint, until)
+            .await
+            .map_err(|obstacle| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(obstacle) })
     }
 
-    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<HttpConnection, DialError> {
+    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<HttpConnection, UnreachableCause> {
         let opened = self.connect(endpoint, until).await?;
         let link = HttpConnection::over(TokioIo::new(opened.stream)).await;
-        link.map_err(|words| DialError::Way(ConnectFault::lost(words)))
+        link.map_err(|words| UnreachableCause::Connect(ConnectFault::before_first_request(words)))
     }
 
     /// Opens a new connection for something else than the SDK, by `until` at the latest.
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, DialError> {
+    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, UnreachableCause> {
         let Shared { pod, dns_server, .. } = &*self.0;
-        let proxy = if is_of_this_machine(endpoint) {
+        let proxy = if is_on_this_machine(endpoint) {
             None
         } else {
-            proxy::for_endpoint(pod, &endpoint.uri).map_err(DialError::ProxyVariable)?
+            proxy::for_endpoint(pod, &endpoint.uri).map_err(UnreachableCause::ProxyVariable)?
         };
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            self.trust().await.map_err(DialError::Trust)?
+            self.trust().await.map_err(UnreachableCause::Trust)?
         } else {
-            TrustRoots::nobody()
+            TrustRoots::empty()
         };
-        let resolver = Resolver::of(pod, *dns_server, until).await;
+        let resolver = Resolver::load(pod, *dns_server, until).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        Box::pin(connect::open(pod, &route, budget)).await.map_err(DialError::Way)
+        Box::pin(connect::open(pod, &route, budget)).await.map_err(UnreachableCause::Connect)
     }
 
     async fn trust(&self) -> Result<TrustRoots, TrustFault> {
@@ -192,13 +198,13 @@ impl SmithyConnector {
 
 /// The SDK's call, with the time that it gives it.
 #[derive(Debug, Clone)]
-struct Caller {
+struct SmithyCall {
     dialer: SmithyConnector,
     connect_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
 }
 
-impl Caller {
+impl SmithyCall {
     fn until(&self, most: Option<Duration>) -> Instant {
         let until = self.dialer.0.until;
         most.map_or(until, |most| until.min(Instant::now() + most))
@@ -209,7 +215,7 @@ impl Caller {
         let key = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         let sent = request.headers().get("x-amz-security-token").map(|token| Secret::new(token.to_owned()));
         let connect_until = self.until(self.connect_timeout);
-        let link = self.dialer.link(&url, &key, connect_until).await;
+        let link = self.dialer.connection_for(&url, &key, connect_until).await;
         let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
         let answer = timeout_at(self.until(self.read_timeout), link.call(request)).await;
         let answer = answer.map_err(|_| ConnectorError::timeout(DeadlinePassed.into()))??;
@@ -218,21 +224,21 @@ impl Caller {
             self.dialer.idle(|idle| idle.entry(key).or_default().push(link));
         }
         Ok(match sent {
-            Some(sent) => answer.map(|body| without(body, &sent)),
+            Some(sent) => answer.map(|body| redact_body(body, &sent)),
             None => answer,
         })
     }
 }
 
 /// The answer without the session token that was sent, should the server echo it.
-fn without(body: SdkBody, sent: &Secret) -> SdkBody {
+fn redact_body(body: SdkBody, sent: &Secret) -> SdkBody {
     match body.bytes().map(std::str::from_utf8) {
         Some(Ok(text)) => SdkBody::from(redact_secret(text, sent)),
         _ => body,
     }
 }
 
-impl HttpConnector for Caller {
+impl HttpConnector for SmithyCall {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         HttpConnectorFuture::new(self.clone().exchange(request))
     }
@@ -240,7 +246,7 @@ impl HttpConnector for Caller {
 
 /// Whether it is a server of this very machine: loopback, or one of the addresses at which AWS's
 /// machines give out credentials. No proxy leads there.
-fn is_of_this_machine(endpoint: &Endpoint) -> bool {
+fn is_on_this_machine(endpoint: &Endpoint) -> bool {
     let of_machine = |address: IpAddr| match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.segments().starts_with(&[0xfd00, 0x0ec2]),
@@ -250,7 +256,7 @@ fn is_of_this_machine(endpoint: &Endpoint) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_this_machine;
+    use super::is_on_this_machine;
     use crate::net::endpoint::Endpoint;
 
     #[test]
@@ -264,7 +270,7 @@ mod tests {
             ("https://10.0.0.1/", false),
             ("https://[fd00:ec3::1]/", false),
         ] {
-            assert_eq!(is_of_this_machine(&Endpoint::parse(url).unwrap()), is, "{url}");
+            assert_eq!(is_on_this_machine(&Endpoint::parse(url).unwrap()), is, "{url}");
         }
     }
 }
