@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use tokio::time::Instant;
 
 use crate::aws::iam::{
-    AttachedPolicy, Endpoints, Iam, IamResult, IamUnavailable, OidcProvider, PagedList, Permission, Role,
-    SimulatedDecision, UnavailableReason,
+    AttachedPolicy, Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Permission,
+    Role, SimulatedDecision,
 };
 use crate::aws::operator::{NoCredentials, OperatorCredentials};
 use crate::aws::profile::Profiles;
 use crate::aws::sts::StsCaller;
 use crate::aws::transport::SmithyConnector;
+use crate::diagnosis::audit::Unavailable;
 use crate::host::Pod;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::Partition;
@@ -122,20 +123,20 @@ async fn simulate(
     let arn = match role {
         Ok(Some(role)) => &role.arn,
         Ok(None) => {
-            return Some(Err(unknown(Permission::SimulatePrincipalPolicy, UnavailableReason::NoRole)));
+            return Some(Err(unknown(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
         }
         Err(_) => &asked.role.text,
     };
     Some(iam.simulate(arn, &asked.actions, &asked.resources, ROUND_TRIPS - 1).await)
 }
 
-fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
-    IamUnavailable { permission, reason: why }
+fn unknown(permission: Permission, why: IamErrorKind) -> IamError {
+    IamError { permission, kind: why }
 }
 
 impl IamSnapshot {
     fn without_credentials(asked: &IamQuery, why: &NoCredentials) -> Self {
-        let not_known = |permission| unknown(permission, UnavailableReason::NoCredentials(why.clone()));
+        let not_known = |permission| unknown(permission, IamErrorKind::NoCredentials(why.clone()));
         Self {
             caller: Err(not_known(Permission::GetCallerIdentity)),
             role: Err(not_known(Permission::GetRole)),
@@ -157,7 +158,7 @@ impl IamSnapshot {
             _ => None,
         };
         let Some(account) = account.filter(|account| *account != role.account) else { return self };
-        let other = |permission| unknown(permission, UnavailableReason::OtherAccount(account.clone()));
+        let other = |permission| unknown(permission, IamErrorKind::OtherAccount(account.clone()));
         Self {
             caller: self.caller,
             role: Err(other(Permission::GetRole)),
@@ -169,9 +170,9 @@ impl IamSnapshot {
         }
     }
 
-    /// What IAM did not tell, beside what it was: what it is called, and why.
+    /// What AWS did not tell.
     #[must_use]
-    pub fn untold(&self) -> Vec<(&'static str, &IamUnavailable)> {
+    pub fn unavailable(&self) -> Vec<Unavailable> {
         let simulation = self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err());
         let all = [
             (CALLER, self.caller.as_ref().err()),
@@ -182,7 +183,7 @@ impl IamSnapshot {
             (INLINE, self.inline.as_ref().err()),
             (SIMULATION, simulation),
         ];
-        all.into_iter().filter_map(|(what, unknown)| Some((what, unknown?))).collect()
+        all.into_iter().filter_map(|(what, error)| Some(Unavailable::by_iam(what, error?))).collect()
     }
 
     /// What the simulation says.

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::aws::iam::{Permission, SimulatedDecision};
+use crate::aws::iam::SimulatedDecision;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::UnseenReason;
+use crate::diagnosis::audit::Unavailable;
 use crate::run::Verdict;
 use crate::token::ServiceAccount;
 use iam::IamSnapshot;
@@ -20,6 +20,7 @@ use inputs::Inputs;
 use inputs::report::{LogEnd, PodRef};
 use subject::{AuditSubject, Disagreement};
 
+mod client_id;
 pub mod iam;
 pub mod inputs;
 pub mod issuer;
@@ -86,23 +87,6 @@ pub struct AuditResult {
     pub not_known: Vec<Unavailable>,
     /// What a reader should know of what was handed in.
     pub notes: Vec<Note>,
-}
-
-/// Something that is not known.
-#[derive(Debug, Clone)]
-pub struct Unavailable {
-    /// What.
-    pub what: &'static str,
-    /// Why.
-    pub why: UnseenReason,
-}
-
-impl Unavailable {
-    /// The permission that it would take, where that is what lacks.
-    #[must_use]
-    pub fn permission(&self) -> Option<Permission> {
-        self.why.permission()
-    }
 }
 
 /// What a reader should know of what was handed in.
@@ -204,12 +188,9 @@ impl AuditResult {
 /// What is not known of AWS's side, where the rest was judged.
 #[must_use]
 pub fn not_known(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
-    let untold = aws.map(IamSnapshot::untold).unwrap_or_default().into_iter();
-    let mut all: Vec<Unavailable> = untold
-        .map(|(what, unknown)| Unavailable { what, why: UnseenReason::Untold(unknown.clone()) })
-        .collect();
+    let mut all = aws.map(IamSnapshot::unavailable).unwrap_or_default();
     if !provider_was_seen {
-        all.push(Unavailable { what: iam::PROVIDER, why: UnseenReason::NotGiven(provider::OIDC_PROVIDER) });
+        all.push(Unavailable::not_given(iam::PROVIDER, provider::OIDC_PROVIDER));
     }
     all
 }

@@ -10,7 +10,7 @@ use super::inputs::report::{ParsedReport, StsRefusal};
 use super::provider::{OIDC_PROVIDER, ProviderStatus};
 use crate::aws::sts_errors::{self, Meaning};
 use crate::diagnosis::audit::{
-    AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, UnseenReason,
+    AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, Unavailable,
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -76,8 +76,8 @@ pub fn judge(
     };
     let about = about(refusal)?;
     Some(seen.map(|seen| match (about, unseen(seen.provider)) {
-        (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some((what, why))) => {
-            Verdict::fail(AuditIncomplete { what, role: request.role.clone(), why })
+        (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some(unavailable)) => {
+            Verdict::fail(AuditIncomplete { role: request.role.clone(), unavailable })
         }
         (_, unseen) => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
@@ -87,17 +87,17 @@ pub fn judge(
             request_id: refusal.request_id.clone(),
             at: refusal.at,
             region: report.region.clone(),
-            not_known: unseen.map(|(what, _)| what),
+            not_known: unseen.map(|unavailable| unavailable.what),
             clues: clues(about, refusal, report, &seen),
         }),
     }))
 }
 
 /// What is not known of the provider, and why.
-fn unseen(provider: Option<&ProviderStatus>) -> Option<(&'static str, UnseenReason)> {
+fn unseen(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
     match provider {
-        None => Some((PROVIDER, UnseenReason::NotGiven(OIDC_PROVIDER))),
-        Some(provision) => provision.unseen().map(|(what, why)| (what, why.clone())),
+        None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),
+        Some(status) => status.unavailable().cloned(),
     }
 }
 
@@ -107,7 +107,7 @@ fn clues(
     report: &ParsedReport,
     seen: &SeenByAudit<'_>,
 ) -> Vec<Hint> {
-    let provided = seen.provider.and_then(ProviderStatus::provided);
+    let provider = seen.provider.and_then(ProviderStatus::accepting);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
     let layer = match meaning(refusal) {
         Some(Meaning::DeniedByVpcEndpoint) => Some(PolicyLayer::VpcEndpoint),
@@ -118,12 +118,12 @@ fn clues(
     let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));
     [
         after(seen.role.created_at).map(Hint::RoleNewer),
-        after(provided.and_then(|provided| provided.created)).map(Hint::ProviderNewer),
+        after(provider.and_then(|provider| provider.created_at)).map(Hint::ProviderNewer),
         after(seen.role.last_used).map(Hint::UsedSince),
         layer.map(Hint::Named),
         address,
         seen.is_of_file.then_some(Hint::OfFile),
-        provided.is_some_and(|provided| provided.arn.is_none()).then_some(Hint::OfSomeAccount),
+        provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::OfSomeAccount),
         (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_seen)
             .then_some(Hint::KeyNotSeen),
     ]
@@ -146,9 +146,8 @@ fn private_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::{Fact, ParsedReport, ProviderStatus, RoleMetadata, SeenByAudit, judge};
     use crate::audit::inputs::report::StsRefusal;
-    use crate::audit::provider::Provided;
-    use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
-    use crate::diagnosis::audit::UnseenReason;
+    use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
+    use crate::diagnosis::audit::Unavailable;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::run::check::Check;
     use crate::run::{BlockedBy, Verdict};
@@ -183,13 +182,13 @@ mod tests {
         ParsedReport { refusal: Some(refusal), ..ParsedReport::default() }
     }
 
-    fn provided(arn: Option<&str>) -> Provided {
-        let client_ids = Some(vec!["sts.amazonaws.com".to_owned()]);
-        Provided { arn: arn.map(str::to_owned), url: "u".to_owned(), client_ids, created: at(1) }
-    }
-
-    fn provision() -> ProviderStatus {
-        ProviderStatus::Accepts(provided(Some("arn")))
+    fn accepts(arn: Option<&str>) -> ProviderStatus {
+        ProviderStatus::Accepts(OidcProvider {
+            arn: arn.map(str::to_owned),
+            url: "u".to_owned(),
+            client_ids: vec!["sts.amazonaws.com".to_owned()],
+            created_at: at(1),
+        })
     }
 
     fn said(report: &ParsedReport, seen: Fact<SeenByAudit<'_>>) -> Option<String> {
@@ -208,17 +207,15 @@ mod tests {
 
     #[test]
     fn what_a_report_means_beside_what_allows() {
-        let (role, seen_provider) = (RoleMetadata::default(), provision());
+        let (role, seen_provider) = (RoleMetadata::default(), accepts(Some("arn")));
         let denied = || {
             let permission = Permission::GetOpenIdConnectProvider;
-            UnseenReason::Untold(IamUnavailable {
-                permission,
-                reason: UnavailableReason::Denied(String::new()),
-            })
+            let error = IamError { permission, kind: IamErrorKind::Denied(String::new()) };
+            Unavailable::by_iam("the provider", &error)
         };
         let untold = ProviderStatus::Unknown(denied());
-        let listed = ProviderStatus::Exists(provided(Some("arn")), denied());
-        let of_file = ProviderStatus::Accepts(provided(None));
+        let listed = ProviderStatus::Exists("arn".to_owned(), denied());
+        let of_file = accepts(None);
         let seen = SeenByAudit {
             role: &role,
             provider: Some(&seen_provider),

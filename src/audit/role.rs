@@ -7,12 +7,10 @@ use super::Findings;
 use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
 use super::inputs::policy::{RoleMetadata, TrustPolicyInput};
 use super::inputs::printed::url_decoded;
-use crate::aws::iam::{
-    Decision, IamResult, IamUnavailable, Permission, Role, SimulatedDecision, UnavailableReason,
-};
+use crate::aws::iam::{Decision, IamError, IamErrorKind, IamResult, Permission, Role, SimulatedDecision};
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, UnseenReason};
+use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, Unavailable};
 use crate::diagnosis::role::{
     ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, Forbidden,
     RoleHasNoPermissions, RoleNotFound, decision,
@@ -49,19 +47,21 @@ pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OwnAc
     Some(match (&aws.caller, &aws.role) {
         (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OwnAccount(caller.clone())),
-        (_, Err(IamUnavailable { reason: UnavailableReason::OtherAccount(account), .. })) => {
-            other(account, None)
-        }
-        (Err(unknown), Err(_)) if is_of_credentials(&unknown.reason) => {
-            Verdict::fail(AuditIncomplete::untold(ROLE, asked, unknown))
+        (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => other(account, None),
+        (Err(unknown), Err(_)) if is_of_credentials(&unknown.kind) => {
+            Verdict::fail(incomplete(asked, ROLE, unknown))
         }
         (Err(_), _) => return None,
     })
 }
 
+fn incomplete(role: &RoleArn, what: &'static str, error: &IamError) -> AuditIncomplete {
+    AuditIncomplete { role: role.clone(), unavailable: Unavailable::by_iam(what, error) }
+}
+
 /// Whether nothing at all can be asked.
-fn is_of_credentials(why: &UnavailableReason) -> bool {
-    matches!(why, UnavailableReason::NoCredentials(_) | UnavailableReason::CredentialsRejected { .. })
+fn is_of_credentials(why: &IamErrorKind) -> bool {
+    matches!(why, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
 }
 
 impl HasEvidence for TrustPolicyInput {
@@ -115,7 +115,7 @@ impl PermissionQuery<'_> {
     #[must_use]
     pub fn told(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
         match role {
-            Err(unknown) => Verdict::fail(AuditIncomplete::untold(ROLE, self.role, unknown)),
+            Err(unknown) => Verdict::fail(incomplete(self.role, ROLE, unknown)),
             Ok(None) => self.not_found(None),
             Ok(Some(role)) if role.arn != self.role.text => self.not_found(Some(&role.arn)),
             Ok(Some(role)) => Verdict::Pass(TrustPolicyInput {
@@ -137,8 +137,8 @@ impl PermissionQuery<'_> {
     /// Judges that there is nothing to judge.
     #[must_use]
     pub fn not_given(&self) -> Verdict<TrustPolicyInput> {
-        let why = UnseenReason::NotGiven(TRUST_POLICY);
-        Verdict::fail(AuditIncomplete { what: ROLE, role: self.role.clone(), why })
+        let unavailable = Unavailable::not_given(ROLE, TRUST_POLICY);
+        Verdict::fail(AuditIncomplete { role: self.role.clone(), unavailable })
     }
 }
 
@@ -192,24 +192,23 @@ pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permiss
     if !has_some {
         let unknown = aws.attached.as_ref().err().map(|unknown| (ATTACHED, unknown));
         let unknown = unknown.or_else(|| Some((INLINE, aws.inline.as_ref().err()?)));
-        reservations
-            .extend(unknown.map(|(what, unknown)| AuditIncomplete::untold(what, asked, unknown).into()));
+        reservations.extend(unknown.map(|(what, unknown)| incomplete(asked, what, unknown).into()));
     }
     if let Some(Err(unknown)) = &aws.simulation {
-        reservations.push(AuditIncomplete::untold(SIMULATION, asked, unknown).into());
+        reservations.push(incomplete(asked, SIMULATION, unknown).into());
     }
     let unclear = simulated.and_then(|it| {
         let other = it.entries.iter().find_map(|it| match &it.decision {
             Decision::Other(code) => {
-                Some(UnavailableReason::Refused { code: code.clone(), message: String::new(), status: 200 })
+                Some(IamErrorKind::Refused { code: code.clone(), message: String::new(), status: 200 })
             }
             Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
         });
-        other.or((!it.is_complete).then_some(UnavailableReason::Truncated))
+        other.or((!it.is_complete).then_some(IamErrorKind::Truncated))
     });
     if let Some(why) = unclear {
-        let unknown = IamUnavailable { permission: Permission::SimulatePrincipalPolicy, reason: why };
-        reservations.push(AuditIncomplete::untold(SIMULATION, asked, &unknown).into());
+        let unknown = IamError { permission: Permission::SimulatePrincipalPolicy, kind: why };
+        reservations.push(incomplete(asked, SIMULATION, &unknown).into());
     }
     let permissions = Permissions {
         attached: attached.map(|it| it.entries.iter().map(|policy| policy.name.clone()).collect()),
@@ -273,8 +272,8 @@ mod tests {
     use crate::audit::iam::IamSnapshot;
     use crate::audit::inputs::policy::TrustPolicyInput;
     use crate::aws::iam::{
-        AttachedPolicy, Decision, IamUnavailable, MatchedPolicy, PagedList, Permission, Role,
-        SimulatedDecision, UnavailableReason,
+        AttachedPolicy, Decision, IamError, IamErrorKind, MatchedPolicy, PagedList, Permission, Role,
+        SimulatedDecision,
     };
     use crate::aws::operator::NoCredentials;
     use crate::aws::sts::StsCaller;
@@ -315,8 +314,8 @@ mod tests {
         PagedList { entries, is_complete: true }
     }
 
-    fn unknown(permission: Permission, why: UnavailableReason) -> IamUnavailable {
-        IamUnavailable { permission, reason: why }
+    fn unknown(permission: Permission, why: IamErrorKind) -> IamError {
+        IamError { permission, kind: why }
     }
 
     /// An account that has the role, with one policy.
@@ -352,8 +351,8 @@ mod tests {
             edit(&mut aws);
             judge_account(&asked, &aws).map(|verdict| name(&verdict))
         };
-        let lost = || Err(unknown(Permission::GetCallerIdentity, UnavailableReason::TimedOut));
-        let none = || UnavailableReason::NoCredentials(NoCredentials::NotFound);
+        let lost = || Err(unknown(Permission::GetCallerIdentity, IamErrorKind::TimedOut));
+        let none = || IamErrorKind::NoCredentials(NoCredentials::NotFound);
         assert_eq!(with(&|_| {}), Some(vec![]));
         assert_eq!(
             with(&|aws| aws.caller.as_mut().unwrap().account = "444455556666".to_owned()),
@@ -364,10 +363,8 @@ mod tests {
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
-                aws.role = Err(unknown(
-                    Permission::GetRole,
-                    UnavailableReason::OtherAccount("444455556666".to_owned()),
-                ));
+                aws.role =
+                    Err(unknown(Permission::GetRole, IamErrorKind::OtherAccount("444455556666".to_owned())));
             }),
             Some(vec![Name::AuditWrongAccount])
         );
@@ -382,7 +379,7 @@ mod tests {
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
-                aws.role = Err(unknown(Permission::GetRole, UnavailableReason::Denied(String::new())));
+                aws.role = Err(unknown(Permission::GetRole, IamErrorKind::Denied(String::new())));
             }),
             None
         );
@@ -398,7 +395,7 @@ mod tests {
             (Ok(Some(role(with_path))), vec![Name::RoleNotFound]),
             (Ok(None), vec![Name::RoleNotFound]),
             (
-                Err(unknown(Permission::GetRole, UnavailableReason::Denied("no".to_owned()))),
+                Err(unknown(Permission::GetRole, IamErrorKind::Denied("no".to_owned()))),
                 vec![Name::AuditIncomplete],
             ),
         ] {
@@ -502,7 +499,7 @@ mod tests {
             (none(), vec![Name::RoleHasNoPermissions]),
             (Ok(PagedList { entries: Vec::new(), is_complete: false }), vec![]),
             (
-                Err(unknown(Permission::ListAttachedRolePolicies, UnavailableReason::TimedOut)),
+                Err(unknown(Permission::ListAttachedRolePolicies, IamErrorKind::TimedOut)),
                 vec![Name::AuditIncomplete],
             ),
         ] {

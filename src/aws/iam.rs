@@ -76,20 +76,20 @@ impl Permission {
 }
 
 /// What is known, or why it is not.
-pub type IamResult<T> = Result<T, IamUnavailable>;
+pub type IamResult<T> = Result<T, IamError>;
 
 /// Something that is not known.
 #[derive(Debug, Clone)]
-pub struct IamUnavailable {
+pub struct IamError {
     /// The permission that it needs.
     pub permission: Permission,
     /// Why it is not known.
-    pub reason: UnavailableReason,
+    pub kind: IamErrorKind,
 }
 
 /// Why something is not known. Texts are AWS's own, as they came.
 #[derive(Debug, Clone)]
-pub enum UnavailableReason {
+pub enum IamErrorKind {
     /// The operator has no credentials.
     NoCredentials(NoCredentials),
     /// AWS does not take the credentials, whatever they would allow.
@@ -134,7 +134,7 @@ pub enum UnavailableReason {
 }
 
 /// In words that follow "because".
-impl fmt::Display for UnavailableReason {
+impl fmt::Display for IamErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCredentials(why) => why.fmt(f),
@@ -178,14 +178,14 @@ pub struct Role {
 /// An OIDC provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcProvider {
+    /// Its ARN, if known: what the AWS CLI prints of one provider does not have it.
+    pub arn: Option<String>,
     /// The issuer, without `https://`, as IAM has it.
-    pub url: Option<String>,
+    pub url: String,
     /// Its client ids, which are the audiences that it accepts.
     pub client_ids: Vec<String>,
-    /// The thumbprints of its certificates.
-    pub thumbprints: Vec<String>,
     /// When it was created.
-    pub created: Option<SystemTime>,
+    pub created_at: Option<SystemTime>,
 }
 
 /// A managed policy.
@@ -360,10 +360,10 @@ impl Iam {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
         let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
         Ok(output.map(|provider| OidcProvider {
-            url: provider.url,
+            arn: Some(arn.to_owned()),
+            url: provider.url.unwrap_or_default(),
             client_ids: provider.client_id_list.unwrap_or_default(),
-            thumbprints: provider.thumbprint_list.unwrap_or_default(),
-            created: provider.create_date.and_then(time),
+            created_at: provider.create_date.and_then(time),
         }))
     }
 
@@ -445,10 +445,10 @@ impl Iam {
     {
         let why = match timeout_at(self.until, Box::pin(call)).await {
             Ok(Ok(output)) => return Ok(output),
-            Ok(Err(error)) => unavailable_reason(&error),
-            Err(_) => UnavailableReason::TimedOut,
+            Ok(Err(error)) => error_kind(&error),
+            Err(_) => IamErrorKind::TimedOut,
         };
-        Err(IamUnavailable { permission, reason: why })
+        Err(IamError { permission, kind: why })
     }
 
     /// The same, where AWS's word that there is no such thing is an answer.
@@ -462,7 +462,7 @@ impl Iam {
     {
         match self.call(permission, call).await {
             Ok(output) => Ok(Some(output)),
-            Err(IamUnavailable { reason: UnavailableReason::NoRole, .. }) => Ok(None),
+            Err(IamError { kind: IamErrorKind::NoRole, .. }) => Ok(None),
             Err(unknown) => Err(unknown),
         }
     }
@@ -486,7 +486,7 @@ const REJECTED: [&str; 10] = [
     "UnrecognizedClientException",
 ];
 
-fn unavailable_reason<E>(error: &SdkError<E, HttpResponse>) -> UnavailableReason
+fn error_kind<E>(error: &SdkError<E, HttpResponse>) -> IamErrorKind
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -494,45 +494,43 @@ where
         let status = raw.status().as_u16();
         let message = error.message().unwrap_or_default().to_owned();
         return match error.code() {
-            Some("AccessDenied" | "AccessDeniedException") => UnavailableReason::Denied(message),
-            Some(NO_SUCH) => UnavailableReason::NoRole,
-            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => {
-                UnavailableReason::Throttled
-            }
+            Some("AccessDenied" | "AccessDeniedException") => IamErrorKind::Denied(message),
+            Some(NO_SUCH) => IamErrorKind::NoRole,
+            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => IamErrorKind::Throttled,
             Some(code) if REJECTED.contains(&code) => {
-                UnavailableReason::CredentialsRejected { code: code.to_owned(), message }
+                IamErrorKind::CredentialsRejected { code: code.to_owned(), message }
             }
-            Some(code) => UnavailableReason::Refused { code: code.to_owned(), message, status },
-            None if status == 429 => UnavailableReason::Throttled,
+            Some(code) => IamErrorKind::Refused { code: code.to_owned(), message, status },
+            None if status == 429 => IamErrorKind::Throttled,
             None if status >= 500 => {
-                UnavailableReason::Refused { code: format!("HTTP {status}"), message, status }
+                IamErrorKind::Refused { code: format!("HTTP {status}"), message, status }
             }
             None => {
                 let content_type = raw.headers().get("content-type").map(str::to_owned);
                 let content_type = content_type.filter(|kind| kind.len() <= MAX_CONTENT_TYPE_BYTES);
-                UnavailableReason::NotAws { status, content_type }
+                IamErrorKind::NotAws { status, content_type }
             }
         };
     }
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(unreached) = source.downcast_ref::<ServerUnreachable>() {
-            return UnavailableReason::Unreachable(unreached.clone());
+            return IamErrorKind::Unreachable(unreached.clone());
         }
         match source.downcast_ref() {
-            Some(ConnectionLost::Broken(words)) => return UnavailableReason::ConnectionLost(words.clone()),
+            Some(ConnectionLost::Broken(words)) => return IamErrorKind::ConnectionLost(words.clone()),
             Some(ConnectionLost::TooLong) => {
-                return UnavailableReason::NotAws { status: 200, content_type: None };
+                return IamErrorKind::NotAws { status: 200, content_type: None };
             }
             None => next = source.source(),
         }
     }
-    UnavailableReason::ConnectionLost(error.to_string())
+    IamErrorKind::ConnectionLost(error.to_string())
 }
 
 /// An answer without what AWS's always has.
-fn incomplete_answer(permission: Permission) -> IamUnavailable {
-    IamUnavailable { permission, reason: UnavailableReason::NotAws { status: 200, content_type: None } }
+fn incomplete_answer(permission: Permission) -> IamError {
+    IamError { permission, kind: IamErrorKind::NotAws { status: 200, content_type: None } }
 }
 
 /// A page of a list, and where the next begins.

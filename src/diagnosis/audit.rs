@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::Entry;
 use super::role::ROLE_ARN;
-use crate::aws::iam::{IamUnavailable, Permission, UnavailableReason};
+use crate::aws::iam::{IamError, IamErrorKind, Permission};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
@@ -59,23 +59,30 @@ impl Entry for AuditWrongAccount {
     }
 }
 
-/// Something that the verdict stands on could not be looked at.
+/// The audit cannot decide without something that is not known.
 #[derive(Debug, Clone)]
 pub struct AuditIncomplete {
-    /// What, in words that follow "not known".
-    pub what: &'static str,
     /// The role.
     pub role: RoleArn,
-    /// Why.
-    pub why: UnseenReason,
+    /// What is not known.
+    pub unavailable: Unavailable,
 }
 
-/// Why something was not looked at.
+/// Something that is not known.
 #[derive(Debug, Clone)]
-pub enum UnseenReason {
-    /// AWS did not tell.
-    Untold(IamUnavailable),
-    /// Nobody asked for it: the files that were given do not hold it. The flag that names such a file.
+pub struct Unavailable {
+    /// What, in words that follow "not known".
+    pub what: &'static str,
+    /// Why it is not known.
+    pub reason: UnavailableReason,
+}
+
+/// Why something is not known.
+#[derive(Debug, Clone)]
+pub enum UnavailableReason {
+    /// AWS did not answer the question.
+    Iam(IamError),
+    /// The files that were given do not hold it, and AWS was not asked. The flag names such a file.
     NotGiven(&'static str),
 }
 
@@ -98,10 +105,10 @@ fn offline(role: &RoleArn) -> String {
 
 impl Entry for AuditIncomplete {
     fn cause(&self) -> String {
-        let needs = self.why.permission().map_or_else(String::new, |permission| {
+        let needs = self.unavailable.permission().map_or_else(String::new, |permission| {
             format!(" It takes the permission {}.", permission.as_str())
         });
-        format!("Not known: {}, because {}.{needs}", self.what, self.why.because())
+        format!("Not known: {}, because {}.{needs}", self.unavailable.what, self.unavailable.reason.because())
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -112,41 +119,41 @@ impl Entry for AuditIncomplete {
                     .to_owned(),
             ]
         };
-        match &self.why {
-            UnseenReason::NotGiven(flag) => vec![
+        match &self.unavailable.reason {
+            UnavailableReason::NotGiven(flag) => vec![
                 format!("Give it, too: add {flag} FILE to the command, a file as the AWS CLI prints it."),
                 format!(
                     "Or audit without those files, with credentials of account {}, so that AWS is asked.",
                     self.role.account
                 ),
             ],
-            UnseenReason::Untold(IamUnavailable { permission, reason: why }) => match why {
-                UnavailableReason::NoCredentials(NoCredentials::NotFound) => vec![
+            UnavailableReason::Iam(IamError { permission, kind: why }) => match why {
+                IamErrorKind::NoCredentials(NoCredentials::NotFound) => vec![
                     with_credentials(&self.role),
                     offline(&self.role),
                 ],
-                UnavailableReason::NoCredentials(NoCredentials::CliLogin) => vec![
+                IamErrorKind::NoCredentials(NoCredentials::CliLogin) => vec![
                     "Export the credentials of the login, and audit again:\n\
                      eval \"$(aws configure export-credentials --format env)\""
                         .to_owned(),
                     offline(&self.role),
                 ],
-                UnavailableReason::NoCredentials(NoCredentials::NoProfile(_)) => vec![
+                IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => vec![
                     "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
                      aws configure list-profiles"
                         .to_owned(),
                     offline(&self.role),
                 ],
-                UnavailableReason::NoCredentials(NoCredentials::FileUnusable(_)) => {
+                IamErrorKind::NoCredentials(NoCredentials::FileUnusable(_)) => {
                     vec!["Mend that file.".to_owned(), offline(&self.role)]
                 }
-                UnavailableReason::NoCredentials(_) | UnavailableReason::CredentialsRejected { .. } => vec![
+                IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => vec![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
                      aws sts get-caller-identity"
                         .to_owned(),
                     offline(&self.role),
                 ],
-                UnavailableReason::Denied(_) => vec![
+                IamErrorKind::Denied(_) => vec![
                     format!(
                         "Let the credentials have {}. All that an audit needs is in the policy that this prints:\n\
                          irsa-probe audit --print-iam-policy",
@@ -154,32 +161,33 @@ impl Entry for AuditIncomplete {
                     ),
                     offline(&self.role),
                 ],
-                UnavailableReason::NotAws { .. } => vec![
+                IamErrorKind::NotAws { .. } => vec![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
                      say."
                     .to_owned(),
                     offline(&self.role),
                 ],
-                UnavailableReason::OtherAccount(_)
-                | UnavailableReason::Throttled
-                | UnavailableReason::Refused { .. }
-                | UnavailableReason::Unreachable(_)
-                | UnavailableReason::ConnectionLost(_)
-                | UnavailableReason::TimedOut
-                | UnavailableReason::Truncated
-                | UnavailableReason::NoRole => [again(), vec![offline(&self.role)]].concat(),
+                IamErrorKind::OtherAccount(_)
+                | IamErrorKind::Throttled
+                | IamErrorKind::Refused { .. }
+                | IamErrorKind::Unreachable(_)
+                | IamErrorKind::ConnectionLost(_)
+                | IamErrorKind::TimedOut
+                | IamErrorKind::Truncated
+                | IamErrorKind::NoRole => [again(), vec![offline(&self.role)]].concat(),
             },
         }
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new().value("not_known", self.what).text("role_arn", &self.role.text);
-        match &self.why {
-            UnseenReason::Untold(unknown) => evidence
-                .text_if("permission", self.why.permission().map(Permission::as_str))
-                .text("why", &unknown.reason.to_string()),
-            UnseenReason::NotGiven(flag) => evidence.value("flag", *flag),
+        let evidence =
+            Evidence::new().value("not_known", self.unavailable.what).text("role_arn", &self.role.text);
+        match &self.unavailable.reason {
+            UnavailableReason::Iam(unknown) => evidence
+                .text_if("permission", self.unavailable.permission().map(Permission::as_str))
+                .text("why", &unknown.kind.to_string()),
+            UnavailableReason::NotGiven(flag) => evidence.value("flag", *flag),
         }
     }
 }
@@ -412,31 +420,37 @@ impl Entry for RefusedOutsideTrust {
     }
 }
 
-impl AuditIncomplete {
-    /// What AWS did not tell.
+impl Unavailable {
+    /// Something that AWS did not tell.
     #[must_use]
-    pub fn untold(what: &'static str, role: &RoleArn, unknown: &IamUnavailable) -> Self {
-        Self { what, role: role.clone(), why: UnseenReason::Untold(unknown.clone()) }
+    pub fn by_iam(what: &'static str, error: &IamError) -> Self {
+        Self { what, reason: UnavailableReason::Iam(error.clone()) }
+    }
+
+    /// Something that is in no file, while AWS was not asked. The flag names such a file.
+    #[must_use]
+    pub fn not_given(what: &'static str, flag: &'static str) -> Self {
+        Self { what, reason: UnavailableReason::NotGiven(flag) }
+    }
+
+    /// The permission that the credentials lack, if that is why.
+    #[must_use]
+    pub fn permission(&self) -> Option<Permission> {
+        match &self.reason {
+            UnavailableReason::Iam(IamError { permission, kind: IamErrorKind::Denied(_) }) => {
+                Some(*permission)
+            }
+            UnavailableReason::Iam(_) | UnavailableReason::NotGiven(_) => None,
+        }
     }
 }
 
-impl UnseenReason {
-    /// The permission that would have told it, where that is what lacks.
-    #[must_use]
-    pub fn permission(&self) -> Option<Permission> {
-        match self {
-            Self::Untold(IamUnavailable { permission, reason: UnavailableReason::Denied(_) }) => {
-                Some(*permission)
-            }
-            Self::Untold(_) | Self::NotGiven(_) => None,
-        }
-    }
-
+impl UnavailableReason {
     /// In words that follow "because".
     #[must_use]
     pub fn because(&self) -> String {
         match self {
-            Self::Untold(unknown) => sanitize(unknown.reason.to_string().trim_end_matches('.')),
+            Self::Iam(unknown) => sanitize(unknown.kind.to_string().trim_end_matches('.')),
             Self::NotGiven(flag) => {
                 format!("it is not among the files that were given ({flag}), so AWS was not asked")
             }

@@ -7,8 +7,9 @@ use super::style::{Color, WIDTH};
 use crate::audit::inputs::report::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::JudgedPolicy;
-use crate::audit::{AuditResult, Note, Unavailable};
+use crate::audit::{AuditResult, Note};
 use crate::aws::iam::{Decision, MatchedPolicy, SimulatedDecision};
+use crate::diagnosis::audit::Unavailable;
 use crate::diagnosis::role::decision;
 use crate::text::{format_utc, sanitize};
 use crate::wire;
@@ -56,7 +57,7 @@ fn simulated(result: &SimulatedDecision) -> wire::SimulatedAction {
 fn unknown(unknown: &Unavailable) -> wire::Unknown {
     wire::Unknown {
         what: unknown.what.to_owned(),
-        because: unknown.why.because(),
+        because: unknown.reason.because(),
         permission: unknown.permission().map(|permission| permission.as_str().to_owned()),
     }
 }
@@ -163,7 +164,7 @@ pub(super) fn rows(asked: &AuditSubject) -> Vec<(&'static str, String)> {
 pub(super) fn notes(audit: &AuditResult, told: &[&str], colour: Color) -> String {
     let not_known = audit.not_known.iter().filter(|it| !told.contains(&it.what)).map(|it| {
         let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
-        format!("Not known: {}, because {}{needs}.", it.what, it.why.because())
+        format!("Not known: {}, because {}{needs}.", it.what, it.reason.because())
     });
     let mut text = String::new();
     for line in not_known.chain(sentences(audit)) {

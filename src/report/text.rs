@@ -269,7 +269,7 @@ fn is_open(diagnosis: &Diagnosis) -> bool {
 fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
     let all = report.diagnosis().into_iter().chain(report.warnings());
     let what = |diagnosis: &Diagnosis| match diagnosis {
-        Diagnosis::AuditIncomplete(incomplete) => Some(incomplete.what),
+        Diagnosis::AuditIncomplete(incomplete) => Some(incomplete.unavailable.what),
         _ => None,
     };
     all.filter_map(what).collect()

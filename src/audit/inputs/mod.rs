@@ -4,6 +4,7 @@ mod kubectl;
 pub mod pod;
 pub mod policy;
 pub mod printed;
+pub mod provider;
 pub mod report;
 pub mod service_account;
 
@@ -13,8 +14,6 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::audit::provider;
-use crate::audit::provider::ProviderInput;
 use crate::audit::subject::{SubjectFlags, SubjectSources};
 use crate::diagnosis::Diagnosis;
 use crate::host::stdin::{Chunk, StdinFault};
@@ -24,6 +23,7 @@ use crate::text::sanitize;
 use crate::token::{Token, TokenFault};
 use policy::TrustPolicyInput;
 use printed::{BadDocument, LONGEST};
+use provider::ProviderInput;
 use report::{FoundReport, LONGEST_LOG, Log, LogEnd, NoReport};
 
 /// The most containers that a message names.

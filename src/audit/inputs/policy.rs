@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::printed::{self, BadDocument};
+use super::printed::{self, BadDocument, Expected};
 use crate::text::parse_timestamp;
 
 /// A trust policy as it was handed in.
@@ -66,21 +66,6 @@ fn of_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> 
 /// The member of a role that is its trust policy.
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
-/// What is printed by other commands that are near at hand: a member that tells it, and what it is.
-const OTHERS: [(&str, &str); 11] = [
-    ("Credentials", "credentials, and no trust policy: keep them where nobody reads them"),
-    ("AccessKeyId", "credentials, and no trust policy: keep them where nobody reads them"),
-    ("SecretAccessKey", "credentials, and no trust policy: keep them where nobody reads them"),
-    ("token", "a token, and no trust policy: keep it where nobody reads it"),
-    ("PolicyVersion", "a permission policy (aws iam get-policy-version), and no role with its trust policy"),
-    ("PolicyDocument", "a permission policy (aws iam get-role-policy), and no role with its trust policy"),
-    ("AttachedPolicies", "a list of permission policies, and no role with its trust policy"),
-    ("ClientIDList", "an OIDC provider, which belongs after --oidc-provider"),
-    ("OpenIDConnectProviderList", "a list of OIDC providers, which belongs after --oidc-provider"),
-    ("schema", "a document of irsa-probe's own, and no trust policy that a role has"),
-    ("kind", "an object of Kubernetes, and no trust policy"),
-];
-
 fn of_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     if let Some(Value::Object(role)) = object.get("Role") {
         return of_role(role);
@@ -97,8 +82,9 @@ fn of_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput
     if object.contains_key("RoleName") || object.contains_key("RoleId") {
         return Err(BadDocument::Without(DOCUMENT));
     }
-    match OTHERS.iter().find(|(name, _)| object.contains_key(*name) && !object.contains_key("Statement")) {
-        Some((_, what)) => Err(BadDocument::Another(what)),
+    let is_policy = object.contains_key("Statement");
+    match printed::other_output(object, Expected::TrustPolicy).filter(|_| !is_policy) {
+        Some(what) => Err(BadDocument::Another(what)),
         None => Ok(bare(text.to_owned())),
     }
 }

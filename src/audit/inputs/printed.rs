@@ -3,7 +3,7 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The most bytes of what a command printed that are read: a role with its tags is some thousand, and a pod
 /// may have a megabyte and a half, which is what etcd stores.
@@ -71,6 +71,71 @@ pub fn text(bytes: &[u8]) -> Result<String, BadDocument> {
         "" => Err(BadDocument::Empty),
         text => Ok(text.to_owned()),
     }
+}
+
+/// What an input should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    TrustPolicy,
+    OidcProvider,
+}
+
+/// Outputs of other commands that people hand in instead: what was expected, a member that shows what the output is,
+/// and what to call it.
+const OTHER_OUTPUTS: [(Expected, &str, &str); 15] = [
+    (
+        Expected::TrustPolicy,
+        "Credentials",
+        "credentials, and no trust policy: keep them where nobody reads them",
+    ),
+    (
+        Expected::TrustPolicy,
+        "AccessKeyId",
+        "credentials, and no trust policy: keep them where nobody reads them",
+    ),
+    (
+        Expected::TrustPolicy,
+        "SecretAccessKey",
+        "credentials, and no trust policy: keep them where nobody reads them",
+    ),
+    (Expected::TrustPolicy, "token", "a token, and no trust policy: keep it where nobody reads it"),
+    (
+        Expected::TrustPolicy,
+        "PolicyVersion",
+        "a permission policy (aws iam get-policy-version), and no role with its trust policy",
+    ),
+    (
+        Expected::TrustPolicy,
+        "PolicyDocument",
+        "a permission policy (aws iam get-role-policy), and no role with its trust policy",
+    ),
+    (
+        Expected::TrustPolicy,
+        "AttachedPolicies",
+        "a list of permission policies, and no role with its trust policy",
+    ),
+    (Expected::TrustPolicy, "ClientIDList", "an OIDC provider, which belongs after --oidc-provider"),
+    (
+        Expected::TrustPolicy,
+        "OpenIDConnectProviderList",
+        "a list of OIDC providers, which belongs after --oidc-provider",
+    ),
+    (Expected::TrustPolicy, "schema", "a document of irsa-probe's own, and no trust policy that a role has"),
+    (Expected::TrustPolicy, "kind", "an object of Kubernetes, and no trust policy"),
+    (Expected::OidcProvider, "Role", "a role, which belongs after --trust-policy"),
+    (Expected::OidcProvider, "Statement", "a policy, which belongs after --trust-policy"),
+    (Expected::OidcProvider, "cluster", "an EKS cluster, and no OIDC provider of IAM's"),
+    (
+        Expected::OidcProvider,
+        "jwks_uri",
+        "the issuer's own discovery document, and not the OIDC provider that IAM has of it",
+    ),
+];
+
+/// What an object is that another command printed, if it shows.
+pub(super) fn other_output(object: &Map<String, Value>, expected: Expected) -> Option<&'static str> {
+    let mut rows = OTHER_OUTPUTS.iter().filter(|(of, ..)| *of == expected);
+    rows.find(|(_, member, _)| object.contains_key(*member)).map(|(.., what)| *what)
 }
 
 /// The JSON.

@@ -10,9 +10,10 @@ use crate::own_process;
 use iam_trust::arn;
 use iam_trust::provider_arn;
 use irsa_probe::audit::iam::{IamQuery, IamSnapshot, ROUND_TRIPS, ask, observe};
-use irsa_probe::aws::iam::{Decision, Endpoints, Iam, MatchedPolicy, Permission, UnavailableReason};
+use irsa_probe::aws::iam::{Decision, Endpoints, Iam, IamErrorKind, MatchedPolicy, Permission};
 use irsa_probe::aws::operator::{NoCredentials, OperatorCredentials};
 use irsa_probe::aws::transport::SmithyConnector;
+use irsa_probe::diagnosis::audit::{Unavailable, UnavailableReason};
 use irsa_probe::host::{Clock, Pod};
 use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
@@ -132,8 +133,12 @@ async fn ask_of(server: &Server, actions: &[&str]) -> IamSnapshot {
 }
 
 /// Every reason for which something is not known, with its permission.
-fn unknown(side: &IamSnapshot) -> Vec<(Permission, &UnavailableReason)> {
-    side.untold().into_iter().map(|(_, unknown)| (unknown.permission, &unknown.reason)).collect()
+fn unknown(side: &IamSnapshot) -> Vec<(Permission, IamErrorKind)> {
+    let error = |unavailable: Unavailable| match unavailable.reason {
+        UnavailableReason::Iam(error) => Some((error.permission, error.kind)),
+        UnavailableReason::NotGiven(_) => None,
+    };
+    side.unavailable().into_iter().filter_map(error).collect()
 }
 
 #[tokio::test]
@@ -190,10 +195,10 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
         let server = serve(Account { denied: vec![call.to_owned()], ..account() }, BTreeMap::new()).await;
         let side = ask_of(&server, &["s3:GetObject"]).await;
         let found = unknown(&side);
-        match found[..] {
+        match &found[..] {
             // The simulator does not find the role without its path.
-            [(Permission::GetRole, UnavailableReason::Denied(_)), (_, UnavailableReason::NoRole)] => {}
-            [(only, UnavailableReason::Denied(message))] if only == permission => {
+            [(Permission::GetRole, IamErrorKind::Denied(_)), (_, IamErrorKind::NoRole)] => {}
+            [(only, IamErrorKind::Denied(message))] if *only == permission => {
                 assert!(message.contains("no identity-based policy allows"), "{message}");
             }
             _ => panic!("{call}: {found:?}"),
@@ -211,9 +216,9 @@ async fn what_does_not_exist() {
     assert!(matches!(
         unknown(&side)[..],
         [
-            (Permission::ListAttachedRolePolicies, UnavailableReason::NoRole),
-            (Permission::ListRolePolicies, UnavailableReason::NoRole),
-            (Permission::SimulatePrincipalPolicy, UnavailableReason::NoRole)
+            (Permission::ListAttachedRolePolicies, IamErrorKind::NoRole),
+            (Permission::ListRolePolicies, IamErrorKind::NoRole),
+            (Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)
         ]
     ));
     assert!(server.sts.requests().iter().all(|request| request.action != "SimulatePrincipalPolicy"));
@@ -228,9 +233,11 @@ async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
     assert_eq!(side.caller.as_ref().unwrap().account, "444455556666");
     let found = unknown(&side);
     assert_eq!(found.len(), 6);
-    assert!(found.iter().all(
-        |(_, why)| matches!(why, UnavailableReason::OtherAccount(account) if account == "444455556666")
-    ));
+    assert!(
+        found
+            .iter()
+            .all(|(_, why)| matches!(why, IamErrorKind::OtherAccount(account) if account == "444455556666"))
+    );
 }
 
 #[tokio::test]
@@ -267,7 +274,7 @@ async fn throttling_is_waited_out_once() {
 
     let server = serve(account(), told("GetRole", vec![throttling()])).await;
     let side = ask_of(&server, &[]).await;
-    assert!(matches!(unknown(&side)[..], [(Permission::GetRole, UnavailableReason::Throttled)]), "{side:?}");
+    assert!(matches!(unknown(&side)[..], [(Permission::GetRole, IamErrorKind::Throttled)]), "{side:?}");
     assert_eq!(server.sts.requests().iter().filter(|request| request.action == "GetRole").count(), 2);
 }
 
@@ -292,10 +299,10 @@ async fn what_else_iam_can_say() {
         let server = serve(account(), told("GetRole", vec![answer])).await;
         let side = ask_of(&server, &[]).await;
         let found = match &unknown(&side)[..] {
-            [(_, UnavailableReason::Refused { code, status, .. })] => format!("Refused {code} {status}"),
-            [(_, UnavailableReason::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
-            [(_, UnavailableReason::NotAws { status, .. })] => format!("NotAws {status}"),
-            [(_, UnavailableReason::ConnectionLost(_))] => "Lost".to_owned(),
+            [(_, IamErrorKind::Refused { code, status, .. })] => format!("Refused {code} {status}"),
+            [(_, IamErrorKind::CredentialsRejected { code, .. })] => format!("Rejected {code}"),
+            [(_, IamErrorKind::NotAws { status, .. })] => format!("NotAws {status}"),
+            [(_, IamErrorKind::ConnectionLost(_))] => "Lost".to_owned(),
             other => format!("{other:?}"),
         };
         assert_eq!(found, expected);
@@ -325,7 +332,7 @@ async fn credentials_that_aws_does_not_take() {
     assert_eq!(found.len(), 6);
     for (_, why) in found {
         assert!(
-            matches!(why, UnavailableReason::CredentialsRejected { code, .. } if code == "SignatureDoesNotMatch")
+            matches!(why, IamErrorKind::CredentialsRejected { code, .. } if code == "SignatureDoesNotMatch")
         );
     }
 }
@@ -344,7 +351,7 @@ async fn an_iam_that_cannot_be_reached() {
     let (url, asked) = (format!("http://{}", hanging.sts.address()), asked(&[]));
     let soon = Instant::now() + Duration::from_millis(200);
     let side = ask_at(&url, &pod(&[]), &hanging.operator, &asked, soon).await;
-    assert!(unknown(&side).iter().all(|(_, why)| matches!(why, UnavailableReason::TimedOut)), "{side:?}");
+    assert!(unknown(&side).iter().all(|(_, why)| matches!(why, IamErrorKind::TimedOut)), "{side:?}");
 }
 
 #[tokio::test]
@@ -398,7 +405,7 @@ async fn of_this_process() {
     let side = observe(&pod, &asked, until).await;
     let said = match &unknown(&side)[..] {
         [] => side.caller.unwrap().arn,
-        [(_, UnavailableReason::NoCredentials(NoCredentials::NotFound)), rest @ ..] => {
+        [(_, IamErrorKind::NoCredentials(NoCredentials::NotFound)), rest @ ..] => {
             format!("none, {}", rest.len())
         }
         [(_, why), rest @ ..] => format!("{}, {why}", rest.len()),

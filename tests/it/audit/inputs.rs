@@ -2,8 +2,7 @@
 
 use irsa_probe::audit::inputs::Inputs;
 use irsa_probe::audit::inputs::report::{Log, LogEnd};
-use irsa_probe::audit::inputs::{pod, policy, service_account};
-use irsa_probe::audit::provider;
+use irsa_probe::audit::inputs::{pod, policy, provider, service_account};
 use irsa_probe::audit::subject::{SubjectFlags, asked};
 use irsa_probe::injection::judge;
 use irsa_probe::injection::view::AccountView;

@@ -1,0 +1,114 @@
+//! Client ids of an OIDC provider that are nearly the token's audience.
+
+use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
+
+/// The most characters of a client id. Source: the IAM API model, `clientIDType`.
+const LONGEST_CLIENT_ID: usize = 255;
+
+/// The most edits between what was meant and what was written: `sts.amazon.com` is three away.
+const MOST_EDITS: usize = 3;
+
+/// The client id that was most likely meant for one of a token's audiences.
+pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
+    let slips = client_ids.iter().flat_map(|id| {
+        let slip = |audience: &String| {
+            slip(id, audience).map(|(distance, slip)| (distance, NearClientId { id: id.clone(), slip }))
+        };
+        audience.iter().filter_map(slip)
+    });
+    slips.min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
+}
+
+/// How a client id differs from an audience, if little, and how far that is.
+fn slip(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
+    let hidden = invisible(id);
+    let seen: String = id.chars().filter(|c| !is_invisible(*c)).collect();
+    if !hidden.is_empty() && seen == audience {
+        return Some((0, ClientIdDifference::Invisible(hidden)));
+    }
+    if id.eq_ignore_ascii_case(audience) {
+        return Some((0, ClientIdDifference::Case));
+    }
+    let bare = |text: &str| {
+        let text = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
+        text.trim_end_matches('/').to_owned()
+    };
+    if bare(id) == bare(audience) {
+        return Some((0, ClientIdDifference::Url));
+    }
+    if [id, audience].iter().any(|text| text.chars().count() > LONGEST_CLIENT_ID) {
+        return None;
+    }
+    let edits = strsim::osa_distance(id, audience);
+    let is_little = edits <= MOST_EDITS && edits * 3 <= audience.chars().count();
+    is_little.then_some((edits, ClientIdDifference::Typo))
+}
+
+/// The characters of a text that nobody sees, and their places, counted from 1.
+fn invisible(text: &str) -> Vec<(char, usize)> {
+    let places = text.chars().zip(1..);
+    places.filter(|(c, _)| is_invisible(*c)).collect()
+}
+
+/// White space, control characters, and what has no width or only a direction.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+    use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
+
+    #[test]
+    fn client_ids_and_what_is_nearly_one() {
+        let like = |id: &str, slip: ClientIdDifference| Some(NearClientId { id: id.to_owned(), slip });
+        for (ids, audience, expected) in [
+            (&[][..], &["sts.amazonaws.com"][..], None),
+            (&["sigstore"], &["sts.amazonaws.com"], None),
+            (
+                &["sts.amazonaws.com\u{200b}"],
+                &["sts.amazonaws.com"],
+                like("sts.amazonaws.com\u{200b}", ClientIdDifference::Invisible(vec![('\u{200b}', 18)])),
+            ),
+            (
+                &["\u{feff}sts.amazon\u{ad}aws.com "],
+                &["sts.amazonaws.com"],
+                like(
+                    "\u{feff}sts.amazon\u{ad}aws.com ",
+                    ClientIdDifference::Invisible(vec![('\u{feff}', 1), ('\u{ad}', 12), (' ', 20)]),
+                ),
+            ),
+            (
+                &["STS.amazonaws.com"],
+                &["sts.amazonaws.com"],
+                like("STS.amazonaws.com", ClientIdDifference::Case),
+            ),
+            (
+                &["https://sts.amazonaws.com/"],
+                &["sts.amazonaws.com"],
+                like("https://sts.amazonaws.com/", ClientIdDifference::Url),
+            ),
+            (&["sts.amazon.com"], &["sts.amazonaws.com"], like("sts.amazon.com", ClientIdDifference::Typo)),
+            (
+                &["sts.amazon.com", "sts.amazonaws.com\n"],
+                &["sts.amazonaws.com"],
+                like("sts.amazonaws.com\n", ClientIdDifference::Invisible(vec![('\n', 18)])),
+            ),
+            (
+                &["sts.amazonaws.com.cn"],
+                &["sts.amazonaws.com"],
+                like("sts.amazonaws.com.cn", ClientIdDifference::Typo),
+            ),
+            (&["a"], &["b"], None),
+        ] {
+            let texts = |texts: &[&str]| texts.iter().copied().map(str::to_owned).collect::<Vec<String>>();
+            let (ids, audience) = (texts(ids), texts(audience));
+            assert_eq!(nearest(&ids, &audience), expected, "{ids:?} {audience:?}");
+        }
+        assert_eq!(nearest(&["x".repeat(1 << 20)], &["sts.amazonaws.com".to_owned()]), None);
+    }
+}
