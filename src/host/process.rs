@@ -113,7 +113,7 @@ pub(super) fn list() -> io::Result<Processes> {
     ids.sort_unstable();
     let all = ids.into_iter().filter_map(|pid| ProcFolder::open(pid).ok()?.status().ok()).collect();
     let first_is_in_our_container = shares_mounts(own.pid, 1).ok();
-    Ok(Processes { own, all, first_is_in_our_container: first_is_in_our_container })
+    Ok(Processes { own, all, first_is_in_our_container })
 }
 
 /// One process, however many there are.

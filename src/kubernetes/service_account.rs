@@ -68,7 +68,7 @@ impl AnnotatedAccount {
         Some(Self {
             role_arn: role_arn.filter(|role_arn| !role_arn.is_empty()),
             created_at: metadata.creation_timestamp.as_deref().and_then(parse_timestamp),
-            annotated_before: annotated_before,
+            annotated_before,
         })
     }
 }
