@@ -786,7 +786,7 @@ fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
 #[test]
 fn every_manifest_that_is_named_exists() {
     let texts = Name::ALL.iter().map(|name| name.page().to_owned());
-    let source = ["README.md", "src/diagnosis/target.rs"];
+    let source = ["README.md", "src/diagnosis/target/not_readable.rs"];
     let source = source.iter().map(|file| fs::read_to_string(Path::new(ROOT).join(file)).unwrap());
     let mut named = 0;
     for text in texts.chain(source) {

@@ -14,6 +14,8 @@ use testbed::world::{Exit, Finished, World};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::diagnosis::commands::missing_in_page;
+
 /// How many worlds run at once.
 const AT_ONCE: usize = 8;
 
@@ -69,6 +71,16 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished, schema: &Value) -
     }
     if name != Name::Unclassified && stdout.contains("Unclassified") {
         return Err("it also speaks of Unclassified".to_owned());
+    }
+    let found = report["warnings"].as_array().into_iter().flatten().chain([&report["diagnosis"]]);
+    for diagnosis in found.filter(|diagnosis| !diagnosis.is_null()) {
+        let found = Name::parse(diagnosis["name"].as_str().unwrap_or_default()).ok_or("a name is unknown")?;
+        let steps = diagnosis["remedy"].as_array().into_iter().flatten();
+        let steps: Vec<&str> = steps.filter_map(Value::as_str).collect();
+        let missing = missing_in_page(found, &steps);
+        if !missing.is_empty() {
+            return Err(format!("the page of {} does not show {missing:#?}", found.as_str()));
+        }
     }
     let message = String::from_utf8_lossy(&finished.termination_log);
     if finished.termination_log.is_empty()

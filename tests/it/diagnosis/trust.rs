@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use testbed::issuer::DEFAULT_ISSUER;
 use testbed::scenario::Scenario;
 
+use super::commands::missing_in_page;
+
 const ROLE: &str = "arn:aws:iam::111122223333:role/my-role";
 const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE";
 const SUBJECT: &str = "system:serviceaccount:default:my-service-account";
@@ -186,6 +188,23 @@ fn every_other_outcome_has_its_diagnosis() {
             let reach = case.case["reach"].as_str().unwrap_or("namespace");
             assert_eq!(is_wide, reach != "namespace", "{}", case.name);
             assert!(further(&findings).len() <= 1, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn every_command_is_in_the_page() {
+    // The pages show the commands of the usual partition.
+    let is_usual = |case: &&Case| {
+        let call = &case.case["call"];
+        let is_there =
+            |name: &str, usual: &str| call[name].as_str().is_none_or(|text| text.starts_with(usual));
+        is_there("role", "arn:aws:") && is_there("issuer", "https://") && call["audience"].is_null()
+    };
+    for case in cases().iter().filter(is_usual) {
+        let findings = case.findings();
+        for found in diagnosis(&findings).into_iter().chain(further(&findings)) {
+            assert_eq!(missing_in_page(found.name(), &found.remedy()), Vec::<String>::new(), "{}", case.name);
         }
     }
 }
