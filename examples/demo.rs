@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::Name;
 use serde_json::Value;
-use testbed::scenario::Scenario;
+use testbed::scenario::{self, Scenario};
 use testbed::world::World;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     explain::did_you_mean(text).join(", ")
                 )
             })?;
-            explain::scenario(name).ok_or("the page has no scenario")?
+            scenario::of_page(name.page()).ok_or("the page has no scenario")?
         }
         _ => return Err("usage: demo [--list | --scenario NAME]".into()),
     };

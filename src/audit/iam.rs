@@ -3,9 +3,6 @@
 //! Everything is asked at once; only the simulation waits for the role's ARN, and a list for its pages.
 //! So no answer is more than [`ROUND_TRIPS`] round trips to IAM away.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use tokio::time::Instant;
 
 use crate::aws::iam::{
@@ -18,6 +15,7 @@ use crate::aws::sts::StsCaller;
 use crate::aws::transport::SmithyConnector;
 use crate::diagnosis::audit::Unavailable;
 use crate::host::Pod;
+use crate::net::options::NetworkOptions;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::Partition;
 use iam_trust::provider_arn;
@@ -51,10 +49,8 @@ pub struct IamQuery {
     pub resources: Vec<String>,
     /// The profile whose credentials are used, in place of `AWS_PROFILE`.
     pub profile: Option<String>,
-    /// A name server, in place of those in `/etc/resolv.conf`.
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for.
-    pub system_roots: Vec<PathBuf>,
+    /// How servers are found and trusted.
+    pub network: NetworkOptions,
 }
 
 /// What AWS says. What is `None` was not asked.
@@ -82,7 +78,7 @@ pub async fn observe(pod: &Pod, asked: &IamQuery, until: Instant) -> IamSnapshot
     let endpoints = endpoints(pod, profiles.as_ref().ok(), asked.role.partition);
     // A little earlier, so that what stood in the way is told, and not that it took too long.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
-    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), by);
+    let dialer = SmithyConnector::new(pod, asked.network.clone(), by);
     let (profile, region) = (asked.profile.as_deref(), &endpoints.sts_region);
     let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
     match operator {

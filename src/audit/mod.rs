@@ -5,8 +5,6 @@
 //! is laid beside that ([`role`], [`provider`], [`trust`], [`refusal`]). The order of it is in
 //! [`crate::plan`].
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::aws::iam::SimulatedDecision;
@@ -18,12 +16,14 @@ use iam::IamSnapshot;
 use iam_trust::request::Request;
 use inputs::Inputs;
 use inputs::report::{LogEnd, PodRef};
+use options::AuditOptions;
 use subject::{AuditSubject, Disagreement};
 
 mod client_id;
 pub mod iam;
 pub mod inputs;
 pub mod issuer;
+pub mod options;
 pub mod permissions;
 pub mod provider;
 pub mod refusal;
@@ -33,31 +33,12 @@ pub mod trust;
 mod trust_findings;
 pub mod web_identity;
 
-/// What the user wants of an audit, beyond what is handed in.
-#[derive(Debug, Clone, Default)]
-pub struct AuditOptions {
-    /// The profile whose credentials ask IAM.
-    pub profile: Option<String>,
-    /// Actions that the role should be allowed.
-    pub actions: Vec<String>,
-    /// What they are done to.
-    pub resources: Vec<String>,
-    /// Whether the issuer is looked at.
-    pub issuer_check: bool,
-    /// The container that is meant.
-    pub container: Option<String>,
-    /// A name server, in place of those in `/etc/resolv.conf`.
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for.
-    pub system_roots: Vec<PathBuf>,
-}
-
 impl AuditOptions {
     /// Whether IAM is asked: not where its side was handed in, unless something else needs it.
     #[must_use]
     pub fn asks_iam(&self, inputs: &Inputs) -> bool {
         let is_handed_in = inputs.trust_policy.is_some() || inputs.oidc_provider.is_some();
-        !is_handed_in || self.profile.is_some() || !self.actions.is_empty()
+        !is_handed_in || self.lookup.profile.is_some() || !self.lookup.action.is_empty()
     }
 }
 
@@ -115,22 +96,17 @@ impl AuditOptions {
         iam::IamQuery {
             role: request.role.clone(),
             issuer: request.issuer.clone(),
-            actions: self.actions.clone(),
-            resources: self.resources.clone(),
-            profile: self.profile.clone(),
-            dns_server: self.dns_server,
-            system_roots: self.system_roots.clone(),
+            actions: self.lookup.action.clone(),
+            resources: self.lookup.resource.clone(),
+            profile: self.lookup.profile.clone(),
+            network: self.network.clone(),
         }
     }
 
     /// What the issuer is asked.
     #[must_use]
     pub fn of_issuer(&self, request: &Request) -> issuer::IssuerQuery {
-        issuer::IssuerQuery {
-            issuer: request.issuer.clone(),
-            dns_server: self.dns_server,
-            system_roots: self.system_roots.clone(),
-        }
+        issuer::IssuerQuery { issuer: request.issuer.clone(), network: self.network.clone() }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::inputs::policy::RoleMetadata;
 use super::inputs::report::ParsedReport;
+use super::options::SubjectFlags;
 use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
@@ -69,28 +70,13 @@ pub struct Sourced<T> {
     pub source: Source,
 }
 
-/// What the flags say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SubjectFlags {
-    /// The token's issuer.
-    pub issuer: Option<String>,
-    /// The token's subject.
-    pub subject: Option<String>,
-    /// The token's audiences.
-    pub audience: Vec<String>,
-    /// The role.
-    pub role_arn: Option<String>,
-    /// The session's name.
-    pub session_name: Option<String>,
-    /// The container that is meant.
-    pub container: Option<String>,
-}
-
 /// What was handed in, as far as it says for whom the role is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct SubjectSources<'a> {
     /// The flags.
     pub flags: &'a SubjectFlags,
+    /// The container that is meant.
+    pub container: Option<&'a str>,
     /// What the token says.
     pub token: Option<&'a Claims>,
     /// What the report says.
@@ -217,7 +203,7 @@ impl std::error::Error for SubjectError {}
 /// # Errors
 /// What is missing, or contradicts itself.
 pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
-    let SubjectSources { flags, token, report, pod, account, role } = from;
+    let SubjectSources { flags, container, token, report, pod, account, role } = from;
     let mut differing = Vec::new();
     let mut said = |what, candidates: Vec<(Source, Option<String>)>, contradicts: &[Source]| {
         settle(what, candidates, contradicts, &mut differing)
@@ -244,7 +230,7 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
         &[Source::Report, Source::Pod, Source::ServiceAccount],
     )?;
     let of_container = pod.and_then(|pod| {
-        let mut meant = pod.selected_containers(flags.container.as_deref());
+        let mut meant = pod.selected_containers(container);
         meant.find_map(|container| container.role_arn()).map(str::to_owned)
     });
     let annotated = account.and_then(|account| account.account.role_arn.clone());
@@ -444,10 +430,11 @@ impl AuditSubject {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuditSubject, Source, SubjectError, SubjectFlags, SubjectSources, asked};
+    use super::{AuditSubject, Source, SubjectError, SubjectSources, asked};
     use crate::audit::inputs::policy::RoleMetadata;
     use crate::audit::inputs::report::{Log, LogEnd, ParsedReport};
     use crate::audit::inputs::{pod, service_account};
+    use crate::audit::options::SubjectFlags;
     use crate::injection::view::{PodView, ServiceAccountView};
     use crate::token::{self, Claims};
     use iam_trust::arn::ArnFault;
@@ -481,6 +468,7 @@ mod tests {
     fn all(given: &Given) -> SubjectSources<'_> {
         SubjectSources {
             flags: &given.flags,
+            container: None,
             token: Some(&given.token),
             report: Some(&given.report),
             pod: Some(&given.pod),
@@ -519,7 +507,6 @@ mod tests {
             audience: vec!["vault".to_owned()],
             role_arn: Some("arn:aws:iam::111122223333:role/b".to_owned()),
             session_name: Some("s".to_owned()),
-            container: None,
         };
         let found = asked(all(&given)).unwrap();
         let flags = ["--issuer", "--subject", "--audience", "--role-arn"].map(Source::Flag);

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route};
 use crate::net::dns::Resolver;
 use crate::net::endpoint::{Endpoint, UrlFault};
+use crate::net::options::NetworkOptions;
 use crate::net::proxy::{self, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::text::{Secret, redact_secret};
@@ -35,8 +35,7 @@ pub struct SmithyConnector(Arc<Shared>);
 
 struct Shared {
     pod: Pod,
-    dns_server: Option<SocketAddr>,
-    system_roots: Vec<PathBuf>,
+    network: NetworkOptions,
     until: Instant,
     trust: OnceCell<Result<TrustRoots, TrustFault>>,
     idle: Mutex<HashMap<String, Vec<HttpConnection>>>,
@@ -107,20 +106,15 @@ impl std::error::Error for DeadlinePassed {}
 impl SmithyConnector {
     /// One that opens nothing after `until`.
     #[must_use]
-    pub fn new(
-        pod: &Pod,
-        dns_server: Option<SocketAddr>,
-        system_roots: Vec<PathBuf>,
-        until: Instant,
-    ) -> Self {
+    pub fn new(pod: &Pod, network: NetworkOptions, until: Instant) -> Self {
         let (trust, idle) = (OnceCell::new(), Mutex::default());
-        Self(Arc::new(Shared { pod: pod.clone(), dns_server, system_roots, until, trust, idle }))
+        Self(Arc::new(Shared { pod: pod.clone(), network, until, trust, idle }))
     }
 
     /// The same for another runtime, with which no connection can be shared.
     pub(super) fn for_other_runtime(&self) -> Self {
-        let Shared { pod, dns_server, system_roots, until, .. } = &*self.0;
-        Self::new(pod, *dns_server, system_roots.clone(), *until)
+        let Shared { pod, network, until, .. } = &*self.0;
+        Self::new(pod, network.clone(), *until)
     }
 
     /// It as the SDK's client.
@@ -169,7 +163,7 @@ impl SmithyConnector {
     /// # Errors
     /// What stood in the way.
     pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, UnreachableCause> {
-        let Shared { pod, dns_server, .. } = &*self.0;
+        let Shared { pod, network, .. } = &*self.0;
         let proxy = if is_on_this_machine(endpoint) {
             None
         } else {
@@ -180,15 +174,15 @@ impl SmithyConnector {
         } else {
             TrustRoots::empty()
         };
-        let resolver = Resolver::load(pod, *dns_server, until).await;
+        let resolver = Resolver::load(pod, network.dns_server, until).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
         Box::pin(connect::open(pod, &route, budget)).await.map_err(UnreachableCause::Connect)
     }
 
     async fn trust(&self) -> Result<TrustRoots, TrustFault> {
-        let Shared { pod, system_roots, until, trust, .. } = &*self.0;
-        trust.get_or_init(|| TrustRoots::load(pod, system_roots, *until)).await.clone()
+        let Shared { pod, network, until, trust, .. } = &*self.0;
+        trust.get_or_init(|| TrustRoots::load(pod, &network.system_roots, *until)).await.clone()
     }
 
     fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<HttpConnection>>) -> T) -> T {

@@ -97,13 +97,13 @@ pub async fn observe(
     let result = async {
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(ConnectError::ProxyVariable)?;
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            TrustRoots::load(pod, &wanted.system_roots, budget.step_deadline())
+            TrustRoots::load(pod, &wanted.network.system_roots, budget.step_deadline())
                 .await
                 .map_err(ConnectError::Trust)?
         } else {
             TrustRoots::empty()
         };
-        let resolver = Resolver::load(pod, wanted.dns_server, budget.step_deadline()).await;
+        let resolver = Resolver::load(pod, wanted.network.dns_server, budget.step_deadline()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let opened = match connect::open(pod, &route, budget).await {
             Ok(Connected { stream, resolved: found, peer, tls_version }) => {

@@ -116,7 +116,7 @@ async fn read_account(
     api_claims: Option<&Claims>,
     until: Instant,
 ) -> ServiceAccountRead {
-    let Some(api) = Api::from_variables(pod, &wanted.api_token_file) else {
+    let Some(api) = Api::from_variables(pod, &wanted.identity.api_token_file) else {
         return ServiceAccountRead::Failed(ApiFault::NotConfigured);
     };
     let Some(name) = api_claims.and_then(Claims::service_account) else {
@@ -124,7 +124,7 @@ async fn read_account(
     };
     match api.service_account(&name, until).await {
         Ok(account) => {
-            let volume_made = pod.link_created_at(&wanted.api_token_file, until).await;
+            let volume_made = pod.link_created_at(&wanted.identity.api_token_file, until).await;
             ServiceAccountRead::Known { name, account, volume_made }
         }
         Err(ApiFault::NotFound) => ServiceAccountRead::Missing(name),
@@ -135,7 +135,7 @@ async fn read_account(
 /// The token's file, by the flag or else by the variable, whatever is in either.
 #[must_use]
 pub fn token_file(pod: &Pod, wanted: &CheckOptions) -> Option<PathBuf> {
-    wanted.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE_VARIABLE).map(PathBuf::from))
+    wanted.identity.token_file.clone().or_else(|| pod.raw_variable(TOKEN_FILE_VARIABLE).map(PathBuf::from))
 }
 
 /// Judges the two variables, or what the flags say in their place, by what is known of the service
@@ -155,10 +155,11 @@ pub fn judge(
         return Verdict::Fail(failure);
     }
     // The judge has failed a pod without one of the two.
-    let role_arn = wanted.role_arn.clone().or_else(|| pod.variable(ROLE_ARN_VARIABLE)).unwrap_or_default();
+    let role_arn =
+        wanted.identity.role_arn.clone().or_else(|| pod.variable(ROLE_ARN_VARIABLE)).unwrap_or_default();
     let token_file = token_file(pod, wanted).unwrap_or_default();
     // A flag in place of the pod's variable says nothing of what the pod was given.
-    let is_of_pod = |found: &Diagnosis| wanted.role_arn.is_none() && is_of_this_check(found);
+    let is_of_pod = |found: &Diagnosis| wanted.identity.role_arn.is_none() && is_of_this_check(found);
     let warnings = found.warnings.into_iter().filter(is_of_pod).collect();
     Verdict::holds(WebIdentity { role_arn, token_file, seen: read.evidence() }, warnings)
 }
@@ -176,7 +177,7 @@ fn pod_view(
     };
     let of_pod = (pod.variable(ROLE_ARN_VARIABLE), pod.variable(TOKEN_FILE_VARIABLE));
     let token_file = token_file(pod, wanted).map(|path| path.to_string_lossy().into_owned());
-    let both = (wanted.role_arn.clone().or_else(|| of_pod.0.clone()), token_file);
+    let both = (wanted.identity.role_arn.clone().or_else(|| of_pod.0.clone()), token_file);
     // One half by a flag alone says nothing of what the pod was given.
     let half = |own: &Option<String>, value: &Option<String>, other: &Option<String>| {
         value.clone().filter(|value| own.is_some() || other.is_some() || value.is_empty())
@@ -254,7 +255,7 @@ mod tests {
     use crate::kubernetes::fault::ApiFault;
     use crate::kubernetes::service_account::AnnotatedAccount;
     use crate::run::Verdict;
-    use crate::run::options::CheckOptions;
+    use crate::run::options::{CheckOptions, IdentityOptions};
     use crate::token::{self, Claims, ServiceAccount};
     use std::time::{Duration, SystemTime};
 
@@ -264,8 +265,16 @@ mod tests {
 
     #[test]
     fn each_combination_of_variables() {
-        let role = || CheckOptions { role_arn: Some("a".to_owned()), ..CheckOptions::default() };
-        let flags = || CheckOptions { token_file: Some("/t".into()), ..role() };
+        let with = |role_arn: &str, token_file: Option<&str>| CheckOptions {
+            identity: IdentityOptions {
+                role_arn: Some(role_arn.to_owned()),
+                token_file: token_file.map(Into::into),
+                ..IdentityOptions::default()
+            },
+            ..CheckOptions::default()
+        };
+        let role = || with("a", None);
+        let flags = || with("a", Some("/t"));
         let none = CheckOptions::default;
         let uri = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
         let (arn, file) = (("AWS_ROLE_ARN", "a"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"));
@@ -370,7 +379,8 @@ mod tests {
 
     #[test]
     fn another_role_than_the_annotation_names_is_a_warning() {
-        let by_flag = || CheckOptions { role_arn: Some("x".to_owned()), ..CheckOptions::default() };
+        let identity = || IdentityOptions { role_arn: Some("x".to_owned()), ..IdentityOptions::default() };
+        let by_flag = || CheckOptions { identity: identity(), ..CheckOptions::default() };
         let differs = || vec!["AnnotationDiffersFromEnv"];
         for (read, wanted, expected) in [
             (known(Some(ROLE), None, None, None), CheckOptions::default(), vec![]),

@@ -1,7 +1,41 @@
 //! `explain`: the pages of the catalogue, for reading.
 
+use clap::Args;
+
+use super::output::{Console, OutputArgs, USAGE};
 use crate::diagnosis::Name;
+use crate::text::sanitize;
 use crate::wire;
+
+/// The flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainCommand {
+    /// The name of a diagnosis, in any case
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(console: &Console, args: &ExplainCommand) -> u8 {
+    let output = args.output;
+    // A page is text also for a pager: JSON is printed only on request.
+    match args.name.as_deref().map(|text| Name::parse(text).ok_or(text)) {
+        None if output.is_json() => output.print_json(console, &list_json()),
+        None => console.print(&list()),
+        Some(Ok(name)) if output.is_json() => output.print_json(console, &page_json(name)),
+        Some(Ok(name)) => console.print(&format!("{}\n", page(name))),
+        Some(Err(text)) => {
+            let hint = match did_you_mean(text).as_slice() {
+                [] => "the names are listed by: irsa-probe explain".to_owned(),
+                near => format!("did you mean {}?", near.join(", ")),
+            };
+            console.print_error(&format!("no diagnosis is called \"{}\"; {hint}\n", sanitize(text)));
+            return USAGE;
+        }
+    }
+    0
+}
 
 /// The page without its scenario, which is for tests.
 #[must_use]
@@ -10,17 +44,7 @@ pub fn page(name: Name) -> &'static str {
     page.split_once("\n## Scenario").map_or(page, |(before, _)| before).trim_end()
 }
 
-/// The TOML of the page's scenario: a world in which the probe finds just this.
-#[must_use]
-pub fn scenario(name: Name) -> Option<&'static str> {
-    let (_, after) = name.page().split_once("\n## Scenario")?;
-    let (_, block) = after.split_once("```toml\n")?;
-    block.split_once("```").map(|(toml, _)| toml)
-}
-
-/// The page as JSON.
-#[must_use]
-pub fn page_json(name: Name) -> wire::CataloguePage {
+fn page_json(name: Name) -> wire::CataloguePage {
     wire::CataloguePage {
         schema: wire::EXPLAIN_SCHEMA.to_owned(),
         name: name.as_str().to_owned(),
@@ -42,9 +66,7 @@ pub fn list() -> String {
     text
 }
 
-/// All names as JSON.
-#[must_use]
-pub fn list_json() -> wire::Catalogue {
+fn list_json() -> wire::Catalogue {
     let entry = |name: &Name| wire::CatalogueEntry {
         name: name.as_str().to_owned(),
         class: name.class().as_str().to_owned(),
@@ -55,7 +77,7 @@ pub fn list_json() -> wire::Catalogue {
     wire::Catalogue { schema: wire::EXPLAIN_SCHEMA.to_owned(), diagnoses }
 }
 
-/// The names that a misspelt one may stand for, the likeliest first.
+/// The names that are like a misspelt one, the likeliest first.
 #[must_use]
 pub fn did_you_mean(text: &str) -> Vec<&'static str> {
     let text: String = text.to_ascii_lowercase().chars().take(64).collect();

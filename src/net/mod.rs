@@ -4,5 +4,6 @@ pub mod connect;
 pub mod dns;
 pub mod endpoint;
 pub mod http;
+pub mod options;
 pub mod proxy;
 pub mod tls;

@@ -76,7 +76,7 @@ impl Attempts {
             let worth = self.ended.as_ref().is_some_and(|ended| ended.run.is_worth_another(wait_for_access));
             let Some(pause) = budget.pause(self.count).filter(|_| worth && !is_last) else {
                 if let Some(Attempt { run, outlook, .. }) = &mut self.ended {
-                    plan::hidden(pod, outlook, &mut NodeRoleProbe::new(wanted.dns_server), run).await;
+                    plan::hidden(pod, outlook, &mut NodeRoleProbe::new(wanted.network.dns_server), run).await;
                 }
                 return;
             };

@@ -205,7 +205,7 @@ async fn local(
     facts: &mut PodFacts,
 ) -> Local {
     let profiles = Profiles::load(pod, budget.step_deadline()).await;
-    facts.api_claims = token_file::api_token(pod, &wanted.api_token_file, budget).await;
+    facts.api_claims = token_file::api_token(pod, &wanted.identity.api_token_file, budget).await;
     let api_claims = facts.api_claims.as_ref();
     let read = web_identity::observe(pod, wanted, api_claims, budget).await;
     let found = web_identity::judge(pod, wanted, api_claims, &read);
@@ -217,7 +217,7 @@ async fn local(
     facts.role_arn = need(&identity).ok().map(|identity| identity.role_arn.clone());
 
     let role = need(&identity)
-        .map(|identity| role_arn::judge(&identity.role_arn, wanted.expect_role_arn.as_deref()));
+        .map(|identity| role_arn::judge(&identity.role_arn, wanted.identity.expect_role_arn.as_deref()));
     let role = run.record(Check::RoleArn, role);
 
     let observe = async |identity: &WebIdentity| token_file::observe(pod, &identity.token_file, budget).await;
@@ -229,7 +229,7 @@ async fn local(
     let decoded = need(&file).map(token::observe);
     facts.claims =
         decoded.as_ref().ok().and_then(|decoded| decoded.as_ref().ok()).map(|token| token.claims.clone());
-    let expected = wanted.expect_audience.as_deref();
+    let expected = wanted.identity.expect_audience.as_deref();
     let token = run.record(Check::Token, decoded.map(|decoded| token::judge(decoded, api_claims, expected)));
     Local { profiles, identity, role, token }
 }
@@ -243,7 +243,7 @@ pub async fn chain(pod: &Pod, wanted: &CheckOptions, budget: Budget) -> ChainRep
     chain::ask(pod, wanted, budget, &run, &mut outlook.situation).await;
     container_endpoint::ask(pod, wanted, &mut outlook.situation).await;
     let scan = application.and_then(Application::into_scan);
-    ChainReport { outlook, scan, node_role: imds::node_role(pod, wanted.dns_server).await }
+    ChainReport { outlook, scan, node_role: imds::node_role(pod, wanted.network.dns_server).await }
 }
 
 /// What a trust policy has to fit, and what is odd about it; without any call.
@@ -277,7 +277,7 @@ pub async fn trust_policy(
 /// that is asked. Changes nothing there.
 pub async fn audit(
     pod: &Pod,
-    wanted: &audit::AuditOptions,
+    wanted: &audit::options::AuditOptions,
     inputs: &Inputs,
     asked: AuditSubject,
     until: Instant,
@@ -299,7 +299,7 @@ pub async fn audit(
         if wanted.asks_iam(inputs) { Some(audit::iam::observe(pod, &of_iam, until).await) } else { None }
     };
     let documents = async {
-        if wanted.issuer_check { Some(issuer::observe(pod, &of_issuer, until).await) } else { None }
+        if wanted.lookup.issuer_check { Some(issuer::observe(pod, &of_issuer, until).await) } else { None }
     };
     let (aws, documents) = tokio::join!(Box::pin(aws), Box::pin(documents));
 
@@ -382,7 +382,7 @@ pub async fn audit(
 /// handed in of it, or that its role is none. Nothing, if it is only not said.
 #[must_use]
 pub fn audit_of_nobody(
-    wanted: &audit::AuditOptions,
+    wanted: &audit::options::AuditOptions,
     inputs: &Inputs,
     unclear: &SubjectError,
     run: &mut CheckRun,

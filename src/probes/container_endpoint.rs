@@ -60,14 +60,14 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
     let headers = std::iter::once(accept).chain(token.map(|token| (AUTHORIZATION, token))).collect();
     let until = Instant::now() + LONGEST;
     let trust = if endpoint.tls {
-        match TrustRoots::load(pod, &wanted.system_roots, until).await {
+        match TrustRoots::load(pod, &wanted.network.system_roots, until).await {
             Ok(trust) => trust,
             Err(_) => return Reply::Unreachable("nobody is trusted for TLS".to_owned()),
         }
     } else {
         TrustRoots::empty()
     };
-    let dns_server = wanted.dns_server;
+    let dns_server = wanted.network.dns_server;
     let call = HttpCall {
         endpoint: &endpoint,
         dns_server,

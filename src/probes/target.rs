@@ -65,8 +65,8 @@ pub async fn world(
 ) -> Result<Pod, Diagnosis> {
     let has_identity =
         [ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE].iter().any(|name| pod.raw_variable(name).is_some())
-            || wanted.role_arn.is_some()
-            || wanted.token_file.is_some();
+            || wanted.identity.role_arn.is_some()
+            || wanted.identity.token_file.is_some();
     let is_own = choice == Some(ProcessSelector::None)
         || choice.is_none() && (has_identity || may_be_ordinary(pod, wanted, until).await);
     if is_own {
@@ -120,7 +120,7 @@ pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
 /// containers are given unless that is turned off, or container credentials.
 async fn may_be_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
     CONTAINER_CREDENTIALS_VARIABLES.iter().any(|name| pod.raw_variable(name).is_some())
-        || pod.presence(&wanted.api_token_file, until).await != Presence::Missing
+        || pod.presence(&wanted.identity.api_token_file, until).await != Presence::Missing
 }
 
 /// This process and those that it descends from, as far as they are in our PID namespace.

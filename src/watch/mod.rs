@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
             token: None,
             identity: None,
             application: Application::of(pod, wanted),
-            imds: NodeRoleProbe::new(wanted.dns_server),
+            imds: NodeRoleProbe::new(wanted.network.dns_server),
         }
     }
 
@@ -210,7 +210,7 @@ impl<'a> Watch<'a> {
         let outlook =
             plan::check(self.pod, self.wanted, known, application, budget, &mut run, &mut facts).await;
         if run.failures().next().is_none() {
-            self.imds = NodeRoleProbe::new(self.wanted.dns_server);
+            self.imds = NodeRoleProbe::new(self.wanted.network.dns_server);
         }
         plan::hidden(self.pod, &outlook, &mut self.imds, &mut run).await;
         if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {

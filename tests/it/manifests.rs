@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::ExchangeResult;
-use irsa_probe::commands::cli::Cli;
+use irsa_probe::commands::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::env::{DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use irsa_probe::watch::metrics;

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::CommandFactory;
-use irsa_probe::commands::cli::Cli;
-use irsa_probe::commands::explain;
+use irsa_probe::commands::Cli;
 use irsa_probe::diagnosis::Name;
 use serde_json::Value;
-use testbed::scenario::Scenario;
+use testbed::scenario::{self, Scenario};
 use testbed::world::{Exit, Finished, World};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -20,7 +19,7 @@ use crate::diagnosis::commands::missing_in_page;
 const AT_ONCE: usize = 8;
 
 fn scenario_of(name: Name) -> Result<Scenario, String> {
-    let toml = explain::scenario(name).ok_or("the page has no scenario")?;
+    let toml = scenario::of_page(name.page()).ok_or("the page has no scenario")?;
     Scenario::parse(toml).map_err(|error| error.to_string())
 }
 

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::audit::subject::{SubjectFlags, SubjectSources};
+use crate::audit::options::{AuditInputPaths, SubjectFlags};
+use crate::audit::subject::SubjectSources;
 use crate::diagnosis::Diagnosis;
 use crate::host::stdin::{Chunk, StdinFault};
 use crate::host::{Pod, ReadError};
@@ -55,25 +56,6 @@ impl fmt::Display for Input {
     }
 }
 
-/// What is to be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditInputPaths {
-    /// A log with a report.
-    pub report: Option<Input>,
-    /// A token.
-    pub token: Option<Input>,
-    /// A pod.
-    pub pod: Option<Input>,
-    /// A service account.
-    pub service_account: Option<Input>,
-    /// A trust policy.
-    pub trust_policy: Option<Input>,
-    /// An OIDC provider.
-    pub oidc_provider: Option<Input>,
-    /// What is said by flags instead.
-    pub flags: SubjectFlags,
-}
-
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
@@ -94,9 +76,10 @@ pub struct Inputs {
 impl Inputs {
     /// What says for whom the role is asked.
     #[must_use]
-    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags) -> SubjectSources<'a> {
+    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags, container: Option<&'a str>) -> SubjectSources<'a> {
         SubjectSources {
             flags,
+            container,
             token: self.token.as_ref().map(|token| &token.claims),
             report: self.report.as_ref().map(|found| &found.report),
             pod: self.pod.as_ref(),
@@ -183,7 +166,7 @@ impl AuditInputPaths {
     /// piped in: `kubectl logs POD | irsa-probe audit`.
     #[must_use]
     pub fn with_piped_report(self, stdin_is_typed: bool) -> Self {
-        let SubjectFlags { issuer, subject, audience, .. } = &self.flags;
+        let SubjectFlags { issuer, subject, audience, .. } = &self.subject;
         let is_said = issuer.is_some()
             || subject.is_some()
             || !audience.is_empty()
@@ -221,8 +204,7 @@ pub async fn observe(pod: &Pod, wanted: &AuditInputPaths, until: Instant) -> Res
     // The report comes last: a log that is followed takes all the time that there is.
     Ok(Inputs {
         token: given(pod, token, read_token, until).await?,
-        pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.flags.container.as_deref()), until)
-            .await?,
+        pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.container.as_deref()), until).await?,
         service_account: given(
             pod,
             account,
@@ -332,7 +314,7 @@ mod tests {
 
     use super::{AuditInputPaths, BadInput, Input, InputFault, Inputs, observe};
     use crate::audit::inputs::printed::BadDocument;
-    use crate::audit::subject::SubjectFlags;
+    use crate::audit::options::SubjectFlags;
     use crate::host::{Clock, Pod, ReadError};
     use crate::token::TokenFault;
     use serde_json::json;
@@ -365,7 +347,8 @@ mod tests {
             service_account: repository("tests/recorded/sa-checkout.json"),
             trust_policy: file("policy", r#"["arn:aws:iam::111122223333:role/a", {"Statement": []}]"#),
             oidc_provider: file("provider", r#"{"Url": "a", "ClientIDList": ["b"]}"#),
-            flags: SubjectFlags::default(),
+            subject: SubjectFlags::default(),
+            container: None,
         };
         let inputs = read(&wanted).await.unwrap();
         let Inputs { report, token, pod, service_account, trust_policy, oidc_provider } = &inputs;
@@ -445,7 +428,7 @@ mod tests {
             (AuditInputPaths { pod: file(), ..AuditInputPaths::default() }, false, None),
             (
                 AuditInputPaths {
-                    flags: SubjectFlags { subject: Some("a".to_owned()), ..SubjectFlags::default() },
+                    subject: SubjectFlags { subject: Some("a".to_owned()), ..SubjectFlags::default() },
                     ..AuditInputPaths::default()
                 },
                 false,

@@ -7,7 +7,6 @@
 mod jwks;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,6 +25,7 @@ use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::http::{self, ResponseError};
+use crate::net::options::NetworkOptions;
 use crate::run::Verdict;
 use jwks::KeySet;
 
@@ -45,10 +45,8 @@ const WANTED: [&str; 2] = ["response_types_supported", "id_token_signing_alg_val
 pub struct IssuerQuery {
     /// The issuer, as the token has it.
     pub issuer: String,
-    /// A name server, in place of those in `/etc/resolv.conf`.
-    pub dns_server: Option<SocketAddr>,
-    /// Where the system's CA certificates are looked for.
-    pub system_roots: Vec<PathBuf>,
+    /// How servers are found and trusted.
+    pub network: NetworkOptions,
 }
 
 /// What an issuer answered.
@@ -124,7 +122,7 @@ impl HasEvidence for PublishedKeys {
 /// Asks the issuer, by `until` at the latest.
 pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> Fetched {
     let issuer = asked.issuer.clone();
-    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
     let discovery = match discovery_url(&issuer) {
         Ok(url) => fetch(&dialer, url, LONGEST_DISCOVERY, until).await,
         Err(why) => Response { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NoUrl(why)) },

@@ -15,6 +15,7 @@ use irsa_probe::aws::operator::{NoCredentials, OperatorCredentials};
 use irsa_probe::aws::transport::SmithyConnector;
 use irsa_probe::diagnosis::audit::{Unavailable, UnavailableReason};
 use irsa_probe::host::{Clock, Pod};
+use irsa_probe::net::options::NetworkOptions;
 use testbed::iam::{Refusal, Session};
 use testbed::iam_api::{Account, Provider, Role, Simulation};
 use testbed::sts::{Accept, Answer, Config, Fault, Step, Sts};
@@ -99,8 +100,7 @@ fn asked(actions: &[&str]) -> IamQuery {
         actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         resources: vec!["arn:aws:s3:::b/k".to_owned()],
         profile: None,
-        dns_server: None,
-        system_roots: Vec::new(),
+        network: NetworkOptions::default(),
     }
 }
 
@@ -119,7 +119,7 @@ async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &IamQuery, until:
     };
     let Session { access_key_id, secret_access_key, session_token, .. } = caller;
     let operator = OperatorCredentials::from_keys(access_key_id, secret_access_key, Some(session_token));
-    let dialer = SmithyConnector::new(pod, asked.dns_server, asked.system_roots.clone(), until);
+    let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
     ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await
 }
 
@@ -364,7 +364,8 @@ async fn over_tls_through_a_proxy_and_by_a_bundle() {
     let url = format!("https://iam.amazonaws.com:{}", world.sts().address().port());
     let proxy = format!("http://{}", world.proxy().unwrap().address());
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
-    let asked = IamQuery { dns_server: Some(world.dns().address()), ..asked(&["s3:GetObject"]) };
+    let network = NetworkOptions { dns_server: Some(world.dns().address()), ..NetworkOptions::default() };
+    let asked = IamQuery { network, ..asked(&["s3:GetObject"]) };
 
     let trusting = pod(&[("AWS_CA_BUNDLE", &bundle), ("HTTPS_PROXY", &proxy)]);
     let side = ask_at(&url, &trusting, &operator, &asked, far()).await;
@@ -399,7 +400,8 @@ async fn of_this_process() {
     let pod = Pod::of_this_process();
     let dns_server = pod.nonempty_variable("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
     let profile = pod.nonempty_variable("WANTED_PROFILE");
-    let asked = IamQuery { profile, dns_server, ..asked(&["s3:GetObject"]) };
+    let network = NetworkOptions { dns_server, ..NetworkOptions::default() };
+    let asked = IamQuery { profile, network, ..asked(&["s3:GetObject"]) };
     let within = pod.nonempty_variable("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let until = within.map_or_else(far, |within| Instant::now() + within);
     let side = observe(&pod, &asked, until).await;

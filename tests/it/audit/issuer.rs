@@ -11,6 +11,7 @@ use iam_trust::evaluate::{Decision, evaluate};
 use irsa_probe::audit::issuer::{Fetched, IssuerQuery, PublishedKeys, Signature, SigningKey, judge, observe};
 use irsa_probe::diagnosis::{Diagnosis, Name};
 use irsa_probe::host::{Clock, Pod};
+use irsa_probe::net::options::NetworkOptions;
 use irsa_probe::run::Verdict;
 use irsa_probe::token::{self, Token};
 use ring::rand::SystemRandom;
@@ -30,8 +31,7 @@ async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> F
     let pod = Pod::recorded(variables.iter().copied().chain(trusting), Clock::System);
     let asked = IssuerQuery {
         issuer: world.issuer().url().to_owned(),
-        dns_server: Some(world.dns().address()),
-        system_roots: Vec::new(),
+        network: NetworkOptions { dns_server: Some(world.dns().address()), ..NetworkOptions::default() },
     };
     observe(&pod, &asked, Instant::now() + time).await
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Name};
-use testbed::scenario::Scenario;
+use testbed::scenario::{self, Scenario};
 
 /// Every name that was ever published, in order; it only grows.
 const PUBLISHED: &str = include_str!("../../published-names.txt");
@@ -39,7 +39,7 @@ fn every_page_has_the_form() {
         assert_eq!(title, name.title());
         assert!(title.chars().count() <= 90 && !title.ends_with('.'), "{}: {title}", name.as_str());
 
-        let scenario = Scenario::parse(explain::scenario(*name).unwrap()).unwrap();
+        let scenario = Scenario::parse(scenario::of_page(name.page()).unwrap()).unwrap();
         let ends = if scenario.beside.is_some() {
             "a warning beside the failure".to_owned()
         } else if name.is_information() {

@@ -16,13 +16,12 @@ use iam_trust::render::{diff, mark_elements};
 use iam_trust::request::Request;
 use irsa_probe::audit::Findings;
 use irsa_probe::audit::trust::{self, TrustVerdict};
-use irsa_probe::commands::explain;
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
 use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
 use serde_json::{Value, json};
 use testbed::issuer::DEFAULT_ISSUER;
-use testbed::scenario::Scenario;
+use testbed::scenario::{self, Scenario};
 
 use super::commands::missing_in_page;
 
@@ -591,7 +590,7 @@ fn the_refusing_lines_are_marked_in_every_policy() {
 
 /// The policy and the call of a page's scenario.
 fn of_page(name: Name) -> Case {
-    let scenario = Scenario::parse(explain::scenario(name).unwrap()).unwrap();
+    let scenario = Scenario::parse(scenario::of_page(name.page()).unwrap()).unwrap();
     assert_eq!(scenario.command, "audit", "{}", name.as_str());
     let argument = |flag: &str| {
         let place = scenario.args.iter().position(|arg| arg == flag).unwrap();

@@ -12,15 +12,14 @@ use std::time::Duration;
 use crate::watch::simulated_fleet as fleet;
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::audit::permissions::operator_policy;
-use irsa_probe::commands::cli::Cli;
-use irsa_probe::commands::explain;
+use irsa_probe::commands::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::run::check::{Check, RunKind};
 use irsa_probe::text::format_duration;
 use irsa_probe::watch::metrics;
 use readme_story::{Story, story};
 use serde_json::Value;
-use testbed::scenario::Scenario;
+use testbed::scenario::{self, Scenario};
 use testbed::world::{Finished, World};
 
 fn root() -> PathBuf {
@@ -222,7 +221,7 @@ fn names_and_exit_codes_in_the_readme_exist() {
 fn the_containers_in_the_readme_are_accepted() {
     accepted("init container");
     let sidecar = accepted("native sidecar");
-    assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::commands::cli::LISTEN.port());
+    assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::commands::watch::LISTEN.port());
     assert_eq!(sidecar["restartPolicy"], "Always");
 }
 
@@ -352,7 +351,7 @@ async fn the_examples_are_real_outputs() {
         let (world, finished) = run(KEYS_IN_A_FILE, &["--output", output]).await;
         hold(&root().join("examples").join(format!("chain.{ending}")), &settled(&world, &finished.stdout));
     }
-    let refused = explain::scenario(Name::AssumeRoleNotAuthorized).unwrap();
+    let refused = scenario::of_page(Name::AssumeRoleNotAuthorized.page()).unwrap();
     for (name, toml) in [("pass", ""), ("AssumeRoleNotAuthorized", refused)] {
         for (output, ending) in [("text", "txt"), ("json", "json")] {
             let (world, finished) = run(toml, &["--output", output, "--container", "irsa-probe"]).await;

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use irsa_probe::diagnosis::Name;
 use irsa_probe::host::{Clock, Pod};
+use irsa_probe::net::options::NetworkOptions;
 use irsa_probe::report::model::FailurePolicy;
-use irsa_probe::run::options::CheckOptions;
+use irsa_probe::run::options::{CheckOptions, IdentityOptions};
 use irsa_probe::watch::board::WatchStatus;
 use irsa_probe::watch::schedule::Schedule;
 use irsa_probe::watch::{Notice, Watch, WatchSettings};
@@ -159,8 +160,14 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
     let clock = wall.clone();
     let pod = Pod::recorded(world.env().clone(), Clock::Driven(Arc::new(move || clock.now())));
     let wanted = CheckOptions {
-        api_token_file: world.env()["IRSA_PROBE_API_TOKEN_FILE"].clone().into(),
-        dns_server: world.env()["IRSA_PROBE_DNS_SERVER"].parse().ok(),
+        identity: IdentityOptions {
+            api_token_file: world.env()["IRSA_PROBE_API_TOKEN_FILE"].clone().into(),
+            ..IdentityOptions::default()
+        },
+        network: NetworkOptions {
+            dns_server: world.env()["IRSA_PROBE_DNS_SERVER"].parse().ok(),
+            ..NetworkOptions::default()
+        },
         ..CheckOptions::default()
     };
     let settings = WatchSettings { timeout: 5 * SECOND, leniency: FailurePolicy::default(), container: None };

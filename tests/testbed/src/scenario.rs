@@ -44,6 +44,14 @@ pub const PLACEHOLDERS: [&str; 13] = [
     "pid",
 ];
 
+/// The TOML of the scenario at the end of a page of the catalogue.
+#[must_use]
+pub fn of_page(page: &str) -> Option<&str> {
+    let (_, scenario) = page.split_once("\n## Scenario")?;
+    let (_, block) = scenario.split_once("```toml\n")?;
+    block.split_once("```").map(|(toml, _)| toml)
+}
+
 /// A world, and the program's part in it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

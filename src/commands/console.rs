@@ -1,30 +1,37 @@
-//! Writing to stdout and stderr without being held up: a reader that no longer reads may not keep
-//! the process from its end.
+//! Writing to stdout and stderr without waiting for the reader: one that no longer reads must not keep the process
+//! from ending.
+//!
+//! `tracing_appender::non_blocking` does not give that. When its queue is full, the guard that drains it prints to
+//! stdout (0.2.5), and waits there forever for the lock of the thread that is blocked. With room in the queue it
+//! waits for a second per output, and where the system gives no thread it panics.
 
 use std::io::{self, Write};
 use std::sync::mpsc;
 use std::time::Instant;
 
-/// How many messages wait for a reader that does not read; further ones are lost.
-const WAITING: usize = 64;
+/// How many messages wait for a reader that does not read. Further ones are lost.
+const MOST_WAITING: usize = 64;
+
+/// The stack of the thread, which only copies bytes.
+const STACK: usize = 64 << 10;
 
 enum Message {
     Bytes(Vec<u8>),
     Flush(mpsc::SyncSender<()>),
 }
 
-/// A way to an output, through a thread of its own.
+/// Writes to an output through a thread of its own.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub(super) struct Writer {
     open: fn() -> Box<dyn Write>,
     thread: Option<mpsc::SyncSender<Message>>,
 }
 
 impl Writer {
-    /// Writes to what `open` gives; directly, where the system gives no thread.
-    pub(crate) fn new(open: fn() -> Box<dyn Write>) -> Self {
-        let (sender, messages) = mpsc::sync_channel(WAITING);
-        let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
+    /// Writes to the output that `open` returns; directly, where the system gives no thread.
+    pub(super) fn new(open: fn() -> Box<dyn Write>) -> Self {
+        let (sender, messages) = mpsc::sync_channel(MOST_WAITING);
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || {
             let mut out = open();
             for message in messages {
                 match message {
@@ -37,13 +44,12 @@ impl Writer {
         Self { open, thread: thread.ok().map(|_| sender) }
     }
 
-    /// Waits until everything is written, but not longer than until then.
-    pub(crate) fn drain(&self, until: Instant) {
+    /// Waits until everything is written, or until this time; what is not written by then is lost.
+    pub(super) fn drain(&self, until: Instant) {
         let (done, drained) = mpsc::sync_channel(1);
         if let Some(thread) = &self.thread
             && thread.try_send(Message::Flush(done)).is_ok()
         {
-            // If it has not drained by then, the rest is lost.
             let _ = drained.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
     }
@@ -52,7 +58,7 @@ impl Writer {
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &self.thread {
-            // What finds no place is lost: nothing may be held up by whoever does not read.
+            // What finds no room is lost.
             Some(thread) => drop(thread.try_send(Message::Bytes(bytes.to_vec()))),
             None => (self.open)().write_all(bytes)?,
         }

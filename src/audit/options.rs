@@ -1,0 +1,129 @@
+//! The flags of `audit`: what is handed in, what is looked up, and how their values are read.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
+
+use super::inputs::Input;
+use crate::net::options::NetworkOptions;
+use crate::token::ServiceAccount;
+
+/// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct AuditInputPaths {
+    /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
+    /// standard input, where nothing else says for whom the role is asked
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_REPORT")]
+    pub report: Option<Input>,
+    /// The pod's token, in place of what the report says of it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TOKEN")]
+    pub token: Option<Input>,
+    /// What flags say about the token and the role.
+    #[command(flatten)]
+    pub subject: SubjectFlags,
+    /// The pod, as kubectl get pod POD -o json prints it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_POD")]
+    pub pod: Option<Input>,
+    /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
+    pub service_account: Option<Input>,
+    /// The container of the pod that is meant, in place of all
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_CONTAINER")]
+    pub container: Option<String>,
+    /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TRUST_POLICY")]
+    pub trust_policy: Option<Input>,
+    /// The OIDC provider, as aws iam get-open-id-connect-provider prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_OIDC_PROVIDER")]
+    pub oidc_provider: Option<Input>,
+}
+
+/// What flags say about the token and the role.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct SubjectFlags {
+    /// The token's issuer: the cluster's
+    #[arg(long, value_name = "URL", value_parser = issuer, env = "IRSA_PROBE_ISSUER")]
+    pub issuer: Option<String>,
+    /// The token's subject: system:serviceaccount:NAMESPACE:NAME
+    #[arg(long, value_name = "SUBJECT", value_parser = subject, env = "IRSA_PROBE_SUBJECT")]
+    pub subject: Option<String>,
+    /// The token's audience, usually sts.amazonaws.com; may be given several times
+    #[arg(long, value_name = "AUDIENCE", value_parser = filled, env = "IRSA_PROBE_AUDIENCE")]
+    pub audience: Vec<String>,
+    /// The role that is asked for
+    #[arg(long, value_name = "ARN", value_parser = filled, env = "IRSA_PROBE_ROLE_ARN")]
+    pub role_arn: Option<String>,
+    /// The name of the session, for policies with a condition on it
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_SESSION_NAME")]
+    pub session_name: Option<String>,
+}
+
+/// What is looked up at AWS and at the issuer.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LookupOptions {
+    /// The profile of the AWS configuration whose credentials ask IAM
+    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_PROFILE")]
+    pub profile: Option<String>,
+    /// An action that the role should be allowed, as s3:GetObject; may be given several times
+    #[arg(long, value_name = "ACTION", value_parser = action, env = "IRSA_PROBE_ACTION")]
+    pub action: Vec<String>,
+    /// What the actions are done to; may be given several times
+    #[arg(long, value_name = "ARN", value_parser = filled, requires = "action", env = "IRSA_PROBE_RESOURCE")]
+    pub resource: Vec<String>,
+    /// Also ask the issuer over HTTPS for the token's key, and verify the --token with it
+    #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_ISSUER_CHECK")]
+    pub issuer_check: bool,
+}
+
+/// What the user wants of an audit, beyond what is handed in.
+#[derive(Debug, Clone, Default)]
+pub struct AuditOptions {
+    /// What is looked up.
+    pub lookup: LookupOptions,
+    /// The container that is meant.
+    pub container: Option<String>,
+    /// How servers are found and trusted.
+    pub network: NetworkOptions,
+}
+
+/// A file, or `-` for standard input.
+fn input() -> impl TypedValueParser<Value = Input> {
+    PathBufValueParser::new().map(|path: PathBuf| Input::of(path))
+}
+
+/// A token's issuer, with or without its scheme, as IAM writes it.
+fn issuer(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").unwrap_or(text);
+    let is_host =
+        |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+    match host.split('/').next() {
+        Some(name) if is_host(name) && !text.starts_with("arn:") && !host.contains("://") => {
+            Ok(text.to_owned())
+        }
+        _ => Err("a URL that begins with https://, as the token's iss has it".to_owned()),
+    }
+}
+
+/// A service account's subject.
+fn subject(text: &str) -> Result<String, String> {
+    match ServiceAccount::of_subject(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("system:serviceaccount:NAMESPACE:NAME, as the token's sub has it".to_owned()),
+    }
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("not nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// An action as policies name them; a pattern is none that could be done.
+fn action(text: &str) -> Result<String, String> {
+    let part = |part: &str, also: char| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == also)
+    };
+    match text.split_once(':') {
+        Some((service, name)) if part(service, '-') && part(name, '_') => Ok(text.to_owned()),
+        _ => Err("a service and an action, like s3:GetObject".to_owned()),
+    }
+}

@@ -1,0 +1,45 @@
+//! The signals that end the process: SIGTERM and SIGINT.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::report::model::INTERRUPTED;
+
+pub(super) struct Signals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Signals {
+    pub(super) fn new() -> Self {
+        Self { terminate: catch(SignalKind::terminate()), interrupt: catch(SignalKind::interrupt()) }
+    }
+
+    /// Waits for either signal.
+    pub(super) async fn received(&mut self) {
+        tokio::select! {
+            () = received(&mut self.terminate) => {}
+            () = received(&mut self.interrupt) => {}
+        }
+    }
+}
+
+/// The exit code of a command, unless a signal ends it.
+pub(super) async fn or_interrupted(command: impl Future<Output = u8>) -> u8 {
+    let mut signals = Signals::new();
+    tokio::select! {
+        biased;
+        () = signals.received() => INTERRUPTED,
+        code = command => code,
+    }
+}
+
+fn catch(kind: SignalKind) -> Option<Signal> {
+    signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal cannot be caught")).ok()
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
