@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sdk_chain::dialect::Dialect;
-use sdk_chain::ini::{Kind, Sections, SharedFile, nested_setting};
+use sdk_chain::ini::{Sections, SharedFile, SharedFileKind, nested_setting};
 use tokio::time::Instant;
 
 use crate::host::{Pod, ProcFault, ReadError};
@@ -60,8 +60,8 @@ impl Profiles {
         let mut contents = Vec::new();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
-            (Kind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
-            (Kind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+            (SharedFileKind::Config, "AWS_CONFIG_FILE", "~/.aws/config"),
+            (SharedFileKind::Credentials, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
         ] {
             let path = pod.nonempty_variable(variable).unwrap_or_else(|| usual.to_owned());
             let Some(path) = expand_home(pod, &path) else {
@@ -133,7 +133,7 @@ impl Profiles {
 }
 
 /// The files as one, in which a later one goes before. None if one of them is malformed.
-fn join(files: &[(Kind, String)]) -> Option<SharedFile> {
+fn join(files: &[(SharedFileKind, String)]) -> Option<SharedFile> {
     let mut joined = SharedFile::default();
     for (kind, text) in files {
         let file = Dialect::WHOLE.read(*kind, text.as_bytes()).ok()?;
@@ -154,11 +154,14 @@ fn expand_home(pod: &Pod, path: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Profiles, SharedFile, join};
+    use super::{Profiles, SharedFile, SharedFileKind, join};
 
     /// The settings of the default profile that are read of the two files, or that one is malformed.
     fn read(config: &str, credentials: &str) -> String {
-        let files = [(Kind::Config, config.to_owned()), (Kind::Credentials, credentials.to_owned())];
+        let files = [
+            (SharedFileKind::Config, config.to_owned()),
+            (SharedFileKind::Credentials, credentials.to_owned()),
+        ];
         let Some(SharedFile { profiles, services }) = join(&files) else { return "malformed".to_owned() };
         let read = Profiles { profiles, services, selected: "default".to_owned(), files: Vec::new() };
         let found = read.has_selected().then(|| "found".to_owned());

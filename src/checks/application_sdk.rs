@@ -93,7 +93,7 @@ impl Application {
     #[must_use]
     pub fn said(&self) -> ApplicationSdks {
         match &self.known {
-            SdkSupport::Sdk(said, _) | SdkSupport::Both(_, said) => ApplicationSdks::Said(said.sdk),
+            SdkSupport::Sdk(said, _) | SdkSupport::Both(_, said) => ApplicationSdks::Stated(said.sdk),
             SdkSupport::Root(_) => ApplicationSdks::Unknown,
         }
     }
@@ -157,7 +157,7 @@ enum Use {
 fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
     let lack = |least| {
         let version = found.version.as_deref().map(sanitize).unwrap_or_default();
-        SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), least }
+        SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), minimum: least }
     };
     // The version first: a module that is added to an SDK from before IRSA changes nothing.
     let age = found.version.as_deref().and_then(|version| age(found.sdk, version));
@@ -169,8 +169,8 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
     let is_searched =
         matches!(found.how, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
     match (sts_module(found.sdk), found.sts_module) {
-        (Some(module), Some(false)) => return Use::Cannot(SdkLimitation::Module(module)),
-        (Some(module), None) if is_searched => return Use::Doubtful(SdkLimitation::Module(module)),
+        (Some(module), Some(false)) => return Use::Cannot(SdkLimitation::MissingModule(module)),
+        (Some(module), None) if is_searched => return Use::Doubtful(SdkLimitation::MissingModule(module)),
         _ => {}
     }
     match (age, minimum(found.sdk)) {
@@ -213,8 +213,8 @@ fn in_every_use(sdk: SdkId) -> &'static [SdkId] {
 fn diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
     let (found, scan) = (found.clone(), scan.clone());
     match lack {
-        SdkLimitation::TooOld { least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
-        SdkLimitation::Module(module) => SdkLacksStsModule { found, module, scan }.into(),
+        SdkLimitation::TooOld { minimum: least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
+        SdkLimitation::MissingModule(module) => SdkLacksStsModule { found, module, scan }.into(),
     }
 }
 
@@ -336,7 +336,7 @@ mod tests {
         ] {
             let (old, new) = (Scan { runs, unseen, ..old() }, Scan { runs, unseen, ..new() });
             assert_eq!((names(&old).0, names(&new).0), (if_old, if_new), "{runs:?} {unseen}");
-            assert_eq!(old.used().is_all(), if_old == "fail", "{runs:?} {unseen}");
+            assert_eq!(old.used().is_complete(), if_old == "fail", "{runs:?} {unseen}");
             assert_eq!(lacks(&old).len(), usize::from(runs != RuntimeHint::Other), "{runs:?}");
         }
     }

@@ -38,10 +38,13 @@ pub fn judge(
     profiles: &Result<Profiles, ProfileFileError>,
 ) -> Verdict<CredentialSources> {
     let working =
-        ChainContext { situation: outlook.situation.with_working_role(), used: outlook.used.clone() };
-    let seen = SdkAnswers { situation: &working.situation, profiles, answers: working.likely_answers() };
-    let own: Option<Vec<Diagnosis>> = outlook.used.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
-    if let Some(diagnosis) = own.filter(|_| outlook.used.is_all()).and_then(|own| own.into_iter().next()) {
+        ChainContext { input: outlook.input.with_working_role(), application: outlook.application.clone() };
+    let seen = SdkAnswers { situation: &working.input, profiles, answers: working.likely_resolutions() };
+    let own: Option<Vec<Diagnosis>> =
+        outlook.application.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
+    if let Some(diagnosis) =
+        own.filter(|_| outlook.application.is_complete()).and_then(|own| own.into_iter().next())
+    {
         return Verdict::Fail(diagnosis);
     }
     let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
@@ -72,7 +75,7 @@ impl SdkAnswers<'_> {
     }
 
     fn names(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
-        sdk_chain::names(&self.answers, picks)
+        sdk_chain::names_of(&self.answers, picks)
     }
 
     /// The variables of keys that matter to whoever picks so.
@@ -94,7 +97,7 @@ impl SdkAnswers<'_> {
 
     /// The first SDK that picks one of these.
     fn first(&self, picks: &[CredentialSource]) -> Option<&Resolution> {
-        self.answers.iter().find(|answer| picks.contains(&answer.picks))
+        self.answers.iter().find(|answer| picks.contains(&answer.source))
     }
 
     fn of_any(&self) -> Vec<Diagnosis> {
@@ -105,7 +108,7 @@ impl SdkAnswers<'_> {
         let takes = self.names(&[CredentialSource::Keys, CredentialSource::LegacyKeys]);
         if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
-            let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.picks).collect();
+            let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.source).collect();
             warnings.push(ShadowedByStaticKeys { variables: self.keys(&picks), takes, stops }.into());
         }
         if let Err(ProfileFileError { path, fault }) = self.profiles {
@@ -126,14 +129,14 @@ impl SdkAnswers<'_> {
             None => {}
         }
         let container = self.names(&[CredentialSource::Container]);
-        if !container.is_empty() && self.situation.own_pair().is_some() {
+        if !container.is_empty() && self.situation.injected_role_and_token().is_some() {
             let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
             warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
-        if !stops.is_empty() && self.situation.own_pair().is_some() {
+        if !stops.is_empty() && self.situation.injected_role_and_token().is_some() {
             let because = self
                 .first(CredentialSource::FAILURES)
-                .map_or_else(String::new, |answer| answer.because.clone());
+                .map_or_else(String::new, |answer| answer.reason.clone());
             warnings.push(SdkCredentialError { stops, because }.into());
         }
         warnings
@@ -143,8 +146,8 @@ impl SdkAnswers<'_> {
     fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
-        let is_injected = self.situation.own_pair().is_some();
-        Some(match answer.picks {
+        let is_injected = self.situation.injected_role_and_token().is_some();
+        Some(match answer.source {
             CredentialSource::WebIdentity => return None,
             // Without an identity that is what remains.
             CredentialSource::Container
@@ -157,7 +160,7 @@ impl SdkAnswers<'_> {
                 return None;
             }
             CredentialSource::Keys | CredentialSource::LegacyKeys => {
-                let variables = self.keys(&[answer.picks]);
+                let variables = self.keys(&[answer.source]);
                 ShadowedByStaticKeys { variables, takes: vec![name], stops: Vec::new() }.into()
             }
             CredentialSource::Profile
@@ -175,7 +178,7 @@ impl SdkAnswers<'_> {
                 ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
             }
             CredentialSource::NodeRole => {
-                let although = Some(answer.because.clone());
+                let although = Some(answer.reason.clone());
                 FallsToNodeRole {
                     takes: vec![name],
                     stops: Vec::new(),
@@ -186,7 +189,7 @@ impl SdkAnswers<'_> {
                 .into()
             }
             CredentialSource::Nothing | CredentialSource::Error | CredentialSource::Crash => {
-                SdkCredentialError { stops: vec![name], because: answer.because.clone() }.into()
+                SdkCredentialError { stops: vec![name], because: answer.reason.clone() }.into()
             }
         })
     }
@@ -221,7 +224,7 @@ mod tests {
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, until).await;
-        let outlook = ChainContext { situation: gather(&pod, until).await, used };
+        let outlook = ChainContext { input: gather(&pod, until).await, application: used };
         match judge(&outlook, &profiles) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
@@ -237,8 +240,8 @@ mod tests {
         {
             let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
             let outlook = ChainContext {
-                situation: gather(&pod, until).await,
-                used: ApplicationSdks::Said(SdkId::Boto),
+                input: gather(&pod, until).await,
+                application: ApplicationSdks::Stated(SdkId::Boto),
             };
             let verdict = judge(&outlook, &Profiles::load(&pod, until).await);
             assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
@@ -291,9 +294,13 @@ mod tests {
             ),
             (&[CONTAINER], SdkId::JsV2, vec!["fails", "ShadowedByContainerCredentials"]),
         ] {
-            assert_eq!(names(variables, ApplicationSdks::Said(sdk)).await, expected, "{variables:?} {sdk:?}");
+            assert_eq!(
+                names(variables, ApplicationSdks::Stated(sdk)).await,
+                expected,
+                "{variables:?} {sdk:?}"
+            );
         }
-        let found = |sdks: &[SdkId], whole| ApplicationSdks::Found { sdks: sdks.to_vec(), whole };
+        let found = |sdks: &[SdkId], whole| ApplicationSdks::Found { sdks: sdks.to_vec(), complete: whole };
         for (used, expected) in [
             (found(&[SdkId::JsV3], true), vec!["fails", "ShadowedBySharedFile"]),
             (found(&[SdkId::JsV3], false), vec!["ShadowedBySharedFile"]),

@@ -58,23 +58,23 @@ impl NodeRoleFallback {
     pub fn failure(outlook: &ChainContext, check: Check, failure: &Diagnosis) -> Option<Self> {
         let trade = met_by_sdks(check, failure)?;
         let mut outlook = outlook.clone();
-        if let Some(pair) = outlook.situation.own_pair() {
-            outlook.situation.trades.insert(pair, trade);
+        if let Some(pair) = outlook.input.injected_role_and_token() {
+            outlook.input.exchanges.insert(pair, trade);
         }
-        let answers = outlook.likely_answers();
-        let takes = sdk_chain::names(&answers, &[CredentialSource::NodeRole]);
-        let stops = sdk_chain::names(&answers, CredentialSource::FAILURES);
+        let answers = outlook.likely_resolutions();
+        let takes = sdk_chain::names_of(&answers, &[CredentialSource::NodeRole]);
+        let stops = sdk_chain::names_of(&answers, CredentialSource::FAILURES);
         (!takes.is_empty()).then_some(Self { takes, stops, although: None })
     }
 
     /// Those that cannot use a role that works, and go on to the node's.
     #[must_use]
     pub fn lack(situation: &ChainInput) -> Option<Self> {
-        let answers = situation.lacks.keys().map(|sdk| sdk_chain::answer(*sdk, situation));
+        let answers = situation.limitations.keys().map(|sdk| sdk_chain::resolve(*sdk, situation));
         let answers: Vec<Resolution> =
-            answers.filter(|answer| answer.picks == CredentialSource::NodeRole).collect();
-        let because = answers.first()?.because.clone();
-        let takes = sdk_chain::names(&answers, &[CredentialSource::NodeRole]);
+            answers.filter(|answer| answer.source == CredentialSource::NodeRole).collect();
+        let because = answers.first()?.reason.clone();
+        let takes = sdk_chain::names_of(&answers, &[CredentialSource::NodeRole]);
         Some(Self { takes, stops: Vec::new(), although: Some(because) })
     }
 
@@ -131,12 +131,12 @@ mod tests {
     ) -> Option<NodeRoleFallback> {
         let mut situation = ChainInput::default();
         for (name, value) in variables {
-            situation.set(name, value);
+            situation.set_variable(name, value);
         }
         let readable = TokenFile::Readable { length: 1200, line_break: false };
         situation.tokens.insert("/token".to_owned(), readable);
         NodeRoleFallback::failure(
-            &ChainContext { situation, used: ApplicationSdks::Unknown },
+            &ChainContext { input: situation, application: ApplicationSdks::Unknown },
             check,
             &failure.into(),
         )

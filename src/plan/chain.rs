@@ -35,7 +35,7 @@ pub async fn ask(
     run: &CheckRun,
     situation: &mut ChainInput,
 ) {
-    let own = situation.own_pair();
+    let own = situation.injected_role_and_token();
     // It is one STS for all of them.
     let mut unreachable = None;
     for pair in pairs(situation) {
@@ -50,10 +50,10 @@ pub async fn ask(
         if matches!(trade, TokenExchange::Unreachable(_)) {
             unreachable = Some(trade.clone());
         }
-        situation.trades.insert(pair, trade);
+        situation.exchanges.insert(pair, trade);
     }
     // Whether a role can be assumed with keys is not tried, but STS has to be there for it.
-    if situation.trades.is_empty() && has_roles(situation) {
+    if situation.exchanges.is_empty() && has_roles(situation) {
         let reached = Box::pin(reach(pod, wanted, budget)).await;
         situation.sts_unreachable = reached.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
     }

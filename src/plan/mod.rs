@@ -64,10 +64,10 @@ pub async fn check(
     // This needs no network, so it is known even when the run is ended in the middle of that; which SDK the
     // application has may then still be open, and it is judged again when that is known.
     let used = application.map_or(ApplicationSdks::Unknown, Application::said);
-    let mut outlook = ChainContext { situation: gather(pod, budget.step_deadline()).await, used };
+    let mut outlook = ChainContext { input: gather(pod, budget.step_deadline()).await, application: used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
     if let Some(said) = application.and_then(Application::said_scan) {
-        outlook.situation.lacks = application_sdk::lacks(said);
+        outlook.input.limitations = application_sdk::lacks(said);
         let _ = run.record(Check::ApplicationSdk, Ok(application_sdk::judge(said)));
     }
     let searched = application.filter(|application| application.said_scan().is_none());
@@ -81,8 +81,8 @@ pub async fn check(
     };
     let ((scan, took), ()) = tokio::join!(application.scan(pod, budget), network);
     run.record_beside(Check::ApplicationSdk, application_sdk::judge(scan), took);
-    outlook.used = application.used(scan);
-    outlook.situation.lacks = application_sdk::lacks(scan);
+    outlook.application = application.used(scan);
+    outlook.input.limitations = application_sdk::lacks(scan);
     run.revise(Check::CredentialSources, credential_sources::judge(&outlook, &local.profiles));
     outlook
 }
@@ -155,7 +155,7 @@ pub async fn hidden(pod: &Pod, outlook: &ChainContext, imds: &mut NodeRoleProbe,
     let hides = match failures().find(of_role) {
         Some((check, failure)) => NodeRoleFallback::failure(outlook, check, failure),
         None if failures().any(|(check, _)| check == Check::ApplicationSdk) => {
-            NodeRoleFallback::lack(&outlook.situation)
+            NodeRoleFallback::lack(&outlook.input)
         }
         None => None,
     };
@@ -189,8 +189,8 @@ pub async fn without_sts(
 ) {
     let Local { profiles, token, .. } = local(pod, wanted, budget, run, facts).await;
     let used =
-        wanted.expect_sdk.as_ref().map_or(ApplicationSdks::Unknown, |said| ApplicationSdks::Said(said.sdk));
-    let outlook = ChainContext { situation: gather(pod, budget.step_deadline()).await, used };
+        wanted.expect_sdk.as_ref().map_or(ApplicationSdks::Unknown, |said| ApplicationSdks::Stated(said.sdk));
+    let outlook = ChainContext { input: gather(pod, budget.step_deadline()).await, application: used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
@@ -240,8 +240,8 @@ pub async fn chain(pod: &Pod, wanted: &CheckOptions, budget: Budget) -> ChainRep
     let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
     let application = Application::of(pod, wanted);
     let mut outlook = check(pod, wanted, None, application.as_ref(), budget, &mut run, &mut facts).await;
-    chain::ask(pod, wanted, budget, &run, &mut outlook.situation).await;
-    container_endpoint::ask(pod, wanted, &mut outlook.situation).await;
+    chain::ask(pod, wanted, budget, &run, &mut outlook.input).await;
+    container_endpoint::ask(pod, wanted, &mut outlook.input).await;
     let scan = application.and_then(Application::into_scan);
     ChainReport { outlook, scan, node_role: imds::node_role(pod, wanted.network.dns_server).await }
 }

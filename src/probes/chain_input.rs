@@ -9,8 +9,8 @@ use crate::host::{FileKind, Pod, ReadError};
 use sdk_chain::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
-use sdk_chain::ini::{Kind, Section, Sections};
-use sdk_chain::situation::{ChainInput, Content, Place, TokenFile, VARIABLES};
+use sdk_chain::ini::{Section, Sections, SharedFileKind};
+use sdk_chain::situation::{ChainInput, FileContent, FileLocation, TokenFile, VARIABLES};
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 256 << 10;
@@ -41,7 +41,7 @@ const ALL: Dialect = Dialect {
         quotes: true,
         spaces: InlineSpaces::Always,
         trailing: Trailing::Ignored,
-        both: DuplicateHeaders::Merged,
+        duplicate: DuplicateHeaders::Merged,
     },
     config: HeaderStyle::Either,
     credentials: HeaderStyle::Either,
@@ -52,25 +52,27 @@ pub async fn gather(pod: &Pod, until: Instant) -> ChainInput {
     let mut situation = ChainInput::default();
     for name in VARIABLES {
         if let Some(value) = pod.variable(name) {
-            situation.set(name, &value);
+            situation.set_variable(name, &value);
         }
     }
     let home = pod.raw_variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let usual = |name: &str| home.as_ref().map(|home| home.join(".aws").join(name));
-    let mut places =
-        vec![(Place::UsualConfig, usual("config")), (Place::UsualCredentials, usual("credentials"))];
+    let mut places = vec![
+        (FileLocation::UsualConfig, usual("config")),
+        (FileLocation::UsualCredentials, usual("credentials")),
+    ];
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_PROFILES_FILE"] {
         let path = situation.filled(name).map(|path| match (path.strip_prefix("~/"), &home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(path),
         });
-        places.push((Place::Variable(name), path));
+        places.push((FileLocation::Variable(name), path));
     }
     for (place, path) in places {
         let Some(path) = path else { continue };
         match pod.read(&path, LONGEST_FILE, until).await {
             Ok(file) => {
-                situation.files.insert(place, Content(file.bytes));
+                situation.files.insert(place, FileContent(file.bytes));
             }
             Err(ReadError::NotRegular(stat)) if stat.kind == FileKind::Directory => {
                 situation.directories.insert(place);
@@ -101,7 +103,7 @@ const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 /// The profiles of every file: first those that an SDK may have in use, then their sources, then the
 /// others, since only so many are looked at.
 fn profiles(situation: &ChainInput) -> Vec<Section> {
-    let parsed = situation.files.values().map(|content| ALL.parse(Kind::Config, &content.0));
+    let parsed = situation.files.values().map(|content| ALL.parse(SharedFileKind::Config, &content.0));
     let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
     let selected = PROFILE_VARIABLES.iter().filter_map(|name| situation.filled(name));
     let mut wanted: VecDeque<String> = selected.chain(["default"]).map(str::to_owned).collect();

@@ -13,8 +13,8 @@ use crate::net::endpoint::Endpoint;
 use crate::net::http::HttpCall;
 use crate::net::tls::TrustRoots;
 use crate::run::options::CheckOptions;
-use sdk_chain::situation::{ChainInput, ContainerEndpoint, Reply, TokenFile};
-use sdk_chain::walk::{ECS, is_of_node};
+use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFile};
+use sdk_chain::walk::{ECS_ADDRESS, is_node_local};
 
 /// How long one answer may take; botocore waits for two seconds, JavaScript for one.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -27,10 +27,11 @@ pub async fn ask(pod: &Pod, wanted: &CheckOptions, situation: &mut ChainInput) {
     let token = token(pod, situation).await;
     let relative = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     if let Some(path) = relative.filter(|path| path.starts_with('/')) {
-        situation.relative = endpoint(pod, wanted, &format!("http://{ECS}{path}"), token.as_ref()).await;
+        situation.relative =
+            endpoint(pod, wanted, &format!("http://{ECS_ADDRESS}{path}"), token.as_ref()).await;
     }
     if let Some(url) = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-        && (is_of_node(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
+        && (is_node_local(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
     {
         situation.full = endpoint(pod, wanted, &url, token.as_ref()).await;
     }
@@ -50,10 +51,10 @@ async fn endpoint(
     ContainerEndpoint { with_token, without_token }
 }
 
-async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<HeaderValue>) -> Reply {
+async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<HeaderValue>) -> EndpointReply {
     let endpoint = match Endpoint::parse(url) {
         Ok(endpoint) => endpoint,
-        Err(fault) => return Reply::Unreachable(fault.to_owned()),
+        Err(fault) => return EndpointReply::Unreachable(fault.to_owned()),
     };
     let path = endpoint.uri.path_and_query().map_or("/", |path| path.as_str());
     let accept = (ACCEPT, HeaderValue::from_static("application/json"));
@@ -62,7 +63,7 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
     let trust = if endpoint.tls {
         match TrustRoots::load(pod, &wanted.network.system_roots, until).await {
             Ok(trust) => trust,
-            Err(_) => return Reply::Unreachable("nobody is trusted for TLS".to_owned()),
+            Err(_) => return EndpointReply::Unreachable("nobody is trusted for TLS".to_owned()),
         }
     } else {
         TrustRoots::empty()
@@ -78,9 +79,9 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
         max_body_bytes: 0,
     };
     match call.send(pod, until).await {
-        Ok((StatusCode::OK, _)) => Reply::Given,
-        Ok((status, _)) => Reply::Status(status.as_u16()),
-        Err(why) => Reply::Unreachable(why),
+        Ok((StatusCode::OK, _)) => EndpointReply::Given,
+        Ok((status, _)) => EndpointReply::Status(status.as_u16()),
+        Err(why) => EndpointReply::Unreachable(why),
     }
 }
 

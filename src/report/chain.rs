@@ -49,7 +49,7 @@ pub fn form(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
     wire::ChainReport {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         target: pod.target().map(|process| json::target(process, pod.has_another_network())),
-        sdks: chains.outlook.answers().iter().map(choice).collect(),
+        sdks: chains.outlook.resolutions().iter().map(choice).collect(),
         found: chains.found().iter().map(found).collect(),
         search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(|by| by.as_str().to_owned()),
         node_role: node_role_form(&chains.node_role),
@@ -61,8 +61,8 @@ fn choice(answer: &Resolution) -> wire::SdkChoice {
     wire::SdkChoice {
         sdk: answer.sdk.as_str().to_owned(),
         name: rules.name.to_owned(),
-        picks: answer.picks.as_str().to_owned(),
-        because: answer.because.clone(),
+        picks: answer.source.as_str().to_owned(),
+        because: answer.reason.clone(),
         rules_of: rules.version.to_owned(),
         was_run: rules.was_run,
     }
@@ -112,13 +112,13 @@ pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
     let indent = " ".repeat(width + picks_width + 6);
     let _ =
         writeln!(page, "  {}", colour.faint(&format!("{:width$}  {:picks_width$}  because", "sdk", "picks")));
-    let found = chains.outlook.used.sdks();
-    for answer in &chains.outlook.answers() {
+    let found = chains.outlook.application.sdks();
+    for answer in &chains.outlook.resolutions() {
         let is_found = found.contains(&answer.sdk);
         let sdk = format!("{:width$}", answer.sdk.as_str());
         let sdk = if is_found { colour.strong(&sdk) } else { sdk };
-        let picks = format!("{:picks_width$}", answer.picks.as_str());
-        let picks = match answer.picks {
+        let picks = format!("{:picks_width$}", answer.source.as_str());
+        let picks = match answer.source {
             CredentialSource::WebIdentity => colour.good(&picks),
             CredentialSource::Error | CredentialSource::Crash | CredentialSource::Nothing => {
                 colour.bad(&picks)
@@ -128,7 +128,7 @@ pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
         let options = textwrap::Options::new(WIDTH.saturating_sub(indent.len()))
             .break_words(false)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let because = textwrap::wrap(&answer.because, options).join(&format!("\n{indent}"));
+        let because = textwrap::wrap(&answer.reason, options).join(&format!("\n{indent}"));
         let _ = writeln!(page, "  {sdk}  {picks}  {because}");
     }
     let _ = writeln!(page, "\n{}", node_role(&chains.node_role));

@@ -255,7 +255,7 @@ impl Scan {
     #[must_use]
     pub fn used(&self) -> ApplicationSdks {
         let sdks: BTreeSet<SdkId> = self.own().map(|found| found.sdk).collect();
-        ApplicationSdks::Found { sdks: sdks.into_iter().collect(), whole: self.is_certain() }
+        ApplicationSdks::Found { sdks: sdks.into_iter().collect(), complete: self.is_certain() }
     }
 
     /// What is known without a scan, from the user.

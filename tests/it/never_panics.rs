@@ -21,10 +21,10 @@ use irsa_probe::text::{Secret, sanitize, shell_quote};
 use irsa_probe::token::{self, Token};
 use proptest::prelude::*;
 use sdk_chain::situation::{
-    ChainInput, ContainerEndpoint, Content, Place, Reply as ContainerReply, TokenExchange, TokenFile,
-    VARIABLES,
+    ChainInput, ContainerEndpoint, EndpointReply as ContainerReply, FileContent, FileLocation, TokenExchange,
+    TokenFile, VARIABLES,
 };
-use sdk_chain::{SdkId, answer};
+use sdk_chain::{SdkId, resolve};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -190,9 +190,9 @@ fn line() -> impl Strategy<Value = String> {
     prop_oneof![9 => meaning.prop_map(str::to_owned), 1 => "\\PC{0,30}"]
 }
 
-fn shared_file() -> impl Strategy<Value = Content> {
+fn shared_file() -> impl Strategy<Value = FileContent> {
     let text = prop::collection::vec(line(), 0..12).prop_map(|lines| lines.join("\n").into_bytes());
-    prop_oneof![9 => text, 1 => prop::collection::vec(any::<u8>(), 0..200)].prop_map(Content)
+    prop_oneof![9 => text, 1 => prop::collection::vec(any::<u8>(), 0..200)].prop_map(FileContent)
 }
 
 fn trade() -> impl Strategy<Value = TokenExchange> {
@@ -254,12 +254,12 @@ fn situation() -> impl Strategy<Value = ChainInput> {
         |(variables, (config, credentials, named), token, trade, relative, full)| {
             let mut situation = ChainInput { relative, full, ..ChainInput::default() };
             for (name, value) in variables {
-                situation.set(name, &value);
+                situation.set_variable(name, &value);
             }
             for (place, content) in [
-                (Place::UsualConfig, config),
-                (Place::UsualCredentials, credentials),
-                (Place::Variable("AWS_CONFIG_FILE"), named),
+                (FileLocation::UsualConfig, config),
+                (FileLocation::UsualCredentials, credentials),
+                (FileLocation::Variable("AWS_CONFIG_FILE"), named),
             ] {
                 match content {
                     Some(content) => _ = situation.files.insert(place, content),
@@ -269,7 +269,7 @@ fn situation() -> impl Strategy<Value = ChainInput> {
             situation.tokens.insert("/token".to_owned(), token);
             for role in ["a", "b"] {
                 let role = format!("arn:aws:iam::111122223333:role/{role}");
-                situation.trades.insert((role, "/token".to_owned()), trade.clone());
+                situation.exchanges.insert((role, "/token".to_owned()), trade.clone());
             }
             situation
         },
@@ -316,9 +316,9 @@ proptest! {
     #[test]
     fn any_situation_has_an_answer_for_every_sdk(situation in situation()) {
         for id in SdkId::ALL {
-            let answer = answer(*id, &situation);
-            prop_assert!(answer.because.ends_with('.') && answer.because.len() < 4_000, "{answer:?}");
-            prop_assert!(!answer.because.contains("s3cr3tvalue") && !answer.because.contains("AKIASECRET"));
+            let answer = resolve(*id, &situation);
+            prop_assert!(answer.reason.ends_with('.') && answer.reason.len() < 4_000, "{answer:?}");
+            prop_assert!(!answer.reason.contains("s3cr3tvalue") && !answer.reason.contains("AKIASECRET"));
             let said = format!("{situation:?}");
             prop_assert!(!said.contains("s3cr3tvalue"));
         }

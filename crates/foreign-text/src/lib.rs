@@ -8,20 +8,20 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The most characters of one foreign text that are ever printed.
-pub const SHOWN_CHARS: usize = 256;
+pub const MAX_CHARS: usize = 256;
 
 /// The most characters of one foreign text in a command: the longest role ARN fits.
-const COMMAND_CHARS: usize = 2048;
+const MAX_COMMAND_CHARS: usize = 2048;
 
 /// The foreign text `raw` as it may be printed: control characters escaped, at most
 /// [`SHOWN_CHARS`] characters, and with the secret part of anything that looks like a token or
 /// like credentials in a URL left out.
 #[must_use]
 pub fn sanitize(raw: &str) -> String {
-    shown_up_to(SHOWN_CHARS, raw)
+    sanitize_to(MAX_CHARS, raw)
 }
 
-fn shown_up_to(limit: usize, raw: &str) -> String {
+fn sanitize_to(limit: usize, raw: &str) -> String {
     let safe = redact(raw);
     let mut text = String::new();
     for (kept, c) in safe.chars().enumerate() {
@@ -47,13 +47,14 @@ pub fn redact(raw: &str) -> String {
 }
 
 /// The fewest characters of a secret that are taken for it, when a text was cut.
-const TELLING: usize = 16;
+const MIN_SECRET_PREFIX: usize = 16;
 
 /// The text without the secret, and without as much of its beginning as stands there.
 #[must_use]
 pub fn redact_secret(text: &str, secret: &Secret) -> String {
     let secret = secret.expose();
-    let Some(start) = secret.get(..TELLING.min(secret.len())).filter(|start| start.len() >= 8) else {
+    let Some(start) = secret.get(..MIN_SECRET_PREFIX.min(secret.len())).filter(|start| start.len() >= 8)
+    else {
         return text.to_owned();
     };
     let mut clean = String::with_capacity(text.len());
@@ -150,26 +151,26 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn shell_quote(raw: &str) -> String {
     let text = redact(raw);
-    if text.chars().nth(COMMAND_CHARS).is_some() {
-        return quoted(&shown_up_to(COMMAND_CHARS, &text));
+    if text.chars().nth(MAX_COMMAND_CHARS).is_some() {
+        return single_quoted(&sanitize_to(MAX_COMMAND_CHARS, &text));
     }
     let plain = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
     };
     if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
-        in_bytes(&text)
+        ansi_c_quoted(&text)
     } else if !text.is_empty() && text.chars().all(plain) {
         text
     } else {
-        quoted(&text)
+        single_quoted(&text)
     }
 }
 
-fn quoted(text: &str) -> String {
+fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn in_bytes(text: &str) -> String {
+fn ansi_c_quoted(text: &str) -> String {
     let mut word = String::from("$'");
     for byte in text.bytes() {
         match byte {
@@ -207,18 +208,18 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHOWN_CHARS, Secret, escape_json, redact_secret, sanitize, shell_quote};
+    use super::{MAX_CHARS, Secret, escape_json, redact_secret, sanitize, shell_quote};
 
     #[test]
     fn foreign_text_is_bounded_escaped_and_without_secrets() {
-        let long = "x".repeat(SHOWN_CHARS + 10);
+        let long = "x".repeat(MAX_CHARS + 10);
         for (raw, expected) in [
             ("plain", "plain".to_owned()),
             ("a\u{1b}[31mred\n", "a\\u{1b}[31mred\\n".to_owned()),
             ("sts\u{200b}.amazonaws.com", "sts\\u{200b}.amazonaws.com".to_owned()),
             ("http://user:pa@ss@proxy:3128/x", "http://[credentials not shown]@proxy:3128/x".to_owned()),
             ("say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now", "say [token not shown] now".to_owned()),
-            (&long, format!("{}… (266 characters)", "x".repeat(SHOWN_CHARS))),
+            (&long, format!("{}… (266 characters)", "x".repeat(MAX_CHARS))),
         ] {
             assert_eq!(sanitize(raw), expected);
         }

@@ -1,7 +1,7 @@
 //! Which SDKs an application has, and what they take.
 
 use crate::situation::ChainInput;
-use crate::{Resolution, SdkId, answer, answers};
+use crate::{Resolution, SdkId, resolve, resolve_all};
 
 /// Which SDKs the application has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,13 +10,13 @@ pub enum ApplicationSdks {
     #[default]
     Unknown,
     /// This one: the user says so.
-    Said(SdkId),
+    Stated(SdkId),
     /// These were found.
     Found {
         /// Which.
         sdks: Vec<SdkId>,
         /// Whether everything was seen.
-        whole: bool,
+        complete: bool,
     },
 }
 
@@ -26,18 +26,18 @@ impl ApplicationSdks {
     pub fn sdks(&self) -> &[SdkId] {
         match self {
             Self::Unknown => &[],
-            Self::Said(sdk) => std::slice::from_ref(sdk),
+            Self::Stated(sdk) => std::slice::from_ref(sdk),
             Self::Found { sdks, .. } => sdks,
         }
     }
 
     /// Whether there can be no other.
     #[must_use]
-    pub fn is_all(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         match self {
             Self::Unknown => false,
-            Self::Said(_) => true,
-            Self::Found { sdks, whole } => *whole && !sdks.is_empty(),
+            Self::Stated(_) => true,
+            Self::Found { sdks, complete: whole } => *whole && !sdks.is_empty(),
         }
     }
 }
@@ -46,25 +46,25 @@ impl ApplicationSdks {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainContext {
     /// What they find.
-    pub situation: ChainInput,
+    pub input: ChainInput,
     /// Which the application has.
-    pub used: ApplicationSdks,
+    pub application: ApplicationSdks,
 }
 
 impl ChainContext {
     /// What each SDK does, those that the application has first.
     #[must_use]
-    pub fn answers(&self) -> Vec<Resolution> {
-        answers(&self.situation, self.used.sdks())
+    pub fn resolutions(&self) -> Vec<Resolution> {
+        resolve_all(&self.input, self.application.sdks())
     }
 
     /// The same of those SDKs that the application may have, as they are used by default.
     #[must_use]
-    pub fn likely_answers(&self) -> Vec<Resolution> {
-        match self.used {
-            ApplicationSdks::Said(sdk) => vec![answer(sdk, &self.situation)],
+    pub fn likely_resolutions(&self) -> Vec<Resolution> {
+        match self.application {
+            ApplicationSdks::Stated(sdk) => vec![resolve(sdk, &self.input)],
             ApplicationSdks::Unknown | ApplicationSdks::Found { .. } => {
-                let mut answers = self.answers();
+                let mut answers = self.resolutions();
                 answers.retain(|answer| answer.sdk.is_default());
                 answers
             }

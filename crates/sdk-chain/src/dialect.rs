@@ -47,7 +47,7 @@ impl Dialect {
             quotes: false,
             spaces: InlineSpaces::Never,
             trailing: Trailing::Fault,
-            both: DuplicateHeaders::Prefixed,
+            duplicate: DuplicateHeaders::Prefixed,
         },
         config: HeaderStyle::Prefixed,
         credentials: HeaderStyle::Unprefixed,
@@ -125,7 +125,7 @@ pub struct Headers {
     /// What a header is that other text follows.
     pub trailing: Trailing,
     /// What both `NAME` and `profile NAME` in one file are.
-    pub both: DuplicateHeaders,
+    pub duplicate: DuplicateHeaders,
 }
 
 /// What stands between `profile` and a name.

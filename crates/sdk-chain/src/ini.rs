@@ -37,7 +37,7 @@ pub const PRESENT: &str = "set";
 
 /// Which of the two files it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SharedFileKind {
     /// `~/.aws/config`.
     Config,
     /// `~/.aws/credentials`.
@@ -65,7 +65,7 @@ impl Dialect {
     ///
     /// # Errors
     /// The line that makes the file unusable for this SDK.
-    pub fn parse(&self, kind: Kind, bytes: &[u8]) -> Result<Sections, Malformed> {
+    pub fn parse(&self, kind: SharedFileKind, bytes: &[u8]) -> Result<Sections, Malformed> {
         self.read(kind, bytes).map(|file| file.profiles)
     }
 
@@ -73,7 +73,7 @@ impl Dialect {
     ///
     /// # Errors
     /// As of [`Dialect::parse`].
-    pub fn read(&self, kind: Kind, bytes: &[u8]) -> Result<SharedFile, Malformed> {
+    pub fn read(&self, kind: SharedFileKind, bytes: &[u8]) -> Result<SharedFile, Malformed> {
         let text = match (std::str::from_utf8(bytes), self.bytes) {
             (Ok(text), _) => text.into(),
             (Err(_), Bytes::Replaced) => String::from_utf8_lossy(bytes),
@@ -90,7 +90,7 @@ impl Dialect {
             }
             _ => &text,
         };
-        let mut reading = Reading::of(self, kind);
+        let mut reading = Reading::new(self, kind);
         for (number, line) in text.lines().enumerate() {
             let wrong = |fault| Malformed { line: number + 1, fault };
             reading.line(line.trim_end_matches('\r')).map_err(wrong)?;
@@ -106,15 +106,15 @@ impl Dialect {
 /// A file as far as it was read.
 struct Reading<'a> {
     dialect: &'a Dialect,
-    kind: Kind,
+    kind: SharedFileKind,
     file: SharedFile,
     at: ReadPosition,
     /// The setting above, if there is one below the header.
     above: Option<OpenProperty>,
     /// The headers that were there.
-    seen: BTreeSet<String>,
+    headers: BTreeSet<String>,
     /// The profiles, each with whether its header has `profile` before its name.
-    spelled: BTreeMap<String, bool>,
+    prefixed: BTreeMap<String, bool>,
     /// Whether the file is as good as empty.
     is_spoilt: bool,
 }
@@ -141,15 +141,15 @@ struct OpenProperty {
 }
 
 impl<'a> Reading<'a> {
-    fn of(dialect: &'a Dialect, kind: Kind) -> Self {
+    fn new(dialect: &'a Dialect, kind: SharedFileKind) -> Self {
         Self {
             dialect,
             kind,
             file: SharedFile::default(),
             at: ReadPosition::Start,
             above: None,
-            seen: BTreeSet::new(),
-            spelled: BTreeMap::new(),
+            headers: BTreeSet::new(),
+            prefixed: BTreeMap::new(),
             is_spoilt: false,
         }
     }
@@ -215,16 +215,16 @@ impl<'a> Reading<'a> {
         if name.is_empty() && dialect.headers.must_name {
             return Some(Err("a header is empty"));
         }
-        if dialect.faults == Faults::Strict && !self.seen.insert(name.to_owned()) {
+        if dialect.faults == Faults::Strict && !self.headers.insert(name.to_owned()) {
             return Some(Err("a header comes twice"));
         }
         let names = match self.kind {
-            Kind::Config => dialect.config,
-            Kind::Credentials => dialect.credentials,
+            SharedFileKind::Config => dialect.config,
+            SharedFileKind::Credentials => dialect.credentials,
         };
         self.above = None;
         self.at = match names.profile(name, dialect.headers) {
-            Some((name, prefixed)) if self.counts(&name, prefixed) => {
+            Some((name, prefixed)) if self.is_effective(&name, prefixed) => {
                 self.file.profiles.entry(name.clone()).or_default();
                 ReadPosition::Profile(name)
             }
@@ -235,13 +235,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether the profile is what comes below this header, if there is one of the other spelling, too.
-    fn counts(&mut self, name: &str, prefixed: bool) -> bool {
-        let before = self.spelled.get(name).copied();
+    fn is_effective(&mut self, name: &str, prefixed: bool) -> bool {
+        let before = self.prefixed.get(name).copied();
         if before.is_none_or(|before| before == prefixed) {
-            self.spelled.insert(name.to_owned(), prefixed);
+            self.prefixed.insert(name.to_owned(), prefixed);
             return true;
         }
-        let counts = match self.dialect.headers.both {
+        let counts = match self.dialect.headers.duplicate {
             DuplicateHeaders::Merged => return true,
             DuplicateHeaders::Prefixed => prefixed,
             DuplicateHeaders::Plain => !prefixed,
@@ -251,7 +251,7 @@ impl<'a> Reading<'a> {
             }
         };
         if counts {
-            self.spelled.insert(name.to_owned(), prefixed);
+            self.prefixed.insert(name.to_owned(), prefixed);
             self.file.profiles.remove(name);
         }
         counts
@@ -259,7 +259,7 @@ impl<'a> Reading<'a> {
 
     /// The name of the `services` section that a header begins.
     fn services(&self, header: &str) -> Option<String> {
-        let keeps = self.dialect.indented == Indented::Kept && self.kind == Kind::Config;
+        let keeps = self.dialect.indented == Indented::Kept && self.kind == SharedFileKind::Config;
         let (word, name) = header.trim().split_once([' ', '\t']).filter(|_| keeps)?;
         (word == "services" && is_identifier(name.trim())).then(|| name.trim().to_owned())
     }
@@ -336,7 +336,7 @@ fn without_comment(line: &str, inline: bool) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, PRESENT, Sections, nested_setting};
+    use super::{PRESENT, Sections, SharedFileKind, nested_setting};
     use crate::dialect::{
         Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces,
     };
@@ -345,7 +345,7 @@ mod tests {
         must_name: true,
         quotes: true,
         spaces: InlineSpaces::Quoted,
-        both: DuplicateHeaders::Merged,
+        duplicate: DuplicateHeaders::Merged,
         ..Dialect::SPECIFIED.headers
     };
 
@@ -365,7 +365,7 @@ mod tests {
             (HeaderStyle::Unprefixed, vec!["bar", "default"]),
         ] {
             let dialect = Dialect { config: rule, ..SPECIFIED };
-            let sections = dialect.parse(Kind::Config, text).unwrap();
+            let sections = dialect.parse(SharedFileKind::Config, text).unwrap();
             assert_eq!(names(&sections), expected, "{rule:?}");
         }
     }
@@ -384,7 +384,7 @@ mod tests {
         ] {
             let dialect = Dialect { indented, faults: Faults::None, ..SPECIFIED };
             for (text, expected) in [(all, of_all), (one, of_one), (nested, of_nested)] {
-                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let sections = dialect.parse(SharedFileKind::Config, text.as_bytes()).unwrap();
                 let found: Vec<&str> = sections["default"].keys().map(String::as_str).collect();
                 assert_eq!(found.join(" "), expected, "{indented:?} {text}");
             }
@@ -399,13 +399,13 @@ mod tests {
             (DuplicateHeaders::Plain, "a", "a"),
             (DuplicateHeaders::Spoils, "", ""),
         ] {
-            let headers = Headers { both, ..HEADERS };
+            let headers = Headers { duplicate: both, ..HEADERS };
             let dialect = Dialect { headers, ..SPECIFIED };
             for (text, expected) in [
                 ("[default]\na = 1\n[profile default]\nb = 2\n", plain_first),
                 ("[profile default]\nb = 2\n[default]\na = 1\n", prefixed_first),
             ] {
-                let sections = dialect.parse(Kind::Config, text.as_bytes()).unwrap();
+                let sections = dialect.parse(SharedFileKind::Config, text.as_bytes()).unwrap();
                 let found: Vec<&str> =
                     sections.values().flat_map(|section| section.keys()).map(String::as_str).collect();
                 assert_eq!(found.join(" "), expected, "{both:?} {text}");
@@ -423,7 +423,8 @@ mod tests {
             (false, Faults::Strict, 9),
         ] {
             let dialect = Dialect { skips_mark, faults, ..SPECIFIED };
-            let found = dialect.parse(Kind::Config, text.as_bytes()).map_or(9, |sections| sections.len());
+            let found =
+                dialect.parse(SharedFileKind::Config, text.as_bytes()).map_or(9, |sections| sections.len());
             assert_eq!(found, expected, "{skips_mark} {faults:?}");
         }
     }
@@ -449,7 +450,7 @@ mod tests {
             ] {
                 let bytes = if faults == Faults::Strict { Bytes::Fault } else { Bytes::Replaced };
                 let dialect = Dialect { faults, bytes, ..SPECIFIED };
-                let found = dialect.parse(Kind::Credentials, text);
+                let found = dialect.parse(SharedFileKind::Credentials, text);
                 assert_eq!(found.is_err(), expected, "{faults:?} {}", String::from_utf8_lossy(text));
             }
         }
@@ -458,15 +459,15 @@ mod tests {
     #[test]
     fn services_sections_keep_their_nested_settings() {
         let text = b"[services s]\nSTS =\n  endpoint_url = http://a # b\n[default]\nservices = s\n";
-        let file = Dialect::WHOLE.read(Kind::Config, text).unwrap();
+        let file = Dialect::WHOLE.read(SharedFileKind::Config, text).unwrap();
         assert_eq!(names(&file.profiles), ["default"]);
         let sts = &file.services["s"]["sts"];
         assert_eq!(nested_setting(sts, "endpoint_url"), Some("http://a # b"));
         assert_eq!(nested_setting(sts, "region"), None);
-        assert!(SPECIFIED.read(Kind::Config, text).unwrap().services.is_empty());
+        assert!(SPECIFIED.read(SharedFileKind::Config, text).unwrap().services.is_empty());
         let secret = b"[default]\naws_secret_access_key = a\n  b = c\n";
         assert_eq!(
-            Dialect::WHOLE.parse(Kind::Config, secret).unwrap()["default"]["aws_secret_access_key"],
+            Dialect::WHOLE.parse(SharedFileKind::Config, secret).unwrap()["default"]["aws_secret_access_key"],
             PRESENT
         );
     }
@@ -476,7 +477,7 @@ mod tests {
         let text =
             b"[default]\nAWS_Access_Key_Id = AKIA\naws_secret_access_key: x=y\nregion = eu-west-1 # here\n";
         let dialect = Dialect { colon: true, ..SPECIFIED };
-        let sections = dialect.parse(Kind::Credentials, text).unwrap();
+        let sections = dialect.parse(SharedFileKind::Credentials, text).unwrap();
         let default = &sections["default"];
         assert_eq!(default["aws_access_key_id"], PRESENT);
         assert_eq!(default["aws_secret_access_key"], PRESENT);

@@ -65,29 +65,29 @@ pub struct Resolution {
     /// The SDK.
     pub sdk: SdkId,
     /// The source that it takes.
-    pub picks: CredentialSource,
+    pub source: CredentialSource,
     /// Why, in full sentences.
-    pub because: String,
+    pub reason: String,
 }
 
 /// The names of the SDKs whose pick is among these.
 #[must_use]
-pub fn names(answers: &[Resolution], picks: &[CredentialSource]) -> Vec<&'static str> {
-    let among = answers.iter().filter(|answer| picks.contains(&answer.picks));
+pub fn names_of(answers: &[Resolution], sources: &[CredentialSource]) -> Vec<&'static str> {
+    let among = answers.iter().filter(|answer| sources.contains(&answer.source));
     among.map(|answer| answer.sdk.rules().name).collect()
 }
 
 /// What an SDK does in a situation.
 #[must_use]
-pub fn answer(id: SdkId, situation: &ChainInput) -> Resolution {
+pub fn resolve(id: SdkId, situation: &ChainInput) -> Resolution {
     let rules = id.rules().for_situation(situation);
-    let (picks, because) = walk::walk(rules, situation.lacks.get(&id), situation);
-    Resolution { sdk: id, picks, because }
+    let (source, reason) = walk::walk(rules, situation.limitations.get(&id), situation);
+    Resolution { sdk: id, source, reason }
 }
 
 /// What every SDK does in a situation: those that were found first.
 #[must_use]
-pub fn answers(situation: &ChainInput, found: &[SdkId]) -> Vec<Resolution> {
+pub fn resolve_all(situation: &ChainInput, found: &[SdkId]) -> Vec<Resolution> {
     let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| found.contains(id));
-    first.into_iter().chain(rest).map(|id| answer(id, situation)).collect()
+    first.into_iter().chain(rest).map(|id| resolve(id, situation)).collect()
 }

@@ -61,7 +61,7 @@ const LIKELY_TOKEN: usize = 1200;
 
 /// Where a shared file may lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum FileLocation {
     /// `~/.aws/config`.
     UsualConfig,
     /// `~/.aws/credentials`.
@@ -70,7 +70,7 @@ pub enum Place {
     Variable(&'static str),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UsualConfig => f.write_str("~/.aws/config"),
@@ -82,9 +82,9 @@ impl fmt::Display for Place {
 
 /// The content of a shared file, which is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Content(pub Vec<u8>);
+pub struct FileContent(pub Vec<u8>);
 
-impl fmt::Debug for Content {
+impl fmt::Debug for FileContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[not shown]")
     }
@@ -120,7 +120,7 @@ pub enum TokenExchange {
 
 /// What a container credentials endpoint answers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Reply {
+pub enum EndpointReply {
     /// Credentials, or so its status says.
     Given,
     /// Another HTTP status.
@@ -136,9 +136,9 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ContainerEndpoint {
     /// What it answers to the token that the variables name.
-    pub with_token: Reply,
+    pub with_token: EndpointReply,
     /// What it answers without one.
-    pub without_token: Reply,
+    pub without_token: EndpointReply,
 }
 
 /// Why the application's copy of an SDK cannot trade a token for a role.
@@ -149,19 +149,19 @@ pub enum SdkLimitation {
         /// The package and its version.
         package: String,
         /// The least version with IRSA.
-        least: &'static str,
+        minimum: &'static str,
     },
     /// The module for it is not there; its name.
-    Module(&'static str),
+    MissingModule(&'static str),
 }
 
 impl fmt::Display for SdkLimitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooOld { package, least } => {
+            Self::TooOld { package, minimum: least } => {
                 write!(f, "The application has {package}, which is older than IRSA (from {least} on)")
             }
-            Self::Module(module) => {
+            Self::MissingModule(module) => {
                 write!(f, "The application lacks {module}, without which no token is traded for a role")
             }
         }
@@ -172,19 +172,19 @@ impl fmt::Display for SdkLimitation {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainInput {
     /// The SDKs that the application has in copies that cannot use a web identity.
-    pub lacks: BTreeMap<SdkId, SdkLimitation>,
+    pub limitations: BTreeMap<SdkId, SdkLimitation>,
     /// The variables among [`VARIABLES`] that are set; of secrets only whether they are blank.
     pub variables: BTreeMap<&'static str, String>,
     /// The shared files that could be read.
-    pub files: BTreeMap<Place, Content>,
+    pub files: BTreeMap<FileLocation, FileContent>,
     /// The places of shared files where there is a directory.
-    pub directories: BTreeSet<Place>,
+    pub directories: BTreeSet<FileLocation>,
     /// The token files by the path that names them.
     pub tokens: BTreeMap<String, TokenFile>,
     /// Why STS cannot be reached, if it was tried in vain.
     pub sts_unreachable: Option<String>,
     /// What STS says, by role and token file.
-    pub trades: BTreeMap<(String, String), TokenExchange>,
+    pub exchanges: BTreeMap<(String, String), TokenExchange>,
     /// The endpoint for container credentials that the relative variable names.
     pub relative: ContainerEndpoint,
     /// The one that the full variable names.
@@ -193,7 +193,7 @@ pub struct ChainInput {
 
 impl ChainInput {
     /// Sets a variable, if it is one that an SDK reads.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub fn set_variable(&mut self, name: &str, value: &str) {
         let Some(name) = VARIABLES.iter().copied().find(|known| *known == name) else { return };
         let secret = SECRET.contains(&name) && !value.trim().is_empty();
         self.variables.insert(name, if secret { "set" } else { value }.to_owned());
@@ -213,14 +213,14 @@ impl ChainInput {
 
     /// What STS says to this role and the token in this file.
     #[must_use]
-    pub fn trade(&self, role_arn: &str, token_file: &str) -> TokenExchange {
-        self.trades.get(&(role_arn.to_owned(), token_file.to_owned())).cloned().unwrap_or_default()
+    pub fn exchange(&self, role_arn: &str, token_file: &str) -> TokenExchange {
+        self.exchanges.get(&(role_arn.to_owned(), token_file.to_owned())).cloned().unwrap_or_default()
     }
 
     /// Why STS cannot be asked at all, if that is known.
     #[must_use]
     pub fn sts_unreachable(&self) -> Option<&str> {
-        let of_trade = self.trades.values().find_map(|trade| match trade {
+        let of_trade = self.exchanges.values().find_map(|exchange| match exchange {
             TokenExchange::Unreachable(why) => Some(why.as_str()),
             _ => None,
         });
@@ -238,24 +238,24 @@ impl ChainInput {
     /// comes before the role.
     #[must_use]
     pub fn with_working_role(&self) -> Self {
-        let mut working = Self { lacks: BTreeMap::new(), ..self.clone() };
+        let mut working = Self { limitations: BTreeMap::new(), ..self.clone() };
         let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         if regions.iter().all(|name| working.filled(name).is_none()) {
             for name in regions {
-                working.set(name, "us-east-1");
+                working.set_variable(name, "us-east-1");
             }
         }
-        if let Some((role, file)) = self.own_pair() {
+        if let Some((role, file)) = self.injected_role_and_token() {
             let readable = TokenFile::Readable { length: LIKELY_TOKEN, line_break: false };
             working.tokens.insert(file.clone(), readable);
-            working.trades.insert((role, file), TokenExchange::Given);
+            working.exchanges.insert((role, file), TokenExchange::Given);
         }
         working
     }
 
     /// The role and the token file that the pod's variables name, if both are there.
     #[must_use]
-    pub fn own_pair(&self) -> Option<(String, String)> {
+    pub fn injected_role_and_token(&self) -> Option<(String, String)> {
         let role = self.filled("AWS_ROLE_ARN")?;
         Some((role.to_owned(), self.filled("AWS_WEB_IDENTITY_TOKEN_FILE")?.to_owned()))
     }

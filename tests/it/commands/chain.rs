@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::probes::chain_input::{gather, pairs};
-use sdk_chain::situation::{ChainInput, ContainerEndpoint, Reply, TokenExchange};
-use sdk_chain::{SdkId, answer};
+use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenExchange};
+use sdk_chain::{SdkId, resolve};
 use serde_json::Value;
 use tempfile::TempDir;
 use testbed::scenario::Scenario;
@@ -90,19 +90,20 @@ async fn situation(files: &Files, described: &Value) -> ChainInput {
             sts if sts.ends_with(":1") => TokenExchange::Unreachable("connection refused".to_owned()),
             _ => TokenExchange::Given,
         };
-        situation.trades.insert(pair, trade);
+        situation.exchanges.insert(pair, trade);
     }
     // As `ask` finds out, where there is only a role to assume.
     situation.sts_unreachable = sts.ends_with(":1").then(|| "connection refused".to_owned());
     let reply = match situation.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-        Some(uri) if uri.ends_with("403") => Reply::Status(403),
+        Some(uri) if uri.ends_with("403") => EndpointReply::Status(403),
         Some(uri) if uri.contains(":1/") || uri.ends_with(":1") => {
-            Reply::Unreachable("connection refused".to_owned())
+            EndpointReply::Unreachable("connection refused".to_owned())
         }
-        _ => Reply::Given,
+        _ => EndpointReply::Given,
     };
     situation.full = ContainerEndpoint { with_token: reply.clone(), without_token: reply };
-    situation.relative = ContainerEndpoint { with_token: Reply::Given, without_token: Reply::Given };
+    situation.relative =
+        ContainerEndpoint { with_token: EndpointReply::Given, without_token: EndpointReply::Given };
     situation
 }
 
@@ -114,15 +115,15 @@ async fn differences(matrix: &str) -> (usize, Vec<String>) {
         let situation = situation(&files, described).await;
         for (sdk, picks) in described["winner"].as_object().unwrap() {
             let sdk = SdkId::parse(sdk).unwrap();
-            let answer = answer(sdk, &situation);
+            let answer = resolve(sdk, &situation);
             compared += 1;
-            if answer.picks.as_str() != picks {
+            if resolution.source.as_str() != picks {
                 differ.push(format!(
                     "{id} {}: the SDK {picks}, we {} [{}]\n    {}",
                     sdk.as_str(),
-                    answer.picks.as_str(),
+                    answer.source.as_str(),
                     described["desc"],
-                    answer.because
+                    answer.reason
                 ));
             }
         }
@@ -175,15 +176,15 @@ async fn what_is_looked_at_first_is_what_is_in_use() {
     });
     let situation_of_pod = with_config(&files, &config, &own).await;
     for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust, SdkId::JavaV2] {
-        let answer = answer(sdk, &situation_of_pod);
-        assert_eq!(answer.picks.as_str(), "web-id", "{answer:?}");
+        let answer = resolve(sdk, &situation_of_pod);
+        assert_eq!(answer.source.as_str(), "web-id", "{answer:?}");
     }
     let selected = serde_json::json!({ "AWS_PROFILE": "zz", "STS": sts });
     let situation_of_profile = with_config(&files, &config, &selected).await;
     for sdk in [SdkId::Boto, SdkId::GoV2, SdkId::JsV3, SdkId::Rust] {
-        let answer = answer(sdk, &situation_of_profile);
-        assert_eq!(answer.picks.as_str(), "error", "{answer:?}");
-        assert!(answer.because.contains("AccessDenied"), "{answer:?}");
+        let answer = resolve(sdk, &situation_of_profile);
+        assert_eq!(answer.source.as_str(), "error", "{answer:?}");
+        assert!(answer.reason.contains("AccessDenied"), "{answer:?}");
     }
 }
 
@@ -292,8 +293,8 @@ async fn sdks_that_are_only_read_pick_what_their_source_says() {
         ("swift", "", "[default]\n+rolesource_profile = b\n[profile b]\n+trade", "", "assume-role"),
     ] {
         let situation = written(&files, env, config, credentials).await;
-        let answer = answer(SdkId::parse(sdk).unwrap(), &situation);
-        assert_eq!(answer.picks.as_str(), picks, "{sdk} [{env}] {config} {credentials}: {}", answer.because);
+        let answer = resolve(SdkId::parse(sdk).unwrap(), &situation);
+        assert_eq!(answer.source.as_str(), picks, "{sdk} [{env}] {config} {credentials}: {}", answer.reason);
     }
 }
 
@@ -301,12 +302,12 @@ async fn sdks_that_are_only_read_pick_what_their_source_says() {
 async fn what_is_no_text_is_no_file_to_rust() {
     let files = Files::new();
     let mut situation = written(&files, OWN, "", "[default]\n+pair").await;
-    assert_eq!(answer(SdkId::Rust, &situation).picks.as_str(), "profile");
+    assert_eq!(resolve(SdkId::Rust, &situation).source.as_str(), "profile");
     for content in situation.files.values_mut() {
         content.0.extend_from_slice(b"# \xff\n");
     }
-    assert_eq!(answer(SdkId::Rust, &situation).picks.as_str(), "web-id");
-    assert_eq!(answer(SdkId::Boto, &situation).picks.as_str(), "error");
+    assert_eq!(resolve(SdkId::Rust, &situation).source.as_str(), "web-id");
+    assert_eq!(resolve(SdkId::Boto, &situation).source.as_str(), "error");
 }
 
 #[tokio::test]
@@ -315,8 +316,8 @@ async fn a_source_that_nobody_knows_is_not_shown() {
     let config = "[default]\n+rolecredential_source = wJalrXUtnFEMI\n";
     let situation = written(&files, "", config, "").await;
     for id in SdkId::ALL {
-        let answer = answer(*id, &situation);
-        assert!(!answer.because.contains("wJalr"), "{answer:?}");
+        let answer = resolve(*id, &situation);
+        assert!(!answer.reason.contains("wJalr"), "{answer:?}");
     }
 }
 
@@ -334,8 +335,8 @@ fn json(finished: &Finished) -> Value {
 }
 
 fn picks(answer: &Value, sdk: &str) -> String {
-    let sdks = answer["sdks"].as_array().unwrap();
-    let found = sdks.iter().find(|answer| answer["sdk"] == sdk).unwrap();
+    let sdks = resolve["sdks"].as_array().unwrap();
+    let found = sdks.iter().find(|answer| resolve["sdk"] == sdk).unwrap();
     assert!(found["because"].as_str().is_some_and(|because| because.ends_with('.')), "{found}");
     found["picks"].as_str().unwrap().to_owned()
 }
@@ -362,7 +363,7 @@ async fn every_sdk_is_listed_and_the_exit_code_says_nothing() {
         assert_eq!(finished.status, Exit::Code(0), "{toml}");
         let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
         let listed: Vec<&str> =
-            answer["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap()).collect();
+            resolve["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap()).collect();
         assert_eq!(listed, ids);
         assert_eq!(
             (picks(&answer, "boto"), picks(&answer, "jv2")),

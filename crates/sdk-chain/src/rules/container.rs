@@ -16,7 +16,7 @@ pub struct ContainerRule {
     /// How the token is read and sent.
     pub token: TokenRule,
     /// The endpoint refuses, or cannot be reached.
-    pub fails: OnFailure,
+    pub on_failure: OnFailure,
 }
 
 /// Which hosts may be called without TLS.
@@ -62,7 +62,7 @@ pub enum LineBreak {
 
 /// When IMDS counts as disabled by `AWS_EC2_METADATA_DISABLED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disabled {
+pub enum ImdsDisabled {
     /// By `true` in any case.
     True,
     /// By anything.

@@ -24,7 +24,7 @@ pub struct FileRule {
 
 /// How the two files are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Join {
+pub enum FileMerge {
     /// Setting by setting, where the credentials file comes first.
     BySetting,
     /// The same, but a pair of keys only as a pair.

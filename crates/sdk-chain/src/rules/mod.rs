@@ -9,14 +9,14 @@ mod profile;
 mod region;
 mod variables;
 
-pub use container::{ContainerRule, Disabled, Hosts, LineBreak, TokenRule};
-pub use files::{FileRule, Join, ProfileFile, ProfileName};
+pub use container::{ContainerRule, Hosts, ImdsDisabled, LineBreak, TokenRule};
+pub use files::{FileMerge, FileRule, ProfileFile, ProfileName};
 pub use profile::{
     GoProfile, NamedSource, ProcessRule, ProfileKeys, ProfileWebIdentity, RoleRegion, RoleRule,
     RoleWithoutSource, Sources, SsoRule, WithoutRole,
 };
 pub use region::{EmptyRegion, NoRegion, Region};
-pub use variables::{Empty, EnvKeysRule, WebIdentityRule};
+pub use variables::{EmptyVariable, EnvKeysRule, WebIdentityRule};
 
 use crate::dialect::Dialect;
 use crate::situation::ChainInput;
@@ -44,13 +44,13 @@ pub struct Sdk {
     /// How both are read.
     pub dialect: Dialect,
     /// How both are joined.
-    pub join: Join,
+    pub merge: FileMerge,
     /// Whether no profile is read at all without a config file.
     pub profiles_need_config: bool,
     /// Which region there is for STS.
     pub region: Region,
     /// Which other rules a variable turns these into.
-    pub instead: Option<RuleOverride>,
+    pub overridden_by: Option<RuleOverride>,
     /// What is tried, in order.
     pub steps: &'static [Step],
     /// What there is if no step takes a source.
@@ -62,7 +62,7 @@ impl Sdk {
     #[must_use]
     pub fn for_situation(&'static self, situation: &ChainInput) -> &'static Self {
         let value = situation.filled("AWS_SDK_LOAD_CONFIG");
-        match (self.instead, value) {
+        match (self.overridden_by, value) {
             (Some(RuleOverride::ByAnything(id)), Some(_))
             | (Some(RuleOverride::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => {
                 id.rules()
@@ -94,7 +94,7 @@ pub enum OnFailure {
     /// The next step, without a word.
     Next,
     /// The next step that is not about the profile, without a word.
-    LeavesProfile,
+    SkipProfile,
     /// Container credentials, without a word; all other steps fail likewise.
     OnlyContainer,
     /// The end: an error.
@@ -111,7 +111,7 @@ pub enum Step {
     /// Both files must be readable for this SDK, from here on.
     FilesMustParse {
         /// Else.
-        then: OnFailure,
+        on_failure: OnFailure,
         /// Unless keys are in the environment and no profile is selected.
         unless_keys: bool,
     },
@@ -149,7 +149,7 @@ pub enum Step {
     /// Container credentials.
     Container(ContainerRule),
     /// The node's role.
-    Imds(Disabled),
+    Imds(ImdsDisabled),
 }
 
 impl Step {
@@ -158,7 +158,7 @@ impl Step {
     pub fn is_of_profile(&self) -> bool {
         match self {
             Self::Role(_) | Self::ProfileKeys(_) | Self::ProfileWebIdentity(_) | Self::SignOn(_) => true,
-            Self::Process(process) => !process.is_link,
+            Self::Process(process) => !process.after_profile,
             _ => false,
         }
     }

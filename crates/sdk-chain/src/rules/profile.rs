@@ -10,7 +10,7 @@ pub struct GoProfile {
     /// Whether the settings for roles are read.
     pub roles: bool,
     /// Whether half a pair of keys is an error.
-    pub half: bool,
+    pub half_pair_fails: bool,
     /// Whether the check is passed over if keys are in the environment and no profile is selected.
     pub unless_keys: bool,
 }
@@ -21,7 +21,7 @@ pub struct ProfileWebIdentity {
     /// Where the profile is.
     pub file: ProfileFile,
     /// Which profile that is, if it is another than the one in use.
-    pub by: Option<ProfileName>,
+    pub profile_name: Option<ProfileName>,
     /// Whether it is passed over if the pod's variables name a role and a token file.
     pub unless_variables: bool,
     /// Whether that of a source profile counts, with which the roles are assumed one after the other.
@@ -31,9 +31,9 @@ pub struct ProfileWebIdentity {
     /// A token file without a role.
     pub without_role: OnFailure,
     /// The shortest token that is sent, in bytes.
-    pub least_token: usize,
+    pub min_token_bytes: usize,
     /// It cannot be used.
-    pub fails: OnFailure,
+    pub on_failure: OnFailure,
     /// It is not even tried.
     pub crashes: bool,
 }
@@ -44,13 +44,13 @@ impl ProfileWebIdentity {
     pub const fn of(file: ProfileFile) -> Self {
         Self {
             file,
-            by: None,
+            profile_name: None,
             unless_variables: false,
             through_sources: false,
             empty_counts: false,
             without_role: OnFailure::Next,
-            least_token: 0,
-            fails: OnFailure::Next,
+            min_token_bytes: 0,
+            on_failure: OnFailure::Next,
             crashes: false,
         }
     }
@@ -66,33 +66,33 @@ pub struct RoleRule {
     /// A source without a role.
     pub without_role: WithoutRole,
     /// A role without either source.
-    pub alone: RoleWithoutSource,
+    pub without_source: RoleWithoutSource,
     /// Both sources.
-    pub both: OnFailure,
+    pub two_sources: OnFailure,
     /// The source profile does not exist.
-    pub missing: OnFailure,
+    pub source_missing: OnFailure,
     /// The source profile exists, and has no credentials.
-    pub empty: OnFailure,
+    pub source_empty: OnFailure,
     /// The source profiles lead in a circle.
-    pub circle: OnFailure,
+    pub source_cycle: OnFailure,
     /// Which kinds of credentials a source profile may have.
     pub sources: Sources,
     /// The named sources that there are.
-    pub named: &'static [NamedSource],
+    pub named_sources: &'static [NamedSource],
     /// Whether their names count in any case.
-    pub named_in_any_case: bool,
+    pub named_ignore_case: bool,
     /// A named source that is not known.
-    pub unknown: OnFailure,
+    pub named_unknown: OnFailure,
     /// A named source that has nothing.
     pub named_empty: OnFailure,
     /// Whether `Ec2InstanceMetadata` minds that IMDS is disabled.
-    pub minds_disabled: bool,
+    pub obeys_imds_disabled: bool,
     /// A profile that wants a one-time password.
     pub mfa: Option<OnFailure>,
     /// Which region STS is called in.
     pub region: RoleRegion,
     /// STS refuses, or cannot be reached.
-    pub fails: OnFailure,
+    pub on_failure: OnFailure,
 }
 
 /// Which region STS is called in to assume a profile's role.
@@ -101,9 +101,9 @@ pub enum RoleRegion {
     /// That for the web identity.
     AsForWebIdentity,
     /// The same, and there must be one, even for an endpoint that is set.
-    Must,
+    Required,
     /// One of its own, if there is none.
-    OfItsOwn,
+    Own,
 }
 
 /// A source without a role.
@@ -112,7 +112,7 @@ pub enum WithoutRole {
     /// It is passed over.
     Ignored,
     /// If it is a named one, it gives the credentials.
-    NamedGives,
+    NamedSourceUsed,
     /// A failure.
     Fails(OnFailure),
 }
@@ -121,12 +121,12 @@ pub enum WithoutRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleWithoutSource {
     /// The profile is none of this kind.
-    NotThis,
+    Ignored,
     /// A failure.
     Fails(OnFailure),
     /// Whatever source is found later assumes the role: the Go SDKs, to which a source that is set to
     /// nothing is none.
-    Later,
+    AssumedLater,
 }
 
 /// Which kinds of credentials a source profile may have, beside keys and a role with a source profile.
@@ -137,13 +137,13 @@ pub struct Sources {
     /// A program.
     pub process: bool,
     /// A role with a named source.
-    pub named: bool,
+    pub named_sources: bool,
     /// A sign-on, which fails.
     pub sign_on: Option<SsoRule>,
     /// Whether half a pair of keys is a failure, instead of nothing.
-    pub half_fails: bool,
+    pub half_pair_fails: bool,
     /// Whether a profile may be its own source, by its keys.
-    pub itself: bool,
+    pub own_keys: bool,
 }
 
 impl Sources {
@@ -151,10 +151,10 @@ impl Sources {
     pub const ALL: Self = Self {
         web_identity: true,
         process: true,
-        named: true,
+        named_sources: true,
         sign_on: None,
-        half_fails: false,
-        itself: true,
+        half_pair_fails: false,
+        own_keys: true,
     };
 }
 
@@ -189,11 +189,11 @@ pub struct ProfileKeys {
     /// Whether a key that is set to nothing counts as there.
     pub empty_counts: bool,
     /// An id without a secret.
-    pub half: OnFailure,
+    pub secret_missing: OnFailure,
     /// A secret without an id.
-    pub other_half: OnFailure,
+    pub id_missing: OnFailure,
     /// A session token without either.
-    pub token_alone: OnFailure,
+    pub only_session_token: OnFailure,
     /// Whether a profile with a role has no keys of its own.
     pub unless_role: bool,
 }
@@ -205,9 +205,9 @@ impl ProfileKeys {
         Self {
             file,
             empty_counts: false,
-            half: OnFailure::Next,
-            other_half: OnFailure::Next,
-            token_alone: OnFailure::Next,
+            secret_missing: OnFailure::Next,
+            id_missing: OnFailure::Next,
+            only_session_token: OnFailure::Next,
             unless_role: false,
         }
     }
@@ -223,14 +223,14 @@ pub struct ProcessRule {
     /// Whether a profile with a role has no program.
     pub unless_role: bool,
     /// Whether it is a link of the chain, which is tried also if the profile was passed over.
-    pub is_link: bool,
+    pub after_profile: bool,
 }
 
 impl ProcessRule {
     /// A program in this file's profile.
     #[must_use]
     pub const fn of(file: ProfileFile) -> Self {
-        Self { file, empty: OnFailure::Next, unless_role: false, is_link: false }
+        Self { file, empty: OnFailure::Next, unless_role: false, after_profile: false }
     }
 }
 
@@ -242,5 +242,5 @@ pub struct SsoRule {
     /// The settings of which any makes the profile one of this kind.
     pub any_of: &'static [&'static str],
     /// What it leads to.
-    pub then: OnFailure,
+    pub on_failure: OnFailure,
 }

@@ -12,7 +12,7 @@ pub struct Region {
     /// The files whose profile may name it.
     pub files: &'static [ProfileFile],
     /// Which profile that is, if it is another than the one in use.
-    pub by: Option<ProfileName>,
+    pub profile_name: Option<ProfileName>,
     /// What happens without one.
     pub missing: NoRegion,
 }
@@ -25,7 +25,7 @@ impl Region {
         files: &'static [ProfileFile],
         missing: NoRegion,
     ) -> Self {
-        Self { variables, empty: EmptyRegion::Unset, files, by: None, missing }
+        Self { variables, empty: EmptyRegion::Unset, files, profile_name: None, missing }
     }
 }
 
@@ -46,7 +46,7 @@ pub enum EmptyRegion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRegion {
     /// STS is called all the same, at its global endpoint.
-    Fine,
+    Global,
     /// The call fails.
     Fails,
     /// The call fails unless an endpoint is set.

@@ -17,7 +17,7 @@ pub struct EnvKeysRule {
     /// Whether these variables are of an old kind.
     pub legacy: bool,
     /// An id without a secret.
-    pub half: OnFailure,
+    pub secret_missing: OnFailure,
     /// The step is left out if this variable is not empty.
     pub unless: Option<&'static str>,
 }
@@ -26,26 +26,26 @@ pub struct EnvKeysRule {
 #[derive(Debug, Clone, Copy)]
 pub struct WebIdentityRule {
     /// What a variable is that is set to nothing.
-    pub empty: Empty,
+    pub empty: EmptyVariable,
     /// The file whose profile gives what no variable says.
-    pub filled_from: Option<ProfileFile>,
+    pub profile_file: Option<ProfileFile>,
     /// Which profile that is, if it is another than the one in use.
-    pub filled_by: Option<ProfileName>,
+    pub profile_name: Option<ProfileName>,
     /// A token file without a role.
     pub without_role: OnFailure,
     /// A role without a token file.
     pub without_token: OnFailure,
     /// The shortest token that is sent, in bytes; 0 if an empty one is.
-    pub least_token: usize,
+    pub min_token_bytes: usize,
     /// The shortest role ARN that is sent, in characters.
-    pub least_role: usize,
+    pub min_role_chars: usize,
     /// STS refuses or cannot be reached, or the token cannot be read.
-    pub fails: OnFailure,
+    pub on_failure: OnFailure,
 }
 
 /// What a variable is that is set to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Empty {
+pub enum EmptyVariable {
     /// Not set.
     Unset,
     /// Not set, and yet it hides what the profile says.

@@ -3,9 +3,9 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Headers, Trailing};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NoRegion, OnFailure, ProcessRule,
-    ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule, Step, TokenRule,
-    WebIdentityRule,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule,
+    Step, TokenRule, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -28,10 +28,10 @@ pub const CPP: Sdk = Sdk {
     credentials: Some(FileRule { empty_counts: true, tilde: false, ..CREDENTIALS }),
     config: Some(FileRule { empty_counts: true, tilde: false, ..CONFIG }),
     dialect: DIALECT,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     region: Region::of(&["AWS_DEFAULT_REGION", "AWS_REGION"], &[ProfileFile::Config], NoRegion::Fails),
-    instead: None,
+    overridden_by: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider
         Step::Keys(EnvKeysRule {
@@ -40,7 +40,7 @@ pub const CPP: Sdk = Sdk {
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: None,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
@@ -54,19 +54,19 @@ pub const CPP: Sdk = Sdk {
         Step::Process(ProcessRule { unless_role: true, ..ProcessRule::of(ProfileFile::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Unset,
-            filled_from: Some(ProfileFile::Both),
-            filled_by: Some(ProfileName {
+            empty: EmptyVariable::Unset,
+            profile_file: Some(ProfileFile::Both),
+            profile_name: Some(ProfileName {
                 variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
                 empty_counts: false,
             }),
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Next,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Next,
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next }),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next }),
         // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
         Step::Container(ContainerRule {
             relative_first: true,
@@ -80,9 +80,9 @@ pub const CPP: Sdk = Sdk {
                 line_break: LineBreak::Sent,
                 read_first: false,
             },
-            fails: OnFailure::Nothing,
+            on_failure: OnFailure::Nothing,
         }),
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Nothing,
 };

@@ -4,9 +4,9 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Faults};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
-    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, ImdsDisabled, LineBreak, NamedSource, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
+    RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -17,20 +17,20 @@ const KEYS: Step = Step::Keys(EnvKeysRule {
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: OnFailure::Next,
+    secret_missing: OnFailure::Next,
     unless: None,
 });
 /// `AssumeRoleWithWebIdentityCredentials.FromEnvironmentVariables`: its constructor takes neither null nor
 /// nothing; the call is made when the credentials are used.
 const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
-    empty: Empty::Unset,
-    filled_from: None,
-    filled_by: None,
+    empty: EmptyVariable::Unset,
+    profile_file: None,
+    profile_name: None,
     without_role: OnFailure::Next,
     without_token: OnFailure::Next,
-    least_token: 0,
-    least_role: 1,
-    fails: OnFailure::Error,
+    min_token_bytes: 0,
+    min_role_chars: 1,
+    on_failure: OnFailure::Error,
 });
 /// `CredentialProfileTypeDetector` and `AWSCredentialsFactory`: the chain goes on after what is thrown
 /// before STS is called.
@@ -38,27 +38,27 @@ const ROLE: Step = Step::Role(RoleRule {
     file: ProfileFile::Both,
     unless_token_file: true,
     without_role: WithoutRole::Ignored,
-    alone: RoleWithoutSource::NotThis,
-    both: OnFailure::LeavesProfile,
-    missing: OnFailure::LeavesProfile,
-    empty: OnFailure::LeavesProfile,
-    circle: OnFailure::LeavesProfile,
-    sources: Sources { itself: false, ..Sources::ALL },
-    named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-    named_in_any_case: true,
-    unknown: OnFailure::LeavesProfile,
-    named_empty: OnFailure::LeavesProfile,
-    minds_disabled: true,
-    mfa: Some(OnFailure::LeavesProfile),
+    without_source: RoleWithoutSource::Ignored,
+    two_sources: OnFailure::SkipProfile,
+    source_missing: OnFailure::SkipProfile,
+    source_empty: OnFailure::SkipProfile,
+    source_cycle: OnFailure::SkipProfile,
+    sources: Sources { own_keys: false, ..Sources::ALL },
+    named_sources: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
+    named_ignore_case: true,
+    named_unknown: OnFailure::SkipProfile,
+    named_empty: OnFailure::SkipProfile,
+    obeys_imds_disabled: true,
+    mfa: Some(OnFailure::SkipProfile),
     region: RoleRegion::AsForWebIdentity,
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
 });
 const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
     ..ProfileWebIdentity::of(ProfileFile::Both)
 });
 const PROFILE_SIGN_ON: Step =
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::LeavesProfile });
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::SkipProfile });
 const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both));
 /// `GenericContainerCredentials`, or the instance profile.
 const CONTAINER: Step = Step::Container(ContainerRule {
@@ -73,7 +73,7 @@ const CONTAINER: Step = Step::Container(ContainerRule {
         line_break: LineBreak::Fails(OnFailure::Error),
         read_first: false,
     },
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
 });
 
 /// Version 3: the web identity and the profile come before keys in the environment.
@@ -87,10 +87,10 @@ pub const V3: Sdk = Sdk {
     credentials: Some(CREDENTIALS),
     config: Some(CONFIG),
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
-    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fine),
-    instead: None,
+    region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Global),
+    overridden_by: None,
     steps: &[
         WEB_IDENTITY,
         ROLE,
@@ -100,7 +100,7 @@ pub const V3: Sdk = Sdk {
         PROFILE_KEYS,
         KEYS,
         CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };
@@ -122,7 +122,7 @@ pub const V4: Sdk = Sdk {
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         PROFILE_KEYS,
         CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     ..V3
 };

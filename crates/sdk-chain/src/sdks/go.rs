@@ -6,10 +6,10 @@ use crate::dialect::{
     Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, GoProfile, Join, LineBreak, NamedSource, NoRegion,
-    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
-    RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
-    WithoutRole,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, GoProfile, ImdsDisabled, LineBreak,
+    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
+    Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
+    WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -31,7 +31,7 @@ const V1_DIALECT: Dialect = Dialect {
         gap: KeyGap::Space,
         spaces: InlineSpaces::Always,
         trailing: Trailing::Ignored,
-        both: DuplicateHeaders::Plain,
+        duplicate: DuplicateHeaders::Plain,
         must_name: true,
         ..SPECIFIED.headers
     },
@@ -50,50 +50,51 @@ const KEYS: Step = Step::Keys(EnvKeysRule {
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: OnFailure::Next,
+    secret_missing: OnFailure::Next,
     unless: None,
 });
 /// `assumeWebIdentity`.
 const WEB_IDENTITY: WebIdentityRule = WebIdentityRule {
-    empty: Empty::Unset,
-    filled_from: None,
-    filled_by: None,
+    empty: EmptyVariable::Unset,
+    profile_file: None,
+    profile_name: None,
     without_role: OnFailure::Error,
     without_token: OnFailure::Next,
-    least_token: 0,
-    least_role: 1,
-    fails: OnFailure::Error,
+    min_token_bytes: 0,
+    min_role_chars: 1,
+    on_failure: OnFailure::Error,
 };
 /// Version 1 checks the lengths in the STS model before it calls.
-const V1_WEB_IDENTITY: WebIdentityRule = WebIdentityRule { least_token: 4, least_role: 20, ..WEB_IDENTITY };
+const V1_WEB_IDENTITY: WebIdentityRule =
+    WebIdentityRule { min_token_bytes: 4, min_role_chars: 20, ..WEB_IDENTITY };
 /// `resolveCredsFromProfile`, with `source_profile` first, and a role for whatever was found at the end.
 const ROLE: RoleRule = RoleRule {
     file: ProfileFile::Both,
     unless_token_file: false,
     without_role: WithoutRole::Ignored,
-    alone: RoleWithoutSource::Later,
-    both: OnFailure::Error,
-    missing: OnFailure::Error,
-    empty: OnFailure::Error,
-    circle: OnFailure::Error,
+    without_source: RoleWithoutSource::AssumedLater,
+    two_sources: OnFailure::Error,
+    source_missing: OnFailure::Error,
+    source_empty: OnFailure::Error,
+    source_cycle: OnFailure::Error,
     sources: Sources::ALL,
-    named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-    named_in_any_case: false,
-    unknown: OnFailure::Error,
+    named_sources: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
+    named_ignore_case: false,
+    named_unknown: OnFailure::Error,
     named_empty: OnFailure::Error,
-    minds_disabled: true,
+    obeys_imds_disabled: true,
     mfa: Some(OnFailure::Error),
     region: RoleRegion::AsForWebIdentity,
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
 };
 const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both));
 const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
     without_role: OnFailure::Error,
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
     ..ProfileWebIdentity::of(ProfileFile::Both)
 };
 const SIGN_ON: Step =
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: super::SIGN_ON, then: OnFailure::Error });
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: super::SIGN_ON, on_failure: OnFailure::Error });
 /// `resolveHTTPCredProvider` and `isAllowedHost`; a name must lead to such an address.
 const CONTAINER: ContainerRule = ContainerRule {
     relative_first: true,
@@ -107,7 +108,7 @@ const CONTAINER: ContainerRule = ContainerRule {
         line_break: LineBreak::Fails(OnFailure::Error),
         read_first: false,
     },
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
 };
 /// `defaults.RemoteCredProvider`: the full variable first.
 const V1_CONTAINER: Step = Step::Container(ContainerRule { relative_first: false, ..CONTAINER });
@@ -123,30 +124,34 @@ pub const V2: Sdk = Sdk {
     credentials: Some(CREDENTIALS_FILE),
     config: Some(CONFIG_FILE),
     dialect: V2_DIALECT,
-    join: Join::ByPair,
+    merge: FileMerge::ByPair,
     profiles_need_config: false,
     region: Region::of(
         &["AWS_REGION", "AWS_DEFAULT_REGION"],
         &[ProfileFile::Both],
         NoRegion::FailsWithoutEndpoint,
     ),
-    instead: None,
+    overridden_by: None,
     steps: &[
         // loadIniFiles: what cannot be opened is not there, what cannot be read is an error
         Step::NoDirectories,
         // resolveConfigLoaders: only AWS_PROFILE makes the profile obligatory
         Step::ProfileMustExist { variables: &["AWS_PROFILE"], empty_counts: false, even_default: true },
-        Step::ProfileMustBeSound(GoProfile { roles: true, half: true, unless_keys: false }),
+        Step::ProfileMustBeSound(GoProfile { roles: true, half_pair_fails: true, unless_keys: false }),
         KEYS,
         Step::WebIdentity(WEB_IDENTITY),
         Step::Role(ROLE),
         PROFILE_KEYS,
         Step::ProfileWebIdentity(PROFILE_WEB_IDENTITY),
         SIGN_ON,
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
+            any_of: &["login_session"],
+            on_failure: OnFailure::Error,
+        }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::Container(CONTAINER),
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };
@@ -162,19 +167,19 @@ pub const V1: Sdk = Sdk {
     credentials: Some(CREDENTIALS_FILE),
     config: None,
     dialect: V1_DIALECT,
-    join: Join::ByPair,
+    merge: FileMerge::ByPair,
     profiles_need_config: false,
     region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
-    instead: Some(RuleOverride::ByTrue(SdkId::GoV1LoadConfig)),
+    overridden_by: Some(RuleOverride::ByTrue(SdkId::GoV1LoadConfig)),
     steps: &[
-        Step::FilesMustParse { then: OnFailure::Error, unless_keys: true },
-        Step::ProfileMustBeSound(GoProfile { roles: false, half: false, unless_keys: true }),
+        Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: true },
+        Step::ProfileMustBeSound(GoProfile { roles: false, half_pair_fails: false, unless_keys: true }),
         KEYS,
         Step::WebIdentity(V1_WEB_IDENTITY),
         PROFILE_KEYS,
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         V1_CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };
@@ -190,19 +195,19 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
         &[ProfileFile::Both],
         NoRegion::FailsWithoutEndpoint,
     ),
-    instead: None,
+    overridden_by: None,
     steps: &[
-        Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
-        Step::ProfileMustBeSound(GoProfile { roles: true, half: false, unless_keys: false }),
+        Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: false },
+        Step::ProfileMustBeSound(GoProfile { roles: true, half_pair_fails: false, unless_keys: false }),
         KEYS,
         Step::WebIdentity(V1_WEB_IDENTITY),
         Step::Role(ROLE),
         PROFILE_KEYS,
-        Step::ProfileWebIdentity(ProfileWebIdentity { least_token: 4, ..PROFILE_WEB_IDENTITY }),
+        Step::ProfileWebIdentity(ProfileWebIdentity { min_token_bytes: 4, ..PROFILE_WEB_IDENTITY }),
         SIGN_ON,
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         V1_CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     ..V1
 };
@@ -218,7 +223,7 @@ pub const V1_OLD: Sdk = Sdk {
         // credentials.SharedCredentialsProvider
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Credentials)),
         V1_CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     ..V1
 };

@@ -5,10 +5,10 @@ use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Hosts, Join, LineBreak, NamedSource,
-    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
-    RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
-    WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled,
+    LineBreak, NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName,
+    ProfileWebIdentity, Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule,
+    Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -29,14 +29,15 @@ const V3_DIALECT: Dialect = Dialect {
         quotes: true,
         spaces: InlineSpaces::Never,
         trailing: Trailing::NoHeader,
-        both: DuplicateHeaders::Prefixed,
+        duplicate: DuplicateHeaders::Prefixed,
     },
     config: HeaderStyle::Prefixed,
     credentials: HeaderStyle::Unprefixed,
 };
 
 /// `isSsoProfile` of `@aws-sdk/credential-provider-sso`.
-const V3_SIGN_ON: SsoRule = SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Error };
+const V3_SIGN_ON: SsoRule =
+    SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Error };
 
 /// Version 3. What a link throws as a `CredentialsProviderError` leads on, all else ends the search:
 /// `chain` of `@smithy/property-provider`.
@@ -50,14 +51,14 @@ pub const V3: Sdk = Sdk {
     credentials: Some(CREDENTIALS),
     config: Some(CONFIG),
     dialect: V3_DIALECT,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     // The nested STS client falls back to us-east-1.
     region: Region {
         empty: EmptyRegion::Fails,
-        ..Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fine)
+        ..Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Global)
     },
-    instead: None,
+    overridden_by: None,
     steps: &[
         // defaultProvider: fromEnv is skipped with AWS_PROFILE
         Step::Keys(EnvKeysRule {
@@ -66,7 +67,7 @@ pub const V3: Sdk = Sdk {
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: Some("AWS_PROFILE"),
         }),
         // resolveAssumeRoleCredentials of credential-provider-ini
@@ -74,42 +75,50 @@ pub const V3: Sdk = Sdk {
             file: ProfileFile::Both,
             unless_token_file: false,
             without_role: WithoutRole::Ignored,
-            alone: RoleWithoutSource::NotThis,
-            both: OnFailure::LeavesProfile,
-            missing: OnFailure::LeavesProfile,
-            empty: OnFailure::LeavesProfile,
-            circle: OnFailure::LeavesProfile,
+            without_source: RoleWithoutSource::Ignored,
+            two_sources: OnFailure::SkipProfile,
+            source_missing: OnFailure::SkipProfile,
+            source_empty: OnFailure::SkipProfile,
+            source_cycle: OnFailure::SkipProfile,
             sources: Sources { sign_on: Some(V3_SIGN_ON), ..Sources::ALL },
-            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-            named_in_any_case: false,
-            unknown: OnFailure::LeavesProfile,
-            named_empty: OnFailure::LeavesProfile,
-            minds_disabled: false,
+            named_sources: &[
+                NamedSource::Environment,
+                NamedSource::EcsContainer,
+                NamedSource::Ec2InstanceMetadata,
+            ],
+            named_ignore_case: false,
+            named_unknown: OnFailure::SkipProfile,
+            named_empty: OnFailure::SkipProfile,
+            obeys_imds_disabled: false,
             mfa: Some(OnFailure::Error),
-            region: RoleRegion::OfItsOwn,
-            fails: OnFailure::Error,
+            region: RoleRegion::Own,
+            on_failure: OnFailure::Error,
         }),
         // resolveProfileData: the order of the kinds
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            fails: OnFailure::Error,
+            on_failure: OnFailure::Error,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::SignOn(V3_SIGN_ON),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
+            any_of: &["login_session"],
+            on_failure: OnFailure::Error,
+        }),
         // fromProcess of credential-provider-process
-        Step::Process(ProcessRule { is_link: true, ..ProcessRule::of(ProfileFile::Both) }),
+        Step::Process(ProcessRule { after_profile: true, ..ProcessRule::of(ProfileFile::Both) }),
         // fromTokenFile of credential-provider-web-identity
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Unset,
-            filled_from: None,
-            filled_by: None,
+            empty: EmptyVariable::Unset,
+            profile_file: None,
+            profile_name: None,
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Error,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Error,
         }),
         // remoteProvider: one or the other; fromHttp and checkUrl of credential-provider-http. After a
         // failure fromContainerMetadata asks again, without the token, at localhost and 127.0.0.1 alone.
@@ -125,9 +134,9 @@ pub const V3: Sdk = Sdk {
                 line_break: LineBreak::WithoutIt(OnFailure::Error),
                 read_first: false,
             },
-            fails: OnFailure::Error,
+            on_failure: OnFailure::Error,
         }),
-        Step::Imds(Disabled::NotFalse),
+        Step::Imds(ImdsDisabled::NotFalse),
     ],
     at_end: CredentialSource::Error,
 };
@@ -139,7 +148,7 @@ const V2_DIALECT: Dialect = Dialect {
         gap: KeyGap::Blank,
         quotes: false,
         spaces: InlineSpaces::Always,
-        both: DuplicateHeaders::Spoils,
+        duplicate: DuplicateHeaders::Spoils,
         ..V3_DIALECT.headers
     },
     config: HeaderStyle::Either,
@@ -157,7 +166,7 @@ const V2_KEYS: Step = Step::Keys(EnvKeysRule {
     empty_counts: false,
     trims: false,
     legacy: false,
-    half: OnFailure::Next,
+    secret_missing: OnFailure::Next,
     unless: None,
 });
 const V2_AMAZON_KEYS: Step = Step::Keys(EnvKeysRule {
@@ -166,31 +175,31 @@ const V2_AMAZON_KEYS: Step = Step::Keys(EnvKeysRule {
     empty_counts: false,
     trims: false,
     legacy: true,
-    half: OnFailure::Next,
+    secret_missing: OnFailure::Next,
     unless: None,
 });
 /// `SsoCredentials.load`: a profile without all of it, or without a token, is an error that leads on.
 const V2_SIGN_ON: Step =
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next });
+    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next });
 /// `SharedIniFileCredentials.load`.
 const V2_ROLE: Step = Step::Role(RoleRule {
     file: ProfileFile::Both,
     unless_token_file: false,
     without_role: WithoutRole::Ignored,
-    alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
-    both: OnFailure::LeavesProfile,
-    missing: OnFailure::LeavesProfile,
-    empty: OnFailure::LeavesProfile,
-    circle: OnFailure::Crash,
+    without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
+    two_sources: OnFailure::SkipProfile,
+    source_missing: OnFailure::SkipProfile,
+    source_empty: OnFailure::SkipProfile,
+    source_cycle: OnFailure::Crash,
     sources: Sources { web_identity: false, process: false, ..Sources::ALL },
-    named: &[],
-    named_in_any_case: false,
-    unknown: OnFailure::LeavesProfile,
-    named_empty: OnFailure::LeavesProfile,
-    minds_disabled: true,
+    named_sources: &[],
+    named_ignore_case: false,
+    named_unknown: OnFailure::SkipProfile,
+    named_empty: OnFailure::SkipProfile,
+    obeys_imds_disabled: true,
     mfa: None,
-    region: RoleRegion::OfItsOwn,
-    fails: OnFailure::LeavesProfile,
+    region: RoleRegion::Own,
+    on_failure: OnFailure::SkipProfile,
 });
 const V2_PROFILE_KEYS: Step =
     Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Both) });
@@ -207,23 +216,23 @@ const V2_CONTAINER: Step = Step::Container(ContainerRule {
         line_break: LineBreak::Fails(OnFailure::Crash),
         read_first: false,
     },
-    fails: OnFailure::Next,
+    on_failure: OnFailure::Next,
 });
 /// `TokenFileWebIdentityCredentials.load`: the variables, or else the profile.
 const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
-    empty: Empty::Unset,
-    filled_from: None,
-    filled_by: None,
+    empty: EmptyVariable::Unset,
+    profile_file: None,
+    profile_name: None,
     without_role: OnFailure::Next,
     without_token: OnFailure::Next,
-    least_token: 0,
-    least_role: 1,
-    fails: OnFailure::Next,
+    min_token_bytes: 0,
+    min_role_chars: 1,
+    on_failure: OnFailure::Next,
 });
 const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     unless_variables: true,
     through_sources: true,
-    fails: OnFailure::LeavesProfile,
+    on_failure: OnFailure::SkipProfile,
     ..ProfileWebIdentity::of(ProfileFile::Both)
 });
 
@@ -238,10 +247,10 @@ pub const V2: Sdk = Sdk {
     credentials: Some(V2_CREDENTIALS),
     config: None,
     dialect: V2_DIALECT,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     region: Region::of(&["AWS_REGION", "AMAZON_REGION"], &[], NoRegion::FailsWithEndpoint),
-    instead: Some(RuleOverride::ByAnything(SdkId::JsV2LoadConfig)),
+    overridden_by: Some(RuleOverride::ByAnything(SdkId::JsV2LoadConfig)),
     steps: &[
         V2_KEYS,
         V2_AMAZON_KEYS,
@@ -253,7 +262,7 @@ pub const V2: Sdk = Sdk {
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
         // lib/metadata_service.js
-        Step::Imds(Disabled::Anything),
+        Step::Imds(ImdsDisabled::Anything),
     ],
     at_end: CredentialSource::Error,
 };
@@ -268,7 +277,7 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
     config: Some(FileRule { tilde: false, ..CONFIG }),
     profiles_need_config: true,
     region: Region { files: &[ProfileFile::Credentials, ProfileFile::Config], ..V2.region },
-    instead: None,
+    overridden_by: None,
     steps: &[
         // getRegion of lib/node_loader.js, as the module is loaded
         Step::ConfigForRegion,
@@ -281,7 +290,7 @@ pub const V2_LOAD_CONFIG: Sdk = Sdk {
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         V2_WEB_IDENTITY,
         V2_PROFILE_WEB_IDENTITY,
-        Step::Imds(Disabled::Anything),
+        Step::Imds(ImdsDisabled::Anything),
     ],
     ..V2
 };

@@ -3,9 +3,9 @@
 
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
-    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, ImdsDisabled, LineBreak, NamedSource, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
+    RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -20,11 +20,11 @@ pub const KOTLIN: Sdk = Sdk {
     credentials: Some(CREDENTIALS),
     config: Some(CONFIG),
     dialect: SPECIFIED,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     // IMDS is asked last
     region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::AsksImds),
-    instead: None,
+    overridden_by: None,
     steps: &[
         Step::Keys(EnvKeysRule {
             id: ID,
@@ -32,48 +32,56 @@ pub const KOTLIN: Sdk = Sdk {
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: None,
         }),
         // StsWebIdentityProvider
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Unset,
-            filled_from: None,
-            filled_by: None,
+            empty: EmptyVariable::Unset,
+            profile_file: None,
+            profile_name: None,
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Next,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Next,
         }),
         // loadAwsSharedConfig
-        Step::FilesMustParse { then: OnFailure::LeavesProfile, unless_keys: false },
+        Step::FilesMustParse { on_failure: OnFailure::SkipProfile, unless_keys: false },
         // ProfileCredentialsProvider; ProfileChain.kt: the order of the kinds
         Step::Role(RoleRule {
             file: ProfileFile::Both,
             unless_token_file: true,
-            without_role: WithoutRole::NamedGives,
-            alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
-            both: OnFailure::LeavesProfile,
-            missing: OnFailure::LeavesProfile,
-            empty: OnFailure::LeavesProfile,
-            circle: OnFailure::LeavesProfile,
+            without_role: WithoutRole::NamedSourceUsed,
+            without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
+            two_sources: OnFailure::SkipProfile,
+            source_missing: OnFailure::SkipProfile,
+            source_empty: OnFailure::SkipProfile,
+            source_cycle: OnFailure::SkipProfile,
             sources: Sources::ALL,
-            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-            named_in_any_case: false,
-            unknown: OnFailure::LeavesProfile,
-            named_empty: OnFailure::LeavesProfile,
-            minds_disabled: true,
+            named_sources: &[
+                NamedSource::Environment,
+                NamedSource::EcsContainer,
+                NamedSource::Ec2InstanceMetadata,
+            ],
+            named_ignore_case: false,
+            named_unknown: OnFailure::SkipProfile,
+            named_empty: OnFailure::SkipProfile,
+            obeys_imds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: OnFailure::LeavesProfile,
+            on_failure: OnFailure::SkipProfile,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
-            without_role: OnFailure::LeavesProfile,
-            fails: OnFailure::LeavesProfile,
+            without_role: OnFailure::SkipProfile,
+            on_failure: OnFailure::SkipProfile,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::LeavesProfile }),
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
+            any_of: SIGN_ON,
+            on_failure: OnFailure::SkipProfile,
+        }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         // EcsCredentialsProvider.kt
@@ -89,10 +97,10 @@ pub const KOTLIN: Sdk = Sdk {
                 line_break: LineBreak::Fails(OnFailure::Next),
                 read_first: false,
             },
-            fails: OnFailure::Next,
+            on_failure: OnFailure::Next,
         }),
         // ImdsCredentialsProvider.kt
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };

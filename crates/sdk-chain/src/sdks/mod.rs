@@ -61,10 +61,10 @@ mod tests {
                     }
                     Step::ProfileMustExist { variables, .. } => names.extend(*variables),
                     Step::ProfileWebIdentity(rule) => {
-                        names.extend(rule.by.iter().flat_map(|name| name.variables));
+                        names.extend(rule.profile_name.iter().flat_map(|name| name.variables));
                     }
                     Step::WebIdentity(rule) => {
-                        names.extend(rule.filled_by.iter().flat_map(|name| name.variables))
+                        names.extend(rule.profile_name.iter().flat_map(|name| name.variables))
                     }
                     _ => {}
                 }

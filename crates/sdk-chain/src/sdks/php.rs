@@ -3,9 +3,10 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, FileRule, Join, LineBreak, NamedSource, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
-    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
+    WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -15,20 +16,24 @@ const fn role(file: ProfileFile) -> Step {
         file,
         unless_token_file: false,
         without_role: WithoutRole::Ignored,
-        alone: RoleWithoutSource::Fails(OnFailure::LeavesProfile),
-        both: OnFailure::LeavesProfile,
-        missing: OnFailure::LeavesProfile,
-        empty: OnFailure::LeavesProfile,
-        circle: OnFailure::LeavesProfile,
+        without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
+        two_sources: OnFailure::SkipProfile,
+        source_missing: OnFailure::SkipProfile,
+        source_empty: OnFailure::SkipProfile,
+        source_cycle: OnFailure::SkipProfile,
         sources: Sources { web_identity: false, process: false, ..Sources::ALL },
-        named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-        named_in_any_case: false,
-        unknown: OnFailure::LeavesProfile,
-        named_empty: OnFailure::LeavesProfile,
-        minds_disabled: true,
+        named_sources: &[
+            NamedSource::Environment,
+            NamedSource::EcsContainer,
+            NamedSource::Ec2InstanceMetadata,
+        ],
+        named_ignore_case: false,
+        named_unknown: OnFailure::SkipProfile,
+        named_empty: OnFailure::SkipProfile,
+        obeys_imds_disabled: true,
         mfa: None,
-        region: RoleRegion::OfItsOwn,
-        fails: OnFailure::LeavesProfile,
+        region: RoleRegion::Own,
+        on_failure: OnFailure::SkipProfile,
     })
 }
 
@@ -59,11 +64,11 @@ pub const PHP: Sdk = Sdk {
     config: Some(FileRule { variable: None, tilde: false, ..CONFIG }),
     dialect: DIALECT,
     // loadDefaultProfiles, for the web identity; all else looks into one file
-    join: Join::ByProfile,
+    merge: FileMerge::ByProfile,
     profiles_need_config: false,
     // us-east-1, unless the client's own is passed on
-    region: Region::of(&["AWS_REGION"], &[], NoRegion::Fine),
-    instead: None,
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::Global),
+    overridden_by: None,
     steps: &[
         Step::Keys(EnvKeysRule {
             id: ID,
@@ -71,26 +76,26 @@ pub const PHP: Sdk = Sdk {
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: None,
         }),
         // assumeRoleWithWebIdentityCredentialProvider: the variables, or else the profile
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Unset,
-            filled_from: None,
-            filled_by: None,
+            empty: EmptyVariable::Unset,
+            profile_file: None,
+            profile_name: None,
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Next,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Next,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             unless_variables: true,
-            fails: OnFailure::LeavesProfile,
+            on_failure: OnFailure::SkipProfile,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, then: OnFailure::Next }),
+        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next }),
         Step::Process(ProcessRule::of(ProfileFile::Credentials)),
         role(ProfileFile::Credentials),
         keys(ProfileFile::Credentials),
@@ -110,10 +115,10 @@ pub const PHP: Sdk = Sdk {
                 line_break: LineBreak::Fails(OnFailure::Error),
                 read_first: false,
             },
-            fails: OnFailure::Error,
+            on_failure: OnFailure::Error,
         }),
         // InstanceProfileProvider.php
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };

@@ -5,9 +5,9 @@ use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
-    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion, RoleRule,
-    RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
+    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion,
+    RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -24,7 +24,7 @@ const DIALECT: Dialect = Dialect {
         quotes: true,
         spaces: InlineSpaces::Quoted,
         trailing: Trailing::Ignored,
-        both: DuplicateHeaders::Merged,
+        duplicate: DuplicateHeaders::Merged,
         ..SPECIFIED.headers
     },
     credentials: HeaderStyle::AsWritten,
@@ -39,7 +39,7 @@ const PROFILE_VARIABLES: &[&str] = &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
 /// `create_credential_resolver`: the order; and before it, `get_scoped_config` of `botocore/session.py`.
 const STEPS: &[Step] = &[
-    Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
+    Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: false },
     Step::ProfileMustExist { variables: PROFILE_VARIABLES, empty_counts: true, even_default: true },
     // Only for the CLI: what it is asked for is a call of its own.
     Step::RegionMustBeSet,
@@ -50,7 +50,7 @@ const STEPS: &[Step] = &[
         empty_counts: false,
         trims: false,
         legacy: false,
-        half: OnFailure::Error,
+        secret_missing: OnFailure::Error,
         unless: None,
     }),
     // AssumeRoleProvider.load
@@ -58,52 +58,60 @@ const STEPS: &[Step] = &[
         file: ProfileFile::Both,
         unless_token_file: true,
         without_role: WithoutRole::Ignored,
-        alone: RoleWithoutSource::Fails(OnFailure::Error),
-        both: OnFailure::Error,
-        missing: OnFailure::Error,
-        empty: OnFailure::Error,
-        circle: OnFailure::Error,
-        sources: Sources { half_fails: true, ..Sources::ALL },
-        named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-        named_in_any_case: false,
-        unknown: OnFailure::Error,
+        without_source: RoleWithoutSource::Fails(OnFailure::Error),
+        two_sources: OnFailure::Error,
+        source_missing: OnFailure::Error,
+        source_empty: OnFailure::Error,
+        source_cycle: OnFailure::Error,
+        sources: Sources { half_pair_fails: true, ..Sources::ALL },
+        named_sources: &[
+            NamedSource::Environment,
+            NamedSource::EcsContainer,
+            NamedSource::Ec2InstanceMetadata,
+        ],
+        named_ignore_case: false,
+        named_unknown: OnFailure::Error,
         named_empty: OnFailure::Error,
-        minds_disabled: true,
+        obeys_imds_disabled: true,
         mfa: Some(OnFailure::Error),
-        region: RoleRegion::Must,
-        fails: OnFailure::Error,
+        region: RoleRegion::Required,
+        on_failure: OnFailure::Error,
     }),
     // AssumeRoleWithWebIdentityProvider.load; the token's and the role's least lengths are the STS model's.
     Step::WebIdentity(WebIdentityRule {
-        empty: Empty::Hides,
-        filled_from: Some(ProfileFile::Both),
-        filled_by: None,
+        empty: EmptyVariable::Hides,
+        profile_file: Some(ProfileFile::Both),
+        profile_name: None,
         without_role: OnFailure::Error,
         without_token: OnFailure::Next,
-        least_token: 4,
-        least_role: 20,
-        fails: OnFailure::Error,
+        min_token_bytes: 4,
+        min_role_chars: 20,
+        on_failure: OnFailure::Error,
     }),
     // SSOProvider.load
     Step::SignOn(SsoRule {
         file: ProfileFile::Both,
         any_of: &["sso_role_name", "sso_account_id"],
-        then: OnFailure::Error,
+        on_failure: OnFailure::Error,
     }),
     // SharedCredentialProvider.load
     Step::ProfileKeys(ProfileKeys {
         empty_counts: true,
-        half: OnFailure::Error,
+        secret_missing: OnFailure::Error,
         ..ProfileKeys::of(ProfileFile::Credentials)
     }),
     // LoginProvider.load
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+    Step::SignOn(SsoRule {
+        file: ProfileFile::Both,
+        any_of: &["login_session"],
+        on_failure: OnFailure::Error,
+    }),
     // ProcessProvider.load
     Step::Process(ProcessRule { empty: OnFailure::Error, ..ProcessRule::of(ProfileFile::Both) }),
     // ConfigProvider.load
     Step::ProfileKeys(ProfileKeys {
         empty_counts: true,
-        half: OnFailure::Error,
+        secret_missing: OnFailure::Error,
         ..ProfileKeys::of(ProfileFile::Config)
     }),
     // ContainerProvider.load; ContainerMetadataFetcher of botocore/utils.py
@@ -119,10 +127,10 @@ const STEPS: &[Step] = &[
             line_break: LineBreak::Fails(OnFailure::Error),
             read_first: false,
         },
-        fails: OnFailure::Error,
+        on_failure: OnFailure::Error,
     }),
     // InstanceMetadataProvider.load
-    Step::Imds(Disabled::True),
+    Step::Imds(ImdsDisabled::True),
 ];
 
 /// botocore and boto3.
@@ -136,11 +144,11 @@ pub const BOTO: Sdk = Sdk {
     credentials: Some(CREDENTIALS_FILE),
     config: Some(CONFIG_FILE),
     dialect: DIALECT,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     // Without one STS is called at its global endpoint.
-    region: Region::of(&["AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::Fine),
-    instead: None,
+    region: Region::of(&["AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::Global),
+    overridden_by: None,
     steps: STEPS,
     at_end: CredentialSource::Nothing,
 };

@@ -5,9 +5,9 @@ use crate::dialect::{
     Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
-    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
-    RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
+    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
+    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
+    Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
     WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
@@ -23,7 +23,7 @@ const DIALECT: Dialect = Dialect {
     headers: Headers {
         spaces: InlineSpaces::Always,
         trailing: Trailing::NoHeader,
-        both: DuplicateHeaders::Merged,
+        duplicate: DuplicateHeaders::Merged,
         ..SPECIFIED.headers
     },
     config: HeaderStyle::Either,
@@ -45,50 +45,50 @@ const KEYS: Step = Step::Keys(EnvKeysRule {
     empty_counts: true,
     trims: false,
     legacy: false,
-    half: OnFailure::Next,
+    secret_missing: OnFailure::Next,
     unless: None,
 });
 /// `assume_role_web_identity_credentials`: the variables, or else the config file's profile.
 const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
-    empty: Empty::Set,
-    filled_from: None,
-    filled_by: None,
+    empty: EmptyVariable::Set,
+    profile_file: None,
+    profile_name: None,
     without_role: OnFailure::Next,
     without_token: OnFailure::Next,
-    least_token: 0,
-    least_role: 1,
-    fails: OnFailure::Error,
+    min_token_bytes: 0,
+    min_role_chars: 1,
+    on_failure: OnFailure::Error,
 });
 const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
-    by: Some(SHARED_CONFIG),
-    fails: OnFailure::Error,
+    profile_name: Some(SHARED_CONFIG),
+    on_failure: OnFailure::Error,
     ..ProfileWebIdentity::of(ProfileFile::Config)
 });
 /// `sso_credentials_from_profile`.
 const SIGN_ON: Step = Step::SignOn(SsoRule {
     file: ProfileFile::Both,
     any_of: &["sso_account_id", "sso_role_name"],
-    then: OnFailure::Error,
+    on_failure: OnFailure::Error,
 });
 /// `assume_role_from_profile` and `resolve_source_profile`; `AssumeRoleCredentials` takes no role of nil.
 const ROLE: Step = Step::Role(RoleRule {
     file: ProfileFile::Both,
     unless_token_file: false,
     without_role: WithoutRole::Fails(OnFailure::Error),
-    alone: RoleWithoutSource::Fails(OnFailure::Error),
-    both: OnFailure::Error,
-    missing: OnFailure::Error,
-    empty: OnFailure::Error,
-    circle: OnFailure::Error,
-    sources: Sources { named: false, ..Sources::ALL },
-    named: &[NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-    named_in_any_case: false,
-    unknown: OnFailure::Error,
+    without_source: RoleWithoutSource::Fails(OnFailure::Error),
+    two_sources: OnFailure::Error,
+    source_missing: OnFailure::Error,
+    source_empty: OnFailure::Error,
+    source_cycle: OnFailure::Error,
+    sources: Sources { named_sources: false, ..Sources::ALL },
+    named_sources: &[NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
+    named_ignore_case: false,
+    named_unknown: OnFailure::Error,
     named_empty: OnFailure::Error,
-    minds_disabled: false,
+    obeys_imds_disabled: false,
     mfa: None,
     region: RoleRegion::AsForWebIdentity,
-    fails: OnFailure::Error,
+    on_failure: OnFailure::Error,
 });
 /// `instance_profile_credentials`: one or the other; `ecs_credentials.rb`.
 const CONTAINER: Step = Step::Container(ContainerRule {
@@ -103,13 +103,13 @@ const CONTAINER: Step = Step::Container(ContainerRule {
         line_break: LineBreak::Sent,
         read_first: false,
     },
-    fails: OnFailure::Nothing,
+    on_failure: OnFailure::Nothing,
 });
 
 /// aws-sdk-core.
 pub const RUBY: Sdk = Sdk {
     config: Some(CONFIG_FILE),
-    instead: Some(RuleOverride::ByOptOut(&OPTED_OUT)),
+    overridden_by: Some(RuleOverride::ByOptOut(&OPTED_OUT)),
     steps: &[
         KEYS,
         WEB_IDENTITY,
@@ -121,7 +121,7 @@ pub const RUBY: Sdk = Sdk {
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Config)),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     ..OPTED_OUT
 };
@@ -138,25 +138,25 @@ const OPTED_OUT: Sdk = Sdk {
     credentials: Some(CREDENTIALS_FILE),
     config: None,
     dialect: DIALECT,
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     // regional_endpoint.rb: the first variable that is set at all, unless it is set to nothing
     region: Region {
         empty: EmptyRegion::Hides,
-        by: Some(SHARED_CONFIG),
+        profile_name: Some(SHARED_CONFIG),
         ..Region::of(
             &["AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION"],
             &[ProfileFile::Both],
             NoRegion::Fails,
         )
     },
-    instead: None,
+    overridden_by: None,
     steps: &[
         KEYS,
         WEB_IDENTITY,
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Credentials)),
         CONTAINER,
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Nothing,
 };

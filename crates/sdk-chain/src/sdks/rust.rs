@@ -3,9 +3,9 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
 use crate::dialect::{Bytes, Dialect};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EmptyRegion, EnvKeysRule, FileRule, Join, LineBreak, NamedSource,
-    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
-    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
+    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
+    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
+    Region, RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
     WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
@@ -25,13 +25,13 @@ pub const RUST: Sdk = Sdk {
     credentials: Some(CREDENTIALS_FILE),
     config: Some(CONFIG_FILE),
     dialect: Dialect { bytes: Bytes::Empty, ..SPECIFIED },
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     region: Region {
         empty: EmptyRegion::Fails,
         ..Region::of(&["AWS_REGION", "AWS_DEFAULT_REGION"], &[ProfileFile::Both], NoRegion::AsksImds)
     },
-    instead: None,
+    overridden_by: None,
     steps: &[
         // environment/credentials.rs: a blank key is none
         Step::Keys(EnvKeysRule {
@@ -40,66 +40,74 @@ pub const RUST: Sdk = Sdk {
             empty_counts: true,
             trims: true,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: None,
         }),
-        Step::FilesMustParse { then: OnFailure::Error, unless_keys: false },
+        Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: false },
         // repr.rs, resolve_chain: a missing profile is "not loaded", any other flaw is an error
         Step::Role(RoleRule {
             file: ProfileFile::Both,
             unless_token_file: true,
-            without_role: WithoutRole::NamedGives,
-            alone: RoleWithoutSource::Fails(OnFailure::Error),
-            both: OnFailure::Error,
-            missing: OnFailure::LeavesProfile,
-            empty: OnFailure::Error,
-            circle: OnFailure::Error,
+            without_role: WithoutRole::NamedSourceUsed,
+            without_source: RoleWithoutSource::Fails(OnFailure::Error),
+            two_sources: OnFailure::Error,
+            source_missing: OnFailure::SkipProfile,
+            source_empty: OnFailure::Error,
+            source_cycle: OnFailure::Error,
             sources: Sources::ALL,
-            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-            named_in_any_case: false,
-            unknown: OnFailure::Error,
+            named_sources: &[
+                NamedSource::Environment,
+                NamedSource::EcsContainer,
+                NamedSource::Ec2InstanceMetadata,
+            ],
+            named_ignore_case: false,
+            named_unknown: OnFailure::Error,
             named_empty: OnFailure::Error,
-            minds_disabled: true,
+            obeys_imds_disabled: true,
             mfa: None,
-            region: RoleRegion::Must,
-            fails: OnFailure::Error,
+            region: RoleRegion::Required,
+            on_failure: OnFailure::Error,
         }),
         // repr.rs, base_provider: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
             empty_counts: true,
             without_role: OnFailure::Error,
-            fails: OnFailure::Error,
+            on_failure: OnFailure::Error,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
         Step::SignOn(SsoRule {
             file: ProfileFile::Both,
             any_of: &["sso_session", "sso_account_id", "sso_role_name"],
-            then: OnFailure::Error,
+            on_failure: OnFailure::Error,
         }),
         Step::SignOn(SsoRule {
             file: ProfileFile::Both,
             any_of: &["sso_region", "sso_start_url"],
-            then: OnFailure::LeavesProfile,
+            on_failure: OnFailure::SkipProfile,
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: &["login_session"], then: OnFailure::Error }),
+        Step::SignOn(SsoRule {
+            file: ProfileFile::Both,
+            any_of: &["login_session"],
+            on_failure: OnFailure::Error,
+        }),
         Step::Process(ProcessRule { empty: OnFailure::Error, ..ProcessRule::of(ProfileFile::Both) }),
         Step::ProfileKeys(ProfileKeys {
             empty_counts: true,
-            half: OnFailure::Error,
-            other_half: OnFailure::Error,
-            token_alone: OnFailure::Error,
+            secret_missing: OnFailure::Error,
+            id_missing: OnFailure::Error,
+            only_session_token: OnFailure::Error,
             ..ProfileKeys::of(ProfileFile::Both)
         }),
         // web_identity_token.rs: variables that are set to nothing are set
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Set,
-            filled_from: None,
-            filled_by: None,
+            empty: EmptyVariable::Set,
+            profile_file: None,
+            profile_name: None,
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Error,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Error,
         }),
         // ecs.rs: the token file is read first; a host name must lead to an allowed address
         Step::Container(ContainerRule {
@@ -114,9 +122,9 @@ pub const RUST: Sdk = Sdk {
                 line_break: LineBreak::Fails(OnFailure::Error),
                 read_first: true,
             },
-            fails: OnFailure::Error,
+            on_failure: OnFailure::Error,
         }),
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };

@@ -3,9 +3,9 @@
 use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
 use crate::dialect::{Dialect, Faults};
 use crate::rules::{
-    ContainerRule, Disabled, Empty, EnvKeysRule, Hosts, Join, LineBreak, NamedSource, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule,
-    RoleWithoutSource, Sdk, Sources, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, Hosts, ImdsDisabled, LineBreak, NamedSource,
+    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
+    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -20,10 +20,10 @@ pub const SWIFT: Sdk = Sdk {
     credentials: Some(CREDENTIALS),
     config: Some(CONFIG),
     dialect: Dialect { faults: Faults::None, ..SPECIFIED },
-    join: Join::BySetting,
+    merge: FileMerge::BySetting,
     profiles_need_config: false,
     region: Region::of(&["AWS_REGION"], &[ProfileFile::Both], NoRegion::Fails),
-    instead: None,
+    overridden_by: None,
     steps: &[
         Step::Keys(EnvKeysRule {
             id: ID,
@@ -31,7 +31,7 @@ pub const SWIFT: Sdk = Sdk {
             empty_counts: false,
             trims: false,
             legacy: false,
-            half: OnFailure::Next,
+            secret_missing: OnFailure::Next,
             unless: None,
         }),
         // ProfileAWSCredentialIdentityResolver: credentialResolvers, each failure of which leads to the next
@@ -40,33 +40,37 @@ pub const SWIFT: Sdk = Sdk {
             file: ProfileFile::Both,
             unless_token_file: false,
             without_role: WithoutRole::Ignored,
-            alone: RoleWithoutSource::NotThis,
-            both: OnFailure::Next,
-            missing: OnFailure::Next,
-            empty: OnFailure::Next,
-            circle: OnFailure::Next,
-            sources: Sources { itself: false, ..Sources::ALL },
-            named: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-            named_in_any_case: false,
-            unknown: OnFailure::Next,
+            without_source: RoleWithoutSource::Ignored,
+            two_sources: OnFailure::Next,
+            source_missing: OnFailure::Next,
+            source_empty: OnFailure::Next,
+            source_cycle: OnFailure::Next,
+            sources: Sources { own_keys: false, ..Sources::ALL },
+            named_sources: &[
+                NamedSource::Environment,
+                NamedSource::EcsContainer,
+                NamedSource::Ec2InstanceMetadata,
+            ],
+            named_ignore_case: false,
+            named_unknown: OnFailure::Next,
             named_empty: OnFailure::Next,
-            minds_disabled: true,
+            obeys_imds_disabled: true,
             mfa: None,
             region: RoleRegion::AsForWebIdentity,
-            fails: OnFailure::Next,
+            on_failure: OnFailure::Next,
         }),
         Step::ProfileWebIdentity(ProfileWebIdentity::of(ProfileFile::Both)),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         // STSWebIdentityAWSCredentialIdentityResolver: the variables
         Step::WebIdentity(WebIdentityRule {
-            empty: Empty::Unset,
-            filled_from: None,
-            filled_by: None,
+            empty: EmptyVariable::Unset,
+            profile_file: None,
+            profile_name: None,
             without_role: OnFailure::Next,
             without_token: OnFailure::Next,
-            least_token: 0,
-            least_role: 1,
-            fails: OnFailure::Next,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure: OnFailure::Next,
         }),
         // ECSAWSCredentialIdentityResolver: no IPv6 host
         Step::Container(ContainerRule {
@@ -81,9 +85,9 @@ pub const SWIFT: Sdk = Sdk {
                 line_break: LineBreak::Fails(OnFailure::Next),
                 read_first: false,
             },
-            fails: OnFailure::Next,
+            on_failure: OnFailure::Next,
         }),
-        Step::Imds(Disabled::True),
+        Step::Imds(ImdsDisabled::True),
     ],
     at_end: CredentialSource::Error,
 };

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{ResolvedView, StepFailure, StepResult};
 use crate::CredentialSource;
 use crate::rules::{ContainerRule, Hosts, LineBreak, OnFailure};
-use crate::situation::{ContainerEndpoint as Endpoint, Reply, TokenFile};
+use crate::situation::{ContainerEndpoint as Endpoint, EndpointReply, TokenFile};
 use foreign_text::sanitize;
 
 const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -23,31 +23,31 @@ impl ResolvedView<'_> {
         let chosen = if rule.relative_first { relative.or(full) } else { full.or(relative) };
         let token = self.container_token(rule);
         if rule.token.read_first
-            && let Err((then, why)) = &token
+            && let Err((on_failure, why)) = &token
         {
-            return then.after(why.as_str());
+            return on_failure.because(why.as_str());
         }
         let Some((variable, value)) = chosen else { return StepResult::Nothing };
         let endpoint = if variable == RELATIVE { &self.situation.relative } else { &self.situation.full };
         let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
         if value.is_empty() {
             // The relative one makes a call to ECS's address, for nothing.
-            let then = if variable == RELATIVE { rule.fails } else { rule.bad_host };
-            return then.after(format!("{variable} is set to nothing"));
+            let on_failure = if variable == RELATIVE { rule.on_failure } else { rule.bad_host };
+            return on_failure.because(format!("{variable} is set to nothing"));
         }
         if host.is_some_and(|host| !allowed(&rule.hosts, host)) {
-            return rule.bad_host.after(format!("The host in {variable} is none that it calls"));
+            return rule.bad_host.because(format!("The host in {variable} is none that it calls"));
         }
         let with_token = match token {
             Ok(SentToken::Sent) => true,
             Ok(SentToken::None) => false,
-            Ok(SentToken::OnlyWithout(then)) => {
+            Ok(SentToken::OnlyWithout(on_failure)) => {
                 if !host.is_some_and(|host| matches!(host.host, Some("localhost" | "127.0.0.1"))) {
-                    return then.after("The token for the container credentials has a line break");
+                    return on_failure.because("The token for the container credentials has a line break");
                 }
                 false
             }
-            Err((then, why)) => return then.after(why),
+            Err((on_failure, why)) => return on_failure.because(why),
         };
         replied(rule, variable, endpoint, with_token)
     }
@@ -70,9 +70,9 @@ impl ResolvedView<'_> {
             TokenFile::Readable { line_break: false, .. } => Ok(SentToken::Sent),
             TokenFile::Readable { .. } => match rule.token.line_break {
                 LineBreak::Sent => Ok(SentToken::Sent),
-                LineBreak::WithoutIt(then) => Ok(SentToken::OnlyWithout(then)),
-                LineBreak::Fails(then) => {
-                    Err((then, "The token for the container credentials has a line break".to_owned()))
+                LineBreak::WithoutIt(on_failure) => Ok(SentToken::OnlyWithout(on_failure)),
+                LineBreak::Fails(on_failure) => {
+                    Err((on_failure, "The token for the container credentials has a line break".to_owned()))
                 }
             },
         }
@@ -92,17 +92,19 @@ enum SentToken {
 fn replied(rule: &ContainerRule, variable: &str, endpoint: &Endpoint, with_token: bool) -> StepResult {
     let reply = if with_token { &endpoint.with_token } else { &endpoint.without_token };
     match reply {
-        Reply::Given => StepResult::Takes(
+        EndpointReply::Given => StepResult::Takes(
             CredentialSource::Container,
             format!("The endpoint in {variable} gives credentials."),
         ),
-        Reply::NotTried => StepResult::Takes(
+        EndpointReply::NotTried => StepResult::Takes(
             CredentialSource::Container,
             format!("It asks the endpoint in {variable} for credentials."),
         ),
-        Reply::Status(status) => rule.fails.after(format!("The endpoint in {variable} answers {status}")),
-        Reply::Unreachable(why) => {
-            rule.fails.after(format!("The endpoint in {variable} gives no credentials: {why}"))
+        EndpointReply::Status(status) => {
+            rule.on_failure.because(format!("The endpoint in {variable} answers {status}"))
+        }
+        EndpointReply::Unreachable(why) => {
+            rule.on_failure.because(format!("The endpoint in {variable} gives no credentials: {why}"))
         }
     }
 }
@@ -131,9 +133,9 @@ fn allowed(hosts: &Hosts, url: UrlHost<'_>) -> bool {
         return true;
     }
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ECS)) => hosts.ecs,
-        Ok(IpAddr::V4(EKS)) => hosts.eks,
-        Ok(IpAddr::V6(EKS_IPV6)) => hosts.eks_ipv6,
+        Ok(IpAddr::V4(ECS_ADDRESS)) => hosts.ecs,
+        Ok(IpAddr::V4(EKS_ADDRESS)) => hosts.eks,
+        Ok(IpAddr::V6(EKS_IPV6_ADDRESS)) => hosts.eks_ipv6,
         Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) => true,
         Ok(address) => hosts.loopback && address.is_loopback(),
         Err(_) => hosts.localhost && host == "localhost",
@@ -142,17 +144,17 @@ fn allowed(hosts: &Hosts, url: UrlHost<'_>) -> bool {
 
 /// Whether the URL is one without TLS at this node: a loopback address, or one of AWS's for containers.
 #[must_use]
-pub fn is_of_node(url: &str) -> bool {
+pub fn is_node_local(url: &str) -> bool {
     let url = host_of(url);
     let all = Hosts { loopback: true, localhost: true, ecs: true, eks: true, eks_ipv6: true };
     !url.tls && allowed(&all, url)
 }
 
 /// Where ECS, and a relative address, leads.
-pub const ECS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+pub const ECS_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
 
 /// The agent of EKS Pod Identity.
-pub const EKS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
+pub const EKS_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
 
 /// The same by IPv6.
-pub const EKS_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);
+pub const EKS_IPV6_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);

@@ -6,7 +6,7 @@ use crate::rules::{GoProfile, OnFailure, ProfileFile};
 impl ResolvedView<'_> {
     /// Sources: `SharedConfig.setFromIniSections` in `aws-sdk-go-v2/config/shared_config.go`, and
     /// `sharedConfig.setFromIniFiles` in `aws-sdk-go/aws/session/shared_config.go`.
-    pub(super) fn sound(&self, go: GoProfile) -> StepResult {
+    pub(super) fn profile_must_be_sound(&self, go: GoProfile) -> StepResult {
         if go.unless_keys && self.has_keys() && self.profile_is_default() {
             return StepResult::Nothing;
         }
@@ -14,8 +14,8 @@ impl ResolvedView<'_> {
         let mut visited: Vec<&str> = Vec::new();
         while let Some(section) = self.section(ProfileFile::Both, profile) {
             let words = self.profile_words(profile);
-            if go.half && self.is_half(profile) {
-                return OnFailure::Error.after(format!("Half a pair of keys is in {words}"));
+            if go.half_pair_fails && self.is_half(profile) {
+                return OnFailure::Error.because(format!("Half a pair of keys is in {words}"));
             }
             let first = !visited.contains(&profile);
             let has = |name| filled(section, name).is_some();
@@ -24,13 +24,13 @@ impl ResolvedView<'_> {
             let kinds = [source.is_some(), named, has("credential_process"), has("web_identity_token_file")];
             let needs_role = source.is_some() || named || has("web_identity_token_file");
             if first && needs_role && !(go.roles && has("role_arn")) {
-                return OnFailure::Error.after(format!("There is no role_arn for the source in {words}"));
+                return OnFailure::Error.because(format!("There is no role_arn for the source in {words}"));
             }
             if !visited.is_empty() && is_pair(section) {
                 return StepResult::Nothing;
             }
             if kinds.iter().filter(|kind| **kind).count() > 1 {
-                return OnFailure::Error.after(format!("There is more than one kind of source in {words}"));
+                return OnFailure::Error.because(format!("There is more than one kind of source in {words}"));
             }
             visited.push(profile);
             let Some(source) = source else {
@@ -38,13 +38,13 @@ impl ResolvedView<'_> {
                     kinds.contains(&true) || is_pair(section) || has("sso_account_id") || has("sso_session");
                 if visited.len() > 1 && !any {
                     return OnFailure::Error
-                        .after(format!("There are no credentials in the source, {words}"));
+                        .because(format!("There are no credentials in the source, {words}"));
                 }
                 return StepResult::Nothing;
             };
             if self.section(ProfileFile::Both, source).is_none() {
                 let source = self.profile_words(source);
-                return OnFailure::Error.after(format!("The source of {words}, {source}, does not exist"));
+                return OnFailure::Error.because(format!("The source of {words}, {source}, does not exist"));
             }
             profile = source;
         }

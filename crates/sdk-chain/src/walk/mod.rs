@@ -7,20 +7,24 @@ mod web_identity;
 
 use super::CredentialSource;
 use super::dialect::DuplicateHeaders;
-use super::ini::{Kind, Malformed, Section, Sections};
+use super::ini::{Malformed, Section, Sections, SharedFileKind};
 use super::rules::{
-    Disabled, EmptyRegion, EnvKeysRule, FileRule, Join, NoRegion, OnFailure, ProfileFile, ProfileName, Sdk,
-    Step,
+    EmptyRegion, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion, OnFailure, ProfileFile,
+    ProfileName, Sdk, Step,
 };
-use super::situation::{ChainInput, Place, SdkLimitation};
+use super::situation::{ChainInput, FileLocation, SdkLimitation};
 use foreign_text::sanitize;
 
-pub use container::{ECS, EKS, EKS_IPV6, is_of_node};
+pub use container::{ECS_ADDRESS, EKS_ADDRESS, EKS_IPV6_ADDRESS, is_node_local};
 
 /// The source that the SDK takes, and why.
 #[must_use]
-pub fn walk(sdk: &Sdk, lack: Option<&SdkLimitation>, situation: &ChainInput) -> (CredentialSource, String) {
-    let view = ResolvedView::of(sdk, situation);
+pub fn walk(
+    sdk: &Sdk,
+    limitation: Option<&SdkLimitation>,
+    situation: &ChainInput,
+) -> (CredentialSource, String) {
+    let view = ResolvedView::new(sdk, situation);
     let mut passed: Vec<String> = Vec::new();
     let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
@@ -30,24 +34,24 @@ pub fn walk(sdk: &Sdk, lack: Option<&SdkLimitation>, situation: &ChainInput) -> 
             continue;
         }
         if let Step::Role(role) = step {
-            later = later.or(Some(role).filter(|role| view.assumes_later(role)));
+            later = later.or(Some(role).filter(|role| view.assumes_role_later(role)));
         }
-        match view.step(step).with(lack, step) {
+        match view.step(step).limited_by(limitation, step) {
             StepResult::Nothing => {}
             StepResult::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
             StepResult::LeavesProfile(why) => {
                 left_profile = true;
                 passed.push(format!("{why}, which it passes over."));
             }
-            StepResult::Ends(picks, why) => return (picks, told(&passed, &why)),
+            StepResult::Ends(source, why) => return (source, join_sentences(&passed, &why)),
             StepResult::OnlyContainer(why) => {
                 only_container = true;
                 passed.push(format!("{why}, and nothing but container credentials is left."));
             }
-            StepResult::Takes(picks, why) => {
-                let role = later.filter(|_| picks != CredentialSource::ProfileWebIdentity);
-                let (picks, why) = match role.map(|role| view.assumes(role)) {
-                    None => (picks, why),
+            StepResult::Takes(source, why) => {
+                let role = later.filter(|_| source != CredentialSource::ProfileWebIdentity);
+                let (source, why) = match role.map(|role| view.can_assume(role)) {
+                    None => (source, why),
                     Some(Ok(())) => (
                         CredentialSource::AssumedRole,
                         format!("{why} With them it assumes the profile's role."),
@@ -57,14 +61,14 @@ pub fn walk(sdk: &Sdk, lack: Option<&SdkLimitation>, situation: &ChainInput) -> 
                         format!("{why} The profile's role cannot be assumed: {fault}."),
                     ),
                 };
-                return (picks, told(&passed, &why));
+                return (source, join_sentences(&passed, &why));
             }
         }
     }
-    (sdk.at_end, told(&passed, "There is no other source."))
+    (sdk.at_end, join_sentences(&passed, "There is no other source."))
 }
 
-fn told(passed: &[String], why: &str) -> String {
+fn join_sentences(passed: &[String], why: &str) -> String {
     passed.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join(" ")
 }
 
@@ -86,13 +90,13 @@ enum StepResult {
 
 impl StepResult {
     /// The same in an SDK that lacks what it takes to use a web identity.
-    fn with(self, lack: Option<&SdkLimitation>, step: &Step) -> Self {
-        let Some(lack) = lack else { return self };
+    fn limited_by(self, limitation: Option<&SdkLimitation>, step: &Step) -> Self {
+        let Some(limitation) = limitation else { return self };
         let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
         let assumes = matches!(self, Self::Takes(CredentialSource::AssumedRole, _))
-            && matches!(lack, SdkLimitation::Module(_));
+            && matches!(limitation, SdkLimitation::MissingModule(_));
         if is_web_identity && !matches!(self, Self::Nothing) || assumes {
-            return Self::PassedOver(lack.to_string());
+            return Self::PassedOver(limitation.to_string());
         }
         self
     }
@@ -100,11 +104,11 @@ impl StepResult {
 
 impl OnFailure {
     /// A failure, which is said in a sentence without its full stop.
-    fn after(self, why: impl Into<String>) -> StepResult {
+    fn because(self, why: impl Into<String>) -> StepResult {
         let why = why.into();
         match self {
             Self::Next => StepResult::PassedOver(why),
-            Self::LeavesProfile => StepResult::LeavesProfile(why),
+            Self::SkipProfile => StepResult::LeavesProfile(why),
             Self::OnlyContainer => StepResult::OnlyContainer(why),
             Self::Error => StepResult::Ends(CredentialSource::Error, format!("{why}.")),
             Self::Nothing => {
@@ -127,8 +131,8 @@ struct ResolvedView<'a> {
     profile: String,
     credentials: Result<Sections, Malformed>,
     config: Result<Sections, Malformed>,
-    credentials_at: Option<Place>,
-    config_at: Option<Place>,
+    credentials_at: Option<FileLocation>,
+    config_at: Option<FileLocation>,
     /// Whether there is a config file.
     has_config: bool,
     both: Sections,
@@ -137,22 +141,23 @@ struct ResolvedView<'a> {
 const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
 impl<'a> ResolvedView<'a> {
-    fn of(sdk: &'a Sdk, situation: &'a ChainInput) -> Self {
-        let place = |rule: Option<FileRule>, usual| rule.and_then(|rule| place(rule, usual, situation));
-        let config_at = place(sdk.config, Place::UsualConfig);
-        let credentials_at = place(sdk.credentials, Place::UsualCredentials);
-        let read = |kind, at: Option<Place>| {
+    fn new(sdk: &'a Sdk, situation: &'a ChainInput) -> Self {
+        let place =
+            |rule: Option<FileRule>, usual| rule.and_then(|rule| file_location(rule, usual, situation));
+        let config_at = place(sdk.config, FileLocation::UsualConfig);
+        let credentials_at = place(sdk.credentials, FileLocation::UsualCredentials);
+        let read = |kind, at: Option<FileLocation>| {
             let content = at.and_then(|at| situation.files.get(&at));
             content.map_or_else(|| Ok(Sections::new()), |content| sdk.dialect.parse(kind, &content.0))
         };
-        let config = read(Kind::Config, config_at);
-        let credentials = read(Kind::Credentials, credentials_at);
+        let config = read(SharedFileKind::Config, config_at);
+        let credentials = read(SharedFileKind::Credentials, credentials_at);
         let has_config = config_at.is_some_and(|at| situation.files.contains_key(&at));
         let empty = Sections::new();
         let both = if has_config || !sdk.profiles_need_config {
             let (config, credentials) =
                 (config.as_ref().unwrap_or(&empty), credentials.as_ref().unwrap_or(&empty));
-            joined(sdk.join, config, credentials)
+            merge(sdk.merge, config, credentials)
         } else {
             Sections::new()
         };
@@ -162,15 +167,17 @@ impl<'a> ResolvedView<'a> {
 
     fn step(&self, step: &Step) -> StepResult {
         match step {
-            Step::FilesMustParse { then, unless_keys } => self.files(*then, *unless_keys),
+            Step::FilesMustParse { on_failure, unless_keys } => {
+                self.files_must_parse(*on_failure, *unless_keys)
+            }
             Step::ProfileMustExist { variables, empty_counts, even_default } => {
-                self.exists(variables, *empty_counts, *even_default)
+                self.profile_must_exist(variables, *empty_counts, *even_default)
             }
             Step::NoDirectories => self.no_directories(),
-            Step::ProfileMustBeSound(go) => self.sound(*go),
+            Step::ProfileMustBeSound(go) => self.profile_must_be_sound(*go),
             Step::RegionMustBeSet => match self.region() {
                 Ok(()) => StepResult::Nothing,
-                Err(why) => OnFailure::Error.after(format!("No call can be made: {why}")),
+                Err(why) => OnFailure::Error.because(format!("No call can be made: {why}")),
             },
             Step::ConfigForRegion => self.config_for_region(),
             Step::Keys(keys) => self.keys(keys),
@@ -196,18 +203,18 @@ impl<'a> ResolvedView<'a> {
     fn section(&self, file: ProfileFile, profile: &str) -> Option<&Section> {
         let sections = self.file(file)?;
         // The Go SDK v1 looks for the header NAME, and for `profile NAME` if there is none.
-        let is_header = self.sdk.dialect.headers.both == DuplicateHeaders::Plain;
+        let is_header = self.sdk.dialect.headers.duplicate == DuplicateHeaders::Plain;
         let header = profile.strip_prefix("profile ").filter(|_| is_header);
         sections.get(profile).or_else(|| sections.get(header?))
     }
 
     /// The profile in use.
     fn selected(&self, file: ProfileFile) -> Option<&Section> {
-        self.of_name(file, &self.profile)
+        self.section_in_use(file, &self.profile)
     }
 
     /// A profile that is in use by its name.
-    fn of_name(&self, file: ProfileFile, name: &str) -> Option<&Section> {
+    fn section_in_use(&self, file: ProfileFile, name: &str) -> Option<&Section> {
         match file {
             ProfileFile::ConfigAsWritten => self.section(file, &format!("profile {name}")),
             ProfileFile::Both | ProfileFile::Credentials | ProfileFile::Config => self.section(file, name),
@@ -217,7 +224,7 @@ impl<'a> ResolvedView<'a> {
     fn no_directories(&self) -> StepResult {
         let bad = [self.config_at, self.credentials_at].into_iter().flatten();
         match bad.into_iter().find(|at| self.situation.directories.contains(at)) {
-            Some(at) => OnFailure::Error.after(format!("{at} is a directory")),
+            Some(at) => OnFailure::Error.because(format!("{at} is a directory")),
             None => StepResult::Nothing,
         }
     }
@@ -226,13 +233,13 @@ impl<'a> ResolvedView<'a> {
         format!("the profile \"{}\"", sanitize(profile))
     }
 
-    fn files(&self, then: OnFailure, unless_keys: bool) -> StepResult {
+    fn files_must_parse(&self, on_failure: OnFailure, unless_keys: bool) -> StepResult {
         let excused = unless_keys && self.has_keys() && self.profile_is_default();
         let both = [(&self.config, "config"), (&self.credentials, "credentials")];
         let bad = both.iter().find_map(|(file, name)| file.as_ref().err().map(|fault| (fault, name)));
         match bad {
             Some((Malformed { line, fault }, name)) if !excused => {
-                then.after(format!("The shared {name} file is malformed: {fault}, on line {line}"))
+                on_failure.because(format!("The shared {name} file is malformed: {fault}, on line {line}"))
             }
             _ => StepResult::Nothing,
         }
@@ -242,7 +249,12 @@ impl<'a> ResolvedView<'a> {
         self.sdk.profile.variables.iter().all(|name| self.situation.filled(name).is_none())
     }
 
-    fn exists(&self, variables: &[&'static str], empty_counts: bool, even_default: bool) -> StepResult {
+    fn profile_must_exist(
+        &self,
+        variables: &[&'static str],
+        empty_counts: bool,
+        even_default: bool,
+    ) -> StepResult {
         if self.profile == "default" && !even_default {
             return StepResult::Nothing;
         }
@@ -253,7 +265,7 @@ impl<'a> ResolvedView<'a> {
             Some(variable) if !self.both.contains_key(&self.profile) => {
                 let profile = self.profile_words(&self.profile);
                 OnFailure::Error
-                    .after(format!("{variable} selects {profile}, and there is none of that name"))
+                    .because(format!("{variable} selects {profile}, and there is none of that name"))
             }
             _ => StepResult::Nothing,
         }
@@ -267,19 +279,19 @@ impl<'a> ResolvedView<'a> {
             return StepResult::Nothing;
         }
         OnFailure::Crash
-            .after("No variable names a region, and the config file that is read for it does not exist")
+            .because("No variable names a region, and the config file that is read for it does not exist")
     }
 
     /// Whether some step would find keys in the environment.
     fn has_keys(&self) -> bool {
         self.sdk.steps.iter().any(|step| match step {
-            Step::Keys(keys) => self.pair(keys).is_some_and(|(_, secret)| secret.is_some()),
+            Step::Keys(keys) => self.key_variables(keys).is_some_and(|(_, secret)| secret.is_some()),
             _ => false,
         })
     }
 
     /// The variable that gives the id, and the one that gives the secret.
-    fn pair(&self, keys: &EnvKeysRule) -> Option<(&'static str, Option<&'static str>)> {
+    fn key_variables(&self, keys: &EnvKeysRule) -> Option<(&'static str, Option<&'static str>)> {
         let first = |names: &'static [&'static str]| {
             let counts = |name: &&&str| {
                 let value = self.situation.variable(name);
@@ -299,16 +311,16 @@ impl<'a> ResolvedView<'a> {
         if keys.unless.is_some_and(|name| self.situation.filled(name).is_some()) {
             return StepResult::Nothing;
         }
-        match self.pair(keys) {
+        match self.key_variables(keys) {
             None => StepResult::Nothing,
-            Some((id, None)) => match keys.half {
+            Some((id, None)) => match keys.secret_missing {
                 OnFailure::Next => StepResult::Nothing,
-                then => then.after(format!("{id} is set without its secret")),
+                on_failure => on_failure.because(format!("{id} is set without its secret")),
             },
             Some((id, Some(secret))) => {
                 let legacy = keys.legacy || keys.id.first() != Some(&id);
-                let picks = if legacy { CredentialSource::LegacyKeys } else { CredentialSource::Keys };
-                StepResult::Takes(picks, format!("{id} and {secret} are set."))
+                let source = if legacy { CredentialSource::LegacyKeys } else { CredentialSource::Keys };
+                StepResult::Takes(source, format!("{id} and {secret} are set."))
             }
         }
     }
@@ -329,8 +341,9 @@ impl<'a> ResolvedView<'a> {
             (Some(_), _) => Some(true),
         };
         of_variable.unwrap_or_else(|| {
-            let name = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
-            let sections = rule.files.iter().filter_map(|file| self.of_name(*file, name));
+            let name =
+                rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+            let sections = rule.files.iter().filter_map(|file| self.section_in_use(*file, name));
             sections.into_iter().any(|section| filled(section, "region").is_some())
         })
     }
@@ -346,7 +359,7 @@ impl<'a> ResolvedView<'a> {
         let endpoint = self.situation.has_sts_endpoint();
         let regional = self.situation.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
         let fails = match self.sdk.region.missing {
-            NoRegion::Fine => false,
+            NoRegion::Global => false,
             NoRegion::Fails => true,
             NoRegion::FailsWithoutEndpoint => !endpoint,
             NoRegion::FailsWithEndpoint => endpoint || regional,
@@ -357,20 +370,20 @@ impl<'a> ResolvedView<'a> {
 
     /// Whether IMDS is asked for a region that nothing names, and may be.
     fn imds_has_region(&self) -> bool {
-        self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(Disabled::True)
+        self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(ImdsDisabled::True)
     }
 
-    fn is_disabled(&self, disabled: Disabled) -> bool {
+    fn is_disabled(&self, disabled: ImdsDisabled) -> bool {
         let value = self.situation.variable(METADATA_DISABLED);
         value.is_some_and(|value| match disabled {
-            Disabled::True => value.eq_ignore_ascii_case("true"),
-            Disabled::Anything => !value.is_empty(),
-            Disabled::NotFalse => !value.is_empty() && value != "false",
-            Disabled::NotFalseInAnyCase => !value.eq_ignore_ascii_case("false"),
+            ImdsDisabled::True => value.eq_ignore_ascii_case("true"),
+            ImdsDisabled::Anything => !value.is_empty(),
+            ImdsDisabled::NotFalse => !value.is_empty() && value != "false",
+            ImdsDisabled::NotFalseInAnyCase => !value.eq_ignore_ascii_case("false"),
         })
     }
 
-    fn imds(&self, disabled: Disabled) -> StepResult {
+    fn imds(&self, disabled: ImdsDisabled) -> StepResult {
         if self.is_disabled(disabled) {
             let value = self.situation.variable(METADATA_DISABLED).unwrap_or_default();
             return StepResult::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
@@ -399,20 +412,20 @@ fn is_pair(section: &Section) -> bool {
 }
 
 /// Where a file is, if anywhere.
-fn place(rule: FileRule, usual: Place, situation: &ChainInput) -> Option<Place> {
+fn file_location(rule: FileRule, usual: FileLocation, situation: &ChainInput) -> Option<FileLocation> {
     match rule.variable.and_then(|name| Some((name, situation.variable(name)?))) {
         Some((_, "")) if rule.empty_counts => None,
         Some((name, path)) if !path.is_empty() => {
-            (rule.tilde || !path.starts_with("~/")).then_some(Place::Variable(name))
+            (rule.tilde || !path.starts_with("~/")).then_some(FileLocation::Variable(name))
         }
-        _ if rule.or_config && !situation.files.contains_key(&usual) => Some(Place::UsualConfig),
+        _ if rule.or_config && !situation.files.contains_key(&usual) => Some(FileLocation::UsualConfig),
         _ => Some(usual),
     }
 }
 
 /// Both files as one.
-fn joined(join: Join, config: &Sections, credentials: &Sections) -> Sections {
-    if join == Join::ByProfile {
+fn merge(join: FileMerge, config: &Sections, credentials: &Sections) -> Sections {
+    if join == FileMerge::ByProfile {
         let named = config.iter().map(|(name, section)| (name.replace("profile ", ""), section.clone()));
         let mut both: Sections = named.collect();
         both.extend(credentials.clone());
@@ -423,7 +436,7 @@ fn joined(join: Join, config: &Sections, credentials: &Sections) -> Sections {
         let into = both.entry(profile.clone()).or_default();
         for (name, value) in section {
             let of_pair = matches!(name.as_str(), "aws_access_key_id" | "aws_secret_access_key");
-            if join == Join::ByPair && of_pair && !is_pair(section) {
+            if join == FileMerge::ByPair && of_pair && !is_pair(section) {
                 continue;
             }
             into.insert(name.clone(), value.clone());

@@ -8,10 +8,10 @@ use crate::rules::{
     WithoutRole,
 };
 
-fn half(then: OnFailure, words: &str) -> StepResult {
-    match then {
+fn half_pair(on_failure: OnFailure, words: &str) -> StepResult {
+    match on_failure {
         OnFailure::Next => StepResult::Nothing,
-        then => then.after(format!("Half a pair of keys is in {words}")),
+        on_failure => on_failure.because(format!("Half a pair of keys is in {words}")),
     }
 }
 
@@ -24,16 +24,16 @@ fn source_setting<'a>(role: &RoleRule, section: &'a Section, name: &str) -> Opti
     section
         .get(name)
         .map(String::as_str)
-        .filter(|value| role.alone != RoleWithoutSource::Later || !value.is_empty())
+        .filter(|value| role.without_source != RoleWithoutSource::AssumedLater || !value.is_empty())
 }
 
 /// The most source profiles that are followed.
 pub(super) const LONGEST_CHAIN: usize = 64;
 
 impl ResolvedView<'_> {
-    pub(super) fn assumes_later(&self, role: &RoleRule) -> bool {
+    pub(super) fn assumes_role_later(&self, role: &RoleRule) -> bool {
         let section = self.selected(role.file);
-        role.alone == RoleWithoutSource::Later
+        role.without_source == RoleWithoutSource::AssumedLater
             && section.is_some_and(|section| filled(section, "role_arn").is_some())
     }
 
@@ -48,61 +48,61 @@ impl ResolvedView<'_> {
         let words = self.profile_words(&self.profile);
         match role.without_role {
             _ if has_role => {}
-            WithoutRole::Fails(then) if sourced => {
-                return then.after(format!("A source is in {words} without a role"));
+            WithoutRole::Fails(on_failure) if sourced => {
+                return on_failure.because(format!("A source is in {words} without a role"));
             }
-            WithoutRole::NamedGives if by_name => {}
+            WithoutRole::NamedSourceUsed if by_name => {}
             _ => return StepResult::Nothing,
         }
         if !sourced {
-            return match role.alone {
-                RoleWithoutSource::NotThis | RoleWithoutSource::Later => StepResult::Nothing,
-                RoleWithoutSource::Fails(then) => {
-                    then.after(format!("A role is in {words} without a source for it"))
+            return match role.without_source {
+                RoleWithoutSource::Ignored | RoleWithoutSource::AssumedLater => StepResult::Nothing,
+                RoleWithoutSource::Fails(on_failure) => {
+                    on_failure.because(format!("A role is in {words} without a source for it"))
                 }
             };
         }
-        let base = match self.base(role, &self.profile, section, &mut Vec::new()) {
+        let base = match self.role_source(role, &self.profile, section, &mut Vec::new()) {
             Ok(base) => base,
-            Err((then, why)) => return then.after(why),
+            Err((on_failure, why)) => return on_failure.because(why),
         };
-        if let Some(then) = role.mfa
+        if let Some(on_failure) = role.mfa
             && section.contains_key("mfa_serial")
         {
-            return then.after(format!("A one-time password is wanted for the role in {words}"));
+            return on_failure.because(format!("A one-time password is wanted for the role in {words}"));
         }
         if !has_role {
-            let (picks, base) = base;
+            let (source, base) = base;
             return StepResult::Takes(
-                picks,
+                source,
                 format!("A source without a role is in {words}: it takes {base}."),
             );
         }
         if filled(section, "role_arn").is_none() {
-            return role.fails.after(format!("The role in {words} has no ARN"));
+            return role.on_failure.because(format!("The role in {words} has no ARN"));
         }
-        match self.assumes(role) {
+        match self.can_assume(role) {
             Ok(()) => StepResult::Takes(
                 CredentialSource::AssumedRole,
                 format!("A role is in {words}, which it assumes with {}.", base.1),
             ),
-            Err(why) => role.fails.after(format!("The role in {words} cannot be assumed: {why}")),
+            Err(why) => role.on_failure.because(format!("The role in {words} cannot be assumed: {why}")),
         }
     }
 
     /// Whether a signed call to STS can be made. Whether it succeeds is not known.
-    pub(super) fn assumes(&self, role: &RoleRule) -> Result<(), String> {
+    pub(super) fn can_assume(&self, role: &RoleRule) -> Result<(), String> {
         match role.region {
-            RoleRegion::OfItsOwn => {}
+            RoleRegion::Own => {}
             RoleRegion::AsForWebIdentity => self.region()?,
-            RoleRegion::Must if self.has_region() || self.imds_has_region() => {}
-            RoleRegion::Must => return Err(NO_REGION.to_owned()),
+            RoleRegion::Required if self.has_region() || self.imds_has_region() => {}
+            RoleRegion::Required => return Err(NO_REGION.to_owned()),
         }
         self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
     }
 
     /// The credentials with which a profile's role is assumed.
-    pub(super) fn base(
+    pub(super) fn role_source(
         &self,
         role: &RoleRule,
         profile: &str,
@@ -112,23 +112,23 @@ impl ResolvedView<'_> {
         let words = self.profile_words(profile);
         let setting = |name| source_setting(role, section, name);
         match (setting("source_profile"), setting("credential_source")) {
-            (Some(_), Some(_)) if !role.named.is_empty() => {
-                Err((role.both, format!("There are two sources for the role in {words}")))
+            (Some(_), Some(_)) if !role.named_sources.is_empty() => {
+                Err((role.two_sources, format!("There are two sources for the role in {words}")))
             }
-            (None, None) => Err((role.empty, format!("There is no source for the role in {words}"))),
-            (None, Some(source)) => self.named(role, profile, source),
+            (None, None) => Err((role.source_empty, format!("There is no source for the role in {words}"))),
+            (None, Some(source)) => self.named_source(role, profile, source),
             (Some(source), _) if source == profile => {
-                if role.sources.itself && is_pair(section) {
+                if role.sources.own_keys && is_pair(section) {
                     Ok((CredentialSource::Profile, format!("the keys in {words}")))
                 } else {
-                    Err((role.empty, format!("The source of {words} is {words} itself, without keys")))
+                    Err((role.source_empty, format!("The source of {words} is {words} itself, without keys")))
                 }
             }
-            (Some(source), _) => self.source(role, source, visited),
+            (Some(source), _) => self.source_profile(role, source, visited),
         }
     }
 
-    pub(super) fn named(
+    pub(super) fn named_source(
         &self,
         role: &RoleRule,
         profile: &str,
@@ -137,12 +137,12 @@ impl ResolvedView<'_> {
         let words = self.profile_words(profile);
         let is_meant = |named: &&NamedSource| {
             let name = named.as_str();
-            if role.named_in_any_case { name.eq_ignore_ascii_case(source) } else { name == source }
+            if role.named_ignore_case { name.eq_ignore_ascii_case(source) } else { name == source }
         };
-        let Some(named) = role.named.iter().find(is_meant) else {
+        let Some(named) = role.named_sources.iter().find(is_meant) else {
             // Not which: somebody may have put a secret there.
             let why = format!("It does not know the credential_source of {words}");
-            return Err((role.unknown, why));
+            return Err((role.named_unknown, why));
         };
         let found = match named {
             NamedSource::Environment if self.has_keys() => {
@@ -151,13 +151,13 @@ impl ResolvedView<'_> {
             NamedSource::Environment => None,
             NamedSource::EcsContainer => self.sdk.steps.iter().find_map(|step| match step {
                 Step::Container(rule) => match self.container(rule) {
-                    StepResult::Takes(picks, _) => Some((picks, "the container credentials".to_owned())),
+                    StepResult::Takes(source, _) => Some((source, "the container credentials".to_owned())),
                     _ => None,
                 },
                 _ => None,
             }),
             NamedSource::Ec2InstanceMetadata => self.sdk.steps.iter().find_map(|step| match step {
-                Step::Imds(disabled) if !role.minds_disabled || !self.is_disabled(*disabled) => {
+                Step::Imds(disabled) if !role.obeys_imds_disabled || !self.is_disabled(*disabled) => {
                     Some((CredentialSource::NodeRole, "the node's role".to_owned()))
                 }
                 _ => None,
@@ -170,7 +170,7 @@ impl ResolvedView<'_> {
     }
 
     /// The credentials of a source profile.
-    pub(super) fn source(
+    pub(super) fn source_profile(
         &self,
         role: &RoleRule,
         profile: &str,
@@ -178,39 +178,42 @@ impl ResolvedView<'_> {
     ) -> Result<(CredentialSource, String), StepFailure> {
         let words = self.profile_words(profile);
         let Some(section) = self.section(role.file, profile) else {
-            return Err((role.missing, format!("The source profile, {words}, does not exist")));
+            return Err((role.source_missing, format!("The source profile, {words}, does not exist")));
         };
         if is_pair(section) {
             return Ok((CredentialSource::Profile, format!("the keys in {words}")));
         }
         let any =
             ["aws_access_key_id", "aws_secret_access_key"].iter().any(|name| section.contains_key(*name));
-        if any && role.sources.half_fails {
-            return Err((role.empty, format!("Half a pair of keys is in {words}")));
+        if any && role.sources.half_pair_fails {
+            return Err((role.source_empty, format!("Half a pair of keys is in {words}")));
         }
         if visited.iter().any(|seen| seen == profile) || visited.len() > LONGEST_CHAIN {
-            return Err((role.circle, format!("The source profiles lead back to {words}")));
+            return Err((role.source_cycle, format!("The source profiles lead back to {words}")));
         }
         visited.push(profile.to_owned());
         let token_file = filled(section, "web_identity_token_file");
         match (filled(section, "role_arn"), token_file) {
             (Some(arn), Some(file)) if role.sources.web_identity => {
-                let traded = self.trade(arn, file, 0, 0, false);
-                traded.map(|why| (CredentialSource::ProfileWebIdentity, why)).map_err(|why| (role.fails, why))
+                let traded = self.exchange_token(arn, file, 0, 0, false);
+                traded
+                    .map(|why| (CredentialSource::ProfileWebIdentity, why))
+                    .map_err(|why| (role.on_failure, why))
             }
             (Some(_), None)
-                if role.sources.named || source_setting(role, section, "credential_source").is_none() =>
+                if role.sources.named_sources
+                    || source_setting(role, section, "credential_source").is_none() =>
             {
-                self.base(role, profile, section, visited)
+                self.role_source(role, profile, section, visited)
             }
             _ if role.sources.process && filled(section, "credential_process").is_some() => {
                 Ok((CredentialSource::Process, format!("what the program in {words} gives")))
             }
             _ => match &role.sources.sign_on {
                 Some(rule) if is_sign_on(rule, section) => {
-                    Err((rule.then, format!("A sign-on is wanted by the source, {words}")))
+                    Err((rule.on_failure, format!("A sign-on is wanted by the source, {words}")))
                 }
-                _ => Err((role.empty, format!("There are no credentials in the source, {words}"))),
+                _ => Err((role.source_empty, format!("There are no credentials in the source, {words}"))),
             },
         }
     }
@@ -226,12 +229,12 @@ impl ResolvedView<'_> {
             (true, true) => {
                 StepResult::Takes(CredentialSource::Profile, format!("There are keys in {words}."))
             }
-            (true, false) => half(rule.half, &words),
-            (false, true) => half(rule.other_half, &words),
-            (false, false) => match rule.token_alone {
+            (true, false) => half_pair(rule.secret_missing, &words),
+            (false, true) => half_pair(rule.id_missing, &words),
+            (false, false) => match rule.only_session_token {
                 OnFailure::Next => StepResult::Nothing,
-                then if has("aws_session_token") => {
-                    then.after(format!("A session token without keys is in {words}"))
+                on_failure if has("aws_session_token") => {
+                    on_failure.because(format!("A session token without keys is in {words}"))
                 }
                 _ => StepResult::Nothing,
             },
@@ -245,7 +248,7 @@ impl ResolvedView<'_> {
         let words = self.profile_words(&self.profile);
         match (command.map(String::as_str), rule.empty) {
             (None, _) | (Some(""), OnFailure::Next) => StepResult::Nothing,
-            (Some(""), then) => then.after(format!("A program without a name is in {words}")),
+            (Some(""), on_failure) => on_failure.because(format!("A program without a name is in {words}")),
             (Some(_), _) => StepResult::Takes(
                 CredentialSource::Process,
                 format!("A program is in {words}, which it runs for them."),
@@ -259,6 +262,6 @@ impl ResolvedView<'_> {
             return StepResult::Nothing;
         }
         let words = self.profile_words(&self.profile);
-        rule.then.after(format!("A sign-on is wanted by {words}, and nobody signs on in a pod"))
+        rule.on_failure.because(format!("A sign-on is wanted by {words}, and nobody signs on in a pod"))
     }
 }

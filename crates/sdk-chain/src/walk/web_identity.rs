@@ -3,7 +3,7 @@
 use super::profile::LONGEST_CHAIN;
 use super::{ResolvedView, StepResult, filled, selected};
 use crate::CredentialSource;
-use crate::rules::{Empty, OnFailure, ProfileWebIdentity, WebIdentityRule};
+use crate::rules::{EmptyVariable, OnFailure, ProfileWebIdentity, WebIdentityRule};
 use crate::situation::{TokenExchange, TokenFile};
 use foreign_text::sanitize;
 
@@ -13,16 +13,16 @@ const ROLE_ARN: &str = "AWS_ROLE_ARN";
 impl ResolvedView<'_> {
     pub(super) fn web_identity(&self, rule: &WebIdentityRule) -> StepResult {
         let profile = rule
-            .filled_by
+            .profile_name
             .as_ref()
             .map_or_else(|| self.profile.clone(), |name| selected(name, self.situation).to_owned());
         let setting = |name: &str| {
-            let section = rule.filled_from.and_then(|file| self.section(file, &profile));
+            let section = rule.profile_file.and_then(|file| self.section(file, &profile));
             section.and_then(|section| filled(section, name))
         };
         let of = |name: &str, key: &str| match (self.situation.variable(name), rule.empty) {
-            (Some(""), Empty::Hides) => None,
-            (Some(""), Empty::Unset) | (None, _) => Some((setting(key)?, false)),
+            (Some(""), EmptyVariable::Hides) => None,
+            (Some(""), EmptyVariable::Unset) | (None, _) => Some((setting(key)?, false)),
             (Some(value), _) => Some((value, true)),
         };
         let token_file = of(TOKEN_FILE, "web_identity_token_file");
@@ -32,26 +32,27 @@ impl ResolvedView<'_> {
             (None, Some((_, false))) => StepResult::Nothing,
             (None, Some((_, true))) => match rule.without_token {
                 OnFailure::Next => StepResult::Nothing,
-                then => then.after(format!("{ROLE_ARN} is set without {TOKEN_FILE}")),
+                on_failure => on_failure.because(format!("{ROLE_ARN} is set without {TOKEN_FILE}")),
             },
             (Some(_), None) => match rule.without_role {
                 OnFailure::Next => StepResult::PassedOver(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
-                then => then.after(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
+                on_failure => on_failure.because(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
             },
             (Some((file, _)), Some((role, of_pod))) => {
-                let trade = self.trade(role, file, rule.least_token, rule.least_role, of_pod);
-                let picks =
+                let exchange =
+                    self.exchange_token(role, file, rule.min_token_bytes, rule.min_role_chars, of_pod);
+                let source =
                     if of_pod { CredentialSource::WebIdentity } else { CredentialSource::ProfileWebIdentity };
-                match trade {
-                    Ok(why) => StepResult::Takes(picks, why),
-                    Err(why) => rule.fails.after(why),
+                match exchange {
+                    Ok(why) => StepResult::Takes(source, why),
+                    Err(why) => rule.on_failure.because(why),
                 }
             }
         }
     }
 
     /// Trades a token for a role: in words.
-    pub(super) fn trade(
+    pub(super) fn exchange_token(
         &self,
         role: &str,
         file: &str,
@@ -78,7 +79,7 @@ impl ResolvedView<'_> {
             return Err(format!("The ARN of {whose} is empty or too short"));
         }
         self.region().map_err(|why| format!("STS cannot be asked for {whose}: {why}"))?;
-        match self.situation.trade(role, file) {
+        match self.situation.exchange(role, file) {
             TokenExchange::Given => Ok(format!("STS gives it {whose}.")),
             TokenExchange::NotTried => Ok(format!("It asks STS for {whose}.")),
             TokenExchange::Refused(code) => Err(format!("STS refuses {whose} ({})", sanitize(&code))),
@@ -87,11 +88,12 @@ impl ResolvedView<'_> {
     }
 
     pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> StepResult {
-        if rule.unless_variables && self.situation.own_pair().is_some() {
+        if rule.unless_variables && self.situation.injected_role_and_token().is_some() {
             return StepResult::Nothing;
         }
-        let profile = rule.by.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
-        let Some(mut section) = self.of_name(rule.file, profile) else { return StepResult::Nothing };
+        let profile =
+            rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+        let Some(mut section) = self.section_in_use(rule.file, profile) else { return StepResult::Nothing };
         let words = self.profile_words(profile);
         let mut of_source = false;
         for _ in 0..LONGEST_CHAIN {
@@ -113,19 +115,20 @@ impl ResolvedView<'_> {
                 if !gets_there {
                     return StepResult::Nothing;
                 }
-                OnFailure::Crash.after(format!("There is a web identity in {words}"))
+                OnFailure::Crash.because(format!("There is a web identity in {words}"))
             }
-            (Some(role), Some(file)) => match self.trade(role, file, rule.least_token, 0, false) {
+            (Some(role), Some(file)) => match self.exchange_token(role, file, rule.min_token_bytes, 0, false)
+            {
                 Ok(why) if of_source => {
                     let why = format!("{why} With it it assumes the role in {words}.");
                     StepResult::Takes(CredentialSource::AssumedRole, why)
                 }
                 Ok(why) => StepResult::Takes(CredentialSource::ProfileWebIdentity, why),
-                Err(why) => rule.fails.after(why),
+                Err(why) => rule.on_failure.because(why),
             },
             (None, Some(_)) => match rule.without_role {
                 OnFailure::Next => StepResult::Nothing,
-                then => then.after(format!("A web identity is in {words} without a role")),
+                on_failure => on_failure.because(format!("A web identity is in {words} without a role")),
             },
             (_, None) => StepResult::Nothing,
         }
