@@ -1,21 +1,21 @@
-//! Which SDKs an application has, and what they take.
+//! Which SDKs an application uses, and what they take.
 
 use crate::situation::ChainInput;
 use crate::{Resolution, SdkId, resolve, resolve_all};
 
-/// Which SDKs the application has.
+/// The SDKs of an application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ApplicationSdks {
-    /// It is not known.
+    /// Nobody looked.
     #[default]
     Unknown,
-    /// This one: the user says so.
+    /// The user states it.
     Stated(SdkId),
-    /// These were found.
+    /// A search found them.
     Found {
-        /// Which.
+        /// The SDKs that it found.
         sdks: Vec<SdkId>,
-        /// Whether everything was seen.
+        /// Whether the search saw everything.
         complete: bool,
     },
 }
@@ -31,42 +31,42 @@ impl ApplicationSdks {
         }
     }
 
-    /// Whether there can be no other.
+    /// Whether the application can use no other.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         match self {
             Self::Unknown => false,
             Self::Stated(_) => true,
-            Self::Found { sdks, complete: whole } => *whole && !sdks.is_empty(),
+            Self::Found { sdks, complete } => *complete && !sdks.is_empty(),
         }
     }
 }
 
-/// What the SDKs of a pod find, and which of them the application has.
+/// What the SDKs find in a pod, and which of them its application uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainContext {
-    /// What they find.
+    /// What the SDKs find.
     pub input: ChainInput,
-    /// Which the application has.
+    /// The SDKs of the application.
     pub application: ApplicationSdks,
 }
 
 impl ChainContext {
-    /// What each SDK does, those that the application has first.
+    /// What every SDK takes. Those of the application come first.
     #[must_use]
     pub fn resolutions(&self) -> Vec<Resolution> {
         resolve_all(&self.input, self.application.sdks())
     }
 
-    /// The same of those SDKs that the application may have, as they are used by default.
+    /// What the SDKs take that the application can use, in their default modes.
     #[must_use]
     pub fn likely_resolutions(&self) -> Vec<Resolution> {
         match self.application {
             ApplicationSdks::Stated(sdk) => vec![resolve(sdk, &self.input)],
             ApplicationSdks::Unknown | ApplicationSdks::Found { .. } => {
-                let mut answers = self.resolutions();
-                answers.retain(|answer| answer.sdk.is_default());
-                answers
+                let mut resolutions = self.resolutions();
+                resolutions.retain(|resolution| resolution.sdk.is_default());
+                resolutions
             }
         }
     }

@@ -6,25 +6,25 @@ use crate::{SdkId, walk};
 /// The source that an SDK takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialSource {
-    /// The pod's role, through the web identity that its variables name.
+    /// The pod's role, by the web identity in its variables.
     WebIdentity,
-    /// A profile's role, through a web identity.
+    /// A profile's role, by a web identity.
     ProfileWebIdentity,
     /// Keys in the environment.
     Keys,
-    /// Keys in variables of an old kind.
+    /// Keys in variables of an older spelling.
     LegacyKeys,
     /// Keys in a profile.
     Profile,
-    /// What a program gives that a profile names.
+    /// The output of the program that a profile names (`credential_process`).
     Process,
-    /// A profile's role, with the credentials of another source.
+    /// A profile's role, assumed with the credentials of another source.
     AssumedRole,
     /// Container credentials, as EKS Pod Identity gives them.
     Container,
     /// The node's role.
     NodeRole,
-    /// No credentials, and no error.
+    /// None: it goes on without credentials and without an error.
     Nothing,
     /// None: it stops with an error.
     Error,
@@ -33,10 +33,10 @@ pub enum CredentialSource {
 }
 
 impl CredentialSource {
-    /// What a profile gives.
+    /// The sources that a profile gives.
     pub const OF_PROFILE: &[Self] =
         &[Self::Profile, Self::Process, Self::AssumedRole, Self::ProfileWebIdentity];
-    /// What is no credentials at all.
+    /// The outcomes without credentials.
     pub const FAILURES: &[Self] = &[Self::Nothing, Self::Error, Self::Crash];
 
     /// The word in reports.
@@ -59,35 +59,35 @@ impl CredentialSource {
     }
 }
 
-/// What an SDK does in a situation.
+/// What an SDK takes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution {
     /// The SDK.
     pub sdk: SdkId,
-    /// The source that it takes.
+    /// The source it takes.
     pub source: CredentialSource,
     /// Why, in full sentences.
     pub reason: String,
 }
 
-/// The names of the SDKs whose pick is among these.
+/// The names of the SDKs that take one of these sources.
 #[must_use]
-pub fn names_of(answers: &[Resolution], sources: &[CredentialSource]) -> Vec<&'static str> {
-    let among = answers.iter().filter(|answer| sources.contains(&answer.source));
-    among.map(|answer| answer.sdk.rules().name).collect()
+pub fn names_of(resolutions: &[Resolution], sources: &[CredentialSource]) -> Vec<&'static str> {
+    let taking = resolutions.iter().filter(|resolution| sources.contains(&resolution.source));
+    taking.map(|resolution| resolution.sdk.rules().name).collect()
 }
 
-/// What an SDK does in a situation.
+/// Walks the chain of one SDK.
 #[must_use]
-pub fn resolve(id: SdkId, situation: &ChainInput) -> Resolution {
-    let rules = id.rules().for_situation(situation);
-    let (source, reason) = walk::walk(rules, situation.limitations.get(&id), situation);
+pub fn resolve(id: SdkId, input: &ChainInput) -> Resolution {
+    let rules = id.rules().for_input(input);
+    let (source, reason) = walk::walk(rules, input.limitations.get(&id), input);
     Resolution { sdk: id, source, reason }
 }
 
-/// What every SDK does in a situation: those that were found first.
+/// Walks the chain of every SDK. The SDKs in `found` come first.
 #[must_use]
-pub fn resolve_all(situation: &ChainInput, found: &[SdkId]) -> Vec<Resolution> {
+pub fn resolve_all(input: &ChainInput, found: &[SdkId]) -> Vec<Resolution> {
     let (first, rest): (Vec<SdkId>, Vec<SdkId>) = SdkId::ALL.iter().partition(|id| found.contains(id));
-    first.into_iter().chain(rest).map(|id| resolve(id, situation)).collect()
+    first.into_iter().chain(rest).map(|id| resolve(id, input)).collect()
 }

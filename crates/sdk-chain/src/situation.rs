@@ -1,15 +1,15 @@
-//! What an SDK finds when it looks for credentials: variables, shared files, token files, and what
-//! STS, the container endpoint and IMDS answer. By value, so that the chain is a pure function of it.
+//! What an SDK finds when it looks for credentials: variables, shared files, token files, and the answers of
+//! STS and of the container endpoint.
 //!
-//! No secret is in it but the content of the shared files, of which [`super::ini`] keeps only that
-//! there is one.
+//! It holds values, so that a resolution depends on nothing else. Its only secrets are in the content of the
+//! shared files, which is not printed and of which [`crate::ini`] keeps only whether a key is set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::SdkId;
 
-/// The variables that some SDK reads while it looks for credentials.
+/// The variables that an SDK reads while it looks for credentials.
 pub const VARIABLES: [&str; 30] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_REGION",
@@ -43,7 +43,7 @@ pub const VARIABLES: [&str; 30] = [
     "SECRET_ACCESS_KEY",
 ];
 
-/// Those of them whose values are secrets, or may be: of these only whether they are blank is kept.
+/// The variables whose values can be secrets. Only whether they are blank is kept.
 const SECRET: [&str; 9] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
@@ -56,17 +56,17 @@ const SECRET: [&str; 9] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
 
-/// The length of a token such as the kubelet projects, in bytes, about.
-const LIKELY_TOKEN: usize = 1200;
+/// The usual length in bytes of a token that the kubelet projects.
+const USUAL_TOKEN_BYTES: usize = 1200;
 
-/// Where a shared file may lie.
+/// Where a shared file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileLocation {
     /// `~/.aws/config`.
     UsualConfig,
     /// `~/.aws/credentials`.
     UsualCredentials,
-    /// Where this variable says, as it is written.
+    /// At the path in this variable.
     Variable(&'static str),
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for FileLocation {
     }
 }
 
-/// The content of a shared file, which is never shown.
+/// The content of a shared file. Its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FileContent(pub Vec<u8>);
 
@@ -90,30 +90,30 @@ impl fmt::Debug for FileContent {
     }
 }
 
-/// A token file, as far as SDKs differ about it.
+/// What SDKs see of a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenFile {
     /// It can be read.
     Readable {
         /// Its length in bytes.
         length: usize,
-        /// Whether there is a line break in it, as an editor leaves one at the end.
+        /// Whether it contains a line break, such as an editor adds at the end.
         line_break: bool,
     },
-    /// It cannot; why, in words that follow its name.
+    /// It cannot be read, and why: words that follow "cannot be read".
     Unreadable(String),
 }
 
-/// What STS says to a token and a role.
+/// What STS answers to a token and a role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TokenExchange {
-    /// It gives credentials.
+    /// Credentials.
     Given,
-    /// It says no; the code.
+    /// A refusal, with its code.
     Refused(String),
-    /// It cannot be asked; why.
+    /// Nothing: it cannot be reached, and why.
     Unreachable(String),
-    /// It was not asked; taken as given.
+    /// It was not asked. A resolution assumes credentials.
     #[default]
     NotTried,
 }
@@ -121,13 +121,13 @@ pub enum TokenExchange {
 /// What a container credentials endpoint answers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EndpointReply {
-    /// Credentials, or so its status says.
+    /// Credentials, by its HTTP status.
     Given,
     /// Another HTTP status.
     Status(u16),
-    /// Nothing; why.
+    /// Nothing, and why.
     Unreachable(String),
-    /// It was not asked; taken as given.
+    /// It was not asked. A resolution assumes credentials.
     #[default]
     NotTried,
 }
@@ -135,23 +135,23 @@ pub enum EndpointReply {
 /// A container credentials endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ContainerEndpoint {
-    /// What it answers to the token that the variables name.
+    /// Its answer with the token that the variables name.
     pub with_token: EndpointReply,
-    /// What it answers without one.
+    /// Its answer without a token.
     pub without_token: EndpointReply,
 }
 
-/// Why the application's copy of an SDK cannot trade a token for a role.
+/// Why the application's copy of an SDK cannot exchange a token for a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SdkLimitation {
-    /// It is older than IRSA, and does not look at the variables.
+    /// It is older than IRSA and does not read the variables.
     TooOld {
         /// The package and its version.
         package: String,
-        /// The least version with IRSA.
+        /// The lowest version with IRSA.
         minimum: &'static str,
     },
-    /// The module for it is not there; its name.
+    /// A module with this name is missing.
     MissingModule(&'static str),
 }
 
@@ -168,74 +168,74 @@ impl fmt::Display for SdkLimitation {
     }
 }
 
-/// What an SDK finds when it looks for credentials.
+/// The environment in which a chain is walked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainInput {
-    /// The SDKs that the application has in copies that cannot use a web identity.
+    /// The SDKs whose copy in the application cannot use a web identity.
     pub limitations: BTreeMap<SdkId, SdkLimitation>,
-    /// The variables among [`VARIABLES`] that are set; of secrets only whether they are blank.
+    /// The variables of [`VARIABLES`] that are set. Secrets are replaced; see [`ChainInput::set_variable`].
     pub variables: BTreeMap<&'static str, String>,
     /// The shared files that could be read.
     pub files: BTreeMap<FileLocation, FileContent>,
-    /// The places of shared files where there is a directory.
+    /// The places of shared files at which there is a directory.
     pub directories: BTreeSet<FileLocation>,
-    /// The token files by the path that names them.
+    /// The token files, by path as configured.
     pub tokens: BTreeMap<String, TokenFile>,
-    /// Why STS cannot be reached, if it was tried in vain.
+    /// Why STS cannot be reached, if that was tried.
     pub sts_unreachable: Option<String>,
-    /// What STS says, by role and token file.
+    /// What STS answers, by role and token file.
     pub exchanges: BTreeMap<(String, String), TokenExchange>,
-    /// The endpoint for container credentials that the relative variable names.
+    /// The endpoint in `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`.
     pub relative: ContainerEndpoint,
-    /// The one that the full variable names.
+    /// The endpoint in `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
     pub full: ContainerEndpoint,
 }
 
 impl ChainInput {
-    /// Sets a variable, if it is one that an SDK reads.
+    /// Sets a variable, if an SDK reads it. Of a secret only whether it is blank is kept.
     pub fn set_variable(&mut self, name: &str, value: &str) {
         let Some(name) = VARIABLES.iter().copied().find(|known| *known == name) else { return };
         let secret = SECRET.contains(&name) && !value.trim().is_empty();
         self.variables.insert(name, if secret { "set" } else { value }.to_owned());
     }
 
-    /// A variable's value, if it is set at all.
+    /// The value of a variable, which can be empty.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// A variable's value, where an empty one counts as not set.
+    /// The value of a variable that is not empty.
     #[must_use]
     pub fn filled(&self, name: &str) -> Option<&str> {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
-    /// What STS says to this role and the token in this file.
+    /// What STS answers to this role and the token in this file.
     #[must_use]
     pub fn exchange(&self, role_arn: &str, token_file: &str) -> TokenExchange {
         self.exchanges.get(&(role_arn.to_owned(), token_file.to_owned())).cloned().unwrap_or_default()
     }
 
-    /// Why STS cannot be asked at all, if that is known.
+    /// Why STS cannot be reached, if that is known.
     #[must_use]
     pub fn sts_unreachable(&self) -> Option<&str> {
-        let of_trade = self.exchanges.values().find_map(|exchange| match exchange {
+        let of_exchange = self.exchanges.values().find_map(|exchange| match exchange {
             TokenExchange::Unreachable(why) => Some(why.as_str()),
             _ => None,
         });
-        of_trade.or(self.sts_unreachable.as_deref())
+        of_exchange.or(self.sts_unreachable.as_deref())
     }
 
-    /// A token file.
+    /// The token file at this path. One that is not listed does not exist.
     #[must_use]
     pub fn token(&self, path: &str) -> TokenFile {
         let missing = || TokenFile::Unreadable("it does not exist".to_owned());
         self.tokens.get(path).cloned().unwrap_or_else(missing)
     }
 
-    /// The same, if the pod's role worked for every SDK, and a region were set where none is: what is left then is what
-    /// comes before the role.
+    /// The same input as if the role of the pod worked for every SDK and a region were set. What an SDK still
+    /// takes then comes before the role in its chain.
     #[must_use]
     pub fn with_working_role(&self) -> Self {
         let mut working = Self { limitations: BTreeMap::new(), ..self.clone() };
@@ -246,21 +246,21 @@ impl ChainInput {
             }
         }
         if let Some((role, file)) = self.injected_role_and_token() {
-            let readable = TokenFile::Readable { length: LIKELY_TOKEN, line_break: false };
+            let readable = TokenFile::Readable { length: USUAL_TOKEN_BYTES, line_break: false };
             working.tokens.insert(file.clone(), readable);
             working.exchanges.insert((role, file), TokenExchange::Given);
         }
         working
     }
 
-    /// The role and the token file that the pod's variables name, if both are there.
+    /// The role and the token file in the variables that the webhook injects, if both are set.
     #[must_use]
     pub fn injected_role_and_token(&self) -> Option<(String, String)> {
         let role = self.filled("AWS_ROLE_ARN")?;
         Some((role.to_owned(), self.filled("AWS_WEB_IDENTITY_TOKEN_FILE")?.to_owned()))
     }
 
-    /// Whether an endpoint for STS is set in place of the region's own.
+    /// Whether a variable replaces the endpoint of STS.
     #[must_use]
     pub fn has_sts_endpoint(&self) -> bool {
         let ignored = self

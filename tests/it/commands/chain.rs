@@ -117,7 +117,7 @@ async fn differences(matrix: &str) -> (usize, Vec<String>) {
             let sdk = SdkId::parse(sdk).unwrap();
             let answer = resolve(sdk, &situation);
             compared += 1;
-            if resolution.source.as_str() != picks {
+            if answer.source.as_str() != picks {
                 differ.push(format!(
                     "{id} {}: the SDK {picks}, we {} [{}]\n    {}",
                     sdk.as_str(),
@@ -335,8 +335,8 @@ fn json(finished: &Finished) -> Value {
 }
 
 fn picks(answer: &Value, sdk: &str) -> String {
-    let sdks = resolve["sdks"].as_array().unwrap();
-    let found = sdks.iter().find(|answer| resolve["sdk"] == sdk).unwrap();
+    let sdks = answer["sdks"].as_array().unwrap();
+    let found = sdks.iter().find(|answer| answer["sdk"] == sdk).unwrap();
     assert!(found["because"].as_str().is_some_and(|because| because.ends_with('.')), "{found}");
     found["picks"].as_str().unwrap().to_owned()
 }
@@ -363,7 +363,7 @@ async fn every_sdk_is_listed_and_the_exit_code_says_nothing() {
         assert_eq!(finished.status, Exit::Code(0), "{toml}");
         let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
         let listed: Vec<&str> =
-            resolve["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap()).collect();
+            answer["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap()).collect();
         assert_eq!(listed, ids);
         assert_eq!(
             (picks(&answer, "boto"), picks(&answer, "jv2")),

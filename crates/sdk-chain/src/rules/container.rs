@@ -5,24 +5,24 @@ use super::OnFailure;
 /// Container credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct ContainerRule {
-    /// Whether the relative variable decides, if both are set.
+    /// Whether the relative variable wins if both are set.
     pub relative_first: bool,
-    /// Whether a variable that is set to nothing counts.
+    /// Whether an empty variable counts.
     pub empty_counts: bool,
-    /// Which hosts may be called without TLS, beside 169.254.170.2 through the relative variable.
+    /// The hosts that the SDK calls without TLS, besides 169.254.170.2 for the relative variable.
     pub hosts: Hosts,
-    /// Another host.
+    /// What another host leads to.
     pub bad_host: OnFailure,
     /// How the token is read and sent.
     pub token: TokenRule,
-    /// The endpoint refuses, or cannot be reached.
+    /// What a refusal, or an endpoint out of reach, leads to.
     pub on_failure: OnFailure,
 }
 
-/// Which hosts may be called without TLS.
+/// The hosts that an SDK calls without TLS. 127.0.0.1 is always one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hosts {
-    /// Every loopback address, instead of 127.0.0.1 alone.
+    /// Every loopback address.
     pub loopback: bool,
     /// `localhost`.
     pub localhost: bool,
@@ -37,38 +37,38 @@ pub struct Hosts {
 /// How the token for the container endpoint is read and sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenRule {
-    /// Whether a token file is read at all; else the request has none.
+    /// Whether a token file is read. Otherwise only the variable counts.
     pub file: bool,
-    /// Whether the token in the variable comes before the file.
+    /// Whether the token in the variable wins over the file.
     pub variable_first: bool,
-    /// A file that cannot be read.
+    /// What an unreadable file leads to.
     pub unreadable: OnFailure,
-    /// A token with a line break.
+    /// What the SDK does with a line break in the token.
     pub line_break: LineBreak,
-    /// Whether the file is read before it is known whether the source is wanted.
+    /// Whether the file is read even if no endpoint is set.
     pub read_first: bool,
 }
 
-/// What happens to a token with a line break.
+/// What an SDK does with a line break in the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineBreak {
-    /// It is sent.
+    /// It sends the token.
     Sent,
-    /// It is a failure.
+    /// It fails.
     Fails(OnFailure),
-    /// The request is made again without it at `localhost` and 127.0.0.1, and fails elsewhere.
+    /// It sends no token to `localhost` and 127.0.0.1, and fails at other hosts.
     WithoutIt(OnFailure),
 }
 
-/// When IMDS counts as disabled by `AWS_EC2_METADATA_DISABLED`.
+/// The values of `AWS_EC2_METADATA_DISABLED` that disable IMDS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImdsDisabled {
-    /// By `true` in any case.
+    /// `true`, in any case.
     True,
-    /// By anything.
+    /// Every value that is not empty.
     Anything,
-    /// By anything but `false`.
+    /// Every value that is not empty, except `false`.
     NotFalse,
-    /// By anything but `false` in any case, and also by nothing.
+    /// Every value except `false` in any case, and also the empty value.
     NotFalseInAnyCase,
 }

@@ -25,15 +25,15 @@ use crate::{CredentialSource, SdkId};
 /// The rules of one SDK.
 #[derive(Debug)]
 pub struct Sdk {
-    /// Its id.
+    /// The id.
     pub id: SdkId,
-    /// Its name for people.
+    /// The name in sentences.
     pub name: &'static str,
     /// The version whose rules these are.
     pub version: &'static str,
-    /// Whether that version was run, instead of only read.
+    /// Whether that version was run; otherwise its source was read.
     pub was_run: bool,
-    /// Where the rules are written.
+    /// The repository and the files that the rules come from.
     pub source: &'static str,
     /// Which profile is in use.
     pub profile: ProfileName,
@@ -43,32 +43,32 @@ pub struct Sdk {
     pub config: Option<FileRule>,
     /// How both are read.
     pub dialect: Dialect,
-    /// How both are joined.
+    /// How both are merged.
     pub merge: FileMerge,
-    /// Whether no profile is read at all without a config file.
+    /// Whether profiles are ignored without a config file.
     pub profiles_need_config: bool,
-    /// Which region there is for STS.
+    /// How the region for STS is found.
     pub region: Region,
-    /// Which other rules a variable turns these into.
+    /// The rules that a variable puts in place of these.
     pub overridden_by: Option<RuleOverride>,
-    /// What is tried, in order.
+    /// The steps, in order.
     pub steps: &'static [Step],
-    /// What there is if no step takes a source.
+    /// The result if no step takes a source.
     pub at_end: CredentialSource,
 }
 
 impl Sdk {
-    /// The rules that hold in the situation.
+    /// The rules that apply in this environment.
     #[must_use]
-    pub fn for_situation(&'static self, situation: &ChainInput) -> &'static Self {
-        let value = situation.filled("AWS_SDK_LOAD_CONFIG");
+    pub fn for_input(&'static self, input: &ChainInput) -> &'static Self {
+        let value = input.filled("AWS_SDK_LOAD_CONFIG");
         match (self.overridden_by, value) {
             (Some(RuleOverride::ByAnything(id)), Some(_))
             | (Some(RuleOverride::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => {
                 id.rules()
             }
             (Some(RuleOverride::ByOptOut(rules)), _)
-                if situation.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() =>
+                if input.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() =>
             {
                 rules
             }
@@ -77,74 +77,74 @@ impl Sdk {
     }
 }
 
-/// Which rules hold instead.
+/// When other rules apply.
 #[derive(Debug, Clone, Copy)]
 pub enum RuleOverride {
-    /// Those, if `AWS_SDK_LOAD_CONFIG` is set to anything.
+    /// Those of this SDK, if `AWS_SDK_LOAD_CONFIG` is not empty.
     ByAnything(SdkId),
-    /// Those, if it is set to what Go's `strconv.ParseBool` takes for true.
+    /// Those of this SDK, if Go's `strconv.ParseBool` reads the variable as true.
     ByTrue(SdkId),
-    /// These, if `AWS_SDK_CONFIG_OPT_OUT` is set, even to nothing.
+    /// These, if `AWS_SDK_CONFIG_OPT_OUT` is set, even to an empty value.
     ByOptOut(&'static Sdk),
 }
 
-/// What a failure leads to.
+/// What an SDK does when a step fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The next step, without a word.
+    /// It tries the next step.
     Next,
-    /// The next step that is not about the profile, without a word.
+    /// It tries the next step that does not read the profile.
     SkipProfile,
-    /// Container credentials, without a word; all other steps fail likewise.
+    /// It tries container credentials. All other steps fail in the same way.
     OnlyContainer,
-    /// The end: an error.
+    /// It stops with an error.
     Error,
-    /// The end: no credentials, and no error either.
+    /// It goes on without credentials.
     Nothing,
-    /// The end of the process.
+    /// The process ends.
     Crash,
 }
 
 /// One step of a chain.
 #[derive(Debug, Clone, Copy)]
 pub enum Step {
-    /// Both files must be readable for this SDK, from here on.
+    /// Neither file may be malformed for this SDK.
     FilesMustParse {
-        /// Else.
+        /// What a malformed file leads to.
         on_failure: OnFailure,
-        /// Unless keys are in the environment and no profile is selected.
+        /// Whether the step is skipped if keys are in the environment and no profile is selected.
         unless_keys: bool,
     },
-    /// A region must be set, whatever the source is.
+    /// A region must be set.
     RegionMustBeSet,
-    /// The selected profile must exist if one of these variables selects it.
+    /// The profile must exist if one of these variables selects it.
     ProfileMustExist {
         /// The variables.
         variables: &'static [&'static str],
-        /// Whether a variable that is set to nothing counts.
+        /// Whether an empty variable counts.
         empty_counts: bool,
-        /// Whether `default` must exist, too.
+        /// Whether that also applies to `default`.
         even_default: bool,
     },
     /// Neither file may be a directory.
     NoDirectories,
-    /// The profile in use must be sound, even if it is not needed: the Go SDKs check it as they load it.
+    /// The selected profile must be consistent, even if it is not needed. The Go SDKs check it as they load it.
     ProfileMustBeSound(GoProfile),
-    /// The config file is read for the region if no variable names one, and must exist for that.
+    /// The config file must exist if no variable sets a region.
     ConfigForRegion,
     /// Keys in the environment.
     Keys(EnvKeysRule),
-    /// The web identity that the variables name.
+    /// The web identity in the variables.
     WebIdentity(WebIdentityRule),
-    /// A profile that assumes a role with other credentials.
+    /// A profile that assumes a role with the credentials of another source.
     Role(RoleRule),
     /// Keys in a profile.
     ProfileKeys(ProfileKeys),
     /// A web identity in a profile.
     ProfileWebIdentity(ProfileWebIdentity),
-    /// A program that a profile names.
+    /// A program in a profile (`credential_process`).
     Process(ProcessRule),
-    /// A profile of IAM Identity Center.
+    /// A profile with a sign-on (IAM Identity Center).
     SignOn(SsoRule),
     /// Container credentials.
     Container(ContainerRule),
@@ -153,7 +153,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether it is about the profile in use.
+    /// Whether the step reads the selected profile.
     #[must_use]
     pub fn is_of_profile(&self) -> bool {
         match self {

@@ -1,24 +1,24 @@
-//! Which region there is for STS, and what an SDK does without one.
+//! How an SDK finds the region for STS, and what it does without one.
 
 use super::files::{ProfileFile, ProfileName};
 
-/// Which region there is for STS, and what happens without one.
+/// How the region for STS is found, and what happens without one.
 #[derive(Debug, Clone, Copy)]
 pub struct Region {
     /// The variables, in order.
     pub variables: &'static [&'static str],
-    /// What a variable is that is set to nothing.
+    /// What an empty variable means.
     pub empty: EmptyRegion,
-    /// The files whose profile may name it.
+    /// The files whose profile can set the region.
     pub files: &'static [ProfileFile],
-    /// Which profile that is, if it is another than the one in use.
+    /// How that profile is selected, if not as usual.
     pub profile_name: Option<ProfileName>,
     /// What happens without one.
     pub missing: NoRegion,
 }
 
 impl Region {
-    /// That of the first variable with a value, or of the profile in use.
+    /// The region in the first variable that is not empty, or else in the selected profile.
     #[must_use]
     pub const fn of(
         variables: &'static [&'static str],
@@ -29,30 +29,30 @@ impl Region {
     }
 }
 
-/// What a variable for the region is that is set to nothing.
+/// What an empty region variable means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptyRegion {
-    /// Not set.
+    /// It is not set.
     Unset,
-    /// Not set, and yet it hides the variables after it.
+    /// It is not set, but hides the variables after it.
     Hides,
-    /// As good as a region.
+    /// It counts as a region.
     Counts,
-    /// A region with which STS cannot be called.
+    /// It counts as a region with which STS cannot be called.
     Fails,
 }
 
 /// What happens without a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRegion {
-    /// STS is called all the same, at its global endpoint.
+    /// STS is called at its global endpoint.
     Global,
     /// The call fails.
     Fails,
     /// The call fails unless an endpoint is set.
     FailsWithoutEndpoint,
-    /// The call fails if an endpoint is set, or a regional one is wanted; else it is the global one.
+    /// The call fails if an endpoint is set or a regional one is wanted. Otherwise the global one is called.
     FailsWithEndpoint,
-    /// IMDS is asked for it unless an endpoint is set; the call fails where IMDS is disabled.
+    /// IMDS is asked for the region unless an endpoint is set. The call fails if IMDS is disabled.
     AsksImds,
 }

@@ -1,4 +1,4 @@
-//! The steps that look at variables alone: keys in the environment, and the web identity of the pod.
+//! The steps that read variables: keys in the environment, and the web identity of the pod.
 
 use super::OnFailure;
 use super::files::{ProfileFile, ProfileName};
@@ -6,50 +6,50 @@ use super::files::{ProfileFile, ProfileName};
 /// Keys in the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct EnvKeysRule {
-    /// The variables for the key's id, in order; the first is the usual one.
+    /// The variables for the key id, in order. The first is the usual one.
     pub id: &'static [&'static str],
     /// The variables for the secret.
     pub secret: &'static [&'static str],
-    /// Whether the first of them that is set decides, even if it is set to nothing.
+    /// Whether an empty variable hides those after it.
     pub empty_counts: bool,
-    /// Whether white space is nothing.
+    /// Whether a value of white space counts as empty.
     pub trims: bool,
-    /// Whether these variables are of an old kind.
+    /// Whether these are variables of an older spelling.
     pub legacy: bool,
-    /// An id without a secret.
+    /// What an id without a secret leads to.
     pub secret_missing: OnFailure,
-    /// The step is left out if this variable is not empty.
+    /// The variable that, if it is not empty, makes the SDK skip the step.
     pub unless: Option<&'static str>,
 }
 
-/// The web identity that the variables name.
+/// The web identity in the variables.
 #[derive(Debug, Clone, Copy)]
 pub struct WebIdentityRule {
-    /// What a variable is that is set to nothing.
+    /// What an empty variable means.
     pub empty: EmptyVariable,
-    /// The file whose profile gives what no variable says.
+    /// The file whose profile sets what no variable sets.
     pub profile_file: Option<ProfileFile>,
-    /// Which profile that is, if it is another than the one in use.
+    /// How that profile is selected, if not as usual.
     pub profile_name: Option<ProfileName>,
-    /// A token file without a role.
+    /// What a token file without a role leads to.
     pub without_role: OnFailure,
-    /// A role without a token file.
+    /// What a role without a token file leads to.
     pub without_token: OnFailure,
-    /// The shortest token that is sent, in bytes; 0 if an empty one is.
+    /// The shortest token that is sent, in bytes. 0 if an empty token is sent.
     pub min_token_bytes: usize,
     /// The shortest role ARN that is sent, in characters.
     pub min_role_chars: usize,
-    /// STS refuses or cannot be reached, or the token cannot be read.
+    /// What a refusal, an STS out of reach, or an unreadable token leads to.
     pub on_failure: OnFailure,
 }
 
-/// What a variable is that is set to nothing.
+/// What an empty variable means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptyVariable {
-    /// Not set.
+    /// It is not set.
     Unset,
-    /// Not set, and yet it hides what the profile says.
+    /// It is not set, but hides the setting of the profile.
     Hides,
-    /// Set.
+    /// It is set.
     Set,
 }
