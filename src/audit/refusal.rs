@@ -14,7 +14,7 @@ use crate::diagnosis::audit::{
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::run::{Fact, Verdict};
+use crate::run::{BlockedBy, Verdict};
 use iam_trust::request::Request;
 
 /// What a report's refusal is about; `None` if it is not about the role or the token.
@@ -67,8 +67,8 @@ pub struct SeenByAudit<'a> {
 pub fn judge(
     request: &Request,
     report: &ParsedReport,
-    seen: Fact<SeenByAudit<'_>>,
-) -> Option<Fact<Verdict<Accepted>>> {
+    seen: Result<SeenByAudit<'_>, BlockedBy>,
+) -> Option<Result<Verdict<Accepted>, BlockedBy>> {
     let Some(refusal) = &report.refusal else {
         // Only who has an identity was accepted.
         let account = report.account.clone()?;
@@ -144,7 +144,7 @@ fn private_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fact, ParsedReport, ProviderStatus, RoleMetadata, SeenByAudit, judge};
+    use super::{ParsedReport, ProviderStatus, RoleMetadata, SeenByAudit, judge};
     use crate::audit::inputs::report::StsRefusal;
     use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
     use crate::diagnosis::audit::Unavailable;
@@ -191,7 +191,7 @@ mod tests {
         })
     }
 
-    fn said(report: &ParsedReport, seen: Fact<SeenByAudit<'_>>) -> Option<String> {
+    fn said(report: &ParsedReport, seen: Result<SeenByAudit<'_>, BlockedBy>) -> Option<String> {
         judge(&request(), report, seen).map(|verdict| match verdict {
             Ok(Verdict::Pass(_)) => "pass".to_owned(),
             Ok(Verdict::Warn(_, _)) => "warn".to_owned(),

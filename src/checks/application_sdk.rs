@@ -1,20 +1,19 @@
 //! The application's SDK can use the role: it is new enough, and has the module that it needs for that.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sdk::{SdkLacksStsModule, SdkTooOldForIrsa, SdkUnknown};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::deadline::Budget;
 use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
 use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 use crate::sdk_scan::packages::{Age, age, minimum, package, sts_module};
 use crate::sdk_scan::{
     ExpectedSdk, FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, SdkEvidence, StoppedBy, scan,
@@ -26,92 +25,76 @@ use sdk_chain::{ApplicationSdks, SdkId};
 /// How long before the end of its time a scan ends by itself, so that what it found is not lost.
 const TO_HAND_OVER: Duration = Duration::from_millis(50);
 
-/// The application, as far as it is known where or what it is, and which SDK it has: that is looked for
-/// once, however many attempts there are.
+/// The application: where it is or which SDK it has. Its files are searched once, however many attempts
+/// there are.
 #[derive(Debug)]
 pub struct Application {
-    known: SdkSupport,
+    known: KnownApplication,
     scan: OnceCell<Scan>,
 }
 
-/// What is known of an application.
+/// What the user or the process says of an application.
 #[derive(Debug)]
-enum SdkSupport {
-    /// Below which folder it is.
+enum KnownApplication {
+    /// The folder that it is below.
     Root(PathBuf),
-    /// Its SDK, and what a scan would say of that.
+    /// Its SDK, and what a search would say of that.
     Sdk(ExpectedSdk, Box<Scan>),
     /// Both.
     Both(PathBuf, ExpectedSdk),
 }
 
 impl Application {
-    /// The application that the user names, or whose process is looked through, if there is either.
+    /// The application that the user names, or whose process is inspected, if there is either.
     #[must_use]
-    pub fn of(pod: &Pod, wanted: &CheckOptions) -> Option<Self> {
-        let said = wanted.expect_sdk.clone();
+    pub fn of(pod: &Pod, options: &CheckOptions) -> Option<Self> {
+        let expected = options.expect_sdk.clone();
         let of_target = || pod.target().map(|_| PathBuf::from("/"));
-        let root = wanted.sdk_root.clone().or_else(of_target);
-        // Who says the version has looked.
-        let root = root.filter(|_| said.as_ref().is_none_or(|said| said.version.is_none()));
-        let known = match (root, said) {
+        let root = options.sdk_root.clone().or_else(of_target);
+        // A user who gives a version has looked.
+        let root = root.filter(|_| expected.as_ref().is_none_or(|expected| expected.version.is_none()));
+        let known = match (root, expected) {
             (None, None) => return None,
-            (Some(root), None) => SdkSupport::Root(root),
-            (None, Some(said)) => SdkSupport::Sdk(said.clone(), Box::new(Scan::said(said))),
-            (Some(root), Some(said)) => SdkSupport::Both(root, said),
+            (Some(root), None) => KnownApplication::Root(root),
+            (None, Some(sdk)) => KnownApplication::Sdk(sdk.clone(), Box::new(Scan::said(sdk))),
+            (Some(root), Some(sdk)) => KnownApplication::Both(root, sdk),
         };
         Some(Self { known, scan: OnceCell::new() })
     }
 
-    /// The SDKs that it has, and how long it took to find out.
-    pub async fn scan(&self, pod: &Pod, budget: Budget) -> (&Scan, Duration) {
-        let began = Instant::now();
-        let look = async || match &self.known {
-            SdkSupport::Root(root) => observe(pod, root.clone(), budget).await,
-            SdkSupport::Sdk(_, scan) => Scan::clone(scan),
-            SdkSupport::Both(root, said) => observe(pod, root.clone(), budget).await.of(said.clone()),
-        };
-        (self.scan.get_or_init(look).await, began.elapsed())
-    }
-
-    /// What is known of its SDK without looking for it, if nothing is to be looked for.
-    #[must_use]
-    pub fn said_scan(&self) -> Option<&Scan> {
+    /// Which SDKs it has, in which copies. Searches the files at most once.
+    pub async fn scan(&self, probe: &Probe<'_>) -> &Scan {
         match &self.known {
-            SdkSupport::Sdk(_, scan) => Some(scan),
-            SdkSupport::Root(_) | SdkSupport::Both(..) => None,
+            KnownApplication::Sdk(_, scan) => scan,
+            KnownApplication::Root(root) => self.scan.get_or_init(|| search(probe, root)).await,
+            KnownApplication::Both(root, sdk) => {
+                self.scan.get_or_init(async || search(probe, root).await.of(sdk.clone())).await
+            }
         }
     }
 
-    /// What was found, if it was looked for.
+    /// What a search of its files found, if they were searched.
     #[must_use]
     pub fn into_scan(self) -> Option<Scan> {
         self.scan.into_inner()
     }
 
-    /// Which SDK it has, as far as that is known without a scan.
+    /// Which SDKs it uses: the one that the user names, or those that the scan found.
     #[must_use]
-    pub fn said(&self) -> ApplicationSdks {
+    pub fn sdks(&self, scan: &Scan) -> ApplicationSdks {
         match &self.known {
-            SdkSupport::Sdk(said, _) | SdkSupport::Both(_, said) => ApplicationSdks::Stated(said.sdk),
-            SdkSupport::Root(_) => ApplicationSdks::Unknown,
-        }
-    }
-
-    /// Which SDKs it has, by a scan.
-    #[must_use]
-    pub fn used(&self, scan: &Scan) -> ApplicationSdks {
-        match self.said() {
-            ApplicationSdks::Unknown => scan.used(),
-            said => said,
+            KnownApplication::Sdk(sdk, _) | KnownApplication::Both(_, sdk) => {
+                ApplicationSdks::Stated(sdk.sdk)
+            }
+            KnownApplication::Root(_) => scan.used(),
         }
     }
 }
 
-async fn observe(pod: &Pod, root: PathBuf, budget: Budget) -> Scan {
-    let until = budget.step_deadline();
+async fn search(probe: &Probe<'_>, root: &Path) -> Scan {
+    let until = probe.step_deadline();
     let bounds = ScanBudget::usual(until.into_std().checked_sub(TO_HAND_OVER).unwrap_or(until.into_std()));
-    let seen = pod.with_folder(&root, until, move |root, program| scan(root, program, bounds)).await;
+    let seen = probe.pod.with_folder(root, until, move |root, program| scan(root, program, bounds)).await;
     seen.unwrap_or_else(|error| {
         Scan::stopped(match error {
             ReadError::TimedOut => StoppedBy::Time,

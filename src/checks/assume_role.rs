@@ -13,9 +13,8 @@ use crate::diagnosis::network::{ConnectPhase, NotStsReply, StsConnectionLost, St
 use crate::diagnosis::sts::RoleRequest;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::Pod;
-use crate::host::deadline::Budget;
 use crate::run::Verdict;
+use crate::run::probe::Probe;
 use crate::text::format_utc;
 use crate::token::Token;
 use iam_trust::arn::RoleArn;
@@ -25,52 +24,60 @@ const LONGEST_NAME: usize = 64;
 /// The variable that names the session.
 const SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 
-/// What was asked of STS, and what it answered.
+/// A call of AssumeRoleWithWebIdentity, and its answer.
 #[derive(Debug)]
 pub struct AssumeRoleCall {
-    /// What was asked.
-    pub request: RoleRequest,
-    /// STS, for the next question.
-    pub sts: Sts,
-    /// Its host.
-    pub host: String,
+    request: RoleRequest,
+    sts: Sts,
+    host: String,
     /// The session name in the environment, where STS would refuse it.
-    pub bad_session_name: Option<String>,
+    bad_session_name: Option<String>,
     reply: Reply<Session>,
     waited: Duration,
 }
 
-impl AssumeRoleCall {
+/// What a report says of such a call.
+#[derive(Debug, Clone)]
+pub struct AssumeRoleSummary {
+    /// The name of the session, which CloudTrail shows.
+    pub session_name: String,
     /// The id of the request, whatever was answered.
-    #[must_use]
-    pub fn request_id(&self) -> Option<&str> {
-        match &self.reply.result {
-            Ok(session) => session.request_id.as_deref(),
-            Err(CallFault::Refused(refusal)) => refusal.request_id.as_deref(),
-            Err(CallFault::NotSts { .. } | CallFault::ConnectionLost(_) | CallFault::TimedOut) => None,
-        }
-    }
-
+    pub request_id: Option<String>,
+    /// The clock of STS when it answered.
+    pub server_time: Option<SystemTime>,
     /// The request as it is counted.
-    #[must_use]
-    pub fn exchange(&self) -> Exchange {
-        self.reply.exchange(self.waited)
-    }
+    pub exchange: Exchange,
+}
 
-    /// STS's clock when it answered.
+impl AssumeRoleCall {
+    /// What a report says of it.
     #[must_use]
-    pub fn server_time(&self) -> Option<SystemTime> {
-        self.reply.server_time
+    pub fn summary(&self) -> AssumeRoleSummary {
+        let request_id = match &self.reply.result {
+            Ok(session) => session.request_id.clone(),
+            Err(CallFault::Refused(refusal)) => refusal.request_id.clone(),
+            Err(CallFault::NotSts { .. } | CallFault::ConnectionLost(_) | CallFault::TimedOut) => None,
+        };
+        AssumeRoleSummary {
+            session_name: self.request.session_name.clone(),
+            request_id,
+            server_time: self.reply.server_time,
+            exchange: self.reply.exchange(self.waited),
+        }
     }
 }
 
-/// A session of the role.
-#[derive(Debug, Clone)]
+/// A session of the role, and the STS that gave it.
+#[derive(Debug)]
 pub struct RoleSession {
     /// The session.
     pub session: Session,
-    /// Its name, which CloudTrail shows.
-    pub session_name: String,
+    /// The request for it.
+    pub request: RoleRequest,
+    /// STS, for the next call.
+    pub sts: Sts,
+    /// The host of STS.
+    pub host: String,
     /// When STS answered, by the local clock.
     pub at: SystemTime,
 }
@@ -79,7 +86,7 @@ impl HasEvidence for RoleSession {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .text_if("assumed_role_arn", self.session.assumed_role_arn.as_deref())
-            .text("session_name", &self.session_name)
+            .text("session_name", &self.request.session_name)
             .value("session_seconds", SESSION_SECONDS)
             .value("session_policy", "denies everything")
             .text_if("request_id", self.session.request_id.as_deref())
@@ -89,19 +96,20 @@ impl HasEvidence for RoleSession {
 
 /// Asks STS for the role.
 pub async fn observe(
-    pod: &Pod,
+    probe: &Probe<'_>,
     role: &RoleArn,
     token: &Token,
     endpoint: &StsEndpoint,
-    link: HttpConnection,
-    budget: Budget,
+    connection: HttpConnection,
 ) -> AssumeRoleCall {
+    let pod = probe.pod;
     let wished = pod.nonempty_variable(SESSION_NAME);
     let pod_name = token.claims.bound.pod.clone().or_else(|| pod.nonempty_variable("HOSTNAME"));
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
-    let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
+    let mut sts =
+        Sts::new(pod, connection, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();
-    let reply = sts.assume_role(&role.text, &token.text, &session_name, budget.step_deadline()).await;
+    let reply = sts.assume_role(&role.text, &token.text, &session_name, probe.step_deadline()).await;
     AssumeRoleCall {
         bad_session_name: wished.filter(|wished| *wished != session_name),
         request: RoleRequest {
@@ -133,27 +141,29 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
 
 /// Judges what STS answered.
 #[must_use]
-pub fn judge(asked: &AssumeRoleCall) -> Verdict<RoleSession> {
-    match &asked.reply.result {
+pub fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
+    let AssumeRoleCall { request, sts, host, bad_session_name, reply, waited } = call;
+    match reply.result {
         Ok(session) => {
-            let warnings = asked.bad_session_name.clone().map(|name| SessionNameMalformed { name }.into());
-            let opened = RoleSession {
-                session: session.clone(),
-                session_name: asked.request.session_name.clone(),
-                at: asked.reply.at,
-            };
-            Verdict::holds(opened, warnings.into_iter().collect())
+            let warnings = bad_session_name.map(|name| SessionNameMalformed { name }.into());
+            let session = RoleSession { session, request, sts, host, at: reply.at };
+            Verdict::holds(session, warnings.into_iter().collect())
         }
-        Err(fault) => Verdict::Fail(diagnosis_of(StsCall::Assume, asked, fault, asked.waited)),
+        Err(fault) => Verdict::Fail(diagnosis_of(StsCall::Assume, &request, host, &fault, waited)),
     }
 }
 
-/// Names what went wrong with either call.
+/// Names what went wrong with either call to STS, at this host.
 #[must_use]
-pub fn diagnosis_of(call: StsCall, asked: &AssumeRoleCall, fault: &CallFault, waited: Duration) -> Diagnosis {
-    let host = asked.host.clone();
+pub fn diagnosis_of(
+    call: StsCall,
+    request: &RoleRequest,
+    host: String,
+    fault: &CallFault,
+    waited: Duration,
+) -> Diagnosis {
     match fault {
-        CallFault::Refused(refused) => refusal::name(call, &asked.request, refused),
+        CallFault::Refused(refused) => refusal::name(call, request, refused),
         CallFault::NotSts { status, content_type, server, length } => NotStsReply {
             host,
             status: *status,

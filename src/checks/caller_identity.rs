@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::sts::{CallFault, Exchange, Reply, StsCaller};
-use crate::checks::assume_role::{AssumeRoleCall, RoleSession, diagnosis_of};
+use crate::checks::assume_role::{RoleSession, diagnosis_of};
 use crate::checks::refusal::StsCall;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::sts_reachable;
@@ -13,10 +13,8 @@ use crate::diagnosis::sts::IdentityMismatch;
 use crate::diagnosis::{Diagnosis, Name};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::Pod;
-use crate::host::deadline::Budget;
 use crate::run::Verdict;
-use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 use iam_trust::arn::RoleArn;
 
 /// Whom STS takes the pod for.
@@ -57,44 +55,37 @@ pub struct CallerAnswer {
 /// # Errors
 /// Why STS could not be reached again.
 pub async fn observe(
-    pod: &Pod,
-    wanted: &CheckOptions,
+    probe: &Probe<'_>,
     endpoint: &StsEndpoint,
-    asked: &AssumeRoleCall,
-    opened: &RoleSession,
-    budget: Budget,
+    role: &RoleSession,
 ) -> Result<CallerAnswer, Diagnosis> {
     let started = Instant::now();
-    let mut reply = asked.sts.caller_identity(&opened.session, budget.step_deadline()).await;
+    let mut reply = role.sts.caller_identity(&role.session, probe.step_deadline()).await;
     let mut exchanges = vec![reply.exchange(started.elapsed())];
     if matches!(reply.result, Err(CallFault::ConnectionLost(_))) {
-        let tried = sts_reachable::observe(pod, wanted, endpoint, budget).await;
-        let (link, _) = match sts_reachable::judge(tried, pod.now()) {
+        let attempt = sts_reachable::observe(probe, endpoint).await;
+        let (connection, _) = match sts_reachable::judge(attempt, probe.pod.now()) {
             Verdict::Pass(connection) | Verdict::Warn(connection, _) => connection.split(),
             Verdict::Fail(diagnosis) => return Err(diagnosis),
         };
         let again = Instant::now();
         reply =
-            asked.sts.over_connection(link).caller_identity(&opened.session, budget.step_deadline()).await;
+            role.sts.over_connection(connection).caller_identity(&role.session, probe.step_deadline()).await;
         exchanges.push(reply.exchange(again.elapsed()));
     }
     Ok(CallerAnswer { reply, waited: started.elapsed(), exchanges })
 }
 
-/// Judges the answer. STS has given the role by then, so that it throttles the question whose it is does
-/// not make the role fail.
+/// Judges the answer. STS gave the role before, so a throttled GetCallerIdentity is only a warning.
 #[must_use]
-pub fn judge(
-    asked: &AssumeRoleCall,
-    opened: &RoleSession,
-    answer: Result<CallerAnswer, Diagnosis>,
-) -> Verdict<CallerIdentity> {
+pub fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Verdict<CallerIdentity> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(unreachable) => return Verdict::Fail(unreachable),
     };
+    let role_arn = &role.request.role;
     match answer.reply.result {
-        Ok(caller) => match difference(&asked.request.role, &caller.arn) {
+        Ok(caller) => match difference(role_arn, &caller.arn) {
             None => Verdict::Pass(CallerIdentity {
                 arn: caller.arn,
                 account: caller.account,
@@ -102,14 +93,15 @@ pub fn judge(
                 confirmed: true,
             }),
             Some(differs) => Verdict::fail(IdentityMismatch {
-                role_arn: asked.request.role.text.clone(),
+                role_arn: role_arn.text.clone(),
                 caller_arn: caller.arn,
                 differs,
             }),
         },
         Err(fault) => {
-            let diagnosis = diagnosis_of(StsCall::Identity, asked, &fault, answer.waited);
-            match said_before(asked, opened).filter(|_| diagnosis.name() == Name::Throttled) {
+            let (request, host) = (&role.request, role.host.clone());
+            let diagnosis = diagnosis_of(StsCall::Identity, request, host, &fault, answer.waited);
+            match unconfirmed(role).filter(|_| diagnosis.name() == Name::Throttled) {
                 Some(identity) => Verdict::Warn(identity, vec![diagnosis]),
                 None => Verdict::Fail(diagnosis),
             }
@@ -117,17 +109,12 @@ pub fn judge(
     }
 }
 
-/// The identity as STS called it when it gave the session, if that is the role's.
-fn said_before(asked: &AssumeRoleCall, opened: &RoleSession) -> Option<CallerIdentity> {
-    let arn = opened.session.assumed_role_arn.clone()?;
-    let role = &asked.request.role;
-    let account = role.account.clone();
-    difference(role, &arn).is_none().then_some(CallerIdentity {
-        arn,
-        account,
-        request_id: None,
-        confirmed: false,
-    })
+/// The identity as STS named it when it gave the session, if that is the role's.
+fn unconfirmed(role: &RoleSession) -> Option<CallerIdentity> {
+    let arn = role.session.assumed_role_arn.clone()?;
+    let RoleArn { account, .. } = &role.request.role;
+    let is_role = difference(&role.request.role, &arn).is_none();
+    is_role.then(|| CallerIdentity { arn, account: account.clone(), request_id: None, confirmed: false })
 }
 
 /// What a caller's ARN says otherwise than the role's. A session's ARN leaves the role's path out.

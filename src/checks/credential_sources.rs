@@ -11,6 +11,7 @@ use crate::env::CONTAINER_CREDENTIALS_VARIABLES;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
+use crate::run::identity::Identity;
 use sdk_chain::situation::ChainInput;
 use sdk_chain::{self, ChainContext, CredentialSource, Resolution, SdkId};
 
@@ -34,12 +35,19 @@ impl HasEvidence for CredentialSources {
 /// application has is a failure, and what holds for others a warning.
 #[must_use]
 pub fn judge(
+    identity: &Identity,
     outlook: &ChainContext,
     profiles: &Result<Profiles, ProfileFileError>,
 ) -> Verdict<CredentialSources> {
     let working =
-        ChainContext { input: outlook.input.with_working_role(), application: outlook.application.clone() };
-    let seen = SdkAnswers { situation: &working.input, profiles, answers: working.likely_resolutions() };
+        ChainContext { input: identity.works_in(&outlook.input), application: outlook.application.clone() };
+    let seen = SdkAnswers {
+        is_injected: identity.is_found_by_sdks(&working.input),
+        expected: identity.credential_source(),
+        situation: &working.input,
+        profiles,
+        answers: working.likely_resolutions(),
+    };
     let own: Option<Vec<Diagnosis>> =
         outlook.application.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
     if let Some(diagnosis) =
@@ -53,6 +61,10 @@ pub fn judge(
 
 /// What the SDKs do with what is there.
 struct SdkAnswers<'a> {
+    /// Whether they find the pod's identity.
+    is_injected: bool,
+    /// What they use if they take it.
+    expected: CredentialSource,
     situation: &'a ChainInput,
     profiles: &'a Result<Profiles, ProfileFileError>,
     answers: Vec<Resolution>,
@@ -129,11 +141,11 @@ impl SdkAnswers<'_> {
             None => {}
         }
         let container = self.names(&[CredentialSource::Container]);
-        if !container.is_empty() && self.situation.injected_role_and_token().is_some() {
+        if !container.is_empty() && self.expected != CredentialSource::Container && self.is_injected {
             let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
             warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
         }
-        if !stops.is_empty() && self.situation.injected_role_and_token().is_some() {
+        if !stops.is_empty() && self.is_injected {
             let because = self
                 .first(CredentialSource::FAILURES)
                 .map_or_else(String::new, |answer| answer.reason.clone());
@@ -146,8 +158,9 @@ impl SdkAnswers<'_> {
     fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
-        let is_injected = self.situation.injected_role_and_token().is_some();
         Some(match answer.source {
+            source if source == self.expected => return None,
+            // IRSA's own source, which no pod with another identity has been seen to need a diagnosis for.
             CredentialSource::WebIdentity => return None,
             // Without an identity that is what remains.
             CredentialSource::Container
@@ -155,7 +168,7 @@ impl SdkAnswers<'_> {
             | CredentialSource::Nothing
             | CredentialSource::Error
             | CredentialSource::Crash
-                if !is_injected =>
+                if !self.is_injected =>
             {
                 return None;
             }
@@ -210,6 +223,8 @@ mod tests {
     use crate::host::{Clock, Pod};
     use crate::probes::chain_input::gather;
     use crate::run::Verdict;
+    use crate::run::identity::Identity;
+    use crate::run::options::CheckOptions;
     use sdk_chain::{ApplicationSdks, ChainContext, SdkId};
     use std::time::{Duration, SystemTime};
     use tokio::time::Instant;
@@ -219,13 +234,17 @@ mod tests {
     const CONTAINER: (&str, &str) =
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials");
 
+    fn identity(pod: &Pod) -> Identity {
+        Identity::of(pod, &CheckOptions::default())
+    }
+
     async fn names(variables: &[(&str, &str)], used: ApplicationSdks) -> Vec<&'static str> {
         let all = IDENTITY.iter().chain(variables).copied();
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, until).await;
         let outlook = ChainContext { input: gather(&pod, until).await, application: used };
-        match judge(&outlook, &profiles) {
+        match judge(&identity(&pod), &outlook, &profiles) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
@@ -243,7 +262,7 @@ mod tests {
                 input: gather(&pod, until).await,
                 application: ApplicationSdks::Stated(SdkId::Boto),
             };
-            let verdict = judge(&outlook, &Profiles::load(&pod, until).await);
+            let verdict = judge(&identity(&pod), &outlook, &Profiles::load(&pod, until).await);
             assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
         }
     }

@@ -1,8 +1,7 @@
-//! A failure of the role is not hidden: which SDKs would go on with the node's role, and whether they
-//! would get it.
+//! Which SDKs would go on with the node's role, and whether they would get it.
 //!
-//! IMDS is asked only here, after a failure that some SDK would hide: on a healthy start a call to it
-//! would alarm who watches for that.
+//! This is no check of its own: what it finds is added to `credential-sources`. IMDS is asked only after
+//! a failure that some SDK would hide, because security tools watch for calls to it.
 
 use std::net::SocketAddr;
 
@@ -12,33 +11,125 @@ use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::host::Pod;
 use crate::probes::imds::{self, NodeRole};
 use crate::run::check::Check;
+use crate::run::identity::Identity;
+use crate::run::{CheckOutcome, CheckResult, CheckRun};
 use sdk_chain::situation::{ChainInput, TokenExchange};
 use sdk_chain::{self, ChainContext, CredentialSource, Resolution};
 
-/// Whom to ask for the node's role, and what it said when it was last asked. It is asked once, however
-/// long a failure lasts.
+/// IMDS, and its last answer. However long a failure lasts, IMDS is asked once.
 #[derive(Debug, Clone, Default)]
 pub struct NodeRoleProbe {
     dns_server: Option<SocketAddr>,
-    said: Option<NodeRole>,
+    answer: Option<NodeRole>,
 }
 
 impl NodeRoleProbe {
-    /// One that was not asked yet.
+    /// An IMDS that was not asked yet.
     #[must_use]
     pub fn new(dns_server: Option<SocketAddr>) -> Self {
-        Self { dns_server, said: None }
+        Self { dns_server, answer: None }
     }
 
-    /// What it says, asked now or before.
+    /// The answer, now or before.
     pub async fn node_role(&mut self, pod: &Pod) -> NodeRole {
-        match &self.said {
-            Some(said) => said.clone(),
+        match &self.answer {
+            Some(answer) => answer.clone(),
             None => {
-                let said = imds::node_role(pod, self.dns_server).await;
-                self.said.insert(said).clone()
+                let answer = imds::node_role(pod, self.dns_server).await;
+                self.answer.insert(answer).clone()
             }
         }
+    }
+
+    /// Forgets the answer: the failure is over.
+    pub fn forget(&mut self) {
+        self.answer = None;
+    }
+}
+
+/// Why the answer of IMDS matters after a run.
+#[derive(Debug, Clone)]
+pub enum NodeRoleQuestion {
+    /// SDKs would go on to the node's role.
+    Fallback(NodeRoleFallback),
+    /// `credential-sources` failed because of the node's role; the role is not known yet.
+    Role(Box<FallsToNodeRole>),
+}
+
+/// What the answer of IMDS adds to `credential-sources`.
+#[derive(Debug, Default)]
+pub enum NodeRoleFindings {
+    /// Nothing.
+    #[default]
+    None,
+    /// These warnings.
+    Warnings(Vec<Diagnosis>),
+    /// The failure, with the role.
+    Failure(Diagnosis),
+}
+
+impl NodeRoleQuestion {
+    /// The question that a run leaves, if it leaves one.
+    #[must_use]
+    pub fn after(run: &CheckRun, identity: &Identity, chain: &ChainContext) -> Option<Self> {
+        let sources = run.first_failure(|check| check == Check::CredentialSources);
+        if let Some((_, Diagnosis::FallsToNodeRole(falls))) = sources {
+            return Some(Self::Role(falls));
+        }
+        if !run.passes(Check::CredentialSources) {
+            return None;
+        }
+        let fallback = match run.first_failure(|check| !check.is_of_application()) {
+            Some((check, failure)) => NodeRoleFallback::of_failure(identity, chain, check, &failure),
+            None => run
+                .first_failure(|check| check == Check::ApplicationSdk)
+                .and_then(|_| NodeRoleFallback::of_limitations(&chain.input)),
+        };
+        fallback.map(Self::Fallback)
+    }
+
+    /// What the answer of IMDS means.
+    #[must_use]
+    pub fn judge(self, answer: NodeRole) -> NodeRoleFindings {
+        match self {
+            Self::Fallback(fallback) => match fallback.judge(answer) {
+                warnings if warnings.is_empty() => NodeRoleFindings::None,
+                warnings => NodeRoleFindings::Warnings(warnings),
+            },
+            Self::Role(mut falls) => {
+                match answer {
+                    NodeRole::Reachable { role, .. } => falls.role = Some(role),
+                    NodeRole::None { .. } => falls.unreachable = Some("the node has no role".to_owned()),
+                    NodeRole::Unreachable(why) => falls.unreachable = Some(why),
+                }
+                NodeRoleFindings::Failure((*falls).into())
+            }
+        }
+    }
+}
+
+impl NodeRoleFindings {
+    /// The results of a run, with these findings in that of `credential-sources`.
+    #[must_use]
+    pub fn join(mut self, results: Vec<CheckResult>) -> Vec<CheckResult> {
+        let join = |result: CheckResult| match result.check {
+            Check::CredentialSources => std::mem::take(&mut self).join_sources(result),
+            _ => result,
+        };
+        results.into_iter().map(join).collect()
+    }
+
+    fn join_sources(self, sources: CheckResult) -> CheckResult {
+        let outcome = match (self, sources.outcome) {
+            (Self::Failure(diagnosis), CheckOutcome::Fail(_)) => CheckOutcome::Fail(diagnosis),
+            (Self::Warnings(more), CheckOutcome::Pass) => CheckOutcome::Warn(more),
+            (Self::Warnings(more), CheckOutcome::Warn(mut warnings)) => {
+                warnings.extend(more);
+                CheckOutcome::Warn(warnings)
+            }
+            (_, outcome) => outcome,
+        };
+        CheckResult { outcome, ..sources }
     }
 }
 
@@ -47,30 +138,31 @@ impl NodeRoleProbe {
 pub struct NodeRoleFallback {
     takes: Vec<&'static str>,
     stops: Vec<&'static str>,
-    /// Why they do, although the role works.
+    /// Why they take it, although the pod's role works.
     although: Option<String>,
 }
 
 impl NodeRoleFallback {
-    /// Those that hide that a check of the pod's role failed; `None` if no SDK does, or if that check
-    /// says nothing of what an SDK meets.
+    /// The SDKs that hide this failure of the pod's role; `None` if no SDK does, or if SDKs do not meet
+    /// the failure.
     #[must_use]
-    pub fn failure(outlook: &ChainContext, check: Check, failure: &Diagnosis) -> Option<Self> {
-        let trade = met_by_sdks(check, failure)?;
-        let mut outlook = outlook.clone();
-        if let Some(pair) = outlook.input.injected_role_and_token() {
-            outlook.input.exchanges.insert(pair, trade);
-        }
-        let answers = outlook.likely_resolutions();
+    fn of_failure(
+        identity: &Identity,
+        chain: &ChainContext,
+        check: Check,
+        failure: &Diagnosis,
+    ) -> Option<Self> {
+        let input = identity.ends_in(&chain.input, met_by_sdks(check, failure)?);
+        let answers = ChainContext { input, application: chain.application.clone() }.likely_resolutions();
         let takes = sdk_chain::names_of(&answers, &[CredentialSource::NodeRole]);
         let stops = sdk_chain::names_of(&answers, CredentialSource::FAILURES);
         (!takes.is_empty()).then_some(Self { takes, stops, although: None })
     }
 
-    /// Those that cannot use a role that works, and go on to the node's.
+    /// The SDKs that cannot use a role that works, and go on to the node's.
     #[must_use]
-    pub fn lack(situation: &ChainInput) -> Option<Self> {
-        let answers = situation.limitations.keys().map(|sdk| sdk_chain::resolve(*sdk, situation));
+    fn of_limitations(input: &ChainInput) -> Option<Self> {
+        let answers = input.limitations.keys().map(|sdk| sdk_chain::resolve(*sdk, input));
         let answers: Vec<Resolution> =
             answers.filter(|answer| answer.source == CredentialSource::NodeRole).collect();
         let because = answers.first()?.reason.clone();
@@ -78,17 +170,15 @@ impl NodeRoleFallback {
         Some(Self { takes, stops: Vec::new(), although: Some(because) })
     }
 
-    /// What there is to say, if they get the role.
-    #[must_use]
-    pub fn judge(self, node_role: NodeRole) -> Vec<Diagnosis> {
+    fn judge(self, answer: NodeRole) -> Vec<Diagnosis> {
         let Self { takes, stops, although } = self;
-        match node_role {
+        match answer {
             NodeRole::Reachable { role, endpoint, only_v1 } => vec![
                 FallsToNodeRole { takes, stops, role: Some(role.clone()), unreachable: None, although }
                     .into(),
                 NodeRoleReachable { role, endpoint, only_v1 }.into(),
             ],
-            // Who falls to nothing fails, and hides nothing.
+            // SDKs that find no node role fail visibly.
             NodeRole::None { .. } | NodeRole::Unreachable(_) => Vec::new(),
         }
     }
@@ -121,6 +211,7 @@ mod tests {
     use crate::diagnosis::identity::RoleArnUnexpected;
     use crate::diagnosis::network::{ConnectPhase, StsConnectionLost};
     use crate::diagnosis::tls::TrustRootsMissing;
+    use crate::run::identity::{Identity, WebIdentitySettings};
     use sdk_chain::ApplicationSdks;
     use sdk_chain::situation::{ChainInput, TokenFile};
 
@@ -135,11 +226,9 @@ mod tests {
         }
         let readable = TokenFile::Readable { length: 1200, line_break: false };
         situation.tokens.insert("/token".to_owned(), readable);
-        NodeRoleFallback::failure(
-            &ChainContext { input: situation, application: ApplicationSdks::Unknown },
-            check,
-            &failure.into(),
-        )
+        let identity = Identity::Irsa(WebIdentitySettings::default());
+        let chain = ChainContext { input: situation, application: ApplicationSdks::Unknown };
+        NodeRoleFallback::of_failure(&identity, &chain, check, &failure.into())
     }
 
     fn lost(variables: &[(&str, &str)]) -> Option<NodeRoleFallback> {

@@ -9,10 +9,9 @@ use crate::diagnosis::endpoint::{
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
 use crate::run::Verdict;
-use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 use crate::token::Claims;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
@@ -88,7 +87,8 @@ impl HasEvidence for StsEndpoint {
 
 /// Reads the settings; never the node's metadata service.
 #[must_use]
-pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) -> EndpointSettings {
+pub fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> EndpointSettings {
+    let Probe { pod, options, .. } = *probe;
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let is_true = |variable: &str, key: &str| {
         pod.nonempty_variable(variable)
@@ -96,12 +96,12 @@ pub fn observe(pod: &Pod, wanted: &CheckOptions, profiles: Option<&Profiles>) ->
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     };
     let (first, second) = (pod.nonempty_variable("AWS_REGION"), pod.nonempty_variable("AWS_DEFAULT_REGION"));
-    let disagreement = match (&wanted.region, &first, &second) {
+    let disagreement = match (&options.region, &first, &second) {
         (None, Some(first), Some(second)) if first != second => Some((first.clone(), second.clone())),
         _ => None,
     };
     let from = |value: Option<String>, source: &'static str| value.map(|value| (value, source));
-    let region = from(wanted.region.clone(), "--region")
+    let region = from(options.region.clone(), "--region")
         .or_else(|| from(first, "AWS_REGION"))
         .or_else(|| from(second, "AWS_DEFAULT_REGION"))
         .or_else(|| from(of_profile("region"), "the profile"));

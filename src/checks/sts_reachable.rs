@@ -19,14 +19,12 @@ use crate::diagnosis::tls::{
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::Pod;
-use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::proxy::{self, Proxy, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
-use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 
 /// What came of trying to reach STS.
 pub struct ConnectAttempt {
@@ -86,24 +84,20 @@ impl HasEvidence for OpenConnection {
 }
 
 /// Opens a connection to STS.
-pub async fn observe(
-    pod: &Pod,
-    wanted: &CheckOptions,
-    endpoint: &StsEndpoint,
-    budget: Budget,
-) -> ConnectAttempt {
-    let options = endpoint.options.variables();
+pub async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttempt {
+    let Probe { pod, options, budget } = *probe;
+    let endpoint_options = endpoint.options.variables();
     let endpoint = &endpoint.endpoint;
     let result = async {
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(ConnectError::ProxyVariable)?;
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            TrustRoots::load(pod, &wanted.network.system_roots, budget.step_deadline())
+            TrustRoots::load(pod, &options.network.system_roots, budget.step_deadline())
                 .await
                 .map_err(ConnectError::Trust)?
         } else {
             TrustRoots::empty()
         };
-        let resolver = Resolver::load(pod, wanted.network.dns_server, budget.step_deadline()).await;
+        let resolver = Resolver::load(pod, options.network.dns_server, budget.step_deadline()).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         let opened = match connect::open(pod, &route, budget).await {
             Ok(Connected { stream, resolved: found, peer, tls_version }) => {
@@ -124,7 +118,12 @@ pub async fn observe(
             ConnectError::Way { fault, proxy, servers, roots }
         })
     };
-    ConnectAttempt { host: endpoint.host.clone(), port: endpoint.port, options, result: result.await }
+    ConnectAttempt {
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        options: endpoint_options,
+        result: result.await,
+    }
 }
 
 /// Judges what came of it.

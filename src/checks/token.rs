@@ -11,7 +11,6 @@ use crate::run::Verdict;
 use crate::text::format_utc;
 use crate::token::is_for_the_api;
 use crate::token::{Claims, Token, TokenFault};
-use iam_trust::USUAL_AUDIENCE;
 
 impl HasEvidence for Token {
     fn evidence(&self) -> Evidence {
@@ -40,11 +39,12 @@ pub fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
     Token::decode(file.text.expose())
 }
 
-/// Judges what the token says.
+/// Judges what the token says. Unless the user expects an audience, the usual one is expected.
 #[must_use]
 pub fn judge(
     decoded: Result<Token, TokenFault>,
     api_claims: Option<&Claims>,
+    usual_audience: &str,
     expect_audience: Option<&str>,
 ) -> Verdict<Token> {
     let token = match decoded {
@@ -62,7 +62,7 @@ pub fn judge(
     if is_for_the_api(&token.claims.audience) {
         warnings.push(TokenIsApiToken { audience: audience.clone(), seen: ApiTokenSeen::InFile }.into());
     } else if expect_audience.is_none()
-        && let Some(hint) = hint_on(audience)
+        && let Some(hint) = hint_on(audience, usual_audience)
     {
         warnings.push(TokenAudienceUnusual { audience: audience.clone(), hint }.into());
     }
@@ -86,8 +86,8 @@ pub fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis>
 }
 
 /// What an audience without the usual one probably was meant to be.
-fn hint_on(audience: &[String]) -> Option<&'static str> {
-    if audience.iter().any(|found| found == USUAL_AUDIENCE) {
+fn hint_on(audience: &[String], usual: &str) -> Option<&'static str> {
+    if audience.iter().any(|found| found == usual) {
         return None;
     }
     let first = audience.first().map(String::as_str).unwrap_or_default();
@@ -123,6 +123,7 @@ mod tests {
     use super::judge;
     use crate::run::Verdict;
     use crate::token::{Claims, Token, decode};
+    use iam_trust::USUAL_AUDIENCE;
 
     const PROJECTED: &str = include_str!("../../tests/recorded/projected-token.jwt");
     const API: &str = include_str!("../../tests/recorded/default-api-token.jwt");
@@ -132,7 +133,7 @@ mod tests {
     const LEGACY: &str = include_str!("../../tests/recorded/legacy-secret-token.jwt");
 
     fn names(text: &str, api: Option<&Claims>, expect: Option<&str>) -> Vec<&'static str> {
-        match judge(Token::decode(text), api, expect) {
+        match judge(Token::decode(text), api, USUAL_AUDIENCE, expect) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],

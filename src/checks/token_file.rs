@@ -16,6 +16,7 @@ use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
 use crate::host::{FileRead, FileStat, Pod, ProcessUser, ReadError};
 use crate::run::Verdict;
+use crate::run::probe::Probe;
 use crate::text::Secret;
 use crate::token::{self, Claims};
 
@@ -44,9 +45,9 @@ pub struct TokenFileRead {
 }
 
 /// Reads the file.
-pub async fn observe(pod: &Pod, path: &Path, budget: Budget) -> TokenFileRead {
+pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
     let started = Instant::now();
-    let result = pod.read(path, LONGEST_TOKEN, budget.step_deadline()).await;
+    let result = probe.pod.read(path, LONGEST_TOKEN, probe.step_deadline()).await;
     TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
 }
 

@@ -14,7 +14,6 @@ use crate::diagnosis::identity::{NotInjected, ServiceAccountUnread};
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::host::deadline::Budget;
 use crate::host::process::Process;
 use crate::host::{Pod, Presence};
 use crate::injection;
@@ -24,6 +23,7 @@ use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::kubernetes::{Api, KubernetesUse};
 use crate::run::Verdict;
 use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 use crate::token::{Claims, ServiceAccount};
 
 /// The most that the Kubernetes API may take of a pass.
@@ -83,12 +83,8 @@ impl ServiceAccountRead {
 }
 
 /// Reads the pod's service account from the Kubernetes API, if that is wanted.
-pub async fn observe(
-    pod: &Pod,
-    wanted: &CheckOptions,
-    api_claims: Option<&Claims>,
-    budget: Budget,
-) -> ServiceAccountRead {
+pub async fn observe(probe: &Probe<'_>, api_claims: Option<&Claims>) -> ServiceAccountRead {
+    let Probe { pod, options: wanted, .. } = *probe;
     let is_wanted = match wanted.kubernetes {
         KubernetesUse::Off => false,
         KubernetesUse::Always => true,
@@ -100,7 +96,7 @@ pub async fn observe(
     if !is_wanted {
         return ServiceAccountRead::NotWanted;
     }
-    let until = budget.step_deadline().min(Instant::now() + MOST_OF_API);
+    let until = probe.step_deadline().min(Instant::now() + MOST_OF_API);
     let read = read_account(pod, wanted, api_claims, until).await;
     if let ServiceAccountRead::Failed(fault) = &read {
         // The same on every pass, and of no consequence but for a less exact diagnosis.
@@ -224,8 +220,8 @@ fn account_view(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRea
 }
 
 /// Whether the token lies where the webhook mounts it.
-pub async fn mounted(pod: &Pod, budget: Budget) -> Presence {
-    pod.presence(Path::new(DEFAULT_TOKEN_FILE), budget.step_deadline()).await
+pub async fn mounted(probe: &Probe<'_>) -> Presence {
+    probe.pod.presence(Path::new(DEFAULT_TOKEN_FILE), probe.step_deadline()).await
 }
 
 /// Judges the same of another process, into whose container the token is mounted or not, as far as that

@@ -78,13 +78,13 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &AuditCommand) -> u8
         Err(bad) => return refuse(format!("{bad}\n")).await,
     };
     let options = args.options();
-    let mut run = CheckRun::default();
+    let run = CheckRun::of([]);
     let found = match subject::asked(inputs.sources(&paths.subject, paths.container.as_deref())) {
         Ok(asked) => {
             let until = Instant::now() + args.timeout;
-            plan::audit(pod, &options, &inputs, asked, until, &mut run).await
+            plan::audit::audit_subject(pod, &options, &inputs, asked, until, &run).await
         }
-        Err(unclear) => match plan::audit_of_nobody(&options, &inputs, &unclear, &mut run) {
+        Err(unclear) => match plan::audit::audit_without_subject(&options, &inputs, &unclear, &run).await {
             Some(found) => found,
             None => return refuse(format!("{unclear}\n")).await,
         },

@@ -14,6 +14,7 @@ use crate::plan;
 use crate::probes::target;
 use crate::report::{chain, text};
 use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 
 /// The flags of `chain`.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &ChainCommand) -> u8
     };
     let found = match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
         Ok(target) => {
-            let chains = plan::chain(&target, &options, budget).await;
+            let chains = plan::chain::resolve(&Probe { pod: &target, options: &options, budget }).await;
             target::still(&target, budget.step_deadline()).await.map(|()| (target, chains))
         }
         Err(diagnosis) => Err(diagnosis),

@@ -13,9 +13,10 @@ use super::signals::Signals;
 use super::values::duration;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
-use crate::plan::attempts::Attempts;
+use crate::plan::retry::{Attempts, RetryLimits};
 use crate::probes::target;
 use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 
 /// The flags of `check`.
 #[derive(Debug, Args)]
@@ -37,20 +38,20 @@ pub struct CheckCommand {
 pub(super) async fn run(console: &Console, pod: &Pod, args: &CheckCommand) -> u8 {
     let checks = &args.checks;
     logging::start(console, checks.log);
-    let mut attempts = Attempts::new(pod);
-    let once = args.wait.is_zero();
-    let wait = if once { checks.timeout } else { args.wait };
+    let limits = RetryLimits { once: args.wait.is_zero(), wait_for_access: args.wait_for_access };
+    let wait = if limits.once { checks.timeout } else { args.wait };
     let budget = Budget { deadline: Instant::now() + wait, timeout: checks.timeout.min(wait) };
     let options = CheckOptions { sdk_root: args.application.sdk_root.clone(), ..checks.options() };
+    let mut attempts = Attempts::new(pod, &options);
     let mut signals = Signals::new();
     let mut target = pod.clone();
     let run = async {
         match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
             Ok(found) => {
                 target = found;
-                attempts.run(&target, &options, &budget, args.wait_for_access, once).await;
+                attempts.run(&Probe { pod: &target, options: &options, budget }, limits).await;
             }
-            Err(diagnosis) => attempts.end(diagnosis),
+            Err(diagnosis) => attempts.end(pod, diagnosis),
         }
     };
     let interrupted = tokio::select! {

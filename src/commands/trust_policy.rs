@@ -13,8 +13,8 @@ use crate::host::deadline::Budget;
 use crate::plan::{self, TrustPolicyFacts};
 use crate::probes::target;
 use crate::report::needs;
-use crate::run::CheckRun;
 use crate::run::options::{CheckOptions, IdentityOptions};
+use crate::run::probe::Probe;
 
 /// How long reading the files can take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,21 +34,17 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &TrustPolicyCommand)
     let budget = Budget { deadline: Instant::now() + TIMEOUT, timeout: TIMEOUT };
     let options = CheckOptions { identity: args.identity.clone(), ..CheckOptions::default() };
     let judged = match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
-        Ok(target) => plan::trust_policy(&target, &options, budget).await,
-        Err(diagnosis) => {
-            let mut run = CheckRun::default();
-            plan::nothing(diagnosis, &mut run);
-            Err(run)
-        }
+        Ok(target) => plan::trust_policy(&Probe { pod: &target, options: &options, budget }).await,
+        Err(diagnosis) => Err(Some(diagnosis)),
     };
     match judged {
-        Ok(TrustPolicyFacts { role, claims, run }) => {
-            args.output.print_json(console, &needs::form(&role, &claims, run.warnings()));
+        Ok(TrustPolicyFacts { role, claims, warnings }) => {
+            args.output.print_json(console, &needs::form(&role, &claims, warnings.iter()));
             0
         }
-        Err(run) => {
-            let Some(found) = run.failures().next() else { return Class::NotJudged.exit_code() };
-            args.output.print_json(console, &needs::failure(found));
+        Err(found) => {
+            let Some(found) = found else { return Class::NotJudged.exit_code() };
+            args.output.print_json(console, &needs::failure(&found));
             found.name().class().exit_code()
         }
     }

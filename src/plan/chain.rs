@@ -1,97 +1,103 @@
-//! What STS says to the roles and tokens that the SDKs would trade: for the pod's own, what the checks
-//! found; for the rest, and where the checks stopped before STS, what it answers when it is asked.
+//! Which credentials each SDK finds in the pod, by what STS, IMDS and the container endpoint answer.
 //!
-//! An SDK sends a token that no STS can accept all the same, so that it is asked here as it is there.
+//! STS is asked about each role and token that an SDK would exchange. About the pod's own role, the
+//! checks have asked. SDKs send invalid tokens too, so they are sent here as well.
 
-use crate::checks::sdk_outcome::{outcome, unreachable};
-use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
-use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 use std::path::Path;
 
 use crate::aws::profile::Profiles;
 use crate::aws::sts::{CallFault, HttpConnection, Sts};
+use crate::checks::sdk_outcome::{outcome, unreachable};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
 use crate::checks::sts_reachable;
 use crate::diagnosis::Diagnosis;
-use crate::host::Pod;
-use crate::host::deadline::Budget;
+use crate::plan;
+use crate::plan::pass::{Memory, Pass};
+use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
+use crate::probes::{container_endpoint, imds};
+use crate::report::chain::ChainReport;
+use crate::run::CheckRun;
 use crate::run::check::Check;
-use crate::run::options::CheckOptions;
-use crate::run::{CheckOutcome, CheckRun, Verdict};
+use crate::run::probe::Probe;
+use crate::run::{BlockedBy, Verdict};
 use crate::text::Secret;
+use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 
-/// The region of STS's global endpoint, where the SDKs that need no region call it.
+/// The region of STS's global endpoint, where SDKs that need no region call it.
 const GLOBAL_REGION: &str = "us-east-1";
 /// The name of a session that nobody named.
 const SESSION_NAME: &str = "irsa-probe-chain";
 /// The most bytes of a token file that are read.
 const LONGEST_TOKEN: usize = 64 << 10;
 
-/// Fills in what STS says.
-pub async fn ask(
-    pod: &Pod,
-    wanted: &CheckOptions,
-    budget: Budget,
-    run: &CheckRun,
-    situation: &mut ChainInput,
-) {
-    let own = situation.injected_role_and_token();
-    // It is one STS for all of them.
+/// Finds what each SDK finds.
+pub async fn resolve(probe: &Probe<'_>) -> ChainReport {
+    let mut memory = Memory::new(probe.pod, probe.options);
+    let mut pass = Pass::new(probe.pod, probe.options, Some(&memory));
+    plan::check(probe, &mut memory, &mut pass).await;
+    let Pass { identity, run, chain: mut outlook, .. } = pass;
+    exchange_tokens(probe, &run, &mut outlook.input).await;
+    container_endpoint::ask(probe, &mut outlook.input).await;
+    ChainReport {
+        outlook,
+        expected: identity.credential_source(),
+        scan: memory.into_scan(),
+        node_role: imds::node_role(probe.pod, probe.options.network.dns_server).await,
+    }
+}
+
+/// Adds what STS answers to each role and token.
+async fn exchange_tokens(probe: &Probe<'_>, run: &CheckRun, input: &mut ChainInput) {
+    let own = input.injected_role_and_token();
+    // All of them are exchanged at one STS: if it cannot be reached for one, it cannot for the others.
     let mut unreachable = None;
-    for pair in pairs(situation) {
-        let known = found(run).filter(|_| own.as_ref() == Some(&pair));
-        let trade = match (known, situation.token(&pair.1), &unreachable) {
+    for pair in pairs(input) {
+        let known = checked_exchange(run).filter(|_| own.as_ref() == Some(&pair));
+        let exchange = match (known, input.token(&pair.1), &unreachable) {
             (Some(known), _, _) => known,
             // No SDK gets as far as STS.
             (None, TokenFile::Unreadable(_), _) => continue,
             (None, TokenFile::Readable { .. }, Some(unreachable)) => TokenExchange::clone(unreachable),
-            (None, TokenFile::Readable { .. }, None) => trade(pod, wanted, budget, &pair).await,
+            (None, TokenFile::Readable { .. }, None) => exchange(probe, &pair).await,
         };
-        if matches!(trade, TokenExchange::Unreachable(_)) {
-            unreachable = Some(trade.clone());
+        if matches!(exchange, TokenExchange::Unreachable(_)) {
+            unreachable = Some(exchange.clone());
         }
-        situation.exchanges.insert(pair, trade);
+        input.exchanges.insert(pair, exchange);
     }
-    // Whether a role can be assumed with keys is not tried, but STS has to be there for it.
-    if situation.exchanges.is_empty() && has_roles(situation) {
-        let reached = Box::pin(reach(pod, wanted, budget)).await;
-        situation.sts_unreachable = reached.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
+    // Roles that need keys are not assumed here, but SDKs need STS for them.
+    if input.exchanges.is_empty() && has_roles(input) {
+        let connected = Box::pin(connect(probe)).await;
+        input.sts_unreachable = connected.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
     }
 }
 
-/// What the checks found of the pod's own role, if they came to ask STS.
-fn found(run: &CheckRun) -> Option<TokenExchange> {
-    let ending = |check: Check| run.steps().iter().find(|step| step.check == check).map(|step| &step.ending);
-    match ending(Check::AssumeRole)? {
-        CheckOutcome::Pass | CheckOutcome::Warn(_) => Some(TokenExchange::Given),
-        CheckOutcome::Fail(diagnosis) => Some(outcome(diagnosis)),
-        CheckOutcome::Skipped(missing) if missing.0 == Check::StsReachable => {
-            match ending(Check::StsReachable)? {
-                CheckOutcome::Fail(diagnosis) => Some(unreachable(diagnosis)),
-                _ => None,
-            }
-        }
-        CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => None,
+/// What the checks found about the pod's own role and token, if they called STS.
+fn checked_exchange(run: &CheckRun) -> Option<TokenExchange> {
+    let failure = |check: Check| run.first_failure(|failed| failed == check).map(|(_, failure)| failure);
+    if run.passes(Check::AssumeRole) {
+        return Some(TokenExchange::Given);
     }
+    if let Some(refused) = failure(Check::AssumeRole) {
+        return Some(outcome(&refused));
+    }
+    let blocked = run.blocked_by(Check::AssumeRole)?;
+    if blocked == BlockedBy(Check::StsReachable) { Some(unreachable(&failure(blocked.0)?)) } else { None }
 }
 
-async fn trade(
-    pod: &Pod,
-    wanted: &CheckOptions,
-    budget: Budget,
-    (role, file): &RoleAndToken,
-) -> TokenExchange {
-    let token = match pod.read(Path::new(file), LONGEST_TOKEN, budget.step_deadline()).await {
+async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchange {
+    let pod = probe.pod;
+    let token = match pod.read(Path::new(file), LONGEST_TOKEN, probe.step_deadline()).await {
         Ok(file) => Secret::new(String::from_utf8_lossy(&file.bytes).into_owned()),
         Err(error) => return TokenExchange::Refused(error.to_string()),
     };
-    let (link, endpoint) = match Box::pin(reach(pod, wanted, budget)).await {
-        Ok(reached) => reached,
+    let (connection, endpoint) = match Box::pin(connect(probe)).await {
+        Ok(connected) => connected,
         Err(diagnosis) => return unreachable(&diagnosis),
     };
     let session = pod.nonempty_variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned());
-    let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region);
-    match sts.assume_role(role, &token, &session, budget.step_deadline()).await.result {
+    let mut sts = Sts::new(pod, connection, endpoint.endpoint.uri.to_string(), endpoint.signing_region);
+    match sts.assume_role(role, &token, &session, probe.step_deadline()).await.result {
         Ok(_) => TokenExchange::Given,
         Err(CallFault::Refused(refusal)) => TokenExchange::Refused(refusal.code),
         Err(CallFault::NotSts { status, .. }) => {
@@ -102,20 +108,17 @@ async fn trade(
     }
 }
 
-async fn reach(
-    pod: &Pod,
-    wanted: &CheckOptions,
-    budget: Budget,
-) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
-    let profiles = Profiles::load(pod, budget.step_deadline()).await.ok();
-    let mut settings = sts_endpoint::observe(pod, wanted, profiles.as_ref());
+/// Connects to STS as an SDK does that needs no region.
+async fn connect(probe: &Probe<'_>) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
+    let profiles = Profiles::load(probe.pod, probe.step_deadline()).await.ok();
+    let mut settings = sts_endpoint::observe(probe, profiles.as_ref());
     settings.region.get_or_insert_with(|| (GLOBAL_REGION.to_owned(), "the global endpoint"));
     let endpoint = match sts_endpoint::judge(settings, None, None).await {
         Verdict::Pass(endpoint) | Verdict::Warn(endpoint, _) => endpoint,
         Verdict::Fail(diagnosis) => return Err(diagnosis),
     };
-    let tried = sts_reachable::observe(pod, wanted, &endpoint, budget).await;
-    match sts_reachable::judge(tried, pod.now()) {
+    let attempt = sts_reachable::observe(probe, &endpoint).await;
+    match sts_reachable::judge(attempt, probe.pod.now()) {
         Verdict::Pass(connection) | Verdict::Warn(connection, _) => Ok((connection.split().0, endpoint)),
         Verdict::Fail(diagnosis) => Err(diagnosis),
     }

@@ -13,6 +13,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::http::HttpCall;
 use crate::net::tls::TrustRoots;
 use crate::run::options::CheckOptions;
+use crate::run::probe::Probe;
 use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFile};
 use sdk_chain::walk::{ECS_ADDRESS, is_node_local};
 
@@ -23,35 +24,36 @@ const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
 /// elsewhere that is not called over TLS is not asked: no SDK does.
-pub async fn ask(pod: &Pod, wanted: &CheckOptions, situation: &mut ChainInput) {
+pub async fn ask(probe: &Probe<'_>, situation: &mut ChainInput) {
+    let Probe { pod, options, .. } = *probe;
     let token = token(pod, situation).await;
     let relative = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     if let Some(path) = relative.filter(|path| path.starts_with('/')) {
         situation.relative =
-            endpoint(pod, wanted, &format!("http://{ECS_ADDRESS}{path}"), token.as_ref()).await;
+            endpoint(pod, options, &format!("http://{ECS_ADDRESS}{path}"), token.as_ref()).await;
     }
     if let Some(url) = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         && (is_node_local(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
     {
-        situation.full = endpoint(pod, wanted, &url, token.as_ref()).await;
+        situation.full = endpoint(pod, options, &url, token.as_ref()).await;
     }
 }
 
 async fn endpoint(
     pod: &Pod,
-    wanted: &CheckOptions,
+    options: &CheckOptions,
     url: &str,
     token: Option<&HeaderValue>,
 ) -> ContainerEndpoint {
-    let without_token = reply(pod, wanted, url, None).await;
+    let without_token = reply(pod, options, url, None).await;
     let with_token = match token {
-        Some(token) => reply(pod, wanted, url, Some(token.clone())).await,
+        Some(token) => reply(pod, options, url, Some(token.clone())).await,
         None => without_token.clone(),
     };
     ContainerEndpoint { with_token, without_token }
 }
 
-async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<HeaderValue>) -> EndpointReply {
+async fn reply(pod: &Pod, options: &CheckOptions, url: &str, token: Option<HeaderValue>) -> EndpointReply {
     let endpoint = match Endpoint::parse(url) {
         Ok(endpoint) => endpoint,
         Err(fault) => return EndpointReply::Unreachable(fault.to_owned()),
@@ -61,14 +63,14 @@ async fn reply(pod: &Pod, wanted: &CheckOptions, url: &str, token: Option<Header
     let headers = std::iter::once(accept).chain(token.map(|token| (AUTHORIZATION, token))).collect();
     let until = Instant::now() + LONGEST;
     let trust = if endpoint.tls {
-        match TrustRoots::load(pod, &wanted.network.system_roots, until).await {
+        match TrustRoots::load(pod, &options.network.system_roots, until).await {
             Ok(trust) => trust,
             Err(_) => return EndpointReply::Unreachable("nobody is trusted for TLS".to_owned()),
         }
     } else {
         TrustRoots::empty()
     };
-    let dns_server = wanted.network.dns_server;
+    let dns_server = options.network.dns_server;
     let call = HttpCall {
         endpoint: &endpoint,
         dns_server,

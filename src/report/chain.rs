@@ -19,6 +19,8 @@ use sdk_chain::{CredentialSource, Resolution, SdkId};
 pub struct ChainReport {
     /// What the SDKs find, and which the application has.
     pub outlook: ChainContext,
+    /// What an SDK uses if it takes the pod's role.
+    pub expected: CredentialSource,
     /// What was seen of the application, if it was looked at.
     pub scan: Option<Scan>,
     /// What IMDS says.
@@ -119,7 +121,7 @@ pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
         let sdk = if is_found { colour.strong(&sdk) } else { sdk };
         let picks = format!("{:picks_width$}", answer.source.as_str());
         let picks = match answer.source {
-            CredentialSource::WebIdentity => colour.good(&picks),
+            source if source == chains.expected => colour.good(&picks),
             CredentialSource::Error | CredentialSource::Crash | CredentialSource::Nothing => {
                 colour.bad(&picks)
             }

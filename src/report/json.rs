@@ -39,7 +39,7 @@ fn form(report: &Report) -> wire::Report {
         role_arn: report.facts.role_arn.as_deref().map(sanitize),
         token: token(report).or_else(|| report.audit.as_ref()?.asked.as_ref().map(token_of_audit)),
         sts: sts(report),
-        identity: report.facts.identity.as_ref().map(|identity| wire::Identity {
+        identity: report.facts.caller.as_ref().map(|identity| wire::Identity {
             arn: sanitize(&identity.arn),
             account: sanitize(&identity.account),
         }),
@@ -89,10 +89,10 @@ fn token(report: &Report) -> Option<wire::Token> {
         return None;
     }
     Some(wire::Token {
-        file: file.map(|(path, _)| sanitize(&path.to_string_lossy())),
-        file_owner: file.map(|(_, stat)| stat.uid),
-        file_group: file.map(|(_, stat)| stat.gid),
-        file_mode: file.map(|(_, stat)| stat.octal_mode()),
+        file: file.map(|file| sanitize(&file.path.to_string_lossy())),
+        file_owner: file.map(|file| file.stat.uid),
+        file_group: file.map(|file| file.stat.gid),
+        file_mode: file.map(|file| file.stat.octal_mode()),
         issuer: claims.map(|claims| sanitize(&claims.issuer)),
         subject: claims.map(|claims| sanitize(&claims.subject)),
         audience: claims.map(|claims| audiences(&claims.audience)).unwrap_or_default(),
@@ -119,8 +119,9 @@ fn audiences(audiences: &[String]) -> Vec<String> {
 
 fn sts(report: &Report) -> Option<wire::Sts> {
     let facts = &report.facts;
-    let endpoint = facts.endpoint.as_ref()?;
-    let connection = facts.connection.as_ref();
+    let endpoint = facts.sts.endpoint.as_ref()?;
+    let connection = facts.sts.connection.as_ref();
+    let call = facts.assume_role();
     Some(wire::Sts {
         endpoint: sanitize(&endpoint.endpoint.origin()),
         region: sanitize(&endpoint.region),
@@ -128,14 +129,14 @@ fn sts(report: &Report) -> Option<wire::Sts> {
         connected_to: connection.map(|reached| reached.peer.clone()),
         proxy: connection.and_then(|reached| reached.proxy.clone()),
         tls_version: connection.and_then(|reached| reached.tls_version).map(str::to_owned),
-        session_name: facts.asked.as_ref().map(|(name, _)| sanitize(name)),
-        request_id: facts.request_id.as_deref().map(sanitize),
-        server_time: facts.asked.as_ref().and_then(|(_, time)| *time).map(format_utc),
+        session_name: call.map(|call| sanitize(&call.session_name)),
+        request_id: call.and_then(|call| call.request_id.as_deref()).map(sanitize),
+        server_time: call.and_then(|call| call.server_time).map(format_utc),
     })
 }
 
 fn check(result: &CheckResult) -> wire::Check {
-    let (skipped_because, diagnosis) = match &result.ending {
+    let (skipped_because, diagnosis) = match &result.outcome {
         CheckOutcome::Pass => (None, None),
         CheckOutcome::Warn(warnings) => (None, warnings.first()),
         CheckOutcome::Fail(diagnosis) => (None, Some(diagnosis)),
@@ -145,7 +146,7 @@ fn check(result: &CheckResult) -> wire::Check {
     wire::Check {
         name: result.check.name().to_owned(),
         title: result.check.title().to_owned(),
-        outcome: result.ending.outcome().to_owned(),
+        outcome: result.outcome.as_str().to_owned(),
         skipped_because: skipped_because.map(str::to_owned),
         duration_ms: millis(result.took),
         evidence: result.evidence.clone().into(),

@@ -2,6 +2,7 @@
 
 mod audit;
 pub mod chain;
+pub mod facts;
 pub mod json;
 pub mod model;
 pub mod needs;

@@ -1,13 +1,9 @@
 //! What a run found, before it is put into any form.
 
-use crate::aws::sts::Exchange;
-use crate::checks::caller_identity::CallerIdentity;
-use crate::checks::{sts_endpoint, sts_reachable};
-use crate::host::FileStat;
 use crate::host::Pod;
+use crate::report::facts::PodFacts;
 use crate::run::CheckRun;
 use crate::token::Claims;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -17,40 +13,6 @@ use crate::host::ProcessUser;
 use crate::host::process::Process;
 use crate::run::{CheckOutcome, CheckResult};
 use crate::text::shell_quote;
-
-/// What a pass found out about the pod, for the report; as much as it came to.
-#[derive(Debug, Default)]
-pub struct PodFacts {
-    /// What the pod's own API token says of it.
-    pub api_claims: Option<Claims>,
-    /// The role, as it is written.
-    pub role_arn: Option<String>,
-    /// The token file, and its owner, group and mode.
-    pub token_file: Option<(PathBuf, FileStat)>,
-    /// What the token says.
-    pub claims: Option<Claims>,
-    /// Where STS is called.
-    pub endpoint: Option<sts_endpoint::StsEndpoint>,
-    /// How STS was reached.
-    pub connection: Option<sts_reachable::StsConnection>,
-    /// How STS was asked, and when it answered by its own clock.
-    pub asked: Option<(String, Option<SystemTime>)>,
-    /// The id of the request for the role's credentials.
-    pub request_id: Option<String>,
-    /// The requests to STS.
-    pub exchanges: Vec<Exchange>,
-    /// Whom STS takes the pod for.
-    pub identity: Option<CallerIdentity>,
-}
-
-impl PodFacts {
-    /// These facts about STS with those about the pod.
-    #[must_use]
-    pub fn with_pod_of(self, pod: Self) -> Self {
-        let Self { api_claims, role_arn, token_file, claims, .. } = pod;
-        Self { api_claims, role_arn, token_file, claims, ..self }
-    }
-}
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +127,7 @@ impl Report {
         let main = self.diagnosis();
         let mut found: Vec<&Diagnosis> = Vec::new();
         for step in &self.steps {
-            match &step.ending {
+            match &step.outcome {
                 CheckOutcome::Warn(warnings) => found.extend(warnings),
                 CheckOutcome::Fail(diagnosis) => found.push(diagnosis),
                 CheckOutcome::Pass | CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => {}

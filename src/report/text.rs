@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::audit;
+use super::facts::TokenFileFacts;
 use super::model::{Outcome, Report};
 use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::evidence::Evidence;
@@ -119,10 +120,10 @@ fn check_line(step: &CheckResult, colour: Color) -> String {
     let names = |warnings: &[Diagnosis]| {
         warnings.iter().map(|warning| warning.name().as_str()).collect::<Vec<_>>().join(", ")
     };
-    match &step.ending {
+    match &step.outcome {
         CheckOutcome::Pass => format!("  {}  {title}", colour.good("pass")),
         CheckOutcome::Warn(warnings) => {
-            let word = if step.ending.is_warning() { "warn" } else { "info" };
+            let word = if step.outcome.is_warning() { "warn" } else { "info" };
             format!("  {}  {title}: {}", colour.warning(word), colour.warning(&names(warnings)))
         }
         CheckOutcome::Fail(diagnosis) => {
@@ -142,7 +143,7 @@ fn seen(report: &Report, colour: Color) -> String {
     if let Some(role) = &facts.role_arn {
         rows.push(("role", sanitize(role)));
     }
-    if let Some((path, stat)) = &facts.token_file {
+    if let Some(TokenFileFacts { path, stat }) = &facts.token_file {
         let file = sanitize(&path.to_string_lossy());
         rows.push((
             "token file",
@@ -164,21 +165,19 @@ fn seen(report: &Report, colour: Color) -> String {
     if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.asked.as_ref()) {
         rows.extend(audit::rows(asked));
     }
-    if let Some(endpoint) = &facts.endpoint {
-        let at = facts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
+    if let Some(endpoint) = &facts.sts.endpoint {
+        let at = facts.sts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
             Some(proxy) => format!(", through the proxy {}", sanitize(proxy)),
             None => format!(", at {}", reached.peer),
         });
         rows.push(("STS", format!("{}{at}", sanitize(&endpoint.endpoint.origin()))));
     }
-    if let Some((session, _)) = &facts.asked {
-        rows.push(("session", sanitize(session)));
+    if let Some(call) = facts.assume_role() {
+        rows.push(("session", sanitize(&call.session_name)));
+        rows.extend(call.request_id.as_deref().map(|id| ("request id", sanitize(id))));
     }
-    if let Some(id) = &facts.request_id {
-        rows.push(("request id", sanitize(id)));
-    }
-    if let Some(identity) = &facts.identity {
-        rows.push(("identity", sanitize(&identity.arn)));
+    if let Some(caller) = &facts.caller {
+        rows.push(("identity", sanitize(&caller.arn)));
     }
     let mut text = String::new();
     if !rows.is_empty() {

@@ -1,99 +1,41 @@
-//! Running checks: what a verdict is, how a run is recorded, and when it is tried again.
+//! The record of a run: which checks it makes, and how each of them ended.
+//!
+//! The record only grows. A check is made once, and nothing changes its result.
 
 pub mod check;
+pub mod identity;
 pub mod options;
+pub mod probe;
+mod verdict;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::diagnosis::{Class, Diagnosis};
 use crate::evidence::{Evidence, HasEvidence};
-use crate::run::check::{Check, RunKind};
+use crate::run::check::Check;
 
-/// What a check found: the fact that holds, perhaps with reservations, or why it does not.
-#[derive(Debug)]
-pub enum Verdict<T> {
-    /// The fact holds.
-    Pass(T),
-    /// The fact holds, but.
-    Warn(T, Vec<Diagnosis>),
-    /// The fact does not hold.
-    Fail(Diagnosis),
-}
-
-impl<T> Verdict<T> {
-    /// The fact holds, with these reservations, if there are any.
-    #[must_use]
-    pub fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
-        if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
-    }
-
-    /// The same of another fact that follows from this one.
-    #[must_use]
-    pub fn map<U>(self, follows: impl FnOnce(T) -> U) -> Verdict<U> {
-        match self {
-            Self::Pass(fact) => Verdict::Pass(follows(fact)),
-            Self::Warn(fact, warnings) => Verdict::Warn(follows(fact), warnings),
-            Self::Fail(diagnosis) => Verdict::Fail(diagnosis),
-        }
-    }
-
-    /// The fact does not hold.
-    #[must_use]
-    pub fn fail(entry: impl Into<Diagnosis>) -> Self {
-        Self::Fail(entry.into())
-    }
-}
-
-/// A fact is missing, because this check failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockedBy(pub Check);
-
-/// A fact, or the check whose failure keeps it from being known.
-pub type Fact<T> = Result<T, BlockedBy>;
-
-/// The fact by reference.
-///
-/// # Errors
-/// If it is missing.
-pub fn need<T>(have: &Fact<T>) -> Fact<&T> {
-    have.as_ref().map_err(|missing| *missing)
-}
-
-/// Both facts, or the first that is missing.
-///
-/// # Errors
-/// If either is missing.
-pub fn both<A, B>(one: Fact<A>, other: Fact<B>) -> Fact<(A, B)> {
-    Ok((one?, other?))
-}
-
-/// Runs an observation on a fact, if the fact is there.
-///
-/// # Errors
-/// If it is missing.
-pub async fn with<T, U>(have: Fact<T>, observe: impl AsyncFnOnce(T) -> U) -> Fact<U> {
-    Ok(observe(have?).await)
-}
+pub use verdict::{BlockedBy, Fact, Verdict};
 
 /// How a check ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum CheckOutcome {
     /// The fact holds.
     Pass,
-    /// The fact holds, with these reservations.
+    /// The fact holds, with these warnings.
     Warn(Vec<Diagnosis>),
     /// The fact does not hold.
     Fail(Diagnosis),
-    /// It could not be judged, because this check failed.
+    /// The check was not made, because this other check failed.
     Skipped(BlockedBy),
-    /// It was not begun or not ended when the run was interrupted.
+    /// The check had not ended when the run was interrupted.
     Interrupted,
 }
 
 impl CheckOutcome {
-    /// Whether the fact holds with reservations, some of which are more than information.
+    /// Whether the fact holds with warnings, some of which are more than information.
     #[must_use]
     pub fn is_warning(&self) -> bool {
         matches!(self, Self::Warn(found) if found.iter().any(|found| !found.name().is_information()))
@@ -101,7 +43,7 @@ impl CheckOutcome {
 
     /// The outcome in reports and metrics.
     #[must_use]
-    pub fn outcome(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Warn(_) if self.is_warning() => "warn",
             Self::Pass | Self::Warn(_) => "pass",
@@ -111,14 +53,14 @@ impl CheckOutcome {
     }
 }
 
-/// One check, as it went.
-#[derive(Debug)]
+/// One check of a run.
+#[derive(Debug, Clone)]
 pub struct CheckResult {
     /// Which check.
     pub check: Check,
     /// How it ended.
-    pub ending: CheckOutcome,
-    /// What was seen.
+    pub outcome: CheckOutcome,
+    /// What it saw.
     pub evidence: Evidence,
     /// How long it took.
     pub took: Duration,
@@ -128,149 +70,164 @@ impl CheckResult {
     /// What is wrong, if the check failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Diagnosis> {
-        match &self.ending {
+        match &self.outcome {
             CheckOutcome::Fail(diagnosis) => Some(diagnosis),
             _ => None,
         }
     }
+
+    /// What is odd, if the check passed with warnings.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnosis] {
+        match &self.outcome {
+            CheckOutcome::Warn(warnings) => warnings,
+            _ => &[],
+        }
+    }
+
+    fn interrupted(check: Check) -> Self {
+        Self { check, outcome: CheckOutcome::Interrupted, evidence: Evidence::new(), took: Duration::ZERO }
+    }
 }
 
-/// One pass through the plan, check by check.
+/// One run of checks. Checks that run side by side share it.
 #[derive(Debug)]
 pub struct CheckRun {
-    steps: Vec<CheckResult>,
-    expected: Vec<Check>,
-    mark: Instant,
-}
-
-impl Default for CheckRun {
-    fn default() -> Self {
-        Self { steps: Vec::new(), expected: Vec::new(), mark: Instant::now() }
-    }
+    /// The results of checks that are not made.
+    unmade: Vec<CheckResult>,
+    results: RefCell<Vec<CheckResult>>,
 }
 
 impl CheckRun {
-    /// Records how a check ended, and hands on the fact.
-    pub fn record<T: HasEvidence>(&mut self, check: Check, verdict: Fact<Verdict<T>>) -> Fact<T> {
-        let now = Instant::now();
-        let took = now.saturating_duration_since(self.mark);
-        self.mark = now;
-        self.add(check, verdict, took)
+    /// A run that will make these checks, and perhaps others.
+    pub fn of(planned: impl IntoIterator<Item = Check>) -> Self {
+        let unmade = planned.into_iter().map(CheckResult::interrupted).collect();
+        Self { unmade, results: RefCell::default() }
     }
 
-    fn add<T: HasEvidence>(&mut self, check: Check, verdict: Fact<Verdict<T>>, took: Duration) -> Fact<T> {
-        let (ending, evidence, have) = match verdict {
+    /// A run that makes some checks again. The others keep their earlier results.
+    #[must_use]
+    pub fn after(earlier: &[CheckResult]) -> Self {
+        Self { unmade: earlier.to_vec(), results: RefCell::default() }
+    }
+
+    /// Makes a check, records how it ended, and hands on its fact.
+    pub fn check<T: HasEvidence>(
+        &self,
+        check: Check,
+        judged: impl Future<Output = Result<Verdict<T>, BlockedBy>>,
+    ) -> impl Future<Output = Fact<T>> {
+        // On the heap, or a plan of many checks would be a huge future.
+        let judged = Box::pin(judged);
+        async move {
+            let started = Instant::now();
+            self.record(check, judged.await, started.elapsed())
+        }
+    }
+
+    fn record<T: HasEvidence>(
+        &self,
+        check: Check,
+        judged: Result<Verdict<T>, BlockedBy>,
+        took: Duration,
+    ) -> Fact<T> {
+        let (outcome, evidence, fact) = match judged {
             Ok(Verdict::Pass(fact)) => (CheckOutcome::Pass, fact.evidence(), Ok(fact)),
             Ok(Verdict::Warn(fact, warnings)) => (CheckOutcome::Warn(warnings), fact.evidence(), Ok(fact)),
             Ok(Verdict::Fail(diagnosis)) => {
                 let evidence = diagnosis.evidence();
                 (CheckOutcome::Fail(diagnosis), evidence, Err(BlockedBy(check)))
             }
-            Err(missing) => (CheckOutcome::Skipped(missing), Evidence::new(), Err(missing)),
+            Err(blocked) => (CheckOutcome::Skipped(blocked), Evidence::new(), Err(blocked)),
         };
-        self.steps.push(CheckResult { check, ending, evidence, took });
-        have
+        self.add(CheckResult { check, outcome, evidence, took });
+        fact.into()
     }
 
-    /// Says that this run makes a check that not every run makes.
-    pub fn expect(&mut self, check: Check) {
-        self.expected.push(check);
-    }
-
-    /// Records a check that went on beside others, and took so long.
-    pub fn record_beside<T: HasEvidence>(&mut self, check: Check, verdict: Verdict<T>, took: Duration) {
-        let _ = self.add(check, Ok(verdict), took);
-    }
-
-    /// Judges a check anew that was recorded when less was known.
-    pub fn revise<T: HasEvidence>(&mut self, check: Check, verdict: Verdict<T>) {
-        if let Some(place) = self.steps.iter().position(|step| step.check == check) {
-            let took = self.steps.remove(place).took;
-            let _ = self.add(check, Ok(verdict), took);
+    /// Fails a check, and skips all others that are planned: nothing can be known without this one.
+    pub fn fail_all(&self, check: Check, diagnosis: Diagnosis) {
+        let evidence = diagnosis.evidence();
+        let outcome = CheckOutcome::Fail(diagnosis);
+        self.add(CheckResult { outcome, evidence, ..CheckResult::interrupted(check) });
+        for planned in self.unmade.iter().filter(|planned| planned.check != check) {
+            self.skip(planned.check, BlockedBy(check));
         }
     }
 
-    /// The steps in the order of the plan; those that the run did not come to are interrupted.
-    #[must_use]
-    pub fn into_steps(mut self) -> Vec<CheckResult> {
-        let is_made = |check: &Check| check.is_made_by(RunKind::Irsa) || self.expected.contains(check);
-        for check in Check::ALL.into_iter().filter(is_made) {
-            if !self.steps.iter().any(|step| step.check == check) {
-                let (ending, evidence) = (CheckOutcome::Interrupted, Evidence::new());
-                self.steps.push(CheckResult { check, ending, evidence, took: Duration::ZERO });
-            }
-        }
-        self.steps.sort_by_key(|step| step.check);
-        self.steps
+    /// Records that a check is not made, and why.
+    pub fn skip(&self, check: Check, blocked: BlockedBy) {
+        let outcome = CheckOutcome::Skipped(blocked);
+        self.add(CheckResult { outcome, ..CheckResult::interrupted(check) });
     }
 
-    /// What is wrong by a check, to add what became known later.
-    pub fn failure_mut(&mut self, check: Check) -> Option<&mut Diagnosis> {
-        let step = self.steps.iter_mut().find(|step| step.check == check)?;
-        match &mut step.ending {
-            CheckOutcome::Fail(diagnosis) => Some(diagnosis),
-            _ => None,
-        }
+    fn add(&self, result: CheckResult) {
+        self.results.borrow_mut().push(result);
     }
 
-    /// Whether a check was made, and held.
-    #[must_use]
-    pub fn holds(&self, check: Check) -> bool {
-        let holds = |ending: &CheckOutcome| matches!(ending, CheckOutcome::Pass | CheckOutcome::Warn(_));
-        self.steps.iter().any(|step| step.check == check && holds(&step.ending))
-    }
-
-    /// Adds reservations to a check that held.
-    pub fn add_warnings(&mut self, check: Check, more: Vec<Diagnosis>) {
-        let step = self.steps.iter_mut().find(|step| step.check == check);
-        match step.map(|step| &mut step.ending) {
-            Some(CheckOutcome::Warn(warnings)) => warnings.extend(more),
-            Some(ending @ CheckOutcome::Pass) if !more.is_empty() => *ending = CheckOutcome::Warn(more),
-            _ => {}
-        }
-    }
-
-    /// The steps so far.
-    #[must_use]
-    pub fn steps(&self) -> &[CheckResult] {
-        &self.steps
-    }
-
-    /// The steps that were made.
+    /// The results in the order in which the checks were made.
     #[must_use]
     pub fn into_recorded(self) -> Vec<CheckResult> {
-        self.steps
+        self.results.into_inner()
     }
 
-    /// What was found beside failures.
-    pub fn warnings(&self) -> impl Iterator<Item = &Diagnosis> {
-        self.steps.iter().flat_map(|step| match &step.ending {
-            CheckOutcome::Warn(warnings) => warnings.as_slice(),
-            _ => &[],
+    /// The results in the order of checks. A planned check that was not made was interrupted, or has its
+    /// earlier result.
+    #[must_use]
+    pub fn into_results(self) -> Vec<CheckResult> {
+        let mut results = self.results.into_inner();
+        let made: Vec<Check> = results.iter().map(|result| result.check).collect();
+        results.extend(self.unmade.into_iter().filter(|unmade| !made.contains(&unmade.check)));
+        results.sort_by_key(|result| result.check);
+        results
+    }
+
+    /// The first failure, if it satisfies the condition on its check.
+    #[must_use]
+    pub fn first_failure(&self, of: impl Fn(Check) -> bool) -> Option<(Check, Diagnosis)> {
+        let results = self.results.borrow();
+        let mut failures = results.iter().filter(|result| of(result.check));
+        failures.find_map(|result| Some((result.check, result.failure()?.clone())))
+    }
+
+    /// Whether a check was made, and passed.
+    #[must_use]
+    pub fn passes(&self, check: Check) -> bool {
+        let passes = |outcome: &CheckOutcome| matches!(outcome, CheckOutcome::Pass | CheckOutcome::Warn(_));
+        self.results.borrow().iter().any(|result| result.check == check && passes(&result.outcome))
+    }
+
+    /// The check whose failure kept this one from being made.
+    #[must_use]
+    pub fn blocked_by(&self, check: Check) -> Option<BlockedBy> {
+        self.results.borrow().iter().find_map(|result| match result.outcome {
+            CheckOutcome::Skipped(blocked) if result.check == check => Some(blocked),
+            _ => None,
         })
     }
 
-    /// What failed, in order.
-    pub fn failures(&self) -> impl Iterator<Item = &Diagnosis> {
-        self.steps.iter().filter_map(CheckResult::failure)
+    /// Whether a check was made, and passed with warnings.
+    #[must_use]
+    pub fn warns(&self, check: Check) -> bool {
+        self.results.borrow().iter().any(|result| result.check == check && !result.warnings().is_empty())
     }
 
-    /// Whether something about the role failed.
+    /// Whether a check about the role failed.
     #[must_use]
     pub fn role_fails(&self) -> bool {
-        self.steps.iter().any(|step| step.failure().is_some() && !step.check.is_of_application())
+        self.first_failure(|check| !check.is_of_application()).is_some()
     }
 
-    /// Whether another pass may end better: something about the role failed, and all of that may mend
-    /// itself. What is wrong with the application does not mend, and keeps nothing from being tried.
+    /// Whether another attempt can end better: the role fails, and only by what can pass without a change.
+    /// A failure of the application does not pass, and prevents no attempt.
     #[must_use]
     pub fn is_worth_another(&self, wait_for_access: bool) -> bool {
-        let may_pass = |diagnosis: &Diagnosis| {
+        let can_pass = |diagnosis: &Diagnosis| {
             diagnosis.may_pass() || wait_for_access && diagnosis.name().class() == Class::Refused
         };
-        let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
+        let results = self.results.borrow();
+        let of_role = results.iter().filter(|result| !result.check.is_of_application());
         let mut failures = of_role.filter_map(CheckResult::failure).peekable();
-        failures.peek().is_some() && failures.all(may_pass)
+        failures.peek().is_some() && failures.all(can_pass)
     }
 }
 
@@ -283,20 +240,27 @@ mod tests {
     use crate::diagnosis::tls::TrustRootsMissing;
     use crate::net::dns::DnsFault;
     use crate::run::check::{Check, RunKind};
-    use std::time::Duration;
 
-    impl HasEvidence for () {
+    /// A fact about which nothing is seen.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    struct Holds;
+
+    impl HasEvidence for Holds {
         fn evidence(&self) -> Evidence {
             Evidence::new()
         }
+    }
+
+    fn run() -> CheckRun {
+        CheckRun::of(RunKind::Irsa.checks())
     }
 
     fn transient() -> Diagnosis {
         DnsUnavailable { host: "h".to_owned(), servers: Vec::new(), fault: DnsFault::TimedOut }.into()
     }
 
-    #[test]
-    fn only_what_may_mend_itself_is_tried_again() {
+    #[tokio::test]
+    async fn only_what_can_pass_without_a_change_is_tried_again() {
         let cases: [(Vec<Diagnosis>, bool); 4] = [
             (vec![], false),
             (vec![transient()], true),
@@ -304,41 +268,47 @@ mod tests {
             (vec![TrustRootsMissing { tried: Vec::new() }.into()], false),
         ];
         for (failures, again) in cases {
-            let mut run = CheckRun::default();
+            let run = run();
             for failure in failures {
-                let _ = run.record::<()>(Check::StsReachable, Ok(Verdict::Fail(failure)));
+                let _ = run.check::<Holds>(Check::StsReachable, async { Ok(Verdict::Fail(failure)) }).await;
             }
             assert_eq!(run.is_worth_another(false), again);
         }
     }
 
-    #[test]
-    fn a_check_that_is_judged_anew_is_recorded_once() {
-        let mut run = CheckRun::default();
-        let _ = run.record(Check::CredentialSources, Ok(Verdict::Pass(())));
-        let _ = run.record(Check::StsEndpoint, Ok(Verdict::Pass(())));
-        run.record_beside(Check::ApplicationSdk, Verdict::Pass(()), Duration::from_secs(2));
-        run.revise(Check::CredentialSources, Verdict::<()>::Fail(RoleArnVarMissing.into()));
-        let steps = run.into_recorded();
-        let ends: Vec<_> = steps.iter().map(|step| (step.check, step.ending.outcome())).collect();
-        assert_eq!(
-            ends,
-            [
-                (Check::StsEndpoint, "pass"),
-                (Check::ApplicationSdk, "pass"),
-                (Check::CredentialSources, "fail")
-            ]
-        );
-        assert_eq!(steps.get(1).map(|step| step.took), Some(Duration::from_secs(2)));
+    #[tokio::test]
+    async fn an_unknown_fact_names_the_check_that_failed_first() {
+        let run = run();
+        let identity = run.check::<Holds>(Check::WebIdentity, async { Ok(Verdict::fail(RoleArnVarMissing)) });
+        let identity = identity.await;
+        let file = run.check(Check::TokenFile, async { Ok(Verdict::Pass(*identity.get()?)) }).await;
+        let token = run.check(Check::Token, async { Ok(Verdict::Pass(*file.get()?)) }).await;
+        assert_eq!(token.take(), Err(BlockedBy(Check::WebIdentity)));
     }
 
-    #[test]
-    fn a_missing_fact_names_the_check_that_failed_first() {
-        let mut run = CheckRun::default();
-        let first = run.record::<()>(Check::WebIdentity, Ok(Verdict::fail(RoleArnVarMissing)));
-        let second = run.record::<()>(Check::TokenFile, first.map(Verdict::Pass));
-        assert_eq!(second, Err(BlockedBy(Check::WebIdentity)));
-        let always = RunKind::Irsa.checks().count();
-        assert_eq!(run.into_steps().len(), always);
+    #[tokio::test]
+    async fn results_are_in_order_and_what_was_planned_is_not_lost() {
+        let run = run();
+        for check in [Check::CredentialSources, Check::StsEndpoint] {
+            let _ = run.check(check, async { Ok(Verdict::Pass(Holds)) }).await;
+        }
+        let outcomes: Vec<_> =
+            run.into_results().iter().map(|result| (result.check, result.outcome.as_str())).collect();
+        let checks: Vec<Check> = outcomes.iter().map(|(check, _)| *check).collect();
+        assert_eq!(checks, RunKind::Irsa.checks().collect::<Vec<_>>());
+        let passed = outcomes.iter().filter(|(_, outcome)| *outcome == "pass").count();
+        assert_eq!(passed, 2, "{outcomes:?}");
+    }
+
+    #[tokio::test]
+    async fn a_check_that_is_not_made_again_keeps_its_earlier_result() {
+        let earlier = run();
+        earlier.fail_all(Check::WebIdentity, transient());
+        let later = CheckRun::after(&earlier.into_results());
+        let _ = later.check(Check::WebIdentity, async { Ok(Verdict::Pass(Holds)) }).await;
+        let results = later.into_results();
+        let outcomes: Vec<_> = results.iter().map(|result| result.outcome.as_str()).collect();
+        assert_eq!(outcomes.len(), RunKind::Irsa.checks().count());
+        assert_eq!(outcomes[..2], ["pass", "skipped"]);
     }
 }

@@ -12,24 +12,23 @@ pub mod server;
 pub mod status;
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use crate::aws::sts::ExchangeResult;
-use crate::checks::application_sdk::Application;
-use crate::checks::caller_identity::CallerIdentity;
-use crate::checks::node_role::NodeRoleProbe;
-use crate::checks::{token_fresh, web_identity};
+use crate::checks::token_fresh;
 use crate::host::deadline::Budget;
 use crate::host::{FileFingerprint, Pod};
 use crate::plan;
-use crate::report::model::PodFacts;
+use crate::plan::pass::{Circumstances, Memory, Pass};
 use crate::report::model::{FailurePolicy, Report};
+use crate::run::CheckResult;
 use crate::run::check::Check;
+use crate::run::identity::Identity;
 use crate::run::options::CheckOptions;
-use crate::run::{CheckOutcome, CheckResult, CheckRun};
+use crate::run::probe::Probe;
 use crate::token::Claims;
 use board::{LastCheck, WatchStatus};
 use schedule::{CheckEnd, Schedule};
@@ -78,9 +77,7 @@ pub struct Watch<'a> {
     schedule: Schedule,
     last: Option<Report>,
     token: Option<Claims>,
-    identity: Option<CallerIdentity>,
-    application: Option<Application>,
-    imds: NodeRoleProbe,
+    memory: Memory,
 }
 
 /// What is known of a file that is another than before, without STS.
@@ -134,9 +131,7 @@ impl<'a> Watch<'a> {
             schedule,
             last: None,
             token: None,
-            identity: None,
-            application: Application::of(pod, wanted),
-            imds: NodeRoleProbe::new(wanted.network.dns_server),
+            memory: Memory::new(pod, wanted),
         }
     }
 
@@ -148,8 +143,7 @@ impl<'a> Watch<'a> {
 
     /// Runs until it is dropped.
     pub async fn run(&mut self, mut tell: impl AsyncFnMut(Notice<'_>)) -> Infallible {
-        let path =
-            web_identity::token_file(self.pod, self.wanted).filter(|path| !path.as_os_str().is_empty());
+        let path = Identity::of(self.pod, self.wanted).token_file().map(Path::to_owned);
         let mut stamp = self.look(path.as_ref()).await;
         let mut checked = Moment::of(self.pod);
         let mut told = checked.steady;
@@ -157,7 +151,7 @@ impl<'a> Watch<'a> {
         let mut moment = checked;
         loop {
             if Instant::now() >= next {
-                if self.check().await {
+                if Box::pin(self.check()).await {
                     told = Instant::now();
                     self.tell_verdict(&mut tell).await;
                 }
@@ -201,73 +195,66 @@ impl<'a> Watch<'a> {
 
     /// Makes every check; says whether what it found is news.
     async fn check(&mut self) -> bool {
-        let budget = self.budget();
-        self.board.promise(budget.deadline);
+        let probe = self.probe();
+        self.board.promise(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
-        let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
-        let known = self.identity.as_ref();
-        let application = self.application.as_ref();
-        let outlook =
-            plan::check(self.pod, self.wanted, known, application, budget, &mut run, &mut facts).await;
-        if run.failures().next().is_none() {
-            self.imds = NodeRoleProbe::new(self.wanted.network.dns_server);
-        }
-        plan::hidden(self.pod, &outlook, &mut self.imds, &mut run).await;
-        if let Some(identity) = facts.identity.clone().filter(|identity| identity.confirmed) {
-            self.identity = Some(identity);
-        }
-        self.token = facts.claims.clone().or(self.token.take());
-        self.board.count_requests(&facts.exchanges);
-        let report = self.report(started, run.into_steps(), facts);
-        let is_news = self.board.write(LastCheck::of(&report), true, self.pod.now());
-        self.last = Some(report);
-        is_news
+        let mut pass = Pass::new(self.pod, self.wanted, Some(&self.memory));
+        plan::check(&probe, &mut self.memory, &mut pass).await;
+        plan::node_role(&probe, &mut self.memory, &mut pass).await;
+        self.token = pass.facts.claims.clone().or(self.token.take());
+        self.board.count_requests(&pass.facts.sts.exchanges);
+        self.publish(pass, started, true)
     }
 
-    /// The file is another than before: another token is in it, or the same, or none. It is judged
-    /// without STS, as far as that goes.
+    /// The token file changed: it has another token, or the same, or none. Judges it as far as that needs
+    /// no STS.
     async fn rotated(&mut self, tell: &mut impl AsyncFnMut(Notice<'_>)) -> CheckedPod {
-        let budget = self.budget();
-        self.board.promise(budget.deadline);
+        let probe = self.probe();
+        self.board.promise(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
-        let (mut run, mut facts) = (CheckRun::default(), PodFacts::default());
-        plan::without_sts(self.pod, self.wanted, budget, &mut run, &mut facts).await;
-        let claims = facts.claims.clone();
+        let mut pass = match &self.last {
+            Some(last) => Pass::after(self.pod, self.wanted, last),
+            None => Pass::new(self.pod, self.wanted, Some(&self.memory)),
+        };
+        plan::check_token(&probe, &mut pass).await;
+        let claims = pass.facts.claims.clone();
         let is_other = claims.is_some() && self.token.is_some() && claims != self.token;
         self.token = claims.or(self.token.take());
         if is_other {
             self.board.count_rotation();
-            tell(Notice::Rotation { expires_at: facts.claims.as_ref().map(|claims| claims.expires_at) })
-                .await;
+            let expires_at = pass.facts.claims.as_ref().map(|claims| claims.expires_at);
+            tell(Notice::Rotation { expires_at }).await;
         }
-        if run.role_fails() {
+        if pass.run.role_fails() {
             return CheckedPod::Fails;
         }
-        // Where the clocks differ, only STS's can tell how old a token is.
-        let is_doubtful = |step: &CheckResult| {
-            step.check == Check::TokenFresh && matches!(step.ending, CheckOutcome::Warn(_))
-        };
-        let fresh: Vec<CheckResult> = run.into_recorded();
-        let is_enough =
-            |report: &mut Report| report.role_works() && !report.steps.iter().chain(&fresh).any(is_doubtful);
-        let Some(Report { mut steps, facts: of_sts, .. }) = self.last.take_if(is_enough) else {
+        // If the clocks differ, only the clock of STS shows how old a token is.
+        let is_fresh =
+            |result: &CheckResult| result.check != Check::TokenFresh || result.warnings().is_empty();
+        let is_enough = |last: &Report| last.role_works() && last.steps.iter().all(is_fresh);
+        if pass.run.warns(Check::TokenFresh) || !self.last.as_ref().is_some_and(is_enough) {
             return CheckedPod::AskSts;
-        };
-        // What keeps the application from the role was found with more than is looked at here.
-        let stands = |step: &CheckResult| step.check == Check::CredentialSources && step.failure().is_some();
-        let keeps = steps.iter().any(stands);
-        let fresh = fresh.into_iter().filter(|step| !(keeps && step.check == Check::CredentialSources));
-        let fresh: Vec<CheckResult> = fresh.collect();
-        steps.retain(|step| !fresh.iter().any(|other| other.check == step.check));
-        steps.extend(fresh);
-        steps.sort_by_key(|step| step.check);
-        let report = self.report(started, steps, of_sts.with_pod_of(facts));
-        let is_news = self.board.write(LastCheck::of(&report), false, self.pod.now());
-        self.last = Some(report);
+        }
+        let is_news = self.publish(pass, started, false);
         if is_news {
             self.tell_verdict(tell).await;
         }
         if is_news || is_other { CheckedPod::Told } else { CheckedPod::Whole }
+    }
+
+    /// Makes a pass the last report. Says whether its verdict is news.
+    fn publish(&mut self, pass: Pass, started: (SystemTime, Instant), asked_sts: bool) -> bool {
+        let circumstances = Circumstances {
+            started,
+            attempts: 1,
+            interrupted: false,
+            container: self.settings.container.clone(),
+            leniency: self.settings.leniency.clone(),
+        };
+        let report = pass.into_report(self.pod, circumstances);
+        let is_news = self.board.write(LastCheck::of(&report), asked_sts, self.pod.now());
+        self.last = Some(report);
+        is_news
     }
 
     async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(Notice<'_>)) {
@@ -280,7 +267,7 @@ impl<'a> Watch<'a> {
     fn ended(&self) -> CheckEnd {
         let Some(report) = &self.last else { return CheckEnd::Fails };
         let throttled = |report: &Report| {
-            report.facts.exchanges.last().is_some_and(|last| last.result == ExchangeResult::Throttled)
+            report.facts.sts.exchanges.last().is_some_and(|last| last.result == ExchangeResult::Throttled)
         };
         // What the application does with a role that works is not asked of STS.
         match report.role_works() {
@@ -299,25 +286,9 @@ impl<'a> Watch<'a> {
         })
     }
 
-    fn report(&self, started: (SystemTime, Instant), steps: Vec<CheckResult>, facts: PodFacts) -> Report {
-        Report {
-            started: started.0,
-            took: started.1.elapsed(),
-            attempts: 1,
-            interrupted: false,
-            container: self.settings.container.clone(),
-            who: self.pod.own_user(),
-            target: None,
-            another_network: false,
-            facts,
-            steps,
-            leniency: self.settings.leniency.clone(),
-            audit: None,
-        }
-    }
-
-    fn budget(&self) -> Budget {
-        Budget::single_pass(self.settings.timeout)
+    fn probe(&self) -> Probe<'a> {
+        let budget = Budget::single_pass(self.settings.timeout);
+        Probe { pod: self.pod, options: self.wanted, budget }
     }
 
     async fn look(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {

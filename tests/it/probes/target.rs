@@ -16,6 +16,8 @@ use irsa_probe::host::deadline::Budget;
 use irsa_probe::host::process::Process;
 use irsa_probe::host::{Clock, Pod, ProcFault, ReadError};
 use irsa_probe::run::Verdict;
+use irsa_probe::run::options::CheckOptions;
+use irsa_probe::run::probe::Probe;
 use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::secrets::{self, Secret};
@@ -706,7 +708,8 @@ async fn says_that_it_ended(ours: &Pod, seen: &Pod, own: &Process, process: &Pro
         Err(ReadError::Blocked(blocked)) => assert_eq!(blocked.fault, ProcFault::Exited),
         other => panic!("{:?}", other.map(|file| file.bytes)),
     }
-    let read = token_file::observe(seen, token, Budget::single_pass(Duration::from_secs(20))).await;
+    let (options, budget) = (CheckOptions::default(), Budget::single_pass(Duration::from_secs(20)));
+    let read = token_file::observe(&Probe { pod: seen, options: &options, budget }, token).await;
     let verdict = token_file::judge(read, &seen.user(), None);
     let Verdict::Fail(diagnosis) = verdict else { panic!("{verdict:?}") };
     assert_eq!(diagnosis.name().as_str(), "TargetNotFound");

@@ -1,0 +1,204 @@
+//! Why AWS refuses a role: what AWS has is compared with those who ask for the role.
+//!
+//! What an operator hands in counts first; IAM and the token's issuer are asked about the rest. Nothing
+//! is changed there.
+
+use tokio::time::Instant;
+
+use crate::audit::iam::IamSnapshot;
+use crate::audit::inputs::Inputs;
+use crate::audit::issuer::{self, SigningKey};
+use crate::audit::options::AuditOptions;
+use crate::audit::provider::ProviderStatus;
+use crate::audit::subject::{AuditSubject, SubjectError};
+use crate::audit::{self, AuditResult, Note, provider, refusal, role, trust};
+use crate::checks::{role_arn, token};
+use crate::host::Pod;
+use crate::run::CheckRun;
+use crate::run::check::Check;
+use crate::run::{Fact, Verdict};
+use crate::token::Token;
+use iam_trust::arn::RoleArn;
+
+/// Audits the role of a subject by `until` at the latest.
+pub async fn audit_subject(
+    pod: &Pod,
+    options: &AuditOptions,
+    inputs: &Inputs,
+    subject: AuditSubject,
+    until: Instant,
+    run: &CheckRun,
+) -> AuditResult {
+    let request = subject.request();
+    let (key_id, is_of_report) = (subject.key_id.clone(), subject.is_of_report());
+    let mut found = AuditResult::new(Some(subject), inputs);
+    let needed = iam_trust::needed(&request).trust_policy;
+
+    if let Some(injected) = audit::web_identity::judge(inputs, options.container.as_deref()) {
+        let _ = run.check(Check::WebIdentity, async { Ok(found.keep(injected)) }).await;
+    }
+    let _ = run.check(Check::RoleArn, async { Ok(Verdict::Pass(request.role.clone())) }).await;
+    let expired = inputs.token.as_ref().map(|token| token.claims.expires_at).filter(|at| *at < pod.now());
+    found.notes.extend(expired.map(Note::TokenExpired));
+
+    let (iam_query, issuer_query) = (options.of_iam(&request), options.of_issuer(&request));
+    let snapshot = async {
+        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &iam_query, until).await) } else { None }
+    };
+    let documents = async {
+        if options.lookup.issuer_check {
+            Some(issuer::observe(pod, &issuer_query, until).await)
+        } else {
+            None
+        }
+    };
+    let (snapshot, documents) = tokio::join!(Box::pin(snapshot), Box::pin(documents));
+
+    let iam = match &snapshot {
+        Some(snapshot) => Some(of_account(&request.role, snapshot, run).await),
+        None => None,
+    };
+    let provider = match (&inputs.oidc_provider, &iam) {
+        (Some(given), _) => Some(Ok(provider::of_given(&request, given))),
+        (None, Some(iam)) => Some(iam.get().map(|iam| provider::of_iam(&request, iam))),
+        (None, None) => None,
+    };
+    let lists_audience = matches!(&provider, Some(Ok(Verdict::Pass(ProviderStatus::Accepts(_)))));
+    let token = for_sts(&request.audience, lists_audience, run).await;
+
+    let account = found.service_account();
+    let query = role::PermissionQuery {
+        role: &request.role,
+        service_account: account.as_ref(),
+        needed: token.known().map(|()| &needed),
+    };
+    let role = run
+        .check(Check::Role, async {
+            Ok(match (&inputs.trust_policy, &iam) {
+                (Some(given), _) => query.given(given),
+                (None, Some(iam)) => query.told(&iam.get()?.role),
+                (None, None) => query.not_given(),
+            })
+        })
+        .await;
+
+    let provider = match provider {
+        Some(judged) => {
+            let judged = async {
+                token.get()?;
+                judged
+            };
+            Some(run.check(Check::OidcProvider, judged).await)
+        }
+        None => None,
+    };
+    let has_provider = matches!(
+        provider.as_ref().and_then(Fact::known),
+        Some(ProviderStatus::Accepts(_) | ProviderStatus::Exists(..))
+    );
+
+    let trust = run
+        .check(Check::TrustPolicy, async {
+            token.get()?;
+            let document = &role.get()?.document;
+            let (judged, policy) = trust::judge(document, &request, &needed, has_provider);
+            found.policy = policy;
+            Ok(found.keep(judged))
+        })
+        .await;
+
+    let keys = match documents {
+        Some(documents) => {
+            let key = match (&inputs.token, &key_id) {
+                (Some(token), _) => SigningKey::OfToken(token),
+                (None, Some(id)) => SigningKey::WithId(&id.value),
+                (None, None) => SigningKey::Unknown,
+            };
+            Some(run.check(Check::Issuer, async { Ok(issuer::judge(documents, key)) }).await)
+        }
+        None => None,
+    };
+
+    if let Some(iam) = &iam {
+        let _ = run
+            .check(Check::RolePermissions, async {
+                let iam = iam.get()?;
+                if iam.role.is_ok() {
+                    // If there is no such role, the permissions are not this role's.
+                    role.get()?;
+                }
+                Ok(found.keep(role::judge_permissions(&request.role, iam)))
+            })
+            .await;
+        found.simulated = iam.known().map(|iam| iam.simulated().to_vec()).unwrap_or_default();
+    }
+    found.not_known = audit::not_known(provider.is_some(), iam.as_ref().and_then(Fact::known).copied());
+
+    if let Some(report) = inputs.report.as_ref().filter(|_| is_of_report) {
+        let seen = || {
+            let (role, provider) = (role.get()?, provider.as_ref().map(Fact::get).transpose()?);
+            trust.get()?;
+            keys.as_ref().map(Fact::get).transpose()?;
+            Ok(refusal::SeenByAudit {
+                role: &role.role,
+                provider,
+                is_of_file: inputs.trust_policy.is_some(),
+                key_was_seen: keys.is_some(),
+            })
+        };
+        if let Some(judged) = refusal::judge(&request, &report.report, seen()) {
+            let _ = run.check(Check::AssumeRole, async { judged }).await;
+        }
+    }
+    found
+}
+
+/// What IAM said, if the credentials that asked are of the role's account.
+async fn of_account<'a>(role: &RoleArn, snapshot: &'a IamSnapshot, run: &CheckRun) -> Fact<&'a IamSnapshot> {
+    match role::judge_account(role, snapshot) {
+        Some(account) => {
+            let account = run.check(Check::OperatorAccount, async { Ok(account) }).await;
+            account.take().map(|_| snapshot).into()
+        }
+        None => Ok(snapshot).into(),
+    }
+}
+
+/// That the token is meant for STS. The claims of somebody else's token say no more than that, so it is only
+/// a check if they say otherwise.
+async fn for_sts(audience: &[String], lists_audience: bool, run: &CheckRun) -> Fact<()> {
+    match token::judge_audience(audience, lists_audience) {
+        Ok(()) => Ok(()).into(),
+        Err(found) => {
+            let token = run.check::<Token>(Check::Token, async { Ok(Verdict::Fail(found)) }).await;
+            token.take().map(drop).into()
+        }
+    }
+}
+
+/// Audits without a subject: the pod has no identity, or its role ARN is malformed. `None` if neither is
+/// the reason why the subject is not known.
+pub async fn audit_without_subject(
+    options: &AuditOptions,
+    inputs: &Inputs,
+    unclear: &SubjectError,
+    run: &CheckRun,
+) -> Option<AuditResult> {
+    let mut found = AuditResult::new(None, inputs);
+    let injected = match audit::web_identity::judge(inputs, options.container.as_deref()) {
+        Some(judged) => Some(run.check(Check::WebIdentity, async { Ok(found.keep(judged)) }).await.take()),
+        None => None,
+    };
+    let blocked = match (unclear, injected) {
+        (_, Some(Err(blocked))) => blocked,
+        (SubjectError::Role { text, .. }, _) => {
+            let role = run.check(Check::RoleArn, async { Ok(role_arn::judge(&text.value, None)) }).await;
+            role.take().err()?
+        }
+        (SubjectError::Missing { .. } | SubjectError::Conflict(_), _) => return None,
+    };
+    for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
+        run.skip(check, blocked);
+    }
+    Some(found)
+}

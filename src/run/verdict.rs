@@ -1,0 +1,79 @@
+//! What a check finds: a verdict, and the fact that later checks need.
+
+use crate::diagnosis::Diagnosis;
+use crate::run::check::Check;
+
+/// What a check found: its fact holds, perhaps with warnings, or it does not.
+#[derive(Debug)]
+pub enum Verdict<T> {
+    /// The fact holds.
+    Pass(T),
+    /// The fact holds, and there are warnings.
+    Warn(T, Vec<Diagnosis>),
+    /// The fact does not hold.
+    Fail(Diagnosis),
+}
+
+impl<T> Verdict<T> {
+    /// The fact holds, with these warnings if there are any.
+    #[must_use]
+    pub fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
+        if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
+    }
+
+    /// The same verdict about a fact that follows from this one.
+    #[must_use]
+    pub fn map<U>(self, follows: impl FnOnce(T) -> U) -> Verdict<U> {
+        match self {
+            Self::Pass(fact) => Verdict::Pass(follows(fact)),
+            Self::Warn(fact, warnings) => Verdict::Warn(follows(fact), warnings),
+            Self::Fail(diagnosis) => Verdict::Fail(diagnosis),
+        }
+    }
+
+    /// The fact does not hold.
+    #[must_use]
+    pub fn fail(entry: impl Into<Diagnosis>) -> Self {
+        Self::Fail(entry.into())
+    }
+}
+
+/// A fact is not known, because this check failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockedBy(pub Check);
+
+/// What a check hands to later ones: its fact, or the check whose failure keeps it unknown.
+///
+/// A later check asks for it with `fact.get()?`. If the fact is unknown, that check is skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact<T>(Result<T, BlockedBy>);
+
+impl<T> Fact<T> {
+    /// The fact.
+    ///
+    /// # Errors
+    /// The check that failed.
+    pub fn get(&self) -> Result<&T, BlockedBy> {
+        self.0.as_ref().map_err(|blocked| *blocked)
+    }
+
+    /// The fact, for a check that uses it up.
+    ///
+    /// # Errors
+    /// The check that failed.
+    pub fn take(self) -> Result<T, BlockedBy> {
+        self.0
+    }
+
+    /// The fact, if it is known.
+    #[must_use]
+    pub fn known(&self) -> Option<&T> {
+        self.0.as_ref().ok()
+    }
+}
+
+impl<T> From<Result<T, BlockedBy>> for Fact<T> {
+    fn from(result: Result<T, BlockedBy>) -> Self {
+        Self(result)
+    }
+}
