@@ -84,6 +84,9 @@ impl fmt::Display for ServerUnreachable {
             UnreachableCause::ProxyVariable(ProxyUrlError { variable }) => {
                 write!(f, "{variable} is no proxy's URL")
             }
+            UnreachableCause::Connect(fault @ (ConnectFault::Lookup { .. } | ConnectFault::Proxy(_))) => {
+                fault.fmt(f)
+            }
             UnreachableCause::Connect(fault) => write!(f, "{host} cannot be reached: {fault}"),
         }
     }

@@ -64,7 +64,7 @@ impl InjectionTarget {
             .text("namespace", &self.service_account.namespace)
             .text("service_account", &self.service_account.name)
             .text_if("annotated_role_arn", role_arn)
-            .text_if("annotated_before", annotated.as_deref())
+            .text_if("annotated_by", annotated.as_deref())
             .text_if("service_account_created", created.as_deref())
             .text_if("token_volume_made", time(volume_made).as_deref())
     }
