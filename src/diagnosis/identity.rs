@@ -293,3 +293,30 @@ impl Entry for SessionNameMalformed {
         Evidence::new().text("aws_role_session_name", &self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sdk_chain::situation::ChainInput;
+    use sdk_chain::{CredentialSource, SdkId, resolve};
+
+    /// The causes say what each SDK does with half of the pair. They leave out modes that a program must ask for.
+    #[test]
+    fn sdks_treat_half_of_the_pair_as_the_causes_say() {
+        let sources = |variable: &str, value: &str| {
+            let mut input = ChainInput::default();
+            input.set_variable(variable, value);
+            input.set_variable("AWS_REGION", "eu-west-1");
+            let named = SdkId::ALL.iter().filter(|id| id.is_default() && **id != SdkId::GoV1Old);
+            let sources = named.map(|id| (*id, resolve(*id, &input).source));
+            let is_node_role = |source| source == CredentialSource::NodeRole;
+            let (node_role, other): (Vec<_>, Vec<_>) = sources.partition(|(_, source)| is_node_role(*source));
+            assert!(other.iter().all(|(_, source)| CredentialSource::FAILURES.contains(source)), "{other:?}");
+            (node_role.len(), other.into_iter().map(|(id, _)| id).collect::<Vec<_>>())
+        };
+        let (node_role, failing) = sources("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
+        let expected = [SdkId::Boto, SdkId::CliV2, SdkId::GoV2, SdkId::GoV1, SdkId::GoV1LoadConfig];
+        assert_eq!((node_role, failing), (12, expected.to_vec()));
+        let (node_role, failing) = sources("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/checkout");
+        assert_eq!((node_role, failing), (16, vec![SdkId::JavaV1]));
+    }
+}
