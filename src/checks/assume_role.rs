@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::aws::sts::{CallFault, Exchange, HttpConnection, Reply, SESSION_SECONDS, Session, Sts};
+use crate::aws::sts::{CallFault, Exchange, Reply, SESSION_SECONDS, Session, Sts};
 use crate::checks::refusal::{self, StsCall};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
@@ -15,6 +15,7 @@ use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
+use crate::net::http::HttpConnection;
 use crate::run::Verdict;
 use crate::text::format_utc;
 use crate::token::Token;

@@ -150,8 +150,7 @@ impl Api {
             .map_err(|fault| ApiFault::AddressUnusable { url: self.url.clone(), fault })?;
         let resolver = Resolver::load(&self.pod, None, until).await;
         let route = Route { endpoint: &endpoint, proxy: None, trust: &trust, resolver: &resolver };
-        let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        let connected = Box::pin(connect::open(&self.pod, &route, budget)).await;
+        let connected = Box::pin(connect::open(&self.pod, &route, Budget::ending_at(until))).await;
         let stream = connected.map_err(ApiFault::from_connect)?.stream;
         let request = build_request(&call, &endpoint, &token)?;
         match timeout_at(until, http::send_once(stream, request, MAX_REPLY_BYTES)).await {
@@ -159,7 +158,7 @@ impl Api {
             Ok(Err(words)) => Err(ApiFault::ConnectionLost(words)),
             Ok(Ok((status, reply))) if status.is_success() => {
                 reply.map(|reply| redact_token(&reply, &token)).map_err(|unread| match unread {
-                    ResponseError::TooLong => ApiFault::TooLong,
+                    ResponseError::TooLong(_) => ApiFault::TooLong,
                     ResponseError::ConnectionLost(words) => ApiFault::ConnectionLost(words),
                 })
             }

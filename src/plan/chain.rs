@@ -4,12 +4,13 @@
 //! An SDK sends a token that no STS can accept all the same, so that it is asked here as it is there.
 
 use crate::checks::sdk_outcome::{outcome, unreachable};
+use crate::net::http::HttpConnection;
 use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
 use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 use std::path::Path;
 
 use crate::aws::profile::Profiles;
-use crate::aws::sts::{CallFault, HttpConnection, Sts};
+use crate::aws::sts::{CallFault, Sts};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
 use crate::checks::sts_reachable;
 use crate::diagnosis::Diagnosis;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::HttpCall;
+use crate::net::http_call::HttpCall;
 use crate::net::tls::TrustRoots;
 use crate::run::options::CheckOptions;
 use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFile};
