@@ -98,7 +98,7 @@ pub async fn observe(
     budget: Budget,
 ) -> AssumeRoleCall {
     let wished = pod.nonempty_variable(SESSION_NAME);
-    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.nonempty_variable("HOSTNAME"));
+    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.pod_name());
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
     let mut sts = Sts::new(pod, link, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();

@@ -21,7 +21,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::http::{self, ResponseError};
 use crate::net::tls::TrustRoots;
 use crate::text::{Secret, redact_secret};
-use crate::token::ServiceAccount;
+use crate::token::{MAX_TOKEN_FILE_BYTES, ServiceAccount};
 use event::Event;
 use fault::{ApiFault, ApiRequest};
 use pod_status::{PodReference, PodState};
@@ -37,8 +37,6 @@ pub const SERVER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_
 /// The file of the API server's CA, beside the token.
 pub const CA_FILE: &str = "ca.crt";
 
-/// The most bytes of a token that are read; a real one has about a thousand.
-const LONGEST_TOKEN: usize = 16 << 10;
 /// The most bytes of an answer that are read.
 const MAX_REPLY_BYTES: usize = 256 << 10;
 
@@ -171,7 +169,7 @@ impl Api {
 
     async fn token(&self, until: Instant) -> Result<Secret, ApiFault> {
         let unreadable = |fault: String| ApiFault::TokenUnreadable { path: self.token_file.clone(), fault };
-        let file = self.pod.read(&self.token_file, LONGEST_TOKEN, until).await;
+        let file = self.pod.read(&self.token_file, MAX_TOKEN_FILE_BYTES, until).await;
         let text = String::from_utf8(file.map_err(|error| unreadable(error.to_string()))?.bytes);
         let text = text.map_err(|_| unreadable("it is not text".to_owned()))?;
         match text.trim() {

@@ -20,13 +20,12 @@ use crate::run::check::Check;
 use crate::run::options::CheckOptions;
 use crate::run::{CheckOutcome, CheckRun, Verdict};
 use crate::text::Secret;
+use crate::token::MAX_TOKEN_FILE_BYTES;
 
 /// The region of STS's global endpoint, where the SDKs that need no region call it.
 const GLOBAL_REGION: &str = "us-east-1";
 /// The name of a session that nobody named.
 const SESSION_NAME: &str = "irsa-probe-chain";
-/// The most bytes of a token file that are read.
-const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Fills in what STS says.
 pub async fn ask(
@@ -82,7 +81,7 @@ async fn trade(
     budget: Budget,
     (role, file): &RoleAndToken,
 ) -> TokenExchange {
-    let token = match pod.read(Path::new(file), LONGEST_TOKEN, budget.step_deadline()).await {
+    let token = match pod.read(Path::new(file), MAX_TOKEN_FILE_BYTES, budget.step_deadline()).await {
         Ok(file) => Secret::new(String::from_utf8_lossy(&file.bytes).into_owned()),
         Err(error) => return TokenExchange::Refused(error.to_string()),
     };

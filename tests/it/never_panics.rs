@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
-use hyper_util::rt::TokioIo;
 use iam_trust::{arn, partition};
 use irsa_probe::audit::issuer::{Fetched, Response, SigningKey, judge};
 use irsa_probe::aws::sts::Refusal;
