@@ -1,8 +1,5 @@
 //! The two calls to STS, over one connection, without retries and without a credential chain.
 
-use std::error::Error as _;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -11,24 +8,15 @@ use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::date_time::Format;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, SERVER};
-use hyper::{Request, Uri};
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
 use super::sts_errors::{self, Meaning};
+use super::transport::{SmithyConnection, find_source};
 use crate::evidence::Evidence;
 use crate::host::Pod;
+use crate::net::http::{HttpConnection, ResponseError};
 use crate::text::{Secret, format_utc, redact_secret, sanitize};
 
 /// An error as STS answered it.
@@ -95,141 +83,11 @@ pub const SESSION_SECONDS: i32 = 900;
 pub const SESSION_POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
 
-/// The most bytes of an answer that are read; STS's own have about two thousand.
-const MAX_REPLY_BYTES: usize = 256 << 10;
-
-/// What the head of an answer said.
-#[derive(Debug, Clone, Default)]
-struct Head {
-    server_time: Option<SystemTime>,
-    content_type: Option<String>,
-    server: Option<String>,
-}
-
-/// An open connection that speaks HTTP/1.1, as the SDK's transport.
-#[derive(Clone)]
-pub struct HttpConnection {
-    sender: Arc<tokio::sync::Mutex<SendRequest<Full<Bytes>>>>,
-    head: Arc<Mutex<Head>>,
-}
-
-impl fmt::Debug for HttpConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Link")
-    }
-}
-
-/// Why a request brought no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectionLost {
-    /// The connection broke off; the library's words.
-    Broken(String),
-    /// The answer is longer than any of STS's.
-    TooLong,
-}
-
-impl fmt::Display for ConnectionLost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Broken(words) => f.write_str(words),
-            Self::TooLong => write!(f, "the answer has more than {MAX_REPLY_BYTES} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for ConnectionLost {}
-
-impl HttpConnection {
-    /// Takes a stream into use.
-    ///
-    /// # Errors
-    /// The library's words, if not even the first byte can be prepared.
-    pub async fn over<S>(stream: S) -> Result<Self, String>
-    where
-        S: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
-    {
-        let (sender, connection) = http1::handshake(stream).await.map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        Ok(Self { sender: Arc::new(tokio::sync::Mutex::new(sender)), head: Arc::default() })
-    }
-
-    async fn exchange(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let lost = |error: hyper::Error| ConnectorError::io(ConnectionLost::Broken(in_words(&error)).into());
-        let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
-        let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
-        let (mut parts, body) = request.into_parts();
-        if let Some(host) = host(&parts.uri) {
-            parts.headers.insert(HOST, host);
-        }
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = path.parse::<Uri>().map_err(|error| other(error.into()))?;
-        let body = Full::new(Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
-
-        let mut sender = self.sender.lock().await;
-        sender.ready().await.map_err(lost)?;
-        let reply = sender.send_request(Request::from_parts(parts, body)).await.map_err(lost)?;
-        let (parts, body) = reply.into_parts();
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = Head {
-            server_time: text(DATE).and_then(http_date),
-            content_type: text(CONTENT_TYPE).map(str::to_owned),
-            server: text(SERVER).map(str::to_owned),
-        };
-        let body = Limited::new(body, MAX_REPLY_BYTES).collect().await.map_err(|error| {
-            let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            let lost =
-                if too_long { ConnectionLost::TooLong } else { ConnectionLost::Broken(in_words(&*error)) };
-            ConnectorError::io(lost.into())
-        })?;
-        let reply = hyper::Response::from_parts(parts, SdkBody::from(body.to_bytes()));
-        HttpResponse::try_from(reply).map_err(|error| other(error.into()))
-    }
-
-    fn take_head(&self) -> Head {
-        std::mem::take(&mut *self.head.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl HttpConnector for HttpConnection {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::new(self.clone().exchange(request))
-    }
-}
-
-/// The Host header as the SDK signs it: without the port that the scheme implies
-/// (`aws_sigv4`, `http_request/canonical_request.rs`).
-fn host(uri: &Uri) -> Option<HeaderValue> {
-    let authority = uri.authority()?;
-    let implied = matches!(
-        (uri.scheme_str(), authority.port_u16()),
-        (Some("https"), Some(443)) | (Some("http"), Some(80))
-    );
-    HeaderValue::from_str(if implied { authority.host() } else { authority.as_str() }).ok()
-}
-
-/// An error and its source, without the link to its manual that the TLS library adds.
-fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
-    let words = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    words.split(": https://").next().unwrap_or_default().to_owned()
-}
-
-fn http_date(text: &str) -> Option<SystemTime> {
-    let date = aws_smithy_types::DateTime::from_str(text, Format::HttpDate).ok()?;
-    SystemTime::try_from(date).ok()
-}
-
-/// The SDK signs by the pod's clock.
-impl TimeSource for Pod {
-    fn now(&self) -> SystemTime {
-        Pod::now(self)
-    }
-}
-
 /// STS at the other end of a connection.
 #[derive(Debug)]
 pub struct Sts {
     pod: Pod,
-    link: HttpConnection,
+    connection: SmithyConnection,
     url: String,
     region: String,
     sent: Vec<Secret>,
@@ -348,16 +206,22 @@ pub struct StsCaller {
 impl Sts {
     /// STS at this URL, signed for this region.
     #[must_use]
-    pub fn new(pod: &Pod, link: HttpConnection, url: String, region: String) -> Self {
-        Self { pod: pod.clone(), link, url, region, sent: Vec::new() }
+    pub fn new(pod: &Pod, connection: HttpConnection, url: String, region: String) -> Self {
+        Self {
+            pod: pod.clone(),
+            connection: SmithyConnection::new(connection),
+            url,
+            region,
+            sent: Vec::new(),
+        }
     }
 
     /// The same over another connection.
     #[must_use]
-    pub fn over_connection(&self, link: HttpConnection) -> Self {
+    pub fn over_connection(&self, connection: HttpConnection) -> Self {
         Self {
             pod: self.pod.clone(),
-            link,
+            connection: SmithyConnection::new(connection),
             url: self.url.clone(),
             region: self.region.clone(),
             sent: self.sent.clone(),
@@ -365,11 +229,9 @@ impl Sts {
     }
 
     fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
-        let link = SharedHttpConnector::new(self.link.clone());
-        let http: SharedHttpClient = http_client_fn(move |_, _| link.clone());
         let mut config = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(self.connection.http_client())
             .endpoint_url(self.url.clone())
             .region(Region::new(self.region.clone()))
             .retry_config(RetryConfig::disabled())
@@ -454,7 +316,7 @@ impl Sts {
     {
         let outcome = timeout_at(until, Box::pin(call)).await;
         let at = self.pod.now();
-        let head = self.link.take_head();
+        let head = self.connection.take_head();
         let not_sts = |status, length| CallFault::NotSts {
             status,
             content_type: head.content_type.as_deref().map(|kind| self.clean(kind)),
@@ -480,9 +342,11 @@ impl Sts {
                         None => not_sts(status, length),
                     }
                 }
-                None => match lost(&error) {
-                    Some(ConnectionLost::TooLong) => not_sts(200, MAX_REPLY_BYTES),
-                    Some(ConnectionLost::Broken(words)) => CallFault::ConnectionLost(words.clone()),
+                None => match find_source(&error) {
+                    Some(ResponseError::TooLong(length)) => not_sts(200, *length),
+                    Some(ResponseError::ConnectionLost(message)) => {
+                        CallFault::ConnectionLost(message.clone())
+                    }
                     None => CallFault::ConnectionLost(error.to_string()),
                 },
             }),
@@ -494,37 +358,4 @@ impl Sts {
 /// What stands for the code where AWS gave none, and the status says enough by itself.
 fn code_of_status(status: u16) -> Option<String> {
     matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"))
-}
-
-/// The reason for which the transport gave up, somewhere in the chain of errors.
-fn lost<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Option<&ConnectionLost> {
-    let mut next = error.source();
-    while let Some(source) = next {
-        if let Some(lost) = source.downcast_ref() {
-            return Some(lost);
-        }
-        next = source.source();
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Otherwise STS rejects the signature of a healthy role's call.
-    #[test]
-    fn the_host_is_what_the_sdk_signs() {
-        for (url, expected) in [
-            ("https://sts.eu-west-1.amazonaws.com/", "sts.eu-west-1.amazonaws.com"),
-            ("https://sts.eu-west-1.amazonaws.com:443/", "sts.eu-west-1.amazonaws.com"),
-            ("https://sts.example:8443/", "sts.example:8443"),
-            ("https://sts.example:80/", "sts.example:80"),
-            ("http://sts.example:80/", "sts.example"),
-            ("http://127.0.0.1:443/", "127.0.0.1:443"),
-            ("https://[fd00::1]:443/", "[fd00::1]"),
-        ] {
-            assert_eq!(host(&url.parse().unwrap()).unwrap(), expected, "{url}");
-        }
-    }
 }

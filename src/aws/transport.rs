@@ -1,33 +1,150 @@
-//! The way of the operator's calls: the SDK's transport over the project's own connections, so that
-//! proxies and CA bundles count as they do for STS, and what stood in the way keeps its type.
+//! The SDK's HTTP transport over the project's own connections.
+//!
+//! So proxies and CA bundles count for the SDK as they do for the probe, and what stood in the way keeps its type.
+//! A [`SmithyConnection`] is one open connection. A [`SmithyConnector`] opens connections as the SDK needs them.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
     http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
-use hyper_util::rt::TokioIo;
+use aws_smithy_types::date_time::Format;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderValue, SERVER};
+use hyper::{Request, Response, Uri};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
-use super::sts::HttpConnection;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
 use crate::net::connect::{self, ConnectFault, Connected, Route};
 use crate::net::dns::Resolver;
 use crate::net::endpoint::{Endpoint, UrlFault};
+use crate::net::http::{self, HttpConnection, ResponseError};
 use crate::net::options::NetworkOptions;
 use crate::net::proxy::{self, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::text::{Secret, redact_secret};
+
+/// The most bytes of AWS's answer that are read; those of STS have about two thousand.
+pub(super) const MAX_REPLY_BYTES: usize = 256 << 10;
+
+/// What the head of AWS's answer says beside the status.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ResponseHead {
+    pub(super) server_time: Option<SystemTime>,
+    pub(super) content_type: Option<String>,
+    pub(super) server: Option<String>,
+}
+
+/// An open connection as the SDK's transport.
+#[derive(Debug, Clone)]
+pub(super) struct SmithyConnection {
+    connection: HttpConnection,
+    head: Arc<Mutex<ResponseHead>>,
+}
+
+impl SmithyConnection {
+    pub(super) fn new(connection: HttpConnection) -> Self {
+        Self { connection, head: Arc::default() }
+    }
+
+    /// An SDK's client that makes every call over this connection.
+    pub(super) fn http_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// The head of the last answer, once.
+    pub(super) fn take_head(&self) -> ResponseHead {
+        std::mem::take(&mut *self.head.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let lost = |error: ResponseError| ConnectorError::io(error.into());
+        let other = |error: Box<dyn Error + Send + Sync>| ConnectorError::other(error, None);
+        let request = request.try_into_http1x().map_err(|error| other(error.into()))?;
+        let (mut parts, body) = request.into_parts();
+        if let Some(host) = host_header(&parts.uri) {
+            parts.headers.insert(HOST, host);
+        }
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = path.parse::<Uri>().map_err(|error| other(error.into()))?;
+        let body = Full::new(Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+
+        let lost_at_send =
+            |error: hyper::Error| lost(ResponseError::ConnectionLost(error_with_source(&error)));
+        let response = self.connection.send(Request::from_parts(parts, body)).await.map_err(lost_at_send)?;
+        let (parts, body) = response.into_parts();
+        let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = ResponseHead {
+            server_time: header(DATE).and_then(parse_http_date),
+            content_type: header(CONTENT_TYPE).map(str::to_owned),
+            server: header(SERVER).map(str::to_owned),
+        };
+        let body = http::read_body(body, MAX_REPLY_BYTES, error_with_source).await.map_err(lost)?;
+        let response = Response::from_parts(parts, SdkBody::from(body));
+        HttpResponse::try_from(response).map_err(|error| other(error.into()))
+    }
+}
+
+impl HttpConnector for SmithyConnection {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().send(request))
+    }
+}
+
+/// The Host header as the SDK signs it: without the port that the scheme implies
+/// (`aws_sigv4`, `http_request/canonical_request.rs`).
+fn host_header(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let implied = matches!(
+        (uri.scheme_str(), authority.port_u16()),
+        (Some("https"), Some(443)) | (Some("http"), Some(80))
+    );
+    HeaderValue::from_str(if implied { authority.host() } else { authority.as_str() }).ok()
+}
+
+/// An error and its source, without the link to its manual that the TLS library adds.
+fn error_with_source(error: &(dyn Error + 'static)) -> String {
+    let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+    text.split(": https://").next().unwrap_or_default().to_owned()
+}
+
+fn parse_http_date(text: &str) -> Option<SystemTime> {
+    SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok()
+}
+
+/// The first error of a type among the sources of another, which the SDK wraps several times.
+pub(super) fn find_source<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = error.source();
+    while let Some(source) = next {
+        if let Some(found) = source.downcast_ref() {
+            return Some(found);
+        }
+        next = source.source();
+    }
+    None
+}
+
+/// The SDK signs by the pod's clock.
+impl TimeSource for Pod {
+    fn now(&self) -> SystemTime {
+        Pod::now(self)
+    }
+}
 
 /// Opens connections for an SDK, and keeps those that are idle for its next call.
 #[derive(Clone)]
@@ -38,12 +155,12 @@ struct Shared {
     network: NetworkOptions,
     until: Instant,
     trust: OnceCell<Result<TrustRoots, TrustFault>>,
-    idle: Mutex<HashMap<String, Vec<HttpConnection>>>,
+    idle: Mutex<HashMap<String, Vec<SmithyConnection>>>,
 }
 
 impl fmt::Debug for SmithyConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dialer")
+        f.write_str("SmithyConnector")
     }
 }
 
@@ -92,7 +209,7 @@ impl fmt::Display for ServerUnreachable {
     }
 }
 
-impl std::error::Error for ServerUnreachable {}
+impl Error for ServerUnreachable {}
 
 /// The time that the SDK gives a call is over.
 #[derive(Debug)]
@@ -104,7 +221,7 @@ impl fmt::Display for DeadlinePassed {
     }
 }
 
-impl std::error::Error for DeadlinePassed {}
+impl Error for DeadlinePassed {}
 
 impl SmithyConnector {
     /// One that opens nothing after `until`.
@@ -123,10 +240,10 @@ impl SmithyConnector {
     /// It as the SDK's client.
     #[must_use]
     pub(super) fn http_client(&self) -> SharedHttpClient {
-        let dialer = self.clone();
+        let connector = self.clone();
         SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {
             SharedHttpConnector::new(SmithyCall {
-                dialer: dialer.clone(),
+                connector: connector.clone(),
                 connect_timeout: settings.connect_timeout(),
                 read_timeout: settings.read_timeout(),
             })
@@ -139,7 +256,7 @@ impl SmithyConnector {
         url: &str,
         key: &str,
         until: Instant,
-    ) -> Result<HttpConnection, ServerUnreachable> {
+    ) -> Result<SmithyConnection, ServerUnreachable> {
         let idle = self.idle(|idle| idle.get_mut(key).and_then(Vec::pop));
         if let Some(link) = idle {
             return Ok(link);
@@ -155,10 +272,11 @@ impl SmithyConnector {
             .map_err(|obstacle| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(obstacle) })
     }
 
-    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<HttpConnection, UnreachableCause> {
+    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<SmithyConnection, UnreachableCause> {
         let opened = self.connect(endpoint, until).await?;
-        let link = HttpConnection::over(TokioIo::new(opened.stream)).await;
-        link.map_err(|words| UnreachableCause::Connect(ConnectFault::before_first_request(words)))
+        let connection = HttpConnection::open(opened.stream).await;
+        let connection = connection.map_err(ConnectFault::before_first_request);
+        connection.map(SmithyConnection::new).map_err(UnreachableCause::Connect)
     }
 
     /// Opens a new connection for something else than the SDK, by `until` at the latest.
@@ -179,8 +297,9 @@ impl SmithyConnector {
         };
         let resolver = Resolver::load(pod, network.dns_server, until).await;
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
-        let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        Box::pin(connect::open(pod, &route, budget)).await.map_err(UnreachableCause::Connect)
+        Box::pin(connect::open(pod, &route, Budget::ending_at(until)))
+            .await
+            .map_err(UnreachableCause::Connect)
     }
 
     async fn trust(&self) -> Result<TrustRoots, TrustFault> {
@@ -188,7 +307,7 @@ impl SmithyConnector {
         trust.get_or_init(|| TrustRoots::load(pod, &network.system_roots, *until)).await.clone()
     }
 
-    fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<HttpConnection>>) -> T) -> T {
+    fn idle<T>(&self, change: impl FnOnce(&mut HashMap<String, Vec<SmithyConnection>>) -> T) -> T {
         change(&mut self.0.idle.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -196,14 +315,14 @@ impl SmithyConnector {
 /// The SDK's call, with the time that it gives it.
 #[derive(Debug, Clone)]
 struct SmithyCall {
-    dialer: SmithyConnector,
+    connector: SmithyConnector,
     connect_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
 }
 
 impl SmithyCall {
     fn until(&self, most: Option<Duration>) -> Instant {
-        let until = self.dialer.0.until;
+        let until = self.connector.0.until;
         most.map_or(until, |most| until.min(Instant::now() + most))
     }
 
@@ -212,13 +331,13 @@ impl SmithyCall {
         let key = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         let sent = request.headers().get("x-amz-security-token").map(|token| Secret::new(token.to_owned()));
         let connect_until = self.until(self.connect_timeout);
-        let link = self.dialer.connection_for(&url, &key, connect_until).await;
+        let link = self.connector.connection_for(&url, &key, connect_until).await;
         let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
         let answer = timeout_at(self.until(self.read_timeout), link.call(request)).await;
         let answer = answer.map_err(|_| ConnectorError::timeout(DeadlinePassed.into()))??;
         let closes = |value: &str| value.eq_ignore_ascii_case("close");
         if !answer.headers().get("connection").is_some_and(closes) {
-            self.dialer.idle(|idle| idle.entry(key).or_default().push(link));
+            self.connector.idle(|idle| idle.entry(key).or_default().push(link));
         }
         Ok(match sent {
             Some(sent) => answer.map(|body| redact_body(body, &sent)),
@@ -253,7 +372,7 @@ fn is_on_this_machine(endpoint: &Endpoint) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_on_this_machine;
+    use super::{host_header, is_on_this_machine};
     use crate::net::endpoint::Endpoint;
 
     #[test]
@@ -268,6 +387,22 @@ mod tests {
             ("https://[fd00:ec3::1]/", false),
         ] {
             assert_eq!(is_on_this_machine(&Endpoint::parse(url).unwrap()), is, "{url}");
+        }
+    }
+
+    /// Otherwise STS rejects the signature of a healthy role's call.
+    #[test]
+    fn the_host_is_what_the_sdk_signs() {
+        for (url, expected) in [
+            ("https://sts.eu-west-1.amazonaws.com/", "sts.eu-west-1.amazonaws.com"),
+            ("https://sts.eu-west-1.amazonaws.com:443/", "sts.eu-west-1.amazonaws.com"),
+            ("https://sts.example:8443/", "sts.example:8443"),
+            ("https://sts.example:80/", "sts.example:80"),
+            ("http://sts.example:80/", "sts.example"),
+            ("http://127.0.0.1:443/", "127.0.0.1:443"),
+            ("https://[fd00::1]:443/", "[fd00::1]"),
+        ] {
+            assert_eq!(host_header(&url.parse().unwrap()).unwrap(), expected, "{url}");
         }
     }
 }

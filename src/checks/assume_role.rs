@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::aws::sts::{CallFault, Exchange, HttpConnection, Reply, SESSION_SECONDS, Session, Sts};
+use crate::aws::sts::{CallFault, Exchange, Reply, SESSION_SECONDS, Session, Sts};
 use crate::checks::refusal::{self, StsCall};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
@@ -13,6 +13,7 @@ use crate::diagnosis::network::{ConnectPhase, NotStsReply, StsConnectionLost, St
 use crate::diagnosis::sts::RoleRequest;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
+use crate::net::http::HttpConnection;
 use crate::run::Verdict;
 use crate::run::probe::Probe;
 use crate::text::format_utc;
@@ -104,7 +105,7 @@ pub async fn observe(
 ) -> AssumeRoleCall {
     let pod = probe.pod;
     let wished = pod.nonempty_variable(SESSION_NAME);
-    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.nonempty_variable("HOSTNAME"));
+    let pod_name = token.claims.bound.pod.clone().or_else(|| pod.pod_name());
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
     let mut sts =
         Sts::new(pod, connection, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());

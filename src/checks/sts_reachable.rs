@@ -4,9 +4,6 @@ use crate::net::proxy::ProxyFault;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use hyper_util::rt::TokioIo;
-
-use crate::aws::sts::HttpConnection;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
@@ -21,6 +18,7 @@ use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
+use crate::net::http::HttpConnection;
 use crate::net::proxy::{self, Proxy, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
@@ -108,7 +106,7 @@ pub async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttemp
                     tls_version,
                     proxy: proxy.as_ref().map(Proxy::origin),
                 };
-                let link = HttpConnection::over(TokioIo::new(stream)).await;
+                let link = HttpConnection::open(stream).await;
                 link.map(|link| OpenConnection { link, reached }).map_err(ConnectFault::before_first_request)
             }
             Err(fault) => Err(fault),

@@ -7,9 +7,8 @@ use tokio::time::Instant;
 
 use crate::diagnosis::target::InaccessibleTarget;
 use crate::diagnosis::token_file::{
-    Corruption, LONGEST_TOKEN, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing,
-    TokenFileNotRegular, TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken,
-    file_evidence,
+    Corruption, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing, TokenFileNotRegular,
+    TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken, file_evidence,
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -18,7 +17,7 @@ use crate::host::{FileRead, FileStat, Pod, ProcessUser, ReadError};
 use crate::run::Verdict;
 use crate::run::probe::Probe;
 use crate::text::Secret;
-use crate::token::{self, Claims};
+use crate::token::{self, Claims, MAX_STS_TOKEN_BYTES};
 
 /// A token file that could be read.
 #[derive(Debug, Clone)]
@@ -47,17 +46,17 @@ pub struct TokenFileRead {
 /// Reads the file.
 pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
     let started = Instant::now();
-    let result = probe.pod.read(path, LONGEST_TOKEN, probe.step_deadline()).await;
+    let result = probe.pod.read(path, MAX_STS_TOKEN_BYTES, probe.step_deadline()).await;
     TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
 pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
-    let file = match pod.read(path, LONGEST_TOKEN, budget.step_deadline()).await {
+    let file = match pod.read(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await {
         // Every container of a pod has the same name and service account: ours says so, too. It is
         // only read here, and sent to nobody.
         Err(_) if pod.is_of_our_pod() => {
-            pod.read_own(path, LONGEST_TOKEN, budget.step_deadline()).await.ok()?
+            pod.read_own(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await.ok()?
         }
         read => read.ok()?,
     };

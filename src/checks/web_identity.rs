@@ -240,7 +240,7 @@ pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Prese
 
 /// The pod's name, if known.
 pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
-    api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.nonempty_variable("HOSTNAME"))
+    api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.pod_name())
 }
 
 #[cfg(test)]

@@ -6,10 +6,8 @@ use super::Entry;
 use crate::evidence::Evidence;
 use crate::host::{FileKind, FileStat, ProcessUser};
 use crate::text::{format_duration, sanitize};
+use crate::token::MAX_STS_TOKEN_BYTES;
 use std::time::Duration;
-
-/// The longest token that STS takes, in characters. Source: the STS API model.
-pub const LONGEST_TOKEN: usize = 20_000;
 
 fn path_text(path: &std::path::Path) -> String {
     sanitize(&path.to_string_lossy())
@@ -226,7 +224,7 @@ pub struct TokenFileTooLarge {
 impl Entry for TokenFileTooLarge {
     fn cause(&self) -> String {
         format!(
-            "The token file {} has {} bytes, and STS takes at most {LONGEST_TOKEN} characters: this is \
+            "The token file {} has {} bytes, and STS takes at most {MAX_STS_TOKEN_BYTES} characters: this is \
              not a service account token.",
             path_text(&self.path),
             self.stat.size

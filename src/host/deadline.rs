@@ -29,6 +29,12 @@ impl Budget {
         Self { deadline: Instant::now() + timeout.saturating_mul(STEPS), timeout }
     }
 
+    /// All the time until a deadline, for every step.
+    #[must_use]
+    pub fn ending_at(deadline: Instant) -> Self {
+        Self { deadline, timeout: deadline.saturating_duration_since(Instant::now()) }
+    }
+
     /// When a step that begins now has to be over.
     #[must_use]
     pub fn step_deadline(&self) -> Instant {

@@ -172,6 +172,12 @@ impl Pod {
         self.variable(name).filter(|value| !value.is_empty())
     }
 
+    /// The pod's name, as the kubelet sets it in `HOSTNAME`. The pod's spec can give the pod another host name.
+    #[must_use]
+    pub fn pod_name(&self) -> Option<String> {
+        self.nonempty_variable("HOSTNAME")
+    }
+
     /// The user of the inspected process.
     #[must_use]
     pub fn user(&self) -> ProcessUser {

@@ -21,7 +21,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::http::{self, ResponseError};
 use crate::net::tls::TrustRoots;
 use crate::text::{Secret, redact_secret};
-use crate::token::ServiceAccount;
+use crate::token::{MAX_TOKEN_FILE_BYTES, ServiceAccount};
 use event::Event;
 use fault::{ApiFault, ApiRequest};
 use pod_status::{PodReference, PodState};
@@ -37,8 +37,6 @@ pub const SERVER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_
 /// The file of the API server's CA, beside the token.
 pub const CA_FILE: &str = "ca.crt";
 
-/// The most bytes of a token that are read; a real one has about a thousand.
-const LONGEST_TOKEN: usize = 16 << 10;
 /// The most bytes of an answer that are read.
 const MAX_REPLY_BYTES: usize = 256 << 10;
 
@@ -150,8 +148,7 @@ impl Api {
             .map_err(|fault| ApiFault::AddressUnusable { url: self.url.clone(), fault })?;
         let resolver = Resolver::load(&self.pod, None, until).await;
         let route = Route { endpoint: &endpoint, proxy: None, trust: &trust, resolver: &resolver };
-        let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        let connected = Box::pin(connect::open(&self.pod, &route, budget)).await;
+        let connected = Box::pin(connect::open(&self.pod, &route, Budget::ending_at(until))).await;
         let stream = connected.map_err(ApiFault::from_connect)?.stream;
         let request = build_request(&call, &endpoint, &token)?;
         match timeout_at(until, http::send_once(stream, request, MAX_REPLY_BYTES)).await {
@@ -159,7 +156,7 @@ impl Api {
             Ok(Err(words)) => Err(ApiFault::ConnectionLost(words)),
             Ok(Ok((status, reply))) if status.is_success() => {
                 reply.map(|reply| redact_token(&reply, &token)).map_err(|unread| match unread {
-                    ResponseError::TooLong => ApiFault::TooLong,
+                    ResponseError::TooLong(_) => ApiFault::TooLong,
                     ResponseError::ConnectionLost(words) => ApiFault::ConnectionLost(words),
                 })
             }
@@ -172,7 +169,7 @@ impl Api {
 
     async fn token(&self, until: Instant) -> Result<Secret, ApiFault> {
         let unreadable = |fault: String| ApiFault::TokenUnreadable { path: self.token_file.clone(), fault };
-        let file = self.pod.read(&self.token_file, LONGEST_TOKEN, until).await;
+        let file = self.pod.read(&self.token_file, MAX_TOKEN_FILE_BYTES, until).await;
         let text = String::from_utf8(file.map_err(|error| unreadable(error.to_string()))?.bytes);
         let text = text.map_err(|_| unreadable("it is not text".to_owned()))?;
         match text.trim() {

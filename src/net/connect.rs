@@ -7,14 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::client::conn::http1;
+use http_body_util::Full;
 use hyper::header::{HOST, PROXY_AUTHORIZATION};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, Error as TlsError};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::dns::{LookupFault, Resolved, Resolver};
 use super::endpoint::Endpoint;
+use super::http::{HttpConnection, Stream};
 use super::proxy::Proxy;
 use super::tls::{CertificateRecorder, TrustRoots};
 use crate::host::Pod;
@@ -32,10 +30,6 @@ use crate::net::tls::PresentedCertificate;
 /// How long one address may take before the next is tried beside it.
 /// Source: RFC 8305, section 5, the recommended connection attempt delay.
 const STAGGER: Duration = Duration::from_millis(250);
-
-/// A byte stream, with or without TLS and tunnel.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The way to take.
 pub struct Route<'a> {
@@ -310,21 +304,15 @@ async fn open_tunnel(
     if let Some(authorization) = &proxy.authorization {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|_| ProxyFault::NotAProxy)?;
+    let request = request.body(Full::new(Bytes::new())).map_err(|_| ProxyFault::NotAProxy)?;
     let ask = async {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection.with_upgrades());
-        let reply = sender.send_request(request).await?;
-        let status = reply.status();
-        let upgraded = if status.is_success() { Some(hyper::upgrade::on(reply).await?) } else { None };
-        Ok::<_, hyper::Error>((status, upgraded))
+        let connection = HttpConnection::open(stream).await.map_err(|_| ProxyFault::NotAProxy)?;
+        connection.open_tunnel(request).await.map_err(|_| ProxyFault::NotAProxy)
     };
-    match timeout_at(budget.step_deadline(), ask).await {
-        Err(_) => Err(ProxyFault::TimedOut),
-        Ok(Err(_)) => Err(ProxyFault::NotAProxy),
-        Ok(Ok((_, Some(upgraded)))) => Ok(Box::new(TokioIo::new(upgraded))),
-        Ok(Ok((StatusCode::PROXY_AUTHENTICATION_REQUIRED, None))) => Err(ProxyFault::AuthenticationRequired),
-        Ok(Ok((status, None))) => Err(ProxyFault::Refused(status.as_u16())),
+    match timeout_at(budget.step_deadline(), ask).await.unwrap_or(Err(ProxyFault::TimedOut))? {
+        (_, Some(stream)) => Ok(stream),
+        (StatusCode::PROXY_AUTHENTICATION_REQUIRED, None) => Err(ProxyFault::AuthenticationRequired),
+        (status, None) => Err(ProxyFault::Refused(status.as_u16())),
     }
 }
 

@@ -1,104 +1,118 @@
-//! One request over a connection that ends with it; also one without a body to a server that the pod's
-//! variables name.
+//! HTTP/1.1 over an open stream: the one connection type of the project.
+//!
+//! It also opens a proxy's tunnel, for which the stream goes on as something else than HTTP.
 
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
 
-use super::connect::{self, Route, Stream};
-use super::dns::Resolver;
-use super::endpoint::Endpoint;
-use super::tls::TrustRoots;
-use crate::host::Pod;
-use crate::host::deadline::Budget;
+/// A byte stream to a server, with or without TLS and a proxy's tunnel.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
-/// Why an answer's body was not read.
+/// Why a response was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponseError {
-    /// It has more bytes than are read.
-    TooLong,
-    /// The connection broke off; the library's words.
+    /// The body has more bytes than this limit.
+    TooLong(usize),
+    /// The connection broke off; hyper's message.
     ConnectionLost(String),
 }
 
-/// An answer's status, and its body as far as that could be read.
-pub type HttpResponse = (StatusCode, Result<Bytes, ResponseError>);
-
-/// Sends a request, and reads at most `longest` bytes of the answer's body.
-///
-/// # Errors
-/// The library's words, if there is no answer.
-pub async fn send_once(
-    stream: Box<dyn Stream>,
-    request: Request<Full<Bytes>>,
-    longest: usize,
-) -> Result<HttpResponse, String> {
-    let lost = |error: hyper::Error| error.to_string();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(async {
-        let (head, body) = sender.send_request(request).await.map_err(lost)?.into_parts();
-        let body = Limited::new(body, longest).collect().await;
-        let body = body.map(|body| body.to_bytes()).map_err(|error| {
-            let too_long = error.downcast_ref::<LengthLimitError>().is_some();
-            if too_long { ResponseError::TooLong } else { ResponseError::ConnectionLost(error.to_string()) }
-        });
-        Ok((head.status, body))
-    });
-    tokio::select! {
-        answer = &mut answer => answer,
-        // Whatever came before the end has been handed over.
-        _ = &mut connection => answer.await,
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(max_bytes) => write!(f, "the answer has more than {max_bytes} bytes"),
+            Self::ConnectionLost(message) => f.write_str(message),
+        }
     }
 }
 
-/// A request without a body, which is sent through no proxy.
-pub struct HttpCall<'a> {
-    /// The server.
-    pub endpoint: &'a Endpoint,
-    /// A name server, in place of the pod's.
-    pub dns_server: Option<SocketAddr>,
-    /// Whom to trust, if it speaks TLS.
-    pub trust: &'a TrustRoots,
-    /// The method.
-    pub method: Method,
-    /// The path and query.
-    pub path: &'a str,
-    /// Headers beside those that every request has.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The most bytes of the answer's body that are read.
-    pub max_body_bytes: usize,
+impl Error for ResponseError {}
+
+/// A status, and the body as far as it could be read.
+pub(crate) type StatusAndBody = (StatusCode, Result<Bytes, ResponseError>);
+
+/// An open connection that takes one request after the other. Clones share it.
+#[derive(Clone)]
+pub struct HttpConnection(Arc<Mutex<SendRequest<Full<Bytes>>>>);
+
+impl fmt::Debug for HttpConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpConnection")
+    }
 }
 
-impl HttpCall<'_> {
-    /// Sends it, by `until` at the latest.
+impl HttpConnection {
+    /// Speaks HTTP/1.1 over a stream.
     ///
     /// # Errors
-    /// Why there is no answer, in words that follow the server's name.
-    pub async fn send(self, pod: &Pod, until: Instant) -> Result<HttpResponse, String> {
-        let resolver = Resolver::load(pod, self.dns_server, until).await;
-        let route = Route { endpoint: self.endpoint, proxy: None, trust: self.trust, resolver: &resolver };
-        let budget = Budget { deadline: until, timeout: until.saturating_duration_since(Instant::now()) };
-        let opened = Box::pin(connect::open(pod, &route, budget)).await;
-        let stream = opened.map_err(|fault| fault.to_string())?.stream;
-        let authority = self.endpoint.uri.authority().map_or("", |authority| authority.as_str());
-        let mut request = Request::builder()
-            .method(self.method)
-            .uri(self.path)
-            .header(HOST, authority)
-            .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in self.headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(Full::new(Bytes::new())).map_err(|error| error.to_string())?;
-        let answer = timeout_at(until, send_once(stream, request, self.max_body_bytes)).await;
-        answer.map_err(|_| "it does not answer".to_owned())?
+    /// hyper's message, if not even the first byte can be prepared.
+    pub async fn open(stream: Box<dyn Stream>) -> Result<Self, String> {
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        // The task ends when the connection does, or when its last clone is dropped.
+        tokio::spawn(connection.with_upgrades());
+        Ok(Self(Arc::new(Mutex::new(sender))))
     }
+
+    /// Sends a request. The next one has to wait until the response's body is read or dropped.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
+        let mut sender = self.0.lock().await;
+        sender.ready().await?;
+        sender.send_request(request).await
+    }
+
+    /// Sends a CONNECT request. A response of success carries the stream behind the proxy.
+    pub(crate) async fn open_tunnel(
+        self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Option<Box<dyn Stream>>), hyper::Error> {
+        let response = self.0.lock().await.send_request(request).await?;
+        let status = response.status();
+        if !status.is_success() {
+            return Ok((status, None));
+        }
+        let stream = hyper::upgrade::on(response).await?;
+        Ok((status, Some(Box::new(TokioIo::new(stream)))))
+    }
+}
+
+/// Reads a body of at most `max_bytes`. `describe` words the error if the connection breaks off.
+pub(crate) async fn read_body(
+    body: Incoming,
+    max_bytes: usize,
+    describe: impl FnOnce(&(dyn Error + 'static)) -> String,
+) -> Result<Bytes, ResponseError> {
+    match Limited::new(body, max_bytes).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ResponseError::TooLong(max_bytes)),
+        Err(error) => Err(ResponseError::ConnectionLost(describe(&*error))),
+    }
+}
+
+/// Sends one request over a connection that ends with it, and reads at most `max_body_bytes` of the body.
+///
+/// # Errors
+/// hyper's message, if there is no response.
+pub(crate) async fn send_once(
+    stream: Box<dyn Stream>,
+    request: Request<Full<Bytes>>,
+    max_body_bytes: usize,
+) -> Result<StatusAndBody, String> {
+    let connection = HttpConnection::open(stream).await?;
+    let (head, body) = connection.send(request).await.map_err(|error| error.to_string())?.into_parts();
+    Ok((head.status, read_body(body, max_body_bytes, |error| error.to_string()).await))
 }

@@ -4,6 +4,7 @@ pub mod connect;
 pub mod dns;
 pub mod endpoint;
 pub mod http;
+pub(crate) mod http_call;
 pub mod options;
 pub mod proxy;
 pub mod tls;

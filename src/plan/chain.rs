@@ -6,11 +6,12 @@
 use std::path::Path;
 
 use crate::aws::profile::Profiles;
-use crate::aws::sts::{CallFault, HttpConnection, Sts};
+use crate::aws::sts::{CallFault, Sts};
 use crate::checks::sdk_outcome::{outcome, unreachable};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
 use crate::checks::sts_reachable;
 use crate::diagnosis::Diagnosis;
+use crate::net::http::HttpConnection;
 use crate::plan;
 use crate::plan::pass::{Memory, Pass};
 use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
@@ -21,14 +22,13 @@ use crate::run::check::Check;
 use crate::run::probe::Probe;
 use crate::run::{BlockedBy, Verdict};
 use crate::text::Secret;
+use crate::token::MAX_TOKEN_FILE_BYTES;
 use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 
 /// The region of STS's global endpoint, where SDKs that need no region call it.
 const GLOBAL_REGION: &str = "us-east-1";
 /// The name of a session that nobody named.
 const SESSION_NAME: &str = "irsa-probe-chain";
-/// The most bytes of a token file that are read.
-const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Finds what each SDK finds.
 pub async fn resolve(probe: &Probe<'_>) -> ChainReport {
@@ -87,7 +87,7 @@ fn checked_exchange(run: &CheckRun) -> Option<TokenExchange> {
 
 async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchange {
     let pod = probe.pod;
-    let token = match pod.read(Path::new(file), LONGEST_TOKEN, probe.step_deadline()).await {
+    let token = match pod.read(Path::new(file), MAX_TOKEN_FILE_BYTES, probe.step_deadline()).await {
         Ok(file) => Secret::new(String::from_utf8_lossy(&file.bytes).into_owned()),
         Err(error) => return TokenExchange::Refused(error.to_string()),
     };

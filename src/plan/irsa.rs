@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use crate::aws::sts::HttpConnection;
 use crate::checks::assume_role::RoleSession;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::web_identity::WebIdentity;
 use crate::checks::{assume_role, role_arn, token, token_file, token_fresh, web_identity};
+use crate::net::http::HttpConnection;
 use crate::report::facts::{CredentialsCall, PodFacts, TokenFileFacts};
 use crate::run::CheckRun;
 use crate::run::Fact;

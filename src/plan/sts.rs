@@ -1,11 +1,11 @@
 //! What every kind of identity needs of STS: a connection, and whose the credentials are.
 
 use crate::aws::profile::{ProfileFileError, Profiles};
-use crate::aws::sts::HttpConnection;
 use crate::checks::assume_role::RoleSession;
 use crate::checks::caller_identity::CallerIdentity;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::{caller_identity, sts_endpoint, sts_reachable};
+use crate::net::http::HttpConnection;
 use crate::plan::irsa::RoleAndToken;
 use crate::report::facts::PodFacts;
 use crate::run::CheckRun;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::time::Instant;
 
 use crate::host::{FileKind, Pod, ReadError};
+use crate::token::MAX_TOKEN_FILE_BYTES;
 use sdk_chain::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
@@ -14,8 +15,6 @@ use sdk_chain::situation::{ChainInput, FileContent, FileLocation, TokenFile, VAR
 
 /// The most bytes of a shared file that are read.
 const LONGEST_FILE: usize = 256 << 10;
-/// The most bytes of a token file that are read.
-const LONGEST_TOKEN: usize = 64 << 10;
 /// The most token files that are looked at.
 const MOST_TOKENS: usize = 16;
 /// The most pairs of a role and a token that STS is asked about.
@@ -81,7 +80,8 @@ pub async fn gather(pod: &Pod, until: Instant) -> ChainInput {
         }
     }
     for path in token_files(&situation) {
-        let token = token_file(pod.read(Path::new(&path), LONGEST_TOKEN, until).await.map(|file| file.bytes));
+        let token =
+            token_file(pod.read(Path::new(&path), MAX_TOKEN_FILE_BYTES, until).await.map(|file| file.bytes));
         situation.tokens.insert(path, token);
     }
     situation

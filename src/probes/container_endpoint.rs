@@ -10,17 +10,16 @@ use tokio::time::Instant;
 
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::HttpCall;
+use crate::net::http_call::HttpCall;
 use crate::net::tls::TrustRoots;
 use crate::run::options::CheckOptions;
 use crate::run::probe::Probe;
+use crate::token::MAX_TOKEN_FILE_BYTES;
 use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFile};
 use sdk_chain::walk::{ECS_ADDRESS, is_node_local};
 
 /// How long one answer may take; botocore waits for two seconds, JavaScript for one.
 const LONGEST: Duration = Duration::from_secs(1);
-/// The most bytes of a token file that are read.
-const LONGEST_TOKEN: usize = 64 << 10;
 
 /// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
 /// elsewhere that is not called over TLS is not asked: no SDK does.
@@ -92,7 +91,8 @@ async fn token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
     let file = situation.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     let text = match file.map(|file| (file, situation.token(file))) {
         Some((file, TokenFile::Readable { .. })) => {
-            let read = pod.read(Path::new(file), LONGEST_TOKEN, Instant::now() + LONGEST).await.ok()?;
+            let read =
+                pod.read(Path::new(file), MAX_TOKEN_FILE_BYTES, Instant::now() + LONGEST).await.ok()?;
             String::from_utf8(read.bytes).ok()?
         }
         _ => pod.nonempty_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")?,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::host::Pod;
 use crate::net::endpoint::Endpoint;
-use crate::net::http::HttpCall;
+use crate::net::http_call::HttpCall;
 use crate::net::tls::TrustRoots;
 
 /// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".

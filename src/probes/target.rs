@@ -72,7 +72,7 @@ pub async fn world(
     if is_own {
         return Ok(pod.clone());
     }
-    let not_found = |search| TargetNotFound { search, pod: pod.nonempty_variable("HOSTNAME") };
+    let not_found = |search| TargetNotFound { search, pod: pod.pod_name() };
     let found = match pod.processes(until).await {
         Ok(found) => found,
         Err(_) if choice.is_none() => return Ok(pod.clone()),
@@ -92,8 +92,7 @@ pub async fn world(
         (_, _) => return Err(not_found(TargetSearch::Several(candidates)).into()),
     };
     let seen = pod.open_process(&found.own, &process, until).await;
-    let seen =
-        seen.map_err(|error| InaccessibleTarget { error: *error, pod: pod.nonempty_variable("HOSTNAME") })?;
+    let seen = seen.map_err(|error| InaccessibleTarget { error: *error, pod: pod.pod_name() })?;
     if seen.has_another_network() {
         tracing::warn!(
             pid = process.pid,

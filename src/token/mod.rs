@@ -16,6 +16,13 @@ use serde_json::{Map, Value};
 
 use crate::text::Secret;
 
+/// The longest token that STS takes. Source: the STS API reference, `AssumeRoleWithWebIdentity`, `WebIdentityToken`.
+pub(crate) const MAX_STS_TOKEN_BYTES: usize = 20_000;
+
+/// The most bytes of a token's file that are read where STS's limit does not decide: the API server and the container
+/// endpoint take other tokens, and SDKs send tokens that are too long for STS.
+pub(crate) const MAX_TOKEN_FILE_BYTES: usize = 64 << 10;
+
 /// A decoded token together with its text, which is never printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {

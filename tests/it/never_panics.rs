@@ -4,17 +4,17 @@
 use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
-use hyper_util::rt::TokioIo;
 use iam_trust::{arn, partition};
 use irsa_probe::audit::issuer::{Fetched, Response, SigningKey, judge};
 use irsa_probe::aws::sts::Refusal;
-use irsa_probe::aws::sts::{CallFault, HttpConnection, Reply, Session, Sts};
+use irsa_probe::aws::sts::{CallFault, Reply, Session, Sts};
 use irsa_probe::checks::refusal::{self, StsCall};
 use irsa_probe::diagnosis::sts::RoleRequest;
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::kubernetes::fault::{ApiFault, ApiRequest};
 use irsa_probe::kubernetes::pod_status::PodState;
 use irsa_probe::kubernetes::service_account::AnnotatedAccount;
+use irsa_probe::net::http::HttpConnection;
 use irsa_probe::net::{endpoint, proxy};
 use irsa_probe::run::Verdict;
 use irsa_probe::text::{Secret, sanitize, shell_quote};
@@ -124,7 +124,7 @@ fn answered(bytes: Vec<u8>) -> Reply<Session> {
             let _ = theirs.shutdown().await;
             let _ = theirs.read(&mut request).await;
         });
-        let link = HttpConnection::over(TokioIo::new(ours)).await.unwrap();
+        let link = HttpConnection::open(Box::new(ours)).await.unwrap();
         let mut sts = Sts::new(&pod(), link, "http://sts.example".to_owned(), "eu-west-1".to_owned());
         let token = Secret::new(PROJECTED.to_owned());
         sts.assume_role(

@@ -210,7 +210,7 @@ fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFa
     }
     let body = match body {
         Ok(body) => body,
-        Err(ResponseError::TooLong) => return Err(IssuerFault::TooLarge(longest)),
+        Err(ResponseError::TooLong(_)) => return Err(IssuerFault::TooLarge(longest)),
         Err(ResponseError::ConnectionLost(words)) => return Err(IssuerFault::Lost(words.clone())),
     };
     serde_json::from_slice(body)
@@ -388,7 +388,7 @@ mod tests {
             (of(Ok((302, Ok("")))), "302, a redirect, which is not followed", false),
             (of(Ok((404, Ok("")))), "the status 404", false),
             (of(Ok((503, Ok("")))), "the status 503", true),
-            (of(Ok((200, Err(ResponseError::TooLong)))), "more than 65536 bytes", false),
+            (of(Ok((200, Err(ResponseError::TooLong(0))))), "more than 65536 bytes", false),
             (of(Ok((200, Err(ResponseError::ConnectionLost("w".to_owned()))))), "broke off", true),
             (of(Ok((200, Ok("\n<!DOCTYPE html>")))), "a page for a browser", false),
             (of(Ok((200, Ok("")))), "no JSON object", false),
@@ -411,7 +411,7 @@ mod tests {
             (of_discovery(discovery_with("jwks_uri", "/keys")), "does not start with https://", false),
             (of_keys(Ok((200, Ok("{}")))), "holds no list of keys", false),
             (of_keys(Ok((200, Ok(r#"{"keys":{}}"#)))), "holds no list of keys", false),
-            (of_keys(Ok((200, Err(ResponseError::TooLong)))), "more than 524288 bytes", false),
+            (of_keys(Ok((200, Err(ResponseError::TooLong(0))))), "more than 524288 bytes", false),
             (of_keys(Ok((307, Ok("")))), "https://keys.example/set answers 307", false),
         ] {
             let found = failure(fetched, Some("one"));

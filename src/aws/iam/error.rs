@@ -1,0 +1,201 @@
+//! Why IAM gave no answer, and which permission the answer needs.
+
+use std::fmt;
+
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::aws::operator::NoCredentials;
+use crate::aws::transport::{ServerUnreachable, find_source};
+use crate::net::http::ResponseError;
+
+/// The most bytes of a content type that is handed on.
+const MAX_CONTENT_TYPE_BYTES: usize = 64;
+
+/// A permission that an answer needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Whose the credentials are. AWS answers it to everyone.
+    GetCallerIdentity,
+    /// The role and its trust policy.
+    GetRole,
+    /// One OIDC provider.
+    GetOpenIdConnectProvider,
+    /// The names of all.
+    ListOpenIdConnectProviders,
+    /// The names of the managed policies of a role.
+    ListAttachedRolePolicies,
+    /// The names of its inline policies.
+    ListRolePolicies,
+    /// What the role may do.
+    SimulatePrincipalPolicy,
+}
+
+impl Permission {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::GetCallerIdentity,
+        Self::GetRole,
+        Self::GetOpenIdConnectProvider,
+        Self::ListOpenIdConnectProviders,
+        Self::ListAttachedRolePolicies,
+        Self::ListRolePolicies,
+        Self::SimulatePrincipalPolicy,
+    ];
+
+    /// Its name in a policy.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GetCallerIdentity => "sts:GetCallerIdentity",
+            Self::GetRole => "iam:GetRole",
+            Self::GetOpenIdConnectProvider => "iam:GetOpenIDConnectProvider",
+            Self::ListOpenIdConnectProviders => "iam:ListOpenIDConnectProviders",
+            Self::ListAttachedRolePolicies => "iam:ListAttachedRolePolicies",
+            Self::ListRolePolicies => "iam:ListRolePolicies",
+            Self::SimulatePrincipalPolicy => "iam:SimulatePrincipalPolicy",
+        }
+    }
+}
+
+/// What is known, or why it is not.
+pub type IamResult<T> = Result<T, IamError>;
+
+/// Something that is not known.
+#[derive(Debug, Clone)]
+pub struct IamError {
+    /// The permission that it needs.
+    pub permission: Permission,
+    /// Why it is not known.
+    pub kind: IamErrorKind,
+}
+
+/// Why something is not known. Texts are AWS's own, as they came.
+#[derive(Debug, Clone)]
+pub enum IamErrorKind {
+    /// The operator has no credentials.
+    NoCredentials(NoCredentials),
+    /// AWS does not take the credentials, whatever they would allow.
+    CredentialsRejected {
+        /// AWS's code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+    /// The credentials are of this other account, whose roles and providers are others.
+    OtherAccount(String),
+    /// The credentials do not allow it; AWS's words, which say of which policies.
+    Denied(String),
+    /// There are too many requests.
+    Throttled,
+    /// AWS said no for another reason.
+    Refused {
+        /// AWS's code, or `HTTP` and the status.
+        code: String,
+        /// AWS's words.
+        message: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// What answered is not AWS.
+    NotAws {
+        /// The HTTP status.
+        status: u16,
+        /// The content type, if it is a short one.
+        content_type: Option<String>,
+    },
+    /// There is no way to AWS.
+    Unreachable(ServerUnreachable),
+    /// The connection broke off; the library's words.
+    ConnectionLost(String),
+    /// No answer until the deadline.
+    TimedOut,
+    /// There is no such role.
+    NoRole,
+    /// The answer goes on after what was read of it.
+    Truncated,
+}
+
+/// In words that follow "because".
+impl fmt::Display for IamErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredentials(why) => why.fmt(f),
+            Self::CredentialsRejected { code, message } => {
+                write!(f, "AWS does not take the credentials: {code}: {message}")
+            }
+            Self::OtherAccount(account) => write!(f, "the credentials are of account {account}"),
+            Self::Denied(message) => write!(f, "the credentials do not allow it: {message}"),
+            Self::Throttled => f.write_str("AWS gets too many requests"),
+            Self::Refused { code, message, .. } if message.is_empty() => write!(f, "AWS said {code}"),
+            Self::Refused { code, message, .. } => write!(f, "AWS said {code}: {message}"),
+            Self::NotAws { status, .. } => write!(f, "what answered, with status {status}, is not AWS"),
+            Self::Unreachable(unreached) => unreached.fmt(f),
+            Self::ConnectionLost(words) => write!(f, "the connection broke off: {words}"),
+            Self::TimedOut => f.write_str("AWS did not answer in time"),
+            Self::NoRole => f.write_str("there is no such role"),
+            Self::Truncated => {
+                f.write_str("AWS's answer goes on after what was read of it; ask for less at once")
+            }
+        }
+    }
+}
+
+/// IAM's code for what does not exist. Where the thing itself was not asked for, it is the role.
+const NO_SUCH: &str = "NoSuchEntity";
+
+/// The codes with which AWS does not take credentials. Source: the common errors of the IAM and STS API
+/// references.
+const REJECTED: [&str; 10] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+pub(super) fn error_kind<E>(error: &SdkError<E, HttpResponse>) -> IamErrorKind
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if let Some(raw) = error.raw_response() {
+        let status = raw.status().as_u16();
+        let message = error.message().unwrap_or_default().to_owned();
+        return match error.code() {
+            Some("AccessDenied" | "AccessDeniedException") => IamErrorKind::Denied(message),
+            Some(NO_SUCH) => IamErrorKind::NoRole,
+            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => IamErrorKind::Throttled,
+            Some(code) if REJECTED.contains(&code) => {
+                IamErrorKind::CredentialsRejected { code: code.to_owned(), message }
+            }
+            Some(code) => IamErrorKind::Refused { code: code.to_owned(), message, status },
+            None if status == 429 => IamErrorKind::Throttled,
+            None if status >= 500 => {
+                IamErrorKind::Refused { code: format!("HTTP {status}"), message, status }
+            }
+            None => {
+                let content_type = raw.headers().get("content-type").map(str::to_owned);
+                let content_type = content_type.filter(|kind| kind.len() <= MAX_CONTENT_TYPE_BYTES);
+                IamErrorKind::NotAws { status, content_type }
+            }
+        };
+    }
+    if let Some(unreachable) = find_source::<ServerUnreachable>(error) {
+        return IamErrorKind::Unreachable(unreachable.clone());
+    }
+    match find_source(error) {
+        Some(ResponseError::ConnectionLost(message)) => IamErrorKind::ConnectionLost(message.clone()),
+        Some(ResponseError::TooLong(_)) => IamErrorKind::NotAws { status: 200, content_type: None },
+        None => IamErrorKind::ConnectionLost(error.to_string()),
+    }
+}
+
+/// An answer without what AWS's always has.
+pub(super) fn incomplete_answer(permission: Permission) -> IamError {
+    IamError { permission, kind: IamErrorKind::NotAws { status: 200, content_type: None } }
+}

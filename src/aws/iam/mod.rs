@@ -1,0 +1,313 @@
+//! What IAM says of a role and of what may assume it, by the operator's credentials. It only reads.
+//!
+//! Every call gives its answer, or why there is none and which permission it needs.
+
+mod answers;
+mod error;
+mod simulation;
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_iam::config::retry::RetryConfig;
+use aws_sdk_iam::config::timeout::TimeoutConfig;
+use aws_sdk_iam::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use tokio::time::{Instant, timeout_at};
+
+use super::operator::OperatorCredentials;
+use super::sts::StsCaller;
+use super::transport::SmithyConnector;
+use crate::host::Pod;
+
+use error::{error_kind, incomplete_answer};
+use simulation::simulated;
+
+pub use answers::{AttachedPolicy, OidcProvider, PagedList, Role};
+pub use error::{IamError, IamErrorKind, IamResult, Permission};
+pub use simulation::{Decision, MatchedPolicy, SimulatedDecision};
+
+/// The most entries of a list that IAM is asked for at once: the most that it allows.
+const PAGE_ENTRIES: i32 = 1000;
+
+/// A call that is throttled, or lost, is made once more, after at most this.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// Where AWS is called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Endpoints {
+    /// The region whose IAM is asked: each partition has one IAM.
+    pub iam_region: String,
+    /// IAM's URL, if one is set.
+    pub iam_url: Option<String>,
+    /// The region whose STS is asked.
+    pub sts_region: String,
+    /// STS's URL, if one is set.
+    pub sts_url: Option<String>,
+    /// Endpoints that keep to FIPS 140.
+    pub fips: bool,
+    /// Endpoints with IPv6 addresses, too.
+    pub dual_stack: bool,
+}
+
+/// IAM, and STS for the one question whose the credentials are.
+#[derive(Debug)]
+pub struct Iam {
+    iam: aws_sdk_iam::Client,
+    sts: aws_sdk_sts::Client,
+    until: Instant,
+}
+
+impl Iam {
+    /// IAM for these credentials. No call lasts longer than `until`.
+    #[must_use]
+    pub fn new(
+        pod: &Pod,
+        dialer: &SmithyConnector,
+        endpoints: &Endpoints,
+        operator: &OperatorCredentials,
+        until: Instant,
+    ) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_PAUSE);
+        let retry = retry.with_max_backoff(RETRY_PAUSE);
+        let time = SharedTimeSource::new(pod.clone());
+        let mut iam = aws_sdk_iam::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(dialer.http_client())
+            .credentials_provider(operator.0.clone())
+            .region(Region::new(endpoints.iam_region.clone()))
+            .use_fips(endpoints.fips)
+            .use_dual_stack(endpoints.dual_stack)
+            .retry_config(retry.clone())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .time_source(time.clone());
+        iam.set_endpoint_url(endpoints.iam_url.clone());
+        let mut sts = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(dialer.http_client())
+            .credentials_provider(operator.0.clone())
+            .region(Region::new(endpoints.sts_region.clone()))
+            .use_fips(endpoints.fips)
+            .use_dual_stack(endpoints.dual_stack)
+            .retry_config(retry)
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .time_source(time);
+        sts.set_endpoint_url(endpoints.sts_url.clone());
+        Self {
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            until,
+        }
+    }
+
+    /// Whose the credentials are.
+    ///
+    /// # Errors
+    /// Why that is not known; so for the other calls.
+    pub async fn caller_identity(&self) -> IamResult<StsCaller> {
+        let call = self.sts.get_caller_identity().send();
+        let output = self.call(Permission::GetCallerIdentity, call).await?;
+        let request_id = aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned);
+        match (output.arn, output.account) {
+            (Some(arn), Some(account)) => Ok(StsCaller { arn, account, request_id }),
+            _ => Err(incomplete_answer(Permission::GetCallerIdentity)),
+        }
+    }
+
+    /// The role of this name in the account of the credentials, if there is one.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn role(&self, name: &str) -> IamResult<Option<Role>> {
+        let call = self.iam.get_role().role_name(name).send();
+        let Some(output) = self.call_or_absent(Permission::GetRole, call).await? else { return Ok(None) };
+        // The SDK makes up an empty role where the answer has none.
+        let role = output.role.filter(|role| !role.arn.is_empty());
+        let role = role.ok_or_else(|| incomplete_answer(Permission::GetRole))?;
+        let last_used = role.role_last_used.and_then(|used| Some((time(used.last_used_date?)?, used.region)));
+        Ok(Some(Role {
+            arn: role.arn,
+            trust_policy: role.assume_role_policy_document.unwrap_or_default(),
+            max_session_seconds: role.max_session_duration,
+            boundary_arn: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
+            created: time(role.create_date),
+            last_used,
+        }))
+    }
+
+    /// The OIDC provider with this ARN, if there is one.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
+        let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
+        let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
+        Ok(output.map(|provider| OidcProvider {
+            arn: Some(arn.to_owned()),
+            url: provider.url.unwrap_or_default(),
+            client_ids: provider.client_id_list.unwrap_or_default(),
+            created_at: provider.create_date.and_then(time),
+        }))
+    }
+
+    /// The ARNs of all OIDC providers of the account.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
+        let call = self.iam.list_open_id_connect_providers().send();
+        let output = self.call(Permission::ListOpenIdConnectProviders, call).await?;
+        let entries = output.open_id_connect_provider_list.unwrap_or_default();
+        Ok(entries.into_iter().filter_map(|entry| entry.arn).collect())
+    }
+
+    /// The managed policies of the role of this name, of at most so many pages.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<AttachedPolicy>> {
+        read_pages(pages, async |marker| {
+            let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE_ENTRIES);
+            let call = call.set_marker(marker).send();
+            let output = self.call(Permission::ListAttachedRolePolicies, call).await?;
+            let policies = output.attached_policies.unwrap_or_default().into_iter();
+            let policies = policies.filter_map(|policy| {
+                Some(AttachedPolicy { name: policy.policy_name?, arn: policy.policy_arn })
+            });
+            Ok(Page::new(policies.collect(), output.is_truncated, output.marker))
+        })
+        .await
+    }
+
+    /// The names of the inline policies of the role of this name, of at most so many pages.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
+        read_pages(pages, async |marker| {
+            let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
+            let call = call.set_marker(marker).send();
+            let output = self.call(Permission::ListRolePolicies, call).await?;
+            Ok(Page::new(output.policy_names, output.is_truncated, output.marker))
+        })
+        .await
+    }
+
+    /// What the role with this ARN may do, by IAM's simulation, of at most so many pages.
+    ///
+    /// # Errors
+    /// As of [`Iam::caller`].
+    pub async fn simulate(
+        &self,
+        role_arn: &str,
+        actions: &[String],
+        resources: &[String],
+        pages: u8,
+    ) -> IamResult<PagedList<SimulatedDecision>> {
+        read_pages(pages, async |marker| {
+            let call =
+                self.iam.simulate_principal_policy().policy_source_arn(role_arn).max_items(PAGE_ENTRIES);
+            let resources = (!resources.is_empty()).then(|| resources.to_vec());
+            let call = call.set_action_names(Some(actions.to_vec())).set_resource_arns(resources);
+            let call = call.set_marker(marker).send();
+            let output = self.call(Permission::SimulatePrincipalPolicy, call).await?;
+            let results = output.evaluation_results.unwrap_or_default();
+            let results = results.into_iter().flat_map(simulated).collect();
+            Ok(Page::new(results, output.is_truncated, output.marker))
+        })
+        .await
+    }
+
+    async fn call<O, E>(
+        &self,
+        permission: Permission,
+        call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    ) -> IamResult<O>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let why = match timeout_at(self.until, Box::pin(call)).await {
+            Ok(Ok(output)) => return Ok(output),
+            Ok(Err(error)) => error_kind(&error),
+            Err(_) => IamErrorKind::TimedOut,
+        };
+        Err(IamError { permission, kind: why })
+    }
+
+    /// The same, where AWS's word that there is no such thing is an answer.
+    async fn call_or_absent<O, E>(
+        &self,
+        permission: Permission,
+        call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    ) -> IamResult<Option<O>>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match self.call(permission, call).await {
+            Ok(output) => Ok(Some(output)),
+            Err(IamError { kind: IamErrorKind::NoRole, .. }) => Ok(None),
+            Err(unknown) => Err(unknown),
+        }
+    }
+}
+
+/// A page of a list, and where the next begins.
+struct Page<T> {
+    entries: Vec<T>,
+    next: Option<String>,
+    is_truncated: bool,
+}
+
+impl<T> Page<T> {
+    fn new(entries: Vec<T>, is_truncated: bool, marker: Option<String>) -> Self {
+        Self { entries, next: marker.filter(|marker| is_truncated && !marker.is_empty()), is_truncated }
+    }
+}
+
+/// Reads the pages of a list, one after the other.
+async fn read_pages<T>(
+    pages: u8,
+    read: impl AsyncFn(Option<String>) -> IamResult<Page<T>>,
+) -> IamResult<PagedList<T>> {
+    let (mut entries, mut marker) = (Vec::new(), None);
+    for _ in 0..pages {
+        let page = read(marker).await?;
+        entries.extend(page.entries);
+        match page.next {
+            Some(next) => marker = Some(next),
+            None => return Ok(PagedList { entries, is_complete: !page.is_truncated }),
+        }
+    }
+    Ok(PagedList { entries, is_complete: false })
+}
+
+fn time(at: aws_smithy_types::DateTime) -> Option<SystemTime> {
+    SystemTime::try_from(at).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
+    use iam_trust::partition::Partition;
+
+    /// IAM is one for a whole partition, and each has it elsewhere.
+    #[tokio::test]
+    async fn the_iam_of_a_partition() {
+        for (partition, url) in [
+            ("aws", "https://iam.amazonaws.com"),
+            ("aws-cn", "https://iam.cn-north-1.amazonaws.com.cn"),
+            ("aws-us-gov", "https://iam.us-gov.amazonaws.com"),
+            ("aws-eusc", "https://iam.eusc-de-east-1.amazonaws.eu"),
+            ("aws-iso", "https://iam.us-iso-east-1.c2s.ic.gov"),
+        ] {
+            let region = Partition::by_id(partition).unwrap().home_region;
+            let params = Params::builder().region(region).build().unwrap();
+            let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.unwrap();
+            assert_eq!(endpoint.url(), url, "{partition}");
+        }
+    }
+}
