@@ -4,7 +4,7 @@
 //! An SDK sends a token that no STS can accept all the same, so that it is asked here as it is there.
 
 use crate::checks::sdk_outcome::{outcome, unreachable};
-use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
+use crate::probes::chain_input::{RoleAndToken, has_role_profile, roles_and_tokens};
 use sdk_chain::situation::{ChainInput, TokenExchange, TokenFile};
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub async fn ask(
     let own = situation.injected_role_and_token();
     // It is one STS for all of them.
     let mut unreachable = None;
-    for pair in pairs(situation) {
+    for pair in roles_and_tokens(situation) {
         let known = found(run).filter(|_| own.as_ref() == Some(&pair));
         let trade = match (known, situation.token(&pair.1), &unreachable) {
             (Some(known), _, _) => known,
@@ -53,7 +53,7 @@ pub async fn ask(
         situation.exchanges.insert(pair, trade);
     }
     // Whether a role can be assumed with keys is not tried, but STS has to be there for it.
-    if situation.exchanges.is_empty() && has_roles(situation) {
+    if situation.exchanges.is_empty() && has_role_profile(situation) {
         let reached = Box::pin(reach(pod, wanted, budget)).await;
         situation.sts_unreachable = reached.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
     }

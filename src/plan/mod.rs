@@ -30,7 +30,7 @@ use crate::checks::{
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::host::deadline::Budget;
-use crate::probes::chain_input::gather;
+use crate::probes::chain_input::read_chain_input;
 use crate::probes::container_endpoint;
 use crate::probes::imds::{self, NodeRole};
 use crate::run::{CheckRun, Fact, Verdict, both, need, with};
@@ -64,7 +64,8 @@ pub async fn check(
     // This needs no network, so it is known even when the run is ended in the middle of that; which SDK the
     // application has may then still be open, and it is judged again when that is known.
     let used = application.map_or(ApplicationSdks::Unknown, Application::said);
-    let mut outlook = ChainContext { input: gather(pod, budget.step_deadline()).await, application: used };
+    let mut outlook =
+        ChainContext { input: read_chain_input(pod, budget.step_deadline()).await, application: used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &local.profiles)));
     if let Some(said) = application.and_then(Application::said_scan) {
         outlook.input.limitations = application_sdk::lacks(said);
@@ -190,7 +191,8 @@ pub async fn without_sts(
     let Local { profiles, token, .. } = local(pod, wanted, budget, run, facts).await;
     let used =
         wanted.expect_sdk.as_ref().map_or(ApplicationSdks::Unknown, |said| ApplicationSdks::Stated(said.sdk));
-    let outlook = ChainContext { input: gather(pod, budget.step_deadline()).await, application: used };
+    let outlook =
+        ChainContext { input: read_chain_input(pod, budget.step_deadline()).await, application: used };
     let _ = run.record(Check::CredentialSources, Ok(credential_sources::judge(&outlook, &profiles)));
     let fresh = need(&token).map(|token| token_fresh::judge(&token.claims, None, pod.now()));
     let _ = run.record(Check::TokenFresh, fresh);
@@ -241,7 +243,7 @@ pub async fn chain(pod: &Pod, wanted: &CheckOptions, budget: Budget) -> ChainRep
     let application = Application::of(pod, wanted);
     let mut outlook = check(pod, wanted, None, application.as_ref(), budget, &mut run, &mut facts).await;
     chain::ask(pod, wanted, budget, &run, &mut outlook.input).await;
-    container_endpoint::ask(pod, wanted, &mut outlook.input).await;
+    container_endpoint::ask_endpoints(pod, wanted, &mut outlook.input).await;
     let scan = application.and_then(Application::into_scan);
     ChainReport { outlook, scan, node_role: imds::node_role(pod, wanted.network.dns_server).await }
 }
