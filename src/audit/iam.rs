@@ -74,7 +74,7 @@ pub struct IamSnapshot {
 
 /// Finds the operator's credentials and asks, by `until` at the latest.
 pub async fn observe(pod: &Pod, asked: &IamQuery, until: Instant) -> IamSnapshot {
-    let profiles = Profiles::of(pod, asked.profile.as_deref(), until).await;
+    let profiles = Profiles::load_with_profile(pod, asked.profile.as_deref(), until).await;
     let endpoints = endpoints(pod, profiles.as_ref().ok(), asked.role.partition);
     // A little earlier, so that what stood in the way is told, and not that it took too long.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;

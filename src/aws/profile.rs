@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::host::{Pod, ProcFault, ReadError};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 128 << 10;
+const MAX_FILE_BYTES: usize = 128 << 10;
 
 /// The keys that make a profile a source of credentials.
 /// Source: the AWS SDKs and Tools reference guide, settings of the shared files.
@@ -49,14 +49,18 @@ impl Profiles {
     /// # Errors
     /// If a file is there but cannot be read or parsed.
     pub async fn load(pod: &Pod, until: Instant) -> Result<Self, ProfileFileError> {
-        Self::of(pod, None, until).await
+        Self::load_with_profile(pod, None, until).await
     }
 
     /// The same with this profile in use, in place of the one that the variables name.
     ///
     /// # Errors
     /// As of [`Profiles::load`].
-    pub async fn of(pod: &Pod, profile: Option<&str>, until: Instant) -> Result<Self, ProfileFileError> {
+    pub async fn load_with_profile(
+        pod: &Pod,
+        profile: Option<&str>,
+        until: Instant,
+    ) -> Result<Self, ProfileFileError> {
         let mut contents = Vec::new();
         let mut files = Vec::new();
         for (kind, variable, usual) in [
@@ -67,7 +71,7 @@ impl Profiles {
             let Some(path) = expand_home(pod, &path) else {
                 continue;
             };
-            let read = match pod.read(&path, LONGEST_FILE, until).await {
+            let read = match pod.read(&path, MAX_FILE_BYTES, until).await {
                 Ok(file) => String::from_utf8(file.bytes).map_err(|_| "it is not UTF-8 text".to_owned()),
                 Err(ReadError::NotFound(_)) => continue,
                 // That the process has ended is said where its token is read.

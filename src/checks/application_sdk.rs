@@ -14,7 +14,7 @@ use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
 use crate::run::options::CheckOptions;
 use crate::run::probe::Probe;
-use crate::sdk_scan::packages::{Age, age, minimum, package, sts_module};
+use crate::sdk_scan::packages::{IrsaSupport, irsa_support, minimum_version, package, sts_module};
 use crate::sdk_scan::{
     ExpectedSdk, FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, SdkEvidence, StoppedBy, scan,
 };
@@ -56,7 +56,7 @@ impl Application {
         let known = match (root, expected) {
             (None, None) => return None,
             (Some(root), None) => KnownApplication::Root(root),
-            (None, Some(sdk)) => KnownApplication::Sdk(sdk.clone(), Box::new(Scan::said(sdk))),
+            (None, Some(sdk)) => KnownApplication::Sdk(sdk.clone(), Box::new(Scan::from_user(sdk))),
             (Some(root), Some(sdk)) => KnownApplication::Both(root, sdk),
         };
         Some(Self { known, scan: OnceCell::new() })
@@ -68,7 +68,7 @@ impl Application {
             KnownApplication::Sdk(_, scan) => scan,
             KnownApplication::Root(root) => self.scan.get_or_init(|| search(probe, root)).await,
             KnownApplication::Both(root, sdk) => {
-                self.scan.get_or_init(async || search(probe, root).await.of(sdk.clone())).await
+                self.scan.get_or_init(async || search(probe, root).await.narrowed_to(sdk.clone())).await
             }
         }
     }
@@ -86,14 +86,14 @@ impl Application {
             KnownApplication::Sdk(sdk, _) | KnownApplication::Both(_, sdk) => {
                 ApplicationSdks::Stated(sdk.sdk)
             }
-            KnownApplication::Root(_) => scan.used(),
+            KnownApplication::Root(_) => scan.application_sdks(),
         }
     }
 }
 
 async fn search(probe: &Probe<'_>, root: &Path) -> Scan {
     let until = probe.step_deadline();
-    let bounds = ScanBudget::usual(until.into_std().checked_sub(TO_HAND_OVER).unwrap_or(until.into_std()));
+    let bounds = ScanBudget::standard(until.into_std().checked_sub(TO_HAND_OVER).unwrap_or(until.into_std()));
     let seen = probe.pod.with_folder(root, until, move |root, program| scan(root, program, bounds)).await;
     seen.unwrap_or_else(|error| {
         Scan::stopped(match error {
@@ -107,10 +107,10 @@ async fn search(probe: &Probe<'_>, root: &Path) -> Scan {
 
 impl HasEvidence for Scan {
     fn evidence(&self) -> Evidence {
-        let lines: Vec<String> = self.found.iter().map(FoundSdk::line).collect();
+        let lines: Vec<String> = self.found.iter().map(FoundSdk::describe).collect();
         let evidence = Evidence::new().texts("sdks", &lines);
-        if self.found.iter().any(|found| found.how == SdkEvidence::Said)
-            && self.end == ScanEnd::Whole
+        if self.found.iter().any(|found| found.evidence == SdkEvidence::Stated)
+            && self.end == ScanEnd::Complete
             && self.entries == 0
         {
             return evidence;
@@ -121,7 +121,7 @@ impl HasEvidence for Scan {
             .value("unreadable", self.unreadable)
             .value("closed_archives", self.closed_archives);
         match self.end {
-            ScanEnd::Whole => evidence,
+            ScanEnd::Complete => evidence,
             ScanEnd::Stopped(by) => evidence.value("stopped_by", by.as_str()),
         }
     }
@@ -143,25 +143,25 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
         SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), minimum: least }
     };
     // The version first: a module that is added to an SDK from before IRSA changes nothing.
-    let age = found.version.as_deref().and_then(|version| age(found.sdk, version));
-    match (age, minimum(found.sdk)) {
-        (Some(Age::TooOld), Some(least)) => return Use::Cannot(lack(least)),
-        (Some(Age::Doubtful), Some(least)) => return Use::Doubtful(lack(least)),
+    let age = found.version.as_deref().and_then(|version| irsa_support(found.sdk, version));
+    match (age, minimum_version(found.sdk)) {
+        (Some(IrsaSupport::TooOld), Some(least)) => return Use::Cannot(lack(least)),
+        (Some(IrsaSupport::Undocumented), Some(least)) => return Use::Doubtful(lack(least)),
         _ => {}
     }
     let is_searched =
-        matches!(found.how, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
+        matches!(found.evidence, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
     match (sts_module(found.sdk), found.sts_module) {
         (Some(module), Some(false)) => return Use::Cannot(SdkLimitation::MissingModule(module)),
         (Some(module), None) if is_searched => return Use::Doubtful(SdkLimitation::MissingModule(module)),
         _ => {}
     }
-    match (age, minimum(found.sdk)) {
+    match (age, minimum_version(found.sdk)) {
         (Some(_), _) | (None, None) => Use::Can,
         // Code that a bundler took over is found by the variables that it reads; who says which SDK it is,
         // says so of one that is meant to use the role; and the class for web identities in version 2 of
         // Java came with the first version that looks at the variables.
-        _ if matches!(found.how, SdkEvidence::BundledCode | SdkEvidence::Said) => Use::Can,
+        _ if matches!(found.evidence, SdkEvidence::BundledCode | SdkEvidence::Stated) => Use::Can,
         _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => Use::Can,
         _ => Use::Unknown,
     }
@@ -171,7 +171,7 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
 #[must_use]
 pub fn lacks(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
     // What lies beside a process that does not use it says nothing of the process.
-    let found = scan.found.iter().filter(|_| scan.runs != RuntimeHint::Other);
+    let found = scan.found.iter().filter(|_| scan.runtime != RuntimeHint::Other);
     let mut lacks = BTreeMap::new();
     for found in found {
         for sdk in in_every_use(found.sdk) {
@@ -207,7 +207,7 @@ fn diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
 pub fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
     let (mut can, mut may) = (false, false);
-    for found in scan.own() {
+    for found in scan.of_application() {
         match can_use(found, scan) {
             Use::Can => can = true,
             Use::Cannot(lack) => faults.push(diagnosis(found, lack, scan)),
@@ -222,7 +222,7 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
         return Verdict::Fail(faults.swap_remove(0));
     }
     // What was found on the way is not known to be what the application has.
-    let is_its = can && scan.end == ScanEnd::Whole && scan.runs != RuntimeHint::Other;
+    let is_its = can && scan.end == ScanEnd::Complete && scan.runtime != RuntimeHint::Other;
     if faults.is_empty() && !is_its {
         faults.push(SdkUnknown { scan: scan.clone() }.into());
     }
@@ -237,12 +237,18 @@ mod tests {
     use sdk_chain::SdkId;
 
     fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: SdkEvidence) -> FoundSdk {
-        FoundSdk { sdk, version: version.map(str::to_owned), place: "/app".to_owned(), sts_module, how }
+        FoundSdk {
+            sdk,
+            version: version.map(str::to_owned),
+            place: "/app".to_owned(),
+            sts_module,
+            evidence: how,
+        }
     }
 
     fn scan(found: Vec<FoundSdk>, end: ScanEnd) -> Scan {
         let runs = RuntimeHint::Unknown;
-        Scan { runs, found, end, entries: 1, bytes: 1, unreadable: 0, unseen: 0, closed_archives: 0 }
+        Scan { runtime: runs, found, end, entries: 1, bytes: 1, unreadable: 0, unseen: 0, closed_archives: 0 }
     }
 
     fn names(scan: &Scan) -> (&'static str, Vec<&'static str>) {
@@ -262,8 +268,8 @@ mod tests {
         let cli = || found(SdkId::CliV2, Some("2.27.1"), None, metadata);
         let java = |version, sts| found(SdkId::JavaV2, version, sts, SdkEvidence::Archive);
         let jv1 = |version, sts| found(SdkId::JavaV1, version, sts, SdkEvidence::Archive);
-        let said = |sdk, version| found(sdk, version, None, SdkEvidence::Said);
-        let whole = ScanEnd::Whole;
+        let said = |sdk, version| found(sdk, version, None, SdkEvidence::Stated);
+        let whole = ScanEnd::Complete;
         let stopped = ScanEnd::Stopped(StoppedBy::Entries);
         for (sdks, end, expected) in [
             (vec![new()], whole, ("pass", vec![])),
@@ -307,9 +313,9 @@ mod tests {
     #[test]
     fn only_what_is_certain_is_a_failure() {
         let old =
-            || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, SdkEvidence::Source)], ScanEnd::Whole);
+            || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, SdkEvidence::Source)], ScanEnd::Complete);
         let new =
-            || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, SdkEvidence::Source)], ScanEnd::Whole);
+            || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, SdkEvidence::Source)], ScanEnd::Complete);
         for (runs, unseen, if_old, if_new) in [
             (RuntimeHint::Unknown, 0, "fail", "pass"),
             (RuntimeHint::Python, 0, "fail", "pass"),
@@ -317,9 +323,10 @@ mod tests {
             (RuntimeHint::Unknown, 1, "warn", "pass"),
             (RuntimeHint::Other, 0, "warn", "warn"),
         ] {
-            let (old, new) = (Scan { runs, unseen, ..old() }, Scan { runs, unseen, ..new() });
+            let (old, new) =
+                (Scan { runtime: runs, unseen, ..old() }, Scan { runtime: runs, unseen, ..new() });
             assert_eq!((names(&old).0, names(&new).0), (if_old, if_new), "{runs:?} {unseen}");
-            assert_eq!(old.used().is_complete(), if_old == "fail", "{runs:?} {unseen}");
+            assert_eq!(old.application_sdks().is_complete(), if_old == "fail", "{runs:?} {unseen}");
             assert_eq!(lacks(&old).len(), usize::from(runs != RuntimeHint::Other), "{runs:?}");
         }
     }

@@ -221,7 +221,7 @@ mod tests {
     use super::{KEYS, judge};
     use crate::aws::profile::Profiles;
     use crate::host::{Clock, Pod};
-    use crate::probes::chain_input::gather;
+    use crate::probes::chain_input::read_chain_input;
     use crate::run::Verdict;
     use crate::run::identity::Identity;
     use crate::run::options::CheckOptions;
@@ -243,7 +243,7 @@ mod tests {
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, until).await;
-        let outlook = ChainContext { input: gather(&pod, until).await, application: used };
+        let outlook = ChainContext { input: read_chain_input(&pod, until).await, application: used };
         match judge(&identity(&pod), &outlook, &profiles) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
@@ -259,7 +259,7 @@ mod tests {
         {
             let pod = Pod::recorded(variables.iter().copied(), Clock::Fixed(SystemTime::UNIX_EPOCH));
             let outlook = ChainContext {
-                input: gather(&pod, until).await,
+                input: read_chain_input(&pod, until).await,
                 application: ApplicationSdks::Stated(SdkId::Boto),
             };
             let verdict = judge(&identity(&pod), &outlook, &Profiles::load(&pod, until).await);

@@ -3,7 +3,7 @@
 use super::Entry;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
-use crate::sdk_scan::packages::{Age, age, first_with_web_identity, package};
+use crate::sdk_scan::packages::{IrsaSupport, first_with_web_identity, irsa_support, package};
 use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
 use crate::text::sanitize;
 use sdk_chain::SdkId;
@@ -15,7 +15,7 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
         .value("package", package(found.sdk))
         .text_if("version", found.version.as_deref())
         .text("place", &found.place)
-        .value("found_by", found.how.as_str())
+        .value("found_by", found.evidence.as_str())
         .value(own.0, own.1)
         .merge(scan.evidence())
 }
@@ -24,8 +24,8 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
 fn where_is(found: &FoundSdk, scan: &Scan) -> String {
     let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", sanitize(text)));
     let what = format!("{}{version} ({})", package(found.sdk), sanitize(&found.place));
-    match (found.how, scan.runs) {
-        (SdkEvidence::Said, _) | (_, RuntimeHint::Go) => format!("The application has {what}"),
+    match (found.evidence, scan.runtime) {
+        (SdkEvidence::Stated, _) | (_, RuntimeHint::Go) => format!("The application has {what}"),
         (_, RuntimeHint::Java | RuntimeHint::Python | RuntimeHint::Node) if scan.is_certain() => {
             format!("The application has {what}")
         }
@@ -43,7 +43,7 @@ fn where_is(found: &FoundSdk, scan: &Scan) -> String {
 /// What was not seen, in sentences that follow others.
 fn not_seen(scan: &Scan) -> String {
     let stopped = match scan.end {
-        ScanEnd::Whole => String::new(),
+        ScanEnd::Complete => String::new(),
         ScanEnd::Stopped(by) => format!(" Not everything was seen: {}.", by.as_str()),
     };
     let unreadable = match scan.unreadable {
@@ -68,9 +68,11 @@ pub struct SdkTooOldForIrsa {
 impl Entry for SdkTooOldForIrsa {
     fn cause(&self) -> String {
         let (place, least) = (where_is(&self.found, &self.scan), self.least);
-        let age = self.found.version.as_deref().and_then(|version| age(self.found.sdk, version));
+        let age = self.found.version.as_deref().and_then(|version| irsa_support(self.found.sdk, version));
         let looks = match (age, first_with_web_identity(self.found.sdk)) {
-            (Some(Age::TooOld), Some(_)) => "and this one does not look at the web identity: it takes",
+            (Some(IrsaSupport::TooOld), Some(_)) => {
+                "and this one does not look at the web identity: it takes"
+            }
             _ => "and an older one may not look at the web identity: it then takes",
         };
         format!(
@@ -184,7 +186,7 @@ impl Entry for SdkUnknown {
                 by.as_str()
             );
         }
-        let what = match (self.scan.own().next(), self.scan.runs) {
+        let what = match (self.scan.of_application().next(), self.scan.runtime) {
             (Some(found), _) => {
                 let unsaid = if found.version.is_none() { "; nothing says its version" } else { "" };
                 format!("{}{unsaid}.", where_is(found, &self.scan))

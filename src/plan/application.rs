@@ -19,7 +19,7 @@ pub(super) async fn check(
     run: &CheckRun,
     chain: &mut ChainContext,
 ) {
-    chain.input = chain_input::gather(probe.pod, probe.step_deadline()).await;
+    chain.input = chain_input::read_chain_input(probe.pod, probe.step_deadline()).await;
 
     if let Some(application) = application {
         let _ = run

@@ -14,7 +14,7 @@ use crate::diagnosis::Diagnosis;
 use crate::net::http::HttpConnection;
 use crate::plan;
 use crate::plan::pass::{Memory, Pass};
-use crate::probes::chain_input::{RoleAndToken, has_roles, pairs};
+use crate::probes::chain_input::{RoleAndToken, has_role_profile, roles_and_tokens};
 use crate::probes::{container_endpoint, imds};
 use crate::report::chain::ChainReport;
 use crate::run::CheckRun;
@@ -37,7 +37,7 @@ pub async fn resolve(probe: &Probe<'_>) -> ChainReport {
     plan::check(probe, &mut memory, &mut pass).await;
     let Pass { identity, run, chain: mut outlook, .. } = pass;
     exchange_tokens(probe, &run, &mut outlook.input).await;
-    container_endpoint::ask(probe, &mut outlook.input).await;
+    container_endpoint::ask_endpoints(probe, &mut outlook.input).await;
     ChainReport {
         outlook,
         expected: identity.credential_source(),
@@ -51,7 +51,7 @@ async fn exchange_tokens(probe: &Probe<'_>, run: &CheckRun, input: &mut ChainInp
     let own = input.injected_role_and_token();
     // All of them are exchanged at one STS: if it cannot be reached for one, it cannot for the others.
     let mut unreachable = None;
-    for pair in pairs(input) {
+    for pair in roles_and_tokens(input) {
         let known = checked_exchange(run).filter(|_| own.as_ref() == Some(&pair));
         let exchange = match (known, input.token(&pair.1), &unreachable) {
             (Some(known), _, _) => known,
@@ -66,7 +66,7 @@ async fn exchange_tokens(probe: &Probe<'_>, run: &CheckRun, input: &mut ChainInp
         input.exchanges.insert(pair, exchange);
     }
     // Roles that need keys are not assumed here, but SDKs need STS for them.
-    if input.exchanges.is_empty() && has_roles(input) {
+    if input.exchanges.is_empty() && has_role_profile(input) {
         let connected = Box::pin(connect(probe)).await;
         input.sts_unreachable = connected.err().map(|diagnosis| diagnosis.name().as_str().to_owned());
     }

@@ -14,17 +14,17 @@ use sdk_chain::ini::{Section, Sections, SharedFileKind};
 use sdk_chain::situation::{ChainInput, FileContent, FileLocation, TokenFile, VARIABLES};
 
 /// The most bytes of a shared file that are read.
-const LONGEST_FILE: usize = 256 << 10;
+const MAX_FILE_BYTES: usize = 256 << 10;
 /// The most token files that are looked at.
-const MOST_TOKENS: usize = 16;
+const MAX_TOKEN_FILES: usize = 16;
 /// The most pairs of a role and a token that STS is asked about.
-const MOST_PAIRS: usize = 4;
+const MAX_PAIRS: usize = 4;
 
 /// A role, and the file of the token that is traded for it.
 pub type RoleAndToken = (String, String);
 
 /// As much of any file as any SDK may see in it.
-const ALL: Dialect = Dialect {
+const LENIENT: Dialect = Dialect {
     colon: true,
     inline_comments: true,
     folds_names: true,
@@ -47,7 +47,7 @@ const ALL: Dialect = Dialect {
 };
 
 /// Reads what the SDKs read.
-pub async fn gather(pod: &Pod, until: Instant) -> ChainInput {
+pub async fn read_chain_input(pod: &Pod, until: Instant) -> ChainInput {
     let mut situation = ChainInput::default();
     for name in VARIABLES {
         if let Some(value) = pod.variable(name) {
@@ -69,7 +69,7 @@ pub async fn gather(pod: &Pod, until: Instant) -> ChainInput {
     }
     for (place, path) in places {
         let Some(path) = path else { continue };
-        match pod.read(&path, LONGEST_FILE, until).await {
+        match pod.read(&path, MAX_FILE_BYTES, until).await {
             Ok(file) => {
                 situation.files.insert(place, FileContent(file.bytes));
             }
@@ -102,8 +102,8 @@ const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
 /// The profiles of every file: first those that an SDK may have in use, then their sources, then the
 /// others, since only so many are looked at.
-fn profiles(situation: &ChainInput) -> Vec<Section> {
-    let parsed = situation.files.values().map(|content| ALL.parse(SharedFileKind::Config, &content.0));
+fn ordered_profiles(situation: &ChainInput) -> Vec<Section> {
+    let parsed = situation.files.values().map(|content| LENIENT.parse(SharedFileKind::Config, &content.0));
     let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
     let selected = PROFILE_VARIABLES.iter().filter_map(|name| situation.filled(name));
     let mut wanted: VecDeque<String> = selected.chain(["default"]).map(str::to_owned).collect();
@@ -119,19 +119,19 @@ fn profiles(situation: &ChainInput) -> Vec<Section> {
 
 /// Whether some profile has a role.
 #[must_use]
-pub fn has_roles(situation: &ChainInput) -> bool {
-    profiles(situation).iter().any(|section| section.contains_key("role_arn"))
+pub fn has_role_profile(situation: &ChainInput) -> bool {
+    ordered_profiles(situation).iter().any(|section| section.contains_key("role_arn"))
 }
 
 /// The token files that some SDK may read; the pod's own first.
 fn token_files(situation: &ChainInput) -> Vec<String> {
     let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);
-    let profiles = profiles(situation);
+    let profiles = ordered_profiles(situation);
     let of_profiles = profiles.iter().filter_map(|section| section.get("web_identity_token_file")).cloned();
     let mut files = Vec::new();
     for file in of_pod.chain(of_profiles) {
-        if files.len() < MOST_TOKENS && !files.contains(&file) {
+        if files.len() < MAX_TOKEN_FILES && !files.contains(&file) {
             files.push(file);
         }
     }
@@ -140,19 +140,19 @@ fn token_files(situation: &ChainInput) -> Vec<String> {
 
 /// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
 #[must_use]
-pub fn pairs(situation: &ChainInput) -> Vec<RoleAndToken> {
+pub fn roles_and_tokens(situation: &ChainInput) -> Vec<RoleAndToken> {
     let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));
     let mut pairs: Vec<RoleAndToken> = Vec::new();
     let mut add = |role: Option<&str>, file: Option<&str>| {
         if let (Some(role), Some(file)) = (role, file) {
             let pair = (role.to_owned(), file.to_owned());
-            if !pairs.contains(&pair) && pairs.len() < MOST_PAIRS {
+            if !pairs.contains(&pair) && pairs.len() < MAX_PAIRS {
                 pairs.push(pair);
             }
         }
     };
     add(of_pod.0, of_pod.1);
-    for section in profiles(situation) {
+    for section in ordered_profiles(situation) {
         let role = section.get("role_arn").map(String::as_str);
         let file = section.get("web_identity_token_file").map(String::as_str);
         add(role, file);

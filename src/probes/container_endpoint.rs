@@ -19,26 +19,26 @@ use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFi
 use sdk_chain::walk::{ECS_ADDRESS, is_node_local};
 
 /// How long one answer may take; botocore waits for two seconds, JavaScript for one.
-const LONGEST: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
 /// elsewhere that is not called over TLS is not asked: no SDK does.
-pub async fn ask(probe: &Probe<'_>, situation: &mut ChainInput) {
+pub async fn ask_endpoints(probe: &Probe<'_>, situation: &mut ChainInput) {
     let Probe { pod, options, .. } = *probe;
-    let token = token(pod, situation).await;
+    let token = read_token(pod, situation).await;
     let relative = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     if let Some(path) = relative.filter(|path| path.starts_with('/')) {
         situation.relative =
-            endpoint(pod, options, &format!("http://{ECS_ADDRESS}{path}"), token.as_ref()).await;
+            ask_endpoint(pod, options, &format!("http://{ECS_ADDRESS}{path}"), token.as_ref()).await;
     }
     if let Some(url) = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")
         && (is_node_local(&url) || Endpoint::parse(&url).is_ok_and(|endpoint| endpoint.tls))
     {
-        situation.full = endpoint(pod, options, &url, token.as_ref()).await;
+        situation.full = ask_endpoint(pod, options, &url, token.as_ref()).await;
     }
 }
 
-async fn endpoint(
+async fn ask_endpoint(
     pod: &Pod,
     options: &CheckOptions,
     url: &str,
@@ -60,7 +60,7 @@ async fn reply(pod: &Pod, options: &CheckOptions, url: &str, token: Option<Heade
     let path = endpoint.uri.path_and_query().map_or("/", |path| path.as_str());
     let accept = (ACCEPT, HeaderValue::from_static("application/json"));
     let headers = std::iter::once(accept).chain(token.map(|token| (AUTHORIZATION, token))).collect();
-    let until = Instant::now() + LONGEST;
+    let until = Instant::now() + ANSWER_TIMEOUT;
     let trust = if endpoint.tls {
         match TrustRoots::load(pod, &options.network.system_roots, until).await {
             Ok(trust) => trust,
@@ -87,12 +87,14 @@ async fn reply(pod: &Pod, options: &CheckOptions, url: &str, token: Option<Heade
 }
 
 /// The token that the variables name, if it can be sent; a line break at its end is left out.
-async fn token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
+async fn read_token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
     let file = situation.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     let text = match file.map(|file| (file, situation.token(file))) {
         Some((file, TokenFile::Readable { .. })) => {
-            let read =
-                pod.read(Path::new(file), MAX_TOKEN_FILE_BYTES, Instant::now() + LONGEST).await.ok()?;
+            let read = pod
+                .read(Path::new(file), MAX_TOKEN_FILE_BYTES, Instant::now() + ANSWER_TIMEOUT)
+                .await
+                .ok()?;
             String::from_utf8(read.bytes).ok()?
         }
         _ => pod.nonempty_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")?,

@@ -143,7 +143,7 @@ pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
 fn searched(scan: &Scan) -> String {
     let mut lines = String::new();
     for found in &scan.found {
-        let _ = writeln!(lines, "Found: {}", found.line());
+        let _ = writeln!(lines, "Found: {}", found.describe());
     }
     if scan.found.is_empty() {
         lines.push_str("Found: no AWS SDK in the application's files.\n");

@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::root::File;
-use super::{Finds, SdkEvidence};
+use super::{FoundSdks, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The module of version 1.
@@ -27,16 +27,16 @@ const INLINE: u8 = 2;
 const FRAME: usize = 16;
 
 /// The most program headers; the linker writes about ten.
-const MOST_SEGMENTS: u16 = 256;
+const MAX_SEGMENTS: u16 = 256;
 /// The most bytes of one segment that are searched. Go puts the list first among the data of its own,
 /// which only the data of linked C code come before.
-const SEARCHED: u64 = 32 << 20;
+const MAX_SEARCHED_BYTES: u64 = 32 << 20;
 /// The longest list: modules take about 100 bytes each.
-const LONGEST_LIST: usize = 1 << 20;
+const MAX_LIST_BYTES: usize = 1 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// Adds the AWS SDKs in a list of modules.
-pub(super) fn add(list: &str, place: &str, finds: &mut Finds) {
+pub(super) fn add_found(list: &str, place: &str, finds: &mut FoundSdks) {
     for (sdk, version) in sdks(list) {
         finds.add(sdk, version, place.to_owned(), SdkEvidence::BuildInfo);
     }
@@ -49,7 +49,7 @@ pub(super) fn modules(file: &File<'_>) -> Option<String> {
     if !header.starts_with(b"\x7fELF\x02\x01") || u16_at(&header, 54)? != 56 {
         return None;
     }
-    let count = usize::from(u16_at(&header, 56)?.min(MOST_SEGMENTS));
+    let count = usize::from(u16_at(&header, 56)?.min(MAX_SEGMENTS));
     let segments = file.part(u64_at(&header, 32)?, count * 56)?;
     segments.chunks_exact(56).filter_map(Segment::writable).find_map(|segment| segment.modules(file))
 }
@@ -74,7 +74,7 @@ impl Segment {
 
     fn modules(&self, file: &File<'_>) -> Option<String> {
         let magic = memmem::Finder::new(MAGIC);
-        let size = self.size.min(SEARCHED).min(file.size.saturating_sub(self.offset));
+        let size = self.size.min(MAX_SEARCHED_BYTES).min(file.size.saturating_sub(self.offset));
         let mut buffer = vec![0; CHUNK];
         let mut at = 0;
         while at < size {
@@ -104,10 +104,10 @@ fn list_at(file: &File<'_>, offset: u64) -> Option<String> {
     // The version of Go, and then the list.
     let offset = offset.checked_add(HEADER)?;
     let start = file.part(offset, CHUNK)?;
-    let (_, version_end) = sized(&start, 0)?;
-    let (list_start, list_end) = sized(&start, version_end)?;
+    let (_, version_end) = sized_text(&start, 0)?;
+    let (list_start, list_end) = sized_text(&start, version_end)?;
     let length = list_end.checked_sub(list_start)?;
-    if length > LONGEST_LIST {
+    if length > MAX_LIST_BYTES {
         return None;
     }
     let list = file.part(offset.checked_add(u64::try_from(list_start).ok()?)?, length)?;
@@ -116,7 +116,7 @@ fn list_at(file: &File<'_>, offset: u64) -> Option<String> {
 }
 
 /// Where the text begins and ends whose length, as a varint, stands at the offset.
-fn sized(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+fn sized_text(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let mut length = 0_usize;
     for (place, byte) in bytes.get(at..)?.iter().take(5).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * place);

@@ -14,17 +14,17 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchiveEntryWayfinder, ZipLocator};
 
 use super::root::File;
-use super::{Finds, FoundSdk, SdkEvidence};
+use super::{FoundSdk, FoundSdks, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// How deep archives are looked for in archives: an ear, a war in it, a jar in that.
-const DEEPEST: u32 = 3;
+const MAX_DEPTH: u32 = 3;
 /// The most archives in one archive.
-const MOST_NESTED: usize = 2048;
+const MAX_NESTED: usize = 2048;
 /// The longest name of an archive in an archive.
-const LONGEST_NAME: usize = 512;
+const MAX_NAME_BYTES: usize = 512;
 /// The longest properties file that is read, packed and unpacked; they have about 100 bytes.
-const LONGEST_PROPERTIES: usize = 16 << 10;
+const MAX_PROPERTIES_BYTES: usize = 16 << 10;
 /// The longest record of an archive's directory that is understood.
 const BUFFER: usize = 64 << 10;
 
@@ -117,7 +117,7 @@ struct Core {
 }
 
 /// The most archives with an SDK in them that are kept in mind.
-const MOST_CORES: usize = 32;
+const MAX_CORES: usize = 32;
 
 impl Java {
     /// Looks into the archive, or takes note of a class or a properties file in a folder.
@@ -125,7 +125,7 @@ impl Java {
         if !is_archive(place.as_bytes()) {
             self.see_loose(file, place);
         } else if file.size > 0 {
-            self.look_into(Part { file, start: 0, end: file.size }, place, DEEPEST);
+            self.look_into(Part { file, start: 0, end: file.size }, place, MAX_DEPTH);
         }
     }
 
@@ -137,7 +137,7 @@ impl Java {
                 sdk.loose.get_or_insert_with(|| place.to_owned());
             }
             if name.ends_with(signs.version)
-                && let Some(text) = file.head(LONGEST_PROPERTIES)
+                && let Some(text) = file.head(MAX_PROPERTIES_BYTES)
                 && let Some(version) = version_in(&String::from_utf8_lossy(&text))
             {
                 sdk.note(Some(version), place, SdkEvidence::Classes);
@@ -168,7 +168,7 @@ impl Java {
             let path = entry.file_path();
             let name: &[u8] = path.as_ref();
             if is_archive(name) {
-                if nested.len() < MOST_NESTED && name.len() <= LONGEST_NAME {
+                if nested.len() < MAX_NESTED && name.len() <= MAX_NAME_BYTES {
                     let name = String::from_utf8_lossy(name).into_owned();
                     nested.push((name, entry.compression_method(), entry.wayfinder()));
                 } else {
@@ -236,14 +236,14 @@ impl Java {
 
     /// Adds what was found, and hands on how many archives could not be looked into. Only a walk that saw
     /// everything can say that a module is nowhere.
-    pub(super) fn conclude(&mut self, is_whole: bool, finds: &mut Finds) -> usize {
+    pub(super) fn conclude(&mut self, is_whole: bool, finds: &mut FoundSdks) -> usize {
         for (signs, sdk) in SIGNS.iter().zip(std::mem::take(&mut self.sdks)) {
             let is_seen = is_whole && self.closed == 0 && !sdk.is_moved && sdk.loose.is_none();
             let sts_module = (sdk.has_sts || is_seen).then_some(sdk.has_sts);
             let loose = sdk.loose.filter(|_| sdk.cores.is_empty());
             let loose = loose.map(|place| Core { version: None, place, how: SdkEvidence::Classes });
             for Core { version, place, how } in sdk.cores.into_iter().chain(loose) {
-                finds.push(FoundSdk { sdk: signs.sdk, version, place, sts_module, how });
+                finds.push(FoundSdk { sdk: signs.sdk, version, place, sts_module, evidence: how });
             }
         }
         self.closed
@@ -252,7 +252,7 @@ impl Java {
 
 impl Sdk {
     fn note(&mut self, version: Option<String>, place: &str, how: SdkEvidence) {
-        if self.cores.len() < MOST_CORES && !self.cores.iter().any(|known| known.version == version) {
+        if self.cores.len() < MAX_CORES && !self.cores.iter().any(|known| known.version == version) {
             self.cores.push(Core { version, place: place.to_owned(), how });
         }
     }
@@ -302,7 +302,7 @@ fn small(
     entry: ZipArchiveEntryWayfinder,
 ) -> Option<String> {
     let packed = usize::try_from(entry.compressed_size_hint()).ok()?;
-    if packed > LONGEST_PROPERTIES {
+    if packed > MAX_PROPERTIES_BYTES {
         return None;
     }
     let entry = archive.get_entry(entry).ok()?;
@@ -310,7 +310,7 @@ fn small(
     archive.get_ref().read_exact_at(&mut bytes, entry.compressed_data_range().0).ok()?;
     let bytes = match method {
         CompressionMethod::STORE => bytes,
-        CompressionMethod::DEFLATE => decompress_to_vec_with_limit(&bytes, LONGEST_PROPERTIES).ok()?,
+        CompressionMethod::DEFLATE => decompress_to_vec_with_limit(&bytes, MAX_PROPERTIES_BYTES).ok()?,
         _ => return None,
     };
     Some(String::from_utf8_lossy(&bytes).into_owned())

@@ -9,17 +9,17 @@ use memchr::memmem;
 use serde::Deserialize;
 
 use super::root::{File, Root};
-use super::{Finds, SdkEvidence};
+use super::{FoundSdks, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The longest `package.json` that is read; that of `aws-sdk` has about 10,000 bytes.
-const LONGEST_PACKAGE: usize = 256 << 10;
+const MAX_PACKAGE_BYTES: usize = 256 << 10;
 /// How much of a bundle is looked at in one piece, and how much of each piece again with the next, so
 /// that no text falls between two.
 const CHUNK: usize = 256 << 10;
 const OVERLAP: usize = 256;
 /// The most that is read of one file; bundles have a few MB.
-const LONGEST_BUNDLE: u64 = 32 << 20;
+const MAX_BUNDLE_BYTES: u64 = 32 << 20;
 /// Within how many bytes after its number version 2 names the next part of its code (in 2.100.0, 2.524.0 and
 /// 2.1692.0, whole and minified).
 const NEAR: usize = 160;
@@ -41,21 +41,21 @@ pub(super) fn package(place: &[u8], name: &[u8]) -> Option<SdkId> {
 }
 
 /// Adds the package in the folder at this path, if it has a `package.json`.
-pub(super) fn look(root: &Root<'_>, place: &[u8], name: &[u8], sdk: SdkId, finds: &mut Finds) {
+pub(super) fn look(root: &Root<'_>, place: &[u8], name: &[u8], sdk: SdkId, finds: &mut FoundSdks) {
     let place = [place, b"/", name].concat();
     let Some(file) = root.file(&[&place, &b"/package.json"[..]].concat()) else { return };
     let package: Option<Package> =
-        file.head(LONGEST_PACKAGE).and_then(|text| serde_json::from_slice(&text).ok());
+        file.head(MAX_PACKAGE_BYTES).and_then(|text| serde_json::from_slice(&text).ok());
     let version = package.and_then(|package| package.version);
-    finds.add(sdk, version, super::place(&place, b"package.json"), SdkEvidence::PackageMetadata);
+    finds.add(sdk, version, super::path_text(&place, b"package.json"), SdkEvidence::PackageMetadata);
 }
 
 /// Adds the SDK that a bundler put into the file, if there is one.
-pub(super) fn look_into(file: &File<'_>, place: &str, finds: &mut Finds) {
+pub(super) fn look_into(file: &File<'_>, place: &str, finds: &mut FoundSdks) {
     let mut seen = Texts::default();
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;
-    let end = file.size.min(LONGEST_BUNDLE);
+    let end = file.size.min(MAX_BUNDLE_BYTES);
     if end < file.size {
         file.cut();
     }

@@ -11,7 +11,7 @@ pub(super) struct Meter {
     entries: Cell<usize>,
     bytes: Cell<u64>,
     /// Whether the application cannot read either what cannot be read here.
-    is_like: bool,
+    reads_as_application: bool,
     unreadable: Cell<usize>,
     unseen: Cell<usize>,
     stopped: Cell<Option<StoppedBy>>,
@@ -20,7 +20,7 @@ pub(super) struct Meter {
 }
 
 /// Folders that only root reads in most images, and that hold no application.
-const NOT_MISSED: [&[u8]; 4] = [b"/root", b"/var/cache", b"/etc/ssl/private", b"/lost+found"];
+const EXPECTED_UNREADABLE: [&[u8]; 4] = [b"/root", b"/var/cache", b"/etc/ssl/private", b"/lost+found"];
 
 impl Meter {
     pub(super) fn new(budget: ScanBudget, is_like: bool) -> Self {
@@ -28,7 +28,7 @@ impl Meter {
             budget,
             entries: Cell::new(0),
             bytes: Cell::new(0),
-            is_like,
+            reads_as_application: is_like,
             unreadable: Cell::new(0),
             unseen: Cell::new(0),
             stopped: Cell::new(None),
@@ -40,10 +40,10 @@ impl Meter {
     pub(super) fn take_entry(&self) -> bool {
         if self.entries.get() >= self.budget.entries {
             self.stop(StoppedBy::Entries);
-        } else if self.goes_on() {
+        } else if self.may_continue() {
             self.entries.set(self.entries.get() + 1);
         }
-        self.goes_on()
+        self.may_continue()
     }
 
     /// Whether this many more bytes may be read.
@@ -51,23 +51,23 @@ impl Meter {
         let sum = self.bytes.get().saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         if sum > self.budget.bytes {
             self.stop(StoppedBy::Bytes);
-        } else if self.goes_on() {
+        } else if self.may_continue() {
             self.bytes.set(sum);
         }
-        self.goes_on()
+        self.may_continue()
     }
 
     /// Notes that what is at this path could not be read.
-    pub(super) fn skip(&self, path: &[u8]) {
+    pub(super) fn note_unreadable(&self, path: &[u8]) {
         self.unreadable.set(self.unreadable.get() + 1);
         let is_missed = |folder: &&[u8]| !path.strip_prefix(*folder).is_some_and(is_end_or_below);
-        if !self.is_like && NOT_MISSED.iter().all(is_missed) {
+        if !self.reads_as_application && EXPECTED_UNREADABLE.iter().all(is_missed) {
             self.unseen.set(self.unseen.get() + 1);
         }
     }
 
     /// Notes that something was not read to its end, for its size, and that the scan goes on.
-    pub(super) fn cut(&self) {
+    pub(super) fn note_cut(&self) {
         self.is_cut.set(true);
     }
 
@@ -79,7 +79,7 @@ impl Meter {
     }
 
     /// Whether nothing has ended the scan.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn may_continue(&self) -> bool {
         if self.stopped.get().is_none() && Instant::now() >= self.budget.until {
             self.stop(StoppedBy::Time);
         }

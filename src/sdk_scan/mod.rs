@@ -41,7 +41,7 @@ pub enum SdkEvidence {
     /// The list of modules that Go's linker puts into a program.
     BuildInfo,
     /// The user says so.
-    Said,
+    Stated,
 }
 
 impl SdkEvidence {
@@ -55,7 +55,7 @@ impl SdkEvidence {
             Self::Archive => "Java archive",
             Self::Classes => "Java classes",
             Self::BuildInfo => "Go build info",
-            Self::Said => "said",
+            Self::Stated => "said",
         }
     }
 }
@@ -73,20 +73,25 @@ pub struct FoundSdk {
     /// where it was not found and not everything was seen.
     pub sts_module: Option<bool>,
     /// What shows it.
-    pub how: SdkEvidence,
+    pub evidence: SdkEvidence,
 }
 
 impl FoundSdk {
     /// The SDK in one line: `boto 1.44.5 (/app/…, package metadata)`.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub fn describe(&self) -> String {
         let version = self.version.as_deref().map_or_else(|| "?".to_owned(), sanitize);
         let sts = match self.sts_module {
             Some(true) => ", with the sts module",
             Some(false) => ", without the sts module",
             None => "",
         };
-        format!("{} {version} ({}, {}{sts})", self.sdk.as_str(), sanitize(&self.place), self.how.as_str())
+        format!(
+            "{} {version} ({}, {}{sts})",
+            self.sdk.as_str(),
+            sanitize(&self.place),
+            self.evidence.as_str()
+        )
     }
 }
 
@@ -131,7 +136,7 @@ impl StoppedBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanEnd {
     /// Everything that can be read was seen.
-    Whole,
+    Complete,
     /// It was not.
     Stopped(StoppedBy),
 }
@@ -148,13 +153,13 @@ pub struct ScanBudget {
 }
 
 /// The longest that a scan may take.
-pub const LONGEST: Duration = Duration::from_secs(5);
+pub const MAX_DURATION: Duration = Duration::from_secs(5);
 
 impl ScanBudget {
     /// The usual bounds: 200,000 entries, 256 MiB, and this time, but no more than [`LONGEST`].
     #[must_use]
-    pub fn usual(until: Instant) -> Self {
-        Self { entries: 200_000, bytes: 256 << 20, until: until.min(Instant::now() + LONGEST) }
+    pub fn standard(until: Instant) -> Self {
+        Self { entries: 200_000, bytes: 256 << 20, until: until.min(Instant::now() + MAX_DURATION) }
     }
 }
 
@@ -177,7 +182,7 @@ pub enum RuntimeHint {
 
 impl RuntimeHint {
     /// By the name of the program's file.
-    fn of_path(path: &Path) -> Self {
+    fn from_path(path: &Path) -> Self {
         let name = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
         // What the kernel adds where the file is gone, as after an update.
         let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
@@ -190,7 +195,7 @@ impl RuntimeHint {
     }
 
     /// Whether packages for `runs` are looked for.
-    fn may_be(self, runs: Self) -> bool {
+    fn can_be(self, runs: Self) -> bool {
         self == runs || matches!(self, Self::Unknown | Self::Other)
     }
 }
@@ -199,7 +204,7 @@ impl RuntimeHint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// What the process runs.
-    pub runs: RuntimeHint,
+    pub runtime: RuntimeHint,
     /// The SDKs: those of the process's executable first, and then as they were come upon. The same
     /// SDK in the same version is listed once.
     pub found: Vec<FoundSdk>,
@@ -231,7 +236,7 @@ impl Scan {
     #[must_use]
     pub fn stopped_by(&self) -> Option<StoppedBy> {
         match self.end {
-            ScanEnd::Whole => None,
+            ScanEnd::Complete => None,
             ScanEnd::Stopped(by) => Some(by),
         }
     }
@@ -240,12 +245,12 @@ impl Scan {
     /// if there is one, is such that uses it.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.end == ScanEnd::Whole && self.unseen == 0 && self.runs != RuntimeHint::Other
+        self.end == ScanEnd::Complete && self.unseen == 0 && self.runtime != RuntimeHint::Other
     }
 
     /// What was found that the application may have for its own: the AWS CLI is a tool beside it, unless
     /// nothing else was found.
-    pub fn own(&self) -> impl Iterator<Item = &FoundSdk> {
+    pub fn of_application(&self) -> impl Iterator<Item = &FoundSdk> {
         let is_tool = |found: &FoundSdk| found.sdk == SdkId::CliV2;
         let only_tools = self.found.iter().all(is_tool);
         self.found.iter().filter(move |found| only_tools || !is_tool(found))
@@ -253,29 +258,29 @@ impl Scan {
 
     /// Which SDKs the application has, as far as was seen.
     #[must_use]
-    pub fn used(&self) -> ApplicationSdks {
-        let sdks: BTreeSet<SdkId> = self.own().map(|found| found.sdk).collect();
+    pub fn application_sdks(&self) -> ApplicationSdks {
+        let sdks: BTreeSet<SdkId> = self.of_application().map(|found| found.sdk).collect();
         ApplicationSdks::Found { sdks: sdks.into_iter().collect(), complete: self.is_certain() }
     }
 
     /// What is known without a scan, from the user.
     #[must_use]
-    pub fn said(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
+    pub fn from_user(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
         let place = "--expect-sdk".to_owned();
-        let found = vec![FoundSdk { sdk, version, place, sts_module: None, how: SdkEvidence::Said }];
-        Self { found, ..Self::nothing(ScanEnd::Whole) }
+        let found = vec![FoundSdk { sdk, version, place, sts_module: None, evidence: SdkEvidence::Stated }];
+        Self { found, ..Self::empty(ScanEnd::Complete) }
     }
 
     /// What was found of this SDK; where that is nothing, what the user said.
     #[must_use]
-    pub fn of(mut self, said: ExpectedSdk) -> Self {
+    pub fn narrowed_to(mut self, said: ExpectedSdk) -> Self {
         self.found.retain(|found| found.sdk == said.sdk);
         // That the process uses it need not be shown.
-        if self.runs == RuntimeHint::Other {
-            self.runs = RuntimeHint::Unknown;
+        if self.runtime == RuntimeHint::Other {
+            self.runtime = RuntimeHint::Unknown;
         }
         if self.found.is_empty() {
-            self.found = Self::said(said).found;
+            self.found = Self::from_user(said).found;
         }
         self
     }
@@ -283,41 +288,41 @@ impl Scan {
     /// A scan that found nothing for this reason.
     #[must_use]
     pub fn stopped(by: StoppedBy) -> Self {
-        Self::nothing(ScanEnd::Stopped(by))
+        Self::empty(ScanEnd::Stopped(by))
     }
 
-    fn nothing(end: ScanEnd) -> Self {
+    fn empty(end: ScanEnd) -> Self {
         let (runs, found) = (RuntimeHint::Unknown, Vec::new());
-        Self { runs, found, end, entries: 0, bytes: 0, unreadable: 0, unseen: 0, closed_archives: 0 }
+        Self { runtime: runs, found, end, entries: 0, bytes: 0, unreadable: 0, unseen: 0, closed_archives: 0 }
     }
 }
 
 /// The most SDKs that are listed; an image with more of them is not an application's.
-const MOST_FOUND: usize = 64;
+const MAX_FOUND: usize = 64;
 
 /// The longest text that is taken for a version: those that Go makes up for a commit have 40 bytes.
-const LONGEST_VERSION: usize = 128;
+const MAX_VERSION_BYTES: usize = 128;
 
 /// SDKs as they are found.
 #[derive(Default)]
-struct Finds(Vec<FoundSdk>);
+struct FoundSdks(Vec<FoundSdk>);
 
-impl Finds {
+impl FoundSdks {
     fn add(&mut self, sdk: SdkId, version: Option<String>, place: String, how: SdkEvidence) {
-        self.push(FoundSdk { sdk, version, place, sts_module: None, how });
+        self.push(FoundSdk { sdk, version, place, sts_module: None, evidence: how });
     }
 
     fn push(&mut self, mut found: FoundSdk) {
-        found.version = found.version.filter(|version| version.len() <= LONGEST_VERSION);
+        found.version = found.version.filter(|version| version.len() <= MAX_VERSION_BYTES);
         let is_known = self.0.iter().any(|known| known.sdk == found.sdk && known.version == found.version);
-        if !is_known && self.0.len() < MOST_FOUND {
+        if !is_known && self.0.len() < MAX_FOUND {
             self.0.push(found);
         }
     }
 }
 
 /// The path of a name in a folder, as text.
-fn place(folder: &[u8], name: &[u8]) -> String {
+fn path_text(folder: &[u8], name: &[u8]) -> String {
     String::from_utf8_lossy(&[folder, b"/", name].concat()).into_owned()
 }
 
@@ -330,18 +335,18 @@ fn place(folder: &[u8], name: &[u8]) -> String {
 #[must_use]
 pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan {
     let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.has_its_rights));
-    let mut finds = Finds::default();
+    let mut finds = FoundSdks::default();
     let mut runs = RuntimeHint::Unknown;
-    let mut plan = walk::Plan { runs, with_programs: true, first: None };
+    let mut plan = walk::WalkPlan { runtime: runs, with_programs: true, first: None };
     if let Some(Program { file, path, working_directory, .. }) = program {
-        runs = path.as_deref().map_or(RuntimeHint::Other, RuntimeHint::of_path);
+        runs = path.as_deref().map_or(RuntimeHint::Other, RuntimeHint::from_path);
         let file = file.and_then(|file| root::File::of_handle(file, &meter));
         if let Some(list) = file.as_ref().and_then(go::modules) {
             runs = RuntimeHint::Go;
-            go::add(&list, "the process's executable", &mut finds);
+            go::add_found(&list, "the process's executable", &mut finds);
         }
         let with_programs = file.is_none() && runs == RuntimeHint::Other;
-        plan = walk::Plan { runs, with_programs, first: working_directory };
+        plan = walk::WalkPlan { runtime: runs, with_programs, first: working_directory };
     }
     let mut closed_archives = 0;
     if runs != RuntimeHint::Go {
@@ -349,9 +354,9 @@ pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan
         closed_archives = walk::Walk::new(&root, &meter, plan, &mut finds).run();
     }
     Scan {
-        runs,
+        runtime: runs,
         found: finds.0,
-        end: meter.stopped().map_or(ScanEnd::Whole, ScanEnd::Stopped),
+        end: meter.stopped().map_or(ScanEnd::Complete, ScanEnd::Stopped),
         entries: meter.entries(),
         bytes: meter.bytes(),
         unreadable: meter.unreadable(),
@@ -377,7 +382,7 @@ mod tests {
             ("/usr/bin/ruby", RuntimeHint::Other),
             ("/", RuntimeHint::Other),
         ] {
-            assert_eq!(RuntimeHint::of_path(Path::new(path)), runs, "{path}");
+            assert_eq!(RuntimeHint::from_path(Path::new(path)), runs, "{path}");
         }
     }
 }

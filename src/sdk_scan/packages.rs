@@ -43,7 +43,7 @@ pub fn sts_module(sdk: SdkId) -> Option<&'static str> {
 /// of the package in the same release. For version 1 of Java the page of 2024 says 1.11.704, and the newest
 /// says 1.12.782; those in between take the role (1.11.901 was run), so that the smaller number is used.
 #[must_use]
-pub fn minimum(sdk: SdkId) -> Option<&'static str> {
+pub fn minimum_version(sdk: SdkId) -> Option<&'static str> {
     match sdk {
         SdkId::Boto => Some("1.12.200"),
         SdkId::JsV2 | SdkId::JsV2LoadConfig => Some("2.525.0"),
@@ -86,26 +86,26 @@ pub fn first_with_web_identity(sdk: SdkId) -> Option<&'static str> {
 
 /// How a version stands to IRSA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Age {
+pub enum IrsaSupport {
     /// AWS supports it.
     Supported,
     /// AWS does not say that it is supported, and it may look at the web identity all the same.
-    Doubtful,
+    Undocumented,
     /// It does not look at the web identity, as far as is known.
     TooOld,
 }
 
 /// How the version stands to IRSA; `None` if it is no version.
 #[must_use]
-pub fn age(sdk: SdkId, version: &str) -> Option<Age> {
+pub fn irsa_support(sdk: SdkId, version: &str) -> Option<IrsaSupport> {
     let found = numbers(version)?;
     let is_before = |least: Option<&str>| least.and_then(numbers).is_some_and(|least| found < least);
-    Some(if is_before(first_with_web_identity(sdk).or_else(|| minimum(sdk))) {
-        Age::TooOld
-    } else if is_before(minimum(sdk)) {
-        Age::Doubtful
+    Some(if is_before(first_with_web_identity(sdk).or_else(|| minimum_version(sdk))) {
+        IrsaSupport::TooOld
+    } else if is_before(minimum_version(sdk)) {
+        IrsaSupport::Undocumented
     } else {
-        Age::Supported
+        IrsaSupport::Supported
     })
 }
 
@@ -125,13 +125,13 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Age, age, first_with_web_identity, minimum, numbers, package};
+    use super::{IrsaSupport, first_with_web_identity, irsa_support, minimum_version, numbers, package};
     use crate::diagnosis::Name;
     use sdk_chain::SdkId;
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        use Age::{Doubtful, Supported, TooOld};
+        use IrsaSupport::{Supported, TooOld, Undocumented};
         for (sdk, version, expected) in [
             (SdkId::Boto, "1.12.199", Some(TooOld)),
             (SdkId::Boto, "1.12.200", Some(Supported)),
@@ -143,15 +143,15 @@ mod tests {
             (SdkId::JavaV2, "2.10.11-SNAPSHOT", Some(Supported)),
             (SdkId::JavaV2, "2.10.10", Some(TooOld)),
             (SdkId::JavaV1, "1.11.704", Some(Supported)),
-            (SdkId::JavaV1, "1.11.703", Some(Doubtful)),
+            (SdkId::JavaV1, "1.11.703", Some(Undocumented)),
             (SdkId::JavaV1, "1.11.600", Some(TooOld)),
-            (SdkId::GoV1, "1.23.12", Some(Doubtful)),
+            (SdkId::GoV1, "1.23.12", Some(Undocumented)),
             (SdkId::GoV1, "1.19.0", Some(TooOld)),
             (SdkId::GoV1, "1.55.6-0.20240101000000-abcdefabcdef", Some(Supported)),
             (SdkId::GoV2, "0.1.0", Some(Supported)),
-            (SdkId::JsV2, "2.524.0", Some(Doubtful)),
+            (SdkId::JsV2, "2.524.0", Some(Undocumented)),
             (SdkId::JsV2, "2.517.0", Some(TooOld)),
-            (SdkId::JsV3, "3.26.0", Some(Doubtful)),
+            (SdkId::JsV3, "3.26.0", Some(Undocumented)),
             (SdkId::JsV3, "3.14.0", Some(TooOld)),
             (SdkId::JsV3, "3.0.0-alpha.1", Some(TooOld)),
             (SdkId::Ruby, "3.57.0", Some(TooOld)),
@@ -160,7 +160,7 @@ mod tests {
             (SdkId::JsV3, "99999999999999999999999.0.0", None),
             (SdkId::JsV3, "3.99999999999999999999999.0", None),
         ] {
-            assert_eq!(age(sdk, version), expected, "{sdk:?} {version}");
+            assert_eq!(irsa_support(sdk, version), expected, "{sdk:?} {version}");
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
     fn no_version_is_supported_that_does_not_look() {
         for sdk in SdkId::ALL {
             let first = first_with_web_identity(*sdk).map(|first| numbers(first).unwrap());
-            let least = minimum(*sdk).map(|least| numbers(least).unwrap());
+            let least = minimum_version(*sdk).map(|least| numbers(least).unwrap());
             assert!(first.is_none_or(|first| least.is_some_and(|least| first <= least)), "{sdk:?}");
         }
     }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn every_least_version_is_one_and_on_the_page() {
         let page = Name::SdkTooOldForIrsa.page();
-        for (sdk, least) in SdkId::ALL.iter().filter_map(|sdk| Some((*sdk, minimum(*sdk)?))) {
+        for (sdk, least) in SdkId::ALL.iter().filter_map(|sdk| Some((*sdk, minimum_version(*sdk)?))) {
             assert!(numbers(least).is_some(), "{sdk:?}");
             let is_row = |line: &str| {
                 line.contains(&format!("`{}`", package(sdk))) && line.ends_with(&format!("| {least} |"))

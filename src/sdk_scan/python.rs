@@ -5,11 +5,11 @@
 //! `__init__.py` says its version.
 
 use super::root::Root;
-use super::{Finds, SdkEvidence};
+use super::{FoundSdks, SdkEvidence};
 use sdk_chain::SdkId;
 
 /// The most bytes of `__init__.py` that are read; botocore's has about 5,000.
-const LONGEST_INIT: usize = 64 << 10;
+const MAX_INIT_BYTES: usize = 64 << 10;
 
 /// What one folder holds of Python packages.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Takes note of a name in the folder at this place.
-    pub(super) fn see(&mut self, place: &[u8], name: &[u8], is_folder: bool, finds: &mut Finds) {
+    pub(super) fn see(&mut self, place: &[u8], name: &[u8], is_folder: bool, finds: &mut FoundSdks) {
         self.has_package |= is_folder && name == b"botocore";
         let Ok(name) = std::str::from_utf8(name) else { return };
         let Some(record) = ["dist-info", "egg-info", "egg"].iter().find_map(|kind| stem(name, kind)) else {
@@ -35,7 +35,7 @@ impl Folder {
             finds.add(
                 sdk,
                 version.map(str::to_owned),
-                super::place(place, name.as_bytes()),
+                super::path_text(place, name.as_bytes()),
                 SdkEvidence::PackageMetadata,
             );
         }
@@ -43,15 +43,15 @@ impl Folder {
 
     /// Looks into the package itself where nothing else says its version. Version 2 of the AWS CLI has a
     /// botocore of its own inside, which is no other SDK than the CLI.
-    pub(super) fn conclude(&self, root: &Root<'_>, place: &[u8], finds: &mut Finds) {
+    pub(super) fn conclude(&self, root: &Root<'_>, place: &[u8], finds: &mut FoundSdks) {
         if !self.has_package || self.has_metadata || place.ends_with(b"awscli") {
             return;
         }
         let Some(file) = root.file(&[place, b"/botocore/__init__.py"].concat()) else { return };
-        let Some(head) = file.head(LONGEST_INIT) else { return };
+        let Some(head) = file.head(MAX_INIT_BYTES) else { return };
         // A folder of this name without a version is some other package's part for botocore.
         if let Some(version) = version_in(&String::from_utf8_lossy(&head)) {
-            let place = super::place(place, b"botocore/__init__.py");
+            let place = super::path_text(place, b"botocore/__init__.py");
             finds.add(SdkId::Boto, Some(version), place, SdkEvidence::Source);
         }
     }

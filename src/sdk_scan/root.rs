@@ -88,7 +88,7 @@ impl<'m> Root<'m> {
             handle => handle.ok().and_then(|handle| File::of_handle(handle, self.meter)),
         };
         if file.is_none() {
-            self.meter.skip(path);
+            self.meter.note_unreadable(path);
         }
         file
     }
@@ -122,7 +122,7 @@ impl<'m> File<'m> {
 
     /// Notes that the file is not read to its end.
     pub(super) fn cut(&self) {
-        self.meter.cut();
+        self.meter.note_cut();
     }
 
     /// The first bytes of the file, up to so many.

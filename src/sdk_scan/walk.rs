@@ -11,14 +11,14 @@ use rustix::io::Errno;
 use super::java::{self, Java};
 use super::meter::Meter;
 use super::root::Root;
-use super::{Finds, RuntimeHint, SdkEvidence, StoppedBy, go, javascript, place, python};
+use super::{FoundSdks, RuntimeHint, SdkEvidence, StoppedBy, go, javascript, path_text, python};
 use sdk_chain::SdkId;
 
 /// Folders at the root that hold no application.
-const NOT_ENTERED: [&[u8]; 3] = [b"/proc", b"/sys", b"/dev"];
+const KERNEL_FOLDERS: [&[u8]; 3] = [b"/proc", b"/sys", b"/dev"];
 /// Folders in which most applications are: they come first, behind that in which the process works, so that a
 /// bound is not reached among what the distribution brings.
-const FIRST: [&[u8]; 9] = [
+const APPLICATION_FOLDERS: [&[u8]; 9] = [
     b"/app",
     b"/opt",
     b"/srv",
@@ -30,26 +30,27 @@ const FIRST: [&[u8]; 9] = [
     b"/usr/local",
 ];
 /// What the distribution brings, which comes behind everything but the last.
-const SYSTEM: [&[u8]; 4] = [b"/usr", b"/lib", b"/lib64", b"/etc"];
+const SYSTEM_FOLDERS: [&[u8]; 4] = [b"/usr", b"/lib", b"/lib64", b"/etc"];
 /// Folders that hold much and seldom an application: they come last.
-const LAST: [&[u8]; 8] = [b"/var", b"/tmp", b"/mnt", b"/media", b"/run", b"/boot", b"/data", b"/usr/share"];
+const LATE_FOLDERS: [&[u8]; 8] =
+    [b"/var", b"/tmp", b"/mnt", b"/media", b"/run", b"/boot", b"/data", b"/usr/share"];
 /// Folders anywhere that hold much and no package of its own, or a tool with an SDK for itself.
-const NOT_WORTH: [&[u8]; 5] = [b".git", b"__pycache__", b"locale", b"lost+found", b"google-cloud-sdk"];
+const SKIPPED_NAMES: [&[u8]; 5] = [b".git", b"__pycache__", b"locale", b"lost+found", b"google-cloud-sdk"];
 
 /// The most bytes of paths that are kept for later, so that no tree can take the memory of the pod.
-const LONGEST_LIST: usize = 4 << 20;
+const MAX_LIST_BYTES: usize = 4 << 20;
 /// The space for what the kernel says of a folder at a time.
-const LISTING: usize = 32 << 10;
+const LISTING_BYTES: usize = 32 << 10;
 /// The smallest executable that is looked into: a Go program with an AWS SDK has more than 5 MB.
-const SMALLEST_PROGRAM: i64 = 1 << 20;
+const MIN_PROGRAM_BYTES: i64 = 1 << 20;
 
 /// A folder that is to be entered, and the file system that the folder above is on.
 type Folder = (Vec<u8>, Option<u64>);
 
 /// What a walk looks for, and where it begins.
-pub(super) struct Plan {
+pub(super) struct WalkPlan {
     /// What the process runs.
-    pub(super) runs: RuntimeHint,
+    pub(super) runtime: RuntimeHint,
     /// Whether programs are looked into.
     pub(super) with_programs: bool,
     /// The folder in which the process works.
@@ -60,61 +61,61 @@ pub(super) struct Plan {
 pub(super) struct Walk<'w, 'm> {
     root: &'w Root<'m>,
     meter: &'m Meter,
-    runs: RuntimeHint,
+    runtime: RuntimeHint,
     with_programs: bool,
-    finds: &'w mut Finds,
+    finds: &'w mut FoundSdks,
     java: Java,
     /// The folders that come first, in order.
     first: Vec<Vec<u8>>,
-    folders: Paths<Folder>,
-    system: Paths<Folder>,
-    last: Paths<Folder>,
-    scripts: Paths<Vec<u8>>,
+    folders: PathStack<Folder>,
+    system: PathStack<Folder>,
+    last: PathStack<Folder>,
+    scripts: PathStack<Vec<u8>>,
 }
 
 impl<'w, 'm> Walk<'w, 'm> {
     pub(super) fn new(
         root: &'w Root<'m>,
         meter: &'m Meter,
-        Plan { runs, with_programs, first }: Plan,
-        finds: &'w mut Finds,
+        WalkPlan { runtime: runs, with_programs, first }: WalkPlan,
+        finds: &'w mut FoundSdks,
     ) -> Self {
         let first = first.map(|path| path.into_os_string().into_vec());
         // The root itself needs no second look, and what is not below it has none.
         let first = first.filter(|path| path.starts_with(b"/") && path.len() > 1);
-        let usual = FIRST.into_iter().map(<[u8]>::to_vec);
+        let usual = APPLICATION_FOLDERS.into_iter().map(<[u8]>::to_vec);
         let usual = usual.filter(|path| Some(path) != first.as_ref()).collect::<Vec<_>>();
         Self {
             root,
             meter,
-            runs,
+            runtime: runs,
             with_programs,
             finds,
             java: Java::default(),
             first: first.into_iter().chain(usual).collect(),
-            folders: Paths::default(),
-            system: Paths::default(),
-            last: Paths::default(),
-            scripts: Paths::default(),
+            folders: PathStack::default(),
+            system: PathStack::default(),
+            last: PathStack::default(),
+            scripts: PathStack::default(),
         }
     }
 
     /// Walks, and at the end reads the scripts, which are the most to read. Hands on how many Java archives
     /// could not be looked into.
     pub(super) fn run(mut self) -> usize {
-        let mut listing = Vec::with_capacity(LISTING);
+        let mut listing = Vec::with_capacity(LISTING_BYTES);
         self.visit(&[], None, listing.spare_capacity_mut());
         for folder in self.first.clone().into_iter().rev() {
             // There is room: nothing but the folders at the root is there yet.
             self.folders.push((folder, None));
         }
-        while let Some((folder, parent)) = self.next().filter(|_| self.meter.goes_on()) {
+        while let Some((folder, parent)) = self.next().filter(|_| self.meter.may_continue()) {
             self.visit(&folder, parent, listing.spare_capacity_mut());
         }
         // Which scripts are read says nothing about archives.
         let is_whole = self.meter.stopped().is_none() && self.meter.unseen() == 0;
         let closed_archives = self.java.conclude(is_whole, self.finds);
-        while let Some(script) = self.scripts.pop().filter(|_| self.meter.goes_on()) {
+        while let Some(script) = self.scripts.pop().filter(|_| self.meter.may_continue()) {
             if let Some(file) = self.root.file(&script) {
                 javascript::look_into(&file, &String::from_utf8_lossy(&script), self.finds);
             }
@@ -137,7 +138,7 @@ impl<'w, 'm> Walk<'w, 'm> {
             Err(Errno::NOSYS | Errno::PERM) if folder.is_empty() => self.meter.stop(StoppedBy::Kernel),
             Err(Errno::ACCESS) if folder.is_empty() => self.meter.stop(StoppedBy::Denied),
             Err(_) if folder.is_empty() => self.meter.stop(StoppedBy::Root),
-            Err(_) => self.meter.skip(folder),
+            Err(_) => self.meter.note_unreadable(folder),
         }
     }
 
@@ -146,7 +147,7 @@ impl<'w, 'm> Walk<'w, 'm> {
         let mut python = python::Folder::default();
         while let Some(entry) = names.next() {
             let Ok(entry) = entry else {
-                self.meter.skip(folder);
+                self.meter.note_unreadable(folder);
                 break;
             };
             let name = entry.file_name().to_bytes();
@@ -177,7 +178,7 @@ impl<'w, 'm> Walk<'w, 'm> {
     }
 
     fn see_package(&mut self, python: &mut python::Folder, folder: &[u8], name: &[u8], is_folder: bool) {
-        if self.runs.may_be(RuntimeHint::Python) {
+        if self.runtime.can_be(RuntimeHint::Python) {
             python.see(folder, name, is_folder, self.finds);
         }
     }
@@ -185,7 +186,7 @@ impl<'w, 'm> Walk<'w, 'm> {
     fn see_folder(&mut self, folder: &[u8], name: &[u8], device: u64) {
         let path = [folder, b"/", name].concat();
         if let Some(sdk) = javascript::package(folder, name)
-            && self.runs.may_be(RuntimeHint::Node)
+            && self.runtime.can_be(RuntimeHint::Node)
         {
             javascript::look(self.root, folder, name, sdk, self.finds);
         }
@@ -193,13 +194,13 @@ impl<'w, 'm> Walk<'w, 'm> {
         let is_cli = folder.ends_with(b"/aws-cli/v2");
         if is_cli && let Some(version) = std::str::from_utf8(name).ok().filter(|name| name.starts_with("2."))
         {
-            let (place, how) = (place(folder, name), SdkEvidence::PackageMetadata);
+            let (place, how) = (path_text(folder, name), SdkEvidence::PackageMetadata);
             self.finds.add(SdkId::CliV2, Some(version.to_owned()), place, how);
         }
         let is_of_cli = is_cli || folder.ends_with(b"/aws-cli") && name != b"v2";
         let is_data_of_botocore = name == b"data" && folder.ends_with(b"/botocore");
-        if NOT_ENTERED.contains(&path.as_slice())
-            || NOT_WORTH.contains(&name)
+        if KERNEL_FOLDERS.contains(&path.as_slice())
+            || SKIPPED_NAMES.contains(&name)
             || is_of_cli
             || is_data_of_botocore
             || self.first.contains(&path)
@@ -207,8 +208,8 @@ impl<'w, 'm> Walk<'w, 'm> {
             return;
         }
         let list = match path.as_slice() {
-            path if LAST.contains(&path) => &mut self.last,
-            path if SYSTEM.contains(&path) => &mut self.system,
+            path if LATE_FOLDERS.contains(&path) => &mut self.last,
+            path if SYSTEM_FOLDERS.contains(&path) => &mut self.system,
             _ => &mut self.folders,
         };
         if !list.push((path, Some(device))) {
@@ -219,30 +220,30 @@ impl<'w, 'm> Walk<'w, 'm> {
     fn see_file(&mut self, folder: &[u8], handle: &OwnedFd, name: &[u8]) {
         let path = || [folder, b"/", name].concat();
         if java::is_archive(name) || java::is_sign(name) {
-            if self.runs.may_be(RuntimeHint::Java)
+            if self.runtime.can_be(RuntimeHint::Java)
                 && let Some(file) = self.root.file(&path())
             {
-                self.java.look(&file, &place(folder, name));
+                self.java.look(&file, &path_text(folder, name));
             }
         } else if is_script(name) {
-            let may_be_bundle = self.runs.may_be(RuntimeHint::Node) && !is_in_packages(folder);
+            let may_be_bundle = self.runtime.can_be(RuntimeHint::Node) && !is_in_packages(folder);
             if may_be_bundle && !self.scripts.push(path()) {
                 self.meter.stop(StoppedBy::Entries);
             }
         } else if self.with_programs
-            && may_be_program(name)
+            && can_be_program(name)
             && self.is_program(handle, name)
             && let Some(file) = self.root.file(&path())
         {
             let list = go::modules(&file).unwrap_or_default();
-            go::add(&list, &place(folder, name), self.finds);
+            go::add_found(&list, &path_text(folder, name), self.finds);
         }
     }
 
     fn is_program(&self, handle: &OwnedFd, name: &[u8]) -> bool {
         self.root
             .regular(handle, name)
-            .is_some_and(|stat| stat.st_mode & 0o111 != 0 && stat.st_size >= SMALLEST_PROGRAM)
+            .is_some_and(|stat| stat.st_mode & 0o111 != 0 && stat.st_size >= MIN_PROGRAM_BYTES)
     }
 }
 
@@ -260,7 +261,7 @@ fn is_in_packages(folder: &[u8]) -> bool {
 }
 
 /// Whether a file of this name may be a program: names like `x.py` and `x.so` are not looked at.
-fn may_be_program(name: &[u8]) -> bool {
+fn can_be_program(name: &[u8]) -> bool {
     let extension = name.iter().rposition(|byte| *byte == b'.').and_then(|dot| name.get(dot + 1..));
     extension.is_none_or(|extension| {
         matches!(extension, b"bin" | b"exe" | b"elf")
@@ -270,22 +271,22 @@ fn may_be_program(name: &[u8]) -> bool {
 }
 
 /// Paths for later, up to so many bytes of them.
-struct Paths<T> {
+struct PathStack<T> {
     paths: Vec<T>,
     bytes: usize,
 }
 
-impl<T> Default for Paths<T> {
+impl<T> Default for PathStack<T> {
     fn default() -> Self {
         Self { paths: Vec::new(), bytes: 0 }
     }
 }
 
-impl<T: Path> Paths<T> {
+impl<T: Path> PathStack<T> {
     /// Keeps the path, if there is room.
     fn push(&mut self, path: T) -> bool {
         let bytes = self.bytes + path.cost();
-        if bytes > LONGEST_LIST {
+        if bytes > MAX_LIST_BYTES {
             return false;
         }
         self.bytes = bytes;
@@ -319,14 +320,14 @@ impl Path for Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_in_packages, is_script, may_be_program};
+    use super::{can_be_program, is_in_packages, is_script};
 
     #[test]
     fn names_say_what_is_worth_a_look() {
         for (name, expected) in
             [("server", true), ("app-v1.2", true), ("app.bin", true), ("x.py", false), ("x.so", false)]
         {
-            assert_eq!(may_be_program(name.as_bytes()), expected, "{name}");
+            assert_eq!(can_be_program(name.as_bytes()), expected, "{name}");
         }
         assert!(is_script(b"index.js") && is_script(b"main.mjs") && !is_script(b"main.json"));
         assert!(is_in_packages(b"/app/node_modules/x") && !is_in_packages(b"/app/dist"));

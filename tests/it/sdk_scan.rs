@@ -63,7 +63,7 @@ fn look_through(root: &Path, program: &str, folder: &str) -> Scan {
 
 /// Each SDK that was found as one line, in order.
 fn lines(scan: &Scan) -> Vec<String> {
-    let mut lines: Vec<String> = scan.found.iter().map(FoundSdk::line).collect();
+    let mut lines: Vec<String> = scan.found.iter().map(FoundSdk::describe).collect();
     lines.sort();
     lines
 }
@@ -159,7 +159,7 @@ fn python_packages_are_known_by_their_metadata_or_their_source() {
     ] {
         let files: Vec<_> = files.iter().map(|path| (*path, &source[..])).collect();
         let scan = look(root(&files).path());
-        assert_eq!((lines(&scan), scan.end), (owned(expected), ScanEnd::Whole));
+        assert_eq!((lines(&scan), scan.end), (owned(expected), ScanEnd::Complete));
     }
 }
 
@@ -329,7 +329,7 @@ fn a_go_program_answers_for_itself() {
     ]);
     let with = |name: &str| {
         let scan = look_through(root.path(), name, "/");
-        (lines(&scan), scan.entries > 0, scan.runs)
+        (lines(&scan), scan.entries > 0, scan.runtime)
     };
     let v1 = |version| format!("gov1 {version} (the process's executable, Go build info)");
     let v2 = |version| format!("gov2 {version} (the process's executable, Go build info)");
@@ -491,7 +491,7 @@ fn nothing_leads_out_of_the_root_and_nothing_but_files_is_opened() {
     std::os::unix::net::UnixListener::bind(at("socket.js")).unwrap();
 
     let scan = look(root.path());
-    assert_eq!((lines(&scan), scan.end), (Vec::new(), ScanEnd::Whole));
+    assert_eq!((lines(&scan), scan.end), (Vec::new(), ScanEnd::Complete));
     assert_eq!(scan.bytes, 0);
     assert_eq!(scan.unreadable, 2, "package.json is a link, __init__.py a pipe");
 }
@@ -499,7 +499,7 @@ fn nothing_leads_out_of_the_root_and_nothing_but_files_is_opened() {
 #[test]
 fn kernel_file_systems_are_not_entered() {
     let scan = scan(open(Path::new("/proc/self")), None, budget());
-    assert_eq!((scan.entries, scan.end), (0, ScanEnd::Whole));
+    assert_eq!((scan.entries, scan.end), (0, ScanEnd::Complete));
 }
 
 #[test]
@@ -512,7 +512,7 @@ fn a_bound_that_is_reached_is_named() {
         let scan = scan(open(root.path()), None, budget);
         (scan.end, scan.entries, scan.bytes)
     };
-    assert_eq!(spent(whole), (ScanEnd::Whole, 100, 400));
+    assert_eq!(spent(whole), (ScanEnd::Complete, 100, 400));
     let by = ScanEnd::Stopped;
     assert_eq!(spent(ScanBudget { entries: 60, ..whole }), (by(StoppedBy::Entries), 60, 0));
     assert_eq!(spent(ScanBudget { bytes: 100, ..whole }), (by(StoppedBy::Bytes), 100, 96));
@@ -527,7 +527,7 @@ fn a_module_is_missing_only_where_everything_was_seen() {
     let bytes = scan(open(root.path()), None, budget()).bytes;
     let look = |bytes| {
         let scan = scan(open(root.path()), None, ScanBudget { bytes, ..budget() });
-        (scan.found.first().map(|found| found.sts_module), scan.end == ScanEnd::Whole)
+        (scan.found.first().map(|found| found.sts_module), scan.end == ScanEnd::Complete)
     };
     assert_eq!(look(bytes), (Some(Some(false)), true));
     assert_eq!(look(bytes - 1), (Some(Some(false)), false), "scripts say nothing about archives");
@@ -593,7 +593,7 @@ async fn a_small_stack_is_enough() {
         ("a/x.js", &[b'x'; 1 << 20]),
         ("a/botocore/__init__.py", &[b'\n'; 1 << 20]),
     ]);
-    assert_eq!(below(root.path(), budget()).await.end, ScanEnd::Whole);
+    assert_eq!(below(root.path(), budget()).await.end, ScanEnd::Complete);
 }
 
 /// The report of a check in this world, with these arguments.
@@ -651,12 +651,12 @@ proptest! {
         cut in 0..1000_usize,
     ) {
         let root = root(&[("whole.jar", &jar), ("cut.jar", &jar[..cut.min(jar.len())])]);
-        prop_assert_eq!(look(root.path()).end, ScanEnd::Whole);
+        prop_assert_eq!(look(root.path()).end, ScanEnd::Complete);
     }
 
     #[test]
     fn a_damaged_program_does_no_harm(program in mutated(go_program(GO, 16))) {
         let root = root(&[("server", &program)]);
-        prop_assert_eq!(look_through(root.path(), "/server", "/").end, ScanEnd::Whole);
+        prop_assert_eq!(look_through(root.path(), "/server", "/").end, ScanEnd::Complete);
     }
 }

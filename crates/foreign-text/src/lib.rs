@@ -1,21 +1,39 @@
-//! What comes from outside is shown through here: bounded, on one line, and without secrets.
+//! Makes text from outside safe to print: bounded, on one line, and without secrets.
 //!
-//! Variables, claims, file names and replies may be huge, binary or hostile. Everything that is
-//! printed of them passes `shown` (for a reader), `sh` (for a command that a reader pastes) or
-//! `json_shown` (for a document that a reader pastes).
+//! Variables, claims, file names and replies can be huge, binary or hostile. A terminal obeys their control
+//! characters, an invisible character makes two different names look equal, and a token in an error message ends
+//! up in a log.
+//!
+//! | Where the text goes | Function |
+//! | --- | --- |
+//! | A sentence for a reader | [`sanitize`] |
+//! | A command that a reader pastes | [`shell_quote`] |
+//! | A JSON document that a reader pastes | [`escape_json`] |
+//! | Unbounded output, such as a log | [`redact`], [`redact_secret`] |
+//!
+//! ```
+//! use foreign_text::{Secret, redact_secret, sanitize, shell_quote};
+//!
+//! assert_eq!(sanitize("cart\u{200b}\u{1b}[2J"), r"cart\u{200b}\u{1b}[2J");
+//! assert_eq!(sanitize("http://me:secret@proxy:3128"), "http://[credentials not shown]@proxy:3128");
+//! assert_eq!(shell_quote("x; rm -rf /"), "'x; rm -rf /'");
+//!
+//! let secret = Secret::new("c2lnbmF0dXJl".to_owned());
+//! assert_eq!(redact_secret("bad signature: c2lnbmF0dXJl", &secret), "bad signature: [not shown]");
+//! assert_eq!(format!("{secret:?}"), "[not shown]");
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The most characters of one foreign text that are ever printed.
+/// The most characters of a text that [`sanitize`] keeps.
 pub const MAX_CHARS: usize = 256;
 
-/// The most characters of one foreign text in a command: the longest role ARN fits.
+/// The most characters of a text in a command. The longest role ARN fits.
 const MAX_COMMAND_CHARS: usize = 2048;
 
-/// The foreign text `raw` as it may be printed: control characters escaped, at most
-/// [`SHOWN_CHARS`] characters, and with the secret part of anything that looks like a token or
-/// like credentials in a URL left out.
+/// The text as it can be printed. Characters that a terminal could act on or hide are escaped, the text is cut
+/// after [`MAX_CHARS`] characters, and secrets are removed as by [`redact`].
 #[must_use]
 pub fn sanitize(raw: &str) -> String {
     sanitize_to(MAX_CHARS, raw)
@@ -39,17 +57,17 @@ fn sanitize_to(limit: usize, raw: &str) -> String {
     text
 }
 
-/// The text without the secret part of anything that looks like a token or like credentials in a
-/// URL; otherwise as it is.
+/// The text without JSON Web Tokens and without the user name and password of URLs.
 #[must_use]
 pub fn redact(raw: &str) -> String {
     without_url_credentials(&without_tokens(raw)).into_owned()
 }
 
-/// The fewest characters of a secret that are taken for it, when a text was cut.
+/// The length of the beginning of a secret that is recognized where the rest of it was cut off.
 const MIN_SECRET_PREFIX: usize = 16;
 
-/// The text without the secret, and without as much of its beginning as stands there.
+/// The text without the secret, even if it contains only the beginning of it. A secret of fewer than 8 bytes is
+/// not searched for.
 #[must_use]
 pub fn redact_secret(text: &str, secret: &Secret) -> String {
     let secret = secret.expose();
@@ -69,8 +87,7 @@ pub fn redact_secret(text: &str, secret: &Secret) -> String {
     clean + rest
 }
 
-/// JSON in which every character that a terminal could take for more than itself is escaped; it
-/// means the same.
+/// The JSON document with every character escaped that a terminal could act on or hide. Its value stays the same.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -86,7 +103,7 @@ pub fn escape_json(json: &str) -> String {
     text
 }
 
-/// Whether a terminal or a log viewer could take the character for more than itself.
+/// Whether a terminal or a log viewer could act on the character or hide it.
 fn is_unsafe_to_print(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -99,7 +116,7 @@ fn is_unsafe_to_print(c: char) -> bool {
         || matches!(c, '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Cuts the signature off whatever looks like a JSON Web Token.
+/// Replaces whatever looks like a JSON Web Token.
 fn without_tokens(raw: &str) -> Cow<'_, str> {
     if !raw.contains("eyJ") {
         return Cow::Borrowed(raw);
@@ -119,7 +136,7 @@ fn without_tokens(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Leaves user names and passwords out of URLs.
+/// Replaces user names and passwords in URLs.
 fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     if !raw.contains('@') {
         return Cow::Borrowed(raw);
@@ -145,9 +162,11 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The text as one word of a shell, for commands that people paste. A character that a terminal or a copy
-/// could change is written as its bytes, in the quotes of ksh, bash, zsh, BusyBox and POSIX since 2024, `$'…'`;
-/// in octal, since what follows a hexadecimal number could be read as part of it.
+/// The text as one word of a shell, for a command that a reader pastes.
+///
+/// A text with characters that a terminal or a copy could change is written in bytes, in the quotes `$'…'` of ksh,
+/// bash, zsh, BusyBox and POSIX since 2024. The bytes are octal: a digit after a hexadecimal number could be
+/// read as part of it.
 #[must_use]
 pub fn shell_quote(raw: &str) -> String {
     let text = redact(raw);
@@ -182,18 +201,18 @@ fn ansi_c_quoted(text: &str) -> String {
     word + "'"
 }
 
-/// A text that must never be printed: it has no `Display`, and its `Debug` shows nothing.
+/// A text that must not be printed. It has no `Display`, and its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps the text from being printed.
+    /// Wraps a secret.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself, for the one place that has to send it.
+    /// The text, for the place that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

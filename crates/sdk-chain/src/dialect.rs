@@ -1,24 +1,24 @@
-//! The ways in which SDKs read the shared files, as data. No two of their readers agree on what a line
-//! means, which file is malformed, and which header names a profile. [`crate::ini`] reads by them.
+//! How each SDK reads the shared files, as data. The readers of the SDKs differ in what a line means, which file
+//! is malformed, and which header names a profile. [`crate::ini`] reads a file by one of these.
 
 /// How an SDK reads a shared file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// Whether `:` separates a name from its value, too.
+    /// Whether `:` also separates a name from its value.
     pub colon: bool,
-    /// Whether a comment may follow a value, after white space.
+    /// Whether a comment can follow a value, after white space.
     pub inline_comments: bool,
     /// Whether names are folded to lower case.
     pub folds_names: bool,
-    /// Whether a name without a value counts as not there.
+    /// Whether a setting without a value counts as not set.
     pub drops_empty: bool,
-    /// What an indented line is.
+    /// What an indented line means.
     pub indented: Indented,
-    /// Which lines make the whole file unusable.
+    /// Which lines make the whole file malformed.
     pub faults: Faults,
-    /// Whether a byte order mark at the beginning is passed over.
+    /// Whether a byte order mark at the beginning is skipped.
     pub skips_mark: bool,
-    /// What bytes are that are no text.
+    /// What bytes that are not UTF-8 mean.
     pub bytes: Bytes,
     /// How a header is spelled.
     pub headers: Headers,
@@ -53,7 +53,7 @@ impl Dialect {
         credentials: HeaderStyle::Unprefixed,
     };
 
-    /// The same to the letter, with all that the lines say. Source: `aws-runtime`,
+    /// The same format, read to the letter, with nested settings. Source: `aws-runtime`,
     /// `src/env_config/parse.rs` and `normalize.rs`.
     pub const WHOLE: Self = Self {
         indented: Indented::Kept,
@@ -67,127 +67,127 @@ impl Dialect {
     };
 }
 
-/// What an indented line is.
+/// What an indented line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Indented {
-    /// A part of the value above it, which is passed over: AWS's specification of the format.
+    /// It continues the value above and is ignored: AWS's specification of the format.
     Continues,
-    /// The same, and its text is kept in the value.
+    /// It continues the value above, and is kept in it.
     Kept,
-    /// The same, but only if it is indented deeper than the setting above it: Python's `configparser`.
+    /// It continues the value above if it is indented deeper than that setting: Python's `configparser`.
     Deeper,
-    /// A part of the setting above it if that has no value; else a line like any other.
+    /// It belongs to the setting above if that has no value. Otherwise it is an ordinary line.
     BelowEmpty,
-    /// A part of something else, wherever it is.
+    /// It belongs to something else, wherever it is.
     Nested,
-    /// A line like any other.
+    /// It is an ordinary line.
     Line,
 }
 
-/// Which lines make the whole file unusable.
+/// Which lines make the whole file malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Faults {
-    /// None does: what is not understood is passed over.
+    /// None: what is not understood is skipped.
     None,
-    /// A setting before the first header, a line that is neither header nor setting, a header or a
-    /// setting that comes twice: Python's `configparser`.
+    /// A setting before the first header, a line that is neither header nor setting, and a repeated header or
+    /// setting: Python's `configparser`.
     Strict,
-    /// The same without the rule of coming twice: AWS's specification of the format.
+    /// The same, except for repetitions: AWS's specification of the format.
     Specification,
     /// A header without its closing bracket, and a byte order mark.
     Brackets,
 }
 
-/// What bytes are that are no UTF-8 text.
+/// What bytes that are not UTF-8 mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bytes {
-    /// Characters that nobody knows.
+    /// They become replacement characters.
     Replaced,
-    /// What makes the whole file unusable.
+    /// The file is malformed.
     Fault,
-    /// What makes the whole file as good as empty.
+    /// The file counts as empty.
     Empty,
 }
 
 /// How a header is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
-    /// Whether white space around a name is no part of it.
+    /// Whether white space around a name is removed.
     pub trims: bool,
-    /// Whether a header without a name makes the whole file unusable.
+    /// Whether a header without a name makes the file malformed.
     pub must_name: bool,
-    /// What stands between `profile` and a name.
+    /// What separates `profile` from a name.
     pub gap: KeyGap,
-    /// Whether quotes around a name are no part of it.
+    /// Whether quotes around a name are removed.
     pub quotes: bool,
-    /// Which names may have white space in them.
+    /// Which names can contain white space.
     pub spaces: InlineSpaces,
-    /// What a header is that other text follows.
+    /// What text after a header means.
     pub trailing: Trailing,
-    /// What both `NAME` and `profile NAME` in one file are.
+    /// What `NAME` and `profile NAME` in one file mean.
     pub duplicate: DuplicateHeaders,
 }
 
-/// What stands between `profile` and a name.
+/// What separates `profile` from a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyGap {
     /// One space.
     Space,
     /// One space or tab.
     Blank,
-    /// Any of them.
+    /// Any number of them.
     Blanks,
 }
 
-/// Which names may have white space in them.
+/// Which names can contain white space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InlineSpaces {
     /// None.
     Never,
-    /// None, and no other character either that the specification does not list for a name.
+    /// None. A name has only characters that the specification allows in one.
     Identifier,
-    /// After `profile`, those in quotes.
+    /// Those in quotes after `profile`.
     Quoted,
-    /// Every one.
+    /// Every name.
     Always,
 }
 
-/// What a header is that other text follows.
+/// What text after a header means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trailing {
-    /// A header.
+    /// It is ignored.
     Ignored,
-    /// None.
+    /// The line is not a header.
     NoHeader,
-    /// What makes the whole file unusable.
+    /// The file is malformed.
     Fault,
-    /// The same, unless it is a comment, even without a space before it.
+    /// The same, unless the text is a comment, even without a space before it.
     FaultUnlessComment,
 }
 
-/// What both `NAME` and `profile NAME` in one file are.
+/// What `NAME` and `profile NAME` in one file mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DuplicateHeaders {
-    /// One profile.
+    /// They are one profile.
     Merged,
-    /// The profile is `profile NAME`.
+    /// `profile NAME` replaces `NAME`.
     Prefixed,
-    /// The profile is `NAME`.
+    /// `NAME` replaces `profile NAME`.
     Plain,
-    /// What makes the whole file as good as empty.
+    /// The file counts as empty.
     Spoils,
 }
 
 /// Which headers name a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderStyle {
-    /// Every header, as it is.
+    /// Every header, as written.
     AsWritten,
     /// `profile NAME` and `default`.
     Prefixed,
-    /// Every header; `profile NAME` is NAME.
+    /// Every header. `profile NAME` names NAME.
     Either,
-    /// Every header but `profile NAME`.
+    /// Every header except `profile NAME`.
     Unprefixed,
 }
 

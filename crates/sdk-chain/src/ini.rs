@@ -1,41 +1,40 @@
-//! The shared files as each SDK reads them: no two parsers agree on what a line means, which file is
-//! malformed, and which header names a profile.
+//! Reads the shared config and credentials files as a [`Dialect`] says.
 //!
-//! Secrets do not get beyond this file: of a key's value only that there is one is kept.
+//! No secret leaves this file: the value of a key is replaced by [`PRESENT`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dialect::{Bytes, Dialect, DuplicateHeaders, Faults, Indented, Trailing, is_identifier};
 
-/// The settings of one section: lower-case names where the SDK folds them.
+/// The settings of one section. Their names are in lower case where the SDK folds them.
 pub type Section = BTreeMap<String, String>;
 /// The sections of a file by name.
 pub type Sections = BTreeMap<String, Section>;
 
-/// What a shared file says.
+/// The content of a shared file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SharedFile {
-    /// Its profiles.
+    /// The profiles.
     pub profiles: Sections,
-    /// Its `services NAME` sections, by NAME, where the dialect keeps indented lines.
-    /// [`nested_setting`] reads their values.
+    /// The `services NAME` sections by NAME, if the dialect keeps indented lines. [`nested_setting`] reads their
+    /// values.
     pub services: Sections,
 }
 
-/// The settings whose values are secrets: kept as [`PRESENT`].
+/// The settings whose values are secrets.
 const SECRET: [&str; 4] =
     ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
-/// What some editors put at the beginning of a file.
+/// A character that some editors put at the beginning of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What begins a comment.
+/// The characters that begin a comment.
 const COMMENT: [char; 2] = ['#', ';'];
 
-/// What is kept of a secret.
+/// The value that replaces a secret.
 pub const PRESENT: &str = "set";
 
-/// Which of the two files it is.
+/// One of the two shared files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SharedFileKind {
     /// `~/.aws/config`.
@@ -44,16 +43,16 @@ pub enum SharedFileKind {
     Credentials,
 }
 
-/// Why a file is unusable for an SDK.
+/// Why an SDK cannot use a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
-    /// The line, from 1 on.
+    /// The number of the line, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub fault: &'static str,
 }
 
-/// A setting among the indented lines of a value. The last one of this name counts.
+/// The value of a setting among the indented lines of `value`. The last one of this name counts.
 #[must_use]
 pub fn nested_setting<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     let mut settings = value.lines().rev().filter_map(|line| line.split_once('='));
@@ -64,7 +63,7 @@ impl Dialect {
     /// Reads the profiles of a file.
     ///
     /// # Errors
-    /// The line that makes the file unusable for this SDK.
+    /// Returns the line that makes the file malformed for this SDK.
     pub fn parse(&self, kind: SharedFileKind, bytes: &[u8]) -> Result<Sections, Malformed> {
         self.read(kind, bytes).map(|file| file.profiles)
     }
@@ -72,7 +71,7 @@ impl Dialect {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// As of [`Dialect::parse`].
+    /// As for [`Dialect::parse`].
     pub fn read(&self, kind: SharedFileKind, bytes: &[u8]) -> Result<SharedFile, Malformed> {
         let text = match (std::str::from_utf8(bytes), self.bytes) {
             (Ok(text), _) => text.into(),
@@ -95,7 +94,7 @@ impl Dialect {
             let wrong = |fault| Malformed { line: number + 1, fault };
             reading.line(line.trim_end_matches('\r')).map_err(wrong)?;
         }
-        Ok(if reading.is_spoilt { SharedFile::default() } else { reading.file })
+        Ok(if reading.counts_as_empty { SharedFile::default() } else { reading.file })
     }
 
     fn is_strict(&self) -> bool {
@@ -103,38 +102,38 @@ impl Dialect {
     }
 }
 
-/// A file as far as it was read.
+/// A file while it is read.
 struct Reading<'a> {
     dialect: &'a Dialect,
     kind: SharedFileKind,
     file: SharedFile,
     at: ReadPosition,
-    /// The setting above, if there is one below the header.
+    /// The setting above in this section.
     above: Option<OpenProperty>,
-    /// The headers that were there.
+    /// The headers so far.
     headers: BTreeSet<String>,
-    /// The profiles, each with whether its header has `profile` before its name.
+    /// The profiles, and whether the header of each begins with `profile`.
     prefixed: BTreeMap<String, bool>,
-    /// Whether the file is as good as empty.
-    is_spoilt: bool,
+    /// Whether the file counts as empty.
+    counts_as_empty: bool,
 }
 
-/// Where the reading is.
+/// The section that is read.
 enum ReadPosition {
-    /// Before the first header.
+    /// None: no header was read yet.
     Start,
-    /// Below a header that names no profile.
+    /// One that no rule looks at.
     Elsewhere,
-    /// In this profile.
+    /// This profile.
     Profile(String),
-    /// In this `services` section.
+    /// This `services` section.
     Services(String),
 }
 
-/// A setting, for the lines that follow it.
+/// A setting to which the following lines can belong.
 struct OpenProperty {
     name: String,
-    /// How far it is indented, in characters.
+    /// Its indentation, in characters.
     indent: usize,
     /// Whether it has no value.
     is_empty: bool,
@@ -150,7 +149,7 @@ impl<'a> Reading<'a> {
             above: None,
             headers: BTreeSet::new(),
             prefixed: BTreeMap::new(),
-            is_spoilt: false,
+            counts_as_empty: false,
         }
     }
 
@@ -191,7 +190,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a header leads to, if the line is one.
+    /// Reads a header. None if the line is not one.
     fn header(&mut self, text: &str) -> Option<Result<(), &'static str>> {
         let dialect = *self.dialect;
         let text = match dialect.headers.trailing {
@@ -234,7 +233,7 @@ impl<'a> Reading<'a> {
         Some(Ok(()))
     }
 
-    /// Whether the profile is what comes below this header, if there is one of the other spelling, too.
+    /// Whether the section below this header counts, if the file has the profile in the other spelling as well.
     fn is_effective(&mut self, name: &str, prefixed: bool) -> bool {
         let before = self.prefixed.get(name).copied();
         if before.is_none_or(|before| before == prefixed) {
@@ -246,7 +245,7 @@ impl<'a> Reading<'a> {
             DuplicateHeaders::Prefixed => prefixed,
             DuplicateHeaders::Plain => !prefixed,
             DuplicateHeaders::Spoils => {
-                self.is_spoilt = true;
+                self.counts_as_empty = true;
                 false
             }
         };
@@ -293,7 +292,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Keeps an indented line, of which every character counts but the white space around it.
+    /// Adds an indented line to the value above, without the white space around it.
     fn continuation(&mut self, line: &str) -> Result<(), &'static str> {
         let text = line.trim_matches([' ', '\t']);
         if text.is_empty() {
@@ -319,7 +318,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The line up to its comment: one that begins the line, or that follows white space.
+/// The line without its comment. A comment begins the line or follows white space.
 fn without_comment(line: &str, inline: bool) -> &str {
     if line.trim_start().starts_with(COMMENT) {
         return "";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use irsa_probe::host::{Clock, Pod};
-use irsa_probe::probes::chain_input::{gather, pairs};
+use irsa_probe::probes::chain_input::{read_chain_input, roles_and_tokens};
 use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenExchange};
 use sdk_chain::{SdkId, resolve};
 use serde_json::Value;
@@ -83,8 +83,8 @@ async fn situation(files: &Files, described: &Value) -> ChainInput {
     env.insert("AWS_ENDPOINT_URL_STS", Some(sts.clone()));
     let set = env.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let pod = Pod::recorded(set, Clock::Fixed(SystemTime::UNIX_EPOCH));
-    let mut situation = gather(&pod, Instant::now() + Duration::from_secs(20)).await;
-    for pair in pairs(&situation) {
+    let mut situation = read_chain_input(&pod, Instant::now() + Duration::from_secs(20)).await;
+    for pair in roles_and_tokens(&situation) {
         let trade = match sts.as_str() {
             sts if sts.ends_with("deny") => TokenExchange::Refused("AccessDenied".to_owned()),
             sts if sts.ends_with(":1") => TokenExchange::Unreachable("connection refused".to_owned()),

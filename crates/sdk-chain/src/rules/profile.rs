@@ -4,42 +4,42 @@
 use super::OnFailure;
 use super::files::{ProfileFile, ProfileName};
 
-/// How the Go SDKs check a profile as they load it.
+/// What the Go SDKs check in a profile as they load it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GoProfile {
-    /// Whether the settings for roles are read.
+    /// Whether they read the settings of roles.
     pub roles: bool,
     /// Whether half a pair of keys is an error.
     pub half_pair_fails: bool,
-    /// Whether the check is passed over if keys are in the environment and no profile is selected.
+    /// Whether they skip the check if keys are in the environment and no profile is selected.
     pub unless_keys: bool,
 }
 
 /// A web identity in a profile.
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileWebIdentity {
-    /// Where the profile is.
+    /// The file with the profile.
     pub file: ProfileFile,
-    /// Which profile that is, if it is another than the one in use.
+    /// How the profile is selected, if not as usual.
     pub profile_name: Option<ProfileName>,
-    /// Whether it is passed over if the pod's variables name a role and a token file.
+    /// Whether the step is skipped if the variables set a role and a token file.
     pub unless_variables: bool,
-    /// Whether that of a source profile counts, with which the roles are assumed one after the other.
+    /// Whether the web identity of a source profile counts. The roles are then assumed one after the other.
     pub through_sources: bool,
-    /// Whether a token file that is set to nothing counts as there.
+    /// Whether an empty token file setting counts as set.
     pub empty_counts: bool,
-    /// A token file without a role.
+    /// What a token file without a role leads to.
     pub without_role: OnFailure,
     /// The shortest token that is sent, in bytes.
     pub min_token_bytes: usize,
-    /// It cannot be used.
+    /// What a failure leads to.
     pub on_failure: OnFailure,
-    /// It is not even tried.
+    /// Whether the process ends as the SDK reads it.
     pub crashes: bool,
 }
 
 impl ProfileWebIdentity {
-    /// One in this file's profile, of which every failure leads on.
+    /// A web identity in a profile of this file. Every failure leads to the next step.
     #[must_use]
     pub const fn of(file: ProfileFile) -> Self {
         Self {
@@ -59,77 +59,77 @@ impl ProfileWebIdentity {
 /// A profile that assumes a role with the credentials of another profile or of a named source.
 #[derive(Debug, Clone, Copy)]
 pub struct RoleRule {
-    /// Where the profile is.
+    /// The file with the profile.
     pub file: ProfileFile,
-    /// Whether a profile with a token file is none of this kind.
+    /// Whether the step is skipped for a profile with a token file.
     pub unless_token_file: bool,
-    /// A source without a role.
+    /// What a source without a role means.
     pub without_role: WithoutRole,
-    /// A role without either source.
+    /// What a role without a source means.
     pub without_source: RoleWithoutSource,
-    /// Both sources.
+    /// What both a source profile and a named source lead to.
     pub two_sources: OnFailure,
-    /// The source profile does not exist.
+    /// What a missing source profile leads to.
     pub source_missing: OnFailure,
-    /// The source profile exists, and has no credentials.
+    /// What a source profile without credentials leads to.
     pub source_empty: OnFailure,
-    /// The source profiles lead in a circle.
+    /// What a cycle of source profiles leads to.
     pub source_cycle: OnFailure,
-    /// Which kinds of credentials a source profile may have.
+    /// The kinds of credentials that a source profile can have.
     pub sources: Sources,
-    /// The named sources that there are.
+    /// The named sources that the SDK knows.
     pub named_sources: &'static [NamedSource],
-    /// Whether their names count in any case.
+    /// Whether the case of their names is ignored.
     pub named_ignore_case: bool,
-    /// A named source that is not known.
+    /// What an unknown named source leads to.
     pub named_unknown: OnFailure,
-    /// A named source that has nothing.
+    /// What a named source without credentials leads to.
     pub named_empty: OnFailure,
-    /// Whether `Ec2InstanceMetadata` minds that IMDS is disabled.
+    /// Whether `Ec2InstanceMetadata` has no credentials if IMDS is disabled.
     pub obeys_imds_disabled: bool,
-    /// A profile that wants a one-time password.
+    /// What a profile that requires a one-time password leads to, if the SDK asks for one.
     pub mfa: Option<OnFailure>,
-    /// Which region STS is called in.
+    /// The region in which STS is called.
     pub region: RoleRegion,
-    /// STS refuses, or cannot be reached.
+    /// What a refusal, or an STS out of reach, leads to.
     pub on_failure: OnFailure,
 }
 
-/// Which region STS is called in to assume a profile's role.
+/// The region in which STS is called to assume the role of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleRegion {
-    /// That for the web identity.
+    /// As for a web identity.
     AsForWebIdentity,
-    /// The same, and there must be one, even for an endpoint that is set.
+    /// The same, and one is required even if an endpoint is set.
     Required,
-    /// One of its own, if there is none.
+    /// A default of the SDK, if none is set.
     Own,
 }
 
-/// A source without a role.
+/// What a source without a role means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithoutRole {
-    /// It is passed over.
+    /// The SDK ignores it.
     Ignored,
-    /// If it is a named one, it gives the credentials.
+    /// A named source gives the credentials. A source profile is ignored.
     NamedSourceUsed,
     /// A failure.
     Fails(OnFailure),
 }
 
-/// A role without a source.
+/// What a role without a source means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleWithoutSource {
-    /// The profile is none of this kind.
+    /// The SDK ignores it.
     Ignored,
     /// A failure.
     Fails(OnFailure),
-    /// Whatever source is found later assumes the role: the Go SDKs, to which a source that is set to
-    /// nothing is none.
+    /// The source that a later step takes assumes the role. An empty source setting counts as none. The Go
+    /// SDKs do so.
     AssumedLater,
 }
 
-/// Which kinds of credentials a source profile may have, beside keys and a role with a source profile.
+/// The kinds of credentials that a source profile can have, besides keys and a role with a source profile.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources {
     /// A web identity.
@@ -138,16 +138,16 @@ pub struct Sources {
     pub process: bool,
     /// A role with a named source.
     pub named_sources: bool,
-    /// A sign-on, which fails.
+    /// A sign-on, and what it leads to.
     pub sign_on: Option<SsoRule>,
-    /// Whether half a pair of keys is a failure, instead of nothing.
+    /// Whether half a pair of keys is a failure.
     pub half_pair_fails: bool,
-    /// Whether a profile may be its own source, by its keys.
+    /// Whether a profile can be its own source, by its keys.
     pub own_keys: bool,
 }
 
 impl Sources {
-    /// Each kind that gives credentials, and the profile itself.
+    /// Every kind that gives credentials.
     pub const ALL: Self = Self {
         web_identity: true,
         process: true,
@@ -184,22 +184,22 @@ impl NamedSource {
 /// Keys in a profile.
 #[derive(Debug, Clone, Copy)]
 pub struct ProfileKeys {
-    /// Where the profile is.
+    /// The file with the profile.
     pub file: ProfileFile,
-    /// Whether a key that is set to nothing counts as there.
+    /// Whether an empty key counts as set.
     pub empty_counts: bool,
-    /// An id without a secret.
+    /// What an id without a secret leads to.
     pub secret_missing: OnFailure,
-    /// A secret without an id.
+    /// What a secret without an id leads to.
     pub id_missing: OnFailure,
-    /// A session token without either.
+    /// What a session token without keys leads to.
     pub only_session_token: OnFailure,
-    /// Whether a profile with a role has no keys of its own.
+    /// Whether the step is skipped for a profile with a role.
     pub unless_role: bool,
 }
 
 impl ProfileKeys {
-    /// Those in this file's profile, of which half a pair leads on.
+    /// Keys in a profile of this file. Half a pair leads to the next step.
     #[must_use]
     pub const fn of(file: ProfileFile) -> Self {
         Self {
@@ -213,34 +213,34 @@ impl ProfileKeys {
     }
 }
 
-/// A program that a profile names.
+/// A program in a profile (`credential_process`).
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessRule {
-    /// Where the profile is.
+    /// The file with the profile.
     pub file: ProfileFile,
-    /// A program that is set to nothing.
+    /// What an empty setting leads to.
     pub empty: OnFailure,
-    /// Whether a profile with a role has no program.
+    /// Whether the step is skipped for a profile with a role.
     pub unless_role: bool,
-    /// Whether it is a link of the chain, which is tried also if the profile was passed over.
+    /// Whether the step is made even if the SDK skips the profile.
     pub after_profile: bool,
 }
 
 impl ProcessRule {
-    /// A program in this file's profile.
+    /// A program in a profile of this file.
     #[must_use]
     pub const fn of(file: ProfileFile) -> Self {
         Self { file, empty: OnFailure::Next, unless_role: false, after_profile: false }
     }
 }
 
-/// A profile of IAM Identity Center. Nobody signs on in a pod, so that it never gives credentials.
+/// A profile with a sign-on, as for IAM Identity Center. In a pod nobody signs on, so it gives no credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct SsoRule {
-    /// Where the profile is.
+    /// The file with the profile.
     pub file: ProfileFile,
-    /// The settings of which any makes the profile one of this kind.
+    /// The settings that each mark a profile as one with a sign-on.
     pub any_of: &'static [&'static str],
-    /// What it leads to.
+    /// What a sign-on leads to.
     pub on_failure: OnFailure,
 }

@@ -1,4 +1,4 @@
-//! The rules of every SDK, one on a screen. What several share is here.
+//! The rules of the SDKs, one table each. This file has what several tables share.
 
 pub mod cpp;
 pub mod dotnet;
@@ -20,7 +20,7 @@ const SECRET: &[&str] = &["AWS_SECRET_ACCESS_KEY"];
 
 const SPECIFIED: Dialect = Dialect::SPECIFIED;
 
-/// `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.
+/// The file in `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.
 const CREDENTIALS: FileRule = FileRule {
     variable: Some("AWS_SHARED_CREDENTIALS_FILE"),
     empty_counts: false,
@@ -28,10 +28,10 @@ const CREDENTIALS: FileRule = FileRule {
     or_config: false,
 };
 
-/// `AWS_CONFIG_FILE`, or else `~/.aws/config`.
+/// The file in `AWS_CONFIG_FILE`, or else `~/.aws/config`.
 const CONFIG: FileRule = FileRule { variable: Some("AWS_CONFIG_FILE"), ..CREDENTIALS };
 
-/// Every loopback address, and those of ECS and EKS, but no name.
+/// Every loopback address and those of ECS and EKS, but not `localhost`.
 const LOOPBACK_ECS_EKS: Hosts =
     Hosts { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: true };
 

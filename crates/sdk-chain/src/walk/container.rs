@@ -16,7 +16,7 @@ const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 impl ResolvedView<'_> {
     pub(super) fn container(&self, rule: &ContainerRule) -> StepResult {
         let value = |name| {
-            let value = self.situation.variable(name);
+            let value = self.input.variable(name);
             value.filter(|value| rule.empty_counts || !value.is_empty()).map(|value| (name, value))
         };
         let (relative, full) = (value(RELATIVE), value(FULL));
@@ -28,7 +28,7 @@ impl ResolvedView<'_> {
             return on_failure.because(why.as_str());
         }
         let Some((variable, value)) = chosen else { return StepResult::Nothing };
-        let endpoint = if variable == RELATIVE { &self.situation.relative } else { &self.situation.full };
+        let endpoint = if variable == RELATIVE { &self.input.relative } else { &self.input.full };
         let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
         if value.is_empty() {
             // The relative one makes a call to ECS's address, for nothing.
@@ -52,14 +52,14 @@ impl ResolvedView<'_> {
         replied(rule, variable, endpoint, with_token)
     }
 
-    /// What is sent to the container endpoint as the token.
+    /// The token that is sent to the endpoint.
     fn container_token(&self, rule: &ContainerRule) -> Result<SentToken, StepFailure> {
-        let file = self.situation.filled(CONTAINER_TOKEN_FILE).filter(|_| rule.token.file);
-        let variable = self.situation.filled(CONTAINER_TOKEN);
+        let file = self.input.filled(CONTAINER_TOKEN_FILE).filter(|_| rule.token.file);
+        let variable = self.input.filled(CONTAINER_TOKEN);
         let Some(file) = file.filter(|_| !(rule.token.variable_first && variable.is_some())) else {
             return Ok(if variable.is_some() { SentToken::Sent } else { SentToken::None });
         };
-        match self.situation.token(file) {
+        match self.input.token(file) {
             TokenFile::Unreadable(why) => {
                 let why = format!(
                     "The token file {} for the container credentials cannot be read: {why}",
@@ -79,13 +79,13 @@ impl ResolvedView<'_> {
     }
 }
 
-/// What is sent to a container endpoint.
+/// The token that is sent to an endpoint.
 enum SentToken {
     /// The token.
     Sent,
-    /// None, since none is set.
+    /// None is set.
     None,
-    /// None, since this one cannot be sent; and what that leads to where none is taken.
+    /// None: a line break forbids it. At hosts where that fails, this is what it leads to.
     OnlyWithout(OnFailure),
 }
 
@@ -109,7 +109,7 @@ fn replied(rule: &ContainerRule, variable: &str, endpoint: &Endpoint, with_token
     }
 }
 
-/// A URL's scheme and host, as far as the rules need them.
+/// The parts of a URL that the rules look at.
 #[derive(Clone, Copy)]
 struct UrlHost<'a> {
     tls: bool,
@@ -142,7 +142,7 @@ fn allowed(hosts: &Hosts, url: UrlHost<'_>) -> bool {
     }
 }
 
-/// Whether the URL is one without TLS at this node: a loopback address, or one of AWS's for containers.
+/// Whether the URL has no TLS and leads to this node: to a loopback address, or to one of AWS's for containers.
 #[must_use]
 pub fn is_node_local(url: &str) -> bool {
     let url = host_of(url);
@@ -150,11 +150,11 @@ pub fn is_node_local(url: &str) -> bool {
     !url.tls && allowed(&all, url)
 }
 
-/// Where ECS, and a relative address, leads.
+/// The credentials endpoint of ECS, to which a relative URI refers.
 pub const ECS_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
 
 /// The agent of EKS Pod Identity.
 pub const EKS_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 23);
 
-/// The same by IPv6.
+/// The agent of EKS Pod Identity, by IPv6.
 pub const EKS_IPV6_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);

@@ -1,4 +1,4 @@
-//! How the Go SDKs check a profile as they load it, whether or not they need it.
+//! The check that the Go SDKs make of a profile as they load it.
 
 use super::{ResolvedView, StepResult, filled, is_pair};
 use crate::rules::{GoProfile, OnFailure, ProfileFile};
@@ -51,7 +51,7 @@ impl ResolvedView<'_> {
         StepResult::Nothing
     }
 
-    /// Whether the file that decides has half a pair of keys for the profile.
+    /// Whether the file that wins has half a pair of keys for the profile.
     fn is_half(&self, profile: &str) -> bool {
         let of = |file: ProfileFile| self.section(file, profile);
         let section = of(ProfileFile::Credentials).or_else(|| of(ProfileFile::Config));

@@ -1,4 +1,4 @@
-//! What the rules mean: one SDK's steps, walked through in one situation.
+//! What the rules mean: walks the steps of one SDK in one environment.
 
 mod container;
 mod go;
@@ -17,14 +17,10 @@ use foreign_text::sanitize;
 
 pub use container::{ECS_ADDRESS, EKS_ADDRESS, EKS_IPV6_ADDRESS, is_node_local};
 
-/// The source that the SDK takes, and why.
+/// Returns the source that the SDK takes, and the reason in sentences.
 #[must_use]
-pub fn walk(
-    sdk: &Sdk,
-    limitation: Option<&SdkLimitation>,
-    situation: &ChainInput,
-) -> (CredentialSource, String) {
-    let view = ResolvedView::new(sdk, situation);
+pub fn walk(sdk: &Sdk, limitation: Option<&SdkLimitation>, input: &ChainInput) -> (CredentialSource, String) {
+    let view = ResolvedView::new(sdk, input);
     let mut passed: Vec<String> = Vec::new();
     let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
@@ -39,7 +35,7 @@ pub fn walk(
         match view.step(step).limited_by(limitation, step) {
             StepResult::Nothing => {}
             StepResult::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
-            StepResult::LeavesProfile(why) => {
+            StepResult::SkipsProfile(why) => {
                 left_profile = true;
                 passed.push(format!("{why}, which it passes over."));
             }
@@ -72,24 +68,24 @@ fn join_sentences(passed: &[String], why: &str) -> String {
     passed.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join(" ")
 }
 
-/// What a step found.
+/// The result of a step.
 enum StepResult {
-    /// Nothing that concerns it.
+    /// The step does not apply.
     Nothing,
-    /// A failure that the SDK passes over.
+    /// It failed, and the SDK goes on.
     PassedOver(String),
-    /// A failure that makes the SDK pass over the profile.
-    LeavesProfile(String),
-    /// A failure that all steps share but the one for container credentials.
+    /// It failed, and the SDK skips the steps that read the profile.
+    SkipsProfile(String),
+    /// It failed, as all steps do except the one for container credentials.
     OnlyContainer(String),
-    /// The source.
+    /// The SDK takes this source.
     Takes(CredentialSource, String),
-    /// A failure that ends the search.
+    /// It failed, and the SDK stops.
     Ends(CredentialSource, String),
 }
 
 impl StepResult {
-    /// The same in an SDK that lacks what it takes to use a web identity.
+    /// The result in a copy of the SDK that cannot use a web identity.
     fn limited_by(self, limitation: Option<&SdkLimitation>, step: &Step) -> Self {
         let Some(limitation) = limitation else { return self };
         let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
@@ -103,12 +99,12 @@ impl StepResult {
 }
 
 impl OnFailure {
-    /// A failure, which is said in a sentence without its full stop.
+    /// The result of a failed step. `why` is a sentence without its full stop.
     fn because(self, why: impl Into<String>) -> StepResult {
         let why = why.into();
         match self {
             Self::Next => StepResult::PassedOver(why),
-            Self::SkipProfile => StepResult::LeavesProfile(why),
+            Self::SkipProfile => StepResult::SkipsProfile(why),
             Self::OnlyContainer => StepResult::OnlyContainer(why),
             Self::Error => StepResult::Ends(CredentialSource::Error, format!("{why}.")),
             Self::Nothing => {
@@ -121,13 +117,13 @@ impl OnFailure {
     }
 }
 
-/// A failure on the way to a profile's source, and what it leads to.
+/// A failure on the way to the source of a profile: what it leads to, and why it happened.
 type StepFailure = (OnFailure, String);
 
-/// A situation as one SDK sees it.
+/// The environment as one SDK sees it.
 struct ResolvedView<'a> {
     sdk: &'a Sdk,
-    situation: &'a ChainInput,
+    input: &'a ChainInput,
     profile: String,
     credentials: Result<Sections, Malformed>,
     config: Result<Sections, Malformed>,
@@ -141,18 +137,17 @@ struct ResolvedView<'a> {
 const METADATA_DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
 impl<'a> ResolvedView<'a> {
-    fn new(sdk: &'a Sdk, situation: &'a ChainInput) -> Self {
-        let place =
-            |rule: Option<FileRule>, usual| rule.and_then(|rule| file_location(rule, usual, situation));
+    fn new(sdk: &'a Sdk, input: &'a ChainInput) -> Self {
+        let place = |rule: Option<FileRule>, usual| rule.and_then(|rule| file_location(rule, usual, input));
         let config_at = place(sdk.config, FileLocation::UsualConfig);
         let credentials_at = place(sdk.credentials, FileLocation::UsualCredentials);
         let read = |kind, at: Option<FileLocation>| {
-            let content = at.and_then(|at| situation.files.get(&at));
+            let content = at.and_then(|at| input.files.get(&at));
             content.map_or_else(|| Ok(Sections::new()), |content| sdk.dialect.parse(kind, &content.0))
         };
         let config = read(SharedFileKind::Config, config_at);
         let credentials = read(SharedFileKind::Credentials, credentials_at);
-        let has_config = config_at.is_some_and(|at| situation.files.contains_key(&at));
+        let has_config = config_at.is_some_and(|at| input.files.contains_key(&at));
         let empty = Sections::new();
         let both = if has_config || !sdk.profiles_need_config {
             let (config, credentials) =
@@ -161,8 +156,8 @@ impl<'a> ResolvedView<'a> {
         } else {
             Sections::new()
         };
-        let profile = selected(&sdk.profile, situation).to_owned();
-        Self { sdk, situation, profile, credentials, config, credentials_at, config_at, has_config, both }
+        let profile = selected(&sdk.profile, input).to_owned();
+        Self { sdk, input, profile, credentials, config, credentials_at, config_at, has_config, both }
     }
 
     fn step(&self, step: &Step) -> StepResult {
@@ -208,12 +203,12 @@ impl<'a> ResolvedView<'a> {
         sections.get(profile).or_else(|| sections.get(header?))
     }
 
-    /// The profile in use.
+    /// The selected profile.
     fn selected(&self, file: ProfileFile) -> Option<&Section> {
         self.section_in_use(file, &self.profile)
     }
 
-    /// A profile that is in use by its name.
+    /// The profile of this name, as a variable selects it.
     fn section_in_use(&self, file: ProfileFile, name: &str) -> Option<&Section> {
         match file {
             ProfileFile::ConfigAsWritten => self.section(file, &format!("profile {name}")),
@@ -223,7 +218,7 @@ impl<'a> ResolvedView<'a> {
 
     fn no_directories(&self) -> StepResult {
         let bad = [self.config_at, self.credentials_at].into_iter().flatten();
-        match bad.into_iter().find(|at| self.situation.directories.contains(at)) {
+        match bad.into_iter().find(|at| self.input.directories.contains(at)) {
             Some(at) => OnFailure::Error.because(format!("{at} is a directory")),
             None => StepResult::Nothing,
         }
@@ -246,7 +241,7 @@ impl<'a> ResolvedView<'a> {
     }
 
     fn profile_is_default(&self) -> bool {
-        self.sdk.profile.variables.iter().all(|name| self.situation.filled(name).is_none())
+        self.sdk.profile.variables.iter().all(|name| self.input.filled(name).is_none())
     }
 
     fn profile_must_exist(
@@ -259,7 +254,7 @@ impl<'a> ResolvedView<'a> {
             return StepResult::Nothing;
         }
         let set = |name: &&&str| {
-            if empty_counts { self.situation.variable(name) } else { self.situation.filled(name) }.is_some()
+            if empty_counts { self.input.variable(name) } else { self.input.filled(name) }.is_some()
         };
         match variables.iter().find(set) {
             Some(variable) if !self.both.contains_key(&self.profile) => {
@@ -272,7 +267,7 @@ impl<'a> ResolvedView<'a> {
     }
 
     fn config_for_region(&self) -> StepResult {
-        let named = self.sdk.region.variables.iter().any(|name| self.situation.filled(name).is_some());
+        let named = self.sdk.region.variables.iter().any(|name| self.input.filled(name).is_some());
         let in_credentials =
             self.selected(ProfileFile::Credentials).and_then(|section| filled(section, "region"));
         if named || in_credentials.is_some() || self.has_config {
@@ -282,7 +277,7 @@ impl<'a> ResolvedView<'a> {
             .because("No variable names a region, and the config file that is read for it does not exist")
     }
 
-    /// Whether some step would find keys in the environment.
+    /// Whether a step finds keys in the environment.
     fn has_keys(&self) -> bool {
         self.sdk.steps.iter().any(|step| match step {
             Step::Keys(keys) => self.key_variables(keys).is_some_and(|(_, secret)| secret.is_some()),
@@ -290,25 +285,25 @@ impl<'a> ResolvedView<'a> {
         })
     }
 
-    /// The variable that gives the id, and the one that gives the secret.
+    /// The variables that set the id and the secret.
     fn key_variables(&self, keys: &EnvKeysRule) -> Option<(&'static str, Option<&'static str>)> {
         let first = |names: &'static [&'static str]| {
             let counts = |name: &&&str| {
-                let value = self.situation.variable(name);
+                let value = self.input.variable(name);
                 value.is_some_and(|value| {
                     let value = if keys.trims { value.trim() } else { value };
                     keys.empty_counts || !value.is_empty()
                 })
             };
             let name = names.iter().find(counts)?;
-            let value = self.situation.filled(name)?;
+            let value = self.input.filled(name)?;
             (!keys.trims || !value.trim().is_empty()).then_some(*name)
         };
         Some((first(keys.id)?, first(keys.secret)))
     }
 
     fn keys(&self, keys: &EnvKeysRule) -> StepResult {
-        if keys.unless.is_some_and(|name| self.situation.filled(name).is_some()) {
+        if keys.unless.is_some_and(|name| self.input.filled(name).is_some()) {
             return StepResult::Nothing;
         }
         match self.key_variables(keys) {
@@ -325,10 +320,10 @@ impl<'a> ResolvedView<'a> {
         }
     }
 
-    /// The region's variable that decides, and its value.
+    /// The region variable that counts, and its value.
     fn region_variable(&self) -> Option<(&'static str, &str)> {
         let rule = &self.sdk.region;
-        let value = |name: &&'static str| Some((*name, self.situation.variable(name)?));
+        let value = |name: &&'static str| Some((*name, self.input.variable(name)?));
         let mut set = rule.variables.iter().filter_map(value);
         set.find(|(_, value)| rule.empty != EmptyRegion::Unset || !value.is_empty())
     }
@@ -342,13 +337,13 @@ impl<'a> ResolvedView<'a> {
         };
         of_variable.unwrap_or_else(|| {
             let name =
-                rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+                rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.input));
             let sections = rule.files.iter().filter_map(|file| self.section_in_use(*file, name));
             sections.into_iter().any(|section| filled(section, "region").is_some())
         })
     }
 
-    /// Whether STS can be called, as far as the region goes.
+    /// Whether the region allows a call of STS.
     fn region(&self) -> Result<(), String> {
         if self.has_region() {
             return Ok(());
@@ -356,8 +351,8 @@ impl<'a> ResolvedView<'a> {
         if let (Some((name, "")), EmptyRegion::Fails) = (self.region_variable(), self.sdk.region.empty) {
             return Err(format!("{name} is set to nothing"));
         }
-        let endpoint = self.situation.has_sts_endpoint();
-        let regional = self.situation.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
+        let endpoint = self.input.has_sts_endpoint();
+        let regional = self.input.variable("AWS_STS_REGIONAL_ENDPOINTS") == Some("regional");
         let fails = match self.sdk.region.missing {
             NoRegion::Global => false,
             NoRegion::Fails => true,
@@ -368,13 +363,13 @@ impl<'a> ResolvedView<'a> {
         if fails { Err(NO_REGION.to_owned()) } else { Ok(()) }
     }
 
-    /// Whether IMDS is asked for a region that nothing names, and may be.
+    /// Whether the SDK gets a region from IMDS.
     fn imds_has_region(&self) -> bool {
         self.sdk.region.missing == NoRegion::AsksImds && !self.is_disabled(ImdsDisabled::True)
     }
 
     fn is_disabled(&self, disabled: ImdsDisabled) -> bool {
-        let value = self.situation.variable(METADATA_DISABLED);
+        let value = self.input.variable(METADATA_DISABLED);
         value.is_some_and(|value| match disabled {
             ImdsDisabled::True => value.eq_ignore_ascii_case("true"),
             ImdsDisabled::Anything => !value.is_empty(),
@@ -385,7 +380,7 @@ impl<'a> ResolvedView<'a> {
 
     fn imds(&self, disabled: ImdsDisabled) -> StepResult {
         if self.is_disabled(disabled) {
-            let value = self.situation.variable(METADATA_DISABLED).unwrap_or_default();
+            let value = self.input.variable(METADATA_DISABLED).unwrap_or_default();
             return StepResult::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
         }
         StepResult::Takes(CredentialSource::NodeRole, "It asks IMDS for the node's role.".to_owned())
@@ -395,9 +390,9 @@ impl<'a> ResolvedView<'a> {
 const NO_REGION: &str = "no region is set that it reads";
 
 /// The profile that the variables select.
-fn selected<'a>(name: &ProfileName, situation: &'a ChainInput) -> &'a str {
+fn selected<'a>(name: &ProfileName, input: &'a ChainInput) -> &'a str {
     let selected = name.variables.iter().find_map(|variable| {
-        if name.empty_counts { situation.variable(variable) } else { situation.filled(variable) }
+        if name.empty_counts { input.variable(variable) } else { input.filled(variable) }
     });
     selected.unwrap_or("default")
 }
@@ -411,21 +406,21 @@ fn is_pair(section: &Section) -> bool {
     filled(section, "aws_access_key_id").is_some() && filled(section, "aws_secret_access_key").is_some()
 }
 
-/// Where a file is, if anywhere.
-fn file_location(rule: FileRule, usual: FileLocation, situation: &ChainInput) -> Option<FileLocation> {
-    match rule.variable.and_then(|name| Some((name, situation.variable(name)?))) {
+/// Where the SDK looks for a file.
+fn file_location(rule: FileRule, usual: FileLocation, input: &ChainInput) -> Option<FileLocation> {
+    match rule.variable.and_then(|name| Some((name, input.variable(name)?))) {
         Some((_, "")) if rule.empty_counts => None,
         Some((name, path)) if !path.is_empty() => {
             (rule.tilde || !path.starts_with("~/")).then_some(FileLocation::Variable(name))
         }
-        _ if rule.or_config && !situation.files.contains_key(&usual) => Some(FileLocation::UsualConfig),
+        _ if rule.or_config && !input.files.contains_key(&usual) => Some(FileLocation::UsualConfig),
         _ => Some(usual),
     }
 }
 
-/// Both files as one.
-fn merge(join: FileMerge, config: &Sections, credentials: &Sections) -> Sections {
-    if join == FileMerge::ByProfile {
+/// Merges the two files.
+fn merge(rule: FileMerge, config: &Sections, credentials: &Sections) -> Sections {
+    if rule == FileMerge::ByProfile {
         let named = config.iter().map(|(name, section)| (name.replace("profile ", ""), section.clone()));
         let mut both: Sections = named.collect();
         both.extend(credentials.clone());
@@ -435,8 +430,8 @@ fn merge(join: FileMerge, config: &Sections, credentials: &Sections) -> Sections
     for (profile, section) in credentials {
         let into = both.entry(profile.clone()).or_default();
         for (name, value) in section {
-            let of_pair = matches!(name.as_str(), "aws_access_key_id" | "aws_secret_access_key");
-            if join == FileMerge::ByPair && of_pair && !is_pair(section) {
+            let is_key = matches!(name.as_str(), "aws_access_key_id" | "aws_secret_access_key");
+            if rule == FileMerge::ByPair && is_key && !is_pair(section) {
                 continue;
             }
             into.insert(name.clone(), value.clone());

@@ -1,4 +1,4 @@
-//! What a profile gives: its own keys, a program, or a role with the credentials of another source.
+//! What a profile gives: keys, the output of a program, or a role that is assumed with another source.
 
 use super::{NO_REGION, ResolvedView, StepFailure, StepResult, filled, is_pair};
 use crate::CredentialSource;
@@ -19,7 +19,7 @@ fn is_sign_on(rule: &SsoRule, section: &Section) -> bool {
     rule.any_of.iter().any(|name| section.contains_key(*name))
 }
 
-/// What a profile says of a role's source.
+/// A setting of a profile that names the source for its role.
 fn source_setting<'a>(role: &RoleRule, section: &'a Section, name: &str) -> Option<&'a str> {
     section
         .get(name)
@@ -27,8 +27,8 @@ fn source_setting<'a>(role: &RoleRule, section: &'a Section, name: &str) -> Opti
         .filter(|value| role.without_source != RoleWithoutSource::AssumedLater || !value.is_empty())
 }
 
-/// The most source profiles that are followed.
-pub(super) const LONGEST_CHAIN: usize = 64;
+/// How many source profiles are followed.
+pub(super) const MAX_SOURCE_PROFILES: usize = 64;
 
 impl ResolvedView<'_> {
     pub(super) fn assumes_role_later(&self, role: &RoleRule) -> bool {
@@ -90,7 +90,7 @@ impl ResolvedView<'_> {
         }
     }
 
-    /// Whether a signed call to STS can be made. Whether it succeeds is not known.
+    /// Whether STS can be called to assume a role. Whether it allows that is not known.
     pub(super) fn can_assume(&self, role: &RoleRule) -> Result<(), String> {
         match role.region {
             RoleRegion::Own => {}
@@ -98,10 +98,10 @@ impl ResolvedView<'_> {
             RoleRegion::Required if self.has_region() || self.imds_has_region() => {}
             RoleRegion::Required => return Err(NO_REGION.to_owned()),
         }
-        self.situation.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
+        self.input.sts_unreachable().map_or(Ok(()), |why| Err(format!("STS cannot be asked: {why}")))
     }
 
-    /// The credentials with which a profile's role is assumed.
+    /// The credentials with which the role of a profile is assumed.
     pub(super) fn role_source(
         &self,
         role: &RoleRule,
@@ -188,7 +188,7 @@ impl ResolvedView<'_> {
         if any && role.sources.half_pair_fails {
             return Err((role.source_empty, format!("Half a pair of keys is in {words}")));
         }
-        if visited.iter().any(|seen| seen == profile) || visited.len() > LONGEST_CHAIN {
+        if visited.iter().any(|seen| seen == profile) || visited.len() > MAX_SOURCE_PROFILES {
             return Err((role.source_cycle, format!("The source profiles lead back to {words}")));
         }
         visited.push(profile.to_owned());

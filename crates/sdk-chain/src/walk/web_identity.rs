@@ -1,6 +1,6 @@
-//! A token that is traded for a role: the pod's own, or that of a profile.
+//! A token that is exchanged for a role: that of the pod, or of a profile.
 
-use super::profile::LONGEST_CHAIN;
+use super::profile::MAX_SOURCE_PROFILES;
 use super::{ResolvedView, StepResult, filled, selected};
 use crate::CredentialSource;
 use crate::rules::{EmptyVariable, OnFailure, ProfileWebIdentity, WebIdentityRule};
@@ -15,12 +15,12 @@ impl ResolvedView<'_> {
         let profile = rule
             .profile_name
             .as_ref()
-            .map_or_else(|| self.profile.clone(), |name| selected(name, self.situation).to_owned());
+            .map_or_else(|| self.profile.clone(), |name| selected(name, self.input).to_owned());
         let setting = |name: &str| {
             let section = rule.profile_file.and_then(|file| self.section(file, &profile));
             section.and_then(|section| filled(section, name))
         };
-        let of = |name: &str, key: &str| match (self.situation.variable(name), rule.empty) {
+        let of = |name: &str, key: &str| match (self.input.variable(name), rule.empty) {
             (Some(""), EmptyVariable::Hides) => None,
             (Some(""), EmptyVariable::Unset) | (None, _) => Some((setting(key)?, false)),
             (Some(value), _) => Some((value, true)),
@@ -51,7 +51,7 @@ impl ResolvedView<'_> {
         }
     }
 
-    /// Trades a token for a role: in words.
+    /// Exchanges a token for a role, and says in a sentence how that went.
     pub(super) fn exchange_token(
         &self,
         role: &str,
@@ -66,7 +66,7 @@ impl ResolvedView<'_> {
             format!("the profile's role {}", sanitize(role))
         };
         let path = sanitize(file);
-        match self.situation.token(file) {
+        match self.input.token(file) {
             TokenFile::Unreadable(why) => {
                 return Err(format!("The token file {path} of {whose} cannot be read: {why}"));
             }
@@ -79,7 +79,7 @@ impl ResolvedView<'_> {
             return Err(format!("The ARN of {whose} is empty or too short"));
         }
         self.region().map_err(|why| format!("STS cannot be asked for {whose}: {why}"))?;
-        match self.situation.exchange(role, file) {
+        match self.input.exchange(role, file) {
             TokenExchange::Given => Ok(format!("STS gives it {whose}.")),
             TokenExchange::NotTried => Ok(format!("It asks STS for {whose}.")),
             TokenExchange::Refused(code) => Err(format!("STS refuses {whose} ({})", sanitize(&code))),
@@ -88,15 +88,14 @@ impl ResolvedView<'_> {
     }
 
     pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> StepResult {
-        if rule.unless_variables && self.situation.injected_role_and_token().is_some() {
+        if rule.unless_variables && self.input.injected_role_and_token().is_some() {
             return StepResult::Nothing;
         }
-        let profile =
-            rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.situation));
+        let profile = rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.input));
         let Some(mut section) = self.section_in_use(rule.file, profile) else { return StepResult::Nothing };
         let words = self.profile_words(profile);
         let mut of_source = false;
-        for _ in 0..LONGEST_CHAIN {
+        for _ in 0..MAX_SOURCE_PROFILES {
             let source = filled(section, "source_profile").filter(|_| rule.through_sources);
             match source.and_then(|source| self.section(rule.file, source)) {
                 Some(source) if filled(section, "web_identity_token_file").is_none() => section = source,
@@ -110,7 +109,7 @@ impl ResolvedView<'_> {
                 let gets_there = self.config.is_ok()
                     && self.credentials.is_ok()
                     && !section.contains_key("source_profile")
-                    && (file != Some("") || self.situation.filled(TOKEN_FILE).is_some())
+                    && (file != Some("") || self.input.filled(TOKEN_FILE).is_some())
                     && self.region().is_ok();
                 if !gets_there {
                     return StepResult::Nothing;
