@@ -17,6 +17,7 @@ use irsa_probe::host::process::Process;
 use irsa_probe::host::{Clock, Pod, ProcFault, ReadError};
 use irsa_probe::run::Verdict;
 use serde_json::Value;
+use testbed::executable;
 use testbed::scenario::Scenario;
 use testbed::secrets::{self, Secret};
 use testbed::volume::POD_USER;
@@ -199,8 +200,7 @@ impl Container {
     fn program(&self) -> PathBuf {
         let path = self.world.dir().join("irsa-probe");
         if !path.exists() {
-            fs::copy(PROGRAM, &path).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            executable::install(Path::new(PROGRAM), &path, 0o755).unwrap();
         }
         path
     }
@@ -223,7 +223,7 @@ fn children(pid: u32) -> impl Iterator<Item = u32> {
 /// A world in whose root `sleep` lies by another name.
 async fn world_with_sleep_as(name: &str) -> World {
     let world = World::start(&Scenario::default()).await;
-    fs::copy("/usr/bin/sleep", world.dir().join(name)).unwrap();
+    executable::install(Path::new("/usr/bin/sleep"), &world.dir().join(name), 0o755).unwrap();
     world
 }
 
@@ -367,7 +367,7 @@ async fn the_one_that_an_init_waits_for_is_taken_and_of_several_none() {
         let world = World::start(&Scenario::default()).await;
         let folder = world.dir().join("tmp");
         fs::create_dir(&folder).unwrap();
-        fs::copy("/usr/bin/dash", folder.join("sh")).unwrap();
+        executable::install(Path::new("/usr/bin/dash"), &folder.join("sh"), 0o755).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
         let container = Container::start_in(world, POD_USER, &init(application), &[]);
         let report = container.report(&words(&user(POD_USER)), &[]);
