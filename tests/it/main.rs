@@ -18,6 +18,7 @@ mod diagnosis;
 mod docs;
 mod injection;
 mod kubernetes;
+mod layers;
 mod manifests;
 mod never_panics;
 mod own_process;
