@@ -24,5 +24,8 @@ mod never_panics;
 mod own_process;
 mod pages;
 mod probes;
+mod program;
 mod sdk_scan;
+mod settled;
+mod snapshot;
 mod watch;

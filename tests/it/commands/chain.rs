@@ -1,23 +1,18 @@
 //! The command that prints what each SDK picks, and what it asks the node and STS.
 
-use std::path::Path;
-
 use sdk_chain::SdkId;
 use serde_json::Value;
-use testbed::scenario::Scenario;
-use testbed::world::{Exit, Finished, World};
+use testbed::node::{CREDENTIALS, Node};
+use testbed::world::{Exit, Finished};
 
+use crate::program::{self, json, world};
+use crate::snapshot::assert_screen;
+
+/// Runs the program in a world, and says what its node was asked.
 async fn run(toml: &str, args: &[&str]) -> (Finished, Vec<String>) {
-    let world = World::start(&Scenario::parse(toml).unwrap()).await;
-    let finished = world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), args).await.unwrap();
-    assert!(finished.leaks().is_empty(), "{:?}", finished.leaks());
-    let asked = world.node().map(testbed::node::Node::requests).unwrap_or_default();
-    (finished, asked)
-}
-
-fn json(finished: &Finished) -> Value {
-    serde_json::from_slice(&finished.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&finished.stdout)))
+    let world = world(toml).await;
+    let finished = program::run_in(&world, args).await;
+    (finished, world.node().map(Node::requests).unwrap_or_default())
 }
 
 fn picks(answer: &Value, sdk: &str) -> String {
@@ -45,7 +40,7 @@ async fn every_sdk_is_listed_and_the_exit_code_says_nothing() {
         ),
     ] {
         let (finished, asked) = run(&toml, &["--output", "json"]).await;
-        let answer = json(&finished);
+        let answer = json(&finished.stdout);
         assert_eq!(finished.status, Exit::Code(0), "{toml}");
         let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
         let listed: Vec<&str> =
@@ -64,14 +59,16 @@ async fn every_sdk_is_listed_and_the_exit_code_says_nothing() {
 }
 
 #[tokio::test]
-async fn the_table_is_for_people() {
-    let (finished, _) = run("command = \"chain\"\n", &["--output", "text"]).await;
+async fn text_is_a_table() {
+    let unreachable = world("command = \"chain\"\n").await;
+    let finished = program::run_in(&unreachable, &["--output", "text"]).await;
+    assert_screen("chain", &unreachable, &finished);
     let text = String::from_utf8_lossy(&finished.stdout);
-    assert!(
-        text.contains("boto") && text.contains("web-id") && text.contains("IMDS: not reachable"),
-        "{text}"
-    );
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+
+    let reachable = world(&format!("command = \"chain\"\n[role]\npresent = false\n{NODE}")).await;
+    let finished = program::run_in(&reachable, &["--output", "text"]).await;
+    assert_screen("chain-without-role-on-a-node", &reachable, &finished);
 }
 
 #[tokio::test]
@@ -82,10 +79,10 @@ async fn the_container_endpoint_is_asked_for_its_status_alone() {
          AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE = \"${{api_token}}\"\n{NODE}"
     );
     let (finished, asked) = run(&toml, &["--output", "json"]).await;
-    let answer = json(&finished);
+    let answer = json(&finished.stdout);
     assert_eq!(picks(&answer, "boto"), "container");
     assert_eq!(picks(&answer, "jv1"), "error", "this version sends no token from a file");
-    assert!(asked.contains(&format!("GET {}", testbed::node::CREDENTIALS)), "{asked:?}");
+    assert!(asked.contains(&format!("GET {}", CREDENTIALS)), "{asked:?}");
 }
 
 #[tokio::test]
@@ -106,7 +103,7 @@ async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_sta
         (&by_v1, &IMDS_CALLS, true),
     ] {
         let (finished, asked) = run(toml, &["--output", "json"]).await;
-        let warnings = json(&finished)["warnings"].to_string();
+        let warnings = json(&finished.stdout)["warnings"].to_string();
         assert_eq!(asked, expected, "{toml}");
         for expected in ["FallsToNodeRole", "NodeRoleReachable", "eks-node"] {
             assert_eq!(warnings.contains(expected), hides, "{toml}: {warnings}");
@@ -125,7 +122,7 @@ async fn a_signal_ends_it_while_sts_is_silent() {
 #[tokio::test]
 async fn a_failure_of_the_expected_sdk_names_the_node_s_role() {
     let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", "gov1old"]).await;
-    let diagnosis = json(&finished)["diagnosis"].clone();
+    let diagnosis = json(&finished.stdout)["diagnosis"].clone();
     assert_eq!((diagnosis["name"].as_str(), asked.len()), (Some("FallsToNodeRole"), 2), "{diagnosis}");
     assert_eq!(diagnosis["evidence"]["node_role"], "eks-node");
 }
@@ -140,7 +137,7 @@ async fn an_old_sdk_is_judged_by_its_version() {
         ("swift@0.1.0", 0, ""),
     ] {
         let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", sdk]).await;
-        let report = json(&finished);
+        let report = json(&finished.stdout);
         assert_eq!(finished.status, Exit::Code(exit), "{sdk}: {report}");
         assert_eq!(report["diagnosis"]["name"].as_str().unwrap_or_default(), name, "{sdk}");
         let hides = report["warnings"].to_string().contains("FallsToNodeRole");
@@ -157,7 +154,7 @@ async fn an_expected_sdk_makes_a_failure_of_a_warning() {
         ("gov1old", 11, "ShadowedByStaticKeys"),
     ] {
         let (finished, _) = run(keys, &["--output", "json", "--expect-sdk", sdk]).await;
-        let report = json(&finished);
+        let report = json(&finished.stdout);
         assert_eq!(finished.status, Exit::Code(exit), "{sdk}: {report}");
         assert_eq!(report["diagnosis"]["name"].as_str().unwrap_or_default(), name, "{sdk}");
     }

@@ -1,27 +1,17 @@
 //! The command line as its users meet it: exit codes, waiting, signals, and what is sent to AWS.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use clap::CommandFactory;
+use irsa_probe::commands::cli::Cli;
 use serde_json::Value;
-use testbed::scenario::Scenario;
-use testbed::world::{Exit, Finished, World};
+use testbed::world::Exit;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
-
-async fn run(toml: &str, args: &[&str]) -> Finished {
-    let world = World::start(&Scenario::parse(toml).unwrap()).await;
-    let finished = world.run(Path::new(PROGRAM), args).await.unwrap();
-    assert!(finished.leaks().is_empty(), "{:?}", finished.leaks());
-    finished
-}
-
-fn report(finished: &Finished) -> Value {
-    serde_json::from_slice(&finished.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&finished.stdout)))
-}
+use crate::program::{PROGRAM, report, run, run_in, world};
+use crate::snapshot::{assert_screen, assert_text};
 
 fn alone(args: &[&str], variables: &[(&str, &[u8])]) -> Output {
     let variables = variables.iter().map(|(name, value)| (name, std::ffi::OsStr::from_bytes(value)));
@@ -367,9 +357,10 @@ async fn hostile_claims_do_not_reach_the_terminal_or_a_pasted_command() {
         [token]
         claims = { iss = "https://oidc.example/\u001b[2Jid; rm -rf ~", sub = "system:serviceaccount:pay$(id):che'ckout" }
     "#;
-    let finished = run(toml, &["--output", "text"]).await;
+    let world = world(toml).await;
+    let finished = run_in(&world, &["--output", "text"]).await;
+    assert_screen("hostile-claims", &world, &finished);
     let text = String::from_utf8_lossy(&finished.stdout);
-    assert!(!text.contains('\u{1b}'), "{text}");
     for line in text.lines().filter(|line| line.trim_start().starts_with("aws ")) {
         assert!(!line.contains("; rm") || line.contains("'https://oidc.example/"), "{line}");
     }
@@ -384,7 +375,7 @@ async fn the_termination_log_is_never_created() {
 
 #[tokio::test]
 async fn rotation_under_way_does_not_matter() {
-    let world = World::start(&Scenario::parse("").unwrap()).await;
+    let world = world("").await;
     let token = world.token().as_bytes().to_vec();
     let rotating = async {
         loop {
@@ -394,7 +385,7 @@ async fn rotation_under_way_does_not_matter() {
     };
     let running = async {
         for _ in 0..5 {
-            let finished = world.run(Path::new(PROGRAM), &[]).await.unwrap();
+            let finished = run_in(&world, &[]).await;
             assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
         }
     };
@@ -405,24 +396,33 @@ async fn rotation_under_way_does_not_matter() {
 }
 
 #[test]
-fn wrong_flags_are_told_from_findings() {
+fn usage_errors_have_an_exit_code_of_their_own() {
+    let mut screen = String::new();
     for args in
         [&["--no-such-flag"][..], &["--wait", "soon"], &["explain", "NotInjcted"], &["no-such-command"]]
     {
         let output = alone(args, &[]);
-        assert_eq!(output.status.code(), Some(64), "{args:?}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(64), 0), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        writeln!(screen, "$ irsa-probe {}\n{said}", args.join(" ")).unwrap();
     }
-    assert!(
-        String::from_utf8_lossy(&alone(&["explain", "NotInjcted"], &[]).stderr)
-            .contains("did you mean NotInjected")
-    );
+    assert_text("usage-errors", &screen);
     assert_eq!(alone(&[], &[("IRSA_PROBE_MODE", b"maybe")]).status.code(), Some(64));
     let empty = [("IRSA_PROBE_MODE", &b""[..]), ("IRSA_PROBE_TOLERATE", b""), ("IRSA_PROBE_WAIT", b"")];
     assert_eq!(alone(&[], &empty).status.code(), Some(10), "a variable set to nothing is not set");
-    for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
-        assert_eq!(alone(args, &[]).status.code(), Some(0), "{args:?}");
+}
+
+#[test]
+fn every_command_has_help() {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(|command| command.get_name());
+    for args in names.map(|name| vec![name, "--help"]).chain([vec!["--help"]]) {
+        let output = alone(&args, &[]);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        let screen = args.join(" ").replace(" --", "-").replace("--", "");
+        assert_text(&screen, &String::from_utf8(output.stdout).unwrap());
     }
+    assert_eq!(alone(&["--version"], &[]).status.code(), Some(0));
 }
 
 #[test]
