@@ -6,6 +6,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::repository::{self, shown};
+
 /// The rooms of `src/`, top first. A room imports only what is listed after it.
 const ROOMS: [&str; 21] = [
     "main",
@@ -70,7 +72,7 @@ fn crates_are_pure() {
         rests.into_iter().any(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let mut wrong = Vec::new();
-    for entry in fs::read_dir(root().join("crates")).unwrap() {
+    for entry in fs::read_dir(repository::path("crates")).unwrap() {
         let manifest = entry.unwrap().path().join("Cargo.toml");
         let mut table = String::new();
         for (line, text) in (1..).zip(fs::read_to_string(&manifest).unwrap().lines()) {
@@ -131,15 +133,6 @@ fn place(room: &str) -> Option<usize> {
     ROOMS.iter().position(|listed| *listed == room)
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A path below the root of the repository.
-fn shown(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
-}
-
 /// A path from the root of the crate, in a file of `src/`, and the file that it leads to.
 struct Import {
     file: PathBuf,
@@ -163,11 +156,11 @@ struct Source {
 
 impl Source {
     fn read() -> Self {
-        let src = root().join("src");
-        let mut files = Vec::new();
-        list(&src, &mut files);
-        let module_of = |file: &PathBuf| (module(file.strip_prefix(&src).unwrap()), file.clone());
-        let modules: BTreeMap<_, _> = files.iter().map(module_of).collect();
+        let src = repository::path("src");
+        // The root of the library only declares the rooms.
+        let files = repository::files(&src, &["rs"]).into_iter().filter(|file| *file != src.join("lib.rs"));
+        let module_of = |file: PathBuf| (module(file.strip_prefix(&src).unwrap()), file);
+        let modules: BTreeMap<_, _> = files.map(module_of).collect();
         let mut source = Self { modules, imports: Vec::new() };
         for (module, file) in source.modules.clone() {
             for (line, path) in paths(&fs::read_to_string(&file).unwrap(), &module) {
@@ -189,19 +182,6 @@ impl Source {
     fn room_of(&self, file: &Path) -> &str {
         let (module, _) = self.modules.iter().find(|(_, at)| *at == file).unwrap();
         &module[0]
-    }
-}
-
-/// All files of Rust in a folder, but for the root of the library, which only declares the rooms.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            list(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("src/lib.rs")
-        {
-            files.push(path);
-        }
     }
 }
 

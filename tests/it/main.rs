@@ -25,6 +25,7 @@ mod own_process;
 mod pages;
 mod probes;
 mod program;
+mod repository;
 mod sdk_scan;
 mod settled;
 mod snapshot;

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::repository;
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::ExchangeResult;
 use irsa_probe::commands::Cli;
@@ -13,8 +14,6 @@ use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::env::{DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use irsa_probe::watch::metrics;
 use serde_json::{Value, json};
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A YAML document of a manifest, and where it is from.
 struct Document {
@@ -30,21 +29,11 @@ struct Container {
     content: Value,
 }
 
-fn yaml_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let yaml =
-        files.into_iter().filter(|path| path.extension().is_some_and(|it| it == "yaml" || it == "yml"));
-    yaml.chain(directories.iter().flat_map(|directory| yaml_files(directory))).collect()
-}
-
 fn documents() -> Vec<Document> {
-    let mut files = yaml_files(&Path::new(ROOT).join("manifests"));
-    files.sort();
-    files
+    repository::files(&repository::path("manifests"), &["yaml", "yml"])
         .iter()
         .flat_map(|path| {
-            let file = path.strip_prefix(ROOT).unwrap().display().to_string();
+            let file = repository::shown(path);
             let text = fs::read_to_string(path).unwrap();
             let contents = serde_saphyr::from_multiple::<Value>(&text)
                 .unwrap_or_else(|error| panic!("{file} is no strict YAML: {error}"));
@@ -285,7 +274,7 @@ fn the_image_is_of_this_version() {
         let image = format!("irsa-probe:{}", env!("CARGO_PKG_VERSION"));
         assert_eq!(probe.content["image"], Value::from(image), "{}", probe.whose);
     }
-    let dockerfile = fs::read_to_string(Path::new(ROOT).join("Dockerfile")).unwrap();
+    let dockerfile = repository::read("Dockerfile");
     for (label, value) in [
         ("title", env!("CARGO_PKG_NAME")),
         ("description", env!("CARGO_PKG_DESCRIPTION")),
@@ -403,7 +392,7 @@ fn the_port_is_the_one_that_is_listened_on() {
         assert_eq!(probe.content["ports"], expected, "{}", probe.whose);
     }
     let monitor = of_kind("PodMonitor").remove(0);
-    let text = fs::read_to_string(Path::new(ROOT).join(&monitor.file)).unwrap();
+    let text = repository::read(&monitor.file);
     assert!(text.contains(&format!("port {port} ")), "{}", monitor.file);
     let endpoints = monitor.content["spec"]["podMetricsEndpoints"].as_array().unwrap();
     assert_eq!(endpoints.len(), 1);
@@ -443,7 +432,7 @@ fn the_gate_is_on_the_condition_that_the_probe_sets() {
         let Some(gates) = pod_spec(&document.content).map(|pod| &pod["readinessGates"]) else {
             continue;
         };
-        let sets_condition = fs::read_to_string(Path::new(ROOT).join(&document.file)).unwrap();
+        let sets_condition = repository::read(&document.file);
         if gates.is_null() {
             assert!(!sets_condition.contains("pod-condition"), "{}", document.file);
         } else {
@@ -478,7 +467,7 @@ fn the_gate_gets_the_three_rights_that_it_needs_and_says_what_they_reach() {
             ]),
             "{file}"
         );
-        let text = fs::read_to_string(Path::new(ROOT).join(&file)).unwrap().replace("\n# ", " ");
+        let text = repository::read(&file).replace("\n# ", " ");
         assert!(text.contains("Opt-in") && text.contains("every pod of the namespace"), "{file}");
     }
     for Document { file, content } in bindings {
@@ -510,7 +499,7 @@ fn an_admission_policy_takes_new_pods_that_ask_for_it_and_is_bound() {
             }),
             "{file}"
         );
-        let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+        let text = repository::read(file);
         assert!(text.contains(&format!("`irsa-probe: {label}`")), "{file}");
         let bindings = of_kind("MutatingAdmissionPolicyBinding");
         let bound: Vec<_> = bindings.iter().filter(|binding| binding.file == *file).collect();
@@ -729,7 +718,7 @@ fn kubectl_debug_takes_what_is_pasted_for_it() {
         for field in profile.as_object().unwrap().keys() {
             assert!(["env", "volumeMounts", "securityContext"].contains(&field.as_str()), "{file}: {field}");
         }
-        let text = fs::read_to_string(Path::new(ROOT).join("manifests/debug").join(&file)).unwrap();
+        let text = repository::read(Path::new("manifests/debug").join(&file));
         let command =
             text.lines().find(|line| line.starts_with("# kubectl -n NAMESPACE debug POD -it ")).unwrap();
         assert!(command.contains(&format!(" --custom=manifests/debug/{file}")), "{command}");
@@ -786,14 +775,14 @@ fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
 #[test]
 fn every_manifest_that_is_named_exists() {
     let texts = Name::ALL.iter().map(|name| name.page().to_owned());
-    let source = ["README.md", "src/diagnosis/target/not_readable.rs"];
-    let source = source.iter().map(|file| fs::read_to_string(Path::new(ROOT).join(file)).unwrap());
+    let source = repository::files(&repository::path("src"), &["rs"]);
+    let source = source.into_iter().chain([repository::path("README.md")]).map(repository::read);
     let mut named = 0;
     for text in texts.chain(source) {
         for rest in text.split("manifests/debug/").skip(1) {
             let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-' || c == '.')).unwrap();
             let file = rest[..end].trim_end_matches('.');
-            assert!(Path::new(ROOT).join("manifests/debug").join(file).exists(), "{file}");
+            assert!(repository::path("manifests/debug").join(file).exists(), "{file}");
             named += 1;
         }
     }
@@ -947,7 +936,7 @@ fn an_alert_says_where_what_and_who_and_gives_commands() {
 
 #[test]
 fn an_alert_reads_the_report_as_the_readme_does() {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let readme = repository::read("README.md");
     let (_, filter) = readme.split_once("jq -rs '").unwrap();
     let (filter, _) = filter.split_once('\'').unwrap();
     let all: Vec<String> =

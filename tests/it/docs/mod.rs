@@ -5,10 +5,11 @@ mod readme_story;
 mod schema;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::repository;
 use crate::settled::settled;
 use crate::watch::simulated_fleet as fleet;
 use clap::{ArgAction, CommandFactory, Parser};
@@ -23,12 +24,8 @@ use serde_json::Value;
 use testbed::scenario::{self, Scenario};
 use testbed::world::{Finished, World};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap()
+    repository::read("README.md")
 }
 
 /// The file has this content, or gets it when asked.
@@ -42,7 +39,7 @@ fn hold(path: &Path, expected: &str) {
 
 /// An example, if it was rendered.
 fn example(name: &str) -> String {
-    std::fs::read_to_string(root().join("examples").join(name)).unwrap_or_default()
+    std::fs::read_to_string(repository::path("examples").join(name)).unwrap_or_default()
 }
 
 /// The README with what stands between two markers replaced.
@@ -180,7 +177,7 @@ fn tables_and_blocks_are_the_code_s() {
     let rows = table.lines().skip(2).take_while(|line| !line.contains("jsv2lc"));
     let rows: String = rows.map(|row| format!("{row}\n")).collect();
     let expected = with_block(&expected, "chain", &format!("```text\n{rows}```\n"));
-    hold(&root().join("README.md"), &expected);
+    hold(&repository::path("README.md"), &expected);
 }
 
 #[test]
@@ -268,13 +265,16 @@ aws_secret_access_key = example
 async fn the_examples_are_real_outputs() {
     for (output, ending) in [("text", "txt"), ("json", "json")] {
         let (world, finished) = run(KEYS_IN_A_FILE, &["--output", output]).await;
-        hold(&root().join("examples").join(format!("chain.{ending}")), &settled(&world, &finished.stdout));
+        hold(
+            &repository::path("examples").join(format!("chain.{ending}")),
+            &settled(&world, &finished.stdout),
+        );
     }
     let refused = scenario::of_page(Name::AssumeRoleNotAuthorized.page()).unwrap();
     for (name, toml) in [("pass", ""), ("AssumeRoleNotAuthorized", refused)] {
         for (output, ending) in [("text", "txt"), ("json", "json")] {
             let (world, finished) = run(toml, &["--output", output, "--container", "irsa-probe"]).await;
-            let examples = root().join("examples");
+            let examples = repository::path("examples");
             hold(&examples.join(format!("{name}.{ending}")), &settled(&world, &finished.stdout));
             hold(
                 &examples.join(format!("{name}.termination.txt")),
@@ -288,7 +288,7 @@ async fn the_examples_are_real_outputs() {
 async fn the_story_in_the_readme_is_a_real_one() {
     let Story { refused, audited, pasted, after, audited_after } = story().await;
     for (output, ending) in [(&audited.text, "txt"), (&audited.json, "json")] {
-        let path = root().join("examples").join(format!("audit.{ending}"));
+        let path = repository::path("examples").join(format!("audit.{ending}"));
         hold(&path, &settled(&audited.world, output));
     }
     let report = audited.report();
@@ -310,7 +310,7 @@ async fn the_story_in_the_readme_is_a_real_one() {
 
 #[test]
 fn an_operator_gets_the_least_policy_from_the_manifests_as_from_the_command() {
-    let path = root().join("manifests/audit-iam-policy.json");
+    let path = repository::path("manifests/audit-iam-policy.json");
     hold(&path, &format!("{:#}\n", operator_policy()));
     let printed = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
         .args(["audit", "--print-iam-policy"])

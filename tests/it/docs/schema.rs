@@ -9,7 +9,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{example, hold, root};
+use super::{example, hold};
+use crate::repository;
 
 /// The schema of a form as it is written, under its public name.
 fn schema_of<T: JsonSchema>(id: &str) -> Schema {
@@ -59,7 +60,7 @@ pub(super) fn validate(report: &Value) {
 #[test]
 fn the_schema_is_generated_from_the_report_that_is_written() {
     let text = serde_json::to_string_pretty(&report_schema()).unwrap();
-    hold(&root().join("examples/report.v1.schema.json"), &format!("{text}\n"));
+    hold(&repository::path("examples/report.v1.schema.json"), &format!("{text}\n"));
 }
 
 #[test]
