@@ -69,14 +69,14 @@ fn pairs(situation: &Situation) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_sdk_picks_what_it_really_picked() {
+fn every_sdk_picks_as_recorded() {
     let compared = compare(recorded().into_iter().map(|case| (case.clone(), input(&case.1))));
     assert_eq!(compared, RECORDED);
 }
 
 /// In more situations, of a conformance run: its file is in the variable `SDK_MATRIX`.
 #[test]
-fn every_sdk_picks_what_it_picked_in_a_further_run() {
+fn every_sdk_picks_as_in_a_further_run() {
     let Some(path) = std::env::var_os("SDK_MATRIX") else { return };
     let further = described(&std::fs::read_to_string(path).unwrap());
     compare(further.into_iter().map(|case| (case.clone(), input(&case.1))));

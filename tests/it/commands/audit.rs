@@ -174,7 +174,7 @@ async fn actions_are_simulated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_policy_that_is_printed_is_what_an_audit_asks() {
+async fn printed_iam_policy_is_what_an_audit_calls() {
     let printed = fed(&world("command = \"audit\"\n").await, &["audit", "--print-iam-policy"], vec![]).await;
     assert_eq!(printed.status.code(), Some(0));
     let policy: Value = serde_json::from_slice(&printed.stdout).unwrap();
@@ -192,7 +192,7 @@ async fn the_policy_that_is_printed_is_what_an_audit_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
+async fn missing_permission_is_named_and_the_rest_is_judged() {
     let slips =
         "[[iam.roles]]\nattached = []\n[[iam.providers]]\nclient_ids = [\"sts.eu-west-1.amazonaws.com\"]\n";
     let all = ["OidcProviderAudienceMissing", "RoleHasNoPermissions", "ActionNotGranted"];
@@ -226,7 +226,7 @@ async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_waits_for_an_answer_that_it_does_not_need() {
+async fn independent_calls_are_made_at_once() {
     let hang = |calls: &[&str]| {
         calls.iter().fold("[[sts.identity]]\nfault = \"hang\"\n[iam]\n".to_owned(), |mut toml, call| {
             write!(toml, "[[iam.answers.{call}]]\n{HANGS}").unwrap();
@@ -247,14 +247,14 @@ async fn nothing_waits_for_an_answer_that_it_does_not_need() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_aws_that_says_nothing() {
+async fn silent_aws_ends_in_audit_incomplete() {
     let finished = audit_within("1s", "[sts]\naccept = \"hang\"\n[iam]\n", &[]).await;
     let report = report(&finished);
     assert_eq!((&report["diagnosis"]["name"], &report["exit_code"]), (&json!("AuditIncomplete"), &json!(14)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_however_it_was_taken_down() {
+async fn report_is_found_in_any_kind_of_log() {
     let (line, pod) = checked("role.subjects = [\"system:serviceaccount:payments:nobody\"]\n").await;
     let line = line.trim_end();
     let refused: Value = serde_json::from_str(line).unwrap();
@@ -298,7 +298,7 @@ async fn a_log_however_it_was_taken_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_a_report() {
+async fn log_without_report_is_a_usage_error() {
     let operator = world("command = \"audit\"\n[iam]\n").await;
     for (what, log) in [
         ("nothing", Vec::new()),
@@ -315,7 +315,7 @@ async fn nothing_that_is_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_is_over_passes_with_the_next_check() {
+async fn later_passing_report_ends_the_refusal() {
     let (refused, _) = checked("role.subjects = []\n").await;
     let (works, _) = checked("").await;
     let operator = world("command = \"audit\"\n[iam]\n").await;
@@ -336,7 +336,7 @@ async fn a_refusal_that_is_over_passes_with_the_next_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_followed_is_judged_when_the_time_is_over() {
+async fn followed_log_is_judged_at_the_deadline() {
     let (log, world) = checked(REFUSED).await;
     let policy = r#"{"Version": "2012-10-17", "Statement": []}"#;
     std::fs::write(world.dir().join("policy.json"), policy).unwrap();
@@ -358,7 +358,7 @@ async fn a_log_that_is_followed_is_judged_when_the_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_policy_is_not_shown() {
+async fn file_that_is_no_policy_is_not_shown() {
     let (log, world) = checked(REFUSED).await;
     for text in [
         r#"{"Credentials": {"AccessKeyId": "AKIAHUSH", "SecretAccessKey": "HUSH"}}"#,
@@ -377,7 +377,7 @@ async fn what_is_no_policy_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_verified_by_the_keys_of_its_issuer() {
+async fn token_signature_is_verified_with_the_issuers_keys() {
     let evidence = |report: &Value| {
         let checks = report["checks"].as_array().unwrap().clone();
         checks.into_iter().find(|check| check["name"] == "issuer").unwrap()["evidence"]["signature"].clone()
@@ -395,7 +395,7 @@ async fn a_token_is_verified_by_the_keys_of_its_issuer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_this_machine_sees_goes_after_what_is_sure() {
+async fn hints_from_this_machine_come_last() {
     let broken = "[issuer]\ndiscovery = [{ fault = \"html\" }]\n";
     let nothing = "[iam]\nroles = [{ trust_policy = '{\"Version\": \"2012-10-17\", \"Statement\": []}' }]\n";
     let finished = audit(&format!("{nothing}{broken}"), &["--issuer-check", "--output", "json"]).await;

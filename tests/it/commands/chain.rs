@@ -26,7 +26,7 @@ const NODE: &str = "[node]\nrole = \"eks-node\"\n";
 const IMDS_CALLS: [&str; 2] = ["PUT /latest/api/token", "GET /latest/meta-data/iam/security-credentials/"];
 
 #[tokio::test]
-async fn every_sdk_is_listed_and_the_exit_code_says_nothing() {
+async fn every_sdk_is_listed_and_the_exit_code_is_zero() {
     for (toml, boto, java, reachable) in [
         (format!("command = \"chain\"\n{NODE}"), "web-id", "web-id", true),
         ("command = \"chain\"\n[sts]\naccept = \"refused\"\n".to_owned(), "error", "IMDS", false),
@@ -72,7 +72,7 @@ async fn text_is_a_table() {
 }
 
 #[tokio::test]
-async fn the_container_endpoint_is_asked_for_its_status_alone() {
+async fn only_the_status_of_the_container_endpoint_is_used() {
     let toml = format!(
         "command = \"chain\"\nunset = [\"AWS_ROLE_ARN\", \"AWS_WEB_IDENTITY_TOKEN_FILE\"]\n[env]\n\
          AWS_CONTAINER_CREDENTIALS_FULL_URI = \"${{node_url}}/v1/credentials\"\n\
@@ -86,7 +86,7 @@ async fn the_container_endpoint_is_asked_for_its_status_alone() {
 }
 
 #[tokio::test]
-async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_start() {
+async fn imds_is_called_only_after_a_hidden_failure() {
     let refused = format!("args = [\"--wait\", \"0s\"]\n[sts]\naccept = \"refused\"\n{NODE}");
     let disabled = format!("{refused}[env]\nAWS_EC2_METADATA_DISABLED = \"true\"\n");
     let mended = format!("[sts]\nassume = [{{ fault = \"reset\" }}, {{ verify = true }}]\n{NODE}");
@@ -113,14 +113,14 @@ async fn imds_is_asked_after_a_failure_that_is_hidden_and_never_on_a_healthy_sta
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_while_sts_is_silent() {
+async fn sigterm_ends_chain_while_sts_hangs() {
     let toml = "command = \"chain\"\nsignal_after_ms = 600\n[sts]\naccept = \"hang\"\n";
     let (finished, _) = run(toml, &["--timeout", "30s"]).await;
     assert_eq!((finished.status, finished.stdout.len()), (Exit::Code(143), 0));
 }
 
 #[tokio::test]
-async fn a_failure_of_the_expected_sdk_names_the_node_s_role() {
+async fn expected_sdk_that_falls_back_names_the_node_role() {
     let (finished, asked) = run(NODE, &["--output", "json", "--expect-sdk", "gov1old"]).await;
     let diagnosis = json(&finished.stdout)["diagnosis"].clone();
     assert_eq!((diagnosis["name"].as_str(), asked.len()), (Some("FallsToNodeRole"), 2), "{diagnosis}");
@@ -128,7 +128,7 @@ async fn a_failure_of_the_expected_sdk_names_the_node_s_role() {
 }
 
 #[tokio::test]
-async fn an_old_sdk_is_judged_by_its_version() {
+async fn sdk_version_decides_irsa_support() {
     for (sdk, exit, name) in [
         ("boto@1.12.199", 11, "SdkTooOldForIrsa"),
         ("boto@1.12.200", 0, ""),
@@ -146,7 +146,7 @@ async fn an_old_sdk_is_judged_by_its_version() {
 }
 
 #[tokio::test]
-async fn an_expected_sdk_makes_a_failure_of_a_warning() {
+async fn expected_sdk_turns_warning_into_failure() {
     let keys = "[env]\nAWS_ACCESS_KEY_ID = \"a\"\nAWS_SECRET_ACCESS_KEY = \"b\"\n";
     for (sdk, exit, name) in [
         ("boto@1.44.5", 11, "ShadowedByStaticKeys"),

@@ -137,7 +137,7 @@ fn slips(case: &Case) -> String {
 }
 
 #[test]
-fn every_near_miss_has_the_diagnosis_of_its_name_and_its_own_cause() {
+fn every_mismatch_has_its_diagnosis_and_its_own_cause() {
     let mut causes: BTreeMap<String, String> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
@@ -231,7 +231,7 @@ fn is_whole(name: &str, findings: &Findings<TrustVerdict>) {
 }
 
 #[test]
-fn what_is_said_is_whole_and_fit_to_be_printed() {
+fn words_are_complete_and_printable() {
     let cases = cases();
     for (index, case) in cases.iter().enumerate() {
         is_whole(&case.name, &case.findings());
@@ -243,7 +243,7 @@ fn what_is_said_is_whole_and_fit_to_be_printed() {
 }
 
 #[test]
-fn what_is_hostile_is_said_safely() {
+fn hostile_text_is_escaped() {
     let hostile = "x\u{1b}[31m\n\u{202e}'; rm -rf / #".repeat(40);
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let mut case = Case { name: case.name.clone(), case: case.case.clone() };
@@ -310,7 +310,7 @@ fn reached(policy: &Value, request: &Request) -> Option<Reach> {
 }
 
 #[test]
-fn a_correction_lets_in_nobody_whom_no_pattern_names() {
+fn correction_lets_in_nobody_else() {
     for statement in [
         json!({"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
         json!({"Action": "sts:AssumeRole"}),
@@ -335,7 +335,7 @@ fn a_correction_lets_in_nobody_whom_no_pattern_names() {
 }
 
 #[test]
-fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
+fn guards_are_left_to_their_author() {
     let equals = |conditions: &Value| json!({"Condition": {"StringEquals": conditions}});
     let typo = equals(&json!({"sub": "system:serviceaccount:default:my-servce-account"}));
     let guarded = equals(&json!({"sub": SUBJECT, "sts:ExternalId": "e"}));
@@ -375,7 +375,7 @@ fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
 }
 
 #[test]
-fn a_denial_that_is_open_is_not_got_around() {
+fn open_denial_is_not_bypassed() {
     let source = json!({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}});
     let denial = json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Condition": source});
     let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
@@ -402,7 +402,7 @@ fn a_denial_that_is_open_is_not_got_around() {
 }
 
 #[test]
-fn a_denial_by_a_misspelt_key_is_told_by_that() {
+fn denial_by_misspelt_key_is_named() {
     let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
     let denial = |key: &str, subject: &str| {
         on(&[good.clone(), json!({"Effect": "Deny", "Condition": {"StringNotEquals": {key: subject}}})])
@@ -440,7 +440,7 @@ fn a_denial_by_a_misspelt_key_is_told_by_that() {
 }
 
 #[test]
-fn a_pattern_is_moved_alone_or_not_at_all() {
+fn pattern_moves_alone_or_not_at_all() {
     let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
     let of = |name: &str| format!("system:serviceaccount:{name}");
     for (operator, values, how, said) in [
@@ -486,7 +486,7 @@ fn a_pattern_is_moved_alone_or_not_at_all() {
 }
 
 #[test]
-fn a_pattern_is_seen_to_move_and_not_what_is_beside_it() {
+fn only_the_pattern_changes() {
     let pattern = "system:serviceaccount:default:*";
     for keys in [
         format!("{{\"sub\":\"{pattern}\",\"aud\":\"sts.amazonaws.com\"}}"),
@@ -501,7 +501,7 @@ fn a_pattern_is_seen_to_move_and_not_what_is_beside_it() {
 }
 
 #[test]
-fn whom_a_policy_lets_in_is_said() {
+fn too_wide_policy_is_described() {
     let like = |pattern: &str| json!({"Condition": {"StringLike": {"sub": format!("system:serviceaccount:{pattern}")}}});
     let key = format!("https://{PROVIDER}:sub");
     for (statement, said) in [
@@ -542,7 +542,7 @@ fn pasted(step: &str) -> Option<Value> {
 }
 
 #[test]
-fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() {
+fn corrected_policy_allows_the_token_and_is_shown() {
     let (mut mended, mut by_hand) = (0, 0);
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let request = case.request();
@@ -575,7 +575,7 @@ fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() 
 }
 
 #[test]
-fn the_refusing_lines_are_marked_in_every_policy() {
+fn refusing_lines_are_marked() {
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let request = case.request();
         let document = document::parse(&case.text()).unwrap();
@@ -610,7 +610,7 @@ fn of_page(name: Name) -> Case {
 }
 
 #[test]
-fn every_page_s_policy_is_told_by_its_own_name_and_nothing_else() {
+fn every_trust_page_policy_has_its_own_name() {
     let pages: Vec<Name> = Name::ALL
         .iter()
         .copied()

@@ -152,8 +152,15 @@ fn fleet() -> String {
     )
 }
 
-#[test]
-fn tables_and_blocks_are_the_code_s() {
+/// The examples first: the README quotes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn examples_and_readme_are_rendered() {
+    examples().await;
+    story_of_the_readme().await;
+    tables_and_blocks();
+}
+
+fn tables_and_blocks() {
     let message = format!("```text\n{}```\n", example("AssumeRoleNotAuthorized.termination.txt"));
     let command = Cli::command();
     let watch = command.find_subcommand("watch").unwrap();
@@ -181,7 +188,7 @@ fn tables_and_blocks_are_the_code_s() {
 }
 
 #[test]
-fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
+fn every_flag_has_its_variable() {
     let command = Cli::command();
     let all = command.get_subcommands().chain(std::iter::once(&command));
     for arg in all.flat_map(clap::Command::get_arguments) {
@@ -197,7 +204,7 @@ fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
 const OF_AWS: [&str; 3] = ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "StringEquals"];
 
 #[test]
-fn names_and_exit_codes_in_the_readme_exist() {
+fn readme_names_and_exit_codes_exist() {
     let readme = readme();
     for class in Class::ALL {
         assert!(readme.contains(&format!("| {} | `{}` |", class.exit_code(), class.as_str())), "{class:?}");
@@ -216,7 +223,7 @@ fn names_and_exit_codes_in_the_readme_exist() {
 }
 
 #[test]
-fn the_containers_in_the_readme_are_accepted() {
+fn readme_containers_are_accepted() {
     accepted("init container");
     let sidecar = accepted("native sidecar");
     assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::commands::watch::LISTEN.port());
@@ -261,8 +268,7 @@ aws_secret_access_key = example
 """
 "#;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_examples_are_real_outputs() {
+async fn examples() {
     for (output, ending) in [("text", "txt"), ("json", "json")] {
         let (world, finished) = run(KEYS_IN_A_FILE, &["--output", output]).await;
         hold(
@@ -284,8 +290,7 @@ async fn the_examples_are_real_outputs() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_story_in_the_readme_is_a_real_one() {
+async fn story_of_the_readme() {
     let Story { refused, audited, pasted, after, audited_after } = story().await;
     for (output, ending) in [(&audited.text, "txt"), (&audited.json, "json")] {
         let path = repository::path("examples").join(format!("audit.{ending}"));
@@ -309,7 +314,7 @@ async fn the_story_in_the_readme_is_a_real_one() {
 }
 
 #[test]
-fn an_operator_gets_the_least_policy_from_the_manifests_as_from_the_command() {
+fn operator_policy_manifest_is_rendered() {
     let path = repository::path("manifests/audit-iam-policy.json");
     hold(&path, &format!("{:#}\n", operator_policy()));
     let printed = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))

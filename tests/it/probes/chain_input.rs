@@ -61,7 +61,7 @@ impl Files {
 }
 
 #[tokio::test]
-async fn every_sdk_picks_what_it_really_picked() {
+async fn every_sdk_picks_as_recorded() {
     let files = Files::new();
     let mut inputs = Vec::new();
     for (id, described) in recorded() {

@@ -191,7 +191,7 @@ fn every_case_is_as_documented() {
 }
 
 #[test]
-fn there_are_enough_cases_of_every_kind_each_with_its_source() {
+fn every_kind_has_cases_with_sources() {
     let mut kinds: BTreeMap<Expected, usize> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for (file, cases) in files() {

@@ -46,7 +46,7 @@ fn say(document: &Document, request: &Request) -> Evaluation {
 }
 
 #[test]
-fn what_is_too_long_is_not_read() {
+fn overlong_policy_is_not_read() {
     let of =
         |bytes: usize| document::parse(&format!("{{}}{}", " ".repeat(bytes - 2))).unwrap_err().to_string();
     assert!(
@@ -71,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
-    fn a_printed_policy_allows_its_token(mut request in requests(), name in "[a-z]{2,9}") {
+    fn printed_policy_allows_its_token(mut request in requests(), name in "[a-z]{2,9}") {
         let policy = printed(&request);
         prop_assert_eq!(evaluate(&policy, &request).decision, Decision::Allows(0));
         prop_assert_eq!(reach::reach(&policy, &request), None);
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn a_printed_policy_refuses_every_other_token(
+    fn printed_policy_refuses_every_other_token(
         request in requests(),
         other in requests(),
     ) {
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn knowing_more_overturns_nothing(
+    fn more_knowledge_never_overturns_a_decision(
         policy in policy(),
         session_name in prop::sample::select(vec!["my-service-account", "true", "x"]),
         source in prop::sample::select(vec![None, Some("10.0.0.1"), Some("192.0.2.1")]),
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn a_denial_never_lets_in(policy in policy(), denial in policy()) {
+    fn added_denial_never_lets_in(policy in policy(), denial in policy()) {
         let kind = |policy: &Value| say(&document::read(policy).unwrap(), &request()).decision;
         let mut both = policy.clone();
         for statement in denial["Statement"].as_array().unwrap() {
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_read_or_said_to_be_malformed(json in any_json(), mut policy in policy(), at in any::<prop::sample::Index>()) {
+    fn any_json_is_read_or_malformed(json in any_json(), mut policy in policy(), at in any::<prop::sample::Index>()) {
         if let Ok(document) = document::read(&json) {
             say(&document, &request());
         }
@@ -187,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn patterns_fit_by_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
+    fn patterns_match_by_definition(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
         let chars = |text: &str| text.chars().collect::<Vec<_>>();
         prop_assert_eq!(Pattern::parse(&pattern).matches(&text), fits(&chars(&pattern), &chars(&text)));
     }
@@ -199,13 +199,13 @@ proptest! {
     }
 
     #[test]
-    fn any_two_issuers_and_subjects_differ_somehow(one in text(), other in text()) {
+    fn any_two_issuers_and_subjects_are_compared(one in text(), other in text()) {
         let _ = (mismatch::issuer_difference(&one, &other), mismatch::subject_difference(&one, &other));
     }
 }
 
 #[test]
-fn what_is_not_known_says_why() {
+fn unknown_key_says_why() {
     let unknown = request().value_of("aws:SourceIp");
     assert!(matches!(unknown, KeyValue::Unknown(why) if !why.is_empty()));
 }
