@@ -424,22 +424,24 @@ async fn service_account_failures_are_told_apart() {
     }
 
     let cluster = Cluster::start("[kubernetes]").await;
-    let beside = |name: &str| cluster.world.dir().join(name);
-    for (name, token, ca, expected) in [
-        ("no-token", None, None, "cannot be read: it does not exist"),
-        ("empty", Some(""), None, "cannot be read: it is empty"),
-        ("two-lines", Some("a\nb"), None, "cannot be read: it is no token"),
-        ("no-ca", Some("a"), None, "cannot be used: it does not exist"),
-        ("bad-ca", Some("a"), Some("hello".to_owned()), "cannot be used: it holds no certificate"),
-        ("other-ca", Some("a"), Some(cluster.world.ca_pem()), "its certificate is not trusted"),
+    for (name, files, expected) in [
+        ("no-token", vec![], "cannot be read: it does not exist"),
+        ("empty", vec![("token", "")], "cannot be read: it is empty"),
+        ("two-lines", vec![("token", "a\nb")], "cannot be read: it is no token"),
+        ("no-ca", vec![("token", "a")], "cannot be used: it does not exist"),
+        ("bad-ca", vec![("token", "a"), ("ca.crt", "hello")], "cannot be used: it holds no certificate"),
+        (
+            "other-ca",
+            vec![("token", "a"), ("ca.crt", &cluster.world.ca_pem())],
+            "its certificate is not trusted",
+        ),
     ] {
-        std::fs::create_dir(beside(name)).unwrap();
-        for (file, text) in [("token", token.map(str::to_owned)), ("ca.crt", ca)] {
-            if let Some(text) = text {
-                std::fs::write(beside(name).join(file), text).unwrap();
-            }
+        let folder = cluster.world.dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        for (file, text) in files {
+            std::fs::write(folder.join(file), text).unwrap();
         }
-        let fault = read(&cluster, &beside(name).join("token"), 20).await.unwrap_err().to_string();
+        let fault = read(&cluster, &folder.join("token"), 20).await.unwrap_err().to_string();
         assert!(fault.contains(expected), "{name}: {fault}");
     }
     assert!(cluster.api().requests().is_empty(), "nobody else is given the token");

@@ -25,34 +25,48 @@ fn picks(answer: &Value, sdk: &str) -> String {
 const NODE: &str = "[node]\nrole = \"eks-node\"\n";
 const IMDS_CALLS: [&str; 2] = ["PUT /latest/api/token", "GET /latest/meta-data/iam/security-credentials/"];
 
+/// A pod, and what its SDKs pick.
+struct Listed {
+    pod: &'static str,
+    boto: &'static str,
+    java_v2: &'static str,
+    node_is_reachable: bool,
+}
+
+const LISTED: [Listed; 4] = [
+    Listed {
+        pod: "[node]\nrole = \"eks-node\"\n",
+        boto: "web-id",
+        java_v2: "web-id",
+        node_is_reachable: true,
+    },
+    Listed { pod: "[sts]\naccept = \"refused\"\n", boto: "error", java_v2: "IMDS", node_is_reachable: false },
+    Listed {
+        pod: "[role]\npresent = false\n[node]\nrole = \"eks-node\"\n",
+        boto: "error",
+        java_v2: "IMDS",
+        node_is_reachable: true,
+    },
+    Listed {
+        pod: "[env]\nAWS_ACCESS_KEY_ID = \"a\"\nAWS_SECRET_ACCESS_KEY = \"b\"\n",
+        boto: "env",
+        java_v2: "env",
+        node_is_reachable: false,
+    },
+];
+
 #[tokio::test]
 async fn every_sdk_is_listed_and_the_exit_code_is_zero() {
-    for (toml, boto, java, reachable) in [
-        (format!("command = \"chain\"\n{NODE}"), "web-id", "web-id", true),
-        ("command = \"chain\"\n[sts]\naccept = \"refused\"\n".to_owned(), "error", "IMDS", false),
-        (format!("command = \"chain\"\n[role]\npresent = false\n{NODE}"), "error", "IMDS", true),
-        (
-            "command = \"chain\"\n[env]\nAWS_ACCESS_KEY_ID = \"a\"\nAWS_SECRET_ACCESS_KEY = \"b\"\n"
-                .to_owned(),
-            "env",
-            "env",
-            false,
-        ),
-    ] {
-        let (finished, asked) = run(&toml, &["--output", "json"]).await;
+    for Listed { pod, boto, java_v2, node_is_reachable } in LISTED {
+        let (finished, asked) = run(&format!("command = \"chain\"\n{pod}"), &["--output", "json"]).await;
         let answer = json(&finished.stdout);
-        assert_eq!(finished.status, Exit::Code(0), "{toml}");
-        let ids: Vec<&str> = SdkId::ALL.iter().map(|id| id.as_str()).collect();
-        let listed: Vec<&str> =
-            answer["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap()).collect();
-        assert_eq!(listed, ids);
-        assert_eq!(
-            (picks(&answer, "boto"), picks(&answer, "jv2")),
-            (boto.to_owned(), java.to_owned()),
-            "{toml}"
-        );
-        assert_eq!(answer["node_role"]["reachable"], reachable, "{toml}");
-        if reachable {
+        assert_eq!(finished.status, Exit::Code(0), "{pod}");
+        let listed = answer["sdks"].as_array().unwrap().iter().map(|sdk| sdk["sdk"].as_str().unwrap());
+        assert!(listed.eq(SdkId::ALL.iter().map(|id| id.as_str())), "{answer}");
+        assert_eq!(picks(&answer, "boto"), boto, "{pod}");
+        assert_eq!(picks(&answer, "jv2"), java_v2, "{pod}");
+        assert_eq!(answer["node_role"]["reachable"], node_is_reachable, "{pod}");
+        if node_is_reachable {
             assert_eq!(asked, IMDS_CALLS, "the node's credentials are not asked for");
         }
     }

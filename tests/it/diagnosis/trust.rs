@@ -407,82 +407,54 @@ fn denial_by_misspelt_key_is_named() {
     let denial = |key: &str, subject: &str| {
         on(&[good.clone(), json!({"Effect": "Deny", "Condition": {"StringNotEquals": {key: subject}}})])
     };
-    let other = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
-    for (key, subject, causes, says) in [
-        (
-            format!("https://{PROVIDER}:sub"),
-            SUBJECT,
-            "its key is misspelt",
-            format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom"),
-        ),
-        (
-            format!("https://{PROVIDER}:sub"),
-            "system:serviceaccount:default:other",
-            "its key is misspelt",
-            "it then still denies this call".to_owned(),
-        ),
-        (format!("{PROVIDER}\u{200b}:sub"), SUBJECT, "U+200B", "write the key ".to_owned()),
-        (
-            other.to_owned(),
-            SUBJECT,
-            "its key is not this cluster's",
-            "is not this cluster's denies".to_owned(),
-        ),
-    ] {
-        let case = denial(&key, subject);
+    let is_denied = |case: &Case, causes: &str, says: &str| {
         let findings = case.findings();
         let found = diagnosis(&findings).unwrap();
         assert_eq!(found.name(), Name::TrustDenied);
         assert!(found.cause().contains(causes), "{}", found.cause());
-        assert!(case.remedy().contains(&says), "{}", case.remedy());
+        assert!(case.remedy().contains(says), "{}", case.remedy());
         assert_eq!(case.corrected(), None);
-    }
+    };
+    let with_scheme = format!("https://{PROVIDER}:sub");
+    let corrected =
+        format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom");
+    is_denied(&denial(&with_scheme, SUBJECT), "its key is misspelt", &corrected);
+    let of_other = denial(&with_scheme, "system:serviceaccount:default:other");
+    is_denied(&of_other, "its key is misspelt", "it then still denies this call");
+    is_denied(&denial(&format!("{PROVIDER}\u{200b}:sub"), SUBJECT), "U+200B", "write the key ");
+    let another = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
+    is_denied(&denial(another, SUBJECT), "its key is not this cluster's", "is not this cluster's denies");
 }
 
 #[test]
 fn pattern_moves_alone_or_not_at_all() {
     let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
     let of = |name: &str| format!("system:serviceaccount:{name}");
-    for (operator, values, how, said) in [
-        (
-            "StringEquals",
-            json!(of("default:my-*")),
-            CorrectionKind::InPlace(0),
-            "every service account whose name fits \"my-*\" in the namespace \"default\"",
-        ),
-        (
-            "StringEquals",
-            json!([of("*:my-service-account"), of("d*:*")]),
-            CorrectionKind::InPlace(0),
-            "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
-             fits \"d*\"",
-        ),
-        (
-            "StringEquals",
-            json!(of("*:*")),
-            CorrectionKind::InPlace(0),
-            "every service account of the cluster",
-        ),
-        ("StringEquals", json!([of("default:*"), of("billing:*")]), CorrectionKind::Added, "stays as it was"),
-        (
-            "StringEquals",
-            json!([of("default:*"), of("billing:api")]),
-            CorrectionKind::Added,
-            "stays as it was",
-        ),
-        ("StringEqualsIgnoreCase", json!(of("default:*")), CorrectionKind::Added, "stays as it was"),
-    ] {
+    let moves = |values: Value, said: &str| {
+        let case = under("StringEquals", &values);
+        assert_eq!(case.corrected().unwrap().kind, CorrectionKind::InPlace(0), "{}", case.name);
+        assert!(case.remedy().contains(said), "{}", case.remedy());
+    };
+    let my_accounts = "every service account whose name fits \"my-*\" in the namespace \"default\"";
+    moves(json!(of("default:my-*")), my_accounts);
+    moves(
+        json!([of("*:my-service-account"), of("d*:*")]),
+        "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
+         fits \"d*\"",
+    );
+    moves(json!(of("*:*")), "every service account of the cluster");
+
+    let stays = |operator: &str, values: Value| {
         let case = under(operator, &values);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.kind, how, "{}", case.name);
-        let remedy = case.remedy();
-        assert!(remedy.contains(said), "{remedy}");
-        if how == CorrectionKind::Added {
-            let statements = &corrected.document["Statement"];
-            assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
-            assert_eq!(reached(&corrected.document, &case.request()), None);
-        }
-    }
+        assert_eq!(corrected.kind, CorrectionKind::Added, "{}", case.name);
+        assert!(case.remedy().contains("stays as it was"), "{}", case.remedy());
+        assert_eq!(corrected.document["Statement"][0], case.case["policy"]["Statement"][0]);
+        assert_eq!(reached(&corrected.document, &case.request()), None);
+    };
+    stays("StringEquals", json!([of("default:*"), of("billing:*")]));
+    stays("StringEquals", json!([of("default:*"), of("billing:api")]));
+    stays("StringEqualsIgnoreCase", json!(of("default:*")));
 }
 
 #[test]
