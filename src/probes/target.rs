@@ -215,12 +215,81 @@ mod tests {
     use crate::host::ProcessUser;
     use crate::host::process::{Process, Processes};
 
+    /// What the probe sees of a PID namespace.
+    struct Namespace(Processes);
+
+    /// A namespace in which the probe is this process, whose parent is not in it.
+    fn probe_is(pid: u32) -> Namespace {
+        probe_started_by(0, pid)
+    }
+
+    fn probe_started_by(parent: u32, pid: u32) -> Namespace {
+        let own = process(pid, parent, "irsa-probe");
+        Namespace(Processes { all: vec![own.clone()], own, first_is_in_our_container: Some(false) })
+    }
+
+    impl Namespace {
+        /// The first process of the namespace.
+        fn first(self, name: &str) -> Self {
+            self.beside(1, name)
+        }
+
+        /// A process that was put into the namespace from outside.
+        fn beside(self, pid: u32, name: &str) -> Self {
+            self.with(process(pid, 0, name))
+        }
+
+        /// A child of the first process.
+        fn child(self, pid: u32, name: &str) -> Self {
+            self.child_of(1, pid, name)
+        }
+
+        fn child_of(self, parent: u32, pid: u32, name: &str) -> Self {
+            self.with(process(pid, parent, name))
+        }
+
+        /// A child of the first process that has ended, and that nothing has waited for.
+        fn ended_child(self, pid: u32, name: &str) -> Self {
+            self.with(Process { has_ended: true, ..process(pid, 1, name) })
+        }
+
+        fn with(mut self, process: Process) -> Self {
+            self.0.all.push(process);
+            self
+        }
+
+        /// The probe was put beside another container, and the pod can be about these processes.
+        #[track_caller]
+        fn debugs(self, candidates: &[u32]) {
+            assert!(is_put_beside_another(&self.0));
+            self.leaves(candidates);
+        }
+
+        /// The probe's container is an ordinary one, and the pod can be about these processes.
+        #[track_caller]
+        fn shares(self, candidates: &[u32]) {
+            assert!(!is_put_beside_another(&self.0));
+            self.leaves(candidates);
+        }
+
+        #[track_caller]
+        fn leaves(mut self, pids: &[u32]) {
+            let found: Vec<u32> = candidates(&self.0).iter().map(|process| process.pid).collect();
+            assert_eq!(found, pids);
+            // kubectl exec puts the probe beside the first process of its own container.
+            for first_is_in_our_container in [Some(true), None] {
+                self.0.first_is_in_our_container = first_is_in_our_container;
+                assert!(!is_put_beside_another(&self.0));
+            }
+        }
+    }
+
     fn process(pid: u32, parent: u32, name: &str) -> Process {
         Process {
             pid,
             parent,
-            name: name.trim_start_matches('+').to_owned(),
-            has_ended: name.starts_with('+'),
+            name: name.to_owned(),
+            has_ended: false,
             user: ProcessUser { uid: 0, gid: 0, groups: Vec::new() },
             uids: [0; 4],
             gids: [0; 4],
@@ -229,78 +298,60 @@ mod tests {
         }
     }
 
-    /// Us with our parent, the others, whether the first of them is of another container that we were put
-    /// beside, and which the pod may be about.
-    type Case = (&'static str, (u32, u32), &'static [(u32, u32, &'static str)], bool, &'static [u32]);
-
-    const CASES: [Case; 22] = [
-        ("kubectl debug", (20, 0), &[(1, 0, "java")], true, &[1]),
-        ("a shell in it", (21, 20), &[(1, 0, "java"), (20, 0, "sh")], true, &[1]),
-        ("another debugger is there", (30, 0), &[(1, 0, "java"), (20, 0, "sh")], true, &[1]),
-        ("an init", (20, 0), &[(1, 0, "tini"), (7, 1, "java")], true, &[7]),
-        ("an init in an init", (20, 0), &[(1, 0, "tini"), (7, 1, "dumb-init"), (8, 7, "x")], true, &[8]),
-        ("the child has children", (20, 0), &[(1, 0, "tini"), (7, 1, "sh"), (8, 7, "x")], true, &[7]),
-        ("two children", (20, 0), &[(1, 0, "tini"), (7, 1, "java"), (9, 1, "x")], true, &[7, 9]),
-        ("one of them has ended", (20, 0), &[(1, 0, "tini"), (7, 1, "java"), (9, 1, "+x")], true, &[7]),
-        ("services", (20, 0), &[(1, 0, "s6-svscan"), (2, 1, "s6-supervise"), (3, 2, "x")], true, &[3]),
-        ("an init whose child is gone", (20, 0), &[(1, 0, "tini"), (9, 0, "sh")], true, &[]),
-        ("a child that only waits", (20, 0), &[(1, 0, "tini"), (7, 1, "+java"), (9, 0, "sh")], true, &[]),
-        ("podman's init", (20, 0), &[(1, 0, "catatonit"), (7, 1, "java"), (9, 0, "sh")], true, &[7]),
-        // A namespace that containers share: we may be an ordinary one of them.
-        ("a shared namespace", (20, 0), &[(1, 0, "pause"), (7, 0, "java")], false, &[7]),
-        (
-            "with two",
-            (20, 0),
-            &[(1, 0, "pause"), (7, 0, "java"), (9, 0, "tini"), (10, 9, "x")],
-            false,
-            &[7, 10],
-        ),
-        ("podman's pause", (20, 0), &[(1, 0, "catatonit"), (7, 0, "java")], false, &[7]),
-        ("only a pause", (20, 0), &[(1, 0, "pause")], false, &[]),
-        ("the first is not shown", (20, 0), &[(7, 0, "java")], false, &[7]),
-        ("the node's own", (20, 9), &[(1, 0, "systemd"), (2, 0, "kthreadd"), (9, 1, "sh")], false, &[]),
-        ("we are alone", (1, 0), &[], false, &[]),
-        ("others are our guests", (1, 0), &[(7, 0, "sh")], false, &[7]),
-        ("the application starts us", (9, 1), &[(1, 0, "java")], false, &[]),
-        ("our own init", (9, 1), &[(1, 0, "tini"), (7, 1, "java")], false, &[]),
-    ];
-
-    fn found(
-        own: (u32, u32),
-        others: &[(u32, u32, &str)],
-        first_is_in_our_container: Option<bool>,
-    ) -> Processes {
-        let own = process(own.0, own.1, "irsa-probe");
-        let others = others.iter().map(|(pid, parent, name)| process(*pid, *parent, name));
-        Processes {
-            own: own.clone(),
-            all: std::iter::once(own).chain(others).collect(),
-            first_is_in_our_container,
-        }
+    #[test]
+    fn debugger_is_about_the_first_process() {
+        probe_is(20).first("java").debugs(&[1]);
+        // In a shell, and where another debugger is.
+        probe_started_by(20, 21).first("java").beside(20, "sh").debugs(&[1]);
+        probe_is(30).first("java").beside(20, "sh").debugs(&[1]);
     }
 
     #[test]
-    fn which_processes_a_pod_may_be_about() {
-        for (what, own, others, is_put, expected) in CASES {
-            let found = |beside| found(own, others, beside);
-            let of_another = found(Some(false));
-            let pids: Vec<u32> = candidates(&of_another).iter().map(|process| process.pid).collect();
-            assert_eq!((is_put_beside_another(&of_another), pids.as_slice()), (is_put, expected), "{what}");
-            // kubectl exec puts us beside the first process of our own container.
-            for beside in [Some(true), None] {
-                assert!(!is_put_beside_another(&found(beside)), "{what}");
-            }
-        }
+    fn debugger_is_about_the_children_of_an_init() {
+        probe_is(20).first("tini").child(7, "java").debugs(&[7]);
+        probe_is(20).first("tini").child(7, "dumb-init").child_of(7, 8, "x").debugs(&[8]);
+        probe_is(20).first("tini").child(7, "sh").child_of(7, 8, "x").debugs(&[7]);
+        probe_is(20).first("tini").child(7, "java").child(9, "x").debugs(&[7, 9]);
+        probe_is(20).first("tini").child(7, "java").ended_child(9, "x").debugs(&[7]);
+        probe_is(20).first("s6-svscan").child(2, "s6-supervise").child_of(2, 3, "x").debugs(&[3]);
+        // Podman's init.
+        probe_is(20).first("catatonit").child(7, "java").beside(9, "sh").debugs(&[7]);
+    }
+
+    #[test]
+    fn guest_does_not_stand_in_for_an_ended_child() {
+        probe_is(20).first("tini").beside(9, "sh").debugs(&[]);
+        probe_is(20).first("tini").ended_child(7, "java").beside(9, "sh").debugs(&[]);
+    }
+
+    #[test]
+    fn shared_namespace_is_about_its_guests() {
+        probe_is(20).first("pause").beside(7, "java").shares(&[7]);
+        probe_is(20).first("pause").beside(7, "java").beside(9, "tini").child_of(9, 10, "x").shares(&[7, 10]);
+        // Podman's pause, and one that is not shown.
+        probe_is(20).first("catatonit").beside(7, "java").shares(&[7]);
+        probe_is(20).beside(7, "java").shares(&[7]);
+        probe_is(20).first("pause").shares(&[]);
+    }
+
+    #[test]
+    fn own_namespace_is_about_nothing_else() {
+        let node = probe_started_by(9, 20).first("systemd").beside(2, "kthreadd").child(9, "sh");
+        node.shares(&[]);
+        probe_is(1).shares(&[]);
+        probe_is(1).beside(7, "sh").shares(&[7]);
+        // The application, or its init, starts the probe.
+        probe_started_by(1, 9).first("java").shares(&[]);
+        probe_started_by(1, 9).first("tini").child(7, "java").shares(&[]);
     }
 
     #[test]
     fn parents_in_a_circle_are_followed_once() {
-        let found = found((20, 21), &[(21, 20, "sh"), (1, 0, "java")], Some(false));
-        assert_eq!(candidates(&found).iter().map(|process| process.pid).collect::<Vec<_>>(), [1]);
+        probe_started_by(21, 20).child_of(20, 21, "sh").first("java").leaves(&[1]);
     }
 
     #[test]
-    fn a_choice_is_a_word_or_a_process() {
+    fn selector_is_a_word_or_a_process() {
         assert_eq!("auto".parse(), Ok(ProcessSelector::Auto));
         assert_eq!("none".parse(), Ok(ProcessSelector::None));
         assert_eq!("7".parse(), Ok(ProcessSelector::Pid(7)));

@@ -254,7 +254,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2048) })]
 
     #[test]
-    fn an_audit_finds_what_the_webhook_did(spec in spec(), webhook in webhook()) {
+    fn audit_agrees_with_the_webhook(spec in spec(), webhook in webhook()) {
         let (made, of_token) = admit(&spec, &webhook);
         // The API refuses a pod that mounts a volume that it has not.
         prop_assume!(of_token.is_some() || !spec.containers.iter().any(Part::mounts_token));
@@ -276,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_said_of_a_pod_that_the_webhook_made_whole(
+    fn injected_pod_has_no_injection_failure(
         webhook in webhook(),
         regions in prop::collection::vec(prop::option::of(prop::sample::select(&REGIONS[..])), 3),
     ) {

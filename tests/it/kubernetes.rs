@@ -188,7 +188,7 @@ impl Write for Logged {
 }
 
 #[tokio::test]
-async fn the_condition_follows_the_verdict_and_nothing_is_written_twice() {
+async fn condition_follows_the_verdict() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, true, false).await;
     cluster.requests("PATCH", 1).await;
@@ -230,7 +230,7 @@ async fn the_condition_follows_the_verdict_and_nothing_is_written_twice() {
 }
 
 #[tokio::test]
-async fn a_restart_is_no_transition() {
+async fn restart_is_no_transition() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, true, false).await;
     sidecar.say("TokenExpired", "m");
@@ -253,7 +253,7 @@ async fn a_restart_is_no_transition() {
 }
 
 #[tokio::test]
-async fn what_is_denied_is_said_once_and_asked_for_again_in_silence() {
+async fn denied_right_is_logged_once_and_retried() {
     let cluster = Cluster::start("[kubernetes]\ndeny = [\"pods/status\", \"events\"]").await;
     let log = Log::begin();
     let sidecar = cluster.sidecar(PACE, true, true).await;
@@ -277,7 +277,7 @@ async fn what_is_denied_is_said_once_and_asked_for_again_in_silence() {
 }
 
 #[tokio::test]
-async fn whoever_was_faster_is_no_reason_to_give_up() {
+async fn conflict_is_retried() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, true, false).await;
     cluster.requests("PATCH", 1).await;
@@ -296,7 +296,7 @@ async fn whoever_was_faster_is_no_reason_to_give_up() {
 }
 
 #[tokio::test]
-async fn a_pod_of_the_same_name_is_left_alone() {
+async fn replaced_pod_is_left_alone() {
     for (is_read, reason) in [(false, "when it begins"), (true, "while it runs")] {
         let cluster = Cluster::start("[kubernetes]").await;
         let replace = || cluster.api().edit_pod(|pod| pod["metadata"]["uid"] = json!("another"));
@@ -322,7 +322,7 @@ async fn a_pod_of_the_same_name_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_gone_ends_it() {
+async fn deleted_pod_ends_the_publisher() {
     let cluster = Cluster::start("[kubernetes]").await;
     cluster.api().edit_pod(|pod| pod["metadata"]["name"] = json!("another"));
     let sidecar = cluster.sidecar(PACE, true, false).await;
@@ -330,7 +330,7 @@ async fn a_pod_that_is_gone_ends_it() {
 }
 
 #[tokio::test]
-async fn an_api_that_hangs_is_told_the_newest_and_nothing_in_between() {
+async fn hanging_api_gets_only_the_newest_status() {
     let cluster = Cluster::start("[kubernetes]\nmode = \"hang\"").await;
     let pace = RetryPolicy { call: Duration::from_millis(500), ..PACE };
     let sidecar = cluster.sidecar(pace, true, true).await;
@@ -348,7 +348,7 @@ async fn an_api_that_hangs_is_told_the_newest_and_nothing_in_between() {
 }
 
 #[tokio::test]
-async fn events_tell_the_story_once() {
+async fn events_are_written_once() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, false, true).await;
     let pair = |kind: &str, reason: &str| (kind.to_owned(), reason.to_owned());
@@ -392,7 +392,7 @@ async fn events_tell_the_story_once() {
 }
 
 #[tokio::test]
-async fn a_rotated_api_token_is_read_anew() {
+async fn rotated_api_token_is_read_again() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, true, false).await;
     cluster.requests("PATCH", 1).await;
@@ -406,7 +406,7 @@ async fn a_rotated_api_token_is_read_anew() {
 }
 
 #[tokio::test]
-async fn each_way_in_which_a_service_account_is_not_known() {
+async fn service_account_failures_are_told_apart() {
     for (toml, expected) in [
         (
             "[kubernetes]\ndeny = [\"serviceaccounts\"]",
@@ -424,22 +424,24 @@ async fn each_way_in_which_a_service_account_is_not_known() {
     }
 
     let cluster = Cluster::start("[kubernetes]").await;
-    let beside = |name: &str| cluster.world.dir().join(name);
-    for (name, token, ca, expected) in [
-        ("no-token", None, None, "cannot be read: it does not exist"),
-        ("empty", Some(""), None, "cannot be read: it is empty"),
-        ("two-lines", Some("a\nb"), None, "cannot be read: it is no token"),
-        ("no-ca", Some("a"), None, "cannot be used: it does not exist"),
-        ("bad-ca", Some("a"), Some("hello".to_owned()), "cannot be used: it holds no certificate"),
-        ("other-ca", Some("a"), Some(cluster.world.ca_pem()), "its certificate is not trusted"),
+    for (name, files, expected) in [
+        ("no-token", vec![], "cannot be read: it does not exist"),
+        ("empty", vec![("token", "")], "cannot be read: it is empty"),
+        ("two-lines", vec![("token", "a\nb")], "cannot be read: it is no token"),
+        ("no-ca", vec![("token", "a")], "cannot be used: it does not exist"),
+        ("bad-ca", vec![("token", "a"), ("ca.crt", "hello")], "cannot be used: it holds no certificate"),
+        (
+            "other-ca",
+            vec![("token", "a"), ("ca.crt", &cluster.world.ca_pem())],
+            "its certificate is not trusted",
+        ),
     ] {
-        std::fs::create_dir(beside(name)).unwrap();
-        for (file, text) in [("token", token.map(str::to_owned)), ("ca.crt", ca)] {
-            if let Some(text) = text {
-                std::fs::write(beside(name).join(file), text).unwrap();
-            }
+        let folder = cluster.world.dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        for (file, text) in files {
+            std::fs::write(folder.join(file), text).unwrap();
         }
-        let fault = read(&cluster, &beside(name).join("token"), 20).await.unwrap_err().to_string();
+        let fault = read(&cluster, &folder.join("token"), 20).await.unwrap_err().to_string();
         assert!(fault.contains(expected), "{name}: {fault}");
     }
     assert!(cluster.api().requests().is_empty(), "nobody else is given the token");
@@ -468,7 +470,7 @@ async fn check(toml: &str) -> (World, Finished, Value) {
 }
 
 #[tokio::test]
-async fn an_api_that_does_not_answer_costs_only_precision() {
+async fn unreachable_api_costs_only_precision() {
     for (kubernetes, words) in [
         ("deny = [\"serviceaccounts\"]", "grant the verb get on the resource serviceaccounts"),
         ("mode = \"hang\"", "the API did not answer in time"),
@@ -490,7 +492,7 @@ async fn an_api_that_does_not_answer_costs_only_precision() {
 }
 
 #[tokio::test]
-async fn the_api_is_asked_when_it_is_to_be() {
+async fn service_account_is_read_only_when_needed() {
     for (when, identity, asked) in [
         ("auto", false, true),
         ("auto", true, false),
@@ -518,7 +520,7 @@ async fn the_api_is_asked_when_it_is_to_be() {
 }
 
 #[tokio::test]
-async fn a_warning_has_an_event_of_its_own() {
+async fn warning_has_its_own_event() {
     let cluster = Cluster::start("[kubernetes]").await;
     let sidecar = cluster.sidecar(PACE, false, true).await;
     let warned = |warnings: Vec<Warning>| PodStatus {

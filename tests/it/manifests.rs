@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::repository;
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::aws::sts::ExchangeResult;
 use irsa_probe::commands::Cli;
@@ -13,8 +14,6 @@ use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::env::{DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
 use irsa_probe::watch::metrics;
 use serde_json::{Value, json};
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A YAML document of a manifest, and where it is from.
 struct Document {
@@ -30,21 +29,11 @@ struct Container {
     content: Value,
 }
 
-fn yaml_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let yaml =
-        files.into_iter().filter(|path| path.extension().is_some_and(|it| it == "yaml" || it == "yml"));
-    yaml.chain(directories.iter().flat_map(|directory| yaml_files(directory))).collect()
-}
-
 fn documents() -> Vec<Document> {
-    let mut files = yaml_files(&Path::new(ROOT).join("manifests"));
-    files.sort();
-    files
+    repository::files(&repository::path("manifests"), &["yaml", "yml"])
         .iter()
         .flat_map(|path| {
-            let file = path.strip_prefix(ROOT).unwrap().display().to_string();
+            let file = repository::shown(path);
             let text = fs::read_to_string(path).unwrap();
             let contents = serde_saphyr::from_multiple::<Value>(&text)
                 .unwrap_or_else(|error| panic!("{file} is no strict YAML: {error}"));
@@ -171,7 +160,7 @@ fn yaml_is_read_strictly() {
 }
 
 #[test]
-fn the_manifests_are_those_that_are_published() {
+fn manifests_are_the_published_ones() {
     let kinds: Vec<String> = documents()
         .iter()
         .map(|document| {
@@ -239,7 +228,7 @@ fn as_flag(command: &clap::Command, variable: &Value) -> String {
 }
 
 #[test]
-fn the_probe_takes_its_arguments_and_variables() {
+fn arguments_and_variables_are_accepted() {
     let cli = Cli::command();
     for probe in probes() {
         let args = strings(&probe.content["args"]);
@@ -253,7 +242,7 @@ fn the_probe_takes_its_arguments_and_variables() {
 }
 
 #[test]
-fn the_component_for_the_gate_sets_the_flags_of_the_gate() {
+fn gate_component_sets_the_gates_flags() {
     let cli = Cli::command();
     let watch = cli.find_subcommand("watch").unwrap();
     let gate = probe_in("readiness-gate/deployment.yaml");
@@ -271,7 +260,7 @@ fn the_component_for_the_gate_sets_the_flags_of_the_gate() {
 }
 
 #[test]
-fn the_probe_knows_the_name_of_its_container() {
+fn container_variable_is_the_container_name() {
     for probe in probes() {
         let variables = probe.content["env"].as_array().unwrap();
         let told = variables.iter().find(|variable| variable["name"] == "IRSA_PROBE_CONTAINER").unwrap();
@@ -280,12 +269,12 @@ fn the_probe_knows_the_name_of_its_container() {
 }
 
 #[test]
-fn the_image_is_of_this_version() {
+fn image_has_this_version() {
     for probe in probes() {
         let image = format!("irsa-probe:{}", env!("CARGO_PKG_VERSION"));
         assert_eq!(probe.content["image"], Value::from(image), "{}", probe.whose);
     }
-    let dockerfile = fs::read_to_string(Path::new(ROOT).join("Dockerfile")).unwrap();
+    let dockerfile = repository::read("Dockerfile");
     for (label, value) in [
         ("title", env!("CARGO_PKG_NAME")),
         ("description", env!("CARGO_PKG_DESCRIPTION")),
@@ -298,7 +287,7 @@ fn the_image_is_of_this_version() {
 }
 
 #[test]
-fn each_kind_of_probe_is_the_same_everywhere() {
+fn probes_of_a_kind_are_the_same() {
     for (file, others) in [
         (
             "init-container/deployment.yaml",
@@ -326,7 +315,7 @@ fn each_kind_of_probe_is_the_same_everywhere() {
 }
 
 #[test]
-fn those_that_watch_differ_in_what_they_are_for() {
+fn watching_probes_differ_as_intended() {
     let without = |mut probe: Value, fields: &[&str]| {
         for field in fields {
             assert!(probe.as_object_mut().unwrap().remove(*field).is_some(), "{field}");
@@ -341,7 +330,7 @@ fn those_that_watch_differ_in_what_they_are_for() {
 }
 
 #[test]
-fn a_native_sidecar_restarts_and_holds_the_others_back_and_no_other_probe_does() {
+fn only_native_sidecars_restart_and_have_startup_probes() {
     for probe in probes() {
         let native = probe.list == "initContainers" && probe.content["args"][0] == "watch";
         let expected = if native { Value::from("Always") } else { Value::Null };
@@ -351,7 +340,7 @@ fn a_native_sidecar_restarts_and_holds_the_others_back_and_no_other_probe_does()
 }
 
 #[test]
-fn a_probe_comes_before_the_others_where_they_wait_for_it_and_after_them_where_not() {
+fn probe_order_follows_who_waits() {
     for document in documents() {
         let Some(pod) = pod_spec(&document.content) else {
             continue;
@@ -372,7 +361,7 @@ fn a_probe_comes_before_the_others_where_they_wait_for_it_and_after_them_where_n
 }
 
 #[test]
-fn a_probe_runs_as_the_user_of_its_pod() {
+fn probe_runs_as_the_pods_user() {
     for probe in probes() {
         for settings in [&probe.content["securityContext"], &probe.pod_security] {
             for field in ["runAsUser", "runAsGroup", "fsGroup"] {
@@ -392,7 +381,7 @@ fn default_port() -> u16 {
 }
 
 #[test]
-fn the_port_is_the_one_that_is_listened_on() {
+fn ports_match_the_listen_flag() {
     let port = default_port();
     for probe in probes() {
         let expected = if probe.content["args"][0] == "watch" {
@@ -403,7 +392,7 @@ fn the_port_is_the_one_that_is_listened_on() {
         assert_eq!(probe.content["ports"], expected, "{}", probe.whose);
     }
     let monitor = of_kind("PodMonitor").remove(0);
-    let text = fs::read_to_string(Path::new(ROOT).join(&monitor.file)).unwrap();
+    let text = repository::read(&monitor.file);
     assert!(text.contains(&format!("port {port} ")), "{}", monitor.file);
     let endpoints = monitor.content["spec"]["podMetricsEndpoints"].as_array().unwrap();
     assert_eq!(endpoints.len(), 1);
@@ -416,7 +405,7 @@ fn patience(probe: &Value) -> u64 {
 }
 
 #[test]
-fn the_kubelet_asks_for_what_each_of_its_probes_is_about() {
+fn kubelet_probes_ask_for_their_paths() {
     for probe in watching() {
         for (kind, path) in
             [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")]
@@ -437,13 +426,13 @@ fn the_kubelet_asks_for_what_each_of_its_probes_is_about() {
 }
 
 #[test]
-fn the_gate_is_on_the_condition_that_the_probe_sets() {
+fn gate_and_condition_match() {
     let mut gated = 0;
     for document in documents() {
         let Some(gates) = pod_spec(&document.content).map(|pod| &pod["readinessGates"]) else {
             continue;
         };
-        let sets_condition = fs::read_to_string(Path::new(ROOT).join(&document.file)).unwrap();
+        let sets_condition = repository::read(&document.file);
         if gates.is_null() {
             assert!(!sets_condition.contains("pod-condition"), "{}", document.file);
         } else {
@@ -458,7 +447,7 @@ fn the_gate_is_on_the_condition_that_the_probe_sets() {
 }
 
 #[test]
-fn the_gate_gets_the_three_rights_that_it_needs_and_says_what_they_reach() {
+fn gate_has_three_rights_and_says_their_reach() {
     let account = |file: &str| if file.contains("components/") { "SERVICE_ACCOUNT" } else { "checkout" };
     let (roles, bindings) = (of_kind("Role"), of_kind("RoleBinding"));
     assert_eq!((roles.len(), bindings.len()), (2, 2));
@@ -478,7 +467,7 @@ fn the_gate_gets_the_three_rights_that_it_needs_and_says_what_they_reach() {
             ]),
             "{file}"
         );
-        let text = fs::read_to_string(Path::new(ROOT).join(&file)).unwrap().replace("\n# ", " ");
+        let text = repository::read(&file).replace("\n# ", " ");
         assert!(text.contains("Opt-in") && text.contains("every pod of the namespace"), "{file}");
     }
     for Document { file, content } in bindings {
@@ -493,7 +482,7 @@ fn the_gate_gets_the_three_rights_that_it_needs_and_says_what_they_reach() {
 }
 
 #[test]
-fn an_admission_policy_takes_new_pods_that_ask_for_it_and_is_bound() {
+fn admission_policy_is_opt_in_and_bound() {
     let policies = of_kind("MutatingAdmissionPolicy");
     for (policy, (name, label)) in
         policies.iter().zip([("irsa-probe-init", "init"), ("irsa-probe-sidecar", "sidecar")])
@@ -510,7 +499,7 @@ fn an_admission_policy_takes_new_pods_that_ask_for_it_and_is_bound() {
             }),
             "{file}"
         );
-        let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+        let text = repository::read(file);
         assert!(text.contains(&format!("`irsa-probe: {label}`")), "{file}");
         let bindings = of_kind("MutatingAdmissionPolicyBinding");
         let bound: Vec<_> = bindings.iter().filter(|binding| binding.file == *file).collect();
@@ -529,7 +518,7 @@ fn an_admission_policy_takes_new_pods_that_ask_for_it_and_is_bound() {
 }
 
 #[test]
-fn a_container_is_read_from_an_expression() {
+fn containers_are_read_from_expressions() {
     let expression = r#"[JSONPatch{op: "add", path: "/x", value: Object.spec.initContainers{
         name: "a", image: variables.image, ports: [Object.spec.initContainers.ports{containerPort: 1}],
         resources: Object.spec.initContainers.resources{limits: {"memory": "32Mi"}}
@@ -546,7 +535,7 @@ fn a_container_is_read_from_an_expression() {
 }
 
 #[test]
-fn a_job_runs_once() {
+fn job_runs_once() {
     let job = documents().into_iter().find(|document| document.content["kind"] == "Job").unwrap().content;
     assert_eq!(job["spec"]["backoffLimit"], 0);
     assert!(job["spec"]["ttlSecondsAfterFinished"].as_u64().unwrap() > 0);
@@ -554,7 +543,7 @@ fn a_job_runs_once() {
 }
 
 #[test]
-fn the_service_account_of_every_workload_has_a_role() {
+fn every_service_account_has_a_role() {
     let (mut accounts, mut used) = (Vec::new(), Vec::new());
     for Document { content, .. } in documents() {
         match content["kind"].as_str() {
@@ -574,7 +563,7 @@ fn the_service_account_of_every_workload_has_a_role() {
 }
 
 #[test]
-fn a_workload_selects_its_own_pods() {
+fn workloads_select_their_pods() {
     for Document { file, content } in of_kind("Deployment") {
         if content["metadata"]["name"] != "any" {
             let labels = &content["spec"]["template"]["metadata"]["labels"];
@@ -585,7 +574,7 @@ fn a_workload_selects_its_own_pods() {
 }
 
 #[test]
-fn every_container_has_requests_and_limits() {
+fn containers_have_requests_and_limits() {
     for container in containers() {
         // A probe that watches shares the processor with the application, for as long as it lives.
         let watches = container.content["args"][0] == "watch";
@@ -666,7 +655,7 @@ fn refused_container(container: &Value, pod: &Value) -> Vec<&'static str> {
 }
 
 #[test]
-fn pod_security_restricted_admits_everything() {
+fn restricted_pod_security_admits_every_manifest() {
     for document in documents() {
         if let Some(pod) = pod_spec(&document.content) {
             assert_eq!(refused_pod(pod), Vec::<String>::new(), "{}", document.file);
@@ -679,7 +668,7 @@ fn pod_security_restricted_admits_everything() {
 }
 
 #[test]
-fn the_probe_is_restricted_whatever_its_pod_says() {
+fn probe_is_restricted_in_any_pod() {
     for probe in probes() {
         assert_eq!(refused_container(&probe.content, &Value::Null), Vec::<&str>::new(), "{}", probe.whose);
         assert_eq!(probe.content["securityContext"]["readOnlyRootFilesystem"], true, "{}", probe.whose);
@@ -687,7 +676,7 @@ fn the_probe_is_restricted_whatever_its_pod_says() {
 }
 
 #[test]
-fn the_rules_of_pod_security_find_what_breaks_them() {
+fn pod_security_rules_find_violations() {
     let loose = json!({
         "securityContext": {"capabilities": {"add": ["SYS_PTRACE"]}},
         "livenessProbe": {"httpGet": {"path": "/livez", "port": 9440, "host": "127.0.0.1"}}
@@ -722,14 +711,14 @@ fn variables(container: &Value) -> BTreeMap<&str, &str> {
 }
 
 #[test]
-fn kubectl_debug_takes_what_is_pasted_for_it() {
+fn kubectl_debug_commands_are_valid() {
     // Name, command, image, lifecycle and volume devices are kubectl's own; ports, probes and resources
     // no ephemeral container may have.
     for (file, profile) in debugging() {
         for field in profile.as_object().unwrap().keys() {
             assert!(["env", "volumeMounts", "securityContext"].contains(&field.as_str()), "{file}: {field}");
         }
-        let text = fs::read_to_string(Path::new(ROOT).join("manifests/debug").join(&file)).unwrap();
+        let text = repository::read(Path::new("manifests/debug").join(&file));
         let command =
             text.lines().find(|line| line.starts_with("# kubectl -n NAMESPACE debug POD -it ")).unwrap();
         assert!(command.contains(&format!(" --custom=manifests/debug/{file}")), "{command}");
@@ -756,7 +745,7 @@ fn kubectl_debug_takes_what_is_pasted_for_it() {
 }
 
 #[test]
-fn what_is_pasted_for_kubectl_debug_is_admitted_as_it_says() {
+fn kubectl_debug_profiles_are_admitted_as_stated() {
     for (file, profile) in debugging() {
         let refused = refused_container(&profile, &Value::Null);
         if file == "root.yaml" {
@@ -773,7 +762,7 @@ fn what_is_pasted_for_kubectl_debug_is_admitted_as_it_says() {
 }
 
 #[test]
-fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
+fn hand_made_identity_matches_the_webhook() {
     let (_, profile) = debugging().into_iter().find(|(file, _)| file == "env-and-volume.yaml").unwrap();
     let variables = variables(&profile);
     assert_eq!(variables[TOKEN_FILE_VARIABLE], DEFAULT_TOKEN_FILE);
@@ -784,16 +773,16 @@ fn what_the_webhook_gives_is_given_by_hand_at_the_same_place() {
 }
 
 #[test]
-fn every_manifest_that_is_named_exists() {
+fn named_manifests_exist() {
     let texts = Name::ALL.iter().map(|name| name.page().to_owned());
-    let source = ["README.md", "src/diagnosis/target/not_readable.rs"];
-    let source = source.iter().map(|file| fs::read_to_string(Path::new(ROOT).join(file)).unwrap());
+    let source = repository::files(&repository::path("src"), &["rs"]);
+    let source = source.into_iter().chain([repository::path("README.md")]).map(repository::read);
     let mut named = 0;
     for text in texts.chain(source) {
         for rest in text.split("manifests/debug/").skip(1) {
             let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-' || c == '.')).unwrap();
             let file = rest[..end].trim_end_matches('.');
-            assert!(Path::new(ROOT).join("manifests/debug").join(file).exists(), "{file}");
+            assert!(repository::path("manifests/debug").join(file).exists(), "{file}");
             named += 1;
         }
     }
@@ -848,7 +837,7 @@ fn grouped_by(expression: &str) -> Vec<&str> {
 }
 
 #[test]
-fn alerts_ask_for_metrics_and_labels_that_exist() {
+fn alerts_use_existing_metrics_and_labels() {
     let mut known: BTreeSet<String> = metrics::ALL.iter().map(|metric| metric.name.to_owned()).collect();
     let of_metrics = metrics::ALL.iter().flat_map(|metric| metric.labels.iter().copied());
     let labels: BTreeSet<&str> = of_metrics.chain(OF_TARGETS).collect();
@@ -875,7 +864,7 @@ fn alerts_ask_for_metrics_and_labels_that_exist() {
 }
 
 #[test]
-fn alerts_ask_for_values_that_exist() {
+fn alerts_use_existing_label_values() {
     for rule in rules() {
         for (label, values) in matchers(expression(&rule)) {
             for value in values {
@@ -893,7 +882,7 @@ fn alerts_ask_for_values_that_exist() {
 }
 
 #[test]
-fn every_class_has_one_alert_and_its_severity() {
+fn every_class_has_one_alert() {
     let mut severities = Vec::new();
     for rule in alerts() {
         for (label, values) in matchers(expression(&rule)) {
@@ -916,7 +905,7 @@ fn every_class_has_one_alert_and_its_severity() {
 }
 
 #[test]
-fn an_alert_says_where_what_and_who_and_gives_commands() {
+fn alerts_say_where_what_and_who() {
     for rule in alerts() {
         let name = rule["alert"].as_str().unwrap();
         assert!(name.starts_with("IrsaProbe"), "{name}");
@@ -946,8 +935,8 @@ fn an_alert_says_where_what_and_who_and_gives_commands() {
 }
 
 #[test]
-fn an_alert_reads_the_report_as_the_readme_does() {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+fn alerts_and_readme_read_reports_alike() {
+    let readme = repository::read("README.md");
     let (_, filter) = readme.split_once("jq -rs '").unwrap();
     let (filter, _) = filter.split_once('\'').unwrap();
     let all: Vec<String> =
@@ -960,7 +949,7 @@ fn an_alert_reads_the_report_as_the_readme_does() {
 }
 
 #[test]
-fn expressions_are_taken_apart() {
+fn promql_words_are_found() {
     let expr = "sum by (pod) (rate(a_total{result=\"ok\",class=~\"x|y\"}[5m]))\n  / ignoring (name, owner) b:c > 0.1";
     assert!(words(expr).contains(&"a_total") && words(expr).contains(&"b:c") && !words(expr).contains(&"ok"));
     assert_eq!(matchers(expr), [("result", vec!["ok"]), ("class", vec!["x", "y"])]);

@@ -314,7 +314,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
-    fn any_situation_has_an_answer_for_every_sdk(situation in situation()) {
+    fn any_situation_for_every_sdk(situation in situation()) {
         for id in SdkId::ALL {
             let answer = resolve(*id, &situation);
             prop_assert!(answer.reason.ends_with('.') && answer.reason.len() < 4_000, "{answer:?}");
@@ -356,7 +356,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_shown_on_one_line_and_cut(text in "(?s).{0,600}") {
+    fn any_text_is_sanitized(text in "(?s).{0,600}") {
         let (plain, word) = (sanitize(&text), shell_quote(&text));
         let broken = |text: &str| text.contains(['\n', '\u{1b}', '\r']);
         prop_assert!(!broken(&plain) && !broken(&word));
@@ -428,14 +428,14 @@ proptest! {
     }
 
     #[test]
-    fn a_spoilt_answer(given in mutated(GIVEN), refused in mutated(REFUSED), status in prop::sample::select(vec![400_u16, 403, 500])) {
+    fn any_spoilt_answer(given in mutated(GIVEN), refused in mutated(REFUSED), status in prop::sample::select(vec![400_u16, 403, 500])) {
         name(&answered(http(200, &given)));
         name(&answered(http(status, &refused)));
     }
 }
 
 #[test]
-fn the_unspoilt_answers_are_understood() {
+fn unspoilt_answers_are_understood() {
     assert!(answered(http(200, GIVEN.as_bytes())).result.is_ok());
     let refused = answered(http(403, REFUSED.as_bytes()));
     assert!(matches!(refused.result, Err(CallFault::Refused(refusal)) if refusal.code == "AccessDenied"));

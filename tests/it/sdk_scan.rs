@@ -116,7 +116,7 @@ const GO: &str = "path\tx\nmod\tx\t(devel)\t\n\
     dep\tgithub.com/aws/aws-sdk-go-v2/config\tv1.0.0\th1:x=\n=>\tgithub.com/fork/config\tv1.29.14\th1:x=\n";
 
 #[test]
-fn python_packages_are_known_by_their_metadata_or_their_source() {
+fn python_packages_are_found_by_metadata_or_source() {
     let source = b"# x\n__version__ = '1.20.1'\n";
     for (files, expected) in [
         (
@@ -197,7 +197,7 @@ fn javascript_packages_and_bundles_are_found() {
 }
 
 #[test]
-fn jars_are_read_in_place_however_deep() {
+fn nested_jars_are_read() {
     let spring = stored([
         ("META-INF/MANIFEST.MF", b"x".to_vec()),
         ("BOOT-INF/lib/auth-2.31.78.jar", v2("2.31.78")),
@@ -252,7 +252,7 @@ fn packed(name: &str, method: u16, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_archive_that_is_packed_in_another_is_known_by_its_name() {
+fn compressed_nested_jar_is_known_by_its_name() {
     let war = |name: &str| packed(&format!("WEB-INF/lib/{name}.jar"), 8, b"?");
     let core = war("aws-java-sdk-core-1.11.600");
     let found = |others: &[&str]| {
@@ -278,7 +278,7 @@ fn an_archive_that_is_packed_in_another_is_known_by_its_name() {
 }
 
 #[test]
-fn classes_that_lie_in_folders_count_like_those_in_archives() {
+fn exploded_classes_count_like_jars() {
     let version = b"version=2.31.78\n";
     let at = |path: &str| format!("app/classes/{path}");
     let (chain, properties, sts) = (at(V2_CHAIN), at(V2_VERSION), at(V2_STS));
@@ -296,7 +296,7 @@ fn classes_that_lie_in_folders_count_like_those_in_archives() {
 }
 
 #[test]
-fn properties_are_unpacked_up_to_a_bound() {
+fn unpacked_properties_are_bounded() {
     // Raw deflate: a stored block, and 4 MiB of one letter.
     let text = b"version=1.11.704\n";
     let length = u16::try_from(text.len()).unwrap();
@@ -314,7 +314,7 @@ fn properties_are_unpacked_up_to_a_bound() {
 }
 
 #[test]
-fn a_go_program_answers_for_itself() {
+fn go_programs_are_read_by_their_build_info() {
     let forked =
         GO.replace("github.com/fork/config\tv1.29.14", "github.com/aws/aws-sdk-go-v2/config\tv1.29.14");
     let commit = GO.replace("v1.23.12", "v0.0.0-20190801000000-abcdefabcdef");
@@ -346,7 +346,7 @@ fn a_go_program_answers_for_itself() {
 }
 
 #[test]
-fn an_interpreter_is_looked_at_for_its_own_packages_only() {
+fn interpreters_lead_only_to_their_own_packages() {
     use std::os::unix::fs::PermissionsExt;
     let mut program = go_program(GO, 0);
     program.resize(2 << 20, 0);
@@ -382,7 +382,7 @@ fn an_interpreter_is_looked_at_for_its_own_packages_only() {
 }
 
 #[test]
-fn the_application_comes_before_what_the_distribution_brings() {
+fn application_comes_before_the_distribution() {
     let many: Vec<String> = (0..300).map(|number| format!("usr/lib/x/{number}")).collect();
     let mut files: Vec<(&str, &[u8])> = many.iter().map(|path| (path.as_str(), &b""[..])).collect();
     let apps = [
@@ -425,7 +425,7 @@ fn the_application_comes_before_what_the_distribution_brings() {
 }
 
 #[test]
-fn what_cannot_be_read_is_known_to_be_unseen() {
+fn unreadable_entries_are_counted() {
     use std::os::unix::fs::PermissionsExt;
     let jar = v1("1.12.788");
     let files: &[(&str, &[u8])] = &[("opt/core.jar", &jar), ("home/app/x", b""), ("root/x", b"")];
@@ -457,7 +457,7 @@ fn what_cannot_be_read_is_known_to_be_unseen() {
 }
 
 #[test]
-fn programs_below_the_root_are_looked_into_where_no_process_is_known() {
+fn programs_are_searched_without_a_process() {
     use std::os::unix::fs::PermissionsExt;
     let mut program = go_program(GO, 0);
     program.resize(2 << 20, 0);
@@ -469,7 +469,7 @@ fn programs_below_the_root_are_looked_into_where_no_process_is_known() {
 }
 
 #[test]
-fn nothing_leads_out_of_the_root_and_nothing_but_files_is_opened() {
+fn search_stays_below_the_root_and_opens_only_files() {
     let secret = root(&[
         ("botocore-1.44.5.dist-info/METADATA", b""),
         ("out.jar", &v1("1.12.788")),
@@ -497,13 +497,13 @@ fn nothing_leads_out_of_the_root_and_nothing_but_files_is_opened() {
 }
 
 #[test]
-fn kernel_file_systems_are_not_entered() {
+fn kernel_filesystems_are_not_entered() {
     let scan = scan(open(Path::new("/proc/self")), None, budget());
     assert_eq!((scan.entries, scan.end), (0, ScanEnd::Complete));
 }
 
 #[test]
-fn a_bound_that_is_reached_is_named() {
+fn reached_bound_is_named() {
     let files: Vec<String> = (0..50).map(|number| format!("d{number}/x.js")).collect();
     let files: Vec<_> = files.iter().map(|path| (path.as_str(), &b"12345678"[..])).collect();
     let root = root(&files);
@@ -522,7 +522,7 @@ fn a_bound_that_is_reached_is_named() {
 }
 
 #[test]
-fn a_module_is_missing_only_where_everything_was_seen() {
+fn module_is_missing_only_after_a_whole_search() {
     let root = root(&[("a/core.jar", &v1("1.12.788")), ("a/x.js", &[b' '; 4096])]);
     let bytes = scan(open(root.path()), None, budget()).bytes;
     let look = |bytes| {
@@ -537,7 +537,7 @@ fn a_module_is_missing_only_where_everything_was_seen() {
 }
 
 #[test]
-fn one_script_does_not_take_all_that_may_be_read() {
+fn one_script_does_not_use_up_the_budget() {
     let root = root(&[("a/huge.js", b""), ("b/x.js", &[b' '; 4096])]);
     fs::File::options().write(true).open(root.path().join("a/huge.js")).unwrap().set_len(40 << 20).unwrap();
     let scan = look(root.path());
@@ -553,7 +553,7 @@ async fn below(path: &Path, budget: ScanBudget) -> Scan {
 }
 
 #[tokio::test]
-async fn no_tree_takes_the_memory_and_no_archive_the_time() {
+async fn trees_and_archives_are_bounded() {
     // Paths that would take more memory than is kept, of folders that are never reached.
     let deep = tempfile::tempdir().unwrap();
     let long = "x".repeat(240);
@@ -579,7 +579,7 @@ async fn no_tree_takes_the_memory_and_no_archive_the_time() {
 }
 
 #[tokio::test]
-async fn a_small_stack_is_enough() {
+async fn small_stack_is_enough() {
     let bomb = miniz_oxide::deflate::compress_to_vec(&[b'x'; 4 << 20], 9);
     let packed_version = packed(V1_VERSION, 8, &bomb);
     let deeper = |inner: Vec<u8>| stored([("x.jar", inner)]).unwrap();
@@ -605,7 +605,7 @@ async fn report(toml: &str, args: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn a_slow_search_takes_no_time_from_the_calls() {
+async fn slow_search_does_not_delay_the_calls() {
     use std::os::unix::fs::PermissionsExt;
     // More to read than an unoptimised program reads in the time that the whole run has.
     let root = root(&[]);
@@ -624,7 +624,7 @@ async fn a_slow_search_takes_no_time_from_the_calls() {
 }
 
 #[tokio::test]
-async fn a_root_that_is_not_there_is_not_called_searched() {
+async fn missing_root_is_not_called_searched() {
     let report = report("", &["--output", "json", "--sdk-root", "/nowhere"]).await;
     let cause = report["warnings"][0]["cause"].as_str().unwrap();
     assert!(cause.contains("Nothing was searched") && cause.contains("there is no such folder"), "{cause}");
@@ -646,7 +646,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_damaged_archive_does_no_harm(
+    fn damaged_archives_are_survived(
         jar in mutated(stored([("BOOT-INF/lib/auth.jar", v2("2.31.78")), (V1_VERSION, b"version=1".to_vec())]).unwrap()),
         cut in 0..1000_usize,
     ) {
@@ -655,7 +655,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_program_does_no_harm(program in mutated(go_program(GO, 16))) {
+    fn damaged_programs_are_survived(program in mutated(go_program(GO, 16))) {
         let root = root(&[("server", &program)]);
         prop_assert_eq!(look_through(root.path(), "/server", "/").end, ScanEnd::Complete);
     }

@@ -142,7 +142,7 @@ fn unknown(side: &IamSnapshot) -> Vec<(Permission, IamErrorKind)> {
 }
 
 #[tokio::test]
-async fn all_that_an_account_tells() {
+async fn a_whole_account_is_read() {
     let server = serve(account(), BTreeMap::new()).await;
     let side = ask_of(&server, &["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]).await;
     assert_eq!(side.caller.unwrap().arn, OPERATOR);
@@ -189,7 +189,7 @@ async fn all_that_an_account_tells() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
+async fn a_denied_call_leaves_the_rest_known() {
     for permission in Permission::ALL {
         let Some(call) = permission.as_str().strip_prefix("iam:") else { continue };
         let server = serve(Account { denied: vec![call.to_owned()], ..account() }, BTreeMap::new()).await;
@@ -207,7 +207,7 @@ async fn what_may_not_be_read_is_not_known_and_the_rest_is() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist() {
+async fn missing_roles_and_providers_are_told_apart() {
     let server = serve(Account { id: ACCOUNT.to_owned(), ..Account::default() }, BTreeMap::new()).await;
     let side = ask_of(&server, &["s3:GetObject"]).await;
     assert_eq!(side.role.as_ref().unwrap(), &None);
@@ -225,7 +225,7 @@ async fn what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
+async fn same_role_name_in_another_account_does_not_count() {
     let mut elsewhere = account();
     elsewhere.id = "444455556666".to_owned();
     let server = serve(elsewhere, BTreeMap::new()).await;
@@ -241,7 +241,7 @@ async fn a_role_of_the_same_name_in_another_account_is_not_the_role() {
 }
 
 #[tokio::test]
-async fn lists_are_read_page_by_page_and_not_without_end() {
+async fn pagination_is_followed_and_bounded() {
     let server = serve(Account { page: 1, ..account() }, BTreeMap::new()).await;
     let side = ask_of(&server, &["s3:GetObject", "s3:PutObject"]).await;
     let attached = side.attached.unwrap();
@@ -265,7 +265,7 @@ async fn lists_are_read_page_by_page_and_not_without_end() {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_out_once() {
+async fn throttling_is_retried_once() {
     let throttling = || Answer::Error(Refusal::new(400, "Throttling", "Rate exceeded"));
     let server = serve(account(), told("GetRole", vec![throttling(), Answer::Verify])).await;
     let side = ask_of(&server, &[]).await;
@@ -279,7 +279,7 @@ async fn throttling_is_waited_out_once() {
 }
 
 #[tokio::test]
-async fn what_else_iam_can_say() {
+async fn other_iam_errors_are_reported() {
     let reply = |status: u16, body: &str| Answer::Reply { status, headers: vec![], body: body.into() };
     let missing = "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult/>\
                    </GetRoleResponse>";
@@ -310,7 +310,7 @@ async fn what_else_iam_can_say() {
 }
 
 #[tokio::test]
-async fn a_server_that_echoes_the_session_token() {
+async fn echoed_session_token_is_not_shown() {
     let server = serve(account(), BTreeMap::new()).await;
     let token = &server.operator.session_token;
     server.sts.edit_account(|account| {
@@ -323,7 +323,7 @@ async fn a_server_that_echoes_the_session_token() {
 }
 
 #[tokio::test]
-async fn credentials_that_aws_does_not_take() {
+async fn rejected_credentials_are_reported() {
     let server = serve(account(), BTreeMap::new()).await;
     let (url, asked) = (format!("http://{}", server.sts.address()), asked(&[]));
     let other = Session { secret_access_key: operator(ACCOUNT).secret_access_key, ..server.operator };
@@ -338,7 +338,7 @@ async fn credentials_that_aws_does_not_take() {
 }
 
 #[tokio::test]
-async fn an_iam_that_cannot_be_reached() {
+async fn unreachable_iam_is_reported() {
     let refused = serve_as(Config { accept: Accept::Refused, ..Config::default() }).await;
     let side = ask_of(&refused, &[]).await;
     let found = unknown(&side);
@@ -355,7 +355,7 @@ async fn an_iam_that_cannot_be_reached() {
 }
 
 #[tokio::test]
-async fn over_tls_through_a_proxy_and_by_a_bundle() {
+async fn iam_is_reached_through_proxy_and_ca_bundle() {
     let world =
         World::start(&Scenario::parse("[sts]\nhost = \"iam.amazonaws.com\"\n[proxy]\n").unwrap()).await;
     let operator = operator(ACCOUNT);
@@ -384,7 +384,7 @@ async fn over_tls_through_a_proxy_and_by_a_bundle() {
 }
 
 #[test]
-fn the_provider_of_an_issuer() {
+fn provider_matches_issuer() {
     for (role, expected) in [
         ("arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:oidc-provider/x.example/id/A"),
         ("arn:aws-cn:iam::111122223333:role/a", "arn:aws-cn:iam::111122223333:oidc-provider/x.example/id/A"),
@@ -424,7 +424,7 @@ fn observed<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pod_whose_own_role_may_read_iam() {
+async fn credentials_can_come_from_the_pods_role() {
     let world = World::start(&Scenario::parse("").unwrap()).await;
     world.sts().edit_account(|told| *told = account());
     let url = format!("https://iam.amazonaws.com:{}", world.sts().address().port());
@@ -434,7 +434,7 @@ async fn a_pod_whose_own_role_may_read_iam() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_chain_of_credentials() {
+async fn credentials_come_from_the_sdk_chain() {
     let server = serve(account(), BTreeMap::new()).await;
     let url = format!("http://{}", server.sts.address());
     let Session { access_key_id: id, secret_access_key: secret, session_token: token, .. } = &server.operator;
@@ -500,7 +500,7 @@ async fn the_chain_of_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_never_ends_is_given_up() {
+async fn endless_file_is_given_up() {
     let home = tempfile::tempdir().unwrap();
     let pipe = home.path().join("pipe");
     make_pipe(&pipe);

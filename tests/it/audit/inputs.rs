@@ -147,7 +147,7 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn nothing_panics_and_errors_are_bounded(bytes in anything(), pieces in 1..64_usize) {
+    fn any_input_is_survived_and_errors_are_bounded(bytes in anything(), pieces in 1..64_usize) {
         let mut log = Log::default();
         for piece in bytes.chunks(pieces) {
             prop_assert!(log.push(piece));
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn a_log_says_the_same_however_it_comes_in_pieces(bytes in anything(), pieces in 1..64_usize) {
+    fn log_chunks_do_not_change_the_report(bytes in anything(), pieces in 1..64_usize) {
         let read = |pieces: usize| {
             let mut log = Log::default();
             assert!(bytes.chunks(pieces).all(|piece| log.push(piece)));
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn lines_around_a_report_change_nothing(
+    fn other_log_lines_do_not_change_the_report(
         before in "([^i]{0,80}\n){0,4}",
         after in "(\n[^i]{0,80}){0,4}",
     ) {

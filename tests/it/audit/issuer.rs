@@ -58,7 +58,7 @@ async fn wrong(toml: &str, time: Duration) -> Diagnosis {
 }
 
 #[tokio::test]
-async fn the_key_of_a_healthy_issuer_is_published() {
+async fn healthy_issuer_publishes_its_key() {
     let world = world("[issuer]").await;
     let Verdict::Pass(published) = seen(&world).await else { panic!() };
     assert_eq!(published.key_ids, [world.issuer().key_id()]);
@@ -75,7 +75,7 @@ async fn the_key_of_a_healthy_issuer_is_published() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_issuer_does_not_publish() {
+async fn unpublished_key_is_reported() {
     for keys in ["other", "none"] {
         let found = wrong(&format!("issuer.keys = \"{keys}\""), LONG).await;
         assert_eq!(found.name(), Name::SigningKeyNotPublished, "{keys}");
@@ -85,7 +85,7 @@ async fn a_key_that_the_issuer_does_not_publish() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_published_under_a_wrong_id_or_is_another() {
+async fn key_id_and_key_must_both_match() {
     let unlabelled = "token.header = { kid = \"\" }\nissuer.keys = \"own-without-id\"";
     for (toml, words) in [
         ("issuer.keys = \"other-under-same-id\"", "the token's signature does not verify with it"),
@@ -110,7 +110,7 @@ async fn publishing(toml: &str, set: &Value) -> World {
 }
 
 #[tokio::test]
-async fn an_empty_id_is_found_under_an_empty_id() {
+async fn empty_key_id_matches_only_an_empty_key_id() {
     let mut set = testbed::issuer::Issuer::new("https://any").jwks();
     set["keys"][0]["kid"] = json!("");
     let world = publishing("token.header = { kid = \"\" }", &set).await;
@@ -119,7 +119,7 @@ async fn an_empty_id_is_found_under_an_empty_id() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_signed_with_a_key_of_a_curve() {
+async fn es256_signature_is_verified() {
     let random = SystemRandom::new();
     let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
     let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
@@ -149,7 +149,7 @@ async fn a_token_that_is_signed_with_a_key_of_a_curve() {
 }
 
 #[tokio::test]
-async fn each_way_in_which_an_issuer_cannot_be_had() {
+async fn issuer_failures_are_told_apart() {
     let redirect = "reply = { status = 302, body = \"\", headers = { Location = \"/other\" } }";
     let url = "https://oidc.eks.eu-west-1.amazonaws.com";
     let answers = |what: &str| format!("issuer.discovery = [{{ {what} }}]");
@@ -193,7 +193,7 @@ async fn each_way_in_which_an_issuer_cannot_be_had() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_says_nothing_is_not_waited_for() {
+async fn silent_issuer_does_not_outlast_the_deadline() {
     for toml in [
         "issuer.accept = \"hang\"",
         "issuer.accept = \"black-hole\"",
@@ -207,7 +207,7 @@ async fn an_issuer_that_says_nothing_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn keys_elsewhere_are_asked_for_there_and_a_redirect_is_not_followed() {
+async fn jwks_uri_is_followed_but_redirects_are_not() {
     let world = world("[issuer]").await;
     let of_sts = format!("https://sts.eu-west-1.amazonaws.com:{}/k", world.sts().address().port());
     let elsewhere = format!("issuer.document = {{ jwks_uri = \"{of_sts}\" }}");
@@ -224,7 +224,7 @@ async fn keys_elsewhere_are_asked_for_there_and_a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_gone_through_as_the_variables_say() {
+async fn issuer_is_reached_through_the_proxy() {
     let world = world("[issuer]\n[proxy]\nmode = \"auth\"\ncredentials = \"user:password\"").await;
     let through = |world: &World| world.proxy().unwrap().connects().len();
     let proxy = world.env()["HTTPS_PROXY"].clone();
@@ -248,14 +248,14 @@ async fn a_proxy_is_gone_through_as_the_variables_say() {
 }
 
 #[tokio::test]
-async fn a_closed_connection_after_each_answer_does_not_matter() {
+async fn issuer_may_close_each_connection() {
     let world = world("issuer.accept = \"serve-once\"").await;
     assert!(matches!(seen(&world).await, Verdict::Pass(_)));
 }
 
 /// Pages say only what differs from such an account, so it has to let the pod in by our own judgement, too.
 #[tokio::test]
-async fn the_role_of_a_world_with_an_issuer_lets_its_pod_in() {
+async fn issuer_world_trusts_its_own_pod() {
     for toml in ["[iam]", "[iam]\n[issuer]"] {
         let world = world(toml).await;
         let policy = world.sts().edit_account(|account| account.roles[0].trust_policy.clone());

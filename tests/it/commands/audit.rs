@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use testbed::scenario::Scenario;
 use testbed::world::{Exit, Finished, World};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
+use crate::program::{PROGRAM, fits_schema, json as json_of, report, run_in, world};
+use crate::snapshot::assert_screen;
+
 const AUDIT: &str = "command = \"audit\"\n\
                      args = [\"--token\", \"${token_file}\", \"--role-arn\", \"${role_arn}\"]\n";
 /// Without a deadline that a slow machine could miss.
@@ -28,16 +28,6 @@ const AT_ONCE: [&str; 5] = [
 const REFUSED: &str = "[role]\nsubjects = []\n";
 const HANGS: &str = "fault = \"hang\"\n";
 
-async fn world(toml: &str) -> World {
-    World::start(&Scenario::parse(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"))).await
-}
-
-async fn run_in(world: &World, args: &[&str]) -> Finished {
-    let finished = world.run(Path::new(PROGRAM), args).await.unwrap();
-    assert!(finished.leaks().is_empty(), "{:?}", finished.leaks());
-    finished
-}
-
 /// An audit by a token and a role's ARN in this world.
 async fn audit(toml: &str, args: &[&str]) -> Finished {
     audit_within(IN_TIME, toml, args).await
@@ -45,25 +35,6 @@ async fn audit(toml: &str, args: &[&str]) -> Finished {
 
 async fn audit_within(timeout: &str, toml: &str, args: &[&str]) -> Finished {
     run_in(&world(&format!("{AUDIT}{toml}")).await, &[&["--timeout", timeout], args].concat()).await
-}
-
-fn json_of(stdout: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(stdout);
-    assert_eq!(text.lines().count(), 1, "{text}");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-fn schema() -> Value {
-    serde_json::from_str(include_str!("../../../examples/report.v1.schema.json")).unwrap()
-}
-
-/// The report, which fits the schema and has the exit code of the process.
-fn report(finished: &Finished) -> Value {
-    let report = json_of(&finished.stdout);
-    jsonschema::validate(&schema(), &report).unwrap_or_else(|error| panic!("{error}\n{report}"));
-    let code = i32::try_from(report["exit_code"].as_i64().unwrap()).unwrap();
-    assert_eq!(finished.status, Exit::Code(code), "{report}");
-    report
 }
 
 /// The names of all that was found.
@@ -110,84 +81,100 @@ async fn checked(toml: &str) -> (String, World) {
     (String::from_utf8(finished.stdout).unwrap(), world)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_role_may_do() {
-    let simulation = |decision: &str, further: &str| {
-        format!(
-            "[iam]\n[[iam.simulations]]\naction = \"s3:GetObject\"\nresource = \"arn:aws:s3:::b/k\"\n\
-             decision = \"{decision}\"\n{further}"
-        )
-    };
-    let matched = "matched = [[\"guard-rail\", \"IAM Policy\"]]\n";
-    for (toml, expected, exit, fields) in [
-        (
-            simulation("allowed", matched),
-            vec![],
-            0,
-            json!({"decision": "allowed", "boundary_allows": null, "organization_allows": null}),
-        ),
-        (
-            simulation("allowed", "missing = [\"aws:SourceVpc\"]\n"),
-            vec![],
-            0,
-            json!({"decision": "allowed", "missing_context": ["aws:SourceVpc"]}),
-        ),
-        (
-            "[iam]\n".to_owned(),
-            vec!["ActionNotGranted"],
-            12,
-            json!({"decision": "implicitDeny", "policies": []}),
-        ),
-        (
-            simulation("explicitDeny", matched),
-            vec!["ActionDenied"],
-            12,
-            json!({
+/// A simulation of `s3:GetObject`, and what an audit makes of it.
+struct Simulated {
+    /// The name of the screen.
+    screen: &'static str,
+    decision: &'static str,
+    /// What else the simulation says.
+    details: &'static str,
+    diagnosis: Option<&'static str>,
+    /// Members of the simulation in the report.
+    members: Value,
+}
+
+const MATCHED: &str = "matched = [[\"guard-rail\", \"IAM Policy\"]]\n";
+
+fn simulations() -> [Simulated; 6] {
+    [
+        Simulated {
+            screen: "audit-action-allowed",
+            decision: "allowed",
+            details: MATCHED,
+            diagnosis: None,
+            members: json!({"decision": "allowed", "boundary_allows": null, "organization_allows": null}),
+        },
+        Simulated {
+            screen: "audit-action-allowed-without-context",
+            decision: "allowed",
+            details: "missing = [\"aws:SourceVpc\"]\n",
+            diagnosis: None,
+            members: json!({"decision": "allowed", "missing_context": ["aws:SourceVpc"]}),
+        },
+        Simulated {
+            screen: "audit-action-not-granted",
+            decision: "implicitDeny",
+            details: "",
+            diagnosis: Some("ActionNotGranted"),
+            members: json!({"decision": "implicitDeny", "policies": []}),
+        },
+        Simulated {
+            screen: "audit-action-denied",
+            decision: "explicitDeny",
+            details: MATCHED,
+            diagnosis: Some("ActionDenied"),
+            members: json!({
                 "decision": "explicitDeny",
                 "policies": [{"policy": "guard-rail", "kind": "IAM Policy"}]
             }),
-        ),
-        (
-            simulation("implicitDeny", "boundary = false\n"),
-            vec!["ActionOutsideBoundary"],
-            12,
-            json!({"decision": "implicitDeny", "boundary_allows": false}),
-        ),
-        (
-            simulation("implicitDeny", "organization = false\n"),
-            vec!["ActionOutsideOrganization"],
-            12,
-            json!({"decision": "implicitDeny", "organization_allows": false}),
-        ),
-    ] {
-        let args = ["--action", "s3:GetObject", "--resource", "arn:aws:s3:::b/k"];
-        let finished = audit(&toml, &args).await;
-        let report = report(&finished);
-        assert_eq!((names(&report), &report["exit_code"]), (expected, &json!(exit)), "{toml}\n{report}");
+        },
+        Simulated {
+            screen: "audit-action-outside-boundary",
+            decision: "implicitDeny",
+            details: "boundary = false\n",
+            diagnosis: Some("ActionOutsideBoundary"),
+            members: json!({"decision": "implicitDeny", "boundary_allows": false}),
+        },
+        Simulated {
+            screen: "audit-action-outside-organization",
+            decision: "implicitDeny",
+            details: "organization = false\n",
+            diagnosis: Some("ActionOutsideOrganization"),
+            members: json!({"decision": "implicitDeny", "organization_allows": false}),
+        },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_simulated() {
+    for Simulated { screen, decision, details, diagnosis, members } in simulations() {
+        let world = world(&format!(
+            "{AUDIT}[iam]\n[[iam.simulations]]\naction = \"s3:GetObject\"\nresource = \"arn:aws:s3:::b/k\"\n\
+             decision = \"{decision}\"\n{details}"
+        ))
+        .await;
+        let args = ["--timeout", IN_TIME, "--action", "s3:GetObject", "--resource", "arn:aws:s3:::b/k"];
+        let report = report(&run_in(&world, &args).await);
+        let exit = if diagnosis.is_some() { 12 } else { 0 };
+        assert_eq!(names(&report), Vec::from_iter(diagnosis), "{screen}: {report}");
+        assert_eq!(report["exit_code"], exit, "{screen}: {report}");
         let [simulated] = report["audit"]["simulation"].as_array().unwrap().as_slice() else {
             panic!("{report}")
         };
         assert_eq!(simulated["action"], "s3:GetObject", "{report}");
         assert_eq!(simulated["resource"], "arn:aws:s3:::b/k", "{report}");
-        for (key, value) in fields.as_object().unwrap() {
+        for (key, value) in members.as_object().unwrap() {
             assert_eq!(&simulated[key], value, "{key} in {report}");
         }
 
-        let text = audit(&toml, &[&args[..], &["--output", "text"]].concat()).await;
-        assert_eq!(text.status, Exit::Code(exit), "{toml}");
-        let text = String::from_utf8(text.stdout).unwrap();
-        assert!(!text.contains('\u{1b}'), "{text}");
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains("s3:GetObject on arn:aws:s3:::b/k"), "{text}");
-        assert!(text.contains("resource control policies, are not simulated"), "{text}");
-        for key in report["audit"]["simulation"][0]["missing_context"].as_array().unwrap() {
-            assert!(text.contains(key.as_str().unwrap()), "{text}");
-        }
+        let text = run_in(&world, &[&args[..], &["--output", "text"]].concat()).await;
+        assert_eq!(text.status, Exit::Code(exit), "{screen}");
+        assert_screen(screen, &world, &text);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_policy_that_is_printed_is_what_an_audit_asks() {
+async fn printed_iam_policy_is_what_an_audit_calls() {
     let printed = fed(&world("command = \"audit\"\n").await, &["audit", "--print-iam-policy"], vec![]).await;
     assert_eq!(printed.status.code(), Some(0));
     let policy: Value = serde_json::from_slice(&printed.stdout).unwrap();
@@ -205,7 +192,7 @@ async fn the_policy_that_is_printed_is_what_an_audit_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
+async fn missing_permission_is_named_and_the_rest_is_judged() {
     let slips =
         "[[iam.roles]]\nattached = []\n[[iam.providers]]\nclient_ids = [\"sts.eu-west-1.amazonaws.com\"]\n";
     let all = ["OidcProviderAudienceMissing", "RoleHasNoPermissions", "ActionNotGranted"];
@@ -227,14 +214,19 @@ async fn each_permission_that_lacks_is_named_and_the_rest_is_judged() {
         for name in all {
             assert_eq!(found.contains(&name), !lost.contains(&name), "{name} without {denied}: {report}");
         }
-        let text = audit(&toml, &["--action", "s3:GetObject", "--output", "text"]).await;
-        let text = String::from_utf8(text.stdout).unwrap();
+        let world = world(&format!("{AUDIT}{toml}")).await;
+        let args = ["--timeout", IN_TIME, "--action", "s3:GetObject", "--output", "text"];
+        let finished = run_in(&world, &args).await;
+        let text = String::from_utf8_lossy(&finished.stdout);
         assert!(text.contains(&format!("iam:{denied}")), "{text}");
+        if denied == "GetRole" {
+            assert_screen("audit-without-GetRole", &world, &finished);
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_waits_for_an_answer_that_it_does_not_need() {
+async fn independent_calls_are_made_at_once() {
     let hang = |calls: &[&str]| {
         calls.iter().fold("[[sts.identity]]\nfault = \"hang\"\n[iam]\n".to_owned(), |mut toml, call| {
             write!(toml, "[[iam.answers.{call}]]\n{HANGS}").unwrap();
@@ -255,14 +247,14 @@ async fn nothing_waits_for_an_answer_that_it_does_not_need() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_aws_that_says_nothing() {
+async fn silent_aws_ends_in_audit_incomplete() {
     let finished = audit_within("1s", "[sts]\naccept = \"hang\"\n[iam]\n", &[]).await;
     let report = report(&finished);
     assert_eq!((&report["diagnosis"]["name"], &report["exit_code"]), (&json!("AuditIncomplete"), &json!(14)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_however_it_was_taken_down() {
+async fn report_is_found_in_any_kind_of_log() {
     let (line, pod) = checked("role.subjects = [\"system:serviceaccount:payments:nobody\"]\n").await;
     let line = line.trim_end();
     let refused: Value = serde_json::from_str(line).unwrap();
@@ -290,7 +282,7 @@ async fn a_log_however_it_was_taken_down() {
         .await;
         let output = fed(&operator, &["audit", "--output", "json"], log.clone().into_bytes()).await;
         let report = json_of(&output.stdout);
-        jsonschema::validate(&schema(), &report).unwrap_or_else(|error| panic!("{error}\n{report}"));
+        fits_schema(&report);
         assert_eq!(output.status.code(), Some(12), "{what}: {report}");
         assert_eq!(names(&report), ["TrustSubjectMismatch"], "{what}: {report}");
         assert_eq!(report["audit"]["sources"]["subject"], "the report", "{what}");
@@ -306,7 +298,7 @@ async fn a_log_however_it_was_taken_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_a_report() {
+async fn log_without_report_is_a_usage_error() {
     let operator = world("command = \"audit\"\n[iam]\n").await;
     for (what, log) in [
         ("nothing", Vec::new()),
@@ -323,7 +315,7 @@ async fn nothing_that_is_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_is_over_passes_with_the_next_check() {
+async fn later_passing_report_ends_the_refusal() {
     let (refused, _) = checked("role.subjects = []\n").await;
     let (works, _) = checked("").await;
     let operator = world("command = \"audit\"\n[iam]\n").await;
@@ -344,7 +336,7 @@ async fn a_refusal_that_is_over_passes_with_the_next_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_followed_is_judged_when_the_time_is_over() {
+async fn followed_log_is_judged_at_the_deadline() {
     let (log, world) = checked(REFUSED).await;
     let policy = r#"{"Version": "2012-10-17", "Statement": []}"#;
     std::fs::write(world.dir().join("policy.json"), policy).unwrap();
@@ -366,7 +358,7 @@ async fn a_log_that_is_followed_is_judged_when_the_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_policy_is_not_shown() {
+async fn file_that_is_no_policy_is_not_shown() {
     let (log, world) = checked(REFUSED).await;
     for text in [
         r#"{"Credentials": {"AccessKeyId": "AKIAHUSH", "SecretAccessKey": "HUSH"}}"#,
@@ -385,7 +377,7 @@ async fn what_is_no_policy_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_verified_by_the_keys_of_its_issuer() {
+async fn token_signature_is_verified_with_the_issuers_keys() {
     let evidence = |report: &Value| {
         let checks = report["checks"].as_array().unwrap().clone();
         checks.into_iter().find(|check| check["name"] == "issuer").unwrap()["evidence"]["signature"].clone()
@@ -403,14 +395,15 @@ async fn a_token_is_verified_by_the_keys_of_its_issuer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_this_machine_sees_goes_after_what_is_sure() {
+async fn hints_from_this_machine_come_last() {
     let broken = "[issuer]\ndiscovery = [{ fault = \"html\" }]\n";
     let nothing = "[iam]\nroles = [{ trust_policy = '{\"Version\": \"2012-10-17\", \"Statement\": []}' }]\n";
     let finished = audit(&format!("{nothing}{broken}"), &["--issuer-check", "--output", "json"]).await;
     assert_eq!(names(&report(&finished)), ["TrustActionMissing", "IssuerUnreachable"]);
     assert_eq!(finished.status, Exit::Code(12));
 
-    let finished = audit(&format!("[iam]\n{broken}"), &["--issuer-check", "--output", "text"]).await;
-    let text = String::from_utf8_lossy(&finished.stdout);
-    assert!(text.contains("Whether AWS gives this role to this pod is not known. Exit code 13."), "{text}");
+    let unsure = world(&format!("{AUDIT}[iam]\n{broken}")).await;
+    let finished = run_in(&unsure, &["--timeout", IN_TIME, "--issuer-check", "--output", "text"]).await;
+    assert_eq!(finished.status, Exit::Code(13));
+    assert_screen("audit-issuer-unreachable", &unsure, &finished);
 }

@@ -1,27 +1,17 @@
 //! The command line as its users meet it: exit codes, waiting, signals, and what is sent to AWS.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use clap::CommandFactory;
+use irsa_probe::commands::Cli;
 use serde_json::Value;
-use testbed::scenario::Scenario;
-use testbed::world::{Exit, Finished, World};
+use testbed::world::Exit;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
-
-async fn run(toml: &str, args: &[&str]) -> Finished {
-    let world = World::start(&Scenario::parse(toml).unwrap()).await;
-    let finished = world.run(Path::new(PROGRAM), args).await.unwrap();
-    assert!(finished.leaks().is_empty(), "{:?}", finished.leaks());
-    finished
-}
-
-fn report(finished: &Finished) -> Value {
-    serde_json::from_slice(&finished.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&finished.stdout)))
-}
+use crate::program::{PROGRAM, report, run, run_in, world};
+use crate::snapshot::{assert_screen, assert_text};
 
 fn alone(args: &[&str], variables: &[(&str, &[u8])]) -> Output {
     let variables = variables.iter().map(|(name, value)| (name, std::ffi::OsStr::from_bytes(value)));
@@ -36,7 +26,7 @@ fn bare() -> Command {
 }
 
 #[tokio::test]
-async fn a_healthy_pod_costs_one_lookup_one_connection_and_two_requests() {
+async fn healthy_pod_costs_one_lookup_one_connection_two_requests() {
     let finished = run("", &["--container", "irsa-probe"]).await;
     let report = report(&finished);
     assert_eq!((finished.status, report["outcome"].as_str()), (Exit::Code(0), Some("pass")), "{report}");
@@ -55,14 +45,14 @@ async fn a_healthy_pod_costs_one_lookup_one_connection_and_two_requests() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_after_each_answer_is_connected_to_twice() {
+async fn server_that_closes_each_connection_is_connected_to_twice() {
     let finished = run("[sts]\naccept = \"serve-once\"\n", &[]).await;
     assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
     assert_eq!((finished.connections, finished.requests.len()), (2, 2));
 }
 
 #[tokio::test]
-async fn the_credentials_are_asked_for_without_any_power() {
+async fn session_policy_denies_everything() {
     let toml = "[env]\nAWS_ROLE_SESSION_NAME = \"checkout app\"\n";
     let finished = run(toml, &[]).await;
     let request = &finished.requests[0];
@@ -79,7 +69,7 @@ async fn the_credentials_are_asked_for_without_any_power() {
 const REFUSED: &str = "[role]\nsubjects = [\"system:serviceaccount:payments:other\"]\n";
 
 #[tokio::test]
-async fn a_refusal_is_final_unless_access_is_waited_for() {
+async fn refusal_is_final_without_wait_for_access() {
     let finished = run(REFUSED, &[]).await;
     assert_eq!(finished.status, Exit::Code(12));
     assert_eq!(finished.requests.len(), 1);
@@ -98,7 +88,7 @@ async fn a_refusal_is_final_unless_access_is_waited_for() {
 
 /// What a pod that may not be let in prints first is the command that hands its report to an operator.
 #[tokio::test]
-async fn a_refused_pod_names_the_audit_of_its_own_report() {
+async fn refused_pod_prints_the_audit_command() {
     let error = |code: &str, message: &str| {
         format!("[[sts.assume]]\nerror = {{ status = 400, code = \"{code}\", message = \"{message}\" }}\n")
     };
@@ -149,7 +139,7 @@ async fn a_refused_pod_names_the_audit_of_its_own_report() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again() {
+async fn transient_failures_are_retried() {
     let later = r#"
         [sts]
         assume = [
@@ -167,7 +157,7 @@ async fn what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_an_attempt_found_is_not_lost_to_one_that_the_deadline_cut_short() {
+async fn cut_short_attempt_keeps_earlier_finding() {
     let refused = r#"{ error = { status = 403, code = "AccessDenied", message = "Not authorized to perform sts:AssumeRoleWithWebIdentity" } }"#;
     let toml = format!("[sts]\nassume = [{refused}, {{ fault = \"hang\" }}]\n");
     let args = ["--wait", "4s", "--timeout", "4s", "--wait-for-access", "--tolerate", "unreachable"];
@@ -181,7 +171,7 @@ async fn what_an_attempt_found_is_not_lost_to_one_that_the_deadline_cut_short() 
 }
 
 #[tokio::test]
-async fn a_server_that_fails_for_a_moment_is_tried_again() {
+async fn http_503_is_retried() {
     let page = "<html>squid</html>";
     let toml = format!(
         "[sts]\nassume = [{{ reply = {{ status = 503, body = \"{page}\", content_type = \"text/html\" }} }}, {{ verify = true }}]\n"
@@ -191,7 +181,7 @@ async fn a_server_that_fails_for_a_moment_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_api_token_is_never_made_acceptable() {
+async fn api_token_gets_no_provider_remedy() {
     let finished = run("[token]\nkind = \"api\"\n[provider]\npresent = false\n", &[]).await;
     let text = String::from_utf8_lossy(&finished.stdout);
     assert_eq!(report(&finished)["diagnosis"]["name"], "TokenIsApiToken");
@@ -205,7 +195,7 @@ async fn zero_wait_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_permanent_finding_is_not_waited_on_although_the_network_fails_too() {
+async fn permanent_failure_is_not_retried_beside_a_network_failure() {
     let finished = run("[sts]\naccept = \"refused\"\n[file]\nkind = \"empty\"\n", &["--wait", "60s"]).await;
     let report = report(&finished);
     assert_eq!((finished.status, report["attempts"].as_u64()), (Exit::Code(11), Some(1)));
@@ -214,7 +204,7 @@ async fn a_permanent_finding_is_not_waited_on_although_the_network_fails_too() {
 }
 
 #[tokio::test]
-async fn observing_and_tolerating_exit_with_zero_and_still_report() {
+async fn observe_and_tolerate_exit_zero_and_report() {
     for args in [&["--mode", "observe"][..], &["--tolerate", "unreachable,refused"]] {
         let finished = run(REFUSED, args).await;
         let report = report(&finished);
@@ -227,7 +217,7 @@ async fn observing_and_tolerating_exit_with_zero_and_still_report() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_in_the_middle_of_a_lookup_with_a_report() {
+async fn sigterm_during_lookup_ends_with_a_report() {
     let finished =
         run("signal_after_ms = 1500\n[dns]\nmode = \"silent\"\n", &["--wait", "50s", "--timeout", "45s"])
             .await;
@@ -240,7 +230,7 @@ async fn sigterm_ends_it_in_the_middle_of_a_lookup_with_a_report() {
 }
 
 #[tokio::test]
-async fn sigterm_between_attempts_reports_what_the_last_one_found() {
+async fn sigterm_between_attempts_reports_the_last_finding() {
     let finished =
         run("signal_after_ms = 4000\n[dns]\nmode = \"servfail\"\n", &["--wait", "50s", "--timeout", "10s"])
             .await;
@@ -250,7 +240,7 @@ async fn sigterm_between_attempts_reports_what_the_last_one_found() {
 }
 
 #[tokio::test]
-async fn sigterm_leaves_what_is_known_of_the_application() {
+async fn sigterm_keeps_what_is_known_of_the_application() {
     let toml = "signal_after_ms = 600\n[sts]\naccept = \"hang\"\n";
     let finished = run(toml, &["--expect-sdk", "boto@1.12.0", "--wait", "30s", "--timeout", "30s"]).await;
     let report = report(&finished);
@@ -263,7 +253,7 @@ async fn sigterm_leaves_what_is_known_of_the_application() {
 }
 
 #[tokio::test]
-async fn what_the_application_lacks_neither_keeps_sts_from_being_tried_again_nor_is_tolerated_with_it() {
+async fn sdk_failure_does_not_stop_sts_retries_or_share_their_tolerance() {
     let blip = "[sts]\nassume = [{ fault = \"reset\" }, { fault = \"reset\" }, { verify = true }]\n";
     let finished = run(blip, &["--expect-sdk", "gov1old"]).await;
     let told = report(&finished);
@@ -280,7 +270,7 @@ async fn what_the_application_lacks_neither_keeps_sts_from_being_tried_again_nor
 }
 
 #[tokio::test]
-async fn a_role_that_works_is_said_to_although_the_application_cannot_use_it() {
+async fn working_role_is_stated_when_the_sdk_cannot_use_it() {
     for args in [["--expect-sdk", "boto@1.12.0"], ["--expect-sdk", "gov1old"]] {
         let finished = run("", &[args.as_slice(), &["--output", "text"]].concat()).await;
         let text = String::from_utf8_lossy(&finished.stdout);
@@ -290,7 +280,7 @@ async fn a_role_that_works_is_said_to_although_the_application_cannot_use_it() {
 }
 
 #[tokio::test]
-async fn an_expected_sdk_that_is_not_found_does_not_hide_that_nothing_was_searched() {
+async fn expected_sdk_does_not_hide_a_stopped_search() {
     let finished = run("", &["--expect-sdk", "jv2", "--sdk-root", "/none"]).await;
     let report = report(&finished);
     let checks = report["checks"].as_array().unwrap();
@@ -300,7 +290,7 @@ async fn an_expected_sdk_that_is_not_found_does_not_hide_that_nothing_was_search
 }
 
 #[tokio::test]
-async fn a_process_that_ends_between_two_attempts_does_not_replace_what_was_found() {
+async fn ended_process_does_not_replace_earlier_finding() {
     let env = r#"
         [application.env]
         AWS_ROLE_ARN = "${role_arn}"
@@ -309,28 +299,25 @@ async fn a_process_that_ends_between_two_attempts_does_not_replace_what_was_foun
         AWS_ENDPOINT_URL_STS = "${sts_url}"
         AWS_CA_BUNDLE = "${ca}"
     "#;
-    let silent = "[sts]\naccept = \"hang\"\n[application]\nlives_ms = 2000\n";
-    let slow = "[sts]\nassume = [{ delay_ms = 900, verify = true }]\n[application]\nlives_ms = 500\n";
-    for (world, timeout, sdk, expected) in [
-        (silent, "300ms", "boto@1.44.5", "StsTimedOut"),
-        // It ends while the role is given.
-        (slow, "10s", "boto@1.12.0", "SdkTooOldForIrsa"),
-    ] {
+    let found = async |world: &str, timeout: &str, sdk: &str| {
         let args = ["--wait", "20s", "--timeout", timeout, "--expect-sdk", sdk, "--pid"];
         let toml = format!("args = [\"{}\", \"${{pid}}\"]\n{world}{env}", args.join("\", \""));
-        let report = report(&run(&toml, &[]).await);
-        assert_eq!(report["diagnosis"]["name"], expected, "{report}");
-    }
+        report(&run(&toml, &[]).await)["diagnosis"]["name"].clone()
+    };
+    let between = "[sts]\naccept = \"hang\"\n[application]\nlives_ms = 2000\n";
+    assert_eq!(found(between, "300ms", "boto@1.44.5").await, "StsTimedOut");
+    let while_asked = "[sts]\nassume = [{ delay_ms = 900, verify = true }]\n[application]\nlives_ms = 500\n";
+    assert_eq!(found(while_asked, "10s", "boto@1.12.0").await, "SdkTooOldForIrsa");
 }
 
 #[tokio::test]
-async fn a_name_server_that_never_answers_for_ipv6_does_not_matter() {
+async fn silence_about_ipv6_addresses_is_harmless() {
     let finished = run("[dns]\nmode = \"silent-for-ipv6\"\n", &[]).await;
     assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
 }
 
 #[tokio::test]
-async fn a_proxy_with_a_password_works_and_is_not_printed() {
+async fn proxy_password_works_and_is_not_printed() {
     let toml = "[sts]\nendpoint = \"none\"\n[proxy]\nmode = \"auth\"\ncredentials = \"user-of-proxy:pass-of-proxy\"\nhost = \"proxy.corp.example\"\n";
     for output in ["json", "text"] {
         let finished = run(toml, &["--output", output]).await;
@@ -341,7 +328,7 @@ async fn a_proxy_with_a_password_works_and_is_not_printed() {
 }
 
 #[tokio::test]
-async fn an_endpoint_may_name_the_port_that_its_scheme_implies() {
+async fn endpoint_may_name_its_default_port() {
     let toml = "[sts]\nendpoint = \"none\"\n[proxy]\n[env]\nAWS_ENDPOINT_URL_STS = \"https://sts.eu-west-1.amazonaws.com:443\"\n";
     let finished = run(toml, &[]).await;
     assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
@@ -349,7 +336,7 @@ async fn an_endpoint_may_name_the_port_that_its_scheme_implies() {
 }
 
 #[tokio::test]
-async fn a_server_that_echoes_the_token_gets_nothing_printed() {
+async fn echoed_token_is_not_printed() {
     for message in ["${token}", "bad token: ${token}, sorry"] {
         let toml = format!(
             "[sts]\nassume = [{{ error = {{ status = 400, code = \"InvalidIdentityToken\", message = \"{message}\" }} }}]\n"
@@ -362,29 +349,30 @@ async fn a_server_that_echoes_the_token_gets_nothing_printed() {
 }
 
 #[tokio::test]
-async fn hostile_claims_do_not_reach_the_terminal_or_a_pasted_command() {
+async fn hostile_claims_are_escaped_and_quoted() {
     let toml = r#"
         [token]
         claims = { iss = "https://oidc.example/\u001b[2Jid; rm -rf ~", sub = "system:serviceaccount:pay$(id):che'ckout" }
     "#;
-    let finished = run(toml, &["--output", "text"]).await;
+    let world = world(toml).await;
+    let finished = run_in(&world, &["--output", "text"]).await;
+    assert_screen("hostile-claims", &world, &finished);
     let text = String::from_utf8_lossy(&finished.stdout);
-    assert!(!text.contains('\u{1b}'), "{text}");
     for line in text.lines().filter(|line| line.trim_start().starts_with("aws ")) {
         assert!(!line.contains("; rm") || line.contains("'https://oidc.example/"), "{line}");
     }
 }
 
 #[tokio::test]
-async fn the_termination_log_is_never_created() {
+async fn termination_log_is_never_created() {
     let finished = run("[env]\nIRSA_PROBE_TERMINATION_LOG = \"${dir}/none\"\n", &[]).await;
     assert_eq!(finished.status, Exit::Code(0));
     assert!(String::from_utf8_lossy(&finished.stderr).contains("no termination message"));
 }
 
 #[tokio::test]
-async fn rotation_under_way_does_not_matter() {
-    let world = World::start(&Scenario::parse("").unwrap()).await;
+async fn rotation_during_a_check_is_harmless() {
+    let world = world("").await;
     let token = world.token().as_bytes().to_vec();
     let rotating = async {
         loop {
@@ -394,7 +382,7 @@ async fn rotation_under_way_does_not_matter() {
     };
     let running = async {
         for _ in 0..5 {
-            let finished = world.run(Path::new(PROGRAM), &[]).await.unwrap();
+            let finished = run_in(&world, &[]).await;
             assert_eq!(finished.status, Exit::Code(0), "{}", String::from_utf8_lossy(&finished.stdout));
         }
     };
@@ -405,28 +393,37 @@ async fn rotation_under_way_does_not_matter() {
 }
 
 #[test]
-fn wrong_flags_are_told_from_findings() {
+fn usage_errors_have_an_exit_code_of_their_own() {
+    let mut screen = String::new();
     for args in
         [&["--no-such-flag"][..], &["--wait", "soon"], &["explain", "NotInjcted"], &["no-such-command"]]
     {
         let output = alone(args, &[]);
-        assert_eq!(output.status.code(), Some(64), "{args:?}");
-        assert!(output.stdout.is_empty() && !output.stderr.is_empty());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(64), 0), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        writeln!(screen, "$ irsa-probe {}\n{said}", args.join(" ")).unwrap();
     }
-    assert!(
-        String::from_utf8_lossy(&alone(&["explain", "NotInjcted"], &[]).stderr)
-            .contains("did you mean NotInjected")
-    );
+    assert_text("usage-errors", &screen);
     assert_eq!(alone(&[], &[("IRSA_PROBE_MODE", b"maybe")]).status.code(), Some(64));
     let empty = [("IRSA_PROBE_MODE", &b""[..]), ("IRSA_PROBE_TOLERATE", b""), ("IRSA_PROBE_WAIT", b"")];
     assert_eq!(alone(&[], &empty).status.code(), Some(10), "a variable set to nothing is not set");
-    for args in [&["--help"][..], &["--version"], &["check", "--help"]] {
-        assert_eq!(alone(args, &[]).status.code(), Some(0), "{args:?}");
-    }
 }
 
 #[test]
-fn a_token_among_the_arguments_is_not_repeated() {
+fn every_command_has_help() {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(|command| command.get_name());
+    for args in names.map(|name| vec![name, "--help"]).chain([vec!["--help"]]) {
+        let output = alone(&args, &[]);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        let screen = args.join(" ").replace(" --", "-").replace("--", "");
+        assert_text(&screen, &String::from_utf8(output.stdout).unwrap());
+    }
+    assert_eq!(alone(&["--version"], &[]).status.code(), Some(0));
+}
+
+#[test]
+fn token_argument_is_not_echoed() {
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXNlY3JldA";
     for args in [&[token][..], &["--wait", token], &["explain", token]] {
         let output = alone(args, &[]);
@@ -470,7 +467,7 @@ fn passwords_in_malformed_urls_are_not_printed() {
 }
 
 #[test]
-fn explain_shows_a_page_in_any_case_and_the_list() {
+fn explain_shows_pages_and_the_list() {
     let page = alone(&["explain", "NOTINJECTED"], &[]);
     assert!(String::from_utf8_lossy(&page.stdout).starts_with("# NotInjected\n"));
     let list = alone(&["explain", "--output", "json"], &[]);
@@ -518,7 +515,7 @@ fn trust_policy_needs_no_network() {
 }
 
 #[test]
-fn trust_policy_of_a_pod_without_identity_says_so() {
+fn trust_policy_without_identity_is_not_injected() {
     let output = alone(&["trust-policy"], &[]);
     assert_eq!(output.status.code(), Some(10));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -526,7 +523,7 @@ fn trust_policy_of_a_pod_without_identity_says_so() {
 }
 
 #[test]
-fn huge_and_binary_variables_are_named_and_cut() {
+fn huge_and_binary_variables_are_diagnosed() {
     let huge = vec![b'x'; 100_000];
     for (variable, value, expected) in [
         ("AWS_ROLE_ARN", &huge[..], "RoleArnMalformed"),
@@ -552,7 +549,7 @@ fn huge_and_binary_variables_are_named_and_cut() {
 }
 
 #[test]
-fn outputs_that_nobody_reads_do_not_keep_it_from_its_end() {
+fn blocked_outputs_do_not_block_the_exit() {
     let (unread, full) = std::io::pipe().unwrap();
     let filler = full.try_clone().unwrap();
     // Whoever fills it blocks as soon as it is full, in a thread that is left behind.
@@ -571,7 +568,7 @@ fn outputs_that_nobody_reads_do_not_keep_it_from_its_end() {
 }
 
 #[test]
-fn a_full_disk_or_a_closed_pipe_changes_no_exit_code() {
+fn full_disk_does_not_change_the_exit_code() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = bare().stdout(full).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(10));

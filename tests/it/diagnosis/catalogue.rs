@@ -13,7 +13,7 @@ const PUBLISHED: &str = include_str!("../../published-names.txt");
 const SECTIONS: [&str; 5] = ["What it means", "Why it happens", "Fix", "Confirm", "Scenario"];
 
 #[test]
-fn names_are_never_dropped_and_never_missing_from_the_list() {
+fn published_names_match_the_catalogue() {
     let published: BTreeSet<&str> = PUBLISHED.lines().collect();
     let names: BTreeSet<&str> = Name::ALL.iter().map(|name| name.as_str()).collect();
     assert_eq!(published, names);
@@ -21,7 +21,7 @@ fn names_are_never_dropped_and_never_missing_from_the_list() {
 }
 
 #[test]
-fn there_is_no_page_without_a_name() {
+fn every_page_has_a_row() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/pages");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let files = files.filter_map(|name| name.to_str().unwrap().strip_suffix(".md").map(str::to_owned));
@@ -59,7 +59,7 @@ fn every_page_has_the_form() {
 }
 
 #[test]
-fn every_diagnosis_is_as_old_as_a_version_up_to_this_one() {
+fn since_is_a_version_up_to_this_one() {
     let version =
         |text: &str| -> Vec<u64> { text.split('.').map(|number| number.parse().unwrap()).collect() };
     for name in Name::ALL {
@@ -69,7 +69,7 @@ fn every_diagnosis_is_as_old_as_a_version_up_to_this_one() {
 }
 
 #[test]
-fn titles_are_told_apart() {
+fn titles_are_unique() {
     let titles: BTreeSet<&str> = Name::ALL.iter().map(|name| name.title()).collect();
     assert_eq!(titles.len(), Name::ALL.len());
 }

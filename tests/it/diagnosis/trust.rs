@@ -137,7 +137,7 @@ fn slips(case: &Case) -> String {
 }
 
 #[test]
-fn every_near_miss_has_the_diagnosis_of_its_name_and_its_own_cause() {
+fn every_mismatch_has_its_diagnosis_and_its_own_cause() {
     let mut causes: BTreeMap<String, String> = BTreeMap::new();
     let mut names = BTreeSet::new();
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
@@ -231,7 +231,7 @@ fn is_whole(name: &str, findings: &Findings<TrustVerdict>) {
 }
 
 #[test]
-fn what_is_said_is_whole_and_fit_to_be_printed() {
+fn words_are_complete_and_printable() {
     let cases = cases();
     for (index, case) in cases.iter().enumerate() {
         is_whole(&case.name, &case.findings());
@@ -243,7 +243,7 @@ fn what_is_said_is_whole_and_fit_to_be_printed() {
 }
 
 #[test]
-fn what_is_hostile_is_said_safely() {
+fn hostile_text_is_escaped() {
     let hostile = "x\u{1b}[31m\n\u{202e}'; rm -rf / #".repeat(40);
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let mut case = Case { name: case.name.clone(), case: case.case.clone() };
@@ -310,7 +310,7 @@ fn reached(policy: &Value, request: &Request) -> Option<Reach> {
 }
 
 #[test]
-fn a_correction_lets_in_nobody_whom_no_pattern_names() {
+fn correction_lets_in_nobody_else() {
     for statement in [
         json!({"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
         json!({"Action": "sts:AssumeRole"}),
@@ -335,7 +335,7 @@ fn a_correction_lets_in_nobody_whom_no_pattern_names() {
 }
 
 #[test]
-fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
+fn guards_are_left_to_their_author() {
     let equals = |conditions: &Value| json!({"Condition": {"StringEquals": conditions}});
     let typo = equals(&json!({"sub": "system:serviceaccount:default:my-servce-account"}));
     let guarded = equals(&json!({"sub": SUBJECT, "sts:ExternalId": "e"}));
@@ -375,7 +375,7 @@ fn what_was_put_there_to_keep_callers_out_is_left_to_its_author() {
 }
 
 #[test]
-fn a_denial_that_is_open_is_not_got_around() {
+fn open_denial_is_not_bypassed() {
     let source = json!({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}});
     let denial = json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Condition": source});
     let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
@@ -402,91 +402,63 @@ fn a_denial_that_is_open_is_not_got_around() {
 }
 
 #[test]
-fn a_denial_by_a_misspelt_key_is_told_by_that() {
+fn denial_by_misspelt_key_is_named() {
     let good = json!({"Condition": {"StringEquals": {"sub": SUBJECT}}});
     let denial = |key: &str, subject: &str| {
         on(&[good.clone(), json!({"Effect": "Deny", "Condition": {"StringNotEquals": {key: subject}}})])
     };
-    let other = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
-    for (key, subject, causes, says) in [
-        (
-            format!("https://{PROVIDER}:sub"),
-            SUBJECT,
-            "its key is misspelt",
-            format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom"),
-        ),
-        (
-            format!("https://{PROVIDER}:sub"),
-            "system:serviceaccount:default:other",
-            "its key is misspelt",
-            "it then still denies this call".to_owned(),
-        ),
-        (format!("{PROVIDER}\u{200b}:sub"), SUBJECT, "U+200B", "write the key ".to_owned()),
-        (
-            other.to_owned(),
-            SUBJECT,
-            "its key is not this cluster's",
-            "is not this cluster's denies".to_owned(),
-        ),
-    ] {
-        let case = denial(&key, subject);
+    let is_denied = |case: &Case, causes: &str, says: &str| {
         let findings = case.findings();
         let found = diagnosis(&findings).unwrap();
         assert_eq!(found.name(), Name::TrustDenied);
         assert!(found.cause().contains(causes), "{}", found.cause());
-        assert!(case.remedy().contains(&says), "{}", case.remedy());
+        assert!(case.remedy().contains(says), "{}", case.remedy());
         assert_eq!(case.corrected(), None);
-    }
+    };
+    let with_scheme = format!("https://{PROVIDER}:sub");
+    let corrected =
+        format!("write the key {PROVIDER}:sub in place of https://{PROVIDER}:sub. It then denies whom");
+    is_denied(&denial(&with_scheme, SUBJECT), "its key is misspelt", &corrected);
+    let of_other = denial(&with_scheme, "system:serviceaccount:default:other");
+    is_denied(&of_other, "its key is misspelt", "it then still denies this call");
+    is_denied(&denial(&format!("{PROVIDER}\u{200b}:sub"), SUBJECT), "U+200B", "write the key ");
+    let another = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE1111111111111111111EXAMPLE:sub";
+    is_denied(&denial(another, SUBJECT), "its key is not this cluster's", "is not this cluster's denies");
 }
 
 #[test]
-fn a_pattern_is_moved_alone_or_not_at_all() {
+fn pattern_moves_alone_or_not_at_all() {
     let under = |operator: &str, values: &Value| on(&[json!({"Condition": {operator: {"sub": values}}})]);
     let of = |name: &str| format!("system:serviceaccount:{name}");
-    for (operator, values, how, said) in [
-        (
-            "StringEquals",
-            json!(of("default:my-*")),
-            CorrectionKind::InPlace(0),
-            "every service account whose name fits \"my-*\" in the namespace \"default\"",
-        ),
-        (
-            "StringEquals",
-            json!([of("*:my-service-account"), of("d*:*")]),
-            CorrectionKind::InPlace(0),
-            "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
-             fits \"d*\"",
-        ),
-        (
-            "StringEquals",
-            json!(of("*:*")),
-            CorrectionKind::InPlace(0),
-            "every service account of the cluster",
-        ),
-        ("StringEquals", json!([of("default:*"), of("billing:*")]), CorrectionKind::Added, "stays as it was"),
-        (
-            "StringEquals",
-            json!([of("default:*"), of("billing:api")]),
-            CorrectionKind::Added,
-            "stays as it was",
-        ),
-        ("StringEqualsIgnoreCase", json!(of("default:*")), CorrectionKind::Added, "stays as it was"),
-    ] {
+    let moves = |values: Value, said: &str| {
+        let case = under("StringEquals", &values);
+        assert_eq!(case.corrected().unwrap().kind, CorrectionKind::InPlace(0), "{}", case.name);
+        assert!(case.remedy().contains(said), "{}", case.remedy());
+    };
+    let my_accounts = "every service account whose name fits \"my-*\" in the namespace \"default\"";
+    moves(json!(of("default:my-*")), my_accounts);
+    moves(
+        json!([of("*:my-service-account"), of("d*:*")]),
+        "the service account \"my-service-account\" in any namespace; every service account in any namespace that \
+         fits \"d*\"",
+    );
+    moves(json!(of("*:*")), "every service account of the cluster");
+
+    let stays = |operator: &str, values: Value| {
         let case = under(operator, &values);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.kind, how, "{}", case.name);
-        let remedy = case.remedy();
-        assert!(remedy.contains(said), "{remedy}");
-        if how == CorrectionKind::Added {
-            let statements = &corrected.document["Statement"];
-            assert_eq!(statements[0], case.case["policy"]["Statement"][0]);
-            assert_eq!(reached(&corrected.document, &case.request()), None);
-        }
-    }
+        assert_eq!(corrected.kind, CorrectionKind::Added, "{}", case.name);
+        assert!(case.remedy().contains("stays as it was"), "{}", case.remedy());
+        assert_eq!(corrected.document["Statement"][0], case.case["policy"]["Statement"][0]);
+        assert_eq!(reached(&corrected.document, &case.request()), None);
+    };
+    stays("StringEquals", json!([of("default:*"), of("billing:*")]));
+    stays("StringEquals", json!([of("default:*"), of("billing:api")]));
+    stays("StringEqualsIgnoreCase", json!(of("default:*")));
 }
 
 #[test]
-fn a_pattern_is_seen_to_move_and_not_what_is_beside_it() {
+fn only_the_pattern_changes() {
     let pattern = "system:serviceaccount:default:*";
     for keys in [
         format!("{{\"sub\":\"{pattern}\",\"aud\":\"sts.amazonaws.com\"}}"),
@@ -501,7 +473,7 @@ fn a_pattern_is_seen_to_move_and_not_what_is_beside_it() {
 }
 
 #[test]
-fn whom_a_policy_lets_in_is_said() {
+fn too_wide_policy_is_described() {
     let like = |pattern: &str| json!({"Condition": {"StringLike": {"sub": format!("system:serviceaccount:{pattern}")}}});
     let key = format!("https://{PROVIDER}:sub");
     for (statement, said) in [
@@ -542,7 +514,7 @@ fn pasted(step: &str) -> Option<Value> {
 }
 
 #[test]
-fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() {
+fn corrected_policy_allows_the_token_and_is_shown() {
     let (mut mended, mut by_hand) = (0, 0);
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let request = case.request();
@@ -575,7 +547,7 @@ fn what_is_printed_to_mend_a_policy_lets_the_token_in_and_the_change_is_shown() 
 }
 
 #[test]
-fn the_refusing_lines_are_marked_in_every_policy() {
+fn refusing_lines_are_marked() {
     for case in cases().iter().filter(|case| case.expect() == "refuses") {
         let request = case.request();
         let document = document::parse(&case.text()).unwrap();
@@ -610,7 +582,7 @@ fn of_page(name: Name) -> Case {
 }
 
 #[test]
-fn every_page_s_policy_is_told_by_its_own_name_and_nothing_else() {
+fn every_trust_page_policy_has_its_own_name() {
     let pages: Vec<Name> = Name::ALL
         .iter()
         .copied()

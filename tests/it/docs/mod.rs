@@ -5,10 +5,12 @@ mod readme_story;
 mod schema;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::repository;
+use crate::settled::settled;
 use crate::watch::simulated_fleet as fleet;
 use clap::{ArgAction, CommandFactory, Parser};
 use irsa_probe::audit::permissions::operator_policy;
@@ -22,12 +24,8 @@ use serde_json::Value;
 use testbed::scenario::{self, Scenario};
 use testbed::world::{Finished, World};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).unwrap()
+    repository::read("README.md")
 }
 
 /// The file has this content, or gets it when asked.
@@ -41,7 +39,7 @@ fn hold(path: &Path, expected: &str) {
 
 /// An example, if it was rendered.
 fn example(name: &str) -> String {
-    std::fs::read_to_string(root().join("examples").join(name)).unwrap_or_default()
+    std::fs::read_to_string(repository::path("examples").join(name)).unwrap_or_default()
 }
 
 /// The README with what stands between two markers replaced.
@@ -154,8 +152,15 @@ fn fleet() -> String {
     )
 }
 
-#[test]
-fn tables_and_blocks_are_the_code_s() {
+/// The examples first: the README quotes them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn examples_and_readme_are_rendered() {
+    examples().await;
+    story_of_the_readme().await;
+    tables_and_blocks();
+}
+
+fn tables_and_blocks() {
     let message = format!("```text\n{}```\n", example("AssumeRoleNotAuthorized.termination.txt"));
     let command = Cli::command();
     let watch = command.find_subcommand("watch").unwrap();
@@ -179,11 +184,11 @@ fn tables_and_blocks_are_the_code_s() {
     let rows = table.lines().skip(2).take_while(|line| !line.contains("jsv2lc"));
     let rows: String = rows.map(|row| format!("{row}\n")).collect();
     let expected = with_block(&expected, "chain", &format!("```text\n{rows}```\n"));
-    hold(&root().join("README.md"), &expected);
+    hold(&repository::path("README.md"), &expected);
 }
 
 #[test]
-fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
+fn every_flag_has_its_variable() {
     let command = Cli::command();
     let all = command.get_subcommands().chain(std::iter::once(&command));
     for arg in all.flat_map(clap::Command::get_arguments) {
@@ -199,7 +204,7 @@ fn every_flag_of_every_command_has_a_variable_of_its_own_name() {
 const OF_AWS: [&str; 3] = ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "StringEquals"];
 
 #[test]
-fn names_and_exit_codes_in_the_readme_exist() {
+fn readme_names_and_exit_codes_exist() {
     let readme = readme();
     for class in Class::ALL {
         assert!(readme.contains(&format!("| {} | `{}` |", class.exit_code(), class.as_str())), "{class:?}");
@@ -218,7 +223,7 @@ fn names_and_exit_codes_in_the_readme_exist() {
 }
 
 #[test]
-fn the_containers_in_the_readme_are_accepted() {
+fn readme_containers_are_accepted() {
     accepted("init container");
     let sidecar = accepted("native sidecar");
     assert_eq!(sidecar["ports"][0]["containerPort"], irsa_probe::commands::watch::LISTEN.port());
@@ -263,99 +268,19 @@ aws_secret_access_key = example
 """
 "#;
 
-/// What stands before numbers that differ from machine to machine or from run to run.
-const NUMBERED: [(&str, &str); 9] = [
-    ("_ms\":", "1"),
-    ("\"sts_clock_ahead_seconds\":", "0"),
-    ("\"uid\":", "65532"),
-    ("\"gid\":", "65532"),
-    ("\"file_owner\":", "65532"),
-    ("\"file_group\":", "65532"),
-    (", user ", "65532"),
-    ("(owner ", "65532"),
-    (", group ", "65532"),
-];
-
-/// The text with the token's age and the rest of its life as if it were just five minutes old.
-fn without_spans(text: &str) -> String {
-    [("\"age\":\"", "5m"), ("\"valid_for\":\"", "23h 55m")].into_iter().fold(
-        text.to_owned(),
-        |text, (before, span)| match text.split_once(before) {
-            Some((head, tail)) => {
-                let (_, tail) = tail.split_once('"').unwrap();
-                format!("{head}{before}{span}\"{tail}")
-            }
-            None => text,
-        },
-    )
-}
-
-/// The output without what differs from run to run: the folder, ports, times, ids and durations.
-fn settled(world: &World, output: &[u8]) -> String {
-    let text = String::from_utf8(output.to_vec()).unwrap();
-    let text = text.replace(world.dir().to_str().unwrap(), "");
-    let text = text.replace(&format!(":{}", world.sts().address().port()), ":443");
-    let text = text.replace("amazonaws.com:443/", "amazonaws.com/");
-    let text = text.replace("\"sts_clock_ahead_seconds\":-1", "\"sts_clock_ahead_seconds\":0");
-    let text = without_spans(&text);
-    let mut settled = String::new();
-    let mut rest = text.as_str();
-    while let Some(c) = rest.chars().next() {
-        let is_digit = |c: char| c.is_ascii_digit();
-        let numbered = NUMBERED
-            .iter()
-            .find(|(before, _)| rest.strip_prefix(before).is_some_and(|number| number.starts_with(is_digit)));
-        let (skip, put) = match numbered {
-            Some((before, number)) => {
-                let digits = rest[before.len()..].chars().take_while(char::is_ascii_digit).count();
-                (before.len() + digits, format!("{before}{number}"))
-            }
-            None if is_like(rest, "0000-00-00T00:00:00Z") => (20, time_after(&settled).to_owned()),
-            None if is_like(rest, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") => {
-                (36, "0f5e8f2c-0000-4000-8000-7b1d6c9e2a41".to_owned())
-            }
-            None => (c.len_utf8(), c.to_string()),
-        };
-        settled.push_str(&put);
-        rest = &rest[skip..];
-    }
-    settled
-}
-
-/// A time that fits what stands before it: the token's life, or the run itself.
-fn time_after(before: &str) -> &'static str {
-    if before.ends_with("issued_at\":\"") || before.ends_with("valid       ") {
-        "2026-11-24T05:55:00Z"
-    } else if before.ends_with("expires_at\":\"") || before.ends_with("Z to ") {
-        "2026-11-25T05:55:00Z"
-    } else {
-        "2026-11-24T06:00:00Z"
-    }
-}
-
-/// Whether the text starts with this shape: `0` is a digit, `x` a hexadecimal digit.
-fn is_like(text: &str, shape: &str) -> bool {
-    let mut found = text.bytes();
-    shape.bytes().all(|wanted| {
-        found.next().is_some_and(|byte| match wanted {
-            b'0' => byte.is_ascii_digit(),
-            b'x' => byte.is_ascii_hexdigit(),
-            other => byte == other,
-        })
-    })
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_examples_are_real_outputs() {
+async fn examples() {
     for (output, ending) in [("text", "txt"), ("json", "json")] {
         let (world, finished) = run(KEYS_IN_A_FILE, &["--output", output]).await;
-        hold(&root().join("examples").join(format!("chain.{ending}")), &settled(&world, &finished.stdout));
+        hold(
+            &repository::path("examples").join(format!("chain.{ending}")),
+            &settled(&world, &finished.stdout),
+        );
     }
     let refused = scenario::of_page(Name::AssumeRoleNotAuthorized.page()).unwrap();
     for (name, toml) in [("pass", ""), ("AssumeRoleNotAuthorized", refused)] {
         for (output, ending) in [("text", "txt"), ("json", "json")] {
             let (world, finished) = run(toml, &["--output", output, "--container", "irsa-probe"]).await;
-            let examples = root().join("examples");
+            let examples = repository::path("examples");
             hold(&examples.join(format!("{name}.{ending}")), &settled(&world, &finished.stdout));
             hold(
                 &examples.join(format!("{name}.termination.txt")),
@@ -365,11 +290,10 @@ async fn the_examples_are_real_outputs() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_story_in_the_readme_is_a_real_one() {
+async fn story_of_the_readme() {
     let Story { refused, audited, pasted, after, audited_after } = story().await;
     for (output, ending) in [(&audited.text, "txt"), (&audited.json, "json")] {
-        let path = root().join("examples").join(format!("audit.{ending}"));
+        let path = repository::path("examples").join(format!("audit.{ending}"));
         hold(&path, &settled(&audited.world, output));
     }
     let report = audited.report();
@@ -390,8 +314,8 @@ async fn the_story_in_the_readme_is_a_real_one() {
 }
 
 #[test]
-fn an_operator_gets_the_least_policy_from_the_manifests_as_from_the_command() {
-    let path = root().join("manifests/audit-iam-policy.json");
+fn operator_policy_manifest_is_rendered() {
+    let path = repository::path("manifests/audit-iam-policy.json");
     hold(&path, &format!("{:#}\n", operator_policy()));
     let printed = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
         .args(["audit", "--print-iam-policy"])

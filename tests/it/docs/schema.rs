@@ -9,7 +9,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{example, hold, root};
+use super::{example, hold};
+use crate::repository;
 
 /// The schema of a form as it is written, under its public name.
 fn schema_of<T: JsonSchema>(id: &str) -> Schema {
@@ -57,13 +58,13 @@ pub(super) fn validate(report: &Value) {
 }
 
 #[test]
-fn the_schema_is_generated_from_the_report_that_is_written() {
+fn report_schema_is_rendered() {
     let text = serde_json::to_string_pretty(&report_schema()).unwrap();
-    hold(&root().join("examples/report.v1.schema.json"), &format!("{text}\n"));
+    hold(&repository::path("examples/report.v1.schema.json"), &format!("{text}\n"));
 }
 
 #[test]
-fn only_the_report_of_an_audit_has_what_only_an_audit_finds() {
+fn schema_separates_pod_and_audit_reports() {
     let is_valid = |report: &Value| jsonschema::is_valid(&published(), report);
     let read = |name| serde_json::from_str::<Value>(&example(name)).unwrap();
     let (pod, audit) = (read("pass.json"), read("audit.json"));
@@ -84,7 +85,7 @@ fn only_the_report_of_an_audit_has_what_only_an_audit_finds() {
 }
 
 #[test]
-fn a_report_is_read_as_it_was_written() {
+fn report_round_trips() {
     for name in ["pass.json", "AssumeRoleNotAuthorized.json", "audit.json"] {
         let text = example(name);
         let report: wire::Report = serde_json::from_str(&text).unwrap();

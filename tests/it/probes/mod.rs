@@ -1,3 +1,4 @@
 //! What is found out by looking around in the pod.
 
+mod chain_input;
 mod target;

@@ -19,6 +19,7 @@ use irsa_probe::run::Verdict;
 use irsa_probe::run::options::CheckOptions;
 use irsa_probe::run::probe::Probe;
 use serde_json::Value;
+use testbed::executable;
 use testbed::scenario::Scenario;
 use testbed::secrets::{self, Secret};
 use testbed::volume::POD_USER;
@@ -201,8 +202,7 @@ impl Container {
     fn program(&self) -> PathBuf {
         let path = self.world.dir().join("irsa-probe");
         if !path.exists() {
-            fs::copy(PROGRAM, &path).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            executable::install(Path::new(PROGRAM), &path, 0o755).unwrap();
         }
         path
     }
@@ -225,7 +225,7 @@ fn children(pid: u32) -> impl Iterator<Item = u32> {
 /// A world in whose root `sleep` lies by another name.
 async fn world_with_sleep_as(name: &str) -> World {
     let world = World::start(&Scenario::default()).await;
-    fs::copy("/usr/bin/sleep", world.dir().join(name)).unwrap();
+    executable::install(Path::new("/usr/bin/sleep"), &world.dir().join(name), 0o755).unwrap();
     world
 }
 
@@ -267,7 +267,7 @@ const ROOT: &[&str] = &["--bounding-set=-sys_ptrace,-sys_admin,-dac_read_search"
 const ROOT_AND_PTRACE: &[&str] = &["--bounding-set=-sys_admin,-dac_read_search"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_container_without_an_identity_looks_through_the_application_by_itself() {
+async fn debugging_container_judges_the_application() {
     if !can_unshare() {
         return;
     }
@@ -296,7 +296,7 @@ async fn a_container_without_an_identity_looks_through_the_application_by_itself
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_look_and_what_is_missing_otherwise() {
+async fn missing_privileges_are_named() {
     if !can_unshare() {
         return;
     }
@@ -346,7 +346,7 @@ async fn who_may_look_and_what_is_missing_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn root_reads_no_more_than_the_application_may() {
+async fn root_is_judged_by_the_applications_rights() {
     if !can_unshare() {
         return;
     }
@@ -358,7 +358,7 @@ async fn root_reads_no_more_than_the_application_may() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_one_that_an_init_waits_for_is_taken_and_of_several_none() {
+async fn child_of_an_init_is_chosen_if_it_is_the_only_one() {
     if !can_unshare() {
         return;
     }
@@ -369,7 +369,7 @@ async fn the_one_that_an_init_waits_for_is_taken_and_of_several_none() {
         let world = World::start(&Scenario::default()).await;
         let folder = world.dir().join("tmp");
         fs::create_dir(&folder).unwrap();
-        fs::copy("/usr/bin/dash", folder.join("sh")).unwrap();
+        executable::install(Path::new("/usr/bin/dash"), &folder.join("sh"), 0o755).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
         let container = Container::start_in(world, POD_USER, &init(application), &[]);
         let report = container.report(&words(&user(POD_USER)), &[]);
@@ -395,7 +395,7 @@ async fn the_one_that_an_init_waits_for_is_taken_and_of_several_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_application_without_an_identity_was_not_injected_or_lost_it() {
+async fn application_without_identity_is_diagnosed() {
     if !can_unshare() {
         return;
     }
@@ -411,7 +411,7 @@ async fn an_application_without_an_identity_was_not_injected_or_lost_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beside_the_other_containers_of_a_pod_nobody_is_looked_through_unasked() {
+async fn shared_pid_namespace_is_not_entered_unasked() {
     if !can_unshare() {
         return;
     }
@@ -432,7 +432,7 @@ async fn beside_the_other_containers_of_a_pod_nobody_is_looked_through_unasked()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_in_the_application_s_own_container_judges_that_container() {
+async fn exec_into_the_container_judges_that_container() {
     if !can_unshare() {
         return;
     }
@@ -451,7 +451,7 @@ async fn a_command_in_the_application_s_own_container_judges_that_container() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_container_with_what_debugging_ones_never_have_judges_itself() {
+async fn container_with_own_identity_judges_itself() {
     if !can_unshare() {
         return;
     }
@@ -470,7 +470,7 @@ async fn a_container_with_what_debugging_ones_never_have_judges_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_s_shell_is_not_judged_in_place_of_an_application_that_ended() {
+async fn shell_does_not_stand_in_for_an_ended_application() {
     if !can_unshare() {
         return;
     }
@@ -486,7 +486,7 @@ async fn somebody_s_shell_is_not_judged_in_place_of_an_application_that_ended() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn proxy_and_trust_are_the_application_s() {
+async fn proxy_and_ca_bundle_are_the_applications() {
     if !can_unshare() {
         return;
     }
@@ -498,7 +498,7 @@ async fn proxy_and_trust_are_the_application_s() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_system_s_certificates_are_the_application_s_unless_it_has_none() {
+async fn system_roots_are_the_applications_if_it_has_any() {
     if !can_unshare() {
         return;
     }
@@ -523,7 +523,7 @@ async fn the_system_s_certificates_are_the_application_s_unless_it_has_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
+async fn file_readable_only_by_the_application_is_not_unreadable() {
     if !can_unshare() {
         return;
     }
@@ -539,7 +539,7 @@ async fn a_file_that_only_the_application_may_read_is_not_called_unreadable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relative_path_is_one_from_the_application_s_working_directory() {
+async fn relative_paths_start_in_the_applications_directory() {
     if !can_unshare() {
         return;
     }
@@ -550,7 +550,7 @@ async fn a_relative_path_is_one_from_the_application_s_working_directory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_of_another_network_is_of_another_pod() {
+async fn process_of_another_network_is_another_pod() {
     if !can_unshare() {
         return;
     }
@@ -590,7 +590,7 @@ const EVIL: [(&str, &str, &str); 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_evil_application_gets_nothing_out_of_us() {
+async fn hostile_application_learns_nothing() {
     if !can_unshare() {
         return;
     }
@@ -627,7 +627,7 @@ async fn an_evil_application_gets_nothing_out_of_us() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_environment_without_end_is_not_read_to_its_end() {
+async fn endless_environment_is_bounded() {
     if !can_unshare() {
         return;
     }
@@ -641,7 +641,7 @@ async fn an_environment_without_end_is_not_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn root_of_a_user_namespace_looks_through_its_own() {
+async fn root_of_a_user_namespace_may_look() {
     if !can_unshare() {
         return;
     }
@@ -664,7 +664,7 @@ fn soon() -> tokio::time::Instant {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
+async fn ended_application_is_said_to_have_ended() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "x").unwrap();
@@ -685,7 +685,7 @@ async fn an_application_that_ends_meanwhile_is_said_to_have_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_application_is_looked_at_as_the_user_that_it_has_become() {
+async fn application_is_judged_as_its_current_user() {
     if !can_unshare() {
         return;
     }

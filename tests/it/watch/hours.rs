@@ -8,7 +8,7 @@ use testbed::iam::Refusal;
 use testbed::sts::{Accept, Answer, Fault, Step};
 
 #[tokio::test(start_paused = true)]
-async fn most_of_a_day_without_news_is_one_request_an_hour_and_one_question_whose_the_role_is() {
+async fn quiet_day_costs_one_request_an_hour() {
     live("token.lifetime = \"48h\"", HOUR, async |life| {
         life.pass_by(5 * SECOND, 20 * HOUR).await;
         assert_eq!(*life.told.borrow(), ["works"]);
@@ -24,7 +24,7 @@ fn throttling() -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_trouble_with_sts_is_named_and_its_end_is_noticed() {
+async fn sts_failures_are_named_and_their_end_is_noticed() {
     let denied = Refusal::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
     let troubles = [
         ("AssumeRoleNotAuthorized", Answer::Error(denied), 6 * MINUTE),
@@ -63,7 +63,7 @@ async fn every_trouble_with_sts_is_named_and_its_end_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_the_role_is_is_asked_once_whatever_fails_in_between() {
+async fn caller_identity_is_asked_once() {
     live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
         for _ in 0..3 {
             life.world.sts().answer(Some(throttling().into()));
@@ -77,7 +77,7 @@ async fn whose_the_role_is_is_asked_once_whatever_fails_in_between() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn imds_is_asked_once_in_the_course_of_a_failure_and_never_besides() {
+async fn imds_is_asked_once_per_failure() {
     let denied = Refusal::new(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
     let denied = Answer::Error(denied);
     let asked = |life: &Life<'_>| life.world.node().unwrap().requests().len();
@@ -98,7 +98,7 @@ async fn imds_is_asked_once_in_the_course_of_a_failure_and_never_besides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_touched_or_goes_and_returns_is_no_rotation() {
+async fn touched_or_restored_file_is_no_rotation() {
     live("token.lifetime = \"48h\"", HOUR, async |life| {
         let file = life.world.volume().unwrap().token_file();
         let target = std::fs::canonicalize(&file).unwrap();
@@ -121,7 +121,7 @@ async fn a_file_that_is_touched_or_goes_and_returns_is_no_rotation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_token_is_named_at_once_although_sts_throttles() {
+async fn broken_token_is_named_while_sts_throttles() {
     live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
         life.world.sts().answer(Some(throttling().into()));
         life.until_told("Throttled", 16 * MINUTE).await;
@@ -133,7 +133,7 @@ async fn a_broken_token_is_named_at_once_although_sts_throttles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_sts_that_flaps_is_followed_without_a_storm() {
+async fn flapping_sts_causes_no_storm() {
     live("token.lifetime = \"48h\"", 10 * MINUTE, async |life| {
         let before = life.requests(ASSUME);
         let mut random = fastrand::Rng::with_seed(7);
@@ -153,7 +153,7 @@ async fn an_sts_that_flaps_is_followed_without_a_storm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_not_rotated_is_noticed_when_it_is_due_and_when_it_has_expired() {
+async fn overdue_and_expired_tokens_are_noticed() {
     live("token.lifetime = \"1h\"", 12 * HOUR, async |life| {
         life.rotate(HOUR);
         // 80 % of an hour, and what the kubelet may take beyond that.
@@ -170,7 +170,7 @@ async fn a_token_that_is_not_rotated_is_noticed_when_it_is_due_and_when_it_has_e
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_file_that_goes_and_comes_back_is_followed_at_once() {
+async fn flapping_token_file_is_followed_at_once() {
     live("token.lifetime = \"48h\"", HOUR, async |life| {
         let data = life.world.volume().unwrap().token_file().with_file_name("..data");
         let aside = data.with_file_name("..aside");
@@ -197,7 +197,7 @@ async fn a_token_file_that_goes_and_comes_back_is_followed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_is_noticed_and_does_no_harm() {
+async fn set_clock_is_noticed_and_harmless() {
     live("token.lifetime = \"48h\"", HOUR, async |life| {
         for seconds in [86_400, -86_400, 600, -600, 7 * 86_400] {
             life.set_clock(seconds);

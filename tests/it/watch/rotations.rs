@@ -13,7 +13,7 @@ fn held() -> (u64, usize, usize) {
 }
 
 #[test]
-fn ten_thousand_rotations_are_all_seen_and_ask_sts_for_nothing() {
+fn ten_thousand_rotations_cost_no_memory_and_no_requests() {
     let output = own_process::of(module_path!(), "ten_thousand_rotations").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

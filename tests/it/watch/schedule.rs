@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::simulated_fleet::{HOUR, MINUTE, live, percentile, usual};
 
 #[test]
-fn a_fleet_gets_its_roles_although_sts_cannot_serve_all_at_once() {
+fn fleet_gets_its_roles_from_a_throttling_sts() {
     let plan = usual();
     let life = live(&plan);
     let last = life.first_pass.iter().max().unwrap();
@@ -18,7 +18,7 @@ fn a_fleet_gets_its_roles_although_sts_cannot_serve_all_at_once() {
 }
 
 #[test]
-fn in_a_steady_state_each_asks_once_an_interval_and_they_keep_out_of_step() {
+fn steady_fleet_stays_out_of_step() {
     let plan = usual();
     let life = live(&plan);
     // Whoever was throttled when it asked whose the role is asks that once more.
@@ -36,7 +36,7 @@ fn in_a_steady_state_each_asks_once_an_interval_and_they_keep_out_of_step() {
 }
 
 #[test]
-fn an_outage_makes_no_storm_and_is_noticed_to_be_over_within_minutes() {
+fn outage_causes_no_storm_and_its_end_is_noticed() {
     let plan = usual();
     let life = live(&plan);
     let requests = life.requests(plan.down.clone());

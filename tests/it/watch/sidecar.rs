@@ -91,7 +91,7 @@ fn denied() -> Answer {
 }
 
 #[tokio::test]
-async fn the_whole_story_of_a_role() {
+async fn role_breaks_and_heals() {
     let world = World::start(&world_of("")).await;
     world.sts().answer(Some(denied().into()));
     let mut sidecar = Sidecar::start(&world, &["--interval", "10s", "--ready-grace", "0s"]).await;
@@ -152,7 +152,7 @@ async fn the_whole_story_of_a_role() {
 }
 
 #[tokio::test]
-async fn a_failure_within_the_grace_leaves_the_pod_ready_and_is_told_all_the_same() {
+async fn failure_within_grace_stays_ready() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &["--interval", "10s"]).await;
     sidecar.verdict(None).await;
@@ -169,7 +169,7 @@ async fn a_failure_within_the_grace_leaves_the_pod_ready_and_is_told_all_the_sam
 }
 
 #[tokio::test]
-async fn what_is_tolerated_or_only_observed_is_ready() {
+async fn tolerated_and_observed_failures_are_ready() {
     for args in [["--tolerate", "refused"], ["--mode", "observe"]] {
         let world = World::start(&world_of("")).await;
         world.sts().answer(Some(denied().into()));
@@ -183,7 +183,7 @@ async fn what_is_tolerated_or_only_observed_is_ready() {
 }
 
 #[tokio::test]
-async fn what_the_application_lacks_is_not_asked_of_sts_again() {
+async fn sdk_failure_does_not_repeat_sts_calls() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &["--expect-sdk", "gov1old", "--ready-grace", "0s"]).await;
     let report = sidecar.report().await;
@@ -199,7 +199,7 @@ async fn what_the_application_lacks_is_not_asked_of_sts_again() {
 }
 
 #[tokio::test]
-async fn a_rotation_is_seen_judged_and_told_without_asking_sts() {
+async fn rotation_is_judged_without_sts() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &[]).await;
     sidecar.verdict(None).await;
@@ -224,7 +224,7 @@ async fn a_rotation_is_seen_judged_and_told_without_asking_sts() {
 }
 
 #[tokio::test]
-async fn only_three_paths_and_two_methods_are_served() {
+async fn only_known_paths_and_methods_are_served() {
     let world = World::start(&world_of("")).await;
     let sidecar = Sidecar::start(&world, &[]).await;
     assert_eq!(sidecar.get("/").await.0, 404);
@@ -248,7 +248,7 @@ async fn only_three_paths_and_two_methods_are_served() {
 }
 
 #[tokio::test]
-async fn slow_clients_in_masses_neither_hold_up_the_checks_nor_the_kubelet() {
+async fn slow_clients_do_not_block_checks_or_kubelet() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &[]).await;
     sidecar.verdict(None).await;
@@ -278,7 +278,7 @@ async fn slow_clients_in_masses_neither_hold_up_the_checks_nor_the_kubelet() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_at_any_point_with_what_is_known() {
+async fn sigterm_ends_watch_at_any_point() {
     for (toml, name, delays) in [
         ("", None, [0, 3, 10, 30, 200]),
         ("sts.accept = \"hang\"", Some("interrupted"), [0, 3, 10, 30, 200]),
@@ -310,7 +310,7 @@ async fn sigterm_ends_it_at_any_point_with_what_is_known() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_said_at_once() {
+async fn taken_port_is_reported_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let world = World::start(&world_of("")).await;
     let address = taken.local_addr().unwrap().to_string();
@@ -324,7 +324,7 @@ async fn a_port_that_is_taken_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn a_full_disk_changes_nothing() {
+async fn full_disk_does_not_stop_watch() {
     let world = World::start(&world_of("")).await;
     let mut sidecar = Sidecar::start(&world, &["--termination-log", "/dev/full", "--interval", "10s"]).await;
     sidecar.verdict(None).await;
@@ -336,7 +336,7 @@ async fn a_full_disk_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_role_is_in_the_metrics_only_if_that_is_asked_for() {
+async fn role_metric_is_opt_in() {
     for (args, expected) in [(&[][..], false), (&["--metrics-role-arn"], true)] {
         let world = World::start(&world_of("")).await;
         let mut sidecar = Sidecar::start(&world, args).await;
@@ -362,7 +362,7 @@ const TOLD: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn the_pod_itself_shows_what_is_known() {
+async fn pod_condition_and_events_are_published() {
     let world = World::start(&world_of("[kubernetes]")).await;
     let kubernetes = world.kubernetes().unwrap();
     world.sts().answer(Some(denied().into()));
@@ -402,7 +402,7 @@ async fn the_pod_itself_shows_what_is_known() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_grants_nothing_is_told_of_once_and_all_else_goes_on() {
+async fn missing_rights_are_logged_once() {
     let denied = r#"kubernetes.deny = ["serviceaccounts", "pods/status", "events"]"#;
     let cases = [denied, "kubernetes.mode = \"hang\"", ""];
     side_by_side(cases.map(|toml| async move {

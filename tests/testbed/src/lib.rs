@@ -15,6 +15,7 @@
 pub mod archive;
 pub mod clock;
 pub mod dns;
+pub mod executable;
 pub mod faults;
 pub mod form;
 pub mod iam;

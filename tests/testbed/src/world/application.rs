@@ -1,14 +1,13 @@
 //! Another process of the pod, for a program that looks at the pod through it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::executable;
 use crate::volume::{POD_USER, is_root};
 
 /// A user that is not the pod's.
@@ -55,7 +54,6 @@ impl Drop for Application {
 /// A program that everybody may run and nobody may read.
 fn closed_program(directory: &Path) -> io::Result<PathBuf> {
     let path = directory.join("sleep");
-    fs::copy("/bin/sleep", &path)?;
-    fs::set_permissions(&path, Permissions::from_mode(0o111))?;
+    executable::install(Path::new("/bin/sleep"), &path, 0o111)?;
     Ok(path)
 }

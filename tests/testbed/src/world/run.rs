@@ -1,7 +1,7 @@
 //! Starts a program in a world as a container of the pod, and what it leaves behind.
 
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,12 +10,13 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::World;
 use super::running::Running;
 use super::surroundings::Counts;
 use crate::dns::Query;
+use crate::executable;
 use crate::proxy::Connect;
 use crate::secrets::{self, Leak, Secret};
 use crate::sts::Recorded;
@@ -57,7 +58,7 @@ impl World {
             // The standard library drops the supplementary groups along with the user.
             command.uid(POD_USER).gid(POD_USER);
         }
-        let child = spawn(&mut command).await?;
+        let child = command.spawn()?;
         let signal_after = self.scenario.signal_after_ms.map(Duration::from_millis);
         Running::follow(child, signal_after, before, Arc::clone(&self.surroundings), started)
             .ok_or_else(|| RunError::Io(io::Error::other("it has no process id or no outputs")))
@@ -74,25 +75,10 @@ impl World {
         }
         let for_all = fs::metadata(program)?.permissions().mode() & 0o005 == 0o005;
         if !for_all || fs::hard_link(program, &path).is_err() {
-            fs::copy(program, &path)?;
-            fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+            executable::install(program, &path, 0o755)?;
         }
         Ok(path)
     }
-}
-
-/// Another thread that forks while the program is being copied holds the copy open for writing for a
-/// moment, and Linux executes no such file.
-async fn spawn(command: &mut Command) -> io::Result<Child> {
-    for _ in 0..100 {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    command.spawn()
 }
 
 /// How a program ended.

@@ -1,0 +1,49 @@
+//! The real `irsa-probe`, run in worlds of the testbed.
+
+use std::path::Path;
+
+use serde_json::Value;
+use testbed::scenario::Scenario;
+use testbed::world::{Exit, Finished, World};
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
+
+/// A world as its scenario describes it.
+pub(crate) async fn world(toml: &str) -> World {
+    World::start(&Scenario::parse(toml).unwrap_or_else(|error| panic!("{error}\n{toml}"))).await
+}
+
+/// Runs the program in a world. It prints no secret of the world.
+pub(crate) async fn run_in(world: &World, args: &[&str]) -> Finished {
+    let finished = world.run(Path::new(PROGRAM), args).await.unwrap();
+    assert!(finished.leaks().is_empty(), "{:?}", finished.leaks());
+    finished
+}
+
+/// Runs the program in a world of its own.
+pub(crate) async fn run(toml: &str, args: &[&str]) -> Finished {
+    run_in(&world(toml).await, args).await
+}
+
+/// What was printed, as one line of JSON.
+pub(crate) fn json(printed: &[u8]) -> Value {
+    let text = String::from_utf8_lossy(printed);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The report, which fits the schema and has the exit code of the process.
+pub(crate) fn report(finished: &Finished) -> Value {
+    let report = json(&finished.stdout);
+    fits_schema(&report);
+    let code = i32::try_from(report["exit_code"].as_i64().unwrap()).unwrap();
+    assert_eq!(finished.status, Exit::Code(code), "{report}");
+    report
+}
+
+pub(crate) fn fits_schema(report: &Value) {
+    let schema = serde_json::from_str(include_str!("../../examples/report.v1.schema.json")).unwrap();
+    if let Err(error) = jsonschema::validate(&schema, report) {
+        panic!("{error} at {}: {report}", error.instance_path());
+    }
+}
