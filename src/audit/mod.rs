@@ -15,7 +15,8 @@ use crate::token::ServiceAccount;
 use iam::IamSnapshot;
 use iam_trust::request::Request;
 use inputs::Inputs;
-use inputs::report::{LogEnd, PodRef};
+use inputs::log::LogEnd;
+use inputs::report::PodRef;
 use options::AuditOptions;
 use subject::{AuditSubject, Disagreement};
 
@@ -129,7 +130,7 @@ impl AuditResult {
         let mut notes: Vec<Note> = differing.map(Note::Differing).collect();
         if let Some(found) = &inputs.report {
             notes.extend(found.later.map(Note::LaterReport));
-            notes.extend((found.ended != LogEnd::AtItsEnd).then_some(Note::LogEnded(found.ended)));
+            notes.extend((found.end != LogEnd::Complete).then_some(Note::LogEnded(found.end)));
             notes.extend((!is_of_report).then_some(Note::OtherCall));
             let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::about(it).is_none());
             let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);

@@ -19,7 +19,7 @@ use iam_trust::request::Request;
 
 /// What a report's refusal is about; `None` if it is not about the role or the token.
 #[must_use]
-pub fn about(refusal: &StsRefusal) -> Option<RefusalKind> {
+pub(crate) fn about(refusal: &StsRefusal) -> Option<RefusalKind> {
     match meaning(refusal)? {
         Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
             Some(RefusalKind::Access)
@@ -38,7 +38,7 @@ fn meaning(refusal: &StsRefusal) -> Option<Meaning> {
 
 /// STS accepted the identity, by the report.
 #[derive(Debug, Clone)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     account: String,
 }
 
@@ -50,21 +50,21 @@ impl HasEvidence for Accepted {
 
 /// What was seen, all of which allows the call.
 #[derive(Debug, Clone, Copy)]
-pub struct SeenByAudit<'a> {
+pub(crate) struct SeenByAudit<'a> {
     /// The role.
-    pub role: &'a RoleMetadata,
+    pub(crate) role: &'a RoleMetadata,
     /// The provider, if it was looked at.
-    pub provider: Option<&'a ProviderStatus>,
+    pub(crate) provider: Option<&'a ProviderStatus>,
     /// Whether the policy was handed in as a file.
-    pub is_of_file: bool,
+    pub(crate) is_of_file: bool,
     /// Whether it was looked at whether the issuer publishes the token's key.
-    pub key_was_seen: bool,
+    pub(crate) key_was_seen: bool,
 }
 
 /// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
 /// was seen does not allow the call, the refusal is explained.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     request: &Request,
     report: &ParsedReport,
     seen: Result<SeenByAudit<'_>, BlockedBy>,

@@ -431,8 +431,9 @@ impl AuditSubject {
 #[cfg(test)]
 mod tests {
     use super::{AuditSubject, Source, SubjectError, SubjectSources, asked};
+    use crate::audit::inputs::log::{Log, LogEnd};
     use crate::audit::inputs::policy::RoleMetadata;
-    use crate::audit::inputs::report::{Log, LogEnd, ParsedReport};
+    use crate::audit::inputs::report::ParsedReport;
     use crate::audit::inputs::{pod, service_account};
     use crate::audit::options::SubjectFlags;
     use crate::injection::view::{PodView, ServiceAccountView};
@@ -459,7 +460,7 @@ mod tests {
         Given {
             flags: SubjectFlags::default(),
             token: token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap(),
-            report: log.finish(LogEnd::AtItsEnd).unwrap().report,
+            report: log.finish(LogEnd::Complete).unwrap().report,
             pod: pod::read(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
             account: service_account::read(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::style::{Color, WIDTH};
-use crate::audit::inputs::report::LogEnd;
+use crate::audit::inputs::log::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::JudgedPolicy;
 use crate::audit::{AuditResult, Note};
@@ -121,7 +121,7 @@ fn in_words(note: &Note) -> String {
         Note::LogEnded(LogEnd::TooLong) => {
             "The log is too long to be read whole, and may have a later report.".to_owned()
         }
-        Note::LogEnded(LogEnd::Late | LogEnd::AtItsEnd) => {
+        Note::LogEnded(LogEnd::TimedOut | LogEnd::Complete) => {
             "The log went on when the time was over, and may have a later report.".to_owned()
         }
         Note::TokenExpired(at) => format!(

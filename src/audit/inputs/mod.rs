@@ -1,31 +1,32 @@
 //! Reads what was handed in: files, and at most one of them from standard input.
 
 mod kubectl;
+pub mod log;
 pub mod pod;
 pub mod policy;
 pub mod printed;
 pub mod provider;
 pub mod report;
 pub mod service_account;
+pub mod token;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::audit::options::{AuditInputPaths, SubjectFlags};
 use crate::audit::subject::SubjectSources;
 use crate::diagnosis::Diagnosis;
-use crate::host::stdin::{Chunk, StdinFault};
+use crate::host::stdin::StdinFault;
 use crate::host::{Pod, ReadError};
 use crate::injection::view::{PodView, ServiceAccountView};
 use crate::text::sanitize;
 use crate::token::{Token, TokenFault};
+use log::{FoundReport, NoReport};
 use policy::TrustPolicyInput;
-use printed::{BadDocument, LONGEST};
+use printed::{BadDocument, MAX_BYTES};
 use provider::ProviderInput;
-use report::{FoundReport, LONGEST_LOG, Log, LogEnd, NoReport};
 
 /// The most containers that a message names.
 const NAMED: usize = 16;
@@ -147,7 +148,13 @@ impl fmt::Display for BadInput {
 
 impl std::error::Error for BadInput {}
 
-/// What a flag wants.
+impl From<BadDocument> for InputFault {
+    fn from(fault: BadDocument) -> Self {
+        Self::Unusable(fault)
+    }
+}
+
+/// A flag, and what it names.
 type Slot<'a> = (&'static str, &'a Option<Input>);
 
 impl AuditInputPaths {
@@ -162,30 +169,28 @@ impl AuditInputPaths {
         ]
     }
 
-    /// With the report from standard input, where nothing says for whom the role is asked and something is
-    /// piped in: `kubectl logs POD | irsa-probe audit`.
+    /// Takes the report from standard input if something is piped in and nothing else says who asks for the role:
+    /// `kubectl logs POD | irsa-probe audit`.
     #[must_use]
-    pub fn with_piped_report(self, stdin_is_typed: bool) -> Self {
+    pub fn with_piped_report(self, stdin_is_terminal: bool) -> Self {
         let SubjectFlags { issuer, subject, audience, .. } = &self.subject;
-        let is_said = issuer.is_some()
+        let has_subject = issuer.is_some()
             || subject.is_some()
             || !audience.is_empty()
             || [&self.report, &self.token, &self.pod].into_iter().any(Option::is_some);
         let is_taken = self.slots().iter().any(|(_, from)| **from == Some(Input::Stdin));
-        if is_said || is_taken || stdin_is_typed {
+        if has_subject || is_taken || stdin_is_terminal {
             return self;
         }
         Self { report: Some(Input::Stdin), ..self }
     }
 
-    /// Two things that both should be read from standard input, if there are.
-    ///
-    /// # Errors
-    /// The second of them.
-    fn one_stdin(&self) -> Result<(), BadInput> {
+    /// Checks that at most one input is read from standard input.
+    fn check_stdin(&self) -> Result<(), BadInput> {
         let slots = self.slots();
-        let mut taking = slots.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
-        match (taking.next(), taking.next()) {
+        let mut from_stdin =
+            slots.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
+        match (from_stdin.next(), from_stdin.next()) {
             (Some(first), Some(flag)) => {
                 Err(BadInput { flag, from: Input::Stdin, why: InputFault::Taken(first) })
             }
@@ -194,102 +199,52 @@ impl AuditInputPaths {
     }
 }
 
-/// Reads everything that is wanted, by `until` at the latest.
+/// Reads every input that is given, by `until` at the latest.
 ///
 /// # Errors
-/// The first thing that could not be read.
-pub async fn observe(pod: &Pod, wanted: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
-    wanted.one_stdin()?;
-    let [report, token, kubernetes_pod, account, trust_policy, oidc_provider] = wanted.slots();
+/// The first input that could not be read.
+pub async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
+    paths.check_stdin()?;
+    let [report, token, pod, account, trust_policy, oidc_provider] = paths.slots();
+    let container = paths.container.as_deref();
     // The report comes last: a log that is followed takes all the time that there is.
     Ok(Inputs {
-        token: given(pod, token, read_token, until).await?,
-        pod: given(pod, kubernetes_pod, |bytes| read_pod(bytes, wanted.container.as_deref()), until).await?,
-        service_account: given(
-            pod,
-            account,
-            |bytes| service_account::read(bytes).map_err(InputFault::Unusable),
-            until,
-        )
-        .await?,
-        trust_policy: given(
-            pod,
-            trust_policy,
-            |bytes| policy::read(bytes).map_err(InputFault::Unusable),
-            until,
-        )
-        .await?,
-        oidc_provider: given(
-            pod,
-            oidc_provider,
-            |bytes| provider::read(bytes).map_err(InputFault::Unusable),
-            until,
-        )
-        .await?,
+        token: read_input(host, token, token::read, until).await?,
+        pod: read_input(host, pod, |bytes| read_pod(bytes, container), until).await?,
+        service_account: read_input(host, account, service_account::read, until).await?,
+        trust_policy: read_input(host, trust_policy, policy::read, until).await?,
+        oidc_provider: read_input(host, oidc_provider, provider::read, until).await?,
         report: match report {
-            (flag, Some(from)) => Some(read_log(pod, flag, from, until).await?),
-            _ => None,
+            (flag, Some(from)) => {
+                let found = log::read(host, from, until).await;
+                Some(found.map_err(|why| BadInput { flag, from: from.clone(), why })?)
+            }
+            (_, None) => None,
         },
     })
 }
 
-/// What a flag names, if it is given.
-async fn given<T>(
-    pod: &Pod,
+/// Reads the input that a flag names, if it is given.
+async fn read_input<T, E: Into<InputFault>>(
+    host: &Pod,
     (flag, from): Slot<'_>,
-    read: impl FnOnce(&[u8]) -> Result<T, InputFault>,
+    read: impl FnOnce(&[u8]) -> Result<T, E>,
     until: Instant,
 ) -> Result<Option<T>, BadInput> {
     let Some(from) = from else { return Ok(None) };
     let bytes = match from {
-        Input::Stdin => pod.stdin().read(LONGEST, until).await.map_err(InputFault::Stdin),
+        Input::Stdin => host.stdin().read(MAX_BYTES, until).await.map_err(InputFault::Stdin),
         Input::File(path) => {
-            pod.read(path, LONGEST, until).await.map(|file| file.bytes).map_err(InputFault::File)
+            host.read(path, MAX_BYTES, until).await.map(|file| file.bytes).map_err(InputFault::File)
         }
     };
-    let read = bytes.and_then(|bytes| read(&bytes));
+    let read = bytes.and_then(|bytes| read(&bytes).map_err(Into::into));
     read.map(Some).map_err(|why| BadInput { flag, from: from.clone(), why })
 }
 
-async fn read_log(
-    pod: &Pod,
-    flag: &'static str,
-    from: &Input,
-    until: Instant,
-) -> Result<FoundReport, BadInput> {
-    let bad = |why| BadInput { flag, from: from.clone(), why };
-    let mut log = Log::default();
-    let ended = match from {
-        Input::File(path) => {
-            let file =
-                pod.read(path, LONGEST_LOG, until).await.map_err(|error| bad(InputFault::File(error)))?;
-            log.push(&file.bytes);
-            LogEnd::AtItsEnd
-        }
-        Input::Stdin => {
-            let mut stdin = pod.stdin();
-            loop {
-                match stdin.next(until).await {
-                    // Where there is always more at hand, nothing else looks at the time.
-                    Ok(Chunk::Bytes(piece)) if log.push(&piece) => {
-                        if Instant::now() >= until {
-                            break LogEnd::Late;
-                        }
-                    }
-                    Ok(Chunk::Bytes(_)) => break LogEnd::TooLong,
-                    Ok(Chunk::End) => break LogEnd::AtItsEnd,
-                    Err(StdinFault::TimedOut) => break LogEnd::Late,
-                    Err(fault) => return Err(bad(InputFault::Stdin(fault))),
-                }
-            }
-        }
-    };
-    log.finish(ended).map_err(|none| bad(InputFault::NoReport(none)))
-}
-
-/// A pod that has the container that is meant.
+/// Reads a pod, which must have the container of a name.
 fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodView, InputFault> {
-    let pod = pod::read(bytes).map_err(InputFault::Unusable)?;
+    let pod = pod::read(bytes)?;
     match container.filter(|name| !pod.container_names().any(|found| found == *name)) {
         Some(name) => {
             let names = pod.container_names().map(str::to_owned).collect();
@@ -297,15 +252,6 @@ fn read_pod(bytes: &[u8], container: Option<&str>) -> Result<PodView, InputFault
         }
         None => Ok(pod),
     }
-}
-
-/// A token as a file of the kubelet's holds it, or as `kubectl create token`, with or without `-o json`,
-/// prints it.
-fn read_token(bytes: &[u8]) -> Result<Token, InputFault> {
-    let text = printed::text(bytes).map_err(InputFault::Unusable)?;
-    let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
-    let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
-    Token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
 }
 
 #[cfg(test)]

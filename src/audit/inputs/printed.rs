@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// The most bytes of what a command printed that are read: a role with its tags is some thousand, and a pod
 /// may have a megabyte and a half, which is what etcd stores.
-pub const LONGEST: usize = 8 << 20;
+pub const MAX_BYTES: usize = 8 << 20;
 
 /// Why there is no text, or no JSON, in what a command printed.
 #[derive(Debug, Clone, PartialEq, Eq)]

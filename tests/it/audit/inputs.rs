@@ -1,7 +1,7 @@
 //! Whatever is handed in to an audit, nothing panics, and what is said of it is bounded and keeps secrets.
 
 use irsa_probe::audit::inputs::Inputs;
-use irsa_probe::audit::inputs::report::{Log, LogEnd};
+use irsa_probe::audit::inputs::log::{Log, LogEnd};
 use irsa_probe::audit::inputs::{pod, policy, provider, service_account};
 use irsa_probe::audit::options::SubjectFlags;
 use irsa_probe::audit::subject::asked;
@@ -152,7 +152,7 @@ proptest! {
         for piece in bytes.chunks(pieces) {
             prop_assert!(log.push(piece));
         }
-        let report = log.finish(LogEnd::AtItsEnd);
+        let report = log.finish(LogEnd::Complete);
         let pod = pod::read(&bytes);
         let account = service_account::read(&bytes);
         let policy = policy::read(&bytes);
@@ -197,7 +197,7 @@ proptest! {
         let read = |pieces: usize| {
             let mut log = Log::default();
             assert!(bytes.chunks(pieces).all(|piece| log.push(piece)));
-            log.finish(LogEnd::AtItsEnd)
+            log.finish(LogEnd::Complete)
         };
         prop_assert_eq!(read(pieces), read(usize::MAX));
     }
@@ -207,9 +207,12 @@ proptest! {
         before in "([^i]{0,80}\n){0,4}",
         after in "(\n[^i]{0,80}){0,4}",
     ) {
-        let mut log = Log::default();
-        log.push(format!("{before}{}{after}", REPORT.trim()).as_bytes());
-        let found = log.finish(LogEnd::AtItsEnd);
-        prop_assert!(found.is_ok_and(|found| found.report.refusal.is_some() && found.later.is_none()));
+        let read = |text: &str| {
+            let mut log = Log::default();
+            log.push(text.as_bytes());
+            log.finish(LogEnd::Complete).unwrap()
+        };
+        let (found, alone) = (read(&format!("{before}{}{after}", REPORT.trim())), read(REPORT));
+        prop_assert_eq!((found.report, found.later), (alone.report, None));
     }
 }
