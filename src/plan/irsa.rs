@@ -11,9 +11,10 @@ use crate::report::facts::{CredentialsCall, PodFacts, TokenFileFacts};
 use crate::run::CheckRun;
 use crate::run::Fact;
 use crate::run::check::Check;
-use crate::run::identity::Identity;
+use crate::run::identity::WebIdentitySettings;
 use crate::run::probe::Probe;
 use crate::token::Token;
+use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
 
 /// What the pod was given.
@@ -26,7 +27,7 @@ pub(super) struct RoleAndToken {
 /// Checks what the pod was given: its variables, the role in them, the token file, and the token.
 pub(super) async fn check_given(
     probe: &Probe<'_>,
-    identity: &Identity,
+    settings: &WebIdentitySettings,
     run: &CheckRun,
     facts: &mut PodFacts,
 ) -> RoleAndToken {
@@ -36,14 +37,8 @@ pub(super) async fn check_given(
 
     let web_identity = run
         .check(Check::WebIdentity, async {
-            let account = web_identity::observe(probe, api_claims).await;
-            let found = web_identity::judge(pod, options, api_claims, &account);
-            Ok(match pod.target() {
-                Some(process) => {
-                    web_identity::judge_target(found, process, web_identity::mounted(probe).await)
-                }
-                None => found,
-            })
+            let view = web_identity::observe(probe, settings, api_claims).await;
+            Ok(web_identity::judge(&view))
         })
         .await;
     facts.role_arn = web_identity.known().map(|found| found.role_arn.clone());
@@ -68,7 +63,7 @@ pub(super) async fn check_given(
             let decoded = token::observe(file.get()?);
             facts.claims = decoded.as_ref().ok().map(|token| token.claims.clone());
             let expected = options.identity.expect_audience.as_deref();
-            Ok(token::judge(decoded, api_claims, identity.token_audience(), expected))
+            Ok(token::judge(decoded, api_claims, USUAL_AUDIENCE, expected))
         })
         .await;
     RoleAndToken { identity: web_identity, role, token }

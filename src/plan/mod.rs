@@ -33,13 +33,14 @@ use iam_trust::arn::RoleArn;
 /// Makes every check once. The application is checked beside the role, so that neither takes the other's time.
 pub async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
     let profiles = Profiles::load(probe.pod, probe.step_deadline()).await;
-    let Pass { identity, run, facts, chain, .. } = pass;
+    let (identity, run) = (&pass.identity, &pass.run);
+    let (facts, chain) = (&mut pass.facts, &mut pass.chain);
 
     let application = application::check(probe, identity, memory.application.as_ref(), &profiles, run, chain);
     let role = async {
         match identity {
-            Identity::Irsa(_) => {
-                let given = irsa::check_given(probe, identity, run, facts).await;
+            Identity::Irsa(settings) => {
+                let given = irsa::check_given(probe, settings, run, facts).await;
                 let (endpoint, connection) = sts::connect(probe, &given, &profiles, run, facts).await;
                 let session = irsa::assume_role(probe, &given, &endpoint, connection, run, facts).await;
                 irsa::check_freshness(probe, &given.token, facts.server_time(), run).await;
@@ -58,8 +59,8 @@ pub async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
 pub async fn check_token(probe: &Probe<'_>, pass: &mut Pass) {
     let Pass { identity, run, facts, .. } = pass;
     match identity {
-        Identity::Irsa(_) => {
-            let given = irsa::check_given(probe, identity, run, facts).await;
+        Identity::Irsa(settings) => {
+            let given = irsa::check_given(probe, settings, run, facts).await;
             irsa::check_freshness(probe, &given.token, None, run).await;
         }
     }
@@ -92,8 +93,8 @@ pub struct TrustPolicyFacts {
 /// What is wrong with them.
 pub async fn trust_policy(probe: &Probe<'_>) -> Result<TrustPolicyFacts, Option<Diagnosis>> {
     let mut pass = Pass::new(probe.pod, probe.options, None);
-    let Pass { identity, run, facts, .. } = &mut pass;
-    let given = irsa::check_given(probe, identity, run, facts).await;
+    let Pass { identity: Identity::Irsa(settings), run, facts, .. } = &mut pass;
+    let given = irsa::check_given(probe, settings, run, facts).await;
     match (given.role.take(), given.token.take()) {
         (Ok(role), Ok(token)) => {
             Ok(TrustPolicyFacts { role, claims: token.claims, warnings: warnings(pass.run) })

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use iam_trust::USUAL_AUDIENCE;
 use sdk_chain::CredentialSource;
 use sdk_chain::situation::{ChainInput, TokenExchange};
 
@@ -97,14 +96,6 @@ impl Identity {
     pub fn token_file(&self) -> Option<&Path> {
         let Self::Irsa(settings) = self;
         settings.token_file().filter(|path| !path.as_os_str().is_empty())
-    }
-
-    /// The audience that the token usually has.
-    #[must_use]
-    pub fn token_audience(&self) -> &'static str {
-        match self {
-            Self::Irsa(_) => USUAL_AUDIENCE,
-        }
     }
 
     /// The credential source that an SDK uses if it takes the pod's role.
