@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::identity::{NotInjected, ServiceAccountUnread};
+use crate::diagnosis::identity::{NotInjected, ServiceAccountError};
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -211,10 +211,10 @@ fn account_view(pod: &Pod, api_claims: Option<&Claims>, read: &ServiceAccountRea
         ServiceAccountRead::Failed(ApiFault::Unauthorized)
             if api_claims.is_some_and(|claims| pod.now() < claims.expires_at) =>
         {
-            AccountView::Unread(ServiceAccountUnread::Unauthorized)
+            AccountView::Unread(ServiceAccountError::Unauthorized)
         }
         ServiceAccountRead::Failed(fault) => {
-            AccountView::Unread(ServiceAccountUnread::Other(fault.to_string()))
+            AccountView::Unread(ServiceAccountError::Other(fault.to_string()))
         }
     }
 }
@@ -230,9 +230,11 @@ pub async fn mounted(probe: &Probe<'_>) -> Presence {
 pub fn judge_target(found: Verdict<WebIdentity>, process: &Process, token: Presence) -> Verdict<WebIdentity> {
     let pod = match found {
         Verdict::Fail(Diagnosis::NotInjected(pod)) => *pod,
-        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if token != Presence::Missing => {
-            NotInjected { service_account: Some(missed.of.service_account), pod: missed.of.pod, unread: None }
-        }
+        Verdict::Fail(Diagnosis::WebhookMissed(missed)) if token != Presence::Missing => NotInjected {
+            service_account: Some(missed.target.service_account),
+            pod: missed.target.pod,
+            service_account_error: None,
+        },
         found => return found,
     };
     Verdict::fail(TargetHasNoIdentity { process: process.clone(), token, pod })
