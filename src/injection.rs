@@ -17,7 +17,7 @@ use crate::diagnosis::identity::{
     NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty, TokenFileVarMissing,
 };
 use crate::diagnosis::injection::{
-    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, AnnotationOf, InjectionSuppressed,
+    AnnotatedAfterPod, AnnotatedObject, AnnotationAge, AnnotationDiffersFromEnv, InjectionSuppressed,
     InjectionTarget, RoleAnnotationMisplaced, ServiceAccountMissing, ServiceAccountNotAnnotated,
     SuppressionCause, WebhookMissed,
 };
@@ -80,7 +80,7 @@ impl Judge<'_> {
                 let other = known.filter(|known| known.account.role_arn.as_deref() != Some(text));
                 if let Some(ServiceAccountView { service_account, account, .. }) = other {
                     let (of, account) = (self.target(service_account), account.clone());
-                    self.warn(AnnotationDiffersFromEnv { of, account, role_arn: text.to_owned() });
+                    self.warn(AnnotationDiffersFromEnv { target: of, account, role_arn: text.to_owned() });
                 }
             }
         }
@@ -115,11 +115,11 @@ impl Judge<'_> {
         let Some(service_account) = &self.pod.service_account else { return };
         for by in causes {
             let suppressed = InjectionSuppressed {
-                of: self.target(service_account),
+                target: self.target(service_account),
                 containers: vec![container.name.clone()],
-                by,
+                cause: by,
             };
-            match &suppressed.by {
+            match &suppressed.cause {
                 // A region that the pod spec names is a region.
                 SuppressionCause::RegionPreset(variable) if container.value(variable) != Some("") => {}
                 SuppressionCause::RegionPreset(_) | SuppressionCause::VolumeMounted => self.warn(suppressed),
@@ -131,7 +131,7 @@ impl Judge<'_> {
                 SuppressionCause::SkipWebhook
                 | SuppressionCause::SkipContainers
                 | SuppressionCause::EnvPreset(_)
-                | SuppressionCause::LeftAlone(_) => {
+                | SuppressionCause::EverythingPreset(_) => {
                     self.fail(suppressed);
                     self.account_is_not_annotated();
                 }
@@ -149,19 +149,19 @@ impl Judge<'_> {
                 if !self.account_explains_nothing_injected() {
                     let (of, account) = (self.target(service_account), account.clone());
                     let volume_made = self.pod.seen_at.first().copied();
-                    self.fail(WebhookMissed { of, account, volume_made });
+                    self.fail(WebhookMissed { target: of, account, volume_made });
                 }
                 return;
             }
             AccountView::Missing(service_account) => {
-                self.fail(ServiceAccountMissing { of: self.target(service_account) });
+                self.fail(ServiceAccountMissing { target: self.target(service_account) });
                 return;
             }
             AccountView::Unread(unread) => Some(unread.clone()),
             AccountView::NotRead => None,
         };
         let (service_account, pod) = (self.pod.service_account.clone(), self.pod.name.clone());
-        self.fail(NotInjected { service_account, pod, unread });
+        self.fail(NotInjected { service_account, pod, service_account_error: unread });
     }
 
     /// Whether the service account alone explains that nothing was injected. Adds the diagnosis if so.
@@ -182,7 +182,7 @@ impl Judge<'_> {
             return false;
         };
         let (of, account) = (self.target(service_account), account.clone());
-        self.fail(AnnotatedAfterPod { of, account, newer, volume_made });
+        self.fail(AnnotatedAfterPod { target: of, account, newer, volume_made });
         true
     }
 
@@ -192,18 +192,18 @@ impl Judge<'_> {
             return false;
         };
         let of = self.target(&known.service_account);
-        let of_account = known.other_role_annotations.iter().map(|other| (AnnotationOf::Account, other));
-        let of_pod = self.pod.role_annotations.iter().map(|other| (AnnotationOf::Pod, other));
+        let of_account = known.other_role_annotations.iter().map(|other| (AnnotatedObject::Account, other));
+        let of_pod = self.pod.role_annotations.iter().map(|other| (AnnotatedObject::Pod, other));
         // A typo in a name of the webhook's own is the likeliest.
         let likeliest = of_account.chain(of_pod).min_by_key(|(_, (key, _))| !key.starts_with(WEBHOOK_DOMAIN));
         match likeliest {
             Some((at, (key, role_arn))) => self.fail(RoleAnnotationMisplaced {
-                of,
-                at,
+                target: of,
+                annotated: at,
                 key: key.clone(),
                 role_arn: role_arn.trim().to_owned(),
             }),
-            None => self.fail(ServiceAccountNotAnnotated { of, account: known.account.clone() }),
+            None => self.fail(ServiceAccountNotAnnotated { target: of, account: known.account.clone() }),
         }
         true
     }
@@ -232,7 +232,7 @@ impl Judge<'_> {
 fn add(found: &mut Vec<Diagnosis>, diagnosis: Diagnosis) {
     if let Diagnosis::InjectionSuppressed(new) = &diagnosis {
         let same = found.iter_mut().find_map(|known| match known {
-            Diagnosis::InjectionSuppressed(known) => (known.by == new.by).then_some(known),
+            Diagnosis::InjectionSuppressed(known) => (known.cause == new.cause).then_some(known),
             _ => None,
         });
         if let Some(same) = same {

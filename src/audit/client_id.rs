@@ -12,7 +12,8 @@ const MOST_EDITS: usize = 3;
 pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
     let slips = client_ids.iter().flat_map(|id| {
         let slip = |audience: &String| {
-            slip(id, audience).map(|(distance, slip)| (distance, NearClientId { id: id.clone(), slip }))
+            slip(id, audience)
+                .map(|(distance, slip)| (distance, NearClientId { id: id.clone(), difference: slip }))
         };
         audience.iter().filter_map(slip)
     });
@@ -65,7 +66,8 @@ mod tests {
 
     #[test]
     fn client_ids_and_what_is_nearly_one() {
-        let like = |id: &str, slip: ClientIdDifference| Some(NearClientId { id: id.to_owned(), slip });
+        let like =
+            |id: &str, slip: ClientIdDifference| Some(NearClientId { id: id.to_owned(), difference: slip });
         for (ids, audience, expected) in [
             (&[][..], &["sts.amazonaws.com"][..], None),
             (&["sigstore"], &["sts.amazonaws.com"], None),

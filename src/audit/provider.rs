@@ -11,8 +11,8 @@ use crate::aws::iam::OidcProvider;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, Unavailable};
 use crate::diagnosis::oidc_provider::{
-    NearProvider, NoClientId, NoProvider, OidcProviderAudienceMissing, OidcProviderMissing, OtherProviders,
-    ProviderDifference, ProviderInstead,
+    MissingClientId, MissingProvider, NearProvider, OidcProviderAudienceMissing, OidcProviderMissing,
+    OtherProviders, ProviderDifference, ProviderInstead,
 };
 use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
@@ -132,7 +132,7 @@ pub fn of_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
 }
 
 fn missing(request: &Request, instead: ProviderInstead) -> Verdict<ProviderStatus> {
-    Verdict::fail(OidcProviderMissing::Seen(NoProvider { request: request.clone(), instead }))
+    Verdict::fail(OidcProviderMissing::FoundByAudit(MissingProvider { request: request.clone(), instead }))
 }
 
 /// Judges a provider that was handed in, which can be any.
@@ -145,7 +145,7 @@ fn judge_one(request: &Request, provider: &OidcProvider) -> Verdict<ProviderStat
     match difference {
         Some(gap) => {
             let name = provider.arn.as_ref().unwrap_or(&provider.url).clone();
-            missing(request, ProviderInstead::Given(NearProvider { name, gap }))
+            missing(request, ProviderInstead::Given(NearProvider { name, difference: gap }))
         }
         None => judge_client_ids(request, provider),
     }
@@ -158,7 +158,7 @@ fn judge_client_ids(request: &Request, provider: &OidcProvider) -> Verdict<Provi
         return Verdict::Pass(ProviderStatus::Accepts(provider.clone()));
     }
     let name = provider.arn.as_deref().unwrap_or_else(|| request.provider()).to_owned();
-    Verdict::fail(OidcProviderAudienceMissing::Seen(NoClientId {
+    Verdict::fail(OidcProviderAudienceMissing::FoundByAudit(MissingClientId {
         request: request.clone(),
         name,
         client_ids: client_ids.clone(),
@@ -183,7 +183,7 @@ fn judge_list(
             Some(IssuerDifference::Whole) => return None,
             Some(difference) => ProviderDifference::Issuer(difference),
         };
-        Some(NearProvider { name: arn.to_owned(), gap })
+        Some(NearProvider { name: arn.to_owned(), difference: gap })
     });
     let others = OtherProviders { count: arns.len(), near: near.take(MOST_NEAR).collect() };
     missing(request, instead(others))

@@ -81,14 +81,14 @@ pub(crate) fn judge(
         }
         (_, unseen) => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
-            about,
+            kind: about,
             code: refusal.code.clone(),
             message: refusal.message.clone(),
             request_id: refusal.request_id.clone(),
-            at: refusal.at,
+            refused_at: refusal.at,
             region: report.region.clone(),
-            not_known: unseen.map(|unavailable| unavailable.what),
-            clues: clues(about, refusal, report, &seen),
+            unavailable: unseen.map(|unavailable| unavailable.what),
+            hints: clues(about, refusal, report, &seen),
         }),
     }))
 }
@@ -117,15 +117,15 @@ fn clues(
     let address = report.connected_to.as_deref().filter(|_| about == RefusalKind::Access);
     let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));
     [
-        after(seen.role.created_at).map(Hint::RoleNewer),
-        after(provider.and_then(|provider| provider.created_at)).map(Hint::ProviderNewer),
-        after(seen.role.last_used).map(Hint::UsedSince),
-        layer.map(Hint::Named),
+        after(seen.role.created_at).map(Hint::RoleCreatedLater),
+        after(provider.and_then(|provider| provider.created_at)).map(Hint::ProviderCreatedLater),
+        after(seen.role.last_used).map(Hint::RoleUsedLater),
+        layer.map(Hint::PolicyNamed),
         address,
-        seen.is_of_file.then_some(Hint::OfFile),
-        provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::OfSomeAccount),
+        seen.is_of_file.then_some(Hint::PolicyFromFile),
+        provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::ProviderAccountUnknown),
         (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_seen)
-            .then_some(Hint::KeyNotSeen),
+            .then_some(Hint::SigningKeyNotChecked),
     ]
     .into_iter()
     .flatten()
@@ -196,7 +196,7 @@ mod tests {
             Ok(Verdict::Pass(_)) => "pass".to_owned(),
             Ok(Verdict::Warn(_, _)) => "warn".to_owned(),
             Ok(Verdict::Fail(Diagnosis::RefusedOutsideTrust(it))) => {
-                let clues: Vec<String> = it.clues.iter().map(|clue| format!("{clue:?}")).collect();
+                let clues: Vec<String> = it.hints.iter().map(|clue| format!("{clue:?}")).collect();
                 let kind = |clue: &String| clue.split('(').next().unwrap_or_default().to_owned();
                 format!("outside {}", clues.iter().map(kind).collect::<Vec<_>>().join(" "))
             }
@@ -237,8 +237,12 @@ mod tests {
             (&plain, Ok(seen), Some("outside ")),
             (&plain, Err(BlockedBy(Check::TrustPolicy)), Some("needs trust-policy")),
             (&plain, Ok(SeenByAudit { provider: None, ..seen }), Some("outside ")),
-            (&plain, Ok(SeenByAudit { is_of_file: true, ..seen }), Some("outside OfFile")),
-            (&plain, Ok(SeenByAudit { role: &newer, ..seen }), Some("outside RoleNewer UsedSince")),
+            (&plain, Ok(SeenByAudit { is_of_file: true, ..seen }), Some("outside PolicyFromFile")),
+            (
+                &plain,
+                Ok(SeenByAudit { role: &newer, ..seen }),
+                Some("outside RoleCreatedLater RoleUsedLater"),
+            ),
             (&plain, Ok(SeenByAudit { role: &older, ..seen }), Some("outside ")),
             (&through("10.0.12.7:443"), Ok(seen), Some("outside PrivateAddress")),
             (&through("[fd00::1]:443"), Ok(seen), Some("outside PrivateAddress")),
@@ -249,26 +253,34 @@ mod tests {
                     "because no VPC endpoint policy allows the sts:AssumeRoleWithWebIdentity action",
                 ),
                 Ok(seen),
-                Some("outside Named"),
+                Some("outside PolicyNamed"),
             ),
             (
                 &refused("AccessDenied", "with an explicit deny in a resource control policy"),
                 Ok(seen),
-                Some("outside Named"),
+                Some("outside PolicyNamed"),
             ),
             (&plain, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("outside ")),
-            (&plain, Ok(SeenByAudit { provider: Some(&of_file), ..seen }), Some("outside OfSomeAccount")),
+            (
+                &plain,
+                Ok(SeenByAudit { provider: Some(&of_file), ..seen }),
+                Some("outside ProviderAccountUnknown"),
+            ),
             (&of_provider, Ok(seen), Some("outside ")),
             (
                 &of_provider,
                 Ok(SeenByAudit { provider: Some(&of_file), ..seen }),
-                Some("outside OfSomeAccount"),
+                Some("outside ProviderAccountUnknown"),
             ),
             (&of_audience, Ok(seen), Some("outside ")),
             (&of_audience, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
-            (&of_key, Ok(seen), Some("outside KeyNotSeen")),
-            (&of_key, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("outside KeyNotSeen")),
-            (&of_token, Ok(seen), Some("outside KeyNotSeen")),
+            (&of_key, Ok(seen), Some("outside SigningKeyNotChecked")),
+            (
+                &of_key,
+                Ok(SeenByAudit { provider: Some(&listed), ..seen }),
+                Some("outside SigningKeyNotChecked"),
+            ),
+            (&of_token, Ok(seen), Some("outside SigningKeyNotChecked")),
             (&of_token, Ok(SeenByAudit { key_was_seen: true, ..seen }), Some("outside ")),
             (&of_token, Ok(SeenByAudit { provider: None, ..seen }), Some("AuditIncomplete")),
             (&of_token, Ok(SeenByAudit { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),

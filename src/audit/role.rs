@@ -12,8 +12,8 @@ use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, Unavailable};
 use crate::diagnosis::role::{
-    ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, Forbidden,
-    RoleHasNoPermissions, RoleNotFound, decision,
+    ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, ForbiddenActions,
+    RoleHasNoPermissions, RoleNotFound, decision_name,
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -94,7 +94,7 @@ impl PermissionQuery<'_> {
     fn not_found(&self, other: Option<&str>) -> Verdict<TrustPolicyInput> {
         Verdict::fail(RoleNotFound {
             role: self.role.clone(),
-            other: other.map(str::to_owned),
+            namesake_arn: other.map(str::to_owned),
             service_account: self.service_account.cloned(),
             trust_policy: self.needed.cloned(),
         })
@@ -161,8 +161,9 @@ impl HasEvidence for Permissions {
         if self.simulated.is_empty() {
             return evidence;
         }
-        let told =
-            |it: &SimulatedDecision| format!("{} on {}: {}", it.action, it.resource, decision(&it.decision));
+        let told = |it: &SimulatedDecision| {
+            format!("{} on {}: {}", it.action, it.resource, decision_name(&it.decision))
+        };
         let simulated: Vec<String> = self.simulated.iter().map(told).collect();
         let keys: Vec<&String> = self.simulated.iter().flat_map(|it| &it.missing_context).collect();
         evidence.texts("simulated", &simulated).texts("missing_context", &keys)
@@ -238,7 +239,7 @@ fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDec
     let of = |ban: DenialSource| {
         let actions: Vec<SimulatedDecision> =
             simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
-        let found = Forbidden { role: role.clone(), boundary: boundary.clone(), actions };
+        let found = ForbiddenActions { role: role.clone(), boundary: boundary.clone(), actions };
         (!found.actions.is_empty()).then_some(found)
     };
     let all: [Option<Diagnosis>; 4] = [

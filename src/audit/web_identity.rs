@@ -75,7 +75,7 @@ mod tests {
 
     fn word(found: &[Diagnosis]) -> Vec<String> {
         let word = |found: &Diagnosis| match found {
-            Diagnosis::InjectionSuppressed(found) => format!("{:?}", found.by),
+            Diagnosis::InjectionSuppressed(found) => format!("{:?}", found.cause),
             found => found.name().as_str().to_owned(),
         };
         found.iter().map(word).collect()
@@ -104,7 +104,7 @@ mod tests {
         const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/a");
         const FILE: (&str, &str) =
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
-        let left_alone = || SuppressionCause::LeftAlone(FILE.1.to_owned());
+        let left_alone = || SuppressionCause::EverythingPreset(FILE.1.to_owned());
         let mounted_at = |path: &str| SuppressionCause::MountElsewhere {
             mounted_at: path.to_owned(),
             token_file: FILE.1.to_owned(),

@@ -177,7 +177,7 @@ pub fn diagnosis_of(
             StsConnectionLost { host, phase: ConnectPhase::Reply, error: error.clone() }.into()
         }
         CallFault::TimedOut => {
-            StsTimedOut { host, addresses: Vec::new(), phase: ConnectPhase::Reply, after: waited }.into()
+            StsTimedOut { host, addresses: Vec::new(), phase: ConnectPhase::Reply, waited }.into()
         }
     }
 }

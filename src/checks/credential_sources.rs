@@ -121,11 +121,15 @@ impl SdkAnswers<'_> {
         if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
             let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.source).collect();
-            warnings.push(ShadowedByStaticKeys { variables: self.keys(&picks), takes, stops }.into());
+            warnings.push(
+                ShadowedByStaticKeys { variables: self.keys(&picks), taken_by: takes, stopped: stops }.into(),
+            );
         }
         if let Err(ProfileFileError { path, fault }) = self.profiles {
             let stops = std::mem::take(&mut stops);
-            warnings.push(SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stops }.into());
+            warnings.push(
+                SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stopped: stops }.into(),
+            );
         }
         let of_profile = self.names(CredentialSource::OF_PROFILE);
         // What those take that take a profile, or else what those stop over that stop.
@@ -135,7 +139,9 @@ impl SdkAnswers<'_> {
         match concerned.and_then(|answer| self.selected(answer.sdk)) {
             Some((variable, profile)) => {
                 let stops = std::mem::take(&mut stops);
-                warnings.push(ShadowedByProfile { variable, profile, takes: of_profile, stops }.into());
+                warnings.push(
+                    ShadowedByProfile { variable, profile, taken_by: of_profile, stopped: stops }.into(),
+                );
             }
             None if !of_profile.is_empty() => warnings.push(self.shared_file(of_profile)),
             None => {}
@@ -143,13 +149,13 @@ impl SdkAnswers<'_> {
         let container = self.names(&[CredentialSource::Container]);
         if !container.is_empty() && self.expected != CredentialSource::Container && self.is_injected {
             let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
-            warnings.push(ShadowedByContainerCredentials { variables, takes: container }.into());
+            warnings.push(ShadowedByContainerCredentials { variables, taken_by: container }.into());
         }
         if !stops.is_empty() && self.is_injected {
             let because = self
                 .first(CredentialSource::FAILURES)
                 .map_or_else(String::new, |answer| answer.reason.clone());
-            warnings.push(SdkCredentialError { stops, because }.into());
+            warnings.push(SdkCredentialError { stopped: stops, reason: because }.into());
         }
         warnings
     }
@@ -174,7 +180,7 @@ impl SdkAnswers<'_> {
             }
             CredentialSource::Keys | CredentialSource::LegacyKeys => {
                 let variables = self.keys(&[answer.source]);
-                ShadowedByStaticKeys { variables, takes: vec![name], stops: Vec::new() }.into()
+                ShadowedByStaticKeys { variables, taken_by: vec![name], stopped: Vec::new() }.into()
             }
             CredentialSource::Profile
             | CredentialSource::Process
@@ -182,27 +188,27 @@ impl SdkAnswers<'_> {
             | CredentialSource::ProfileWebIdentity => match self.selected(sdk) {
                 Some((variable, profile)) => {
                     let (takes, stops) = (vec![name], Vec::new());
-                    ShadowedByProfile { variable, profile, takes, stops }.into()
+                    ShadowedByProfile { variable, profile, taken_by: takes, stopped: stops }.into()
                 }
                 None => self.shared_file(vec![name]),
             },
             CredentialSource::Container => {
                 let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
-                ShadowedByContainerCredentials { variables, takes: vec![name] }.into()
+                ShadowedByContainerCredentials { variables, taken_by: vec![name] }.into()
             }
             CredentialSource::NodeRole => {
                 let although = Some(answer.reason.clone());
                 FallsToNodeRole {
-                    takes: vec![name],
-                    stops: Vec::new(),
-                    role: None,
-                    unreachable: None,
-                    although,
+                    falling: vec![name],
+                    stopped: Vec::new(),
+                    node_role: None,
+                    imds_error: None,
+                    application_reason: although,
                 }
                 .into()
             }
             CredentialSource::Nothing | CredentialSource::Error | CredentialSource::Crash => {
-                SdkCredentialError { stops: vec![name], because: answer.reason.clone() }.into()
+                SdkCredentialError { stopped: vec![name], reason: answer.reason.clone() }.into()
             }
         })
     }
@@ -212,7 +218,7 @@ impl SdkAnswers<'_> {
         let files = profiles.map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
         let keys = profiles.map_or_else(|_| Vec::new(), Profiles::credential_keys);
         let profile = profiles.map_or_else(|_| "default".to_owned(), |profiles| profiles.selected.clone());
-        ShadowedBySharedFile { files, profile, keys, takes }.into()
+        ShadowedBySharedFile { files, profile, keys, taken_by: takes }.into()
     }
 }
 

@@ -98,9 +98,9 @@ impl NodeRoleQuestion {
             },
             Self::Role(mut falls) => {
                 match answer {
-                    NodeRole::Reachable { role, .. } => falls.role = Some(role),
-                    NodeRole::None { .. } => falls.unreachable = Some("the node has no role".to_owned()),
-                    NodeRole::Unreachable(why) => falls.unreachable = Some(why),
+                    NodeRole::Reachable { role, .. } => falls.node_role = Some(role),
+                    NodeRole::None { .. } => falls.imds_error = Some("the node has no role".to_owned()),
+                    NodeRole::Unreachable(why) => falls.imds_error = Some(why),
                 }
                 NodeRoleFindings::Failure((*falls).into())
             }
@@ -174,9 +174,15 @@ impl NodeRoleFallback {
         let Self { takes, stops, although } = self;
         match answer {
             NodeRole::Reachable { role, endpoint, only_v1 } => vec![
-                FallsToNodeRole { takes, stops, role: Some(role.clone()), unreachable: None, although }
-                    .into(),
-                NodeRoleReachable { role, endpoint, only_v1 }.into(),
+                FallsToNodeRole {
+                    falling: takes,
+                    stopped: stops,
+                    node_role: Some(role.clone()),
+                    imds_error: None,
+                    application_reason: although,
+                }
+                .into(),
+                NodeRoleReachable { node_role: role, endpoint, only_v1 }.into(),
             ],
             // SDKs that find no node role fail visibly.
             NodeRole::None { .. } | NodeRole::Unreachable(_) => Vec::new(),

@@ -12,7 +12,7 @@ use crate::diagnosis::sts::{
     VerificationKeyUnavailable, VpcEndpointPolicyDenied,
 };
 use crate::diagnosis::token::{
-    ApiTokenSeen, ClockSkewed, ExpiryWitness, JwtFault, TokenClaimMissing, TokenExpired, TokenIsApiToken,
+    ApiTokenSource, ClockSkewed, ExpiryWitness, JwtFault, TokenClaimMissing, TokenExpired, TokenIsApiToken,
     TokenNotAJwt, TokenNotYetValid,
 };
 use crate::token::is_for_the_api;
@@ -65,19 +65,19 @@ fn of_assume(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diag
         Meaning::Expired => expired(request, refusal),
         Meaning::IssuerUnreachable => IdpUnreachable(refused()).into(),
         meaning if meaning.is_about_token() && is_for_the_api(audience) => {
-            TokenIsApiToken { audience: audience.clone(), seen: ApiTokenSeen::Refused }.into()
+            TokenIsApiToken { audience: audience.clone(), source: ApiTokenSource::RefusedBySts }.into()
         }
-        Meaning::NoProvider => OidcProviderMissing::Told(refused()).into(),
+        Meaning::NoProvider => OidcProviderMissing::RefusedBySts(refused()).into(),
         Meaning::VerificationKey => VerificationKeyUnavailable(refused()).into(),
         Meaning::Thumbprint => ThumbprintMismatch(refused()).into(),
         Meaning::NotAJwt | Meaning::TokenParameter => {
-            TokenNotAJwt { fault: JwtFault::SaysSts(refusal.message.clone()) }.into()
+            TokenNotAJwt { fault: JwtFault::RejectedBySts(refusal.message.clone()) }.into()
         }
         Meaning::ClaimMissing => {
             let claim = missing_claim(&refusal.message).to_owned();
-            TokenClaimMissing { claim, should_be: None }.into()
+            TokenClaimMissing { claim, expected_type: None }.into()
         }
-        Meaning::Audience => OidcProviderAudienceMissing::Told(refused()).into(),
+        Meaning::Audience => OidcProviderAudienceMissing::RefusedBySts(refused()).into(),
         Meaning::TokenRejected => {
             out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
         }
@@ -112,7 +112,7 @@ fn out_of_time(request: &RoleRequest, refusal: &Refusal) -> Option<Diagnosis> {
     if claims.expires_at <= server {
         Some(expired(request, refusal))
     } else if valid_from > server + LEEWAY {
-        Some(TokenNotYetValid { valid_from, now: server, by_sts: true }.into())
+        Some(TokenNotYetValid { valid_from, now: server, is_sts_clock: true }.into())
     } else {
         None
     }

@@ -177,7 +177,7 @@ fn name(
         ConnectFault::Tcp { addresses, fault } => match fault {
             TcpFault::Refused => StsConnectionRefused { host, port, addresses }.into(),
             TcpFault::TimedOut(after) => {
-                StsTimedOut { host, addresses, phase: ConnectPhase::Connect, after }.into()
+                StsTimedOut { host, addresses, phase: ConnectPhase::Connect, waited: after }.into()
             }
             TcpFault::ConnectionLost(error) => {
                 StsConnectionLost { host, phase: ConnectPhase::Connect, error }.into()
@@ -191,7 +191,7 @@ fn name(
         },
         ConnectFault::Tls { addresses, fault, presented } => match fault {
             TlsFault::TimedOut(after) => {
-                StsTimedOut { host, addresses, phase: ConnectPhase::Tls, after }.into()
+                StsTimedOut { host, addresses, phase: ConnectPhase::Tls, waited: after }.into()
             }
             TlsFault::ConnectionLost(error) => {
                 StsConnectionLost { host, phase: ConnectPhase::Tls, error }.into()

@@ -3,7 +3,7 @@
 use crate::checks::token_file::TokenFile;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{
-    ApiTokenSeen, TokenAudienceUnexpected, TokenAudienceUnusual, TokenFromAnotherPod, TokenIsApiToken,
+    ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenFromAnotherPod, TokenIsApiToken,
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -60,7 +60,7 @@ pub fn judge(
     }
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if is_for_the_api(&token.claims.audience) {
-        warnings.push(TokenIsApiToken { audience: audience.clone(), seen: ApiTokenSeen::InFile }.into());
+        warnings.push(TokenIsApiToken { audience: audience.clone(), source: ApiTokenSource::InFile }.into());
     } else if expect_audience.is_none()
         && let Some(hint) = hint_on(audience, usual_audience)
     {
@@ -79,8 +79,8 @@ pub fn judge(
 /// If it is not meant for STS.
 pub fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis> {
     if is_for_the_api(audience) && !lists {
-        let (audience, seen) = (audience.to_vec(), ApiTokenSeen::Handed);
-        return Err(TokenIsApiToken { audience, seen }.into());
+        let (audience, seen) = (audience.to_vec(), ApiTokenSource::GivenToAudit);
+        return Err(TokenIsApiToken { audience, source: seen }.into());
     }
     Ok(())
 }

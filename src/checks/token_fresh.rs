@@ -91,7 +91,8 @@ pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) 
     if expires_at <= earlier {
         warnings.push(TokenExpired { expired_at: expires_at, issued_at, now: server, witness }.into());
     } else if valid_from > later + LEEWAY {
-        warnings.push(TokenNotYetValid { valid_from, now: server, by_sts: server_time.is_some() }.into());
+        warnings
+            .push(TokenNotYetValid { valid_from, now: server, is_sts_clock: server_time.is_some() }.into());
     } else if earlier > due_at + ROTATION_LEEWAY {
         warnings.push(TokenNotRotated { issued_at, due_at, expires_at }.into());
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::identity::{NotInjected, ServiceAccountUnread};
+use crate::diagnosis::identity::{NotInjected, ServiceAccountError};
 use crate::diagnosis::target::TargetHasNoIdentity;
 use crate::env::{
     CONTAINER_CREDENTIALS_VARIABLES, DEFAULT_TOKEN_FILE, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE,
@@ -98,9 +98,9 @@ impl ServiceAccountRead {
             }),
             Self::Missing(name) => AccountView::Missing(name.clone()),
             Self::Failed { fault: ApiFault::Unauthorized, token_is_valid: true } => {
-                AccountView::Unread(ServiceAccountUnread::Unauthorized)
+                AccountView::Unread(ServiceAccountError::Unauthorized)
             }
-            Self::Failed { fault, .. } => AccountView::Unread(ServiceAccountUnread::Other(fault.to_string())),
+            Self::Failed { fault, .. } => AccountView::Unread(ServiceAccountError::Other(fault.to_string())),
         }
     }
 }
@@ -249,9 +249,11 @@ fn for_target(failure: Diagnosis, target: Option<&TargetView>) -> Diagnosis {
     let Some(TargetView { process, token }) = target else { return failure };
     let pod = match failure {
         Diagnosis::NotInjected(pod) => *pod,
-        Diagnosis::WebhookMissed(missed) if *token != Presence::Missing => {
-            NotInjected { service_account: Some(missed.of.service_account), pod: missed.of.pod, unread: None }
-        }
+        Diagnosis::WebhookMissed(missed) if *token != Presence::Missing => NotInjected {
+            service_account: Some(missed.target.service_account),
+            pod: missed.target.pod,
+            service_account_error: None,
+        },
         other => return other,
     };
     TargetHasNoIdentity { process: process.clone(), token: *token, pod }.into()

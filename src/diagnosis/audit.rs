@@ -213,21 +213,21 @@ pub enum RefusalKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
     /// STS named the kind of policy that refused.
-    Named(PolicyLayer),
+    PolicyNamed(PolicyLayer),
     /// The role was made after the refusal.
-    RoleNewer(SystemTime),
+    RoleCreatedLater(SystemTime),
     /// The OIDC provider was made after the refusal.
-    ProviderNewer(SystemTime),
+    ProviderCreatedLater(SystemTime),
     /// The role was used after the refusal, by this or another pod.
-    UsedSince(SystemTime),
+    RoleUsedLater(SystemTime),
     /// STS was reached at a private address: through a VPC endpoint, most likely, which may have a policy.
     PrivateAddress(String),
     /// The policy was handed in as a file, and may not be the one that the role has.
-    OfFile,
+    PolicyFromFile,
     /// The provider was handed in as a file that does not name its account.
-    OfSomeAccount,
+    ProviderAccountUnknown,
     /// The refusal was about the token itself, and whether the issuer publishes its key was not looked at.
-    KeyNotSeen,
+    SigningKeyNotChecked,
 }
 
 /// A kind of policy besides the role's own.
@@ -245,7 +245,7 @@ pub struct RefusedOutsideTrust {
     /// The call.
     pub request: Request,
     /// What the refusal is about.
-    pub about: RefusalKind,
+    pub kind: RefusalKind,
     /// STS's code.
     pub code: String,
     /// STS's words.
@@ -253,55 +253,59 @@ pub struct RefusedOutsideTrust {
     /// The request's id.
     pub request_id: Option<String>,
     /// When STS refused.
-    pub at: Option<SystemTime>,
+    pub refused_at: Option<SystemTime>,
     /// The region of the STS that refused.
     pub region: Option<String>,
     /// What of the OIDC provider is not known, if not all is.
-    pub not_known: Option<&'static str>,
+    pub unavailable: Option<&'static str>,
     /// What speaks for which cause, the strongest first.
-    pub clues: Vec<Hint>,
+    pub hints: Vec<Hint>,
 }
 
 impl Hint {
     fn in_words(&self) -> String {
         match self {
-            Self::Named(PolicyLayer::VpcEndpoint) => {
+            Self::PolicyNamed(PolicyLayer::VpcEndpoint) => {
                 "STS's own words name the policy of a VPC endpoint".to_owned()
             }
-            Self::Named(PolicyLayer::Organization) => {
+            Self::PolicyNamed(PolicyLayer::Organization) => {
                 "STS's own words name a policy of the organisation".to_owned()
             }
-            Self::RoleNewer(at) => format!("the role was made at {}, after the refusal", format_utc(*at)),
-            Self::ProviderNewer(at) => {
+            Self::RoleCreatedLater(at) => {
+                format!("the role was made at {}, after the refusal", format_utc(*at))
+            }
+            Self::ProviderCreatedLater(at) => {
                 format!("the OIDC provider was made at {}, after the refusal", format_utc(*at))
             }
-            Self::UsedSince(at) => {
+            Self::RoleUsedLater(at) => {
                 format!("the role was used at {}, after the refusal, by this or another pod", format_utc(*at))
             }
             Self::PrivateAddress(address) => format!(
                 "STS was reached at the private address {}, so most likely through a VPC endpoint",
                 sanitize(address)
             ),
-            Self::OfFile => {
+            Self::PolicyFromFile => {
                 "the policy was handed in as a file, and may not be the one that the role has".to_owned()
             }
-            Self::OfSomeAccount => {
+            Self::ProviderAccountUnknown => {
                 "the provider was handed in as a file that does not say of which account it is".to_owned()
             }
-            Self::KeyNotSeen => "whether the issuer publishes the token's key was not looked at".to_owned(),
+            Self::SigningKeyNotChecked => {
+                "whether the issuer publishes the token's key was not looked at".to_owned()
+            }
         }
     }
 
     /// Whether it says that the refusal is over.
     fn is_of_the_past(&self) -> bool {
-        matches!(self, Self::RoleNewer(_) | Self::ProviderNewer(_) | Self::UsedSince(_))
+        matches!(self, Self::RoleCreatedLater(_) | Self::ProviderCreatedLater(_) | Self::RoleUsedLater(_))
     }
 }
 
 impl RefusedOutsideTrust {
     /// What can have been the cause.
     fn causes(&self) -> &'static str {
-        match self.about {
+        match self.kind {
             RefusalKind::Access => {
                 "(1) the role or its policy was changed after that, or shortly before: a change takes time to spread; \
                  (2) a resource control policy of the organisation; (3) the policy of the VPC endpoint that the \
@@ -328,22 +332,22 @@ impl RefusedOutsideTrust {
     }
 
     fn has(&self, layer: PolicyLayer) -> bool {
-        self.clues.contains(&Hint::Named(layer))
+        self.hints.contains(&Hint::PolicyNamed(layer))
     }
 }
 
 impl Entry for RefusedOutsideTrust {
     fn cause(&self) -> String {
-        let at = self.at.map_or_else(String::new, |at| format!(" at {}", format_utc(at)));
+        let at = self.refused_at.map_or_else(String::new, |at| format!(" at {}", format_utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());
         let words = words.map_or_else(String::new, |words| format!(" \"{}\"", sanitize(words)));
-        let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
+        let clues: Vec<String> = self.hints.iter().map(Hint::in_words).collect();
         let clues = if clues.is_empty() {
             String::new()
         } else {
             format!(" What was seen besides: {}.", clues.join("; "))
         };
-        let allow = match self.not_known {
+        let allow = match self.unavailable {
             None => "The role's trust policy and the OIDC provider, as they are now, allow it".to_owned(),
             Some(what) => format!(
                 "The role's trust policy, as it is now, allows it; not known is {what}, but of that STS would have said \
@@ -370,11 +374,11 @@ impl Entry for RefusedOutsideTrust {
                 shell_quote(&self.request.provider_arn())
             )
         };
-        let key = self.clues.contains(&Hint::KeyNotSeen).then(|| {
+        let key = self.hints.contains(&Hint::SigningKeyNotChecked).then(|| {
             "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
                 .to_owned()
         });
-        match self.about {
+        match self.kind {
             RefusalKind::Access => {}
             RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Thumbprint => {
                 return vec![again, provider()];
@@ -395,7 +399,7 @@ impl Entry for RefusedOutsideTrust {
              sts:AssumeRoleWithWebIdentity for Principal \"*\":\n{}",
             sts_endpoint_policies(self.region.as_deref())
         );
-        let is_over = self.clues.iter().any(Hint::is_of_the_past);
+        let is_over = self.hints.iter().any(Hint::is_of_the_past);
         if self.has(PolicyLayer::VpcEndpoint) && !is_over {
             return vec![endpoint, again];
         }
@@ -406,8 +410,8 @@ impl Entry for RefusedOutsideTrust {
     }
 
     fn evidence(&self) -> Evidence {
-        let clues: Vec<String> = self.clues.iter().map(Hint::in_words).collect();
-        let at = self.at.map(format_utc);
+        let clues: Vec<String> = self.hints.iter().map(Hint::in_words).collect();
+        let at = self.refused_at.map(format_utc);
         Evidence::new()
             .text("code", &self.code)
             .text_if("message", self.message.as_deref())

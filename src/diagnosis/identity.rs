@@ -18,19 +18,19 @@ pub struct NotInjected {
     /// The pod's name, if known.
     pub pod: Option<String>,
     /// Why the Kubernetes API did not say what the service account is like, if it was asked.
-    pub unread: Option<ServiceAccountUnread>,
+    pub service_account_error: Option<ServiceAccountError>,
 }
 
 /// Why a service account is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceAccountUnread {
+pub enum ServiceAccountError {
     /// The API refused the pod's own token, which has not expired by the pod's clock.
     Unauthorized,
     /// Anything else, in words.
     Other(String),
 }
 
-impl fmt::Display for ServiceAccountUnread {
+impl fmt::Display for ServiceAccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized => f.write_str("the API refused the pod's API token, which has not expired"),
@@ -62,8 +62,8 @@ impl Entry for NotInjected {
         let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
             format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         });
-        let gone = match self.unread {
-            Some(ServiceAccountUnread::Unauthorized) => {
+        let gone = match self.service_account_error {
+            Some(ServiceAccountError::Unauthorized) => {
                 " The Kubernetes API refuses the pod's own API token, which has not expired by the pod's \
                  clock: it does so, for one, when the service account or the pod was deleted."
             }
@@ -112,7 +112,7 @@ impl Entry for NotInjected {
             .text_if("service_account", account.map(|account| account.name.as_str()))
             .text_if(
                 "service_account_read",
-                self.unread.as_ref().map(ServiceAccountUnread::to_string).as_deref(),
+                self.service_account_error.as_ref().map(ServiceAccountError::to_string).as_deref(),
             )
     }
 }

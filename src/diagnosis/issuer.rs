@@ -12,14 +12,14 @@ const TOLD: usize = 6;
 
 /// Which of an issuer's two documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Document {
+pub enum IssuerDocument {
     /// The one that says where the keys are.
     Discovery,
     /// The keys.
     Keys,
 }
 
-impl Document {
+impl IssuerDocument {
     fn as_str(self) -> &'static str {
         match self {
             Self::Discovery => "discovery document",
@@ -32,13 +32,13 @@ impl Document {
 #[derive(Debug, Clone)]
 pub enum IssuerFault {
     /// The issuer is no URL that can be asked; in words that follow "and".
-    NoUrl(&'static str),
+    NotAUrl(&'static str),
     /// There is no way to it.
-    Unreached(ServerUnreachable),
+    Unreachable(ServerUnreachable),
     /// It does not answer in time.
     TimedOut,
     /// The connection broke off; the library's words.
-    Lost(String),
+    ConnectionLost(String),
     /// It answers with a redirect of this status.
     Redirect(u16),
     /// It answers with another status.
@@ -53,9 +53,9 @@ pub enum IssuerFault {
     /// The discovery document is that of another issuer, or of none that it names.
     OtherIssuer(Option<String>),
     /// It does not say what it is there for: where the keys are, or the keys.
-    Hollow,
+    Incomplete,
     /// The keys are said to be where they are not asked for.
-    Elsewhere {
+    KeysElsewhere {
         /// Where.
         url: String,
         /// Why they are not asked for there; in words that follow "and".
@@ -69,7 +69,7 @@ pub struct IssuerUnreachable {
     /// The issuer, as the token has it.
     pub issuer: String,
     /// Which of its documents is not had.
-    pub document: Document,
+    pub document: IssuerDocument,
     /// Where it was asked for; the issuer itself if that is no URL.
     pub url: String,
     /// Who answered, if anybody did.
@@ -88,10 +88,10 @@ impl IssuerUnreachable {
     fn what(&self) -> String {
         let url = sanitize(&self.url);
         match &self.fault {
-            IssuerFault::NoUrl(why) => format!("{url} is named as the issuer, and {why}"),
-            IssuerFault::Unreached(unreached) => sanitize(&unreached.to_string()),
+            IssuerFault::NotAUrl(why) => format!("{url} is named as the issuer, and {why}"),
+            IssuerFault::Unreachable(unreached) => sanitize(&unreached.to_string()),
             IssuerFault::TimedOut => format!("{url} does not answer in time"),
-            IssuerFault::Lost(words) => {
+            IssuerFault::ConnectionLost(words) => {
                 format!("the connection broke off while {url} was asked for: {}", sanitize(words))
             }
             IssuerFault::Redirect(status) => format!(
@@ -115,11 +115,11 @@ impl IssuerUnreachable {
                 sanitize(&self.issuer)
             ),
             IssuerFault::OtherIssuer(None) => format!("the document at {url} names no issuer"),
-            IssuerFault::Hollow if self.document == Document::Discovery => {
+            IssuerFault::Incomplete if self.document == IssuerDocument::Discovery => {
                 format!("the document at {url} does not say where the keys are (jwks_uri)")
             }
-            IssuerFault::Hollow => format!("the document at {url} holds no list of keys"),
-            IssuerFault::Elsewhere { url: keys, why } => format!(
+            IssuerFault::Incomplete => format!("the document at {url} holds no list of keys"),
+            IssuerFault::KeysElsewhere { url: keys, why } => format!(
                 "the document at {url} says that the keys are at \"{}\", and {why}, so they are not asked for there",
                 sanitize(keys)
             ),
@@ -130,13 +130,13 @@ impl IssuerUnreachable {
     fn is_of_content(&self) -> bool {
         matches!(
             self.fault,
-            IssuerFault::OtherIssuer(_) | IssuerFault::Hollow | IssuerFault::Elsewhere { .. }
+            IssuerFault::OtherIssuer(_) | IssuerFault::Incomplete | IssuerFault::KeysElsewhere { .. }
         )
     }
 
     fn nearby(&self) -> String {
         let of_trust = match &self.fault {
-            IssuerFault::Unreached(unreached) => matches!(
+            IssuerFault::Unreachable(unreached) => matches!(
                 &*unreached.cause,
                 UnreachableCause::Trust(_)
                     | UnreachableCause::Connect(ConnectFault::Tls { fault: TlsFault::Untrusted(_), .. })
@@ -157,7 +157,7 @@ impl IssuerUnreachable {
 impl Entry for IssuerUnreachable {
     fn cause(&self) -> String {
         let what = self.what();
-        if let IssuerFault::NoUrl(_) = self.fault {
+        if let IssuerFault::NotAUrl(_) = self.fault {
             return format!(
                 "The token's issuer cannot be asked for its keys: {what}. IAM takes an issuer for an OIDC provider \
                  only if its URL begins with https://."
@@ -174,7 +174,7 @@ impl Entry for IssuerUnreachable {
 
     fn remedy(&self) -> Vec<String> {
         let show = "kubectl get --raw /.well-known/openid-configuration\nkubectl get --raw /openid/v1/jwks";
-        if let IssuerFault::NoUrl(_) = self.fault {
+        if let IssuerFault::NotAUrl(_) = self.fault {
             return vec![
                 "See whether the token is the one that is meant: one of a service account, which a pod gets for STS."
                     .to_owned(),
@@ -215,15 +215,15 @@ impl Entry for IssuerUnreachable {
         match &self.fault {
             IssuerFault::Redirect(status) | IssuerFault::Status(status) => evidence.value("status", *status),
             IssuerFault::OtherIssuer(other) => evidence.text_if("issuer_in_document", other.as_deref()),
-            IssuerFault::Elsewhere { url, .. } => evidence.text("jwks_uri", url),
+            IssuerFault::KeysElsewhere { url, .. } => evidence.text("jwks_uri", url),
             _ => evidence,
         }
     }
 
     fn may_pass(&self) -> bool {
         match &self.fault {
-            IssuerFault::Unreached(unreached) => matches!(&*unreached.cause, UnreachableCause::Connect(_)),
-            IssuerFault::TimedOut | IssuerFault::Lost(_) => true,
+            IssuerFault::Unreachable(unreached) => matches!(&*unreached.cause, UnreachableCause::Connect(_)),
+            IssuerFault::TimedOut | IssuerFault::ConnectionLost(_) => true,
             IssuerFault::Status(status) => *status >= 500 || *status == 429,
             _ => false,
         }

@@ -32,7 +32,7 @@ impl ConnectPhase {
 
 /// What kind of address it is, as far as the way to it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StsAddress {
+pub enum AddressKind {
     /// A private address: in a VPC, so for STS an interface endpoint.
     Private,
     /// This very host.
@@ -41,7 +41,7 @@ pub enum StsAddress {
     Public,
 }
 
-impl StsAddress {
+impl AddressKind {
     /// The kind of an address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
@@ -69,16 +69,16 @@ fn addresses_text(addresses: &[IpAddr]) -> String {
 
 /// What an address kind means for whoever looks after the network.
 fn way(addresses: &[IpAddr]) -> &'static str {
-    match addresses.first().map(|address| StsAddress::of(*address)) {
-        Some(StsAddress::Private) => {
+    match addresses.first().map(|address| AddressKind::of(*address)) {
+        Some(AddressKind::Private) => {
             "The address is private; for STS that is usually a VPC endpoint's: its security group has to let this \
              pod's addresses in on TCP 443, and it needs a subnet that the pod can reach."
         }
-        Some(StsAddress::Public) => {
+        Some(AddressKind::Public) => {
             "The address is public, so the pod's subnet needs a way out (a NAT or internet gateway), or the VPC \
              an interface endpoint for STS with private DNS."
         }
-        Some(StsAddress::Local) => {
+        Some(AddressKind::Local) => {
             "The address is on this host, so something local, such as a service mesh or a proxy, should answer."
         }
         None => "",
@@ -176,7 +176,7 @@ pub struct StsTimedOut {
     /// Where it stopped.
     pub phase: ConnectPhase,
     /// How long it was waited for.
-    pub after: Duration,
+    pub waited: Duration,
 }
 
 impl Entry for StsTimedOut {
@@ -194,14 +194,14 @@ impl Entry for StsTimedOut {
         format!(
             "{}{addresses} did not answer within {}, while {}. {way}",
             sanitize(&self.host),
-            format_duration(self.after),
+            format_duration(self.waited),
             self.phase.as_str()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
         match self.phase {
-            ConnectPhase::Connect if self.addresses.first().is_some_and(|first| StsAddress::of(*first) == StsAddress::Local) => vec![
+            ConnectPhase::Connect if self.addresses.first().is_some_and(|first| AddressKind::of(*first) == AddressKind::Local) => vec![
                 "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
                  sidecar, an entry of hostAliases, a DNS server that rewrites names."
                     .to_owned(),
@@ -325,23 +325,23 @@ impl Entry for NotStsReply {
 
 #[cfg(test)]
 mod tests {
-    use super::StsAddress;
+    use super::AddressKind;
 
     #[test]
     fn an_address_tells_whose_network_it_is_in() {
         for (address, reach) in [
-            ("10.0.12.34", StsAddress::Private),
-            ("172.31.0.1", StsAddress::Private),
-            ("100.64.3.4", StsAddress::Private),
-            ("fd00::1", StsAddress::Private),
-            ("::ffff:192.168.1.1", StsAddress::Private),
-            ("127.0.0.1", StsAddress::Local),
-            ("::1", StsAddress::Local),
-            ("54.239.32.126", StsAddress::Public),
-            ("100.128.0.1", StsAddress::Public),
-            ("2600:1f18::1", StsAddress::Public),
+            ("10.0.12.34", AddressKind::Private),
+            ("172.31.0.1", AddressKind::Private),
+            ("100.64.3.4", AddressKind::Private),
+            ("fd00::1", AddressKind::Private),
+            ("::ffff:192.168.1.1", AddressKind::Private),
+            ("127.0.0.1", AddressKind::Local),
+            ("::1", AddressKind::Local),
+            ("54.239.32.126", AddressKind::Public),
+            ("100.128.0.1", AddressKind::Public),
+            ("2600:1f18::1", AddressKind::Public),
         ] {
-            assert_eq!(StsAddress::of(address.parse().unwrap()), reach, "{address}");
+            assert_eq!(AddressKind::of(address.parse().unwrap()), reach, "{address}");
         }
     }
 }

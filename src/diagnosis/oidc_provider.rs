@@ -18,7 +18,7 @@ pub struct NearClientId {
     /// The client id.
     pub id: String,
     /// How it differs.
-    pub slip: ClientIdDifference,
+    pub difference: ClientIdDifference,
 }
 
 /// How a client id differs from an audience.
@@ -41,14 +41,14 @@ const NAMED_IDS: usize = 8;
 #[derive(Debug, Clone)]
 pub enum OidcProviderMissing {
     /// STS says so.
-    Told(RequestRefused),
+    RefusedBySts(RequestRefused),
     /// It was looked for.
-    Seen(NoProvider),
+    FoundByAudit(MissingProvider),
 }
 
 /// A provider that was looked for, and not found.
 #[derive(Debug, Clone)]
-pub struct NoProvider {
+pub struct MissingProvider {
     /// The call.
     pub request: Request,
     /// Where it was looked for, and what is there instead.
@@ -83,7 +83,7 @@ pub struct NearProvider {
     /// Its ARN, or, where that was not said, its URL without the scheme.
     pub name: String,
     /// How it differs.
-    pub gap: ProviderDifference,
+    pub difference: ProviderDifference,
 }
 
 /// How a provider differs from the one that a token needs.
@@ -103,7 +103,7 @@ impl NearProvider {
         let has_arn = self.name.starts_with("arn:");
         let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
         let (name, ours) = words::mark_difference(&self.name, &ours);
-        let differs = match &self.gap {
+        let differs = match &self.difference {
             ProviderDifference::Issuer(gap) => difference::issuer_words(*gap).to_owned(),
             ProviderDifference::Partition(partition) => format!(
                 "the partition differs, {} there, and the role is in {}",
@@ -146,7 +146,7 @@ impl OtherProviders {
     }
 }
 
-impl NoProvider {
+impl MissingProvider {
     fn cause(&self) -> String {
         let Self { request, instead } = self;
         let (account, issuer) = (&request.role.account, sanitize(&request.issuer));
@@ -191,14 +191,14 @@ impl NoProvider {
                 format!("If it does not, create it:\n{create}"),
             ],
         };
-        if self.near().iter().any(|near| matches!(near.gap, ProviderDifference::Issuer(_))) {
+        if self.near().iter().any(|near| matches!(near.difference, ProviderDifference::Issuer(_))) {
             steps.push(
                 "A provider's URL cannot be changed. Leave the other one as it is, and delete it only when no pod of \
                  any cluster gets a role by it."
                     .to_owned(),
             );
         }
-        if self.near().iter().any(|near| !matches!(near.gap, ProviderDifference::Issuer(_))) {
+        if self.near().iter().any(|near| !matches!(near.difference, ProviderDifference::Issuer(_))) {
             steps.push(format!(
                 "If the account of the provider is the one that is meant, the role belongs there, and the service \
                  account's annotation has to name that role: {} names account {}.",
@@ -232,7 +232,7 @@ impl NoProvider {
         };
         let names: Vec<&str> = self.near().iter().map(|near| near.name.as_str()).collect();
         let evidence = if names.is_empty() { evidence } else { evidence.texts("near", &names) };
-        let gap = self.near().first().map(|near| match &near.gap {
+        let gap = self.near().first().map(|near| match &near.difference {
             ProviderDifference::Issuer(gap) => difference::issuer_name(*gap),
             ProviderDifference::Partition(_) => "partition",
             ProviderDifference::Account(_) => "account",
@@ -244,21 +244,21 @@ impl NoProvider {
 impl Entry for OidcProviderMissing {
     fn cause(&self) -> String {
         match self {
-            Self::Told(it) => format!(
+            Self::RefusedBySts(it) => format!(
                 "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
                  issuer; the provider of the old one does not serve it.",
                 it.refusal.sentence(),
                 it.request.role.account,
                 sanitize(&it.request.claims.issuer)
             ),
-            Self::Seen(it) => it.cause(),
+            Self::FoundByAudit(it) => it.cause(),
         }
     }
 
     fn remedy(&self) -> Vec<String> {
         let it = match self {
-            Self::Told(it) => it,
-            Self::Seen(it) => return it.remedy(),
+            Self::RefusedBySts(it) => it,
+            Self::FoundByAudit(it) => return it.remedy(),
         };
         let (role, commands) = (&it.request.role, it.needed().commands);
         vec![
@@ -278,8 +278,8 @@ impl Entry for OidcProviderMissing {
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::Told(it) => it.evidence(),
-            Self::Seen(it) => it.evidence(),
+            Self::RefusedBySts(it) => it.evidence(),
+            Self::FoundByAudit(it) => it.evidence(),
         }
     }
 }
@@ -288,14 +288,14 @@ impl Entry for OidcProviderMissing {
 #[derive(Debug, Clone)]
 pub enum OidcProviderAudienceMissing {
     /// STS says so.
-    Told(RequestRefused),
+    RefusedBySts(RequestRefused),
     /// Its client ids were looked at.
-    Seen(NoClientId),
+    FoundByAudit(MissingClientId),
 }
 
 /// A provider without the client id that a token needs.
 #[derive(Debug, Clone)]
-pub struct NoClientId {
+pub struct MissingClientId {
     /// The call.
     pub request: Request,
     /// Its ARN, or, where that was not said, its URL without the scheme.
@@ -311,7 +311,7 @@ fn hidden(characters: &[(char, usize)]) -> Vec<String> {
     characters.iter().map(|(c, place)| format!("U+{:04X} at place {place}", u32::from(*c))).collect()
 }
 
-impl NoClientId {
+impl MissingClientId {
     fn cause(&self) -> String {
         let ids = match self.client_ids.as_slice() {
             [] => "it has no client id at all".to_owned(),
@@ -323,7 +323,7 @@ impl NoClientId {
                 format!("its client ids are {}{more}", named.join(", "))
             }
         };
-        let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, slip }| {
+        let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, difference: slip }| {
             let id = sanitize(id);
             match slip {
                 ClientIdDifference::Invisible(characters) => format!(
@@ -355,7 +355,7 @@ impl NoClientId {
             "In account {}, add the audience; the client ids that are there stay:\n{}",
             role.account, needed.commands.add_client_id_to_oidc_provider
         ));
-        if let Some(NearClientId { id, slip: ClientIdDifference::Invisible(_) }) = &self.near {
+        if let Some(NearClientId { id, difference: ClientIdDifference::Invisible(_) }) = &self.near {
             let id = shell_quote(id);
             let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
             steps.push(format!(
@@ -373,7 +373,7 @@ impl NoClientId {
             Evidence::new().text("oidc_provider", &self.name).texts("client_ids", &self.client_ids);
         let evidence = match &self.near {
             None => evidence,
-            Some(NearClientId { id, slip }) => {
+            Some(NearClientId { id, difference: slip }) => {
                 let evidence = evidence.text("near", id);
                 match slip {
                     ClientIdDifference::Invisible(characters) => {
@@ -405,21 +405,21 @@ fn if_not_meant(audience: &[String], subject: &str) -> Option<String> {
 impl Entry for OidcProviderAudienceMissing {
     fn cause(&self) -> String {
         match self {
-            Self::Told(it) => format!(
+            Self::RefusedBySts(it) => format!(
                 "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
                  client id with an invisible character in it looks the same.",
                 it.refusal.sentence(),
                 it.request.role.account,
                 audiences(&it.request.claims.audience)
             ),
-            Self::Seen(it) => it.cause(),
+            Self::FoundByAudit(it) => it.cause(),
         }
     }
 
     fn remedy(&self) -> Vec<String> {
         let it = match self {
-            Self::Told(it) => it,
-            Self::Seen(it) => return it.remedy(),
+            Self::RefusedBySts(it) => it,
+            Self::FoundByAudit(it) => return it.remedy(),
         };
         let (claims, commands) = (&it.request.claims, it.needed().commands);
         let mut steps = vec![format!("Look at the provider's client ids:\n{}", commands.show_oidc_provider)];
@@ -430,8 +430,8 @@ impl Entry for OidcProviderAudienceMissing {
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::Told(it) => it.evidence(),
-            Self::Seen(it) => it.evidence(),
+            Self::RefusedBySts(it) => it.evidence(),
+            Self::FoundByAudit(it) => it.evidence(),
         }
     }
 }

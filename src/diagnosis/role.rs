@@ -27,7 +27,7 @@ pub struct RoleNotFound {
     /// The role that is asked for.
     pub role: RoleArn,
     /// The ARN of the role of this name that there is, which differs in its path.
-    pub other: Option<String>,
+    pub namesake_arn: Option<String>,
     /// The service account whose annotation names the role.
     pub service_account: Option<ServiceAccount>,
     /// The trust policy that it needs; unless the token is none for STS.
@@ -55,7 +55,7 @@ impl RoleNotFound {
 impl Entry for RoleNotFound {
     fn cause(&self) -> String {
         let role = sanitize(&self.role.text);
-        match &self.other {
+        match &self.namesake_arn {
             Some(other) => format!(
                 "There is no role {role}. The role of this name in account {} is {}: the ARN that the pod was given \
                  lacks its path, or has another one. STS refuses such an ARN with the words that it has for a trust \
@@ -77,7 +77,7 @@ impl Entry for RoleNotFound {
         let create_anew = "Then delete the pod, since a pod keeps the role with which it was created:\n\
                            kubectl -n NAMESPACE delete pod POD"
             .to_owned();
-        match &self.other {
+        match &self.namesake_arn {
             Some(other) => vec![
                 format!(
                     "Annotate the service account with the whole ARN:\n{}",
@@ -117,7 +117,7 @@ impl Entry for RoleNotFound {
         Evidence::new()
             .text("role_arn", &self.role.text)
             .value("account", self.role.account.as_str())
-            .text_if("found_role_arn", self.other.as_deref())
+            .text_if("found_role_arn", self.namesake_arn.as_deref())
     }
 }
 
@@ -155,7 +155,7 @@ impl Entry for RoleHasNoPermissions {
 
 /// Actions that the role may not do, as IAM simulates it, and why not.
 #[derive(Debug, Clone)]
-pub struct Forbidden {
+pub struct ForbiddenActions {
     /// The role.
     pub role: RoleArn,
     /// The ARN of its permissions boundary.
@@ -164,7 +164,7 @@ pub struct Forbidden {
     pub actions: Vec<SimulatedDecision>,
 }
 
-impl Forbidden {
+impl ForbiddenActions {
     /// `s3:GetObject on *`, for each.
     fn actions(&self) -> String {
         let each = |it: &SimulatedDecision| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource));
@@ -211,7 +211,7 @@ impl Forbidden {
     fn evidence(&self) -> Evidence {
         let actions: Vec<String> =
             self.actions.iter().map(|it| format!("{} on {}", it.action, it.resource)).collect();
-        let decisions: Vec<&str> = self.actions.iter().map(|it| decision(&it.decision)).collect();
+        let decisions: Vec<&str> = self.actions.iter().map(|it| decision_name(&it.decision)).collect();
         Evidence::new()
             .text("role_arn", &self.role.text)
             .texts("actions", &actions)
@@ -248,7 +248,7 @@ impl Forbidden {
 
 /// AWS's word for a decision.
 #[must_use]
-pub fn decision(decision: &Decision) -> &str {
+pub fn decision_name(decision: &Decision) -> &str {
     match decision {
         Decision::Allowed => "allowed",
         Decision::ImplicitDeny => "implicitDeny",
@@ -268,7 +268,7 @@ macro_rules! forbidden {
     ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub Forbidden);
+        pub struct $name(pub ForbiddenActions);
 
         impl Entry for $name {
             fn cause(&self) -> String {

@@ -60,18 +60,18 @@ pub struct ShadowedByStaticKeys {
     /// The variables that are set.
     pub variables: Vec<&'static str>,
     /// The SDKs that take them.
-    pub takes: Vec<&'static str>,
+    pub taken_by: Vec<&'static str>,
     /// The SDKs that stop because only one of a pair is set.
-    pub stops: Vec<&'static str>,
+    pub stopped: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByStaticKeys {
     fn cause(&self) -> String {
         let half = match self.variables.as_slice() {
-            ["AWS_ACCESS_KEY_ID"] if self.takes.is_empty() => {
+            ["AWS_ACCESS_KEY_ID"] if self.taken_by.is_empty() => {
                 " It is half of a pair: the secret is missing, and most SDKs pass it over."
             }
-            ["AWS_SECRET_ACCESS_KEY"] if self.takes.is_empty() => {
+            ["AWS_SECRET_ACCESS_KEY"] if self.taken_by.is_empty() => {
                 " It is half of a pair, which SDKs pass over; a key id that is added later would come before the role."
             }
             _ => "",
@@ -81,7 +81,7 @@ impl Entry for ShadowedByStaticKeys {
             [one] => format!("{one} is set in this container."),
             [first @ .., last] => format!("{} and {last} are set in this container.", first.join(", ")),
         };
-        format!("{variables}{half}{}{}", takes(&self.takes, "these keys"), stop(&self.stops))
+        format!("{variables}{half}{}{}", takes(&self.taken_by, "these keys"), stop(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -95,8 +95,8 @@ impl Entry for ShadowedByStaticKeys {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .texts("variables", &self.variables)
-            .value("taken_by", self.takes.clone())
-            .value("stop", self.stops.clone())
+            .value("taken_by", self.taken_by.clone())
+            .value("stop", self.stopped.clone())
     }
 }
 
@@ -108,9 +108,9 @@ pub struct ShadowedByProfile {
     /// The profile's name.
     pub profile: String,
     /// The SDKs that take its credentials.
-    pub takes: Vec<&'static str>,
+    pub taken_by: Vec<&'static str>,
     /// The SDKs that stop over it.
-    pub stops: Vec<&'static str>,
+    pub stopped: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByProfile {
@@ -120,7 +120,7 @@ impl Entry for ShadowedByProfile {
         } else {
             format!("{} selects the profile \"{}\".", self.variable, sanitize(&self.profile))
         };
-        format!("{selects}{}{}", takes(&self.takes, "its credentials"), stop(&self.stops))
+        format!("{selects}{}{}", takes(&self.taken_by, "its credentials"), stop(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -131,8 +131,8 @@ impl Entry for ShadowedByProfile {
         Evidence::new()
             .value("variable", self.variable)
             .text("profile", &self.profile)
-            .value("taken_by", self.takes.clone())
-            .value("stop", self.stops.clone())
+            .value("taken_by", self.taken_by.clone())
+            .value("stop", self.stopped.clone())
     }
 }
 
@@ -146,7 +146,7 @@ pub struct ShadowedBySharedFile {
     /// The keys that make it a source of credentials; never their values.
     pub keys: Vec<String>,
     /// The SDKs that take them.
-    pub takes: Vec<&'static str>,
+    pub taken_by: Vec<&'static str>,
 }
 
 impl Entry for ShadowedBySharedFile {
@@ -157,7 +157,7 @@ impl Entry for ShadowedBySharedFile {
         format!(
             "The profile \"{}\"{place} has credentials of its own{keys}.{}",
             sanitize(&self.profile),
-            takes(&self.takes, "them")
+            takes(&self.taken_by, "them")
         )
     }
 
@@ -173,7 +173,7 @@ impl Entry for ShadowedBySharedFile {
             .texts("files", &self.files)
             .text("profile", &self.profile)
             .texts("keys", &self.keys)
-            .value("taken_by", self.takes.clone())
+            .value("taken_by", self.taken_by.clone())
     }
 }
 
@@ -183,7 +183,7 @@ pub struct ShadowedByContainerCredentials {
     /// The variables that are set.
     pub variables: Vec<&'static str>,
     /// The SDKs that take them.
-    pub takes: Vec<&'static str>,
+    pub taken_by: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByContainerCredentials {
@@ -191,7 +191,7 @@ impl Entry for ShadowedByContainerCredentials {
         format!(
             "{} is set beside the web identity, as EKS Pod Identity sets it.{} Who does not, takes the role.",
             self.variables.join(" and "),
-            takes(&self.takes, "those credentials")
+            takes(&self.taken_by, "those credentials")
         )
     }
 
@@ -205,7 +205,7 @@ impl Entry for ShadowedByContainerCredentials {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().texts("variables", &self.variables).value("taken_by", self.takes.clone())
+        Evidence::new().texts("variables", &self.variables).value("taken_by", self.taken_by.clone())
     }
 }
 
@@ -217,15 +217,15 @@ pub struct SharedConfigMalformed {
     /// What is wrong with it.
     pub fault: String,
     /// The SDKs that stop over it.
-    pub stops: Vec<&'static str>,
+    pub stopped: Vec<&'static str>,
 }
 
 impl Entry for SharedConfigMalformed {
     fn cause(&self) -> String {
-        let over = if self.stops.is_empty() {
+        let over = if self.stopped.is_empty() {
             " No SDK stops over it, but what the file says is lost.".to_owned()
         } else {
-            format!("{} Without the file the role is theirs.", stop(&self.stops))
+            format!("{} Without the file the role is theirs.", stop(&self.stopped))
         };
         format!("The shared file {} cannot be used: {}.{over}", sanitize(&self.path), sanitize(&self.fault))
     }
@@ -235,7 +235,7 @@ impl Entry for SharedConfigMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("file", &self.path).value("stop", self.stops.clone())
+        Evidence::new().text("file", &self.path).value("stop", self.stopped.clone())
     }
 }
 
@@ -243,18 +243,18 @@ impl Entry for SharedConfigMalformed {
 #[derive(Debug, Clone)]
 pub struct SdkCredentialError {
     /// The SDKs that stop.
-    pub stops: Vec<&'static str>,
+    pub stopped: Vec<&'static str>,
     /// Why the first of them does.
-    pub because: String,
+    pub reason: String,
 }
 
 impl Entry for SdkCredentialError {
     fn cause(&self) -> String {
-        let first = match self.stops.as_slice() {
-            [] | [_] => self.because.clone(),
-            [first, ..] => format!("For {first}: {}", self.because),
+        let first = match self.stopped.as_slice() {
+            [] | [_] => self.reason.clone(),
+            [first, ..] => format!("For {first}: {}", self.reason),
         };
-        format!("Something beside the role keeps an SDK from it.{} {first}", stop(&self.stops))
+        format!("Something beside the role keeps an SDK from it.{} {first}", stop(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -267,7 +267,7 @@ impl Entry for SdkCredentialError {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("stop", self.stops.clone()).text("because", &self.because)
+        Evidence::new().value("stop", self.stopped.clone()).text("because", &self.reason)
     }
 }
 
@@ -275,39 +275,39 @@ impl Entry for SdkCredentialError {
 #[derive(Debug, Clone)]
 pub struct FallsToNodeRole {
     /// The SDKs that do.
-    pub takes: Vec<&'static str>,
+    pub falling: Vec<&'static str>,
     /// The SDKs that stop instead.
-    pub stops: Vec<&'static str>,
+    pub stopped: Vec<&'static str>,
     /// The node's role, if it was asked for.
-    pub role: Option<String>,
+    pub node_role: Option<String>,
     /// Why the node's role is not given, if it was asked for in vain.
-    pub unreachable: Option<String>,
+    pub imds_error: Option<String>,
     /// Why the application's own SDK does, whether the role works or not.
-    pub although: Option<String>,
+    pub application_reason: Option<String>,
 }
 
 impl Entry for FallsToNodeRole {
     fn cause(&self) -> String {
         let node =
-            self.role.as_ref().map_or_else(String::new, |role| format!(", which is {}", sanitize(role)));
-        match &self.although {
+            self.node_role.as_ref().map_or_else(String::new, |role| format!(", which is {}", sanitize(role)));
+        match &self.application_reason {
             Some(because) => {
-                let end = self.unreachable.as_ref().map_or_else(String::new, |why| {
+                let end = self.imds_error.as_ref().map_or_else(String::new, |why| {
                     format!(" When it was asked for from here, it was not given ({}).", sanitize(why))
                 });
-                let sdks = listed_first(&self.takes);
+                let sdks = listed_first(&self.falling);
                 format!("{sdks} does not take the pod's role, but asks for the node's{node}. {because}{end}")
             }
             None => {
-                let verb = verb(&self.takes, "hides", "hide");
-                let stops = match self.stops.as_slice() {
+                let verb = verb(&self.falling, "hides", "hide");
+                let stops = match self.stopped.as_slice() {
                     [] => String::new(),
                     stops => format!(" {} would stop with an error instead.", listed_first(stops)),
                 };
                 format!(
                     "The role does not work, and the application may not say so: {} {verb} that behind the \
                      node's role{node}.{stops}",
-                    listed(&self.takes)
+                    listed(&self.falling)
                 )
             }
         }
@@ -319,7 +319,7 @@ impl Entry for FallsToNodeRole {
              container."
                 .to_owned(),
         ];
-        if self.although.is_some() {
+        if self.application_reason.is_some() {
             steps.insert(
                 0,
                 "Make the SDK take the role: a newer version, the module that it lacks, or another way to its \
@@ -334,10 +334,10 @@ impl Entry for FallsToNodeRole {
 
     fn evidence(&self) -> Evidence {
         Evidence::new()
-            .value("hide", self.takes.clone())
-            .value("stop", self.stops.clone())
-            .text_if("node_role", self.role.as_deref())
-            .text_if("node_role_not_given", self.unreachable.as_deref())
+            .value("hide", self.falling.clone())
+            .value("stop", self.stopped.clone())
+            .text_if("node_role", self.node_role.as_deref())
+            .text_if("node_role_not_given", self.imds_error.as_deref())
     }
 }
 
@@ -345,7 +345,7 @@ impl Entry for FallsToNodeRole {
 #[derive(Debug, Clone)]
 pub struct NodeRoleReachable {
     /// The role's name.
-    pub role: String,
+    pub node_role: String,
     /// Where IMDS answered.
     pub endpoint: String,
     /// Whether only to calls without a token, which is IMDSv1.
@@ -363,7 +363,7 @@ impl Entry for NodeRoleReachable {
             "IMDS at {} answers this pod, and would give it the credentials of the node's role {}.{v1} \
              Everything in the pod has that role's rights, whatever its own role is.",
             sanitize(&self.endpoint),
-            sanitize(&self.role)
+            sanitize(&self.node_role)
         )
     }
 
@@ -381,7 +381,7 @@ impl Entry for NodeRoleReachable {
 
     fn evidence(&self) -> Evidence {
         Evidence::new()
-            .text("node_role", &self.role)
+            .text("node_role", &self.node_role)
             .text("endpoint", &self.endpoint)
             .value("by", if self.only_v1 { "IMDSv1" } else { "IMDSv2" })
     }

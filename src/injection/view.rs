@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::diagnosis::identity::ServiceAccountUnread;
+use crate::diagnosis::identity::ServiceAccountError;
 use crate::diagnosis::injection::SuppressionCause;
 use crate::env::{CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE, USUAL_AUDIENCE};
 use crate::kubernetes::service_account::AnnotatedAccount;
@@ -110,7 +110,7 @@ pub enum AccountView {
     /// The Kubernetes API has no service account of this name.
     Missing(ServiceAccount),
     /// The Kubernetes API was asked, and did not show it.
-    Unread(ServiceAccountUnread),
+    Unread(ServiceAccountError),
 }
 
 impl AccountView {
@@ -260,7 +260,7 @@ impl Container {
                     causes.push(SuppressionCause::MountElsewhere { mounted_at, token_file });
                 }
                 None if is_seen && !regions.is_empty() && self.has(STS_ENDPOINTS) => {
-                    causes.push(SuppressionCause::LeftAlone(token_file));
+                    causes.push(SuppressionCause::EverythingPreset(token_file));
                 }
                 None => {}
             }

@@ -10,7 +10,7 @@ use crate::audit::trust::JudgedPolicy;
 use crate::audit::{AuditResult, Note};
 use crate::aws::iam::{Decision, MatchedPolicy, SimulatedDecision};
 use crate::diagnosis::audit::Unavailable;
-use crate::diagnosis::role::decision;
+use crate::diagnosis::role::decision_name;
 use crate::text::{format_utc, sanitize};
 use crate::wire;
 
@@ -46,7 +46,7 @@ fn simulated(result: &SimulatedDecision) -> wire::SimulatedAction {
     wire::SimulatedAction {
         action: sanitize(&result.action),
         resource: sanitize(&result.resource),
-        decision: sanitize(decision(&result.decision)),
+        decision: sanitize(decision_name(&result.decision)),
         policies: policies.collect(),
         missing_context: result.missing_context.iter().map(|key| sanitize(key)).collect(),
         boundary_allows: result.boundary_allows,

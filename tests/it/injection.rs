@@ -233,7 +233,9 @@ fn expected(spec: &Spec, part: &Part, made: &Made) -> Vec<&'static str> {
         (None, Some(_)) => vec!["RoleArnVarMissing", left_out.unwrap_or("EnvPreset")],
         (Some(_), Some(_)) if made.has_file() => vec![],
         (Some(_), Some(_)) if made.mounts_token() => vec!["MountElsewhere"],
-        (Some(_), Some(_)) if part.has_region() && part.has(STS) && left_out.is_none() => vec!["LeftAlone"],
+        (Some(_), Some(_)) if part.has_region() && part.has(STS) && left_out.is_none() => {
+            vec!["EverythingPreset"]
+        }
         // All by hand, and not whole: what the webhook would have done is not known from that.
         (Some(_), Some(_)) => vec![],
     }
@@ -242,7 +244,7 @@ fn expected(spec: &Spec, part: &Part, made: &Made) -> Vec<&'static str> {
 fn words(found: &[Diagnosis]) -> Vec<String> {
     let word = |found: &Diagnosis| match found {
         Diagnosis::InjectionSuppressed(found) => {
-            let by = format!("{:?}", found.by);
+            let by = format!("{:?}", found.cause);
             by.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
         }
         found => found.name().as_str().to_owned(),

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 pub use jwks::{Signature, SigningKey};
 
 use crate::aws::transport::{ServerUnreachable, SmithyConnector};
-use crate::diagnosis::issuer::{Document, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
+use crate::diagnosis::issuer::{IssuerDocument, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::host::Pod;
@@ -125,7 +125,9 @@ pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> Fetched 
     let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
     let discovery = match discovery_url(&issuer) {
         Ok(url) => fetch(&dialer, url, LONGEST_DISCOVERY, until).await,
-        Err(why) => Response { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NoUrl(why)) },
+        Err(why) => {
+            Response { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NotAUrl(why)) }
+        }
     };
     let keys = match discovered(&issuer, &discovery) {
         Ok(Discovery { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, LONGEST_KEYS, until).await),
@@ -138,10 +140,10 @@ pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> Fetched 
 async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {
-        let endpoint = https(&url).map_err(IssuerFault::NoUrl)?;
+        let endpoint = https(&url).map_err(IssuerFault::NotAUrl)?;
         let connected = dialer.connect(&endpoint, until).await.map_err(|cause| {
             let cause = Arc::new(cause);
-            IssuerFault::Unreached(ServerUnreachable { host: endpoint.host.clone(), cause })
+            IssuerFault::Unreachable(ServerUnreachable { host: endpoint.host.clone(), cause })
         })?;
         answered_by = Some(connected.peer);
         let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
@@ -151,10 +153,10 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")))
             .body(Full::default())
-            .map_err(|error| IssuerFault::Lost(error.to_string()))?;
+            .map_err(|error| IssuerFault::ConnectionLost(error.to_string()))?;
         match timeout_at(until, http::send_once(connected.stream, request, longest)).await {
             Err(_) => Err(IssuerFault::TimedOut),
-            Ok(Err(words)) => Err(IssuerFault::Lost(words)),
+            Ok(Err(words)) => Err(IssuerFault::ConnectionLost(words)),
             Ok(Ok((status, body))) => Ok((status.as_u16(), body)),
         }
     };
@@ -191,10 +193,10 @@ fn discovered(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
         Some(named) if named == issuer => {}
         other => return Err(IssuerFault::OtherIssuer(other)),
     }
-    let jwks_uri = text("jwks_uri").ok_or(IssuerFault::Hollow)?;
+    let jwks_uri = text("jwks_uri").ok_or(IssuerFault::Incomplete)?;
     match https(&jwks_uri) {
         Ok(_) => {}
-        Err(why) => return Err(IssuerFault::Elsewhere { url: jwks_uri, why }),
+        Err(why) => return Err(IssuerFault::KeysElsewhere { url: jwks_uri, why }),
     }
     let lacking = WANTED.into_iter().filter(|name| !document.contains_key(*name)).collect();
     Ok(Discovery { jwks_uri, lacking })
@@ -211,7 +213,7 @@ fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFa
     let body = match body {
         Ok(body) => body,
         Err(ResponseError::TooLong(_)) => return Err(IssuerFault::TooLarge(longest)),
-        Err(ResponseError::ConnectionLost(words)) => return Err(IssuerFault::Lost(words.clone())),
+        Err(ResponseError::ConnectionLost(words)) => return Err(IssuerFault::ConnectionLost(words.clone())),
     };
     serde_json::from_slice(body)
         .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
@@ -232,14 +234,18 @@ pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
     };
     let Discovery { jwks_uri, lacking } = match discovered(&issuer, &discovery) {
         Ok(discovered) => discovered,
-        Err(fault) => return fails(Document::Discovery, &discovery, fault),
+        Err(fault) => return fails(IssuerDocument::Discovery, &discovery, fault),
     };
-    let Some(got) = keys else { return fails(Document::Discovery, &discovery, IssuerFault::Hollow) };
+    let Some(got) = keys else {
+        return fails(IssuerDocument::Discovery, &discovery, IssuerFault::Incomplete);
+    };
     let set = match object(&got, LONGEST_KEYS) {
         Ok(set) => set,
-        Err(fault) => return fails(Document::Keys, &got, fault),
+        Err(fault) => return fails(IssuerDocument::Keys, &got, fault),
     };
-    let Some(set) = KeySet::of(&set) else { return fails(Document::Keys, &got, IssuerFault::Hollow) };
+    let Some(set) = KeySet::of(&set) else {
+        return fails(IssuerDocument::Keys, &got, IssuerFault::Incomplete);
+    };
     let (keys, key_ids, key_id) = (set.len(), set.ids(), key.id().map(str::to_owned));
     match set.find(key) {
         Ok(signature) => Verdict::Pass(PublishedKeys {
@@ -382,9 +388,9 @@ mod tests {
         };
         let no_url = "it does not begin with https://";
         for (fetched, words, may_pass) in [
-            (of(Err(IssuerFault::NoUrl(no_url))), no_url, false),
+            (of(Err(IssuerFault::NotAUrl(no_url))), no_url, false),
             (of(Err(IssuerFault::TimedOut)), "https://d.example does not answer in time", true),
-            (of(Err(IssuerFault::Lost("w".to_owned()))), "broke off", true),
+            (of(Err(IssuerFault::ConnectionLost("w".to_owned()))), "broke off", true),
             (of(Ok((302, Ok("")))), "302, a redirect, which is not followed", false),
             (of(Ok((404, Ok("")))), "the status 404", false),
             (of(Ok((503, Ok("")))), "the status 503", true),

@@ -14,14 +14,14 @@ use iam_trust::arn;
 #[derive(Debug, Clone)]
 pub struct ServiceAccountNotAnnotated {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// What the API says of it.
     pub account: AnnotatedAccount,
 }
 
 impl Entry for ServiceAccountNotAnnotated {
     fn cause(&self) -> String {
-        let default = if self.of.service_account.name == "default" {
+        let default = if self.target.service_account.name == "default" {
             " It is the one that a pod gets whose spec names none."
         } else {
             ""
@@ -30,22 +30,22 @@ impl Entry for ServiceAccountNotAnnotated {
             "No identity was injected into this container, and the pod's {} has no annotation \
              eks.amazonaws.com/role-arn, so there is no role to inject.{default} Injection happens only when a \
              pod is created: after the annotation the pod has to be created anew, too.",
-            self.of.account()
+            self.target.account()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            format!("Annotate the service account with the role:\n{}", self.of.annotate(None)),
+            format!("Annotate the service account with the role:\n{}", self.target.annotate(None)),
             "If the pod should run as another service account, name that one in the pod spec instead \
              (serviceAccountName)."
                 .to_owned(),
-            self.of.delete_pod(),
+            self.target.delete_pod(),
         ]
     }
 
     fn evidence(&self) -> Evidence {
-        self.of.evidence(Some(&self.account), None)
+        self.target.evidence(Some(&self.account), None)
     }
 }
 
@@ -53,7 +53,7 @@ impl Entry for ServiceAccountNotAnnotated {
 #[derive(Debug, Clone)]
 pub struct ServiceAccountMissing {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
 }
 
 impl Entry for ServiceAccountMissing {
@@ -61,25 +61,25 @@ impl Entry for ServiceAccountMissing {
         format!(
             "No identity was injected into this container, and the Kubernetes API knows no {}. The pod's API token \
              was made out to it, so it was there once, and was deleted since.",
-            self.of.account()
+            self.target.account()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, account) = kubectl(Some(&self.of.service_account));
+        let (kubectl, account) = kubectl(Some(&self.target.service_account));
         vec![
             format!(
                 "Create the service account, and annotate it with the role:\n\
                  {kubectl} create serviceaccount {account}\n{}",
-                self.of.annotate(None)
+                self.target.annotate(None)
             ),
-            self.of.delete_pod(),
+            self.target.delete_pod(),
             "Find out what deleted it, such as an uninstalled chart or a pruned manifest.".to_owned(),
         ]
     }
 
     fn evidence(&self) -> Evidence {
-        self.of.evidence(None, None)
+        self.target.evidence(None, None)
     }
 }
 
@@ -96,7 +96,7 @@ pub enum AnnotationAge {
 #[derive(Debug, Clone)]
 pub struct AnnotatedAfterPod {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// What the API says of it.
     pub account: AnnotatedAccount,
     /// What is newer than the pod.
@@ -118,7 +118,7 @@ impl Entry for AnnotatedAfterPod {
             "No identity was injected into this container. The pod's {} is annotated with the role {}, but {what}, after the \
              kubelet had set this pod up ({}): the annotation is {most_likely}newer than the pod. Injection \
              happens only when a pod is created, so restarting the container never helps.",
-            self.of.account(),
+            self.target.account(),
             sanitize(self.account.role_arn.as_deref().unwrap_or_default()),
             format_utc(self.volume_made)
         )
@@ -126,7 +126,7 @@ impl Entry for AnnotatedAfterPod {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            self.of.delete_pod(),
+            self.target.delete_pod(),
             "Let whatever deploys the pods create and annotate the service account first, so that this does \
              not come back."
                 .to_owned(),
@@ -134,7 +134,7 @@ impl Entry for AnnotatedAfterPod {
     }
 
     fn evidence(&self) -> Evidence {
-        self.of.evidence(Some(&self.account), Some(self.volume_made))
+        self.target.evidence(Some(&self.account), Some(self.volume_made))
     }
 }
 
@@ -142,7 +142,7 @@ impl Entry for AnnotatedAfterPod {
 #[derive(Debug, Clone)]
 pub struct WebhookMissed {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// What the API says of it.
     pub account: AnnotatedAccount,
     /// When the kubelet set up the volume of the pod's API token, if known.
@@ -167,15 +167,15 @@ impl Entry for WebhookMissed {
              {age}. The webhook does so where it is not reachable (the pod is then admitted as it is), where it has not \
              seen the annotation yet, and where a label or an annotation of the pod tells it to leave out the pod \
              or this container.",
-            self.of.account(),
+            self.target.account(),
             sanitize(self.account.role_arn.as_deref().unwrap_or_default())
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, pod) = self.of.kubectl_and_pod();
+        let (kubectl, pod) = self.target.kubectl_and_pod();
         vec![
-            self.of.delete_pod(),
+            self.target.delete_pod(),
             format!(
                 "If the new pod has no identity either, see whether it asks to be left out: the label \
                  eks.amazonaws.com/skip-pod-identity-webhook, or the annotation \
@@ -190,7 +190,7 @@ impl Entry for WebhookMissed {
     }
 
     fn evidence(&self) -> Evidence {
-        self.of.evidence(Some(&self.account), self.volume_made)
+        self.target.evidence(Some(&self.account), self.volume_made)
     }
 }
 
@@ -198,7 +198,7 @@ impl Entry for WebhookMissed {
 #[derive(Debug, Clone)]
 pub struct AnnotationDiffersFromEnv {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// What the API says of it.
     pub account: AnnotatedAccount,
     /// The role that the pod was given.
@@ -216,12 +216,12 @@ impl Entry for AnnotationDiffersFromEnv {
              admitted: either the annotation was changed or removed after that, or the pod spec sets AWS_ROLE_ARN \
              itself.",
             sanitize(&self.role_arn),
-            self.of.account()
+            self.target.account()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, pod) = self.of.kubectl_and_pod();
+        let (kubectl, pod) = self.target.kubectl_and_pod();
         vec![
             format!(
                 "If the annotation is right, delete the pod, so that a new one gets the role that it names \
@@ -229,20 +229,20 @@ impl Entry for AnnotationDiffersFromEnv {
             ),
             format!(
                 "If the pod's role is right, annotate the service account with it:\n{}",
-                self.of.annotate(Some(&self.role_arn))
+                self.target.annotate(Some(&self.role_arn))
             ),
         ]
     }
 
     fn evidence(&self) -> Evidence {
         let role = Evidence::new().text("role_arn", &self.role_arn);
-        role.merge(self.of.evidence(Some(&self.account), None))
+        role.merge(self.target.evidence(Some(&self.account), None))
     }
 }
 
 /// Whose annotation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnnotationOf {
+pub enum AnnotatedObject {
     /// The service account's.
     Account,
     /// The pod's.
@@ -253,9 +253,9 @@ pub enum AnnotationOf {
 #[derive(Debug, Clone)]
 pub struct RoleAnnotationMisplaced {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// What is annotated.
-    pub at: AnnotationOf,
+    pub annotated: AnnotatedObject,
     /// With which name.
     pub key: String,
     /// The role there, without white space around it.
@@ -264,12 +264,12 @@ pub struct RoleAnnotationMisplaced {
 
 impl Entry for RoleAnnotationMisplaced {
     fn cause(&self) -> String {
-        let (account, key, role_arn) = (self.of.account(), sanitize(&self.key), sanitize(&self.role_arn));
-        let misplaced = match self.at {
-            AnnotationOf::Account => format!(
+        let (account, key, role_arn) = (self.target.account(), sanitize(&self.key), sanitize(&self.role_arn));
+        let misplaced = match self.annotated {
+            AnnotatedObject::Account => format!(
                 "It has the annotation {key} with the role {role_arn} instead: the webhook does not read that one"
             ),
-            AnnotationOf::Pod => format!(
+            AnnotatedObject::Pod => format!(
                 "The pod itself has the annotation {key} with the role {role_arn}: the webhook reads the role only \
                  from the service account"
             ),
@@ -292,9 +292,9 @@ impl Entry for RoleAnnotationMisplaced {
         vec![
             format!(
                 "If that role is meant, annotate the service account with it:\n{}",
-                self.of.annotate(is_role.then_some(self.role_arn.as_str()))
+                self.target.annotate(is_role.then_some(self.role_arn.as_str()))
             ),
-            self.of.delete_pod(),
+            self.target.delete_pod(),
             "Correct the annotation where it is written, such as a chart's values, so that this does not come \
              back."
                 .to_owned(),
@@ -302,13 +302,13 @@ impl Entry for RoleAnnotationMisplaced {
     }
 
     fn evidence(&self) -> Evidence {
-        let at = match self.at {
-            AnnotationOf::Account => "service-account",
-            AnnotationOf::Pod => "pod",
+        let at = match self.annotated {
+            AnnotatedObject::Account => "service-account",
+            AnnotatedObject::Pod => "pod",
         };
         Evidence::new()
-            .text("namespace", &self.of.service_account.namespace)
-            .text("service_account", &self.of.service_account.name)
+            .text("namespace", &self.target.service_account.namespace)
+            .text("service_account", &self.target.service_account.name)
             .value("annotated", at)
             .text("annotation", &self.key)
             .text("annotated_role_arn", &self.role_arn)

@@ -8,7 +8,7 @@ mod annotation;
 mod suppressed;
 
 pub use annotation::{
-    AnnotatedAfterPod, AnnotationAge, AnnotationDiffersFromEnv, AnnotationOf, RoleAnnotationMisplaced,
+    AnnotatedAfterPod, AnnotatedObject, AnnotationAge, AnnotationDiffersFromEnv, RoleAnnotationMisplaced,
     ServiceAccountMissing, ServiceAccountNotAnnotated, WebhookMissed,
 };
 pub use suppressed::{InjectionSuppressed, SuppressionCause};

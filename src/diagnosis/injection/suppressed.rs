@@ -24,7 +24,7 @@ pub enum SuppressionCause {
     RegionPreset(&'static str),
     /// The pod spec sets the variables of the identity, of the region and of the kind of endpoint: such a
     /// container is left wholly alone, and nothing is mounted where this says that the token is.
-    LeftAlone(String),
+    EverythingPreset(String),
     /// The volume of the token is mounted at one place, and the variable names another: one of the two is of
     /// the pod spec itself.
     MountElsewhere {
@@ -57,7 +57,7 @@ impl SuppressionCause {
             Self::SkipContainers => "skip-annotation",
             Self::EnvPreset(_) => "identity-variable-preset",
             Self::RegionPreset(_) => "region-variable-preset",
-            Self::LeftAlone(_) => "all-variables-preset",
+            Self::EverythingPreset(_) => "all-variables-preset",
             Self::MountElsewhere { .. } => "mount-elsewhere",
             Self::VolumePreset | Self::VolumeMounted => "volume-preset",
             Self::AddedLater => "only-this-container",
@@ -72,11 +72,11 @@ const CONTAINERS_NAMED: usize = 5;
 #[derive(Debug, Clone)]
 pub struct InjectionSuppressed {
     /// The pod and its service account.
-    pub of: InjectionTarget,
+    pub target: InjectionTarget,
     /// The containers for which it holds; at least one.
     pub containers: Vec<String>,
     /// What it was.
-    pub by: SuppressionCause,
+    pub cause: SuppressionCause,
 }
 
 impl InjectionSuppressed {
@@ -94,7 +94,7 @@ impl InjectionSuppressed {
 
     /// The command that prints what the containers of the pod set and mount.
     fn see_containers(&self) -> String {
-        let (kubectl, pod) = self.of.kubectl_and_pod();
+        let (kubectl, pod) = self.target.kubectl_and_pod();
         format!(
             "{kubectl} get pod {pod} -o jsonpath=\"{{range .spec['initContainers','containers'][*]}}{{.name}} \
              {{.env}} {{.volumeMounts}}{{'\\n'}}{{end}}\""
@@ -105,12 +105,12 @@ impl InjectionSuppressed {
     fn anew(&self) -> String {
         format!(
             "A Deployment makes new pods by itself when its template is changed. Where nothing does: {}",
-            self.of.delete_pod().replacen('D', "d", 1)
+            self.target.delete_pod().replacen('D', "d", 1)
         )
     }
 
     fn of_ephemeral(&self) -> Vec<String> {
-        let (kubectl, pod) = self.of.kubectl_and_pod();
+        let (kubectl, pod) = self.target.kubectl_and_pod();
         vec![
             "Audit the application's own container instead, with --container and its name.".to_owned(),
             format!(
@@ -134,7 +134,7 @@ impl InjectionSuppressed {
 impl Entry for InjectionSuppressed {
     fn cause(&self) -> String {
         let these = self.these();
-        match &self.by {
+        match &self.cause {
             SuppressionCause::Ephemeral => format!(
                 "Nothing was injected into {these}, since it is ephemeral: it was added to a running pod, as kubectl \
                  debug does. The webhook changes a pod only when it is created, and never gives an ephemeral \
@@ -158,7 +158,7 @@ impl Entry for InjectionSuppressed {
                 "The pod spec itself sets {variable} of {these} to an empty text. The webhook adds AWS_REGION and \
                  AWS_DEFAULT_REGION only where the pod spec sets neither, so neither of them names a region here."
             ),
-            SuppressionCause::LeftAlone(token_file) => format!(
+            SuppressionCause::EverythingPreset(token_file) => format!(
                 "The pod spec itself sets the variables of the identity, of the region and \
                  AWS_STS_REGIONAL_ENDPOINTS of {these}. The webhook takes such a container for finished and leaves \
                  it wholly alone: it does not mount the token either. AWS_WEB_IDENTITY_TOKEN_FILE is {}, and no \
@@ -193,8 +193,8 @@ impl Entry for InjectionSuppressed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, pod) = self.of.kubectl_and_pod();
-        match &self.by {
+        let (kubectl, pod) = self.target.kubectl_and_pod();
+        match &self.cause {
             SuppressionCause::Ephemeral => self.of_ephemeral(),
             SuppressionCause::SkipWebhook => vec![
                 format!(
@@ -231,7 +231,7 @@ impl Entry for InjectionSuppressed {
                 ),
                 self.anew(),
             ],
-            SuppressionCause::LeftAlone(_) => vec![
+            SuppressionCause::EverythingPreset(_) => vec![
                 format!("See what the pod sets.\n{}", self.see_containers()),
                 "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
                  chart's values, so that the webhook injects them and mounts the token. The region may stay."
@@ -268,21 +268,21 @@ impl Entry for InjectionSuppressed {
     }
 
     fn evidence(&self) -> Evidence {
-        let (variable, mounted_at, token_file) = match &self.by {
+        let (variable, mounted_at, token_file) = match &self.cause {
             SuppressionCause::EnvPreset(variable) | SuppressionCause::RegionPreset(variable) => {
                 (Some(*variable), None, None)
             }
-            SuppressionCause::LeftAlone(token_file) => (None, None, Some(token_file.as_str())),
+            SuppressionCause::EverythingPreset(token_file) => (None, None, Some(token_file.as_str())),
             SuppressionCause::MountElsewhere { mounted_at, token_file } => {
                 (None, Some(mounted_at.as_str()), Some(token_file.as_str()))
             }
             _ => (None, None, None),
         };
         Evidence::new()
-            .text("namespace", &self.of.service_account.namespace)
-            .text("service_account", &self.of.service_account.name)
+            .text("namespace", &self.target.service_account.namespace)
+            .text("service_account", &self.target.service_account.name)
             .texts("containers", &self.containers)
-            .value("suppressed_by", self.by.as_str())
+            .value("suppressed_by", self.cause.as_str())
             .text_if("variable", variable)
             .text_if("mounted_at", mounted_at)
             .text_if("token_file", token_file)

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_of_the_token_is_not_claimed() {
-        let pod = || NotInjected { service_account: None, pod: None, unread: None };
+        let pod = || NotInjected { service_account: None, pod: None, service_account_error: None };
         for (token, mounted, injected, lost) in [
             (Presence::Exists, Some("true"), false, true),
             (Presence::Missing, Some("false"), true, false),

@@ -47,13 +47,13 @@ impl Entry for TokenAudienceUnexpected {
 
 /// How it is known that a token is one for the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiTokenSeen {
+pub enum ApiTokenSource {
     /// It lies in the file, and STS was not asked yet.
     InFile,
     /// STS refused it.
-    Refused,
+    RefusedBySts,
     /// An audit was told of it, and no provider is known to list its audience.
-    Handed,
+    GivenToAudit,
 }
 
 /// The pod's ordinary API token, where the projected one belongs.
@@ -62,21 +62,21 @@ pub struct TokenIsApiToken {
     /// The token's audience.
     pub audience: Vec<String>,
     /// How that is known.
-    pub seen: ApiTokenSeen,
+    pub source: ApiTokenSource,
 }
 
 impl Entry for TokenIsApiToken {
     fn cause(&self) -> String {
         let audience = list(&self.audience);
-        let verdict = match self.seen {
-            ApiTokenSeen::Handed => {
+        let verdict = match self.source {
+            ApiTokenSource::GivenToAudit => {
                 return format!(
                     "The token that is audited is one for the Kubernetes API (audience {audience}), not one for STS: \
                      the ordinary token of a pod. STS can only accept it if the OIDC provider lists that audience."
                 );
             }
-            ApiTokenSeen::Refused => "STS refused it.",
-            ApiTokenSeen::InFile => "STS can only accept it if the OIDC provider lists that audience.",
+            ApiTokenSource::RefusedBySts => "STS refused it.",
+            ApiTokenSource::InFile => "STS can only accept it if the OIDC provider lists that audience.",
         };
         format!(
             "AWS_WEB_IDENTITY_TOKEN_FILE points at a token for the Kubernetes API (audience {audience}), not at \
@@ -85,7 +85,7 @@ impl Entry for TokenIsApiToken {
     }
 
     fn remedy(&self) -> Vec<String> {
-        if self.seen == ApiTokenSeen::Handed {
+        if self.source == ApiTokenSource::GivenToAudit {
             return vec![
                 "If another token was meant, audit that: the one in the file that AWS_WEB_IDENTITY_TOKEN_FILE of the \
                  pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token."

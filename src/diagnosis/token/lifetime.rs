@@ -81,7 +81,7 @@ pub struct TokenNotYetValid {
     /// The time, by STS's clock or else this container's.
     pub now: SystemTime,
     /// Whether that is STS's clock.
-    pub by_sts: bool,
+    pub is_sts_clock: bool,
 }
 
 impl Entry for TokenNotYetValid {
@@ -89,9 +89,9 @@ impl Entry for TokenNotYetValid {
         format!(
             "The token is valid from {} on, and {} clock shows {}: {}.",
             format_utc(self.valid_from),
-            if self.by_sts { "STS's" } else { "this container's" },
+            if self.is_sts_clock { "STS's" } else { "this container's" },
             format_utc(self.now),
-            if self.by_sts {
+            if self.is_sts_clock {
                 "the clock of the API server that issued it is ahead"
             } else {
                 "either the clock of this node is behind, or that of the API server is ahead"
@@ -100,7 +100,7 @@ impl Entry for TokenNotYetValid {
     }
 
     fn remedy(&self) -> Vec<String> {
-        if self.by_sts {
+        if self.is_sts_clock {
             vec![
                 "Look at the clock of the API server, in the headers of its answers, and mend it; then delete the \
                  pod:\nkubectl get --raw /version -v=8 2>&1 | grep -i 'date:'\nkubectl -n NAMESPACE delete pod POD"

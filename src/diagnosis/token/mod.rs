@@ -3,7 +3,7 @@
 mod audience;
 mod lifetime;
 
-pub use audience::{ApiTokenSeen, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
+pub use audience::{ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
 pub use lifetime::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 
 use super::{Diagnosis, Entry};
@@ -24,7 +24,7 @@ pub enum JwtFault {
     /// A part is not a JSON object.
     NotJson(&'static str),
     /// STS said so, although it looks like one; STS's words.
-    SaysSts(String),
+    RejectedBySts(String),
 }
 
 /// The file's content is no token.
@@ -41,7 +41,7 @@ impl Entry for TokenNotAJwt {
             JwtFault::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
             JwtFault::NotBase64(part) => format!("its {part} is not base64url"),
             JwtFault::NotJson(part) => format!("its {part} is not a JSON object"),
-            JwtFault::SaysSts(message) => format!("STS answered \"{}\"", sanitize(message)),
+            JwtFault::RejectedBySts(message) => format!("STS answered \"{}\"", sanitize(message)),
         };
         format!("The token file does not hold a JSON Web Token: {fault}.")
     }
@@ -82,13 +82,13 @@ pub struct TokenClaimMissing {
     /// The claim.
     pub claim: String,
     /// What type it should have, if it is there with another.
-    pub should_be: Option<&'static str>,
+    pub expected_type: Option<&'static str>,
 }
 
 impl Entry for TokenClaimMissing {
     fn cause(&self) -> String {
         let claim = sanitize(&self.claim);
-        let what = self.should_be.map_or_else(
+        let what = self.expected_type.map_or_else(
             || format!("has no \"{claim}\" claim"),
             |kind| format!("has a \"{claim}\" claim that is not {kind}"),
         );
@@ -182,10 +182,10 @@ impl From<TokenFault> for Diagnosis {
             TokenFault::NotJson(part) => TokenNotAJwt { fault: JwtFault::NotJson(part) }.into(),
             TokenFault::LegacySecret { service_account } => TokenIsLegacySecret { service_account }.into(),
             TokenFault::ClaimMissing(claim) => {
-                TokenClaimMissing { claim: claim.to_owned(), should_be: None }.into()
+                TokenClaimMissing { claim: claim.to_owned(), expected_type: None }.into()
             }
             TokenFault::ClaimMistyped(claim, kind) => {
-                TokenClaimMissing { claim: claim.to_owned(), should_be: Some(kind) }.into()
+                TokenClaimMissing { claim: claim.to_owned(), expected_type: Some(kind) }.into()
             }
             TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
         }
