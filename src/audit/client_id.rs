@@ -3,16 +3,16 @@
 use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
 
 /// The most characters of a client id. Source: the IAM API model, `clientIDType`.
-const LONGEST_CLIENT_ID: usize = 255;
+const MAX_CLIENT_ID_CHARS: usize = 255;
 
 /// The most edits between what was meant and what was written: `sts.amazon.com` is three away.
-const MOST_EDITS: usize = 3;
+const MAX_EDITS: usize = 3;
 
 /// The client id that was most likely meant for one of a token's audiences.
 pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
     let slips = client_ids.iter().flat_map(|id| {
         let slip = |audience: &String| {
-            slip(id, audience)
+            difference(id, audience)
                 .map(|(distance, slip)| (distance, NearClientId { id: id.clone(), difference: slip }))
         };
         audience.iter().filter_map(slip)
@@ -21,8 +21,8 @@ pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<Near
 }
 
 /// How a client id differs from an audience, if little, and how far that is.
-fn slip(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
-    let hidden = invisible(id);
+fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
+    let hidden = invisible_characters(id);
     let seen: String = id.chars().filter(|c| !is_invisible(*c)).collect();
     if !hidden.is_empty() && seen == audience {
         return Some((0, ClientIdDifference::Invisible(hidden)));
@@ -37,16 +37,16 @@ fn slip(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
     if bare(id) == bare(audience) {
         return Some((0, ClientIdDifference::Url));
     }
-    if [id, audience].iter().any(|text| text.chars().count() > LONGEST_CLIENT_ID) {
+    if [id, audience].iter().any(|text| text.chars().count() > MAX_CLIENT_ID_CHARS) {
         return None;
     }
     let edits = strsim::osa_distance(id, audience);
-    let is_little = edits <= MOST_EDITS && edits * 3 <= audience.chars().count();
+    let is_little = edits <= MAX_EDITS && edits * 3 <= audience.chars().count();
     is_little.then_some((edits, ClientIdDifference::Typo))
 }
 
 /// The characters of a text that nobody sees, and their places, counted from 1.
-fn invisible(text: &str) -> Vec<(char, usize)> {
+fn invisible_characters(text: &str) -> Vec<(char, usize)> {
     let places = text.chars().zip(1..);
     places.filter(|(c, _)| is_invisible(*c)).collect()
 }

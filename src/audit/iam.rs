@@ -104,7 +104,8 @@ pub async fn ask(iam: &Iam, asked: &IamQuery) -> IamSnapshot {
         Box::pin(iam.attached_policies(name, ROUND_TRIPS)),
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
     );
-    IamSnapshot { caller, role, provider, providers, attached, inline, simulation }.of_account(&asked.role)
+    IamSnapshot { caller, role, provider, providers, attached, inline, simulation }
+        .without_other_account(&asked.role)
 }
 
 /// Simulates with the role's own ARN: the one that is asked about may lack its path.
@@ -119,20 +120,20 @@ async fn simulate(
     let arn = match role {
         Ok(Some(role)) => &role.arn,
         Ok(None) => {
-            return Some(Err(unknown(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
+            return Some(Err(error(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
         }
         Err(_) => &asked.role.text,
     };
     Some(iam.simulate(arn, &asked.actions, &asked.resources, ROUND_TRIPS - 1).await)
 }
 
-fn unknown(permission: Permission, why: IamErrorKind) -> IamError {
+fn error(permission: Permission, why: IamErrorKind) -> IamError {
     IamError { permission, kind: why }
 }
 
 impl IamSnapshot {
     fn without_credentials(asked: &IamQuery, why: &NoCredentials) -> Self {
-        let not_known = |permission| unknown(permission, IamErrorKind::NoCredentials(why.clone()));
+        let not_known = |permission| error(permission, IamErrorKind::NoCredentials(why.clone()));
         Self {
             caller: Err(not_known(Permission::GetCallerIdentity)),
             role: Err(not_known(Permission::GetRole)),
@@ -147,14 +148,14 @@ impl IamSnapshot {
 
     /// Without what is of another account than the role: IAM is asked for names, and looks them up in the
     /// account of the credentials, which may have a role of the same name.
-    fn of_account(self, role: &RoleArn) -> Self {
+    fn without_other_account(self, role: &RoleArn) -> Self {
         let account = match (&self.caller, &self.role) {
             (Ok(caller), _) => Some(caller.account.clone()),
             (Err(_), Ok(Some(found))) => found.arn.split(':').nth(4).map(str::to_owned),
             _ => None,
         };
         let Some(account) = account.filter(|account| *account != role.account) else { return self };
-        let other = |permission| unknown(permission, IamErrorKind::OtherAccount(account.clone()));
+        let other = |permission| error(permission, IamErrorKind::OtherAccount(account.clone()));
         Self {
             caller: self.caller,
             role: Err(other(Permission::GetRole)),
@@ -184,7 +185,7 @@ impl IamSnapshot {
 
     /// What the simulation says.
     #[must_use]
-    pub fn simulated(&self) -> &[SimulatedDecision] {
+    pub fn simulated_decisions(&self) -> &[SimulatedDecision] {
         self.simulation.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.entries)
     }
 }

@@ -49,24 +49,24 @@ pub struct Findings<T> {
     /// Whether the fact holds.
     pub verdict: Verdict<T>,
     /// What is wrong besides.
-    pub further: Vec<Diagnosis>,
+    pub others: Vec<Diagnosis>,
 }
 
 /// What an audit found out, for the report, beside its checks.
 #[derive(Debug)]
 pub struct AuditResult {
     /// For whom which role is asked; unless that is not known, since the pod has no identity.
-    pub asked: Option<AuditSubject>,
+    pub subject: Option<AuditSubject>,
     /// Which pod it is, as far as that is known.
     pub pod: PodRef,
     /// The trust policy.
-    pub policy: Option<trust::JudgedPolicy>,
+    pub policy: Option<trust::PolicyExhibit>,
     /// What the simulation says.
     pub simulated: Vec<SimulatedDecision>,
     /// What is wrong beside the failures of the checks.
     pub further: Vec<Diagnosis>,
     /// What is not known, and why.
-    pub not_known: Vec<Unavailable>,
+    pub unavailable: Vec<Unavailable>,
     /// What a reader should know of what was handed in.
     pub notes: Vec<Note>,
 }
@@ -75,25 +75,25 @@ pub struct AuditResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// Two sources say otherwise; one of them counts.
-    Differing(Disagreement),
+    SourcesDisagree(Disagreement),
     /// The log has a later report, on this line, that is cut off or of another version.
     LaterReport(usize),
     /// The log was not read to its end.
-    LogEnded(LogEnd),
+    LogIncomplete(LogEnd),
     /// The token that was handed in expired then, which no policy looks at.
     TokenExpired(SystemTime),
     /// The report is of another call, so what STS said of that does not count.
-    OtherCall,
+    ReportOfOtherCall,
     /// The log has so many reports, not all of the same pod and role.
-    SeveralPods(usize),
+    ReportsOfSeveralPods(usize),
     /// The report failed for another reason than STS's refusal of the role: this diagnosis.
-    OtherFailure(String),
+    ReportOfOtherFailure(String),
 }
 
 impl AuditOptions {
     /// What IAM is asked.
     #[must_use]
-    pub fn of_iam(&self, request: &Request) -> iam::IamQuery {
+    pub fn iam_query(&self, request: &Request) -> iam::IamQuery {
         iam::IamQuery {
             role: request.role.clone(),
             issuer: request.issuer.clone(),
@@ -106,7 +106,7 @@ impl AuditOptions {
 
     /// What the issuer is asked.
     #[must_use]
-    pub fn of_issuer(&self, request: &Request) -> issuer::IssuerQuery {
+    pub fn issuer_query(&self, request: &Request) -> issuer::IssuerQuery {
         issuer::IssuerQuery { issuer: request.issuer.clone(), network: self.network.clone() }
     }
 }
@@ -115,7 +115,7 @@ impl AuditResult {
     /// What was handed in says this much.
     #[must_use]
     pub fn new(asked: Option<AuditSubject>, inputs: &Inputs) -> Self {
-        let is_of_report = asked.as_ref().is_none_or(AuditSubject::is_of_report);
+        let is_of_report = asked.as_ref().is_none_or(AuditSubject::matches_report);
         let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
         let of_pod = inputs.pod.as_ref();
         let of_subject = asked.as_ref().and_then(|asked| ServiceAccount::of_subject(&asked.subject.value));
@@ -126,24 +126,24 @@ impl AuditResult {
             pod: of_report.and_then(|pod| pod.pod.clone()).or_else(|| of_pod?.name.clone()),
             container: of_report.and_then(|pod| pod.container.clone()),
         };
-        let differing = asked.iter().flat_map(|asked| asked.differing.iter().cloned());
-        let mut notes: Vec<Note> = differing.map(Note::Differing).collect();
+        let differing = asked.iter().flat_map(|asked| asked.disagreements.iter().cloned());
+        let mut notes: Vec<Note> = differing.map(Note::SourcesDisagree).collect();
         if let Some(found) = &inputs.report {
             notes.extend(found.later.map(Note::LaterReport));
-            notes.extend((found.end != LogEnd::Complete).then_some(Note::LogEnded(found.end)));
-            notes.extend((!is_of_report).then_some(Note::OtherCall));
-            let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::about(it).is_none());
+            notes.extend((found.end != LogEnd::Complete).then_some(Note::LogIncomplete(found.end)));
+            notes.extend((!is_of_report).then_some(Note::ReportOfOtherCall));
+            let is_other = found.report.refusal.as_ref().is_none_or(|it| refusal::refusal_kind(it).is_none());
             let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);
-            notes.extend(failed.map(Note::OtherFailure));
-            notes.extend(found.is_one_of_several.then_some(Note::SeveralPods(found.reports)));
+            notes.extend(failed.map(Note::ReportOfOtherFailure));
+            notes.extend(found.is_one_of_several.then_some(Note::ReportsOfSeveralPods(found.reports)));
         }
         Self {
-            asked,
+            subject: asked,
             pod,
             policy: None,
             simulated: Vec::new(),
             further: Vec::new(),
-            not_known: Vec::new(),
+            unavailable: Vec::new(),
             notes,
         }
     }
@@ -156,15 +156,15 @@ impl AuditResult {
     }
 
     /// Keeps what is wrong besides, and hands on the verdict.
-    pub fn keep<T>(&mut self, judged: Findings<T>) -> Verdict<T> {
-        self.further.extend(judged.further);
+    pub fn add_findings<T>(&mut self, judged: Findings<T>) -> Verdict<T> {
+        self.further.extend(judged.others);
         judged.verdict
     }
 }
 
 /// What is not known of AWS's side, where the rest was judged.
 #[must_use]
-pub fn not_known(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
+pub fn unavailable_facts(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
     let mut all = aws.map(IamSnapshot::unavailable).unwrap_or_default();
     if !provider_was_seen {
         all.push(Unavailable::not_given(iam::PROVIDER, provider::OIDC_PROVIDER));

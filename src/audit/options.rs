@@ -29,7 +29,7 @@ pub struct AuditInputPaths {
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
     pub service_account: Option<Input>,
     /// The container of the pod that is meant, in place of all
-    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_CONTAINER")]
+    #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_CONTAINER")]
     pub container: Option<String>,
     /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TRUST_POLICY")]
@@ -49,13 +49,13 @@ pub struct SubjectFlags {
     #[arg(long, value_name = "SUBJECT", value_parser = subject, env = "IRSA_PROBE_SUBJECT")]
     pub subject: Option<String>,
     /// The token's audience, usually sts.amazonaws.com; may be given several times
-    #[arg(long, value_name = "AUDIENCE", value_parser = filled, env = "IRSA_PROBE_AUDIENCE")]
+    #[arg(long, value_name = "AUDIENCE", value_parser = nonempty, env = "IRSA_PROBE_AUDIENCE")]
     pub audience: Vec<String>,
     /// The role that is asked for
-    #[arg(long, value_name = "ARN", value_parser = filled, env = "IRSA_PROBE_ROLE_ARN")]
+    #[arg(long, value_name = "ARN", value_parser = nonempty, env = "IRSA_PROBE_ROLE_ARN")]
     pub role_arn: Option<String>,
     /// The name of the session, for policies with a condition on it
-    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_SESSION_NAME")]
+    #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_SESSION_NAME")]
     pub session_name: Option<String>,
 }
 
@@ -63,13 +63,13 @@ pub struct SubjectFlags {
 #[derive(Debug, Clone, Default, Args)]
 pub struct LookupOptions {
     /// The profile of the AWS configuration whose credentials ask IAM
-    #[arg(long, value_name = "NAME", value_parser = filled, env = "IRSA_PROBE_PROFILE")]
+    #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_PROFILE")]
     pub profile: Option<String>,
     /// An action that the role should be allowed, as s3:GetObject; may be given several times
     #[arg(long, value_name = "ACTION", value_parser = action, env = "IRSA_PROBE_ACTION")]
     pub action: Vec<String>,
     /// What the actions are done to; may be given several times
-    #[arg(long, value_name = "ARN", value_parser = filled, requires = "action", env = "IRSA_PROBE_RESOURCE")]
+    #[arg(long, value_name = "ARN", value_parser = nonempty, requires = "action", env = "IRSA_PROBE_RESOURCE")]
     pub resource: Vec<String>,
     /// Also ask the issuer over HTTPS for the token's key, and verify the --token with it
     #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_ISSUER_CHECK")]
@@ -89,7 +89,7 @@ pub struct AuditOptions {
 
 /// A file, or `-` for standard input.
 fn input() -> impl TypedValueParser<Value = Input> {
-    PathBufValueParser::new().map(|path: PathBuf| Input::of(path))
+    PathBufValueParser::new().map(|path: PathBuf| Input::from_path(path))
 }
 
 /// A token's issuer, with or without its scheme, as IAM writes it.
@@ -113,7 +113,7 @@ fn subject(text: &str) -> Result<String, String> {
     }
 }
 
-fn filled(text: &str) -> Result<String, String> {
+fn nonempty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("not nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
 

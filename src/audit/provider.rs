@@ -25,10 +25,10 @@ pub const OIDC_PROVIDER: &str = "--oidc-provider";
 const CLIENT_IDS: &str = "the client ids of the OIDC provider";
 
 /// What stands in a provider's ARN before its URL.
-const BEFORE_URL: &str = ":oidc-provider/";
+const ARN_BEFORE_URL: &str = ":oidc-provider/";
 
 /// The most providers that are named as similar to the missing one.
-const MOST_NEAR: usize = 3;
+const MAX_NEAR_PROVIDERS: usize = 3;
 
 /// The provider for the token, as far as it is known.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl HasEvidence for ProviderStatus {
 
 /// Judges what was handed in.
 #[must_use]
-pub fn of_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
+pub fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
     match given {
         ProviderInput::One(provider) => judge_one(request, provider),
         ProviderInput::Listed(arns) => {
@@ -101,7 +101,7 @@ pub fn of_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderSta
 
 /// Judges what IAM said. If it did not tell the provider, the list of all can still show that there is one.
 #[must_use]
-pub fn of_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
+pub fn judge_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
     let in_account = |others| ProviderInstead::InAccount(Some(others));
     let incomplete = |unavailable: &Unavailable| {
         let (role, unavailable) = (request.role.clone(), unavailable.clone());
@@ -185,14 +185,14 @@ fn judge_list(
         };
         Some(NearProvider { name: arn.to_owned(), difference: gap })
     });
-    let others = OtherProviders { count: arns.len(), near: near.take(MOST_NEAR).collect() };
+    let others = OtherProviders { count: arns.len(), near: near.take(MAX_NEAR_PROVIDERS).collect() };
     missing(request, instead(others))
 }
 
 /// The ARNs of an account's providers, and how each differs from the one for an issuer; the nearest first.
 fn by_difference<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<IssuerDifference>)> {
     let issuer = issuer_without_scheme(issuer);
-    let with_url = |arn: &'a String| Some((arn.as_str(), arn.split_once(BEFORE_URL)?.1));
+    let with_url = |arn: &'a String| Some((arn.as_str(), arn.split_once(ARN_BEFORE_URL)?.1));
     let differences = arns.iter().filter_map(with_url).map(|(arn, url)| {
         let difference = (url != issuer).then(|| issuer_difference(url, issuer));
         (arn, difference)
@@ -226,7 +226,7 @@ fn account_of(arns: &[String]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ProviderStatus, by_difference, of_given, of_iam};
+    use super::{ProviderStatus, by_difference, judge_given, judge_iam};
     use crate::audit::iam::IamSnapshot;
     use crate::audit::inputs::provider::ProviderInput;
     use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
@@ -382,7 +382,7 @@ mod tests {
             ),
         ] {
             let given = provider(url, arn, ids);
-            let (found, said) = said(of_given(&request(&["sts.amazonaws.com"]), &given));
+            let (found, said) = said(judge_given(&request(&["sts.amazonaws.com"]), &given));
             assert_eq!(found, name, "{said}");
             for part in parts {
                 assert!(said.contains(part), "{part} is not in {said}");
@@ -394,7 +394,7 @@ mod tests {
     #[test]
     fn an_audience_that_may_not_be_meant() {
         let given = provider(URL, None, &["sts.amazonaws.com"]);
-        let (found, said) = said(of_given(&request(&["vault"]), &given));
+        let (found, said) = said(judge_given(&request(&["vault"]), &given));
         assert_eq!(found, "OidcProviderAudienceMissing");
         let annotation = "\nkubectl -n payments annotate serviceaccount checkout eks.amazonaws.com/audience-";
         assert!(said.contains(annotation) && said.contains("--client-id vault"), "{said}");
@@ -430,8 +430,8 @@ mod tests {
         ] {
             let of_file = ProviderInput::Listed(arns.clone());
             let request = request(&["sts.amazonaws.com"]);
-            let by_file = (of_given(&request, &of_file), true);
-            let by_iam = (of_iam(&request, &told(None, Some(&arns))), false);
+            let by_file = (judge_given(&request, &of_file), true);
+            let by_iam = (judge_iam(&request, &told(None, Some(&arns))), false);
             for (verdict, is_of_file) in [by_file, by_iam] {
                 let (found, said) = said(verdict);
                 assert_eq!(found, name, "{said}");
@@ -444,7 +444,7 @@ mod tests {
             }
         }
         let given = ProviderInput::Listed(vec![elsewhere]);
-        let (found, said) = said(of_given(&request(&["sts.amazonaws.com"]), &given));
+        let (found, said) = said(judge_given(&request(&["sts.amazonaws.com"]), &given));
         assert_eq!(found, "OidcProviderMissing");
         assert!(
             said.starts_with("The list of OIDC providers that was given is one of account 444455556666,"),
@@ -463,19 +463,19 @@ mod tests {
         };
         let request = request(&["vault", "sts.amazonaws.com"]);
         let (good, bad) = (provider(&["sts.amazonaws.com"]), provider(&["sts.amazonaws.com "]));
-        let (found, evidence) = said(of_iam(&request, &told(Some(good), None)));
+        let (found, evidence) = said(judge_iam(&request, &told(Some(good), None)));
         assert_eq!(found, "pass");
         assert!(
             evidence.contains(OURS) && evidence.contains(r#""created":"1970-01-01T00:00:00Z""#),
             "{evidence}"
         );
-        let (found, said_of_it) = said(of_iam(&request, &told(Some(bad), None)));
+        let (found, said_of_it) = said(judge_iam(&request, &told(Some(bad), None)));
         assert_eq!(found, "OidcProviderAudienceMissing");
         assert!(
             said_of_it.contains("U+0020 at place 18")
                 && said_of_it.contains("--client-id 'sts.amazonaws.com '")
         );
-        let (found, said_of_it) = said(of_iam(&request, &told(None, None)));
+        let (found, said_of_it) = said(judge_iam(&request, &told(None, None)));
         assert_eq!(found, "OidcProviderMissing");
         assert!(said_of_it.contains("Which others the account has is not known."), "{said_of_it}");
     }

@@ -19,7 +19,7 @@ use iam_trust::request::Request;
 
 /// What a report's refusal is about; `None` if it is not about the role or the token.
 #[must_use]
-pub(crate) fn about(refusal: &StsRefusal) -> Option<RefusalKind> {
+pub(crate) fn refusal_kind(refusal: &StsRefusal) -> Option<RefusalKind> {
     match meaning(refusal)? {
         Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
             Some(RefusalKind::Access)
@@ -50,15 +50,15 @@ impl HasEvidence for Accepted {
 
 /// What was seen, all of which allows the call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SeenByAudit<'a> {
+pub(crate) struct AllowingFacts<'a> {
     /// The role.
     pub(crate) role: &'a RoleMetadata,
     /// The provider, if it was looked at.
     pub(crate) provider: Option<&'a ProviderStatus>,
     /// Whether the policy was handed in as a file.
-    pub(crate) is_of_file: bool,
+    pub(crate) policy_is_from_file: bool,
     /// Whether it was looked at whether the issuer publishes the token's key.
-    pub(crate) key_was_seen: bool,
+    pub(crate) key_was_checked: bool,
 }
 
 /// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
@@ -67,15 +67,15 @@ pub(crate) struct SeenByAudit<'a> {
 pub(crate) fn judge(
     request: &Request,
     report: &ParsedReport,
-    seen: Result<SeenByAudit<'_>, BlockedBy>,
+    seen: Result<AllowingFacts<'_>, BlockedBy>,
 ) -> Option<Result<Verdict<Accepted>, BlockedBy>> {
     let Some(refusal) = &report.refusal else {
         // Only who has an identity was accepted.
         let account = report.account.clone()?;
         return Some(Ok(Verdict::Pass(Accepted { account })));
     };
-    let about = about(refusal)?;
-    Some(seen.map(|seen| match (about, unseen(seen.provider)) {
+    let about = refusal_kind(refusal)?;
+    Some(seen.map(|seen| match (about, unavailable_provider(seen.provider)) {
         (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some(unavailable)) => {
             Verdict::fail(AuditIncomplete { role: request.role.clone(), unavailable })
         }
@@ -88,24 +88,24 @@ pub(crate) fn judge(
             refused_at: refusal.at,
             region: report.region.clone(),
             unavailable: unseen.map(|unavailable| unavailable.what),
-            hints: clues(about, refusal, report, &seen),
+            hints: hints(about, refusal, report, &seen),
         }),
     }))
 }
 
 /// What is not known of the provider, and why.
-fn unseen(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
+fn unavailable_provider(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
     match provider {
         None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),
         Some(status) => status.unavailable().cloned(),
     }
 }
 
-fn clues(
+fn hints(
     about: RefusalKind,
     refusal: &StsRefusal,
     report: &ParsedReport,
-    seen: &SeenByAudit<'_>,
+    seen: &AllowingFacts<'_>,
 ) -> Vec<Hint> {
     let provider = seen.provider.and_then(ProviderStatus::accepting);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
@@ -122,9 +122,9 @@ fn clues(
         after(seen.role.last_used).map(Hint::RoleUsedLater),
         layer.map(Hint::PolicyNamed),
         address,
-        seen.is_of_file.then_some(Hint::PolicyFromFile),
+        seen.policy_is_from_file.then_some(Hint::PolicyFromFile),
         provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::ProviderAccountUnknown),
-        (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_seen)
+        (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_checked)
             .then_some(Hint::SigningKeyNotChecked),
     ]
     .into_iter()
@@ -144,7 +144,7 @@ fn private_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ParsedReport, ProviderStatus, RoleMetadata, SeenByAudit, judge};
+    use super::{AllowingFacts, ParsedReport, ProviderStatus, RoleMetadata, judge};
     use crate::audit::inputs::report::StsRefusal;
     use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
     use crate::diagnosis::audit::Unavailable;
@@ -191,7 +191,7 @@ mod tests {
         })
     }
 
-    fn said(report: &ParsedReport, seen: Result<SeenByAudit<'_>, BlockedBy>) -> Option<String> {
+    fn said(report: &ParsedReport, seen: Result<AllowingFacts<'_>, BlockedBy>) -> Option<String> {
         judge(&request(), report, seen).map(|verdict| match verdict {
             Ok(Verdict::Pass(_)) => "pass".to_owned(),
             Ok(Verdict::Warn(_, _)) => "warn".to_owned(),
@@ -216,11 +216,11 @@ mod tests {
         let untold = ProviderStatus::Unknown(denied());
         let listed = ProviderStatus::Exists("arn".to_owned(), denied());
         let of_file = accepts(None);
-        let seen = SeenByAudit {
+        let seen = AllowingFacts {
             role: &role,
             provider: Some(&seen_provider),
-            is_of_file: false,
-            key_was_seen: false,
+            policy_is_from_file: false,
+            key_was_checked: false,
         };
         let plain = refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         let of_token = refused("InvalidIdentityToken", "The web identity token could not be validated");
@@ -236,14 +236,14 @@ mod tests {
         for (report, seen, expected) in [
             (&plain, Ok(seen), Some("outside ")),
             (&plain, Err(BlockedBy(Check::TrustPolicy)), Some("needs trust-policy")),
-            (&plain, Ok(SeenByAudit { provider: None, ..seen }), Some("outside ")),
-            (&plain, Ok(SeenByAudit { is_of_file: true, ..seen }), Some("outside PolicyFromFile")),
+            (&plain, Ok(AllowingFacts { provider: None, ..seen }), Some("outside ")),
+            (&plain, Ok(AllowingFacts { policy_is_from_file: true, ..seen }), Some("outside PolicyFromFile")),
             (
                 &plain,
-                Ok(SeenByAudit { role: &newer, ..seen }),
+                Ok(AllowingFacts { role: &newer, ..seen }),
                 Some("outside RoleCreatedLater RoleUsedLater"),
             ),
-            (&plain, Ok(SeenByAudit { role: &older, ..seen }), Some("outside ")),
+            (&plain, Ok(AllowingFacts { role: &older, ..seen }), Some("outside ")),
             (&through("10.0.12.7:443"), Ok(seen), Some("outside PrivateAddress")),
             (&through("[fd00::1]:443"), Ok(seen), Some("outside PrivateAddress")),
             (&through("52.94.1.1:443"), Ok(seen), Some("outside ")),
@@ -260,30 +260,30 @@ mod tests {
                 Ok(seen),
                 Some("outside PolicyNamed"),
             ),
-            (&plain, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("outside ")),
+            (&plain, Ok(AllowingFacts { provider: Some(&listed), ..seen }), Some("outside ")),
             (
                 &plain,
-                Ok(SeenByAudit { provider: Some(&of_file), ..seen }),
+                Ok(AllowingFacts { provider: Some(&of_file), ..seen }),
                 Some("outside ProviderAccountUnknown"),
             ),
             (&of_provider, Ok(seen), Some("outside ")),
             (
                 &of_provider,
-                Ok(SeenByAudit { provider: Some(&of_file), ..seen }),
+                Ok(AllowingFacts { provider: Some(&of_file), ..seen }),
                 Some("outside ProviderAccountUnknown"),
             ),
             (&of_audience, Ok(seen), Some("outside ")),
-            (&of_audience, Ok(SeenByAudit { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
+            (&of_audience, Ok(AllowingFacts { provider: Some(&listed), ..seen }), Some("AuditIncomplete")),
             (&of_key, Ok(seen), Some("outside SigningKeyNotChecked")),
             (
                 &of_key,
-                Ok(SeenByAudit { provider: Some(&listed), ..seen }),
+                Ok(AllowingFacts { provider: Some(&listed), ..seen }),
                 Some("outside SigningKeyNotChecked"),
             ),
             (&of_token, Ok(seen), Some("outside SigningKeyNotChecked")),
-            (&of_token, Ok(SeenByAudit { key_was_seen: true, ..seen }), Some("outside ")),
-            (&of_token, Ok(SeenByAudit { provider: None, ..seen }), Some("AuditIncomplete")),
-            (&of_token, Ok(SeenByAudit { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),
+            (&of_token, Ok(AllowingFacts { key_was_checked: true, ..seen }), Some("outside ")),
+            (&of_token, Ok(AllowingFacts { provider: None, ..seen }), Some("AuditIncomplete")),
+            (&of_token, Ok(AllowingFacts { provider: Some(&untold), ..seen }), Some("AuditIncomplete")),
             (&refused("Throttling", "Rate exceeded"), Ok(seen), None),
             (&refused("RegionDisabledException", ""), Err(BlockedBy(Check::Role)), None),
             (&passed, Ok(seen), Some("pass")),
@@ -299,7 +299,12 @@ mod tests {
         let role = RoleMetadata::default();
         let words = "Couldn't retrieve verification key from your identity provider";
         for key_was_seen in [true, false] {
-            let seen = SeenByAudit { role: &role, provider: None, is_of_file: false, key_was_seen };
+            let seen = AllowingFacts {
+                role: &role,
+                provider: None,
+                policy_is_from_file: false,
+                key_was_checked: key_was_seen,
+            };
             let verdict = judge(&request(), &refused("InvalidIdentityToken", words), Ok(seen));
             let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
             let is_advised = diagnosis.remedy().iter().any(|step| step.contains("--issuer-check"));
@@ -310,7 +315,8 @@ mod tests {
     #[test]
     fn where_the_provider_was_not_looked_at_that_is_said() {
         let role = RoleMetadata::default();
-        let seen = SeenByAudit { role: &role, provider: None, is_of_file: true, key_was_seen: false };
+        let seen =
+            AllowingFacts { role: &role, provider: None, policy_is_from_file: true, key_was_checked: false };
         let verdict = judge(&request(), &refused("AccessDenied", "no"), Ok(seen));
         let Some(Ok(Verdict::Fail(diagnosis))) = verdict else { panic!("{verdict:?}") };
         assert_eq!(diagnosis.name(), Name::RefusedOutsideTrust);

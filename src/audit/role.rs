@@ -28,9 +28,9 @@ pub const TRUST_POLICY: &str = "--trust-policy";
 
 /// The credentials are of the role's account.
 #[derive(Debug, Clone)]
-pub struct OwnAccount(StsCaller);
+pub struct OperatorAccount(StsCaller);
 
-impl HasEvidence for OwnAccount {
+impl HasEvidence for OperatorAccount {
     fn evidence(&self) -> Evidence {
         Evidence::new().text("account", &self.0.account).text("caller", &self.0.arn)
     }
@@ -39,16 +39,16 @@ impl HasEvidence for OwnAccount {
 /// Whether the credentials are of the role's account. Nothing, where STS did not say whose they are, and IAM's
 /// own answer has to do.
 #[must_use]
-pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OwnAccount>> {
+pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OperatorAccount>> {
     let other = |account: &str, caller: Option<&StsCaller>| {
         let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
     };
     Some(match (&aws.caller, &aws.role) {
         (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
-        (Ok(caller), _) => Verdict::Pass(OwnAccount(caller.clone())),
+        (Ok(caller), _) => Verdict::Pass(OperatorAccount(caller.clone())),
         (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => other(account, None),
-        (Err(unknown), Err(_)) if is_of_credentials(&unknown.kind) => {
+        (Err(unknown), Err(_)) if is_credential_error(&unknown.kind) => {
             Verdict::fail(incomplete(asked, ROLE, unknown))
         }
         (Err(_), _) => return None,
@@ -60,13 +60,14 @@ fn incomplete(role: &RoleArn, what: &'static str, error: &IamError) -> AuditInco
 }
 
 /// Whether nothing at all can be asked.
-fn is_of_credentials(why: &IamErrorKind) -> bool {
+fn is_credential_error(why: &IamErrorKind) -> bool {
     matches!(why, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
 }
 
 impl HasEvidence for TrustPolicyInput {
     fn evidence(&self) -> Evidence {
-        let RoleMetadata { arn, created_at, longest_session, boundary, last_used } = &self.role;
+        let RoleMetadata { arn, created_at, max_session: longest_session, boundary_arn: boundary, last_used } =
+            &self.role;
         let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
         let evidence = match longest_session {
             Some(longest) => evidence.value("max_session_seconds", longest.as_secs()),
@@ -81,7 +82,7 @@ impl HasEvidence for TrustPolicyInput {
 
 /// Who asks for which role, and what it needs.
 #[derive(Debug, Clone, Copy)]
-pub struct PermissionQuery<'a> {
+pub struct RoleQuery<'a> {
     /// The role.
     pub role: &'a RoleArn,
     /// The service account that is to have it.
@@ -90,7 +91,7 @@ pub struct PermissionQuery<'a> {
     pub needed: Option<&'a TrustPolicy>,
 }
 
-impl PermissionQuery<'_> {
+impl RoleQuery<'_> {
     fn not_found(&self, other: Option<&str>) -> Verdict<TrustPolicyInput> {
         Verdict::fail(RoleNotFound {
             role: self.role.clone(),
@@ -102,7 +103,7 @@ impl PermissionQuery<'_> {
 
     /// Judges the role that was handed in, which is one of that name. With another path it is another one.
     #[must_use]
-    pub fn given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
+    pub fn judge_given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
         let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
         let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
         match other.filter(is_namesake) {
@@ -113,7 +114,7 @@ impl PermissionQuery<'_> {
 
     /// Judges what IAM said.
     #[must_use]
-    pub fn told(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
+    pub fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
         match role {
             Err(unknown) => Verdict::fail(incomplete(self.role, ROLE, unknown)),
             Ok(None) => self.not_found(None),
@@ -123,11 +124,11 @@ impl PermissionQuery<'_> {
                 role: RoleMetadata {
                     arn: Some(role.arn.clone()),
                     created_at: role.created,
-                    longest_session: role
+                    max_session: role
                         .max_session_seconds
                         .and_then(|seconds| u64::try_from(seconds).ok())
                         .map(Duration::from_secs),
-                    boundary: role.boundary_arn.clone(),
+                    boundary_arn: role.boundary_arn.clone(),
                     last_used: role.last_used.as_ref().map(|(at, _)| *at),
                 },
             }),
@@ -136,7 +137,7 @@ impl PermissionQuery<'_> {
 
     /// Judges that there is nothing to judge.
     #[must_use]
-    pub fn not_given(&self) -> Verdict<TrustPolicyInput> {
+    pub fn judge_nothing(&self) -> Verdict<TrustPolicyInput> {
         let unavailable = Unavailable::not_given(ROLE, TRUST_POLICY);
         Verdict::fail(AuditIncomplete { role: self.role.clone(), unavailable })
     }
@@ -181,7 +182,7 @@ pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permiss
     let boundary = aws.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary_arn.clone());
     let mut found = Vec::new();
     if let Some(simulated) = simulated {
-        found.extend(forbidden(asked, boundary, &simulated.entries));
+        found.extend(denials(asked, boundary, &simulated.entries));
     }
     let mut reservations: Vec<Diagnosis> = Vec::new();
     if is_bare {
@@ -219,9 +220,9 @@ pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permiss
     let mut found = found.into_iter();
     match found.next() {
         Some(gravest) => {
-            Findings { verdict: Verdict::Fail(gravest), further: found.chain(reservations).collect() }
+            Findings { verdict: Verdict::Fail(gravest), others: found.chain(reservations).collect() }
         }
-        None => Findings { verdict: Verdict::holds(permissions, reservations), further: Vec::new() },
+        None => Findings { verdict: Verdict::holds(permissions, reservations), others: Vec::new() },
     }
 }
 
@@ -235,10 +236,10 @@ enum DenialSource {
 }
 
 /// A diagnosis for each reason for which actions are forbidden.
-fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDecision]) -> Vec<Diagnosis> {
+fn denials(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDecision]) -> Vec<Diagnosis> {
     let of = |ban: DenialSource| {
         let actions: Vec<SimulatedDecision> =
-            simulated.iter().filter(|it| ban_of(it) == Some(ban)).cloned().collect();
+            simulated.iter().filter(|it| denial_source(it) == Some(ban)).cloned().collect();
         let found = ForbiddenActions { role: role.clone(), boundary: boundary.clone(), actions };
         (!found.actions.is_empty()).then_some(found)
     };
@@ -253,7 +254,7 @@ fn forbidden(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDec
 
 /// Why this one is forbidden, if it is. A denial of the organisation's or the boundary's has no statement of
 /// the role's own policies beside it.
-fn ban_of(it: &SimulatedDecision) -> Option<DenialSource> {
+fn denial_source(it: &SimulatedDecision) -> Option<DenialSource> {
     let outside = match (it.organization_allows, it.boundary_allows) {
         (Some(false), _) => Some(DenialSource::Organization),
         (_, Some(false)) => Some(DenialSource::Boundary),
@@ -269,7 +270,7 @@ fn ban_of(it: &SimulatedDecision) -> Option<DenialSource> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PermissionQuery, RoleMetadata, judge_account, judge_permissions};
+    use super::{RoleMetadata, RoleQuery, judge_account, judge_permissions};
     use crate::audit::iam::IamSnapshot;
     use crate::audit::inputs::policy::TrustPolicyInput;
     use crate::aws::iam::{
@@ -389,7 +390,7 @@ mod tests {
     #[test]
     fn whether_the_role_is_there() {
         let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
-        let of = PermissionQuery { role: &asked, service_account: None, needed: Some(&needed) };
+        let of = RoleQuery { role: &asked, service_account: None, needed: Some(&needed) };
         let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
         for (told, expected) in [
             (Ok(Some(role(ARN))), vec![]),
@@ -400,10 +401,10 @@ mod tests {
                 vec![Name::AuditIncomplete],
             ),
         ] {
-            assert_eq!(name(&of.told(&told)), expected, "{told:?}");
+            assert_eq!(name(&of.judge_iam(&told)), expected, "{told:?}");
         }
         assert!(
-            matches!(of.told(&Ok(Some(role(ARN)))), Verdict::Pass(found) if found.document == "{}"),
+            matches!(of.judge_iam(&Ok(Some(role(ARN)))), Verdict::Pass(found) if found.document == "{}"),
             "the document is decoded"
         );
         for (arn, expected) in [
@@ -417,9 +418,9 @@ mod tests {
         ] {
             let role = RoleMetadata { arn: arn.map(str::to_owned), ..RoleMetadata::default() };
             let given = TrustPolicyInput { document: String::new(), role };
-            assert_eq!(name(&of.given(&given)), expected, "{arn:?}");
+            assert_eq!(name(&of.judge_given(&given)), expected, "{arn:?}");
         }
-        assert_eq!(name(&of.not_given()), [Name::AuditIncomplete]);
+        assert_eq!(name(&of.judge_nothing()), [Name::AuditIncomplete]);
     }
 
     fn simulated(
@@ -465,7 +466,7 @@ mod tests {
             let aws = IamSnapshot { simulation: Some(Ok(whole(vec![it.clone()]))), ..healthy() };
             let judged = judge_permissions(&asked, &aws);
             assert_eq!(name(&judged.verdict), Vec::from_iter(expected), "{it:?}");
-            assert!(judged.further.is_empty());
+            assert!(judged.others.is_empty());
         }
     }
 
@@ -481,10 +482,10 @@ mod tests {
         let aws =
             IamSnapshot { simulation: Some(Ok(PagedList { entries, is_complete: false })), ..healthy() };
         let judged = judge_permissions(&asked, &aws);
-        let further: Vec<Name> = judged.further.iter().map(|it| it.name()).collect();
+        let further: Vec<Name> = judged.others.iter().map(|it| it.name()).collect();
         assert_eq!(name(&judged.verdict), [Name::ActionDenied]);
         assert_eq!(further, [Name::ActionNotGranted, Name::AuditIncomplete]);
-        let not_granted = judged.further.first().unwrap();
+        let not_granted = judged.others.first().unwrap();
         assert!(
             not_granted.cause().contains("s3:GetObject on *, s3:GetObject on *"),
             "{}",

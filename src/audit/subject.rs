@@ -36,7 +36,7 @@ pub enum Source {
 impl Source {
     /// The same without the flag that named the file.
     #[must_use]
-    pub fn plain(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Flag(name) => name,
             Self::Token => "the token",
@@ -109,7 +109,7 @@ pub struct AuditSubject {
     /// The region of the STS that was asked, where its endpoint is that of a region.
     pub region: Option<String>,
     /// What other sources say otherwise, and was not followed.
-    pub differing: Vec<Disagreement>,
+    pub disagreements: Vec<Disagreement>,
 }
 
 /// What two sources say of the same thing. The values are those that were chosen, and not chosen.
@@ -202,11 +202,11 @@ impl std::error::Error for SubjectError {}
 ///
 /// # Errors
 /// What is missing, or contradicts itself.
-pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
+pub fn resolve(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
     let SubjectSources { flags, container, token, report, pod, account, role } = from;
     let mut differing = Vec::new();
     let mut said = |what, candidates: Vec<(Source, Option<String>)>, contradicts: &[Source]| {
-        settle(what, candidates, contradicts, &mut differing)
+        choose(what, candidates, contradicts, &mut differing)
     };
 
     let issuer = said(
@@ -224,8 +224,8 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
             (Source::Flag("--subject"), flags.subject.clone()),
             (Source::Token, token.map(|token| token.subject.clone())),
             (Source::Report, report.and_then(|report| report.subject.clone())),
-            (Source::Pod, pod.and_then(|pod| pod.service_account.as_ref()).map(subject_of)),
-            (Source::ServiceAccount, account.map(|account| subject_of(&account.service_account))),
+            (Source::Pod, pod.and_then(|pod| pod.service_account.as_ref()).map(subject_of_account)),
+            (Source::ServiceAccount, account.map(|account| subject_of_account(&account.service_account))),
         ],
         &[Source::Report, Source::Pod, Source::ServiceAccount],
     )?;
@@ -251,7 +251,7 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
         _ => None,
     });
     let one = |audience: Option<String>| audience.map(|audience| Audience(vec![audience]));
-    let audience = settle(
+    let audience = choose(
         "audience",
         vec![
             (Source::Flag("--audience"), Some(Audience(flags.audience.clone()))),
@@ -299,7 +299,7 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
         return Err(SubjectError::Conflict(Box::new(Disagreement { what: "pod", chosen, other })));
     }
     // What STS made of another call says nothing of this one.
-    let report = report.filter(|_| is_of_report(&differing));
+    let report = report.filter(|_| report_agrees(&differing));
     let first = |candidates: [(Source, Option<String>); 2]| {
         candidates.into_iter().find_map(|(source, value)| Some(Sourced { value: value?, source }))
     };
@@ -324,23 +324,23 @@ pub fn asked(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
             let region = report.region.as_ref()?;
             report.endpoint.as_ref()?.contains(&format!("sts.{region}.")).then(|| region.clone())
         }),
-        differing,
+        disagreements: differing,
     })
 }
 
 /// Whether a report is of this very call, if there is one.
-fn is_of_report(differing: &[Disagreement]) -> bool {
+fn report_agrees(differing: &[Disagreement]) -> bool {
     differing.iter().all(|found| found.other.source != Source::Report)
 }
 
 /// What may be said by several sources.
-trait Sayable: Clone {
+trait SourceValue: Clone {
     fn is_empty(&self) -> bool;
     fn is_same(&self, other: &Self) -> bool;
     fn text(&self) -> String;
 }
 
-impl Sayable for String {
+impl SourceValue for String {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
@@ -356,7 +356,7 @@ impl Sayable for String {
 #[derive(Clone)]
 struct Audience(Vec<String>);
 
-impl Sayable for Audience {
+impl SourceValue for Audience {
     fn is_empty(&self) -> bool {
         self.0.iter().all(String::is_empty)
     }
@@ -371,7 +371,7 @@ impl Sayable for Audience {
 
 /// The first of the candidates that says something. Others that say otherwise either contradict it, unless it
 /// is a flag, or are noted.
-fn settle<T: Sayable>(
+fn choose<T: SourceValue>(
     what: &'static str,
     candidates: Vec<(Source, Option<T>)>,
     contradicts: &[Source],
@@ -393,7 +393,7 @@ fn settle<T: Sayable>(
     Ok(Some(chosen))
 }
 
-fn subject_of(account: &ServiceAccount) -> String {
+fn subject_of_account(account: &ServiceAccount) -> String {
     format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
@@ -405,8 +405,8 @@ fn with_scheme(issuer: &str) -> String {
 impl AuditSubject {
     /// Whether the report, if there is one, is of this very call.
     #[must_use]
-    pub fn is_of_report(&self) -> bool {
-        is_of_report(&self.differing)
+    pub fn matches_report(&self) -> bool {
+        report_agrees(&self.disagreements)
     }
 
     /// The same as what IAM is asked.
@@ -430,7 +430,7 @@ impl AuditSubject {
 
 #[cfg(test)]
 mod tests {
-    use super::{AuditSubject, Source, SubjectError, SubjectSources, asked};
+    use super::{AuditSubject, Source, SubjectError, SubjectSources, resolve};
     use crate::audit::inputs::log::{Log, LogEnd};
     use crate::audit::inputs::policy::RoleMetadata;
     use crate::audit::inputs::report::ParsedReport;
@@ -478,17 +478,17 @@ mod tests {
         }
     }
 
-    fn sources(asked: &AuditSubject) -> [Source; 4] {
-        [asked.issuer.source, asked.subject.source, asked.audience.source, asked.role.source]
+    fn sources(subject: &AuditSubject) -> [Source; 4] {
+        [subject.issuer.source, subject.subject.source, subject.audience.source, subject.role.source]
     }
 
     #[test]
     fn a_report_alone_says_it_all() {
         let given = given();
-        let found = asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+        let found = resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Report; 4]);
         assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
-        assert_eq!((found.role.value.text.as_str(), found.differing.len()), (ROLE, 0));
+        assert_eq!((found.role.value.text.as_str(), found.disagreements.len()), (ROLE, 0));
         assert!(found.at.is_some() && found.key_id.is_some() && found.session_name.is_some());
         let policy = serde_json::to_string(&needed(&found.request()).trust_policy).unwrap();
         let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request());
@@ -498,9 +498,9 @@ mod tests {
     #[test]
     fn which_source_goes_first() {
         let mut given = given();
-        let found = asked(all(&given)).unwrap();
+        let found = resolve(all(&given)).unwrap();
         assert_eq!(sources(&found), [Source::Token, Source::Token, Source::Token, Source::Report]);
-        assert!(found.differing.is_empty(), "{:?}", found.differing);
+        assert!(found.disagreements.is_empty(), "{:?}", found.disagreements);
 
         given.flags = SubjectFlags {
             issuer: Some("oidc.eks.eu-west-1.amazonaws.com/id/AB".to_owned()),
@@ -509,16 +509,16 @@ mod tests {
             role_arn: Some("arn:aws:iam::111122223333:role/b".to_owned()),
             session_name: Some("s".to_owned()),
         };
-        let found = asked(all(&given)).unwrap();
+        let found = resolve(all(&given)).unwrap();
         let flags = ["--issuer", "--subject", "--audience", "--role-arn"].map(Source::Flag);
         assert_eq!(sources(&found), flags);
         assert_eq!(found.issuer.value, "https://oidc.eks.eu-west-1.amazonaws.com/id/AB");
         assert_eq!(found.session_name.as_ref().map(|name| name.value.as_str()), Some("s"));
-        let differing = |what: &str| found.differing.iter().filter(|one| one.what == what).count();
+        let differing = |what: &str| found.disagreements.iter().filter(|one| one.what == what).count();
         assert_eq!(["issuer", "subject", "audience", "role"].map(differing), [2, 4, 3, 3]);
 
         given.flags = SubjectFlags { issuer: Some(ISSUER.to_owned()), ..SubjectFlags::default() };
-        let found = asked(SubjectSources { token: None, report: None, ..all(&given) }).unwrap();
+        let found = resolve(SubjectSources { token: None, report: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Flag("--issuer"), Source::Pod, Source::Pod, Source::Pod]);
     }
 
@@ -533,7 +533,7 @@ mod tests {
         ] {
             let mut given = given();
             change(&mut given);
-            match asked(all(&given)) {
+            match resolve(all(&given)) {
                 Err(SubjectError::Conflict(found)) => assert_eq!(found.what, what),
                 other => panic!("{what}: {other:?}"),
             }
@@ -547,8 +547,8 @@ mod tests {
         given.account.audience = Some("vault".to_owned());
         given.token.audience = vec!["b".to_owned(), "a".to_owned(), "a".to_owned()];
         given.report.audience = vec!["a".to_owned(), "b".to_owned()];
-        let found = asked(all(&given)).unwrap();
-        let of = found.differing.iter().map(|one| (one.what, one.other.source));
+        let found = resolve(all(&given)).unwrap();
+        let of = found.disagreements.iter().map(|one| (one.what, one.other.source));
         let expected = [
             ("role", Source::ServiceAccount),
             ("audience", Source::Pod),
@@ -562,14 +562,14 @@ mod tests {
     fn what_is_missing_is_named_with_its_flag() {
         let mut given = given();
         let nothing = SubjectSources { token: None, report: None, pod: None, account: None, ..all(&given) };
-        let error = asked(nothing).unwrap_err().to_string();
+        let error = resolve(nothing).unwrap_err().to_string();
         for flag in ["--issuer", "--subject", "--audience", "--role-arn", "kubectl logs"] {
             assert!(error.contains(flag), "{error}");
         }
         given.report.role_arn = None;
         given.report.cut = vec!["role ARN"];
         let error =
-            asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
+            resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
         match error {
             SubjectError::Missing { missing, .. } => {
                 assert_eq!((missing.len(), missing[0].flag, missing[0].is_cut), (1, "--role-arn", true));
@@ -577,7 +577,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         given.flags.role_arn = Some(format!("{ROLE} "));
-        let error = asked(all(&given)).unwrap_err();
+        let error = resolve(all(&given)).unwrap_err();
         assert!(
             matches!(error, SubjectError::Role { fault: ArnFault::Surrounded("a space"), .. }),
             "{error}"
@@ -588,8 +588,8 @@ mod tests {
     fn a_report_of_another_call_says_nothing_of_this_one() {
         let mut given = given();
         let of_report = SubjectSources { token: None, pod: None, account: None, ..all(&given) };
-        let same = asked(of_report).unwrap();
-        assert!(same.is_of_report() && same.at.is_some() && same.session_name.is_some());
+        let same = resolve(of_report).unwrap();
+        assert!(same.matches_report() && same.at.is_some() && same.session_name.is_some());
         assert_eq!(same.region.as_deref(), Some("eu-west-1"));
         for edit in [
             (|flags| flags.role_arn = Some("arn:aws:iam::111122223333:role/other".to_owned()))
@@ -601,8 +601,8 @@ mod tests {
             given.flags = SubjectFlags::default();
             edit(&mut given.flags);
             let other =
-                asked(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
-            assert!(!other.is_of_report(), "{other:?}");
+                resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
+            assert!(!other.matches_report(), "{other:?}");
             assert_eq!((other.at, other.region, other.session_name, other.key_id), (None, None, None, None));
         }
     }
@@ -612,7 +612,7 @@ mod tests {
         let mut given = given();
         given.token = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
         given.report.pod.pod = Some("another".to_owned());
-        let asked = asked(SubjectSources { token: None, ..all(&given) });
+        let asked = resolve(SubjectSources { token: None, ..all(&given) });
         assert!(matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "pod"), "{asked:?}");
     }
 
@@ -628,7 +628,7 @@ mod tests {
             ("no arn", false),
         ] {
             let role = RoleMetadata { arn: Some(arn.to_owned()), ..RoleMetadata::default() };
-            let asked = asked(SubjectSources { role: Some(&role), ..all(&given) });
+            let asked = resolve(SubjectSources { role: Some(&role), ..all(&given) });
             let is_conflict = matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "role");
             assert_eq!(is_conflict, is_other, "{arn}: {asked:?}");
         }

@@ -31,7 +31,7 @@ impl HasEvidence for TrustVerdict {
 
 /// The policy as a reader wants to see it.
 #[derive(Debug, Clone)]
-pub struct JudgedPolicy {
+pub struct PolicyExhibit {
     /// The document.
     pub document: Value,
     /// The same, line by line, with what refuses marked.
@@ -49,24 +49,24 @@ pub fn judge(
     request: &Request,
     needed: &TrustPolicy,
     has_provider: bool,
-) -> (Findings<TrustVerdict>, Option<JudgedPolicy>) {
+) -> (Findings<TrustVerdict>, Option<PolicyExhibit>) {
     let value =
         serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::MAX_DOCUMENT_BYTES);
     let plain =
-        |document: Value| JudgedPolicy { lines: mark_elements(&document, []), document, corrected: None };
+        |document: Value| PolicyExhibit { lines: mark_elements(&document, []), document, corrected: None };
     // What has no statement is no policy, and may be anything, a secret too.
     let is_like_one = |document: &Value| document.get("Statement").is_some();
     let document = match document::parse(text) {
         Ok(document) => document,
         Err(error) => {
             let verdict = Verdict::Fail(TrustPolicyMalformed { role: request.role.clone(), error }.into());
-            return (Findings { verdict, further: Vec::new() }, value.filter(is_like_one).map(plain));
+            return (Findings { verdict, others: Vec::new() }, value.filter(is_like_one).map(plain));
         }
     };
     let evaluation = evaluate(&document, request);
     let refusals = explain_refusal(&document, &evaluation, request);
     let corrected = value.as_ref().and_then(|value| correct(value, needed, request));
-    let policy = value.map(|document| JudgedPolicy {
+    let policy = value.map(|document| PolicyExhibit {
         lines: mark_elements(&document, deciding(&evaluation, &refusals)),
         corrected: corrected.as_ref().map(|it| (it.document.clone(), diff(&document, &it.document))),
         document,

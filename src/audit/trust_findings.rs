@@ -40,7 +40,7 @@ impl EvaluatedPolicy<'_> {
             Decision::Allows(index) => {
                 let verdict = TrustVerdict { statement: StatementId::at(self.document, *index) };
                 let verdict = Verdict::holds(verdict, too_wide.into_iter().collect());
-                return Findings { verdict, further: Vec::new() };
+                return Findings { verdict, others: Vec::new() };
             }
             Decision::Refuses => {
                 let fix = corrected.map(|corrected| self.replacement(corrected));
@@ -63,7 +63,7 @@ impl EvaluatedPolicy<'_> {
             }
         };
         further.extend(too_wide);
-        Findings { verdict: Verdict::Fail(diagnosis), further }
+        Findings { verdict: Verdict::Fail(diagnosis), others: further }
     }
 
     /// Whether a statement allows the call, or can allow it.

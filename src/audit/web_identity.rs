@@ -25,9 +25,9 @@ pub fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<Inject
     let mut failures = found.failures.into_iter();
     Some(match failures.next() {
         Some(gravest) => {
-            Findings { verdict: Verdict::Fail(gravest), further: failures.chain(found.warnings).collect() }
+            Findings { verdict: Verdict::Fail(gravest), others: failures.chain(found.warnings).collect() }
         }
-        None => Findings { verdict: Verdict::holds(InjectedPod, found.warnings), further: Vec::new() },
+        None => Findings { verdict: Verdict::holds(InjectedPod, found.warnings), others: Vec::new() },
     })
 }
 

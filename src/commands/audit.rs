@@ -79,7 +79,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &AuditCommand) -> u8
     };
     let options = args.options();
     let run = CheckRun::of([]);
-    let found = match subject::asked(inputs.sources(&paths.subject, paths.container.as_deref())) {
+    let found = match subject::resolve(inputs.sources(&paths.subject, paths.container.as_deref())) {
         Ok(asked) => {
             let until = Instant::now() + args.timeout;
             plan::audit::audit_subject(pod, &options, &inputs, asked, until, &run).await

@@ -30,18 +30,18 @@ pub async fn audit_subject(
     run: &CheckRun,
 ) -> AuditResult {
     let request = subject.request();
-    let (key_id, is_of_report) = (subject.key_id.clone(), subject.is_of_report());
+    let (key_id, is_of_report) = (subject.key_id.clone(), subject.matches_report());
     let mut found = AuditResult::new(Some(subject), inputs);
     let needed = iam_trust::needed(&request).trust_policy;
 
     if let Some(injected) = audit::web_identity::judge(inputs, options.container.as_deref()) {
-        let _ = run.check(Check::WebIdentity, async { Ok(found.keep(injected)) }).await;
+        let _ = run.check(Check::WebIdentity, async { Ok(found.add_findings(injected)) }).await;
     }
     let _ = run.check(Check::RoleArn, async { Ok(Verdict::Pass(request.role.clone())) }).await;
     let expired = inputs.token.as_ref().map(|token| token.claims.expires_at).filter(|at| *at < pod.now());
     found.notes.extend(expired.map(Note::TokenExpired));
 
-    let (iam_query, issuer_query) = (options.of_iam(&request), options.of_issuer(&request));
+    let (iam_query, issuer_query) = (options.iam_query(&request), options.issuer_query(&request));
     let snapshot = async {
         if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &iam_query, until).await) } else { None }
     };
@@ -59,15 +59,15 @@ pub async fn audit_subject(
         None => None,
     };
     let provider = match (&inputs.oidc_provider, &iam) {
-        (Some(given), _) => Some(Ok(provider::of_given(&request, given))),
-        (None, Some(iam)) => Some(iam.get().map(|iam| provider::of_iam(&request, iam))),
+        (Some(given), _) => Some(Ok(provider::judge_given(&request, given))),
+        (None, Some(iam)) => Some(iam.get().map(|iam| provider::judge_iam(&request, iam))),
         (None, None) => None,
     };
     let lists_audience = matches!(&provider, Some(Ok(Verdict::Pass(ProviderStatus::Accepts(_)))));
     let token = for_sts(&request.audience, lists_audience, run).await;
 
     let account = found.service_account();
-    let query = role::PermissionQuery {
+    let query = role::RoleQuery {
         role: &request.role,
         service_account: account.as_ref(),
         needed: token.known().map(|()| &needed),
@@ -75,9 +75,9 @@ pub async fn audit_subject(
     let role = run
         .check(Check::Role, async {
             Ok(match (&inputs.trust_policy, &iam) {
-                (Some(given), _) => query.given(given),
-                (None, Some(iam)) => query.told(&iam.get()?.role),
-                (None, None) => query.not_given(),
+                (Some(given), _) => query.judge_given(given),
+                (None, Some(iam)) => query.judge_iam(&iam.get()?.role),
+                (None, None) => query.judge_nothing(),
             })
         })
         .await;
@@ -103,7 +103,7 @@ pub async fn audit_subject(
             let document = &role.get()?.document;
             let (judged, policy) = trust::judge(document, &request, &needed, has_provider);
             found.policy = policy;
-            Ok(found.keep(judged))
+            Ok(found.add_findings(judged))
         })
         .await;
 
@@ -127,23 +127,24 @@ pub async fn audit_subject(
                     // If there is no such role, the permissions are not this role's.
                     role.get()?;
                 }
-                Ok(found.keep(role::judge_permissions(&request.role, iam)))
+                Ok(found.add_findings(role::judge_permissions(&request.role, iam)))
             })
             .await;
-        found.simulated = iam.known().map(|iam| iam.simulated().to_vec()).unwrap_or_default();
+        found.simulated = iam.known().map(|iam| iam.simulated_decisions().to_vec()).unwrap_or_default();
     }
-    found.not_known = audit::not_known(provider.is_some(), iam.as_ref().and_then(Fact::known).copied());
+    found.unavailable =
+        audit::unavailable_facts(provider.is_some(), iam.as_ref().and_then(Fact::known).copied());
 
     if let Some(report) = inputs.report.as_ref().filter(|_| is_of_report) {
         let seen = || {
             let (role, provider) = (role.get()?, provider.as_ref().map(Fact::get).transpose()?);
             trust.get()?;
             keys.as_ref().map(Fact::get).transpose()?;
-            Ok(refusal::SeenByAudit {
+            Ok(refusal::AllowingFacts {
                 role: &role.role,
                 provider,
-                is_of_file: inputs.trust_policy.is_some(),
-                key_was_seen: keys.is_some(),
+                policy_is_from_file: inputs.trust_policy.is_some(),
+                key_was_checked: keys.is_some(),
             })
         };
         if let Some(judged) = refusal::judge(&request, &report.report, seen()) {
@@ -186,7 +187,9 @@ pub async fn audit_without_subject(
 ) -> Option<AuditResult> {
     let mut found = AuditResult::new(None, inputs);
     let injected = match audit::web_identity::judge(inputs, options.container.as_deref()) {
-        Some(judged) => Some(run.check(Check::WebIdentity, async { Ok(found.keep(judged)) }).await.take()),
+        Some(judged) => {
+            Some(run.check(Check::WebIdentity, async { Ok(found.add_findings(judged)) }).await.take())
+        }
         None => None,
     };
     let blocked = match (unclear, injected) {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::style::{Color, WIDTH};
 use crate::audit::inputs::log::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
-use crate::audit::trust::JudgedPolicy;
+use crate::audit::trust::PolicyExhibit;
 use crate::audit::{AuditResult, Note};
 use crate::aws::iam::{Decision, MatchedPolicy, SimulatedDecision};
 use crate::diagnosis::audit::Unavailable;
@@ -20,11 +20,11 @@ const TOLD: usize = 8;
 /// The audit in its public form.
 pub(super) fn form(audit: &AuditResult) -> wire::Audit {
     wire::Audit {
-        sources: audit.asked.as_ref().map(|subject| wire::Sources {
-            role_arn: subject.role.source.plain().to_owned(),
-            issuer: subject.issuer.source.plain().to_owned(),
-            subject: subject.subject.source.plain().to_owned(),
-            audience: subject.audience.source.plain().to_owned(),
+        sources: audit.subject.as_ref().map(|subject| wire::Sources {
+            role_arn: subject.role.source.name().to_owned(),
+            issuer: subject.issuer.source.name().to_owned(),
+            subject: subject.subject.source.name().to_owned(),
+            audience: subject.audience.source.name().to_owned(),
         }),
         trust_policy: audit.policy.as_ref().map(|policy| wire::TrustPolicy {
             document: policy.document.clone(),
@@ -33,7 +33,7 @@ pub(super) fn form(audit: &AuditResult) -> wire::Audit {
             diff: policy.corrected.as_ref().map(|(_, diff)| diff.clone()),
         }),
         simulation: audit.simulated.iter().map(simulated).collect(),
-        not_known: audit.not_known.iter().map(unknown).collect(),
+        not_known: audit.unavailable.iter().map(unknown).collect(),
         notes: sentences(audit).collect(),
     }
 }
@@ -107,7 +107,7 @@ fn allowed(simulated: &[SimulatedDecision]) -> Option<String> {
 /// A note in a sentence.
 fn in_words(note: &Note) -> String {
     match note {
-        Note::Differing(Disagreement { what, chosen, other }) => format!(
+        Note::SourcesDisagree(Disagreement { what, chosen, other }) => format!(
             "The {what} is \"{}\" by {}; \"{}\", by {}, was not followed.",
             sanitize(&chosen.value),
             chosen.source,
@@ -118,23 +118,23 @@ fn in_words(note: &Note) -> String {
             "Line {line} of the log has a later report, which is cut off or of another version; the one before \
              it was taken."
         ),
-        Note::LogEnded(LogEnd::TooLong) => {
+        Note::LogIncomplete(LogEnd::TooLong) => {
             "The log is too long to be read whole, and may have a later report.".to_owned()
         }
-        Note::LogEnded(LogEnd::TimedOut | LogEnd::Complete) => {
+        Note::LogIncomplete(LogEnd::TimedOut | LogEnd::Complete) => {
             "The log went on when the time was over, and may have a later report.".to_owned()
         }
         Note::TokenExpired(at) => format!(
             "The token that was given expired at {}: STS takes it no more, whatever the policies allow.",
             format_utc(*at)
         ),
-        Note::OtherCall => {
+        Note::ReportOfOtherCall => {
             "So the report is of another call, and what STS said of that does not count here.".to_owned()
         }
-        Note::SeveralPods(reports) => format!(
+        Note::ReportsOfSeveralPods(reports) => format!(
             "The log has {reports} reports, and not all are of the same pod and role: the last one was taken."
         ),
-        Note::OtherFailure(name) => {
+        Note::ReportOfOtherFailure(name) => {
             let name = sanitize(name);
             format!(
                 "The report itself says {name}, which is not about the role's trust: irsa-probe explain {name}"
@@ -149,12 +149,12 @@ pub(super) const ROWS: &[&str] = &["role_arn", "issuer", "subject", "audience"];
 /// What was asked, each with by whose word it is known.
 pub(super) fn rows(asked: &AuditSubject) -> Vec<(&'static str, String)> {
     let AuditSubject { issuer, subject, audience, session_name, .. } = asked;
-    let by = |said: &Sourced<String>| format!("{} (from {})", sanitize(&said.value), said.source.plain());
+    let by = |said: &Sourced<String>| format!("{} (from {})", sanitize(&said.value), said.source.name());
     let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| sanitize(audience)).collect();
     let mut rows = vec![
         ("issuer", by(issuer)),
         ("subject", by(subject)),
-        ("audience", format!("{} (from {})", audiences.join(", "), audience.source.plain())),
+        ("audience", format!("{} (from {})", audiences.join(", "), audience.source.name())),
     ];
     rows.extend(session_name.as_ref().map(|name| ("session", by(name))));
     rows
@@ -162,7 +162,7 @@ pub(super) fn rows(asked: &AuditSubject) -> Vec<(&'static str, String)> {
 
 /// What is not known, unless it is `told` elsewhere, and what to know of what was handed in.
 pub(super) fn notes(audit: &AuditResult, told: &[&str], colour: Color) -> String {
-    let not_known = audit.not_known.iter().filter(|it| !told.contains(&it.what)).map(|it| {
+    let not_known = audit.unavailable.iter().filter(|it| !told.contains(&it.what)).map(|it| {
         let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
         format!("Not known: {}, because {}{needs}.", it.what, it.reason.because())
     });
@@ -182,7 +182,7 @@ pub(super) fn notes(audit: &AuditResult, told: &[&str], colour: Color) -> String
 }
 
 /// The policy with what refuses marked, and what the correction changes.
-pub(super) fn exhibit(policy: &JudgedPolicy, colour: Color) -> String {
+pub(super) fn exhibit(policy: &PolicyExhibit, colour: Color) -> String {
     let mut text = "\n  The trust policy; > stands before what decides:\n\n".to_owned();
     for line in &policy.lines {
         let marked = mark(line.is_marked, &line.text);

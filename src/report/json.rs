@@ -37,7 +37,7 @@ fn form(report: &Report) -> wire::Report {
         warnings: report.warnings().into_iter().map(with_remedy).collect(),
         pod: pod(report),
         role_arn: report.facts.role_arn.as_deref().map(sanitize),
-        token: token(report).or_else(|| report.audit.as_ref()?.asked.as_ref().map(token_of_audit)),
+        token: token(report).or_else(|| report.audit.as_ref()?.subject.as_ref().map(token_of_audit)),
         sts: sts(report),
         identity: report.facts.caller.as_ref().map(|identity| wire::Identity {
             arn: sanitize(&identity.arn),

@@ -82,7 +82,7 @@ impl Report {
     /// The report of it, which began at these two times, of which one only grows.
     #[must_use]
     pub fn of_audit(audited: AuditResult, pod: &Pod, began: (SystemTime, Instant), run: CheckRun) -> Self {
-        let role_arn = audited.asked.as_ref().map(|asked| asked.role.value.text.clone());
+        let role_arn = audited.subject.as_ref().map(|asked| asked.role.value.text.clone());
         Self {
             started: began.0,
             took: began.1.elapsed(),

@@ -67,7 +67,7 @@ pub fn page(report: &Report, colour: Color) -> String {
 
 fn headline(report: &Report) -> String {
     if let Some(audit) = &report.audit {
-        let asked = audit.asked.as_ref();
+        let asked = audit.subject.as_ref();
         let role = asked.map_or_else(|| "no role".to_owned(), |asked| sanitize(&asked.role.value.text));
         let whom = match (report.pod_name(), report.service_account()) {
             (Some(pod), Some(account)) => format!(
@@ -162,7 +162,7 @@ fn seen(report: &Report, colour: Color) -> String {
             format!("{} to {}", format_utc(claims.issued_at), format_utc(claims.expires_at)),
         ));
     }
-    if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.asked.as_ref()) {
+    if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.subject.as_ref()) {
         rows.extend(audit::rows(asked));
     }
     if let Some(endpoint) = &facts.sts.endpoint {

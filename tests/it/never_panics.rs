@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use hyper::Uri;
 use iam_trust::{arn, partition};
-use irsa_probe::audit::issuer::{Fetched, Response, SigningKey, judge};
+use irsa_probe::audit::issuer::{IssuerDocuments, Response, SigningKey, judge};
 use irsa_probe::aws::sts::Refusal;
 use irsa_probe::aws::sts::{CallFault, Reply, Session, Sts};
 use irsa_probe::checks::refusal::{self, StsCall};
@@ -413,7 +413,7 @@ proptest! {
             Response { url: issuer.clone(), answered_by: None, answer: Ok((status, Ok(body.into()))) }
         };
         let (discovery, keys) = (got(status, discovery), got(statuses.1, bodies.1));
-        let fetched = Fetched { issuer: issuer.clone(), discovery, keys: Some(keys) };
+        let fetched = IssuerDocuments { issuer: issuer.clone(), discovery, keys: Some(keys) };
         let header = serde_json::json!({"alg": algorithm, "kid": key_id});
         let payload = serde_json::json!({"iss": "i", "sub": "s", "aud": "a", "iat": 1, "exp": 2});
         let token = Token::decode(&signed(header, payload)).unwrap();

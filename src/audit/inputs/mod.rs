@@ -29,7 +29,7 @@ use printed::{BadDocument, MAX_BYTES};
 use provider::ProviderInput;
 
 /// The most containers that a message names.
-const NAMED: usize = 16;
+const MAX_NAMED_CONTAINERS: usize = 16;
 
 /// Where something is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum Input {
 impl Input {
     /// What a flag's value means.
     #[must_use]
-    pub fn of(path: PathBuf) -> Self {
+    pub fn from_path(path: PathBuf) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
     }
 }
@@ -139,7 +139,8 @@ impl fmt::Display for BadInput {
             InputFault::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
             InputFault::Unusable(fault) => fault.fmt(f),
             InputFault::NoContainer { name, names } => {
-                let names: Vec<String> = names.iter().take(NAMED).map(|name| sanitize(name)).collect();
+                let names: Vec<String> =
+                    names.iter().take(MAX_NAMED_CONTAINERS).map(|name| sanitize(name)).collect();
                 write!(f, "it has no container {} (--container), but {}", sanitize(name), names.join(", "))
             }
         }
@@ -383,7 +384,7 @@ mod tests {
         ] {
             assert_eq!(wanted.clone().with_piped_report(is_typed).report, expected, "{wanted:?}");
         }
-        assert_eq!(Input::of(PathBuf::from("-")), Input::Stdin);
-        assert_eq!(Input::of(PathBuf::from("./-")), Input::File(PathBuf::from("./-")));
+        assert_eq!(Input::from_path(PathBuf::from("-")), Input::Stdin);
+        assert_eq!(Input::from_path(PathBuf::from("./-")), Input::File(PathBuf::from("./-")));
     }
 }

@@ -28,9 +28,9 @@ pub struct RoleMetadata {
     /// When it was created.
     pub created_at: Option<SystemTime>,
     /// The longest session.
-    pub longest_session: Option<Duration>,
+    pub max_session: Option<Duration>,
     /// The ARN of its permissions boundary.
-    pub boundary: Option<String>,
+    pub boundary_arn: Option<String>,
     /// When it was last used.
     pub last_used: Option<SystemTime>,
 }
@@ -42,40 +42,40 @@ pub struct RoleMetadata {
 pub fn read(bytes: &[u8]) -> Result<TrustPolicyInput, BadDocument> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
-        Ok(value) => of_value(&value, &text),
+        Ok(value) => read_value(&value, &text),
         // URL-encoded, or no JSON, which is said of it when it is read as a policy.
-        Err(_) => Ok(bare(printed::url_decoded(&text))),
+        Err(_) => Ok(bare_policy(printed::url_decoded(&text))),
     }
 }
 
-fn bare(document: String) -> TrustPolicyInput {
+fn bare_policy(document: String) -> TrustPolicyInput {
     TrustPolicyInput { document, role: RoleMetadata::default() }
 }
 
 /// Finds it in JSON, which stands in a text.
-fn of_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> {
+fn read_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     match value {
-        Value::String(encoded) => Ok(bare(printed::url_decoded(encoded))),
-        Value::Array(list) => of_list(list),
-        Value::Object(object) => of_object(object, text),
+        Value::String(encoded) => Ok(bare_policy(printed::url_decoded(encoded))),
+        Value::Array(list) => read_list(list),
+        Value::Object(object) => read_json_object(object, text),
         Value::Null => Err(BadDocument::Without(DOCUMENT)),
-        Value::Bool(_) | Value::Number(_) => Ok(bare(text.to_owned())),
+        Value::Bool(_) | Value::Number(_) => Ok(bare_policy(text.to_owned())),
     }
 }
 
 /// The member of a role that is its trust policy.
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
-fn of_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput, BadDocument> {
+fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     if let Some(Value::Object(role)) = object.get("Role") {
-        return of_role(role);
+        return read_role(role);
     }
     if object.contains_key(DOCUMENT) {
-        return of_role(object);
+        return read_role(object);
     }
     if let Some(Value::Array(roles)) = object.get("Roles") {
         return match roles.as_slice() {
-            [Value::Object(role)] => of_role(role),
+            [Value::Object(role)] => read_role(role),
             roles => Err(BadDocument::Several { what: "roles", count: roles.len() }),
         };
     }
@@ -85,12 +85,12 @@ fn of_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput
     let is_policy = object.contains_key("Statement");
     match printed::other_output(object, Expected::TrustPolicy).filter(|_| !is_policy) {
         Some(what) => Err(BadDocument::Another(what)),
-        None => Ok(bare(text.to_owned())),
+        None => Ok(bare_policy(text.to_owned())),
     }
 }
 
-fn of_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
-    let document = role.get(DOCUMENT).and_then(document).ok_or(BadDocument::Without(DOCUMENT))?;
+fn read_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
+    let document = role.get(DOCUMENT).and_then(document_text).ok_or(BadDocument::Without(DOCUMENT))?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
     let longest = role.get("MaxSessionDuration").and_then(Value::as_u64);
@@ -99,18 +99,19 @@ fn of_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
         role: RoleMetadata {
             arn: text(role.get("Arn")),
             created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
-            longest_session: longest.map(Duration::from_secs),
-            boundary: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
+            max_session: longest.map(Duration::from_secs),
+            boundary_arn: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
             last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_timestamp),
         },
     })
 }
 
 /// A list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
-fn of_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
+fn read_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
     let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
     let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
-    let documents: Vec<String> = list.iter().filter(|value| !is_arn(value)).filter_map(document).collect();
+    let documents: Vec<String> =
+        list.iter().filter(|value| !is_arn(value)).filter_map(document_text).collect();
     match documents.as_slice() {
         [] => Err(BadDocument::Without(DOCUMENT)),
         [one] => Ok(TrustPolicyInput {
@@ -122,7 +123,7 @@ fn of_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
 }
 
 /// A document as the CLI decodes it, or as IAM's API gives it.
-fn document(value: &Value) -> Option<String> {
+fn document_text(value: &Value) -> Option<String> {
     match value {
         Value::Object(_) => serde_json::to_string_pretty(value).ok(),
         Value::String(encoded) => Some(printed::url_decoded(encoded)),
@@ -202,8 +203,8 @@ mod tests {
     #[test]
     fn what_is_said_of_the_role() {
         let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
-        assert_eq!(said.longest_session, Some(Duration::from_secs(3600)));
-        assert_eq!(said.boundary.as_deref(), Some(BOUNDARY));
+        assert_eq!(said.max_session, Some(Duration::from_secs(3600)));
+        assert_eq!(said.boundary_arn.as_deref(), Some(BOUNDARY));
         assert_eq!(said.created_at.map(format_utc).as_deref(), Some("2026-11-20T09:00:00Z"));
         assert_eq!(said.last_used.map(format_utc).as_deref(), Some("2026-11-23T09:00:00Z"));
         let mut odd = role(policy());

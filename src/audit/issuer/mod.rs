@@ -30,15 +30,15 @@ use crate::run::Verdict;
 use jwks::KeySet;
 
 /// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
-const LONGEST_DISCOVERY: usize = 64 << 10;
+const MAX_DISCOVERY_BYTES: usize = 64 << 10;
 /// The most bytes of a key set that are read: a cluster publishes a few keys, and 200 with certificates fit.
-const LONGEST_KEYS: usize = 512 << 10;
+const MAX_KEYS_BYTES: usize = 512 << 10;
 
 /// Where the discovery document is. Source: OpenID Connect Discovery 1.0, section 4.
-const DISCOVERY: &str = "/.well-known/openid-configuration";
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// Members that STS was seen to want, beside those that are used here.
-const WANTED: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
+const EXPECTED_MEMBERS: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub struct IssuerQuery {
 
 /// What an issuer answered.
 #[derive(Debug, Clone)]
-pub struct Fetched {
+pub struct IssuerDocuments {
     /// The issuer.
     pub issuer: String,
     /// Its discovery document.
@@ -87,7 +87,7 @@ pub struct PublishedKeys {
     /// The ids of those that have one.
     pub key_ids: Vec<String>,
     /// Members that the discovery document lacks, and STS was seen to want.
-    pub lacking: Vec<&'static str>,
+    pub missing_members: Vec<&'static str>,
     /// Who answered.
     pub answered_by: Option<SocketAddr>,
 }
@@ -115,32 +115,36 @@ impl HasEvidence for PublishedKeys {
             .value("signature", signature)
             .value("published_keys", self.keys)
             .texts("published_key_ids", &self.key_ids);
-        if self.lacking.is_empty() { evidence } else { evidence.texts("discovery_lacks", &self.lacking) }
+        if self.missing_members.is_empty() {
+            evidence
+        } else {
+            evidence.texts("discovery_lacks", &self.missing_members)
+        }
     }
 }
 
 /// Asks the issuer, by `until` at the latest.
-pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> Fetched {
+pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> IssuerDocuments {
     let issuer = asked.issuer.clone();
     let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
     let discovery = match discovery_url(&issuer) {
-        Ok(url) => fetch(&dialer, url, LONGEST_DISCOVERY, until).await,
+        Ok(url) => fetch(&dialer, url, MAX_DISCOVERY_BYTES, until).await,
         Err(why) => {
             Response { url: issuer.clone(), answered_by: None, answer: Err(IssuerFault::NotAUrl(why)) }
         }
     };
-    let keys = match discovered(&issuer, &discovery) {
-        Ok(Discovery { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, LONGEST_KEYS, until).await),
+    let keys = match read_discovery(&issuer, &discovery) {
+        Ok(Discovery { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, MAX_KEYS_BYTES, until).await),
         Err(_) => None,
     };
-    Fetched { issuer, discovery, keys }
+    IssuerDocuments { issuer, discovery, keys }
 }
 
 /// Asks for one document.
 async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {
-        let endpoint = https(&url).map_err(IssuerFault::NotAUrl)?;
+        let endpoint = parse_https(&url).map_err(IssuerFault::NotAUrl)?;
         let connected = dialer.connect(&endpoint, until).await.map_err(|cause| {
             let cause = Arc::new(cause);
             IssuerFault::Unreachable(ServerUnreachable { host: endpoint.host.clone(), cause })
@@ -166,15 +170,15 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
 
 /// Where the discovery document of an issuer is.
 fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
-    https(issuer)?;
+    parse_https(issuer)?;
     if issuer.contains(['?', '#']) {
         return Err("it has a query or a fragment, which no issuer has");
     }
-    Ok(format!("{}{DISCOVERY}", issuer.strip_suffix('/').unwrap_or(issuer)))
+    Ok(format!("{}{DISCOVERY_PATH}", issuer.strip_suffix('/').unwrap_or(issuer)))
 }
 
 /// The URL taken apart, if it is one that is asked.
-fn https(url: &str) -> Result<Endpoint, UrlFault> {
+fn parse_https(url: &str) -> Result<Endpoint, UrlFault> {
     let endpoint = Endpoint::parse(url)?;
     if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
 }
@@ -182,11 +186,11 @@ fn https(url: &str) -> Result<Endpoint, UrlFault> {
 /// What a discovery document says.
 struct Discovery {
     jwks_uri: String,
-    lacking: Vec<&'static str>,
+    missing_members: Vec<&'static str>,
 }
 
-fn discovered(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
-    let document = object(got, LONGEST_DISCOVERY)?;
+fn read_discovery(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
+    let document = read_object(got, MAX_DISCOVERY_BYTES)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     // To the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
     match text("issuer") {
@@ -194,16 +198,16 @@ fn discovered(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
         other => return Err(IssuerFault::OtherIssuer(other)),
     }
     let jwks_uri = text("jwks_uri").ok_or(IssuerFault::Incomplete)?;
-    match https(&jwks_uri) {
+    match parse_https(&jwks_uri) {
         Ok(_) => {}
         Err(why) => return Err(IssuerFault::KeysElsewhere { url: jwks_uri, why }),
     }
-    let lacking = WANTED.into_iter().filter(|name| !document.contains_key(*name)).collect();
-    Ok(Discovery { jwks_uri, lacking })
+    let lacking = EXPECTED_MEMBERS.into_iter().filter(|name| !document.contains_key(*name)).collect();
+    Ok(Discovery { jwks_uri, missing_members: lacking })
 }
 
 /// The JSON object that was answered.
-fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
+fn read_object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
     let (status, body) = got.answer.as_ref().map_err(Clone::clone)?;
     match status {
         200 => {}
@@ -221,8 +225,8 @@ fn object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFa
 
 /// Whether the key that signed the token is published by an issuer that answers as it should.
 #[must_use]
-pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
-    let Fetched { issuer, discovery, keys } = fetched;
+pub fn judge(fetched: IssuerDocuments, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
+    let IssuerDocuments { issuer, discovery, keys } = fetched;
     let fails = |document, got: &Response, fault| {
         Verdict::fail(IssuerUnreachable {
             issuer: issuer.clone(),
@@ -232,14 +236,14 @@ pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
             fault,
         })
     };
-    let Discovery { jwks_uri, lacking } = match discovered(&issuer, &discovery) {
+    let Discovery { jwks_uri, missing_members: lacking } = match read_discovery(&issuer, &discovery) {
         Ok(discovered) => discovered,
         Err(fault) => return fails(IssuerDocument::Discovery, &discovery, fault),
     };
     let Some(got) = keys else {
         return fails(IssuerDocument::Discovery, &discovery, IssuerFault::Incomplete);
     };
-    let set = match object(&got, LONGEST_KEYS) {
+    let set = match read_object(&got, MAX_KEYS_BYTES) {
         Ok(set) => set,
         Err(fault) => return fails(IssuerDocument::Keys, &got, fault),
     };
@@ -255,7 +259,7 @@ pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
             signature,
             keys,
             key_ids,
-            lacking,
+            missing_members: lacking,
             answered_by: got.answered_by,
         }),
         Err(fault) => {
@@ -266,7 +270,7 @@ pub fn judge(fetched: Fetched, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fetched, PublishedKeys, Response, SigningKey, discovery_url, judge};
+    use super::{IssuerDocuments, PublishedKeys, Response, SigningKey, discovery_url, judge};
     use crate::diagnosis::issuer::IssuerFault;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::evidence::HasEvidence;
@@ -294,27 +298,27 @@ mod tests {
         .to_string()
     }
 
-    fn of_discovery(body: String) -> Fetched {
+    fn of_discovery(body: String) -> IssuerDocuments {
         let body: &'static str = body.leak();
-        Fetched {
+        IssuerDocuments {
             issuer: ISSUER.to_owned(),
             discovery: got("https://d.example", Ok((200, Ok(body)))),
             keys: None,
         }
     }
 
-    fn of_keys(answer: Answer) -> Fetched {
-        Fetched { keys: Some(got("https://keys.example/set", answer)), ..of_discovery(discovery()) }
+    fn of_keys(answer: Answer) -> IssuerDocuments {
+        IssuerDocuments { keys: Some(got("https://keys.example/set", answer)), ..of_discovery(discovery()) }
     }
 
-    fn published(fetched: Fetched, key_id: Option<&str>) -> PublishedKeys {
+    fn published(fetched: IssuerDocuments, key_id: Option<&str>) -> PublishedKeys {
         match judge(fetched, key_id.map_or(SigningKey::Unknown, SigningKey::WithId)) {
             Verdict::Pass(published) => published,
             other => panic!("{other:?}"),
         }
     }
 
-    fn failure(fetched: Fetched, key_id: Option<&str>) -> Diagnosis {
+    fn failure(fetched: IssuerDocuments, key_id: Option<&str>) -> Diagnosis {
         match judge(fetched, key_id.map_or(SigningKey::Unknown, SigningKey::WithId)) {
             Verdict::Fail(diagnosis) => diagnosis,
             other => panic!("{other:?}"),
@@ -324,7 +328,7 @@ mod tests {
     #[test]
     fn a_published_key() {
         let found = published(of_keys(Ok((200, Ok(KEYS)))), Some("two"));
-        assert_eq!((found.keys, found.key_ids.len(), found.lacking.len()), (3, 2, 0));
+        assert_eq!((found.keys, found.key_ids.len(), found.missing_members.len()), (3, 2, 0));
         let evidence = serde_json::Value::Object(found.evidence().into());
         assert_eq!(evidence["key_id"], "two");
         assert_eq!(evidence["published_key_ids"], json!(["one", "two"]));
@@ -333,8 +337,9 @@ mod tests {
         let found = published(of_keys(Ok((200, Ok(KEYS)))), None);
         assert!(found.evidence().iter().any(|(_, value)| value.to_string().contains("not known")));
         let bare = json!({"issuer": ISSUER, "jwks_uri": "https://keys.example/set"}).to_string();
-        let bare = Fetched { discovery: of_discovery(bare).discovery, ..of_keys(Ok((200, Ok(KEYS)))) };
-        assert_eq!(published(bare, Some("one")).lacking, super::WANTED);
+        let bare =
+            IssuerDocuments { discovery: of_discovery(bare).discovery, ..of_keys(Ok((200, Ok(KEYS)))) };
+        assert_eq!(published(bare, Some("one")).missing_members, super::EXPECTED_MEMBERS);
     }
 
     #[test]
@@ -361,7 +366,7 @@ mod tests {
         }
         let told = |issuer: &str| {
             let document = discovery().replace(ISSUER, issuer);
-            let fetched = Fetched {
+            let fetched = IssuerDocuments {
                 issuer: issuer.to_owned(),
                 discovery: of_discovery(document).discovery,
                 ..of_keys(Ok((200, Ok(KEYS))))
@@ -382,7 +387,7 @@ mod tests {
             document[name] = json!(value);
             document.to_string()
         };
-        let of = |answer: Answer| Fetched {
+        let of = |answer: Answer| IssuerDocuments {
             discovery: got("https://d.example", answer),
             ..of_discovery(String::new())
         };

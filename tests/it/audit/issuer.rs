@@ -8,7 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use iam_trust::arn;
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
-use irsa_probe::audit::issuer::{Fetched, IssuerQuery, PublishedKeys, Signature, SigningKey, judge, observe};
+use irsa_probe::audit::issuer::{
+    IssuerDocuments, IssuerQuery, PublishedKeys, Signature, SigningKey, judge, observe,
+};
 use irsa_probe::diagnosis::{Diagnosis, Name};
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::net::options::NetworkOptions;
@@ -25,7 +27,7 @@ async fn world(toml: &str) -> World {
 }
 
 /// What is seen of the world's issuer by a machine with these variables, and that trusts the world's CA.
-async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> Fetched {
+async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> IssuerDocuments {
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
     let trusting = [("AWS_CA_BUNDLE", bundle.as_str())];
     let pod = Pod::recorded(variables.iter().copied().chain(trusting), Clock::System);
@@ -40,7 +42,7 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
 
 /// The judgement of what was fetched for this token.
-fn judged(fetched: Fetched, token: &str) -> Verdict<PublishedKeys> {
+fn judged(fetched: IssuerDocuments, token: &str) -> Verdict<PublishedKeys> {
     judge(fetched, SigningKey::OfToken(&Token::decode(token).unwrap()))
 }
 

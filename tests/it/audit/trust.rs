@@ -47,7 +47,7 @@ fn audited(text: &str) {
         Verdict::Fail(diagnosis) => Some(diagnosis),
         Verdict::Pass(_) | Verdict::Warn(..) => None,
     };
-    let said = failure.iter().chain(&judged.further);
+    let said = failure.iter().chain(&judged.others);
     let said = said.flat_map(|it| [vec![it.cause()], it.remedy()].concat());
     let shown = policy.iter().flat_map(|policy| policy.lines.iter().map(|line| line.text.clone()));
     let changed = policy.iter().filter_map(|policy| policy.corrected.as_ref().map(|(_, diff)| diff.clone()));

@@ -91,7 +91,7 @@ fn diagnosis(findings: &Findings<TrustVerdict>) -> Option<&Diagnosis> {
 fn further(findings: &Findings<TrustVerdict>) -> &[Diagnosis] {
     match &findings.verdict {
         Verdict::Warn(_, warnings) => warnings,
-        Verdict::Pass(_) | Verdict::Fail(_) => &findings.further,
+        Verdict::Pass(_) | Verdict::Fail(_) => &findings.others,
     }
 }
 
