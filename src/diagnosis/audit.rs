@@ -426,19 +426,16 @@ impl Entry for RefusedOutsideTrust {
 
 impl Unavailable {
     /// Something that AWS did not tell.
-    #[must_use]
     pub fn by_iam(what: &'static str, error: &IamError) -> Self {
         Self { what, reason: UnavailableReason::Iam(error.clone()) }
     }
 
     /// Something that is in no file, while AWS was not asked. The flag names such a file.
-    #[must_use]
     pub fn not_given(what: &'static str, flag: &'static str) -> Self {
         Self { what, reason: UnavailableReason::NotGiven(flag) }
     }
 
     /// The permission that the credentials lack, if that is why.
-    #[must_use]
     pub fn permission(&self) -> Option<Permission> {
         match &self.reason {
             UnavailableReason::Iam(IamError { permission, kind: IamErrorKind::Denied(_) }) => {
@@ -451,7 +448,6 @@ impl Unavailable {
 
 impl UnavailableReason {
     /// In words that follow "because".
-    #[must_use]
     pub fn because(&self) -> String {
         match self {
             Self::Iam(unknown) => sanitize(unknown.kind.to_string().trim_end_matches('.')),

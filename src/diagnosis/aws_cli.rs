@@ -9,7 +9,7 @@ use crate::text::{escape_json, shell_quote};
 
 /// What AWS must have for one token and one role, with the commands that show and create it.
 #[derive(Debug, Clone, Serialize)]
-pub struct NeededWithCommands {
+pub(crate) struct NeededWithCommands {
     /// The role's trust policy: exactly what this token needs, and no more.
     pub trust_policy: TrustPolicy,
     /// The provider in the role's account.
@@ -20,7 +20,7 @@ pub struct NeededWithCommands {
 
 /// Commands that show what is there, and one that creates what is not. None overwrites anything.
 #[derive(Debug, Clone, Serialize)]
-pub struct Commands {
+pub(crate) struct Commands {
     /// Shows the trust policy that the role has now.
     pub show_trust_policy: String,
     /// Shows the provider and its client ids, if it exists.
@@ -32,8 +32,7 @@ pub struct Commands {
 }
 
 /// What the token of a request needs to be given the role, and the commands for it.
-#[must_use]
-pub fn needed_with_commands(request: &Request) -> NeededWithCommands {
+pub(crate) fn needed_with_commands(request: &Request) -> NeededWithCommands {
     let role = &request.role;
     let needed = needed(request);
     let provider_arn = shell_quote(&needed.oidc_provider.arn);
@@ -58,8 +57,7 @@ pub fn needed_with_commands(request: &Request) -> NeededWithCommands {
 }
 
 /// A command of the AWS CLI for IAM in the role's partition.
-#[must_use]
-pub fn iam(role: &RoleArn, command: &str) -> String {
+pub(crate) fn iam(role: &RoleArn, command: &str) -> String {
     match role.partition.id {
         "aws" => format!("aws iam {command}"),
         _ => format!("aws iam {command} --region {}", role.partition.home_region),
@@ -68,8 +66,7 @@ pub fn iam(role: &RoleArn, command: &str) -> String {
 
 /// Lists the policies of a kind that the organisation has for the role's account.
 /// Source of the regions: "AWS Organizations endpoints and quotas" in the AWS General Reference.
-#[must_use]
-pub fn organization_policies(role: &RoleArn, kind: &str) -> String {
+pub(crate) fn organization_policies(role: &RoleArn, kind: &str) -> String {
     let region = match role.partition.id {
         "aws-cn" => " --region cn-northwest-1",
         "aws-us-gov" => " --region us-gov-west-1",
@@ -82,8 +79,7 @@ pub fn organization_policies(role: &RoleArn, kind: &str) -> String {
 }
 
 /// Shows the policies of the VPC endpoints for STS in a region, whose service names begin otherwise in China.
-#[must_use]
-pub fn sts_endpoint_policies(region: Option<&str>) -> String {
+pub(crate) fn sts_endpoint_policies(region: Option<&str>) -> String {
     let region = region.map_or_else(|| "REGION".to_owned(), shell_quote);
     format!(
         "aws ec2 describe-vpc-endpoints --region {region} --filters 'Name=service-name,Values=*.sts' \
@@ -92,8 +88,7 @@ pub fn sts_endpoint_policies(region: Option<&str>) -> String {
 }
 
 /// Shows a role's ARN and the trust policy that it has now.
-#[must_use]
-pub fn show_trust_policy(role: &RoleArn) -> String {
+pub(crate) fn show_trust_policy(role: &RoleArn) -> String {
     format!(
         "{} --role-name {} --query 'Role.[Arn,AssumeRolePolicyDocument]' --output json",
         iam(role, "get-role"),
@@ -102,8 +97,7 @@ pub fn show_trust_policy(role: &RoleArn) -> String {
 }
 
 /// Gives a role the trust policy that lies in a file, in place of the one that it has.
-#[must_use]
-pub fn update_trust_policy(role: &RoleArn) -> String {
+pub(crate) fn update_trust_policy(role: &RoleArn) -> String {
     format!(
         "{} --role-name {} --policy-document file://trust-policy.json",
         iam(role, "update-assume-role-policy"),
@@ -112,14 +106,12 @@ pub fn update_trust_policy(role: &RoleArn) -> String {
 }
 
 /// Writes a trust policy into the file that the other commands read.
-#[must_use]
-pub fn write_trust_policy(document: &impl Serialize) -> String {
+pub(crate) fn write_trust_policy(document: &impl Serialize) -> String {
     write_json(document, "trust-policy.json")
 }
 
 /// Writes a document into a file, whose name needs no quotes.
-#[must_use]
-pub fn write_json(document: &impl Serialize, file: &str) -> String {
+pub(crate) fn write_json(document: &impl Serialize, file: &str) -> String {
     // An apostrophe would end the shell's word, and means the same so.
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
     format!("printf '%s\\n' '{}' > {file}", escape_json(&pretty).replace('\'', "\\u0027"))

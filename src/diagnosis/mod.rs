@@ -8,25 +8,25 @@
 use crate::evidence::Evidence;
 
 pub mod audit;
-pub mod aws_cli;
-pub mod dns;
-pub mod endpoint;
-pub mod identity;
-pub mod injection;
-pub mod issuer;
-pub mod network;
-pub mod oidc_provider;
-pub mod proxy;
-pub mod role;
-pub mod role_arn;
-pub mod sdk;
-pub mod sources;
+pub(crate) mod aws_cli;
+pub(crate) mod dns;
+pub(crate) mod endpoint;
+pub(crate) mod identity;
+pub(crate) mod injection;
+pub(crate) mod issuer;
+pub(crate) mod network;
+pub(crate) mod oidc_provider;
+pub(crate) mod proxy;
+pub(crate) mod role;
+pub(crate) mod role_arn;
+pub(crate) mod sdk;
+pub(crate) mod sources;
 pub mod sts;
-pub mod target;
-pub mod tls;
-pub mod token;
-pub mod token_file;
-pub mod trust;
+pub(crate) mod target;
+pub(crate) mod tls;
+pub(crate) mod token;
+pub(crate) mod token_file;
+pub(crate) mod trust;
 
 /// What kind of failure a diagnosis is. The class decides the exit code and whether waiting can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -109,13 +109,13 @@ impl Owner {
 }
 
 /// A struct with a row in the catalogue. The catalogue implements it.
-pub trait Catalogued {
+pub(crate) trait Catalogued {
     /// The name in its row.
     fn name(&self) -> Name;
 }
 
 /// The words of a diagnosis, made from its facts.
-pub trait Entry: Catalogued {
+pub(crate) trait Entry: Catalogued {
     /// What is wrong, in full sentences that claim no more than the facts show.
     fn cause(&self) -> String;
     /// The steps that fix it, in order. The lines after the first line of a step can be pasted.

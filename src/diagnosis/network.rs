@@ -20,7 +20,6 @@ pub enum ConnectPhase {
 
 impl ConnectPhase {
     /// The phase in words that follow "while".
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "opening the TCP connection",
@@ -32,7 +31,7 @@ impl ConnectPhase {
 
 /// What kind of address it is, as far as the way to it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressKind {
+pub(crate) enum AddressKind {
     /// A private address: in a VPC, so for STS an interface endpoint.
     Private,
     /// This very host.
@@ -43,8 +42,7 @@ pub enum AddressKind {
 
 impl AddressKind {
     /// The kind of an address.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => Self::Local,
             IpAddr::V4(v4) => {

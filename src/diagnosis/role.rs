@@ -16,7 +16,7 @@ use iam_trust::arn::RoleArn;
 const TOLD: usize = 8;
 
 /// A role's ARN that is to be filled in: the shell stops where it is not.
-pub const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
+pub(crate) const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
 
 /// The most characters of a policy's name. Source: the IAM API model, `policyNameType`.
 const LONGEST_NAME: usize = 128;
@@ -247,8 +247,7 @@ impl ForbiddenActions {
 }
 
 /// AWS's word for a decision.
-#[must_use]
-pub fn decision_name(decision: &Decision) -> &str {
+pub(crate) fn decision_name(decision: &Decision) -> &str {
     match decision {
         Decision::Allowed => "allowed",
         Decision::ImplicitDeny => "implicitDeny",

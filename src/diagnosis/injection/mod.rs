@@ -7,11 +7,11 @@
 mod annotation;
 mod suppressed;
 
-pub use annotation::{
+pub(crate) use annotation::{
     AnnotatedAfterPod, AnnotatedObject, AnnotationAge, AnnotationDiffersFromEnv, RoleAnnotationMisplaced,
     ServiceAccountMissing, ServiceAccountNotAnnotated, WebhookMissed,
 };
-pub use suppressed::{InjectionSuppressed, SuppressionCause};
+pub(crate) use suppressed::{InjectionSuppressed, SuppressionCause};
 
 use std::time::SystemTime;
 

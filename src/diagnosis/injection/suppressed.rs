@@ -44,7 +44,6 @@ pub enum SuppressionCause {
 
 impl SuppressionCause {
     /// Whether it kept the webhook from the container as a whole.
-    #[must_use]
     pub fn is_left_out(&self) -> bool {
         matches!(self, Self::Ephemeral | Self::SkipWebhook | Self::SkipContainers)
     }

@@ -8,9 +8,9 @@ mod no_identity;
 mod not_found;
 mod not_readable;
 
-pub use no_identity::TargetHasNoIdentity;
-pub use not_found::{TargetNotFound, TargetSearch};
-pub use not_readable::TargetNotReadable;
+pub(crate) use no_identity::TargetHasNoIdentity;
+pub(crate) use not_found::{TargetNotFound, TargetSearch};
+pub(crate) use not_readable::TargetNotReadable;
 
 use super::Diagnosis;
 use crate::evidence::Evidence;

@@ -167,7 +167,6 @@ pub struct ClockSkewed {
 
 impl ClockSkewed {
     /// How far the clocks are apart, and whether the local one is ahead.
-    #[must_use]
     pub fn skew(&self) -> (Duration, bool) {
         match self.local.duration_since(self.server) {
             Ok(ahead) => (ahead, true),

@@ -3,8 +3,8 @@
 mod audience;
 mod lifetime;
 
-pub use audience::{ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
-pub use lifetime::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
+pub(crate) use audience::{ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
+pub(crate) use lifetime::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 
 use super::{Diagnosis, Entry};
 use crate::evidence::Evidence;

@@ -11,16 +11,16 @@ mod too_wide;
 mod undecidable;
 pub(super) mod words;
 
-pub use denied::TrustDenied;
-pub use malformed::TrustPolicyMalformed;
-pub use mismatch::{
+pub(crate) use denied::TrustDenied;
+pub(crate) use malformed::TrustPolicyMalformed;
+pub(crate) use mismatch::{
     Fix, NothingAllowed, RefusingStatement, TrustAccountMismatch, TrustActionMissing, TrustAudienceMismatch,
     TrustConditionUnmet, TrustIssuerMismatch, TrustKeySwapped, TrustPartitionMismatch, TrustPrincipalWrong,
     TrustSubjectMismatch, TrustSubjectWildcard,
 };
-pub use remedy::Caution;
-pub use too_wide::TrustTooWide;
-pub use undecidable::{OpenElement, TrustUndecidable};
+pub(crate) use remedy::Caution;
+pub(crate) use too_wide::TrustTooWide;
+pub(crate) use undecidable::{OpenElement, TrustUndecidable};
 
 use crate::evidence::Evidence;
 use crate::text::sanitize;
@@ -43,7 +43,6 @@ pub struct StatementId {
 
 impl StatementId {
     /// The statement at a place of a document.
-    #[must_use]
     pub fn at(document: &Document, index: usize) -> Self {
         Self { index, sid: document.statements.get(index).and_then(|statement| statement.sid.clone()) }
     }
@@ -73,7 +72,6 @@ pub struct ForeignCondition {
 
 impl ForeignCondition {
     /// The claim that the condition's key is about.
-    #[must_use]
     pub fn claim(&self) -> &str {
         self.condition.key.rsplit_once(':').map_or("", |(_, claim)| claim)
     }
