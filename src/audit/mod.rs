@@ -31,7 +31,7 @@ pub mod refusal;
 pub mod role;
 pub mod subject;
 pub mod trust;
-mod trust_findings;
+pub mod trust_findings;
 pub mod web_identity;
 
 impl AuditOptions {

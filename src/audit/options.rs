@@ -1,13 +1,40 @@
 //! The flags of `audit`: what is handed in, what is looked up, and how their values are read.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
 
-use super::inputs::Input;
 use crate::net::options::NetworkOptions;
+use crate::text::sanitize;
 use crate::token::ServiceAccount;
+
+/// Where something is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input, written `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    /// What a flag's value means.
+    #[must_use]
+    pub fn from_path(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => f.write_str(&sanitize(&path.to_string_lossy())),
+        }
+    }
+}
 
 /// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]

@@ -3,10 +3,8 @@
 use serde_json::Value;
 
 use super::Findings;
-use super::trust_findings::EvaluatedPolicy;
-use crate::diagnosis::trust::{StatementId, TrustPolicyMalformed};
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use super::trust_findings::{EvaluatedPolicy, TrustVerdict};
+use crate::diagnosis::trust::TrustPolicyMalformed;
 use crate::run::Verdict;
 use iam_trust::condition::Truth;
 use iam_trust::correct::correct;
@@ -15,19 +13,6 @@ use iam_trust::mismatch::{ExplainedRefusal, explain_refusal};
 use iam_trust::render::{Line, diff, mark_elements};
 use iam_trust::request::Request;
 use iam_trust::{TrustPolicy, document};
-
-/// The policy gives the role to the token.
-#[derive(Debug, Clone)]
-pub struct TrustVerdict {
-    pub(super) statement: StatementId,
-}
-
-impl HasEvidence for TrustVerdict {
-    fn evidence(&self) -> Evidence {
-        let StatementId { index, sid } = &self.statement;
-        Evidence::new().value("allowed_by", format!("Statement[{index}]")).text_if("sid", sid.as_deref())
-    }
-}
 
 /// The policy as a reader wants to see it.
 #[derive(Debug, Clone)]

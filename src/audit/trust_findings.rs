@@ -1,9 +1,9 @@
 //! Decides which diagnoses the evaluation of a trust policy comes to.
 
+use crate::evidence::{Evidence, HasEvidence};
 use std::mem::discriminant;
 
 use super::Findings;
-use super::trust::TrustVerdict;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::trust::{
     Caution, Fix, ForeignCondition, NothingAllowed, OpenElement, RefusingStatement, StatementId,
@@ -17,6 +17,19 @@ use iam_trust::evaluate::{Decision, Evaluation, evaluate};
 use iam_trust::mismatch::{ExplainedRefusal, exclusions, issuer_difference};
 use iam_trust::reach::{Reach, reach, reach_of, subject_patterns};
 use iam_trust::request::{KeyValue, Request};
+
+/// The policy gives the role to the token.
+#[derive(Debug, Clone)]
+pub struct TrustVerdict {
+    pub(super) statement: StatementId,
+}
+
+impl HasEvidence for TrustVerdict {
+    fn evidence(&self) -> Evidence {
+        let StatementId { index, sid } = &self.statement;
+        Evidence::new().value("allowed_by", format!("Statement[{index}]")).text_if("sid", sid.as_deref())
+    }
+}
 
 /// A policy, the call that it was evaluated for, and what the account is known to have.
 pub(super) struct EvaluatedPolicy<'a> {

@@ -99,7 +99,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &AuditCommand) -> u8
 #[cfg(test)]
 mod tests {
     use super::{AuditCommand, AuditInputPaths};
-    use crate::audit::inputs::Input;
+    use crate::audit::options::Input;
     use clap::{Args, FromArgMatches};
     use std::path::PathBuf;
 

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::{Deserializer, Value};
 use tokio::time::Instant;
 
+use super::InputFault;
 use super::report::ParsedReport;
-use super::{Input, InputFault};
+use crate::audit::options::Input;
 use crate::host::Pod;
 use crate::host::stdin::{Chunk, StdinFault};
 use crate::text::sanitize;

@@ -11,11 +11,10 @@ pub mod service_account;
 pub mod token;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use tokio::time::Instant;
 
-use crate::audit::options::{AuditInputPaths, SubjectFlags};
+use crate::audit::options::{AuditInputPaths, Input, SubjectFlags};
 use crate::audit::subject::SubjectSources;
 use crate::diagnosis::Diagnosis;
 use crate::host::stdin::StdinFault;
@@ -30,32 +29,6 @@ use provider::ProviderInput;
 
 /// The most containers that a message names.
 const MAX_NAMED_CONTAINERS: usize = 16;
-
-/// Where something is read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// Standard input, written `-`.
-    Stdin,
-    /// A file.
-    File(PathBuf),
-}
-
-impl Input {
-    /// What a flag's value means.
-    #[must_use]
-    pub fn from_path(path: PathBuf) -> Self {
-        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdin => f.write_str("standard input"),
-            Self::File(path) => f.write_str(&sanitize(&path.to_string_lossy())),
-        }
-    }
-}
 
 /// What was read.
 #[derive(Debug, Clone, Default, PartialEq)]
