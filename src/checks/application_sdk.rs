@@ -23,7 +23,7 @@ use sdk_chain::situation::SdkLimitation;
 use sdk_chain::{ApplicationSdks, SdkId};
 
 /// How long before the end of its time a scan ends by itself, so that what it found is not lost.
-const TO_HAND_OVER: Duration = Duration::from_millis(50);
+const TIME_TO_RETURN: Duration = Duration::from_millis(50);
 
 /// The application: where it is or which SDK it has. Its files are searched once, however many attempts
 /// there are.
@@ -93,7 +93,8 @@ impl Application {
 
 async fn search(probe: &Probe<'_>, root: &Path) -> Scan {
     let until = probe.step_deadline();
-    let bounds = ScanBudget::standard(until.into_std().checked_sub(TO_HAND_OVER).unwrap_or(until.into_std()));
+    let bounds =
+        ScanBudget::standard(until.into_std().checked_sub(TIME_TO_RETURN).unwrap_or(until.into_std()));
     let seen = probe.pod.with_folder(root, until, move |root, program| scan(root, program, bounds)).await;
     seen.unwrap_or_else(|error| {
         Scan::stopped(match error {
@@ -128,7 +129,7 @@ impl HasEvidence for Scan {
 }
 
 /// Whether an SDK can use the role.
-enum Use {
+enum SdkUse {
     Can,
     Cannot(SdkLimitation),
     /// It may, and what it may lack for that.
@@ -137,7 +138,7 @@ enum Use {
     Unknown,
 }
 
-fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
+fn sdk_use(found: &FoundSdk, scan: &Scan) -> SdkUse {
     let lack = |least| {
         let version = found.version.as_deref().map(sanitize).unwrap_or_default();
         SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), minimum: least }
@@ -145,47 +146,47 @@ fn can_use(found: &FoundSdk, scan: &Scan) -> Use {
     // The version first: a module that is added to an SDK from before IRSA changes nothing.
     let age = found.version.as_deref().and_then(|version| irsa_support(found.sdk, version));
     match (age, minimum_version(found.sdk)) {
-        (Some(IrsaSupport::TooOld), Some(least)) => return Use::Cannot(lack(least)),
-        (Some(IrsaSupport::Undocumented), Some(least)) => return Use::Doubtful(lack(least)),
+        (Some(IrsaSupport::TooOld), Some(least)) => return SdkUse::Cannot(lack(least)),
+        (Some(IrsaSupport::Undocumented), Some(least)) => return SdkUse::Doubtful(lack(least)),
         _ => {}
     }
     let is_searched =
         matches!(found.evidence, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
     match (sts_module(found.sdk), found.sts_module) {
-        (Some(module), Some(false)) => return Use::Cannot(SdkLimitation::MissingModule(module)),
-        (Some(module), None) if is_searched => return Use::Doubtful(SdkLimitation::MissingModule(module)),
+        (Some(module), Some(false)) => return SdkUse::Cannot(SdkLimitation::MissingModule(module)),
+        (Some(module), None) if is_searched => return SdkUse::Doubtful(SdkLimitation::MissingModule(module)),
         _ => {}
     }
     match (age, minimum_version(found.sdk)) {
-        (Some(_), _) | (None, None) => Use::Can,
+        (Some(_), _) | (None, None) => SdkUse::Can,
         // Code that a bundler took over is found by the variables that it reads; who says which SDK it is,
         // says so of one that is meant to use the role; and the class for web identities in version 2 of
         // Java came with the first version that looks at the variables.
-        _ if matches!(found.evidence, SdkEvidence::BundledCode | SdkEvidence::Stated) => Use::Can,
-        _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => Use::Can,
-        _ => Use::Unknown,
+        _ if matches!(found.evidence, SdkEvidence::BundledCode | SdkEvidence::Stated) => SdkUse::Can,
+        _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => SdkUse::Can,
+        _ => SdkUse::Unknown,
     }
 }
 
 /// The SDKs that were found in no copy that can use the role, and why not.
 #[must_use]
-pub fn lacks(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
+pub fn sdk_limitations(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
     // What lies beside a process that does not use it says nothing of the process.
     let found = scan.found.iter().filter(|_| scan.runtime != RuntimeHint::Other);
-    let mut lacks = BTreeMap::new();
+    let mut limitations = BTreeMap::new();
     for found in found {
-        for sdk in in_every_use(found.sdk) {
-            match can_use(found, scan) {
-                Use::Cannot(lack) => drop(lacks.entry(*sdk).or_insert(Some(lack))),
-                Use::Can | Use::Doubtful(_) | Use::Unknown => drop(lacks.insert(*sdk, None)),
+        for sdk in ids_of_same_sdk(found.sdk) {
+            match sdk_use(found, scan) {
+                SdkUse::Cannot(lack) => drop(limitations.entry(*sdk).or_insert(Some(lack))),
+                SdkUse::Can | SdkUse::Doubtful(_) | SdkUse::Unknown => drop(limitations.insert(*sdk, None)),
             }
         }
     }
-    lacks.into_iter().filter_map(|(sdk, lack)| Some((sdk, lack?))).collect()
+    limitations.into_iter().filter_map(|(sdk, lack)| Some((sdk, lack?))).collect()
 }
 
 /// The ids of an SDK in all the ways in which it may be used.
-fn in_every_use(sdk: SdkId) -> &'static [SdkId] {
+fn ids_of_same_sdk(sdk: SdkId) -> &'static [SdkId] {
     match sdk {
         SdkId::GoV1 => &[SdkId::GoV1, SdkId::GoV1LoadConfig, SdkId::GoV1Old],
         SdkId::JsV2 => &[SdkId::JsV2, SdkId::JsV2LoadConfig],
@@ -193,7 +194,7 @@ fn in_every_use(sdk: SdkId) -> &'static [SdkId] {
     }
 }
 
-fn diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
+fn limitation_diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
     let (found, scan) = (found.clone(), scan.clone());
     match lack {
         SdkLimitation::TooOld { minimum: least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
@@ -208,14 +209,14 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
     let (mut can, mut may) = (false, false);
     for found in scan.of_application() {
-        match can_use(found, scan) {
-            Use::Can => can = true,
-            Use::Cannot(lack) => faults.push(diagnosis(found, lack, scan)),
-            Use::Doubtful(lack) => {
+        match sdk_use(found, scan) {
+            SdkUse::Can => can = true,
+            SdkUse::Cannot(lack) => faults.push(limitation_diagnosis(found, lack, scan)),
+            SdkUse::Doubtful(lack) => {
                 may = true;
-                faults.push(diagnosis(found, lack, scan));
+                faults.push(limitation_diagnosis(found, lack, scan));
             }
-            Use::Unknown => may = true,
+            SdkUse::Unknown => may = true,
         }
     }
     if scan.is_certain() && !can && !may && !faults.is_empty() {
@@ -231,7 +232,7 @@ pub fn judge(scan: &Scan) -> Verdict<Scan> {
 
 #[cfg(test)]
 mod tests {
-    use super::{judge, lacks};
+    use super::{judge, sdk_limitations};
     use crate::run::Verdict;
     use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
     use sdk_chain::SdkId;
@@ -327,7 +328,7 @@ mod tests {
                 (Scan { runtime: runs, unseen, ..old() }, Scan { runtime: runs, unseen, ..new() });
             assert_eq!((names(&old).0, names(&new).0), (if_old, if_new), "{runs:?} {unseen}");
             assert_eq!(old.application_sdks().is_complete(), if_old == "fail", "{runs:?} {unseen}");
-            assert_eq!(lacks(&old).len(), usize::from(runs != RuntimeHint::Other), "{runs:?}");
+            assert_eq!(sdk_limitations(&old).len(), usize::from(runs != RuntimeHint::Other), "{runs:?}");
         }
     }
 }

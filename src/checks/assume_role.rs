@@ -21,9 +21,9 @@ use crate::token::Token;
 use iam_trust::arn::RoleArn;
 
 /// The longest name of a session. Source: the STS API model.
-const LONGEST_NAME: usize = 64;
+const MAX_SESSION_NAME_LENGTH: usize = 64;
 /// The variable that names the session.
-const SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+const SESSION_NAME_VARIABLE: &str = "AWS_ROLE_SESSION_NAME";
 
 /// A call of AssumeRoleWithWebIdentity, and its answer.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub async fn observe(
     connection: HttpConnection,
 ) -> AssumeRoleCall {
     let pod = probe.pod;
-    let wished = pod.nonempty_variable(SESSION_NAME);
+    let wished = pod.nonempty_variable(SESSION_NAME_VARIABLE);
     let pod_name = token.claims.bound.pod.clone().or_else(|| pod.pod_name());
     let session_name = session_name(wished.as_deref(), pod_name.as_deref());
     let mut sts =
@@ -136,7 +136,7 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
     let legal = |c: char| {
         if c.is_ascii_alphanumeric() || "_=,.@+-".contains(c) { c } else { '-' }
     };
-    let name: String = wanted.chars().map(legal).take(LONGEST_NAME).collect();
+    let name: String = wanted.chars().map(legal).take(MAX_SESSION_NAME_LENGTH).collect();
     if name.len() < 2 { format!("irsa-probe-{name}") } else { name }
 }
 
@@ -150,13 +150,13 @@ pub fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
             let session = RoleSession { session, request, sts, host, at: reply.at };
             Verdict::holds(session, warnings.into_iter().collect())
         }
-        Err(fault) => Verdict::Fail(diagnosis_of(StsCall::Assume, &request, host, &fault, waited)),
+        Err(fault) => Verdict::Fail(call_fault_diagnosis(StsCall::Assume, &request, host, &fault, waited)),
     }
 }
 
 /// Names what went wrong with either call to STS, at this host.
 #[must_use]
-pub fn diagnosis_of(
+pub fn call_fault_diagnosis(
     call: StsCall,
     request: &RoleRequest,
     host: String,
@@ -164,7 +164,7 @@ pub fn diagnosis_of(
     waited: Duration,
 ) -> Diagnosis {
     match fault {
-        CallFault::Refused(refused) => refusal::name(call, request, refused),
+        CallFault::Refused(refused) => refusal::diagnose(call, request, refused),
         CallFault::NotSts { status, content_type, server, length } => NotStsReply {
             host,
             status: *status,

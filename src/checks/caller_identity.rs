@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::sts::{CallFault, Exchange, Reply, StsCaller};
-use crate::checks::assume_role::{RoleSession, diagnosis_of};
+use crate::checks::assume_role::{RoleSession, call_fault_diagnosis};
 use crate::checks::refusal::StsCall;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::sts_reachable;
@@ -85,7 +85,7 @@ pub fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Ver
     };
     let role_arn = &role.request.role;
     match answer.reply.result {
-        Ok(caller) => match difference(role_arn, &caller.arn) {
+        Ok(caller) => match difference_from_role(role_arn, &caller.arn) {
             None => Verdict::Pass(CallerIdentity {
                 arn: caller.arn,
                 account: caller.account,
@@ -100,8 +100,8 @@ pub fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Ver
         },
         Err(fault) => {
             let (request, host) = (&role.request, role.host.clone());
-            let diagnosis = diagnosis_of(StsCall::Identity, request, host, &fault, answer.waited);
-            match unconfirmed(role).filter(|_| diagnosis.name() == Name::Throttled) {
+            let diagnosis = call_fault_diagnosis(StsCall::Identity, request, host, &fault, answer.waited);
+            match caller_by_assume_role(role).filter(|_| diagnosis.name() == Name::Throttled) {
                 Some(identity) => Verdict::Warn(identity, vec![diagnosis]),
                 None => Verdict::Fail(diagnosis),
             }
@@ -110,15 +110,15 @@ pub fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Ver
 }
 
 /// The identity as STS named it when it gave the session, if that is the role's.
-fn unconfirmed(role: &RoleSession) -> Option<CallerIdentity> {
+fn caller_by_assume_role(role: &RoleSession) -> Option<CallerIdentity> {
     let arn = role.session.assumed_role_arn.clone()?;
     let RoleArn { account, .. } = &role.request.role;
-    let is_role = difference(&role.request.role, &arn).is_none();
+    let is_role = difference_from_role(&role.request.role, &arn).is_none();
     is_role.then(|| CallerIdentity { arn, account: account.clone(), request_id: None, confirmed: false })
 }
 
 /// What a caller's ARN says otherwise than the role's. A session's ARN leaves the role's path out.
-fn difference(role: &RoleArn, caller: &str) -> Option<&'static str> {
+fn difference_from_role(role: &RoleArn, caller: &str) -> Option<&'static str> {
     let mut parts = caller.splitn(6, ':');
     let (partition, account) = (parts.nth(1), parts.nth(2));
     let mut resource = parts.next().unwrap_or_default().split('/');
@@ -145,7 +145,7 @@ impl CallerIdentity {
 
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::difference_from_role;
     use iam_trust::arn;
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
             ("arn:aws:iam::111122223333:user/checkout", Some("kind of identity")),
             ("", Some("partition")),
         ] {
-            assert_eq!(difference(&role, caller), expected, "{caller}");
+            assert_eq!(difference_from_role(&role, caller), expected, "{caller}");
         }
     }
 }

@@ -49,14 +49,14 @@ pub fn judge(
         answers: working.likely_resolutions(),
     };
     let own: Option<Vec<Diagnosis>> =
-        outlook.application.sdks().iter().map(|sdk| seen.of_sdk(*sdk)).collect();
+        outlook.application.sdks().iter().map(|sdk| seen.failure_of_sdk(*sdk)).collect();
     if let Some(diagnosis) =
         own.filter(|_| outlook.application.is_complete()).and_then(|own| own.into_iter().next())
     {
         return Verdict::Fail(diagnosis);
     }
     let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
-    Verdict::holds(CredentialSources { files }, seen.of_any())
+    Verdict::holds(CredentialSources { files }, seen.warnings())
 }
 
 /// What the SDKs do with what is there.
@@ -82,23 +82,26 @@ const LEGACY_KEYS: [&str; 5] = [
 ];
 
 impl SdkAnswers<'_> {
-    fn set(&self, names: &[&'static str]) -> Vec<&'static str> {
+    fn set_variables(&self, names: &[&'static str]) -> Vec<&'static str> {
         names.iter().copied().filter(|name| self.situation.filled(name).is_some()).collect()
     }
 
-    fn names(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
+    fn names_using(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
         sdk_chain::names_of(&self.answers, picks)
     }
 
     /// The variables of keys that matter to whoever picks so.
-    fn keys(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
-        let legacy =
-            if picks.contains(&CredentialSource::LegacyKeys) { self.set(&LEGACY_KEYS) } else { Vec::new() };
-        self.set(&KEYS).into_iter().chain(legacy).collect()
+    fn key_variables(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
+        let legacy = if picks.contains(&CredentialSource::LegacyKeys) {
+            self.set_variables(&LEGACY_KEYS)
+        } else {
+            Vec::new()
+        };
+        self.set_variables(&KEYS).into_iter().chain(legacy).collect()
     }
 
     /// The variable that selects the profile of an SDK, and that profile.
-    fn selected(&self, sdk: SdkId) -> Option<(&'static str, String)> {
+    fn selected_profile(&self, sdk: SdkId) -> Option<(&'static str, String)> {
         let variables = sdk.rules().profile.variables.iter().copied();
         let of = |value: fn(&ChainInput, &str) -> Option<String>| {
             variables.clone().find_map(|name| Some((name, value(self.situation, name)?)))
@@ -108,21 +111,26 @@ impl SdkAnswers<'_> {
     }
 
     /// The first SDK that picks one of these.
-    fn first(&self, picks: &[CredentialSource]) -> Option<&Resolution> {
+    fn first_using(&self, picks: &[CredentialSource]) -> Option<&Resolution> {
         self.answers.iter().find(|answer| picks.contains(&answer.source))
     }
 
-    fn of_any(&self) -> Vec<Diagnosis> {
+    fn warnings(&self) -> Vec<Diagnosis> {
         let mut warnings: Vec<Diagnosis> = Vec::new();
         // Those that stop are blamed on the first thing that is wrong.
-        let mut stops = self.names(CredentialSource::FAILURES);
-        let is_half = self.set(&KEYS).len() == 1;
-        let takes = self.names(&[CredentialSource::Keys, CredentialSource::LegacyKeys]);
+        let mut stops = self.names_using(CredentialSource::FAILURES);
+        let is_half = self.set_variables(&KEYS).len() == 1;
+        let takes = self.names_using(&[CredentialSource::Keys, CredentialSource::LegacyKeys]);
         if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
             let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.source).collect();
             warnings.push(
-                ShadowedByStaticKeys { variables: self.keys(&picks), taken_by: takes, stopped: stops }.into(),
+                ShadowedByStaticKeys {
+                    variables: self.key_variables(&picks),
+                    taken_by: takes,
+                    stopped: stops,
+                }
+                .into(),
             );
         }
         if let Err(ProfileFileError { path, fault }) = self.profiles {
@@ -131,29 +139,29 @@ impl SdkAnswers<'_> {
                 SharedConfigMalformed { path: path.clone(), fault: fault.clone(), stopped: stops }.into(),
             );
         }
-        let of_profile = self.names(CredentialSource::OF_PROFILE);
+        let of_profile = self.names_using(CredentialSource::OF_PROFILE);
         // What those take that take a profile, or else what those stop over that stop.
         let concerned = self
-            .first(CredentialSource::OF_PROFILE)
-            .or_else(|| self.first(CredentialSource::FAILURES).filter(|_| !stops.is_empty()));
-        match concerned.and_then(|answer| self.selected(answer.sdk)) {
+            .first_using(CredentialSource::OF_PROFILE)
+            .or_else(|| self.first_using(CredentialSource::FAILURES).filter(|_| !stops.is_empty()));
+        match concerned.and_then(|answer| self.selected_profile(answer.sdk)) {
             Some((variable, profile)) => {
                 let stops = std::mem::take(&mut stops);
                 warnings.push(
                     ShadowedByProfile { variable, profile, taken_by: of_profile, stopped: stops }.into(),
                 );
             }
-            None if !of_profile.is_empty() => warnings.push(self.shared_file(of_profile)),
+            None if !of_profile.is_empty() => warnings.push(self.shared_file_diagnosis(of_profile)),
             None => {}
         }
-        let container = self.names(&[CredentialSource::Container]);
+        let container = self.names_using(&[CredentialSource::Container]);
         if !container.is_empty() && self.expected != CredentialSource::Container && self.is_injected {
-            let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
+            let variables = self.set_variables(&CONTAINER_CREDENTIALS_VARIABLES);
             warnings.push(ShadowedByContainerCredentials { variables, taken_by: container }.into());
         }
         if !stops.is_empty() && self.is_injected {
             let because = self
-                .first(CredentialSource::FAILURES)
+                .first_using(CredentialSource::FAILURES)
                 .map_or_else(String::new, |answer| answer.reason.clone());
             warnings.push(SdkCredentialError { stopped: stops, reason: because }.into());
         }
@@ -161,7 +169,7 @@ impl SdkAnswers<'_> {
     }
 
     /// What keeps an SDK from the role, if anything does.
-    fn of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
+    fn failure_of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
         Some(match answer.source {
@@ -179,21 +187,21 @@ impl SdkAnswers<'_> {
                 return None;
             }
             CredentialSource::Keys | CredentialSource::LegacyKeys => {
-                let variables = self.keys(&[answer.source]);
+                let variables = self.key_variables(&[answer.source]);
                 ShadowedByStaticKeys { variables, taken_by: vec![name], stopped: Vec::new() }.into()
             }
             CredentialSource::Profile
             | CredentialSource::Process
             | CredentialSource::AssumedRole
-            | CredentialSource::ProfileWebIdentity => match self.selected(sdk) {
+            | CredentialSource::ProfileWebIdentity => match self.selected_profile(sdk) {
                 Some((variable, profile)) => {
                     let (takes, stops) = (vec![name], Vec::new());
                     ShadowedByProfile { variable, profile, taken_by: takes, stopped: stops }.into()
                 }
-                None => self.shared_file(vec![name]),
+                None => self.shared_file_diagnosis(vec![name]),
             },
             CredentialSource::Container => {
-                let variables = self.set(&CONTAINER_CREDENTIALS_VARIABLES);
+                let variables = self.set_variables(&CONTAINER_CREDENTIALS_VARIABLES);
                 ShadowedByContainerCredentials { variables, taken_by: vec![name] }.into()
             }
             CredentialSource::NodeRole => {
@@ -213,7 +221,7 @@ impl SdkAnswers<'_> {
         })
     }
 
-    fn shared_file(&self, takes: Vec<&'static str>) -> Diagnosis {
+    fn shared_file_diagnosis(&self, takes: Vec<&'static str>) -> Diagnosis {
         let profiles = self.profiles.as_ref();
         let files = profiles.map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
         let keys = profiles.map_or_else(|_| Vec::new(), Profiles::credential_keys);

@@ -35,7 +35,7 @@ impl NodeRoleProbe {
         match &self.answer {
             Some(answer) => answer.clone(),
             None => {
-                let answer = imds::node_role(pod, self.dns_server).await;
+                let answer = imds::ask_node_role(pod, self.dns_server).await;
                 self.answer.insert(answer).clone()
             }
         }
@@ -152,7 +152,7 @@ impl NodeRoleFallback {
         check: Check,
         failure: &Diagnosis,
     ) -> Option<Self> {
-        let input = identity.ends_in(&chain.input, met_by_sdks(check, failure)?);
+        let input = identity.ends_in(&chain.input, exchange_of_failure(check, failure)?);
         let answers = ChainContext { input, application: chain.application.clone() }.likely_resolutions();
         let takes = sdk_chain::names_of(&answers, &[CredentialSource::NodeRole]);
         let stops = sdk_chain::names_of(&answers, CredentialSource::FAILURES);
@@ -192,7 +192,7 @@ impl NodeRoleFallback {
 
 /// What an SDK meets at STS where this check of the pod's role failed; `None` if that is not known, or if
 /// the role is given to it all the same.
-fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<TokenExchange> {
+fn exchange_of_failure(check: Check, failure: &Diagnosis) -> Option<TokenExchange> {
     let name = failure.name();
     match (check, name) {
         (_, Name::RoleArnUnexpected | Name::TokenAudienceUnexpected | Name::TrustRootsMissing) => None,
@@ -202,11 +202,11 @@ fn met_by_sdks(check: Check, failure: &Diagnosis) -> Option<TokenExchange> {
             Some(TokenExchange::Refused(name.as_str().to_owned()))
         }
         (Check::StsEndpoint, Name::EndpointMalformed) | (Check::StsReachable, _) => {
-            Some(sdk_outcome::unreachable(failure))
+            Some(sdk_outcome::exchange_without_sts(failure))
         }
         // Whether an SDK needs a region is among its own rules.
         (Check::StsEndpoint, _) => Some(TokenExchange::NotTried),
-        _ => Some(sdk_outcome::outcome(failure)),
+        _ => Some(sdk_outcome::exchange_after_refusal(failure)),
     }
 }
 

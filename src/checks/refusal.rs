@@ -2,7 +2,7 @@
 
 use crate::aws::sts::Refusal;
 use crate::aws::sts_errors::{Meaning, missing_claim};
-use crate::checks::token_fresh::{LEEWAY, is_skewed};
+use crate::checks::token_fresh::{CLOCK_LEEWAY, is_skewed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::oidc_provider::{OidcProviderAudienceMissing, OidcProviderMissing};
 use crate::diagnosis::sts::{
@@ -28,20 +28,24 @@ pub enum StsCall {
 
 /// Names a refusal.
 #[must_use]
-pub fn name(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
+pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
     let Some(meaning) = refusal.meaning() else {
-        return if is_fault(refusal) { StsFault(refused()).into() } else { Unclassified(refused()).into() };
+        return if is_server_fault(refusal) {
+            StsFault(refused()).into()
+        } else {
+            Unclassified(refused()).into()
+        };
     };
     match (call, meaning) {
         (_, Meaning::Throttled) => Throttled(refused()).into(),
         (_, Meaning::RegionNotActivated) => RegionNotActivated(refused()).into(),
-        (_, _) if is_fault(refusal) => StsFault(refused()).into(),
+        (_, _) if is_server_fault(refusal) => StsFault(refused()).into(),
         (_, Meaning::DeniedByVpcEndpoint) => VpcEndpointPolicyDenied(refused()).into(),
         (_, Meaning::DeniedByOrganization) => OrganizationPolicyDenied(refused()).into(),
-        (StsCall::Assume, meaning) => of_assume(meaning, request, refusal),
+        (StsCall::Assume, meaning) => diagnose_assume_role(meaning, request, refusal),
         (StsCall::Identity, Meaning::SignatureTime) => match refusal.server_time {
-            Some(server) => skewed(refusal, server),
+            Some(server) => clock_skew(refusal, server),
             None => CredentialsRejected(refused()).into(),
         },
         (StsCall::Identity, Meaning::CredentialsRejected | Meaning::Expired | Meaning::AccessDenied) => {
@@ -52,17 +56,17 @@ pub fn name(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosi
 }
 
 /// Whether STS itself failed.
-fn is_fault(refusal: &Refusal) -> bool {
+fn is_server_fault(refusal: &Refusal) -> bool {
     refusal.status >= 500 || refusal.status == 429
 }
 
 /// Names a refusal of AssumeRoleWithWebIdentity.
-fn of_assume(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
+fn diagnose_assume_role(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
     let audience = &request.claims.audience;
     match meaning {
         Meaning::AccessDenied => AssumeRoleNotAuthorized(refused()).into(),
-        Meaning::Expired => expired(request, refusal),
+        Meaning::Expired => diagnose_expired_token(request, refusal),
         Meaning::IssuerUnreachable => IdpUnreachable(refused()).into(),
         meaning if meaning.is_about_token() && is_for_the_api(audience) => {
             TokenIsApiToken { audience: audience.clone(), source: ApiTokenSource::RefusedBySts }.into()
@@ -79,7 +83,7 @@ fn of_assume(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diag
         }
         Meaning::Audience => OidcProviderAudienceMissing::RefusedBySts(refused()).into(),
         Meaning::TokenRejected => {
-            out_of_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
+            diagnose_invalid_time(request, refusal).unwrap_or_else(|| IdentityTokenRejected(refused()).into())
         }
         Meaning::RoleArn => RoleArnRejected(refused()).into(),
         Meaning::SessionParameters => SessionParametersRejected(refused()).into(),
@@ -89,11 +93,11 @@ fn of_assume(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diag
 
 /// STS says that the token has expired. If our own clock does not, and the clocks differ, the
 /// clock is to blame: it keeps the kubelet from rotating in time.
-fn expired(request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
+fn diagnose_expired_token(request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let claims = &request.claims;
     match refusal.server_time {
         Some(server) if claims.expires_at > refusal.at && is_skewed(refusal.at, server) => {
-            skewed(refusal, server)
+            clock_skew(refusal, server)
         }
         server => TokenExpired {
             expired_at: claims.expires_at,
@@ -106,25 +110,25 @@ fn expired(request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
 }
 
 /// What STS's own clock shows of a token that STS rejects without saying why.
-fn out_of_time(request: &RoleRequest, refusal: &Refusal) -> Option<Diagnosis> {
+fn diagnose_invalid_time(request: &RoleRequest, refusal: &Refusal) -> Option<Diagnosis> {
     let (claims, server) = (&request.claims, refusal.server_time?);
     let valid_from = claims.not_before.unwrap_or(claims.issued_at);
     if claims.expires_at <= server {
-        Some(expired(request, refusal))
-    } else if valid_from > server + LEEWAY {
+        Some(diagnose_expired_token(request, refusal))
+    } else if valid_from > server + CLOCK_LEEWAY {
         Some(TokenNotYetValid { valid_from, now: server, is_sts_clock: true }.into())
     } else {
         None
     }
 }
 
-fn skewed(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
+fn clock_skew(refusal: &Refusal, server: std::time::SystemTime) -> Diagnosis {
     ClockSkewed { local: refusal.at, server, refusal: Some(refusal.message.clone()) }.into()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{StsCall, name};
+    use super::{StsCall, diagnose};
     use crate::aws::sts::Refusal;
     use crate::diagnosis::sts::RoleRequest;
     use crate::token::decode;
@@ -158,7 +162,7 @@ mod tests {
             at,
             server_time: Some(at + Duration::from_secs(server_ahead)),
         };
-        name(call, &request, &refusal).name().as_str()
+        diagnose(call, &request, &refusal).name().as_str()
     }
 
     #[test]

@@ -6,15 +6,15 @@ use crate::diagnosis::{Diagnosis, Name};
 
 /// What a failure of the role means to an SDK that asks STS for it.
 #[must_use]
-pub fn outcome(diagnosis: &Diagnosis) -> TokenExchange {
+pub fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
     match diagnosis.name() {
-        Name::StsConnectionLost | Name::StsTimedOut | Name::NotStsReply => unreachable(diagnosis),
+        Name::StsConnectionLost | Name::StsTimedOut | Name::NotStsReply => exchange_without_sts(diagnosis),
         name => TokenExchange::Refused(name.as_str().to_owned()),
     }
 }
 
 /// What a failure to reach STS means to an SDK.
 #[must_use]
-pub fn unreachable(diagnosis: &Diagnosis) -> TokenExchange {
+pub fn exchange_without_sts(diagnosis: &Diagnosis) -> TokenExchange {
     TokenExchange::Unreachable(diagnosis.name().as_str().to_owned())
 }

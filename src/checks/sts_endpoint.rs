@@ -165,7 +165,7 @@ pub async fn judge(
     }
     // Where one of AWS's own hosts is called, that host decides; an emulator may serve any partition.
     let served = region_of_host(&endpoint.host).map(str::to_owned);
-    match partitions(served.as_deref().unwrap_or(&region), role, of_issuer) {
+    match partition_mismatch(served.as_deref().unwrap_or(&region), role, of_issuer) {
         Some(mismatch) if mismatch.role != mismatch.region.1 && served.is_some() => {
             return Verdict::fail(mismatch);
         }
@@ -181,7 +181,11 @@ pub async fn judge(
 }
 
 /// The partitions of the role, the region and the issuer, if they are not all one.
-fn partitions(region: &str, role: Option<&RoleArn>, of_issuer: Option<&str>) -> Option<PartitionMismatch> {
+fn partition_mismatch(
+    region: &str,
+    role: Option<&RoleArn>,
+    of_issuer: Option<&str>,
+) -> Option<PartitionMismatch> {
     let role = role?.partition.id;
     let of_region = Partition::of_region(region)?.id;
     let issuer = of_issuer.and_then(|region| Some((region.to_owned(), Partition::of_region(region)?.id)));

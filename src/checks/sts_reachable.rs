@@ -137,21 +137,26 @@ pub fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> 
         Err(ConnectError::ProxyVariable(ProxyUrlError { variable })) => {
             Verdict::fail(ProxyMalformed { variable })
         }
-        Err(ConnectError::Way { fault, proxy, servers, roots }) => {
-            Verdict::Fail(name(Target { host, port, options }, fault, proxy.as_ref(), servers, roots, now))
-        }
+        Err(ConnectError::Way { fault, proxy, servers, roots }) => Verdict::Fail(connect_fault_diagnosis(
+            StsAddress { host, port, options },
+            fault,
+            proxy.as_ref(),
+            servers,
+            roots,
+            now,
+        )),
     }
 }
 
 /// What was to be reached.
-struct Target {
+struct StsAddress {
     host: String,
     port: u16,
     options: Vec<&'static str>,
 }
 
-fn name(
-    Target { host, port, options }: Target,
+fn connect_fault_diagnosis(
+    StsAddress { host, port, options }: StsAddress,
     fault: ConnectFault,
     proxy: Option<&Proxy>,
     servers: Vec<SocketAddr>,

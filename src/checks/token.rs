@@ -62,11 +62,11 @@ pub fn judge(
     if is_for_the_api(&token.claims.audience) {
         warnings.push(TokenIsApiToken { audience: audience.clone(), source: ApiTokenSource::InFile }.into());
     } else if expect_audience.is_none()
-        && let Some(hint) = hint_on(audience, usual_audience)
+        && let Some(hint) = audience_hint(audience, usual_audience)
     {
         warnings.push(TokenAudienceUnusual { audience: audience.clone(), hint }.into());
     }
-    if let Some((token_pod, this_pod)) = pods_that_differ(&token.claims, api_claims) {
+    if let Some((token_pod, this_pod)) = differing_pods(&token.claims, api_claims) {
         warnings.push(TokenFromAnotherPod { token_pod, this_pod }.into());
     }
     Verdict::holds(token, warnings)
@@ -86,7 +86,7 @@ pub fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis>
 }
 
 /// What an audience without the usual one probably was meant to be.
-fn hint_on(audience: &[String], usual: &str) -> Option<&'static str> {
+fn audience_hint(audience: &[String], usual: &str) -> Option<&'static str> {
     if audience.iter().any(|found| found == usual) {
         return None;
     }
@@ -109,7 +109,7 @@ fn hint_on(audience: &[String], usual: &str) -> Option<&'static str> {
 }
 
 /// The pods in the two tokens, if both name one and they are not the same.
-fn pods_that_differ(
+fn differing_pods(
     claims: &Claims,
     api_claims: Option<&Claims>,
 ) -> Option<((String, String), (String, String))> {

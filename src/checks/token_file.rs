@@ -51,7 +51,7 @@ pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
-pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
+pub async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
     let file = match pod.read(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await {
         // Every container of a pod has the same name and service account: ours says so, too. It is
         // only read here, and sent to nobody.
@@ -67,7 +67,7 @@ pub async fn api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims>
 #[must_use]
 pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Verdict<TokenFile> {
     let TokenFileRead { path, result, took } = read;
-    if looks_like_a_token(&path.to_string_lossy()) {
+    if looks_like_jwt(&path.to_string_lossy()) {
         return Verdict::fail(TokenFileVarHoldsToken);
     }
     let FileRead { bytes, stat } = match result {
@@ -110,20 +110,20 @@ pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Ver
     if text.trim().is_empty() {
         return Verdict::fail(TokenFileEmpty { path, stat });
     }
-    if let Some(at) = end_of_token(&text) {
+    if let Some(at) = length_of_token_before_text(&text) {
         return Verdict::fail(TokenFileCorrupt { path, stat, corruption: Corruption::Trailing(at) });
     }
     Verdict::Pass(TokenFile { path, stat, text: Secret::new(text) })
 }
 
 /// Where a token ends, if something other than white space follows it.
-fn end_of_token(text: &str) -> Option<usize> {
+fn length_of_token_before_text(text: &str) -> Option<usize> {
     let (first, rest) = text.split_once(|c: char| c.is_ascii_whitespace())?;
-    (looks_like_a_token(first) && !rest.trim().is_empty()).then_some(first.len())
+    (looks_like_jwt(first) && !rest.trim().is_empty()).then_some(first.len())
 }
 
 /// Whether the text has the look of a JWT: three parts, the first a JSON object in base64.
-fn looks_like_a_token(text: &str) -> bool {
+fn looks_like_jwt(text: &str) -> bool {
     text.starts_with("eyJ") && text.split('.').count() == 3 && !text.contains('/')
 }
 

@@ -15,9 +15,9 @@ use crate::token::Claims;
 
 /// From which difference on two clocks are told apart. AWS refuses signatures that are off by
 /// more than 15 minutes, for some services 5.
-pub const MOST_SKEW: Duration = Duration::from_secs(300);
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// What the clocks of a node and of the API server may differ without a word.
-pub const LEEWAY: Duration = Duration::from_secs(60);
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// The kubelet replaces a token when 80 % of its life or this much has passed.
 /// Source: Kubernetes, `pkg/kubelet/token`.
 const LATEST_ROTATION: Duration = Duration::from_secs(24 * 3600);
@@ -30,7 +30,7 @@ pub struct Freshness {
     /// How long ago it was issued.
     pub age: Duration,
     /// How long it will still be valid.
-    pub left: Duration,
+    pub remaining: Duration,
     /// STS's clock minus the local one, in seconds, if STS gave a time.
     pub sts_clock_ahead: Option<i64>,
 }
@@ -39,7 +39,7 @@ impl HasEvidence for Freshness {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new()
             .value("age", format_duration(self.age))
-            .value("valid_for", format_duration(self.left));
+            .value("valid_for", format_duration(self.remaining));
         match self.sts_clock_ahead {
             Some(seconds) => evidence.value("sts_clock_ahead_seconds", seconds),
             None => evidence,
@@ -50,10 +50,10 @@ impl HasEvidence for Freshness {
 /// Whether two clocks differ too much.
 #[must_use]
 pub fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
-    difference(local, server).unsigned_abs() > MOST_SKEW.as_secs()
+    seconds_ahead(local, server).unsigned_abs() > MAX_CLOCK_SKEW.as_secs()
 }
 
-fn difference(local: SystemTime, server: SystemTime) -> i64 {
+fn seconds_ahead(local: SystemTime, server: SystemTime) -> i64 {
     match server.duration_since(local) {
         Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(i64::MAX),
         Err(behind) => i64::try_from(behind.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
@@ -61,16 +61,16 @@ fn difference(local: SystemTime, server: SystemTime) -> i64 {
 }
 
 /// When the kubelet is to replace the token.
-fn due_at(claims: &Claims) -> SystemTime {
+fn rotation_due_at(claims: &Claims) -> SystemTime {
     claims.issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION)
 }
 
 /// The times from which on a token may be judged otherwise than before, by the local clock.
 #[must_use]
-pub fn turns(claims: &Claims) -> [SystemTime; 2] {
+pub fn verdict_change_times(claims: &Claims) -> [SystemTime; 2] {
     // Judged is by whole seconds; a second later it is beyond doubt.
     let later = Duration::from_secs(1);
-    [due_at(claims) + ROTATION_LEEWAY + later, claims.expires_at + later]
+    [rotation_due_at(claims) + ROTATION_LEEWAY + later, claims.expires_at + later]
 }
 
 /// Judges the token's times. `server_time` is STS's clock, if it answered.
@@ -87,10 +87,10 @@ pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) 
     let witness = if server_time.is_some() { ExpiryWitness::StsClock } else { ExpiryWitness::OwnClock };
     let (issued_at, expires_at) = (claims.issued_at, claims.expires_at);
     let valid_from = claims.not_before.unwrap_or(issued_at);
-    let due_at = due_at(claims);
+    let due_at = rotation_due_at(claims);
     if expires_at <= earlier {
         warnings.push(TokenExpired { expired_at: expires_at, issued_at, now: server, witness }.into());
-    } else if valid_from > later + LEEWAY {
+    } else if valid_from > later + CLOCK_LEEWAY {
         warnings
             .push(TokenNotYetValid { valid_from, now: server, is_sts_clock: server_time.is_some() }.into());
     } else if earlier > due_at + ROTATION_LEEWAY {
@@ -98,8 +98,8 @@ pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) 
     }
     let fresh = Freshness {
         age: server.duration_since(issued_at).unwrap_or_default(),
-        left: expires_at.duration_since(server).unwrap_or_default(),
-        sts_clock_ahead: server_time.map(|server| difference(now, server)),
+        remaining: expires_at.duration_since(server).unwrap_or_default(),
+        sts_clock_ahead: server_time.map(|server| seconds_ahead(now, server)),
     };
     Verdict::holds(fresh, warnings)
 }

@@ -40,10 +40,10 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &ChainCommand) -> u8
         sdk_root: args.application.sdk_root.clone(),
         ..CheckOptions::default()
     };
-    let found = match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
+    let found = match target::resolve(pod, args.process.pid, &options, budget.step_deadline()).await {
         Ok(target) => {
             let chains = plan::chain::resolve(&Probe { pod: &target, options: &options, budget }).await;
-            target::still(&target, budget.step_deadline()).await.map(|()| (target, chains))
+            target::ensure_alive(&target, budget.step_deadline()).await.map(|()| (target, chains))
         }
         Err(diagnosis) => Err(diagnosis),
     };

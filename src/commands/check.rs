@@ -46,7 +46,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &CheckCommand) -> u8
     let mut signals = Signals::new();
     let mut target = pod.clone();
     let run = async {
-        match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
+        match target::resolve(pod, args.process.pid, &options, budget.step_deadline()).await {
             Ok(found) => {
                 target = found;
                 attempts.run(&Probe { pod: &target, options: &options, budget }, limits).await;

@@ -33,7 +33,7 @@ pub struct TrustPolicyCommand {
 pub(super) async fn run(console: &Console, pod: &Pod, args: &TrustPolicyCommand) -> u8 {
     let budget = Budget { deadline: Instant::now() + TIMEOUT, timeout: TIMEOUT };
     let options = CheckOptions { identity: args.identity.clone(), ..CheckOptions::default() };
-    let judged = match target::world(pod, args.process.pid, &options, budget.step_deadline()).await {
+    let judged = match target::resolve(pod, args.process.pid, &options, budget.step_deadline()).await {
         Ok(target) => plan::trust_policy(&Probe { pod: &target, options: &options, budget }).await,
         Err(diagnosis) => Err(Some(diagnosis)),
     };

@@ -78,10 +78,10 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
     let address = listener.local_addr().unwrap_or(args.listen);
     tracing::info!(%address, "serving /livez, /readyz and /metrics");
     let board = Arc::new(WatchStatus::new(args.ready_grace));
-    let metrics = Metrics { board: Arc::clone(&board), with_role_arn: args.metrics_role_arn };
+    let metrics = Metrics { status: Arc::clone(&board), with_role_arn: args.metrics_role_arn };
     let settings = WatchSettings {
         timeout: checks.timeout,
-        leniency: checks.failure_policy(),
+        failure_policy: checks.failure_policy(),
         container: checks.container.clone(),
     };
     let options = checks.options();
@@ -109,7 +109,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
         None => {
             let message = termination::NO_VERDICT.to_owned();
             output::write_termination_log(pod, &checks.termination_log, message, LAST_MESSAGE_TIMEOUT).await;
-            if settings.leniency.observe { 0 } else { INTERRUPTED }
+            if settings.failure_policy.observe { 0 } else { INTERRUPTED }
         }
     }
 }
@@ -139,7 +139,7 @@ async fn pod_reference(pod: &Pod, file: &Path, timeout: Duration) -> Option<PodR
     let mut is_logged = false;
     loop {
         let budget = Budget::single_pass(timeout);
-        if let Some(claims) = token_file::api_token(pod, file, budget).await {
+        if let Some(claims) = token_file::read_api_token(pod, file, budget).await {
             return PodReference::from_claims(&claims);
         }
         if !std::mem::replace(&mut is_logged, true) {

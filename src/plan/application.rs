@@ -26,7 +26,7 @@ pub(super) async fn check(
             .check(Check::ApplicationSdk, async {
                 let scan = application.scan(probe).await;
                 chain.application = application.sdks(scan);
-                chain.input.limitations = application_sdk::lacks(scan);
+                chain.input.limitations = application_sdk::sdk_limitations(scan);
                 Ok(application_sdk::judge(scan))
             })
             .await;

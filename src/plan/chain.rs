@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::aws::profile::Profiles;
 use crate::aws::sts::{CallFault, Sts};
-use crate::checks::sdk_outcome::{outcome, unreachable};
+use crate::checks::sdk_outcome::{exchange_after_refusal, exchange_without_sts};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
 use crate::checks::sts_reachable;
 use crate::diagnosis::Diagnosis;
@@ -42,7 +42,7 @@ pub async fn resolve(probe: &Probe<'_>) -> ChainReport {
         outlook,
         expected: identity.credential_source(),
         scan: memory.into_scan(),
-        node_role: imds::node_role(probe.pod, probe.options.network.dns_server).await,
+        node_role: imds::ask_node_role(probe.pod, probe.options.network.dns_server).await,
     }
 }
 
@@ -79,10 +79,14 @@ fn checked_exchange(run: &CheckRun) -> Option<TokenExchange> {
         return Some(TokenExchange::Given);
     }
     if let Some(refused) = failure(Check::AssumeRole) {
-        return Some(outcome(&refused));
+        return Some(exchange_after_refusal(&refused));
     }
     let blocked = run.blocked_by(Check::AssumeRole)?;
-    if blocked == BlockedBy(Check::StsReachable) { Some(unreachable(&failure(blocked.0)?)) } else { None }
+    if blocked == BlockedBy(Check::StsReachable) {
+        Some(exchange_without_sts(&failure(blocked.0)?))
+    } else {
+        None
+    }
 }
 
 async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchange {
@@ -93,7 +97,7 @@ async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchan
     };
     let (connection, endpoint) = match Box::pin(connect(probe)).await {
         Ok(connected) => connected,
-        Err(diagnosis) => return unreachable(&diagnosis),
+        Err(diagnosis) => return exchange_without_sts(&diagnosis),
     };
     let session = pod.nonempty_variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION_NAME.to_owned());
     let mut sts = Sts::new(pod, connection, endpoint.endpoint.uri.to_string(), endpoint.signing_region);

@@ -32,7 +32,7 @@ pub(super) async fn check_given(
     facts: &mut PodFacts,
 ) -> RoleAndToken {
     let Probe { pod, options, .. } = *probe;
-    facts.api_claims = token_file::api_token(pod, &options.identity.api_token_file, probe.budget).await;
+    facts.api_claims = token_file::read_api_token(pod, &options.identity.api_token_file, probe.budget).await;
     let api_claims = facts.api_claims.as_ref();
 
     let web_identity = run

@@ -54,7 +54,7 @@ impl<'a> Attempts<'a> {
             // If the inspected process has ended, its files are gone too. If the deadline cut an attempt
             // short, it can blame whatever it just waited for. Unless such an attempt got the role, the
             // findings of the one before it stay.
-            let gone = target::still(pod, Instant::now() + LOCAL).await.err();
+            let gone = target::ensure_alive(pod, Instant::now() + LOCAL).await.err();
             let is_sound = gone.is_none() && (self.ended.is_none() || !budget.is_spent());
             if is_sound || pass.as_ref().is_some_and(|pass| !pass.run.role_fails()) {
                 self.ended = pass;

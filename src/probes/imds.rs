@@ -19,20 +19,20 @@ use crate::net::http_call::HttpCall;
 use crate::net::tls::TrustRoots;
 
 /// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
-const USUAL: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
+const DEFAULT_ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 /// The variable that names another, which every SDK reads.
-const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+const ENDPOINT_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 /// How long all of it may take.
-const LONGEST: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_millis(300);
 /// How long the call for a token may take, so that time is left for the call without one.
-const LONGEST_FOR_TOKEN: Duration = Duration::from_millis(150);
+const TOKEN_TIMEOUT: Duration = Duration::from_millis(150);
 /// The most bytes of an answer that are read: a token has about sixty, a role's name up to 64.
-const LONGEST_REPLY: usize = 1024;
+const MAX_REPLY_BYTES: usize = 1024;
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
-const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
-const TOKEN_SECONDS: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+const TOKEN_LIFETIME_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 
 /// What IMDS says to this pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +56,12 @@ pub enum NodeRole {
 }
 
 /// Asks IMDS, at its IPv4 and its IPv6 address at once.
-pub async fn node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
-    if let Some(endpoint) = pod.nonempty_variable(ENDPOINT) {
-        return ask(pod, endpoint.trim_end_matches('/'), dns_server).await;
+pub async fn ask_node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
+    if let Some(endpoint) = pod.nonempty_variable(ENDPOINT_VARIABLE) {
+        return ask_endpoint(pod, endpoint.trim_end_matches('/'), dns_server).await;
     }
-    let [first, second] = USUAL;
-    let (first, second) = tokio::join!(ask(pod, first, None), ask(pod, second, None));
+    let [first, second] = DEFAULT_ENDPOINTS;
+    let (first, second) = tokio::join!(ask_endpoint(pod, first, None), ask_endpoint(pod, second, None));
     match (first, second) {
         (NodeRole::Unreachable(why), NodeRole::Unreachable(_)) => NodeRole::Unreachable(why),
         (NodeRole::Unreachable(_), answered) => answered,
@@ -69,11 +69,11 @@ pub async fn node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
     }
 }
 
-async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
+async fn ask_endpoint(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
     let begun = Instant::now();
-    let until = begun + LONGEST;
+    let until = begun + TIMEOUT;
     let Ok(endpoint) = Endpoint::parse(url) else {
-        return NodeRole::Unreachable(format!("{ENDPOINT} is no URL"));
+        return NodeRole::Unreachable(format!("{ENDPOINT_VARIABLE} is no URL"));
     };
     if endpoint.tls {
         return NodeRole::Unreachable("it is not asked over TLS".to_owned());
@@ -81,17 +81,17 @@ async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
     let trust = TrustRoots::empty();
     let call = |method, path, headers, until| {
         let (endpoint, trust) = (&endpoint, &trust);
-        HttpCall { endpoint, dns_server, trust, method, path, headers, max_body_bytes: LONGEST_REPLY }
+        HttpCall { endpoint, dns_server, trust, method, path, headers, max_body_bytes: MAX_REPLY_BYTES }
             .send(pod, until)
     };
-    let seconds = vec![(TOKEN_SECONDS, HeaderValue::from_static("60"))];
-    let token = match call(Method::PUT, TOKEN_PATH, seconds, begun + LONGEST_FOR_TOKEN).await {
-        Ok((StatusCode::OK, Ok(token))) => token_of(token),
+    let seconds = vec![(TOKEN_LIFETIME_HEADER, HeaderValue::from_static("60"))];
+    let token = match call(Method::PUT, TOKEN_PATH, seconds, begun + TOKEN_TIMEOUT).await {
+        Ok((StatusCode::OK, Ok(token))) => token_header(token),
         Ok((status, _)) => Err(format!("it answers {} to the call for a token", status.as_u16())),
         Err(why) => Err(why),
     };
     let only_v1 = token.is_err();
-    let headers = token.as_ref().map_or_else(|_| Vec::new(), |token| vec![(TOKEN, token.clone())]);
+    let headers = token.as_ref().map_or_else(|_| Vec::new(), |token| vec![(TOKEN_HEADER, token.clone())]);
     match (call(Method::GET, ROLES_PATH, headers, until).await, token) {
         (Ok((StatusCode::OK, Ok(names))), _) => {
             let names = String::from_utf8_lossy(&names).into_owned();
@@ -111,7 +111,7 @@ async fn ask(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> NodeRole {
     }
 }
 
-fn token_of(token: Bytes) -> Result<HeaderValue, String> {
+fn token_header(token: Bytes) -> Result<HeaderValue, String> {
     let mut token = HeaderValue::from_maybe_shared(token).map_err(|_| "its token is none".to_owned())?;
     token.set_sensitive(true);
     Ok(token)

@@ -17,11 +17,11 @@ use crate::run::options::CheckOptions;
 
 /// The programs that start one other program and wait for it. Those are never what a pod is about.
 /// The last two watch over services, each of which is a child of a child.
-const INITS: [&str; 7] =
+const INIT_PROGRAMS: [&str; 7] =
     ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "s6-svscan", "s6-supervise"];
 
 /// The program that Kubernetes runs to keep a pod's namespaces, and the one that is the kernel itself.
-const NEVER: [&str; 2] = ["pause", "kthreadd"];
+const NAMESPACE_KEEPERS: [&str; 2] = ["pause", "kthreadd"];
 
 /// What podman runs to keep a pod's namespaces. With a child it is an init like others.
 const PODMAN_PAUSE: &str = "catatonit";
@@ -57,7 +57,7 @@ impl FromStr for ProcessSelector {
 ///
 /// # Errors
 /// Why another process's world is wanted and cannot be looked at.
-pub async fn world(
+pub async fn resolve(
     pod: &Pod,
     choice: Option<ProcessSelector>,
     wanted: &CheckOptions,
@@ -68,7 +68,7 @@ pub async fn world(
             || wanted.identity.role_arn.is_some()
             || wanted.identity.token_file.is_some();
     let is_own = choice == Some(ProcessSelector::None)
-        || choice.is_none() && (has_identity || may_be_ordinary(pod, wanted, until).await);
+        || choice.is_none() && (has_identity || looks_ordinary(pod, wanted, until).await);
     if is_own {
         return Ok(pod.clone());
     }
@@ -78,7 +78,7 @@ pub async fn world(
         Err(_) if choice.is_none() => return Ok(pod.clone()),
         Err(why) => return Err(not_found(TargetSearch::Unlisted(why)).into()),
     };
-    if choice.is_none() && !is_put_beside_another(&found) {
+    if choice.is_none() && !is_debug_container(&found) {
         return Ok(pod.clone());
     }
     let candidates: Vec<Process> = candidates(&found).into_iter().cloned().collect();
@@ -106,9 +106,9 @@ pub async fn world(
 ///
 /// # Errors
 /// That its process has ended.
-pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
-    match world.target() {
-        Some(process) if world.has_ended(until).await => {
+pub async fn ensure_alive(target: &Pod, until: Instant) -> Result<(), Diagnosis> {
+    match target.target() {
+        Some(process) if target.has_ended(until).await => {
             Err(TargetNotFound { search: TargetSearch::Ended(process.clone()), pod: None }.into())
         }
         _ => Ok(()),
@@ -117,13 +117,13 @@ pub async fn still(world: &Pod, until: Instant) -> Result<(), Diagnosis> {
 
 /// Whether our own world shows what an ephemeral container never has: an API token, which ordinary
 /// containers are given unless that is turned off, or container credentials.
-async fn may_be_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
+async fn looks_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
     CONTAINER_CREDENTIALS_VARIABLES.iter().any(|name| pod.raw_variable(name).is_some())
         || pod.presence(&wanted.identity.api_token_file, until).await != Presence::Missing
 }
 
 /// This process and those that it descends from, as far as they are in our PID namespace.
-fn lineage(found: &Processes) -> Vec<u32> {
+fn own_ancestry(found: &Processes) -> Vec<u32> {
     let mut line = vec![found.own.pid];
     let mut parent = found.own.parent;
     while let Some(process) = found.all.iter().find(|process| process.pid == parent)
@@ -146,26 +146,28 @@ enum FirstProcess<'a> {
 /// Whether we were put into the PID namespace of one other container, as `kubectl debug --target` does
 /// it. Its first process is not one that we descend from, runs in another container than we, and is no
 /// mere keeper of a namespace that the ordinary containers of a pod share: we may be one of them.
-fn is_put_beside_another(found: &Processes) -> bool {
-    !lineage(found).contains(&1)
+fn is_debug_container(found: &Processes) -> bool {
+    !own_ancestry(found).contains(&1)
         && found.first_is_in_our_container == Some(false)
-        && matches!(first(found), FirstProcess::OfContainer(_))
+        && matches!(first_process(found), FirstProcess::OfContainer(_))
 }
 
 /// Whether a process may be what the pod is about.
-fn fits(found: &Processes) -> impl Fn(&&Process) -> bool {
-    let lineage = lineage(found);
+fn can_be_application(found: &Processes) -> impl Fn(&&Process) -> bool {
+    let lineage = own_ancestry(found);
     move |process| {
-        !process.has_ended && !NEVER.contains(&process.name.as_str()) && !lineage.contains(&process.pid)
+        !process.has_ended
+            && !NAMESPACE_KEEPERS.contains(&process.name.as_str())
+            && !lineage.contains(&process.pid)
     }
 }
 
-fn first(found: &Processes) -> FirstProcess<'_> {
-    let fits = fits(found);
+fn first_process(found: &Processes) -> FirstProcess<'_> {
+    let fits = can_be_application(found);
     let Some(first) = found.all.iter().filter(&fits).find(|process| process.pid == 1) else {
         return FirstProcess::Keeper;
     };
-    let roots = roots(found, first.pid, &fits);
+    let roots = application_roots(found, first.pid, &fits);
     if roots.is_empty() && first.name == PODMAN_PAUSE {
         FirstProcess::Keeper
     } else {
@@ -177,18 +179,22 @@ fn first(found: &Processes) -> FirstProcess<'_> {
 /// does. Only where the first one keeps a shared namespace, all that were put into that: a guest beside
 /// an init whose own child has ended is somebody's shell.
 fn candidates(found: &Processes) -> Vec<&Process> {
-    match first(found) {
+    match first_process(found) {
         FirstProcess::OfContainer(roots) => roots,
         FirstProcess::Keeper => {
-            let fits = fits(found);
+            let fits = can_be_application(found);
             let guests = found.all.iter().filter(&fits).filter(|process| process.parent == 0);
-            guests.flat_map(|process| roots(found, process.pid, &fits)).collect()
+            guests.flat_map(|process| application_roots(found, process.pid, &fits)).collect()
         }
     }
 }
 
 /// A process, or in place of an init the processes that it waits for.
-fn roots<'a>(found: &'a Processes, pid: u32, fits: &dyn Fn(&&Process) -> bool) -> Vec<&'a Process> {
+fn application_roots<'a>(
+    found: &'a Processes,
+    pid: u32,
+    fits: &dyn Fn(&&Process) -> bool,
+) -> Vec<&'a Process> {
     let mut open = vec![pid];
     let mut known = Vec::new();
     let mut roots = Vec::new();
@@ -198,7 +204,7 @@ fn roots<'a>(found: &'a Processes, pid: u32, fits: &dyn Fn(&&Process) -> bool) -
             continue;
         }
         known.push(pid);
-        if INITS.contains(&process.name.as_str()) {
+        if INIT_PROGRAMS.contains(&process.name.as_str()) {
             let children = found.all.iter().filter(fits).filter(|child| child.parent == pid);
             open.extend(children.map(|child| child.pid));
         } else {
@@ -211,7 +217,7 @@ fn roots<'a>(found: &'a Processes, pid: u32, fits: &dyn Fn(&&Process) -> bool) -
 
 #[cfg(test)]
 mod tests {
-    use super::{ProcessSelector, candidates, is_put_beside_another};
+    use super::{ProcessSelector, candidates, is_debug_container};
     use crate::host::ProcessUser;
     use crate::host::process::{Process, Processes};
 
@@ -261,14 +267,14 @@ mod tests {
         /// The probe was put beside another container, and the pod can be about these processes.
         #[track_caller]
         fn debugs(self, candidates: &[u32]) {
-            assert!(is_put_beside_another(&self.0));
+            assert!(is_debug_container(&self.0));
             self.leaves(candidates);
         }
 
         /// The probe's container is an ordinary one, and the pod can be about these processes.
         #[track_caller]
         fn shares(self, candidates: &[u32]) {
-            assert!(!is_put_beside_another(&self.0));
+            assert!(!is_debug_container(&self.0));
             self.leaves(candidates);
         }
 
@@ -279,7 +285,7 @@ mod tests {
             // kubectl exec puts the probe beside the first process of its own container.
             for first_is_in_our_container in [Some(true), None] {
                 self.0.first_is_in_our_container = first_is_in_our_container;
-                assert!(!is_put_beside_another(&self.0));
+                assert!(!is_debug_container(&self.0));
             }
         }
     }

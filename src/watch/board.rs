@@ -18,7 +18,7 @@ use crate::text::{format_duration, sanitize};
 use super::status::{PodStatus, ROLE_WORKS, Warning};
 
 /// How late a check may be until the loop is taken for dead.
-const OVERDUE: Duration = Duration::from_secs(60);
+const OVERDUE_AFTER: Duration = Duration::from_secs(60);
 
 /// What the last check found.
 #[derive(Debug, Clone)]
@@ -44,11 +44,11 @@ pub struct LastCheck {
 impl LastCheck {
     /// What of a report has to be at hand.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn from_report(report: &Report) -> Self {
         Self {
             diagnosis: report.diagnosis().map(Diagnosis::name),
             role_works: report.role_works(),
-            warnings: report.warnings().into_iter().map(Warning::of).collect(),
+            warnings: report.warnings().into_iter().map(Warning::from_diagnosis).collect(),
             accepted: report.exit_code() == 0,
             checks: report.steps.iter().map(|step| (step.check, step.outcome.as_str())).collect(),
             role_arn: report.facts.role_arn.as_deref().map(sanitize),
@@ -59,20 +59,20 @@ impl LastCheck {
 
     /// Whether the other says the same, as far as a person has to be told.
     #[must_use]
-    pub fn is_as(&self, other: &Self) -> bool {
-        let what = |found: &Self| (found.diagnosis, names(&found.warnings), found.role_arn.clone());
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let what = |found: &Self| (found.diagnosis, warning_names(&found.warnings), found.role_arn.clone());
         what(self) == what(other)
     }
 }
 
 /// The names of warnings.
 #[must_use]
-pub fn names(warnings: &[Warning]) -> Vec<Name> {
+pub fn warning_names(warnings: &[Warning]) -> Vec<Name> {
     warnings.iter().map(|warned| warned.name).collect()
 }
 
 impl Warning {
-    fn of(warning: &Diagnosis) -> Self {
+    fn from_diagnosis(warning: &Diagnosis) -> Self {
         Self { name: warning.name(), cause: warning.cause() }
     }
 }
@@ -81,17 +81,17 @@ impl Warning {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What the last check found; nothing before the first has ended.
-    pub found: Option<LastCheck>,
+    pub last_check: Option<LastCheck>,
     /// When the role last worked.
     pub last_success: Option<SystemTime>,
     /// How many requests to STS ended how.
-    pub requests: BTreeMap<ExchangeResult, u64>,
+    pub requests_by_result: BTreeMap<ExchangeResult, u64>,
     /// How long the last of them took.
-    pub last_request: Option<Duration>,
+    pub last_request_took: Option<Duration>,
     /// How often another token was found in the file.
     pub rotations: u64,
     /// When the loop will have given its next sign of life.
-    pub next_sign_by: Instant,
+    pub heartbeat_deadline: Instant,
     has_worked: bool,
     failing_since: Option<Instant>,
 }
@@ -102,7 +102,7 @@ pub struct Readiness {
     /// Whether it may.
     pub ready: bool,
     /// One line that says why.
-    pub why: String,
+    pub reason: String,
 }
 
 impl Snapshot {
@@ -110,42 +110,42 @@ impl Snapshot {
     /// failure has lasted for `grace`, since applications hold credentials that still work.
     #[must_use]
     pub fn readiness(&self, grace: Duration, now: Instant) -> Readiness {
-        let Some(found) = &self.found else {
-            return Readiness { ready: false, why: "starting: no check has ended yet".to_owned() };
+        let Some(found) = &self.last_check else {
+            return Readiness { ready: false, reason: "starting: no check has ended yet".to_owned() };
         };
         let Some(name) = found.diagnosis else {
             let warnings: Vec<&str> = found.warnings.iter().map(|warned| warned.name.as_str()).collect();
             let but =
                 if warnings.is_empty() { String::new() } else { format!(", but: {}", warnings.join(", ")) };
-            return Readiness { ready: true, why: format!("ready: the role works{but}") };
+            return Readiness { ready: true, reason: format!("ready: the role works{but}") };
         };
         let wrong = format!("{}: {}", name.as_str(), name.title());
         if found.accepted {
-            return Readiness { ready: true, why: format!("{wrong} (ready, since this is tolerated)") };
+            return Readiness { ready: true, reason: format!("{wrong} (ready, since this is tolerated)") };
         }
         let failing = self.failing_since.map_or(grace, |since| now.saturating_duration_since(since));
         match grace.checked_sub(failing).filter(|left| self.has_worked && !left.is_zero()) {
             Some(left) => Readiness {
                 ready: true,
-                why: format!("{wrong} (ready for another {})", format_duration(left)),
+                reason: format!("{wrong} (ready for another {})", format_duration(left)),
             },
-            None => Readiness { ready: false, why: wrong },
+            None => Readiness { ready: false, reason: wrong },
         }
     }
 
     /// Whether the loop is alive: it has not missed the time by which it was to give a sign.
     #[must_use]
     pub fn is_alive(&self, now: Instant) -> bool {
-        now <= self.next_sign_by + OVERDUE
+        now <= self.heartbeat_deadline + OVERDUE_AFTER
     }
 }
 
 /// Where it is written.
 #[derive(Debug)]
 pub struct WatchStatus {
-    known: Mutex<Snapshot>,
+    snapshot: Mutex<Snapshot>,
     grace: Duration,
-    standing: watch::Sender<Option<PodStatus>>,
+    pod_status: watch::Sender<Option<PodStatus>>,
 }
 
 impl WatchStatus {
@@ -153,25 +153,25 @@ impl WatchStatus {
     #[must_use]
     pub fn new(grace: Duration) -> Self {
         let known = Snapshot {
-            found: None,
+            last_check: None,
             last_success: None,
-            requests: ExchangeResult::ALL.into_iter().map(|answered| (answered, 0)).collect(),
-            last_request: None,
+            requests_by_result: ExchangeResult::ALL.into_iter().map(|answered| (answered, 0)).collect(),
+            last_request_took: None,
             rotations: 0,
             has_worked: false,
             failing_since: None,
-            next_sign_by: Instant::now(),
+            heartbeat_deadline: Instant::now(),
         };
-        Self { known: Mutex::new(known), grace, standing: watch::Sender::new(None) }
+        Self { snapshot: Mutex::new(known), grace, pod_status: watch::Sender::new(None) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known.
     #[must_use]
-    pub fn read(&self) -> Snapshot {
+    pub fn snapshot(&self) -> Snapshot {
         self.lock().clone()
     }
 
@@ -184,14 +184,14 @@ impl WatchStatus {
     /// How the sidecar stands, each time that this changes; nothing before the first verdict.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Option<PodStatus>> {
-        self.standing.subscribe()
+        self.pod_status.subscribe()
     }
 
     /// The loop gives its next sign by then. What has changed by the passing of time alone is told.
-    pub fn promise(&self, by: Instant) {
+    pub fn set_heartbeat_deadline(&self, by: Instant) {
         let mut known = self.lock();
-        known.next_sign_by = by;
-        let standing = known.found.as_ref().map(|found| PodStatus {
+        known.heartbeat_deadline = by;
+        let standing = known.last_check.as_ref().map(|found| PodStatus {
             ready: known.readiness(self.grace, Instant::now()).ready,
             works: found.diagnosis.is_none(),
             reason: found.diagnosis.map_or(ROLE_WORKS, Name::as_str).to_owned(),
@@ -202,10 +202,10 @@ impl WatchStatus {
         // A message alone, in which a time may be another, is no news.
         let what = |standing: &Option<PodStatus>| {
             standing.as_ref().map(|standing| {
-                (standing.ready, standing.works, standing.reason.clone(), names(&standing.warnings))
+                (standing.ready, standing.works, standing.reason.clone(), warning_names(&standing.warnings))
             })
         };
-        self.standing.send_if_modified(|before| {
+        self.pod_status.send_if_modified(|before| {
             let is_news = what(before) != what(&standing);
             if is_news {
                 *before = standing;
@@ -223,13 +223,13 @@ impl WatchStatus {
     pub fn count_requests(&self, exchanges: &[Exchange]) {
         let mut known = self.lock();
         for exchange in exchanges {
-            *known.requests.entry(exchange.result).or_default() += 1;
-            known.last_request = Some(exchange.took);
+            *known.requests_by_result.entry(exchange.result).or_default() += 1;
+            known.last_request_took = Some(exchange.took);
         }
     }
 
     /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
-    pub fn write(&self, found: LastCheck, asked: bool, now: SystemTime) -> bool {
+    pub fn record(&self, found: LastCheck, asked: bool, now: SystemTime) -> bool {
         let mut known = self.lock();
         if found.role_works && asked {
             known.last_success = Some(now);
@@ -241,15 +241,15 @@ impl WatchStatus {
             // From then on the credentials that applications hold run out, tolerated or not.
             known.failing_since = Some(Instant::now());
         }
-        let is_news = known.found.as_ref().is_none_or(|before| !before.is_as(&found));
-        known.found = Some(found);
+        let is_news = known.last_check.as_ref().is_none_or(|before| !before.says_the_same_as(&found));
+        known.last_check = Some(found);
         is_news
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LastCheck, OVERDUE, Warning, WatchStatus};
+    use super::{LastCheck, OVERDUE_AFTER, Warning, WatchStatus};
     use crate::diagnosis::Name;
     use std::time::{Duration, SystemTime};
     use tokio::time::{Instant, advance};
@@ -270,7 +270,7 @@ mod tests {
     }
 
     fn write(board: &WatchStatus, diagnosis: Option<Name>) -> bool {
-        board.write(found(diagnosis), true, SystemTime::UNIX_EPOCH)
+        board.record(found(diagnosis), true, SystemTime::UNIX_EPOCH)
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,7 +278,7 @@ mod tests {
         let board = WatchStatus::new(GRACE);
         let is = |ready: bool, why: &str| {
             let readiness = board.readiness();
-            assert!(readiness.ready == ready && readiness.why.starts_with(why), "{readiness:?}");
+            assert!(readiness.ready == ready && readiness.reason.starts_with(why), "{readiness:?}");
         };
         is(false, "starting");
         write(&board, Some(Name::Throttled));
@@ -292,7 +292,7 @@ mod tests {
         // Another failure is still the same time without the role.
         write(&board, Some(Name::StsTimedOut));
         is(true, "StsTimedOut: ");
-        assert!(board.readiness().why.ends_with("(ready for another 30m)"));
+        assert!(board.readiness().reason.ends_with("(ready for another 30m)"));
         advance(GRACE / 2).await;
         is(false, "StsTimedOut: ");
         write(&board, None);
@@ -307,7 +307,7 @@ mod tests {
         write(&board, None);
         write(&board, Some(Name::StsTimedOut));
         assert!(!board.readiness().ready);
-        board.write(
+        board.record(
             LastCheck { accepted: true, ..found(Some(Name::StsTimedOut)) },
             true,
             SystemTime::UNIX_EPOCH,
@@ -319,7 +319,7 @@ mod tests {
     async fn what_is_tolerated_neither_begins_the_grace_nor_ends_it() {
         let tolerated = || LastCheck { accepted: true, ..found(Some(Name::StsTimedOut)) };
         let board = WatchStatus::new(GRACE);
-        board.write(tolerated(), true, SystemTime::UNIX_EPOCH);
+        board.record(tolerated(), true, SystemTime::UNIX_EPOCH);
         write(&board, Some(Name::AssumeRoleNotAuthorized));
         assert!(!board.readiness().ready, "the role has never worked");
         write(&board, None);
@@ -327,7 +327,7 @@ mod tests {
             assert!(board.readiness().ready);
             write(&board, Some(Name::AssumeRoleNotAuthorized));
             advance(GRACE / 3).await;
-            board.write(tolerated(), true, SystemTime::UNIX_EPOCH);
+            board.record(tolerated(), true, SystemTime::UNIX_EPOCH);
         }
         write(&board, Some(Name::AssumeRoleNotAuthorized));
         assert!(!board.readiness().ready, "the role has not worked for as long as the grace lasts");
@@ -338,7 +338,7 @@ mod tests {
         let application =
             || LastCheck { accepted: true, role_works: true, ..found(Some(Name::FallsToNodeRole)) };
         let board = WatchStatus::new(GRACE);
-        board.write(application(), true, SystemTime::UNIX_EPOCH);
+        board.record(application(), true, SystemTime::UNIX_EPOCH);
         advance(GRACE * 2).await;
         write(&board, Some(Name::StsTimedOut));
         assert!(board.readiness().ready);
@@ -353,16 +353,16 @@ mod tests {
         assert!(write(&board, Some(Name::Throttled)) && !write(&board, Some(Name::Throttled)));
         let warning = Warning { name: Name::TokenNotRotated, cause: String::new() };
         let warned = LastCheck { warnings: vec![warning], ..found(Some(Name::Throttled)) };
-        assert!(board.write(warned, true, SystemTime::UNIX_EPOCH));
+        assert!(board.record(warned, true, SystemTime::UNIX_EPOCH));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_is_overdue_is_dead() {
         let board = WatchStatus::new(GRACE);
-        board.promise(Instant::now() + GRACE);
-        advance(GRACE + OVERDUE).await;
-        assert!(board.read().is_alive(Instant::now()));
+        board.set_heartbeat_deadline(Instant::now() + GRACE);
+        advance(GRACE + OVERDUE_AFTER).await;
+        assert!(board.snapshot().is_alive(Instant::now()));
         advance(Duration::from_secs(1)).await;
-        assert!(!board.read().is_alive(Instant::now()));
+        assert!(!board.snapshot().is_alive(Instant::now()));
     }
 }

@@ -93,7 +93,7 @@ pub const ALL: [Metric; 12] =
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// The board.
-    pub board: Arc<WatchStatus>,
+    pub status: Arc<WatchStatus>,
     /// Whether the role's ARN may be among them.
     pub with_role_arn: bool,
 }
@@ -114,24 +114,24 @@ impl Metrics {
 
 impl Collector for Metrics {
     fn encode(&self, mut out: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let known = self.board.read();
-        let found = known.found.as_ref();
+        let known = self.status.snapshot();
+        let found = known.last_check.as_ref();
         let is_up = found.is_some_and(|found| found.diagnosis.is_none());
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
-        gauge(&mut out, &READY, Some(f64::from(u8::from(self.board.readiness().ready))))?;
-        names(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
-        let warnings = found.map_or_else(Vec::new, |found| board::names(&found.warnings));
-        names(&mut out, &WARNING, &warnings)?;
+        gauge(&mut out, &READY, Some(f64::from(u8::from(self.status.readiness().ready))))?;
+        name_gauges(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
+        let warnings = found.map_or_else(Vec::new, |found| board::warning_names(&found.warnings));
+        name_gauges(&mut out, &WARNING, &warnings)?;
         let mut checks = family(&mut out, &CHECK, MetricType::Gauge)?;
         for (check, outcome) in found.map_or(&[][..], |found| &found.checks) {
             let labels = [("check", check.name()), ("outcome", outcome)];
             checks.encode_family(&labels)?.encode_gauge(&1_i64)?;
         }
-        gauge(&mut out, &EXPIRY, found.and_then(|found| found.token_expires_at).map(unix))?;
-        gauge(&mut out, &SUCCESS, known.last_success.map(unix))?;
-        gauge(&mut out, &LAST_REQUEST, known.last_request.map(|took| took.as_secs_f64()))?;
+        gauge(&mut out, &EXPIRY, found.and_then(|found| found.token_expires_at).map(unix_seconds))?;
+        gauge(&mut out, &SUCCESS, known.last_success.map(unix_seconds))?;
+        gauge(&mut out, &LAST_REQUEST, known.last_request_took.map(|took| took.as_secs_f64()))?;
         let mut requests = family(&mut out, &REQUESTS, MetricType::Counter)?;
-        for (answered, count) in &known.requests {
+        for (answered, count) in &known.requests_by_result {
             counter(&mut requests.encode_family(&[("result", answered.as_str())])?, *count)?;
         }
         counter(&mut family(&mut out, &ROTATIONS, MetricType::Counter)?, known.rotations)?;
@@ -169,7 +169,7 @@ fn info(
     family(out, metric, MetricType::Info)?.encode_info(labels)
 }
 
-fn names(out: &mut DescriptorEncoder, metric: &Metric, names: &[Name]) -> Result<(), fmt::Error> {
+fn name_gauges(out: &mut DescriptorEncoder, metric: &Metric, names: &[Name]) -> Result<(), fmt::Error> {
     let mut out = family(out, metric, MetricType::Gauge)?;
     for (place, name) in names.iter().enumerate() {
         // The same name twice would be the same series twice.
@@ -184,6 +184,6 @@ fn names(out: &mut DescriptorEncoder, metric: &Metric, names: &[Name]) -> Result
 }
 
 /// A time in whole seconds since 1970; before that, 0.
-fn unix(time: SystemTime) -> f64 {
+fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64().trunc())
 }

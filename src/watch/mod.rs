@@ -34,13 +34,13 @@ use board::{LastCheck, WatchStatus};
 use schedule::{CheckEnd, Schedule};
 
 /// How often the token file and the clock are looked at.
-const TICK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the file system may take to tell about the token file.
-const LOOK: Duration = Duration::from_secs(1);
+const FINGERPRINT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a sidecar with nothing to say says so.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(3600);
+const QUIET_NOTICE_INTERVAL: Duration = Duration::from_secs(3600);
 /// By how much the wall clock may leave the time that has passed, until it is taken for set.
-const CLOCK_SET: Duration = Duration::from_secs(60);
+const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
 /// What the loop is to know besides what the plan wants.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct WatchSettings {
     /// The most that one step of a check may take.
     pub timeout: Duration,
     /// Which failures do not fail the container.
-    pub leniency: FailurePolicy,
+    pub failure_policy: FailurePolicy,
     /// The container's name, for reports.
     pub container: Option<String>,
 }
@@ -81,7 +81,7 @@ pub struct Watch<'a> {
 }
 
 /// What is known of a file that is another than before, without STS.
-enum CheckedPod {
+enum TokenChange {
     /// All that has to be, and somebody was told something.
     Told,
     /// All that has to be.
@@ -105,11 +105,11 @@ impl Moment {
     }
 
     /// Whether the wall clock was set between then and now.
-    fn is_torn_from(&self, then: &Self) -> bool {
+    fn clock_jumped_since(&self, then: &Self) -> bool {
         let passed = self.steady.saturating_duration_since(then.steady);
         let expected = then.wall + passed;
         let off = expected.duration_since(self.wall).or_else(|_| self.wall.duration_since(expected));
-        off.is_ok_and(|off| off > CLOCK_SET)
+        off.is_ok_and(|off| off > CLOCK_JUMP)
     }
 }
 
@@ -144,7 +144,7 @@ impl<'a> Watch<'a> {
     /// Runs until it is dropped.
     pub async fn run(&mut self, mut tell: impl AsyncFnMut(Notice<'_>)) -> Infallible {
         let path = Identity::of(self.pod, self.wanted).token_file().map(Path::to_owned);
-        let mut stamp = self.look(path.as_ref()).await;
+        let mut stamp = self.fingerprint(path.as_ref()).await;
         let mut checked = Moment::of(self.pod);
         let mut told = checked.steady;
         let mut next = checked.steady;
@@ -153,39 +153,42 @@ impl<'a> Watch<'a> {
             if Instant::now() >= next {
                 if Box::pin(self.check()).await {
                     told = Instant::now();
-                    self.tell_verdict(&mut tell).await;
+                    self.notify_verdict(&mut tell).await;
                 }
                 checked = Moment::of(self.pod);
-                next = checked.steady + self.schedule.after(self.ended());
+                next = checked.steady + self.schedule.pause_after(self.last_check_end());
             }
-            if told.elapsed() >= SIGN_OF_LIFE
+            if told.elapsed() >= QUIET_NOTICE_INTERVAL
                 && let Some(report) = &self.last
             {
                 told = Instant::now();
                 tell(Notice::Steady(report)).await;
             }
 
-            let wake = next.min(Instant::now() + TICK);
-            self.board.promise(wake + LOOK);
+            let wake = next.min(Instant::now() + POLL_INTERVAL);
+            self.board.set_heartbeat_deadline(wake + FINGERPRINT_TIMEOUT);
             tokio::time::sleep_until(wake).await;
 
-            let seen = self.look(path.as_ref()).await;
+            let seen = self.fingerprint(path.as_ref()).await;
             let now = Moment::of(self.pod);
             let sooner = now.steady
-                + self
-                    .schedule
-                    .sooner(now.steady - checked.steady, next.saturating_duration_since(now.steady));
+                + self.schedule.remaining_after_change(
+                    now.steady - checked.steady,
+                    next.saturating_duration_since(now.steady),
+                );
             if let Some(seen) = seen.filter(|seen| stamp != Some(*seen)) {
                 stamp = Some(seen);
-                match self.rotated(&mut tell).await {
-                    CheckedPod::Told => told = Instant::now(),
-                    CheckedPod::Whole => {}
-                    CheckedPod::AskSts => next = sooner,
+                match self.check_changed_token(&mut tell).await {
+                    TokenChange::Told => told = Instant::now(),
+                    TokenChange::Whole => {}
+                    TokenChange::AskSts => next = sooner,
                     // No request is made for what cannot work.
-                    CheckedPod::Fails => next = now.steady + Schedule::soonest(now.steady - checked.steady),
+                    TokenChange::Fails => {
+                        next = now.steady + Schedule::remaining_without_sts(now.steady - checked.steady)
+                    }
                 }
             }
-            if now.is_torn_from(&moment) || self.is_past_a_turn(checked.wall, now.wall) {
+            if now.clock_jumped_since(&moment) || self.token_verdict_changed(checked.wall, now.wall) {
                 next = next.min(sooner);
                 checked.wall = now.wall;
             }
@@ -196,21 +199,21 @@ impl<'a> Watch<'a> {
     /// Makes every check; says whether what it found is news.
     async fn check(&mut self) -> bool {
         let probe = self.probe();
-        self.board.promise(probe.budget.deadline);
+        self.board.set_heartbeat_deadline(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let mut pass = Pass::new(self.pod, self.wanted, Some(&self.memory));
         plan::check(&probe, &mut self.memory, &mut pass).await;
         plan::node_role(&probe, &mut self.memory, &mut pass).await;
         self.token = pass.facts.claims.clone().or(self.token.take());
         self.board.count_requests(&pass.facts.sts.exchanges);
-        self.publish(pass, started, true)
+        self.replace_last(pass, started, true)
     }
 
     /// The token file changed: it has another token, or the same, or none. Judges it as far as that needs
     /// no STS.
-    async fn rotated(&mut self, tell: &mut impl AsyncFnMut(Notice<'_>)) -> CheckedPod {
+    async fn check_changed_token(&mut self, tell: &mut impl AsyncFnMut(Notice<'_>)) -> TokenChange {
         let probe = self.probe();
-        self.board.promise(probe.budget.deadline);
+        self.board.set_heartbeat_deadline(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let mut pass = match &self.last {
             Some(last) => Pass::after(self.pod, self.wanted, last),
@@ -226,45 +229,45 @@ impl<'a> Watch<'a> {
             tell(Notice::Rotation { expires_at }).await;
         }
         if pass.run.role_fails() {
-            return CheckedPod::Fails;
+            return TokenChange::Fails;
         }
         // If the clocks differ, only the clock of STS shows how old a token is.
         let is_fresh =
             |result: &CheckResult| result.check != Check::TokenFresh || result.warnings().is_empty();
         let is_enough = |last: &Report| last.role_works() && last.steps.iter().all(is_fresh);
         if pass.run.warns(Check::TokenFresh) || !self.last.as_ref().is_some_and(is_enough) {
-            return CheckedPod::AskSts;
+            return TokenChange::AskSts;
         }
-        let is_news = self.publish(pass, started, false);
+        let is_news = self.replace_last(pass, started, false);
         if is_news {
-            self.tell_verdict(tell).await;
+            self.notify_verdict(tell).await;
         }
-        if is_news || is_other { CheckedPod::Told } else { CheckedPod::Whole }
+        if is_news || is_other { TokenChange::Told } else { TokenChange::Whole }
     }
 
     /// Makes a pass the last report. Says whether its verdict is news.
-    fn publish(&mut self, pass: Pass, started: (SystemTime, Instant), asked_sts: bool) -> bool {
+    fn replace_last(&mut self, pass: Pass, started: (SystemTime, Instant), asked_sts: bool) -> bool {
         let circumstances = Circumstances {
             started,
             attempts: 1,
             interrupted: false,
             container: self.settings.container.clone(),
-            leniency: self.settings.leniency.clone(),
+            leniency: self.settings.failure_policy.clone(),
         };
         let report = pass.into_report(self.pod, circumstances);
-        let is_news = self.board.write(LastCheck::of(&report), asked_sts, self.pod.now());
+        let is_news = self.board.record(LastCheck::from_report(&report), asked_sts, self.pod.now());
         self.last = Some(report);
         is_news
     }
 
-    async fn tell_verdict(&self, tell: &mut impl AsyncFnMut(Notice<'_>)) {
+    async fn notify_verdict(&self, tell: &mut impl AsyncFnMut(Notice<'_>)) {
         if let Some(report) = &self.last {
             tell(Notice::Verdict(report)).await;
         }
     }
 
     /// How the last check ended, for the schedule.
-    fn ended(&self) -> CheckEnd {
+    fn last_check_end(&self) -> CheckEnd {
         let Some(report) = &self.last else { return CheckEnd::Fails };
         let throttled = |report: &Report| {
             report.facts.sts.exchanges.last().is_some_and(|last| last.result == ExchangeResult::Throttled)
@@ -279,10 +282,10 @@ impl<'a> Watch<'a> {
 
     /// Whether, since the check at `then`, a time has passed at which the token may be judged otherwise:
     /// it should have been replaced, or it has expired.
-    fn is_past_a_turn(&self, then: SystemTime, now: SystemTime) -> bool {
+    fn token_verdict_changed(&self, then: SystemTime, now: SystemTime) -> bool {
         let claims = self.last.as_ref().and_then(|report| report.facts.claims.as_ref());
         claims.is_some_and(|claims| {
-            token_fresh::turns(claims).into_iter().any(|turn| then < turn && turn <= now)
+            token_fresh::verdict_change_times(claims).into_iter().any(|turn| then < turn && turn <= now)
         })
     }
 
@@ -291,7 +294,7 @@ impl<'a> Watch<'a> {
         Probe { pod: self.pod, options: self.wanted, budget }
     }
 
-    async fn look(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {
-        self.pod.fingerprint(path?, Instant::now() + LOOK).await
+    async fn fingerprint(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {
+        self.pod.fingerprint(path?, Instant::now() + FINGERPRINT_TIMEOUT).await
     }
 }

@@ -22,7 +22,7 @@ use crate::text::sanitize;
 
 impl PodStatus {
     /// What of it is told by events: how the role stands, and each warning.
-    fn tidings(&self) -> Vec<PodEvent> {
+    fn events(&self) -> Vec<PodEvent> {
         let kind = if self.works { EventType::Normal } else { EventType::Warning };
         let main = PodEvent { kind, reason: self.reason.clone(), message: self.message.clone() };
         let warnings = self.warnings.iter().map(|Warning { name, cause }| PodEvent {
@@ -74,7 +74,7 @@ pub async fn publish(
     events: bool,
     standing: Receiver<Option<PodStatus>>,
 ) {
-    let publisher = Publisher { pod, api, reference, pace: RetryPolicy::default() };
+    let publisher = Publisher { pod, api, reference, retry: RetryPolicy::default() };
     publisher.run(condition_type.as_deref(), events, standing).await;
 }
 
@@ -88,11 +88,11 @@ pub struct Publisher {
     /// Of which pod.
     pub reference: PodReference,
     /// How fast.
-    pub pace: RetryPolicy,
+    pub retry: RetryPolicy,
 }
 
 /// What to do after a call.
-enum Next {
+enum AfterCall {
     /// The next standing.
     GoOn,
     /// The same again, a little later.
@@ -111,24 +111,24 @@ impl Publisher {
     ) {
         let condition = async {
             if let Some(kind) = condition_type {
-                self.keep_condition(kind, standing.clone()).await;
+                self.publish_condition(kind, standing.clone()).await;
             }
         };
         let told = async {
             if events {
-                self.tell_events(standing.clone()).await;
+                self.publish_events(standing.clone()).await;
             }
         };
         tokio::join!(condition, told);
     }
 
-    async fn keep_condition(&self, kind: &str, mut standing: Receiver<Option<PodStatus>>) {
-        let mut pauses = Pauses::new(self.pace, "the pod's condition is not published");
-        let mut written = Written::Unknown;
+    async fn publish_condition(&self, kind: &str, mut standing: Receiver<Option<PodStatus>>) {
+        let mut pauses = Backoff::new(self.retry, "the pod's condition is not published");
+        let mut written = PublishedCondition::Unknown;
         loop {
             let next = match &written {
-                Written::Unknown => self.read_back(kind, &mut written).await,
-                Written::Known(before) => {
+                PublishedCondition::Unknown => self.read_back(kind, &mut written).await,
+                PublishedCondition::Known(before) => {
                     let newest = standing.borrow_and_update().clone();
                     let wanted = newest.map(|PodStatus { ready, reason, message, .. }| {
                         Condition::following(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
@@ -144,9 +144,9 @@ impl Publisher {
                 }
             };
             match next {
-                Next::GoOn => pauses.reset(),
-                Next::Retry(fault) => pauses.after(&fault).await,
-                Next::Stop => {
+                AfterCall::GoOn => pauses.reset(),
+                AfterCall::Retry(fault) => pauses.wait_after(&fault).await,
+                AfterCall::Stop => {
                     tracing::info!(
                         pod = %sanitize(&self.reference.name),
                         "this pod was deleted or replaced; its condition is published no longer"
@@ -158,50 +158,50 @@ impl Publisher {
     }
 
     /// Reads the condition as it is, with the permission that is needed to write it: a patch of nothing.
-    async fn read_back(&self, kind: &str, written: &mut Written) -> Next {
-        match self.api.patch_pod_status(&self.reference, &json!({}), self.until()).await {
-            Ok(pod) if pod.uid != self.reference.uid => Next::Stop,
+    async fn read_back(&self, kind: &str, written: &mut PublishedCondition) -> AfterCall {
+        match self.api.patch_pod_status(&self.reference, &json!({}), self.call_deadline()).await {
+            Ok(pod) if pod.uid != self.reference.uid => AfterCall::Stop,
             Ok(pod) => {
-                *written = Written::Known(pod.condition(kind).cloned());
-                Next::GoOn
+                *written = PublishedCondition::Known(pod.condition(kind).cloned());
+                AfterCall::GoOn
             }
             // A pod that is too long to be read can still be written to.
             Err(ApiFault::TooLong) => {
-                *written = Written::Known(None);
-                Next::GoOn
+                *written = PublishedCondition::Known(None);
+                AfterCall::GoOn
             }
-            Err(ApiFault::NotFound) => Next::Stop,
-            Err(fault) => Next::Retry(fault),
+            Err(ApiFault::NotFound) => AfterCall::Stop,
+            Err(fault) => AfterCall::Retry(fault),
         }
     }
 
-    async fn write(&self, condition: Condition, written: &mut Written) -> Next {
+    async fn write(&self, condition: Condition, written: &mut PublishedCondition) -> AfterCall {
         let patch = condition.patch(&self.reference);
-        match self.api.patch_pod_status(&self.reference, &patch, self.until()).await {
+        match self.api.patch_pod_status(&self.reference, &patch, self.call_deadline()).await {
             Ok(_) | Err(ApiFault::TooLong) => {
-                *written = Written::Known(Some(condition));
-                Next::GoOn
+                *written = PublishedCondition::Known(Some(condition));
+                AfterCall::GoOn
             }
-            Err(ApiFault::NotFound) => Next::Stop,
+            Err(ApiFault::NotFound) => AfterCall::Stop,
             // Either another pod has the name by now, or somebody else wrote just then: the pod will tell.
             Err(fault @ (ApiFault::Conflict { .. } | ApiFault::Other { status: 422, .. })) => {
                 match self.read_back(&condition.kind, written).await {
-                    Next::Stop => Next::Stop,
-                    _ => Next::Retry(fault),
+                    AfterCall::Stop => AfterCall::Stop,
+                    _ => AfterCall::Retry(fault),
                 }
             }
-            Err(fault) => Next::Retry(fault),
+            Err(fault) => AfterCall::Retry(fault),
         }
     }
 
-    async fn tell_events(&self, mut standing: Receiver<Option<PodStatus>>) {
-        let mut pauses = Pauses::new(self.pace, "no event is published");
+    async fn publish_events(&self, mut standing: Receiver<Option<PodStatus>>) {
+        let mut pauses = Backoff::new(self.retry, "no event is published");
         // The reasons that hold and were told, or need not be.
         let mut told: Vec<String> = Vec::new();
         let mut is_first = true;
         loop {
             let newest = standing.borrow_and_update().clone();
-            let tidings = newest.map_or_else(Vec::new, |standing| standing.tidings());
+            let tidings = newest.map_or_else(Vec::new, |standing| standing.events());
             told.retain(|reason| tidings.iter().any(|tiding| tiding.reason == *reason));
             let Some(PodEvent { kind, reason, message }) =
                 tidings.into_iter().find(|tiding| !told.contains(&tiding.reason))
@@ -217,23 +217,23 @@ impl Publisher {
                 continue;
             }
             let event = Event::for_pod(&self.reference, kind, &reason, &message, self.pod.now());
-            match self.api.create_event(&event, self.until()).await {
+            match self.api.create_event(&event, self.call_deadline()).await {
                 Ok(()) | Err(ApiFault::AlreadyExists | ApiFault::TooLong) => {
                     told.push(reason);
                     pauses.reset();
                 }
-                Err(fault) => pauses.after(&fault).await,
+                Err(fault) => pauses.wait_after(&fault).await,
             }
         }
     }
 
-    fn until(&self) -> Instant {
-        Instant::now() + self.pace.call
+    fn call_deadline(&self) -> Instant {
+        Instant::now() + self.retry.call
     }
 }
 
 /// What is known of the condition on the API server.
-enum Written {
+enum PublishedCondition {
     /// Nothing.
     Unknown,
     /// What it is, if it is there.
@@ -242,14 +242,14 @@ enum Written {
 
 /// The pauses after faults, with full jitter; and what is said of the faults, which is once each time
 /// that they begin.
-struct Pauses {
+struct Backoff {
     pace: RetryPolicy,
     what: &'static str,
     faults: u32,
     denied: bool,
 }
 
-impl Pauses {
+impl Backoff {
     fn new(pace: RetryPolicy, what: &'static str) -> Self {
         Self { pace, what, faults: 0, denied: false }
     }
@@ -258,11 +258,11 @@ impl Pauses {
         (self.faults, self.denied) = (0, false);
     }
 
-    async fn after(&mut self, fault: &ApiFault) {
-        tokio::time::sleep(self.next(fault)).await;
+    async fn wait_after(&mut self, fault: &ApiFault) {
+        tokio::time::sleep(self.next_pause(fault)).await;
     }
 
-    fn next(&mut self, fault: &ApiFault) -> Duration {
+    fn next_pause(&mut self, fault: &ApiFault) -> Duration {
         let is_denied = matches!(fault, ApiFault::Denied { .. });
         if is_denied && !std::mem::replace(&mut self.denied, true) {
             tracing::warn!(%fault, "{}", self.what);
@@ -281,23 +281,23 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pauses, RetryPolicy};
+    use super::{Backoff, RetryPolicy};
     use crate::kubernetes::fault::ApiFault;
 
     #[test]
     fn pauses_grow_up_to_a_bound_and_a_denial_has_its_own() {
         let pace = RetryPolicy::default();
-        let mut pauses = Pauses::new(pace, "nothing");
-        assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
+        let mut pauses = Backoff::new(pace, "nothing");
+        assert!(pauses.next_pause(&ApiFault::TimedOut) <= pace.first);
         for _ in 0..40 {
-            assert!(pauses.next(&ApiFault::TimedOut) <= pace.longest);
+            assert!(pauses.next_pause(&ApiFault::TimedOut) <= pace.longest);
         }
         let denied =
             || ApiFault::Denied { verb: "patch", resource: "pods/status", namespace: "payments".to_owned() };
-        assert!((0..40).map(|_| pauses.next(&denied())).max() > Some(pace.longest));
-        assert!(pauses.next(&denied()) <= pace.denied && pauses.denied);
+        assert!((0..40).map(|_| pauses.next_pause(&denied())).max() > Some(pace.longest));
+        assert!(pauses.next_pause(&denied()) <= pace.denied && pauses.denied);
         pauses.reset();
         assert!(!pauses.denied, "what is revoked later is told again");
-        assert!(pauses.next(&ApiFault::TimedOut) <= pace.first);
+        assert!(pauses.next_pause(&ApiFault::TimedOut) <= pace.first);
     }
 }

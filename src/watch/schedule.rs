@@ -21,15 +21,15 @@ pub enum CheckEnd {
 }
 
 /// The first pause after a failure is drawn from up to this; each further one from up to twice as much.
-const FIRST: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The most that a pause after a failure is drawn from.
-const LONGEST: Duration = Duration::from_secs(300);
+const MAX_RETRY: Duration = Duration::from_secs(300);
 /// The least that a pause is drawn from while STS is throttling: whoever is told to slow down, does.
-const THROTTLED: Duration = Duration::from_secs(120);
+const MIN_THROTTLED: Duration = Duration::from_secs(120);
 /// The most that a pause is drawn from while STS is throttling.
-const LONGEST_THROTTLED: Duration = Duration::from_secs(1200);
+const MAX_THROTTLED: Duration = Duration::from_secs(1200);
 /// No pause is shorter.
-const SHORTEST: Duration = Duration::from_millis(500);
+const MIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where in an interval the next check may come, after one that was like the one before it.
 const STEADY: Range<f64> = 0.9..1.1;
@@ -38,7 +38,7 @@ const STEADY: Range<f64> = 0.9..1.1;
 const SPREAD: Range<f64> = 0.5..1.5;
 
 /// The least that lies between two checks, should the token file change all the time.
-const BETWEEN: Duration = Duration::from_secs(5);
+const MIN_BETWEEN_CHECKS: Duration = Duration::from_secs(5);
 
 /// The times of one sidecar's checks.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Schedule {
     }
 
     /// How long to wait after a check that ended so.
-    pub fn after(&mut self, ended: CheckEnd) -> Duration {
+    pub fn pause_after(&mut self, ended: CheckEnd) -> Duration {
         let before = self.last.replace(ended);
         if ended == CheckEnd::Works {
             self.failures = 0;
@@ -68,30 +68,34 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         let most = match ended {
             CheckEnd::Throttled => {
-                backoff::max_pause(FIRST * 4, LONGEST_THROTTLED, self.failures).max(THROTTLED)
+                backoff::max_pause(FIRST_RETRY * 4, MAX_THROTTLED, self.failures).max(MIN_THROTTLED)
             }
-            _ => backoff::max_pause(FIRST, LONGEST, self.failures),
+            _ => backoff::max_pause(FIRST_RETRY, MAX_RETRY, self.failures),
         };
-        most.min(self.interval.max(FIRST)).mul_f64(self.random.f64()).max(SHORTEST)
+        most.min(self.interval.max(FIRST_RETRY)).mul_f64(self.random.f64()).max(MIN_PAUSE)
     }
 
     /// How long to wait still, now that the pod itself has changed; `since` the last check. While STS
     /// is throttling nothing is gained by asking sooner.
     #[must_use]
-    pub fn sooner(&self, since: Duration, planned: Duration) -> Duration {
-        if self.last == Some(CheckEnd::Throttled) { planned } else { planned.min(Self::soonest(since)) }
+    pub fn remaining_after_change(&self, since: Duration, planned: Duration) -> Duration {
+        if self.last == Some(CheckEnd::Throttled) {
+            planned
+        } else {
+            planned.min(Self::remaining_without_sts(since))
+        }
     }
 
     /// The same, where STS need not be asked.
     #[must_use]
-    pub fn soonest(since: Duration) -> Duration {
-        BETWEEN.saturating_sub(since)
+    pub fn remaining_without_sts(since: Duration) -> Duration {
+        MIN_BETWEEN_CHECKS.saturating_sub(since)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BETWEEN, CheckEnd, LONGEST, LONGEST_THROTTLED, SHORTEST, Schedule, THROTTLED};
+    use super::{CheckEnd, MAX_RETRY, MAX_THROTTLED, MIN_BETWEEN_CHECKS, MIN_PAUSE, MIN_THROTTLED, Schedule};
     use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -103,9 +107,9 @@ mod tests {
     #[test]
     fn while_the_role_works_there_is_one_check_an_interval() {
         let mut schedule = schedule(1);
-        let first = schedule.after(CheckEnd::Works);
+        let first = schedule.pause_after(CheckEnd::Works);
         assert!(first >= HOUR / 2 && first <= HOUR * 3 / 2);
-        let pauses: Vec<Duration> = (0..1000).map(|_| schedule.after(CheckEnd::Works)).collect();
+        let pauses: Vec<Duration> = (0..1000).map(|_| schedule.pause_after(CheckEnd::Works)).collect();
         assert!(pauses.iter().all(|pause| *pause >= HOUR * 9 / 10 && *pause <= HOUR * 11 / 10));
         let mean = pauses.iter().sum::<Duration>() / 1000;
         assert!(mean > HOUR * 98 / 100 && mean < HOUR * 102 / 100, "{mean:?}");
@@ -117,48 +121,48 @@ mod tests {
             (0..300)
                 .map(|seed| {
                     let mut schedule = schedule(seed);
-                    (0..failures).map(|_| schedule.after(ended)).last().unwrap_or_default()
+                    (0..failures).map(|_| schedule.pause_after(ended)).last().unwrap_or_default()
                 })
                 .max()
                 .unwrap_or_default()
         };
         let first = longest_of(1, CheckEnd::Fails);
-        assert!(first <= Duration::from_secs(1) && first > SHORTEST);
+        assert!(first <= Duration::from_secs(1) && first > MIN_PAUSE);
         let third = longest_of(3, CheckEnd::Fails);
         assert!(third <= Duration::from_secs(4) && third > Duration::from_secs(2));
         let late = longest_of(50, CheckEnd::Fails);
-        assert!(late <= LONGEST && late > LONGEST / 2);
+        assert!(late <= MAX_RETRY && late > MAX_RETRY / 2);
         let throttled = longest_of(1, CheckEnd::Throttled);
-        assert!(throttled <= THROTTLED && throttled > THROTTLED / 2);
+        assert!(throttled <= MIN_THROTTLED && throttled > MIN_THROTTLED / 2);
         let late = longest_of(50, CheckEnd::Throttled);
-        assert!(late <= LONGEST_THROTTLED && late > LONGEST_THROTTLED / 2);
+        assert!(late <= MAX_THROTTLED && late > MAX_THROTTLED / 2);
     }
 
     #[test]
     fn a_pass_forgets_the_failures_and_spreads_the_next_check() {
         let mut schedule = schedule(3);
         for _ in 0..20 {
-            schedule.after(CheckEnd::Fails);
+            schedule.pause_after(CheckEnd::Fails);
         }
-        assert!(schedule.after(CheckEnd::Works) >= HOUR / 2);
-        assert!(schedule.after(CheckEnd::Fails) <= Duration::from_secs(1));
+        assert!(schedule.pause_after(CheckEnd::Works) >= HOUR / 2);
+        assert!(schedule.pause_after(CheckEnd::Fails) <= Duration::from_secs(1));
     }
 
     #[test]
     fn a_short_interval_bounds_the_pauses_after_failures_too() {
         let short = Duration::from_secs(10);
         let mut schedule = Schedule::new(short, fastrand::Rng::with_seed(4));
-        assert!((0..100).all(|_| schedule.after(CheckEnd::Throttled) <= short));
+        assert!((0..100).all(|_| schedule.pause_after(CheckEnd::Throttled) <= short));
     }
 
     #[test]
     fn a_change_of_the_pod_is_looked_at_soon_but_not_while_sts_throttles() {
         let mut schedule = schedule(5);
         let planned = Duration::from_secs(200);
-        schedule.after(CheckEnd::Fails);
-        assert_eq!(schedule.sooner(Duration::ZERO, planned), BETWEEN);
-        assert_eq!(schedule.sooner(HOUR, planned), Duration::ZERO);
-        schedule.after(CheckEnd::Throttled);
-        assert_eq!(schedule.sooner(HOUR, planned), planned);
+        schedule.pause_after(CheckEnd::Fails);
+        assert_eq!(schedule.remaining_after_change(Duration::ZERO, planned), MIN_BETWEEN_CHECKS);
+        assert_eq!(schedule.remaining_after_change(HOUR, planned), Duration::ZERO);
+        schedule.pause_after(CheckEnd::Throttled);
+        assert_eq!(schedule.remaining_after_change(HOUR, planned), planned);
     }
 }

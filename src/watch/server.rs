@@ -30,13 +30,13 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many connections are held at once.
-const MOST_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// How many bytes of a request are held: the least that the HTTP library takes.
-const BUFFER: usize = 8 << 10;
+const BUFFER_BYTES: usize = 8 << 10;
 /// How many connections the system holds until they are accepted.
 const BACKLOG: i32 = 64;
 /// How long accepting rests when the system gives no further file handle.
-const REST: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds the port: with an address of every IPv6 interface also that of every IPv4 interface, and the
 /// latter alone where there is no IPv6.
@@ -81,28 +81,28 @@ pub async fn serve(listener: TcpListener, metrics: Metrics) -> Infallible {
             Ok((stream, _)) => stream,
             Err(_) => {
                 // No file handle is left, or the client is gone again.
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         connections.retain(|connection| !connection.is_finished());
-        if connections.len() >= MOST_CONNECTIONS
+        if connections.len() >= MAX_CONNECTIONS
             && let Some(oldest) = connections.pop_front()
         {
             oldest.abort();
         }
         let metrics = metrics.clone();
-        connections.push_back(tokio::spawn(connection(stream, metrics)).abort_handle());
+        connections.push_back(tokio::spawn(serve_connection(stream, metrics)).abort_handle());
     }
 }
 
-async fn connection(stream: TcpStream, metrics: Metrics) {
+async fn serve_connection(stream: TcpStream, metrics: Metrics) {
     let answer =
         service_fn(async |request: Request<Incoming>| Ok::<_, Infallible>(answer(&request, &metrics)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER)
+        .max_buf_size(BUFFER_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
     // A client that is slow, gone or wrong is nobody's fault here, and its own to notice.
@@ -119,12 +119,12 @@ fn answer<B>(request: &Request<B>, metrics: &Metrics) -> Response<Full<Bytes>> {
     let status = |good: bool| if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     match request.uri().path() {
         "/livez" => {
-            let alive = metrics.board.read().is_alive(Instant::now());
+            let alive = metrics.status.snapshot().is_alive(Instant::now());
             reply(status(alive), TEXT, if alive { "alive\n" } else { "a check is overdue\n" })
         }
         "/readyz" => {
-            let readiness = metrics.board.readiness();
-            reply(status(readiness.ready), TEXT, &format!("{}\n", readiness.why))
+            let readiness = metrics.status.readiness();
+            reply(status(readiness.ready), TEXT, &format!("{}\n", readiness.reason))
         }
         "/metrics" => match metrics.text() {
             Ok(text) => reply(StatusCode::OK, OPEN_METRICS, &text),

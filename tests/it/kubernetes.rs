@@ -80,7 +80,7 @@ impl Cluster {
             pod: self.pod.clone(),
             api: Api::from_variables(&self.pod, &self.token_file()).unwrap(),
             reference: PodReference::from_claims(&self.claims().await).unwrap(),
-            pace,
+            retry: pace,
         };
         let (standing, received) = watch::channel(None);
         let condition = condition.then_some(CONDITION);

@@ -145,7 +145,7 @@ fn name(reply: &Reply<Session>) {
 
 fn said_within_bounds(refusal: &Refusal) {
     for call in [StsCall::Assume, StsCall::Identity] {
-        let diagnosis = refusal::name(call, &request(), refusal);
+        let diagnosis = refusal::diagnose(call, &request(), refusal);
         assert!(diagnosis.cause().chars().count() < 4_000);
         assert!(diagnosis.remedy().concat().chars().count() < 20_000);
     }

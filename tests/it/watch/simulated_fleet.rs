@@ -145,7 +145,7 @@ pub(crate) fn live(plan: &Plan) -> Life {
         } else {
             sidecar.has_failed = sidecar.has_worked;
         }
-        due.push(Reverse((at + sidecar.schedule.after(ended), which)));
+        due.push(Reverse((at + sidecar.schedule.pause_after(ended), which)));
     }
     life
 }

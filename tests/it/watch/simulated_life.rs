@@ -69,7 +69,7 @@ impl Life<'_> {
     pub(crate) async fn pass_by(&self, step: Duration, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
-            let before = self.board.read().next_sign_by;
+            let before = self.board.snapshot().heartbeat_deadline;
             advance(step).await;
             self.settle(before).await;
         }
@@ -84,7 +84,7 @@ impl Life<'_> {
             let until = std::time::Instant::now() + patience;
             while std::time::Instant::now() < until {
                 tokio::task::yield_now().await;
-                let next = self.board.read().next_sign_by;
+                let next = self.board.snapshot().heartbeat_deadline;
                 if next != before && next <= Instant::now() + 3 * SECOND {
                     return;
                 }
@@ -137,7 +137,7 @@ impl Life<'_> {
     }
 
     pub(crate) fn diagnosis(&self) -> Option<Name> {
-        self.board.read().found.and_then(|found| found.diagnosis)
+        self.board.snapshot().last_check.and_then(|found| found.diagnosis)
     }
 
     pub(crate) fn set_clock(&self, seconds: i64) {
@@ -170,7 +170,8 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
         },
         ..CheckOptions::default()
     };
-    let settings = WatchSettings { timeout: 5 * SECOND, leniency: FailurePolicy::default(), container: None };
+    let settings =
+        WatchSettings { timeout: 5 * SECOND, failure_policy: FailurePolicy::default(), container: None };
     let board = WatchStatus::new(HOUR);
     let (told, steady) = (RefCell::new(Vec::new()), Cell::new(0));
     let mut watch = Watch::new(
