@@ -220,40 +220,42 @@ fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partiti
 #[cfg(test)]
 mod tests {
     use super::endpoints;
+    use crate::aws::iam::Endpoints;
     use crate::host::{Clock, Pod};
     use iam_trust::partition::Partition;
 
+    /// The endpoints of a partition in a pod with these variables.
+    fn of(partition: &str, variables: &[(&str, &str)]) -> Endpoints {
+        let pod = Pod::recorded(variables.iter().copied(), Clock::System);
+        endpoints(&pod, None, Partition::by_id(partition).unwrap())
+    }
+
     #[test]
-    fn where_aws_is_called() {
-        let of = |partition: &str, variables: &[(&str, &str)]| {
-            let pod = Pod::recorded(variables.iter().copied(), Clock::System);
-            let found = endpoints(&pod, None, Partition::by_id(partition).unwrap());
-            (found.iam_region, found.sts_region, found.iam_url.or(found.sts_url))
+    fn iam_has_one_region_a_partition_and_sts_that_of_the_pod() {
+        let regions = |partition: &str, variables: &[(&str, &str)]| {
+            let found = of(partition, variables);
+            assert_eq!(found.iam_url.or(found.sts_url), None);
+            (found.iam_region, found.sts_region)
         };
-        let region = ("AWS_REGION", "eu-west-1");
-        for (partition, variables, iam, sts, url) in [
-            ("aws", vec![], "us-east-1", "us-east-1", None),
-            ("aws", vec![region], "us-east-1", "eu-west-1", None),
-            ("aws-cn", vec![region], "cn-north-1", "cn-north-1", None),
-            ("aws-us-gov", vec![("AWS_REGION", "us-gov-east-1")], "us-gov-west-1", "us-gov-east-1", None),
-            ("aws", vec![("AWS_ENDPOINT_URL", "http://a")], "us-east-1", "us-east-1", Some("http://a")),
-            (
-                "aws",
-                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_ENDPOINT_URL_IAM", "http://b")],
-                "us-east-1",
-                "us-east-1",
-                Some("http://b"),
-            ),
-            (
-                "aws",
-                vec![("AWS_ENDPOINT_URL", "http://a"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
-                "us-east-1",
-                "us-east-1",
-                None,
-            ),
-        ] {
-            let expected = (iam.to_owned(), sts.to_owned(), url.map(str::to_owned));
-            assert_eq!(of(partition, &variables), expected, "{partition} {variables:?}");
-        }
+        let both = |iam: &str, sts: &str| (iam.to_owned(), sts.to_owned());
+        let ireland = [("AWS_REGION", "eu-west-1")];
+        assert_eq!(regions("aws", &[]), both("us-east-1", "us-east-1"));
+        assert_eq!(regions("aws", &ireland), both("us-east-1", "eu-west-1"));
+        assert_eq!(regions("aws-cn", &ireland), both("cn-north-1", "cn-north-1"));
+        let gov = [("AWS_REGION", "us-gov-east-1")];
+        assert_eq!(regions("aws-us-gov", &gov), both("us-gov-west-1", "us-gov-east-1"));
+    }
+
+    #[test]
+    fn configured_endpoints_are_used_unless_ignored() {
+        let url = |variables: &[(&str, &str)]| {
+            let found = of("aws", variables);
+            assert_eq!((found.iam_region.as_str(), found.sts_region.as_str()), ("us-east-1", "us-east-1"));
+            found.iam_url.or(found.sts_url)
+        };
+        let general = ("AWS_ENDPOINT_URL", "http://a");
+        assert_eq!(url(&[general]).as_deref(), Some("http://a"));
+        assert_eq!(url(&[general, ("AWS_ENDPOINT_URL_IAM", "http://b")]).as_deref(), Some("http://b"));
+        assert_eq!(url(&[general, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]), None);
     }
 }

@@ -423,49 +423,58 @@ mod tests {
         assert_eq!(name(&of.judge_nothing()), [Name::AuditIncomplete]);
     }
 
-    fn simulated(
-        decision: Decision,
-        matched: bool,
-        boundary: Option<bool>,
-        organization: Option<bool>,
-    ) -> SimulatedDecision {
+    /// A simulation of one action.
+    fn simulated(decision: Decision) -> SimulatedDecision {
         SimulatedDecision {
             action: "s3:GetObject".to_owned(),
             resource: "*".to_owned(),
             decision,
-            matched: matched
-                .then(|| MatchedPolicy { policy: "p".to_owned(), kind: None })
-                .into_iter()
-                .collect(),
+            matched: Vec::new(),
             missing_context: Vec::new(),
-            boundary_allows: boundary,
-            organization_allows: organization,
+            boundary_allows: None,
+            organization_allows: None,
         }
     }
 
+    /// The same, decided by a policy.
+    fn matched(decision: Decision) -> SimulatedDecision {
+        let policy = MatchedPolicy { policy: "p".to_owned(), kind: None };
+        SimulatedDecision { matched: vec![policy], ..simulated(decision) }
+    }
+
+    fn with_boundary(allows: bool, simulated: SimulatedDecision) -> SimulatedDecision {
+        SimulatedDecision { boundary_allows: Some(allows), ..simulated }
+    }
+
+    fn with_organization(allows: bool, simulated: SimulatedDecision) -> SimulatedDecision {
+        SimulatedDecision { organization_allows: Some(allows), ..simulated }
+    }
+
     #[test]
-    fn what_a_simulation_means() {
+    fn a_simulation_has_one_diagnosis() {
+        use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
         let asked = arn::parse(ARN).unwrap();
-        let (yes, no) = (Some(true), Some(false));
-        for (decision, matched, boundary, organization, expected) in [
-            (Decision::Allowed, true, yes, yes, None),
-            (Decision::Allowed, true, None, None, None),
-            (Decision::ImplicitDeny, false, None, None, Some(Name::ActionNotGranted)),
-            (Decision::ImplicitDeny, false, yes, yes, Some(Name::ActionNotGranted)),
-            (Decision::ImplicitDeny, true, no, yes, Some(Name::ActionOutsideBoundary)),
-            (Decision::ImplicitDeny, true, yes, no, Some(Name::ActionOutsideOrganization)),
-            (Decision::ImplicitDeny, false, no, no, Some(Name::ActionOutsideOrganization)),
-            (Decision::ExplicitDeny, true, None, None, Some(Name::ActionDenied)),
-            (Decision::ExplicitDeny, true, no, no, Some(Name::ActionDenied)),
-            (Decision::ExplicitDeny, false, no, None, Some(Name::ActionOutsideBoundary)),
-            (Decision::ExplicitDeny, false, yes, no, Some(Name::ActionOutsideOrganization)),
-            (Decision::ExplicitDeny, false, None, None, Some(Name::ActionDenied)),
-            (Decision::Other("maybe".to_owned()), false, None, None, Some(Name::AuditIncomplete)),
+        let both = |boundary: bool, organization: bool, simulated: SimulatedDecision| {
+            with_boundary(boundary, with_organization(organization, simulated))
+        };
+        for (simulated, expected) in [
+            (both(true, true, matched(Allowed)), None),
+            (matched(Allowed), None),
+            (simulated(ImplicitDeny), Some(Name::ActionNotGranted)),
+            (both(true, true, simulated(ImplicitDeny)), Some(Name::ActionNotGranted)),
+            (both(false, true, matched(ImplicitDeny)), Some(Name::ActionOutsideBoundary)),
+            (both(true, false, matched(ImplicitDeny)), Some(Name::ActionOutsideOrganization)),
+            (both(false, false, simulated(ImplicitDeny)), Some(Name::ActionOutsideOrganization)),
+            (matched(ExplicitDeny), Some(Name::ActionDenied)),
+            (both(false, false, matched(ExplicitDeny)), Some(Name::ActionDenied)),
+            (with_boundary(false, simulated(ExplicitDeny)), Some(Name::ActionOutsideBoundary)),
+            (both(true, false, simulated(ExplicitDeny)), Some(Name::ActionOutsideOrganization)),
+            (simulated(ExplicitDeny), Some(Name::ActionDenied)),
+            (simulated(Decision::Other("maybe".to_owned())), Some(Name::AuditIncomplete)),
         ] {
-            let it = simulated(decision, matched, boundary, organization);
-            let aws = IamSnapshot { simulation: Some(Ok(whole(vec![it.clone()]))), ..healthy() };
+            let aws = IamSnapshot { simulation: Some(Ok(whole(vec![simulated.clone()]))), ..healthy() };
             let judged = judge_permissions(&asked, &aws);
-            assert_eq!(name(&judged.verdict), Vec::from_iter(expected), "{it:?}");
+            assert_eq!(name(&judged.verdict), Vec::from_iter(expected), "{simulated:?}");
             assert!(judged.others.is_empty());
         }
     }
@@ -474,10 +483,10 @@ mod tests {
     fn several_actions_are_told_by_what_forbids_them() {
         let asked = arn::parse(ARN).unwrap();
         let entries = vec![
-            simulated(Decision::ImplicitDeny, false, None, None),
-            simulated(Decision::Allowed, true, None, None),
-            simulated(Decision::ExplicitDeny, true, None, None),
-            simulated(Decision::ImplicitDeny, false, None, None),
+            simulated(Decision::ImplicitDeny),
+            matched(Decision::Allowed),
+            matched(Decision::ExplicitDeny),
+            simulated(Decision::ImplicitDeny),
         ];
         let aws =
             IamSnapshot { simulation: Some(Ok(PagedList { entries, is_complete: false })), ..healthy() };

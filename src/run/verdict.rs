@@ -21,16 +21,6 @@ impl<T> Verdict<T> {
         if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
     }
 
-    /// The same verdict about a fact that follows from this one.
-    #[must_use]
-    pub fn map<U>(self, follows: impl FnOnce(T) -> U) -> Verdict<U> {
-        match self {
-            Self::Pass(fact) => Verdict::Pass(follows(fact)),
-            Self::Warn(fact, warnings) => Verdict::Warn(follows(fact), warnings),
-            Self::Fail(diagnosis) => Verdict::Fail(diagnosis),
-        }
-    }
-
     /// The fact does not hold.
     #[must_use]
     pub fn fail(entry: impl Into<Diagnosis>) -> Self {
