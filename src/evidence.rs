@@ -9,28 +9,23 @@ use crate::text::sanitize;
 pub struct Evidence(Vec<(&'static str, Value)>);
 
 impl Evidence {
-    /// No facts.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds a fact that comes from outside: it is bounded and cleaned by [`shown`].
-    #[must_use]
-    pub fn text(self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn text(self, name: &'static str, value: &str) -> Self {
         self.value(name, sanitize(value))
     }
 
     /// Adds a fact of our own making.
-    #[must_use]
-    pub fn value(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub(crate) fn value(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.push((name, value.into()));
         self
     }
 
     /// Adds a fact that comes from outside, if there is one.
-    #[must_use]
-    pub fn text_if(self, name: &'static str, value: Option<&str>) -> Self {
+    pub(crate) fn text_if(self, name: &'static str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(name, value),
             None => self,
@@ -38,15 +33,13 @@ impl Evidence {
     }
 
     /// Adds a list of texts from outside.
-    #[must_use]
-    pub fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
+    pub(crate) fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
         let values: Vec<String> = values.iter().take(16).map(|value| sanitize(value.as_ref())).collect();
         self.value(name, values)
     }
 
     /// These facts and then the others.
-    #[must_use]
-    pub fn merge(mut self, others: Self) -> Self {
+    pub(crate) fn merge(mut self, others: Self) -> Self {
         for (name, value) in others.0 {
             if !self.0.iter().any(|(known, _)| *known == name) {
                 self.0.push((name, value));
@@ -74,7 +67,7 @@ impl From<Evidence> for Map<String, Value> {
 }
 
 /// A fact that says what was seen of it.
-pub trait HasEvidence {
+pub(crate) trait HasEvidence {
     /// What was seen.
     fn evidence(&self) -> Evidence;
 }

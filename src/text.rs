@@ -7,15 +7,13 @@ use aws_smithy_types::date_time::Format;
 pub use foreign_text::*;
 
 /// A time as `2026-11-24T05:37:25Z`, to the second.
-#[must_use]
-pub fn format_utc(time: SystemTime) -> String {
+pub(crate) fn format_utc(time: SystemTime) -> String {
     let seconds = DateTime::from(time).secs();
     DateTime::from_secs(seconds).fmt(Format::DateTime).unwrap_or_else(|_| format!("@{seconds}"))
 }
 
 /// A time of RFC 3339, as reports, Kubernetes and the AWS CLI write it.
-#[must_use]
-pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 

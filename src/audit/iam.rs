@@ -26,15 +26,15 @@ pub const ROUND_TRIPS: u8 = 3;
 /// What the caller is called where it is not known.
 const CALLER: &str = "whose the credentials are";
 /// What the role is called where it is not known.
-pub const ROLE: &str = "the role and its trust policy";
+pub(crate) const ROLE: &str = "the role and its trust policy";
 /// What the provider is called where it is not known.
-pub const PROVIDER: &str = "the OIDC provider for the token's issuer";
+pub(crate) const PROVIDER: &str = "the OIDC provider for the token's issuer";
 /// What the role's managed policies are called where they are not known.
-pub const ATTACHED: &str = "the role's attached policies";
+pub(crate) const ATTACHED: &str = "the role's attached policies";
 /// What the role's own policies are called where they are not known.
-pub const INLINE: &str = "the role's inline policies";
+pub(crate) const INLINE: &str = "the role's inline policies";
 /// What the simulation is called where it is not known.
-pub const SIMULATION: &str = "what the role may do";
+pub(crate) const SIMULATION: &str = "what the role may do";
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -183,9 +183,7 @@ impl IamSnapshot {
         all.into_iter().filter_map(|(what, error)| Some(Unavailable::by_iam(what, error?))).collect()
     }
 
-    /// What the simulation says.
-    #[must_use]
-    pub fn simulated_decisions(&self) -> &[SimulatedDecision] {
+    pub(crate) fn simulated_decisions(&self) -> &[SimulatedDecision] {
         self.simulation.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.entries)
     }
 }

@@ -26,18 +26,17 @@ pub mod inputs;
 pub mod issuer;
 pub mod options;
 pub mod permissions;
-pub mod provider;
-pub mod refusal;
-pub mod role;
+pub(crate) mod provider;
+pub(crate) mod refusal;
+pub(crate) mod role;
 pub mod subject;
 pub mod trust;
 pub mod trust_findings;
-pub mod web_identity;
+pub(crate) mod web_identity;
 
 impl AuditOptions {
     /// Whether IAM is asked: not where its side was handed in, unless something else needs it.
-    #[must_use]
-    pub fn asks_iam(&self, inputs: &Inputs) -> bool {
+    pub(crate) fn asks_iam(&self, inputs: &Inputs) -> bool {
         let is_handed_in = inputs.trust_policy.is_some() || inputs.oidc_provider.is_some();
         !is_handed_in || self.lookup.profile.is_some() || !self.lookup.action.is_empty()
     }
@@ -54,26 +53,24 @@ pub struct Findings<T> {
 
 /// What an audit found out, for the report, beside its checks.
 #[derive(Debug)]
-pub struct AuditResult {
+pub(crate) struct AuditResult {
     /// For whom which role is asked; unless that is not known, since the pod has no identity.
-    pub subject: Option<AuditSubject>,
+    pub(crate) subject: Option<AuditSubject>,
     /// Which pod it is, as far as that is known.
-    pub pod: PodRef,
-    /// The trust policy.
-    pub policy: Option<trust::PolicyExhibit>,
-    /// What the simulation says.
-    pub simulated: Vec<SimulatedDecision>,
+    pub(crate) pod: PodRef,
+    pub(crate) policy: Option<trust::PolicyExhibit>,
+    pub(crate) simulated: Vec<SimulatedDecision>,
     /// What is wrong beside the failures of the checks.
-    pub further: Vec<Diagnosis>,
+    pub(crate) further: Vec<Diagnosis>,
     /// What is not known, and why.
-    pub unavailable: Vec<Unavailable>,
+    pub(crate) unavailable: Vec<Unavailable>,
     /// What a reader should know of what was handed in.
-    pub notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// What a reader should know of what was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub(crate) enum Note {
     /// Two sources say otherwise; one of them counts.
     SourcesDisagree(Disagreement),
     /// The log has a later report, on this line, that is cut off or of another version.
@@ -91,9 +88,7 @@ pub enum Note {
 }
 
 impl AuditOptions {
-    /// What IAM is asked.
-    #[must_use]
-    pub fn iam_query(&self, request: &Request) -> iam::IamQuery {
+    pub(crate) fn iam_query(&self, request: &Request) -> iam::IamQuery {
         iam::IamQuery {
             role: request.role.clone(),
             issuer: request.issuer.clone(),
@@ -105,16 +100,14 @@ impl AuditOptions {
     }
 
     /// What the issuer is asked.
-    #[must_use]
-    pub fn issuer_query(&self, request: &Request) -> issuer::IssuerQuery {
+    pub(crate) fn issuer_query(&self, request: &Request) -> issuer::IssuerQuery {
         issuer::IssuerQuery { issuer: request.issuer.clone(), network: self.network.clone() }
     }
 }
 
 impl AuditResult {
     /// What was handed in says this much.
-    #[must_use]
-    pub fn new(asked: Option<AuditSubject>, inputs: &Inputs) -> Self {
+    pub(crate) fn new(asked: Option<AuditSubject>, inputs: &Inputs) -> Self {
         let is_of_report = asked.as_ref().is_none_or(AuditSubject::matches_report);
         let of_report = inputs.report.as_ref().filter(|_| is_of_report).map(|found| &found.report.pod);
         let of_pod = inputs.pod.as_ref();
@@ -149,22 +142,20 @@ impl AuditResult {
     }
 
     /// The service account that is to have the role.
-    #[must_use]
-    pub fn service_account(&self) -> Option<ServiceAccount> {
+    pub(crate) fn service_account(&self) -> Option<ServiceAccount> {
         let PodRef { namespace, service_account, .. } = &self.pod;
         Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })
     }
 
     /// Keeps what is wrong besides, and hands on the verdict.
-    pub fn add_findings<T>(&mut self, judged: Findings<T>) -> Verdict<T> {
+    pub(crate) fn add_findings<T>(&mut self, judged: Findings<T>) -> Verdict<T> {
         self.further.extend(judged.others);
         judged.verdict
     }
 }
 
 /// What is not known of AWS's side, where the rest was judged.
-#[must_use]
-pub fn unavailable_facts(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
+pub(crate) fn unavailable_facts(provider_was_seen: bool, aws: Option<&IamSnapshot>) -> Vec<Unavailable> {
     let mut all = aws.map(IamSnapshot::unavailable).unwrap_or_default();
     if !provider_was_seen {
         all.push(Unavailable::not_given(iam::PROVIDER, provider::OIDC_PROVIDER));

@@ -19,7 +19,7 @@ use crate::run::Verdict;
 use crate::text::format_utc;
 
 /// The flag that names a file with the provider.
-pub const OIDC_PROVIDER: &str = "--oidc-provider";
+pub(crate) const OIDC_PROVIDER: &str = "--oidc-provider";
 
 /// What the provider's client ids are called where they are not known.
 const CLIENT_IDS: &str = "the client ids of the OIDC provider";
@@ -32,7 +32,7 @@ const MAX_NEAR_PROVIDERS: usize = 3;
 
 /// The provider for the token, as far as it is known.
 #[derive(Debug, Clone)]
-pub enum ProviderStatus {
+pub(crate) enum ProviderStatus {
     /// This one accepts the token.
     Accepts(OidcProvider),
     /// One with this ARN exists. Whether it accepts the token is not known.
@@ -43,8 +43,7 @@ pub enum ProviderStatus {
 
 impl ProviderStatus {
     /// What is not known of the provider.
-    #[must_use]
-    pub fn unavailable(&self) -> Option<&Unavailable> {
+    pub(crate) fn unavailable(&self) -> Option<&Unavailable> {
         match self {
             Self::Accepts(_) => None,
             Self::Exists(_, unavailable) | Self::Unknown(unavailable) => Some(unavailable),
@@ -52,8 +51,7 @@ impl ProviderStatus {
     }
 
     /// The provider that accepts the token.
-    #[must_use]
-    pub fn accepting(&self) -> Option<&OidcProvider> {
+    pub(crate) fn accepting(&self) -> Option<&OidcProvider> {
         match self {
             Self::Accepts(provider) => Some(provider),
             Self::Exists(..) | Self::Unknown(_) => None,
@@ -83,8 +81,7 @@ impl HasEvidence for ProviderStatus {
 }
 
 /// Judges what was handed in.
-#[must_use]
-pub fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
+pub(crate) fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
     match given {
         ProviderInput::One(provider) => judge_one(request, provider),
         ProviderInput::Listed(arns) => {
@@ -100,8 +97,7 @@ pub fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<Provider
 }
 
 /// Judges what IAM said. If it did not tell the provider, the list of all can still show that there is one.
-#[must_use]
-pub fn judge_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
+pub(crate) fn judge_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
     let in_account = |others| ProviderInstead::InAccount(Some(others));
     let incomplete = |unavailable: &Unavailable| {
         let (role, unavailable) = (request.role.clone(), unavailable.clone());

@@ -18,7 +18,6 @@ use crate::run::{BlockedBy, Verdict};
 use iam_trust::request::Request;
 
 /// What a report's refusal is about; `None` if it is not about the role or the token.
-#[must_use]
 pub(crate) fn refusal_kind(refusal: &StsRefusal) -> Option<RefusalKind> {
     match meaning(refusal)? {
         Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
@@ -51,7 +50,6 @@ impl HasEvidence for Accepted {
 /// What was seen, all of which allows the call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AllowingFacts<'a> {
-    /// The role.
     pub(crate) role: &'a RoleMetadata,
     /// The provider, if it was looked at.
     pub(crate) provider: Option<&'a ProviderStatus>,
@@ -63,7 +61,6 @@ pub(crate) struct AllowingFacts<'a> {
 
 /// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
 /// was seen does not allow the call, the refusal is explained.
-#[must_use]
 pub(crate) fn judge(
     request: &Request,
     report: &ParsedReport,

@@ -24,11 +24,11 @@ use iam_trust::TrustPolicy;
 use iam_trust::arn::{self, RoleArn};
 
 /// The flag that names a file with the role's trust policy.
-pub const TRUST_POLICY: &str = "--trust-policy";
+pub(crate) const TRUST_POLICY: &str = "--trust-policy";
 
 /// The credentials are of the role's account.
 #[derive(Debug, Clone)]
-pub struct OperatorAccount(StsCaller);
+pub(crate) struct OperatorAccount(StsCaller);
 
 impl HasEvidence for OperatorAccount {
     fn evidence(&self) -> Evidence {
@@ -38,8 +38,7 @@ impl HasEvidence for OperatorAccount {
 
 /// Whether the credentials are of the role's account. Nothing, where STS did not say whose they are, and IAM's
 /// own answer has to do.
-#[must_use]
-pub fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OperatorAccount>> {
+pub(crate) fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OperatorAccount>> {
     let other = |account: &str, caller: Option<&StsCaller>| {
         let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
@@ -82,13 +81,12 @@ impl HasEvidence for TrustPolicyInput {
 
 /// Who asks for which role, and what it needs.
 #[derive(Debug, Clone, Copy)]
-pub struct RoleQuery<'a> {
-    /// The role.
-    pub role: &'a RoleArn,
+pub(crate) struct RoleQuery<'a> {
+    pub(crate) role: &'a RoleArn,
     /// The service account that is to have it.
-    pub service_account: Option<&'a ServiceAccount>,
+    pub(crate) service_account: Option<&'a ServiceAccount>,
     /// The trust policy that it needs; unless the token is none for STS.
-    pub needed: Option<&'a TrustPolicy>,
+    pub(crate) needed: Option<&'a TrustPolicy>,
 }
 
 impl RoleQuery<'_> {
@@ -102,8 +100,7 @@ impl RoleQuery<'_> {
     }
 
     /// Judges the role that was handed in, which is one of that name. With another path it is another one.
-    #[must_use]
-    pub fn judge_given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
+    pub(crate) fn judge_given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
         let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
         let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
         match other.filter(is_namesake) {
@@ -112,9 +109,7 @@ impl RoleQuery<'_> {
         }
     }
 
-    /// Judges what IAM said.
-    #[must_use]
-    pub fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
+    pub(crate) fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
         match role {
             Err(unknown) => Verdict::fail(incomplete(self.role, ROLE, unknown)),
             Ok(None) => self.not_found(None),
@@ -136,8 +131,7 @@ impl RoleQuery<'_> {
     }
 
     /// Judges that there is nothing to judge.
-    #[must_use]
-    pub fn judge_nothing(&self) -> Verdict<TrustPolicyInput> {
+    pub(crate) fn judge_nothing(&self) -> Verdict<TrustPolicyInput> {
         let unavailable = Unavailable::not_given(ROLE, TRUST_POLICY);
         Verdict::fail(AuditIncomplete { role: self.role.clone(), unavailable })
     }
@@ -145,7 +139,7 @@ impl RoleQuery<'_> {
 
 /// What the role may do, as far as it is known.
 #[derive(Debug, Clone)]
-pub struct Permissions {
+pub(crate) struct Permissions {
     attached: Option<Vec<String>>,
     inline: Option<Vec<String>>,
     simulated: Vec<SimulatedDecision>,
@@ -172,8 +166,7 @@ impl HasEvidence for Permissions {
 }
 
 /// What the role may do: the reservations, or what it may not of what it should, the gravest first.
-#[must_use]
-pub fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permissions> {
+pub(crate) fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permissions> {
     let attached = aws.attached.as_ref().ok();
     let inline = aws.inline.as_ref().ok();
     let simulated = aws.simulation.as_ref().and_then(|it| it.as_ref().ok());

@@ -16,18 +16,13 @@ use crate::token::{Claims, ServiceAccount};
 use iam_trust::arn::{self, ArnFault, RoleArn};
 use iam_trust::request::Request;
 
-/// Where something is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// A flag of this name.
     Flag(&'static str),
-    /// The token.
     Token,
-    /// The report.
     Report,
-    /// The pod.
     Pod,
-    /// The service account.
     ServiceAccount,
     /// What stands beside the trust policy.
     Role,
@@ -35,8 +30,7 @@ pub enum Source {
 
 impl Source {
     /// The same without the flag that named the file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Flag(name) => name,
             Self::Token => "the token",
@@ -64,63 +58,47 @@ impl fmt::Display for Source {
 /// Something, and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// What it is.
-    pub value: T,
-    /// Where it is from.
-    pub source: Source,
+    pub(crate) value: T,
+    pub(crate) source: Source,
 }
 
 /// What was handed in, as far as it says for whom the role is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct SubjectSources<'a> {
-    /// The flags.
-    pub flags: &'a SubjectFlags,
+    pub(crate) flags: &'a SubjectFlags,
     /// The container that is meant.
-    pub container: Option<&'a str>,
-    /// What the token says.
-    pub token: Option<&'a Claims>,
-    /// What the report says.
-    pub report: Option<&'a ParsedReport>,
-    /// The pod.
-    pub pod: Option<&'a PodView>,
-    /// The service account.
-    pub account: Option<&'a ServiceAccountView>,
+    pub(crate) container: Option<&'a str>,
+    pub(crate) token: Option<&'a Claims>,
+    pub(crate) report: Option<&'a ParsedReport>,
+    pub(crate) pod: Option<&'a PodView>,
+    pub(crate) account: Option<&'a ServiceAccountView>,
     /// What is said of the role.
-    pub role: Option<&'a RoleMetadata>,
+    pub(crate) role: Option<&'a RoleMetadata>,
 }
 
 /// For whom which role is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSubject {
-    /// The token's issuer.
-    pub issuer: Sourced<String>,
-    /// The token's subject.
-    pub subject: Sourced<String>,
-    /// The token's audiences.
-    pub audience: Sourced<Vec<String>>,
-    /// The role.
-    pub role: Sourced<RoleArn>,
+    pub(crate) issuer: Sourced<String>,
+    pub(crate) subject: Sourced<String>,
+    pub(crate) audience: Sourced<Vec<String>>,
+    pub(crate) role: Sourced<RoleArn>,
     /// The id of the key that signed the token.
-    pub key_id: Option<Sourced<String>>,
-    /// The session's name.
-    pub session_name: Option<Sourced<String>>,
-    /// When STS was asked.
-    pub at: Option<SystemTime>,
+    pub(crate) key_id: Option<Sourced<String>>,
+    pub(crate) session_name: Option<Sourced<String>>,
+    pub(crate) at: Option<SystemTime>,
     /// The region of the STS that was asked, where its endpoint is that of a region.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// What other sources say otherwise, and was not followed.
-    pub disagreements: Vec<Disagreement>,
+    pub(crate) disagreements: Vec<Disagreement>,
 }
 
 /// What two sources say of the same thing. The values are those that were chosen, and not chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
-    /// What of.
-    pub what: &'static str,
-    /// What counts.
-    pub chosen: Sourced<String>,
-    /// What does not.
-    pub other: Sourced<String>,
+    pub(crate) what: &'static str,
+    pub(crate) chosen: Sourced<String>,
+    pub(crate) other: Sourced<String>,
 }
 
 /// Why it is not clear for whom a role is asked.
@@ -147,12 +125,11 @@ pub enum SubjectError {
 /// Something that is not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingPart {
-    /// What.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// The flag that says it.
-    pub flag: &'static str,
+    pub(crate) flag: &'static str,
     /// Whether the report has it, but not to its end.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl fmt::Display for SubjectError {
@@ -404,14 +381,12 @@ fn with_scheme(issuer: &str) -> String {
 
 impl AuditSubject {
     /// Whether the report, if there is one, is of this very call.
-    #[must_use]
-    pub fn matches_report(&self) -> bool {
+    pub(crate) fn matches_report(&self) -> bool {
         report_agrees(&self.disagreements)
     }
 
     /// The same as what IAM is asked.
-    #[must_use]
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request {
             role: self.role.value.clone(),
             issuer: self.issuer.value.clone(),

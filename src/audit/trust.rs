@@ -17,8 +17,7 @@ use iam_trust::{TrustPolicy, document};
 /// The policy as a reader wants to see it.
 #[derive(Debug, Clone)]
 pub struct PolicyExhibit {
-    /// The document.
-    pub document: Value,
+    pub(crate) document: Value,
     /// The same, line by line, with what refuses marked.
     pub lines: Vec<Line>,
     /// The whole corrected document, and what changes, where it can be corrected.

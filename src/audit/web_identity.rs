@@ -9,7 +9,7 @@ use crate::run::Verdict;
 
 /// The pod carries a web identity, as far as its manifest shows.
 #[derive(Debug, Clone, Copy)]
-pub struct InjectedPod;
+pub(crate) struct InjectedPod;
 
 impl HasEvidence for InjectedPod {
     fn evidence(&self) -> Evidence {
@@ -18,8 +18,7 @@ impl HasEvidence for InjectedPod {
 }
 
 /// Judges whether the pod carries a web identity; of one container, or of all. `None` without a pod.
-#[must_use]
-pub fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<InjectedPod>> {
+pub(crate) fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<InjectedPod>> {
     let pod = inputs.pod.as_ref()?;
     let found = injection::judge(pod, container, &account_view(pod, inputs.service_account.as_ref()));
     let mut failures = found.failures.into_iter();

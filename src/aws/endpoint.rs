@@ -6,7 +6,7 @@ use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 ///
 /// # Errors
 /// The rules' own words, if they give none for this combination.
-pub async fn sts_url(
+pub(crate) async fn sts_url(
     region: &str,
     fips: bool,
     dual_stack: bool,

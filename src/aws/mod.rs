@@ -2,10 +2,10 @@
 //!
 //! No type of the AWS SDK leaves this module.
 
-pub mod endpoint;
+pub(crate) mod endpoint;
 pub mod iam;
 pub mod operator;
-pub mod profile;
+pub(crate) mod profile;
 pub mod sts;
-pub mod sts_errors;
+pub(crate) mod sts_errors;
 pub mod transport;

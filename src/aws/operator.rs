@@ -88,7 +88,7 @@ impl OperatorCredentials {
     ///
     /// # Errors
     /// Why there are none.
-    pub async fn load(
+    pub(crate) async fn load(
         pod: &Pod,
         dialer: &SmithyConnector,
         profile: Option<&str>,

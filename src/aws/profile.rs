@@ -25,22 +25,21 @@ const CREDENTIAL_KEYS: [&str; 7] = [
 
 /// What the shared files say, and which of them there are.
 #[derive(Debug)]
-pub struct Profiles {
+pub(crate) struct Profiles {
     profiles: Sections,
     services: Sections,
-    /// The profile in use.
-    pub selected: String,
+    pub(crate) selected: String,
     /// The files that exist and could be read.
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 }
 
 /// A shared file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileFileError {
     /// Its path, or the paths of all the files that were parsed.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong with it.
-    pub fault: String,
+    pub(crate) fault: String,
 }
 
 impl Profiles {
@@ -48,7 +47,7 @@ impl Profiles {
     ///
     /// # Errors
     /// If a file is there but cannot be read or parsed.
-    pub async fn load(pod: &Pod, until: Instant) -> Result<Self, ProfileFileError> {
+    pub(crate) async fn load(pod: &Pod, until: Instant) -> Result<Self, ProfileFileError> {
         Self::load_with_profile(pod, None, until).await
     }
 
@@ -56,7 +55,7 @@ impl Profiles {
     ///
     /// # Errors
     /// As of [`Profiles::load`].
-    pub async fn load_with_profile(
+    pub(crate) async fn load_with_profile(
         pod: &Pod,
         profile: Option<&str>,
         until: Instant,
@@ -99,14 +98,12 @@ impl Profiles {
     }
 
     /// Whether the files have the profile in use.
-    #[must_use]
-    pub fn has_selected(&self) -> bool {
+    pub(crate) fn has_selected(&self) -> bool {
         self.profiles.contains_key(&self.selected)
     }
 
     /// A setting of the profile in use.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.setting(key).filter(|value| !value.is_empty())
     }
 
@@ -115,14 +112,12 @@ impl Profiles {
     }
 
     /// The endpoint that the profile in use sets for STS, in its services section or for all.
-    #[must_use]
-    pub fn sts_endpoint(&self) -> Option<String> {
+    pub(crate) fn sts_endpoint(&self) -> Option<String> {
         self.endpoint("sts")
     }
 
     /// The same for another service, by its id in lower case.
-    #[must_use]
-    pub fn endpoint(&self, service: &'static str) -> Option<String> {
+    pub(crate) fn endpoint(&self, service: &'static str) -> Option<String> {
         let services = self.setting("services").and_then(|name| self.services.get(name));
         let of_service = services.and_then(|settings| nested_setting(settings.get(service)?, "endpoint_url"));
         let url = of_service.or_else(|| self.setting("endpoint_url"))?;
@@ -130,8 +125,7 @@ impl Profiles {
     }
 
     /// The keys, never the values, that make the profile in use a source of credentials.
-    #[must_use]
-    pub fn credential_keys(&self) -> Vec<String> {
+    pub(crate) fn credential_keys(&self) -> Vec<String> {
         CREDENTIAL_KEYS.iter().filter(|key| self.get(key).is_some()).map(|key| (*key).to_owned()).collect()
     }
 }

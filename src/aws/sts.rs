@@ -38,14 +38,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// What STS says with it, if that is known.
-    #[must_use]
-    pub fn meaning(&self) -> Option<Meaning> {
+    pub(crate) fn meaning(&self) -> Option<Meaning> {
         sts_errors::meaning(&self.code, &self.message)
     }
 
     /// The facts of the answer.
-    #[must_use]
-    pub fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         Evidence::new()
             .text("code", &self.code)
             .text("message", &self.message)
@@ -55,8 +53,7 @@ impl Refusal {
     }
 
     /// The answer in a sentence, for a cause.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let message = self.message.trim_end_matches('.');
         if message.is_empty() {
             return format!("STS answered {} without a word", sanitize(&self.code));
@@ -66,8 +63,7 @@ impl Refusal {
 
     /// The words and the status, unless the status is all that there is.
     /// The answer in a sentence, with its HTTP status.
-    #[must_use]
-    pub fn sentence_with_status(&self) -> String {
+    pub(crate) fn sentence_with_status(&self) -> String {
         if self.code.starts_with("HTTP ") {
             return self.sentence();
         }
@@ -76,11 +72,11 @@ impl Refusal {
 }
 
 /// How long the session is asked for, in seconds: the least that STS gives.
-pub const SESSION_SECONDS: i32 = 900;
+pub(crate) const SESSION_SECONDS: i32 = 900;
 
 /// The session policy: whatever the role may do, these credentials may do nothing.
 /// GetCallerIdentity needs no permission, and AWS answers it under an explicit deny.
-pub const SESSION_POLICY: &str =
+pub(crate) const SESSION_POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
 
 /// STS at the other end of a connection.
@@ -99,9 +95,9 @@ pub struct Reply<T> {
     /// What STS gave, or why it did not.
     pub result: Result<T, CallFault>,
     /// STS's clock when it answered.
-    pub server_time: Option<SystemTime>,
+    pub(crate) server_time: Option<SystemTime>,
     /// The pod's clock when the answer was there.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
 }
 
 /// Why a call brought nothing.
@@ -128,11 +124,9 @@ pub enum CallFault {
 
 /// A request to STS, as it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exchange {
-    /// How it ended.
-    pub result: ExchangeResult,
-    /// How long it took.
-    pub took: Duration,
+pub(crate) struct Exchange {
+    pub(crate) result: ExchangeResult,
+    pub(crate) took: Duration,
 }
 
 /// How a request to STS ended.
@@ -166,8 +160,7 @@ impl ExchangeResult {
 
 impl<T> Reply<T> {
     /// The request as it is counted.
-    #[must_use]
-    pub fn exchange(&self, took: Duration) -> Exchange {
+    pub(crate) fn exchange(&self, took: Duration) -> Exchange {
         let result = match &self.result {
             Ok(_) => ExchangeResult::Ok,
             Err(CallFault::Refused(refusal))
@@ -187,9 +180,9 @@ impl<T> Reply<T> {
 pub struct Session {
     credentials: Credentials,
     /// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
-    pub assumed_role_arn: Option<String>,
+    pub(crate) assumed_role_arn: Option<String>,
     /// The request's id, to find the call in CloudTrail.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// Whom STS takes the caller for.
@@ -199,8 +192,7 @@ pub struct StsCaller {
     pub arn: String,
     /// The caller's account.
     pub account: String,
-    /// The request's id.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 impl Sts {
@@ -217,8 +209,7 @@ impl Sts {
     }
 
     /// The same over another connection.
-    #[must_use]
-    pub fn over_connection(&self, connection: HttpConnection) -> Self {
+    pub(crate) fn over_connection(&self, connection: HttpConnection) -> Self {
         Self {
             pod: self.pod.clone(),
             connection: SmithyConnection::new(connection),
@@ -287,7 +278,7 @@ impl Sts {
     }
 
     /// Asks STS whose credentials these are.
-    pub async fn caller_identity(&self, session: &Session, until: Instant) -> Reply<StsCaller> {
+    pub(crate) async fn caller_identity(&self, session: &Session, until: Instant) -> Reply<StsCaller> {
         let call = self.client(Some(session.credentials.clone())).get_caller_identity().send();
         self.reply(until, call, |output| {
             let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);

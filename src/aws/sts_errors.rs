@@ -4,7 +4,7 @@
 
 /// What STS says with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// There are too many requests.
     Throttled,
     /// The account has not activated this region.
@@ -47,8 +47,7 @@ pub enum Meaning {
 
 impl Meaning {
     /// Whether STS rejected the token, for whatever reason.
-    #[must_use]
-    pub fn is_about_token(self) -> bool {
+    pub(crate) fn is_about_token(self) -> bool {
         matches!(
             self,
             Self::NoProvider
@@ -101,8 +100,7 @@ const ERRORS: [(&[&str], &str, Meaning); 26] = [
 ];
 
 /// The meaning of an error, if it is a known one.
-#[must_use]
-pub fn meaning(code: &str, message: &str) -> Option<Meaning> {
+pub(crate) fn meaning(code: &str, message: &str) -> Option<Meaning> {
     let code = code.strip_suffix("Exception").unwrap_or(code);
     let message = message.to_ascii_lowercase();
     let row = ERRORS.iter().find(|(codes, words, _)| codes.contains(&code) && message.contains(words));
@@ -110,8 +108,7 @@ pub fn meaning(code: &str, message: &str) -> Option<Meaning> {
 }
 
 /// The claim that a token lacks, by the message of [`Meaning::ClaimMissing`].
-#[must_use]
-pub fn missing_claim(message: &str) -> &str {
+pub(crate) fn missing_claim(message: &str) -> &str {
     let start = message.to_ascii_lowercase().find(CLAIM_MISSING).map(|at| at + CLAIM_MISSING.len());
     start.and_then(|start| message.get(start..)).unwrap_or_default().trim()
 }

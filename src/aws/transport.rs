@@ -168,14 +168,14 @@ impl fmt::Debug for SmithyConnector {
 #[derive(Debug, Clone)]
 pub struct ServerUnreachable {
     /// The host that was to be called.
-    pub host: String,
+    pub(crate) host: String,
     /// What stood in the way.
-    pub cause: Arc<UnreachableCause>,
+    pub(crate) cause: Arc<UnreachableCause>,
 }
 
 /// What stood in the way.
 #[derive(Debug)]
-pub enum UnreachableCause {
+pub(crate) enum UnreachableCause {
     /// The URL is no endpoint's.
     Url(UrlFault),
     /// There is nobody to trust.
@@ -238,7 +238,6 @@ impl SmithyConnector {
     }
 
     /// It as the SDK's client.
-    #[must_use]
     pub(super) fn http_client(&self) -> SharedHttpClient {
         let connector = self.clone();
         SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {
@@ -283,7 +282,11 @@ impl SmithyConnector {
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn connect(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, UnreachableCause> {
+    pub(crate) async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        until: Instant,
+    ) -> Result<Connected, UnreachableCause> {
         let Shared { pod, network, .. } = &*self.0;
         let proxy = if is_on_this_machine(endpoint) {
             None

@@ -28,7 +28,7 @@ const TIME_TO_RETURN: Duration = Duration::from_millis(50);
 /// The application: where it is or which SDK it has. Its files are searched once, however many attempts
 /// there are.
 #[derive(Debug)]
-pub struct Application {
+pub(crate) struct Application {
     known: KnownApplication,
     scan: OnceCell<Scan>,
 }
@@ -40,14 +40,12 @@ enum KnownApplication {
     Root(PathBuf),
     /// Its SDK, and what a search would say of that.
     Sdk(ExpectedSdk, Box<Scan>),
-    /// Both.
     Both(PathBuf, ExpectedSdk),
 }
 
 impl Application {
     /// The application that the user names, or whose process is inspected, if there is either.
-    #[must_use]
-    pub fn of(pod: &Pod, options: &CheckOptions) -> Option<Self> {
+    pub(crate) fn of(pod: &Pod, options: &CheckOptions) -> Option<Self> {
         let expected = options.expect_sdk.clone();
         let of_target = || pod.target().map(|_| PathBuf::from("/"));
         let root = options.sdk_root.clone().or_else(of_target);
@@ -63,7 +61,7 @@ impl Application {
     }
 
     /// Which SDKs it has, in which copies. Searches the files at most once.
-    pub async fn scan(&self, probe: &Probe<'_>) -> &Scan {
+    pub(crate) async fn scan(&self, probe: &Probe<'_>) -> &Scan {
         match &self.known {
             KnownApplication::Sdk(_, scan) => scan,
             KnownApplication::Root(root) => self.scan.get_or_init(|| search(probe, root)).await,
@@ -74,14 +72,12 @@ impl Application {
     }
 
     /// What a search of its files found, if they were searched.
-    #[must_use]
-    pub fn into_scan(self) -> Option<Scan> {
+    pub(crate) fn into_scan(self) -> Option<Scan> {
         self.scan.into_inner()
     }
 
     /// Which SDKs it uses: the one that the user names, or those that the scan found.
-    #[must_use]
-    pub fn sdks(&self, scan: &Scan) -> ApplicationSdks {
+    pub(crate) fn sdks(&self, scan: &Scan) -> ApplicationSdks {
         match &self.known {
             KnownApplication::Sdk(sdk, _) | KnownApplication::Both(_, sdk) => {
                 ApplicationSdks::Stated(sdk.sdk)
@@ -169,8 +165,7 @@ fn sdk_use(found: &FoundSdk, scan: &Scan) -> SdkUse {
 }
 
 /// The SDKs that were found in no copy that can use the role, and why not.
-#[must_use]
-pub fn sdk_limitations(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
+pub(crate) fn sdk_limitations(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
     // What lies beside a process that does not use it says nothing of the process.
     let found = scan.found.iter().filter(|_| scan.runtime != RuntimeHint::Other);
     let mut limitations = BTreeMap::new();
@@ -204,8 +199,7 @@ fn limitation_diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> D
 
 /// Judges what was found. It is a failure if no SDK there can use the role, and it is certain that the
 /// application has no other; where another one can, the application may use that, and it is a warning.
-#[must_use]
-pub fn judge(scan: &Scan) -> Verdict<Scan> {
+pub(crate) fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
     let (mut can, mut may) = (false, false);
     for found in scan.of_application() {

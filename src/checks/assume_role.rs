@@ -27,7 +27,7 @@ const SESSION_NAME_VARIABLE: &str = "AWS_ROLE_SESSION_NAME";
 
 /// A call of AssumeRoleWithWebIdentity, and its answer.
 #[derive(Debug)]
-pub struct AssumeRoleCall {
+pub(crate) struct AssumeRoleCall {
     request: RoleRequest,
     sts: Sts,
     host: String,
@@ -39,21 +39,20 @@ pub struct AssumeRoleCall {
 
 /// What a report says of such a call.
 #[derive(Debug, Clone)]
-pub struct AssumeRoleSummary {
+pub(crate) struct AssumeRoleSummary {
     /// The name of the session, which CloudTrail shows.
-    pub session_name: String,
+    pub(crate) session_name: String,
     /// The id of the request, whatever was answered.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
     /// The clock of STS when it answered.
-    pub server_time: Option<SystemTime>,
+    pub(crate) server_time: Option<SystemTime>,
     /// The request as it is counted.
-    pub exchange: Exchange,
+    pub(crate) exchange: Exchange,
 }
 
 impl AssumeRoleCall {
     /// What a report says of it.
-    #[must_use]
-    pub fn summary(&self) -> AssumeRoleSummary {
+    pub(crate) fn summary(&self) -> AssumeRoleSummary {
         let request_id = match &self.reply.result {
             Ok(session) => session.request_id.clone(),
             Err(CallFault::Refused(refusal)) => refusal.request_id.clone(),
@@ -70,17 +69,14 @@ impl AssumeRoleCall {
 
 /// A session of the role, and the STS that gave it.
 #[derive(Debug)]
-pub struct RoleSession {
-    /// The session.
-    pub session: Session,
-    /// The request for it.
-    pub request: RoleRequest,
+pub(crate) struct RoleSession {
+    pub(crate) session: Session,
+    pub(crate) request: RoleRequest,
     /// STS, for the next call.
-    pub sts: Sts,
-    /// The host of STS.
-    pub host: String,
+    pub(crate) sts: Sts,
+    pub(crate) host: String,
     /// When STS answered, by the local clock.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
 }
 
 impl HasEvidence for RoleSession {
@@ -96,7 +92,7 @@ impl HasEvidence for RoleSession {
 }
 
 /// Asks STS for the role.
-pub async fn observe(
+pub(crate) async fn observe(
     probe: &Probe<'_>,
     role: &RoleArn,
     token: &Token,
@@ -140,9 +136,7 @@ fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
     if name.len() < 2 { format!("irsa-probe-{name}") } else { name }
 }
 
-/// Judges what STS answered.
-#[must_use]
-pub fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
+pub(crate) fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
     let AssumeRoleCall { request, sts, host, bad_session_name, reply, waited } = call;
     match reply.result {
         Ok(session) => {
@@ -155,8 +149,7 @@ pub fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
 }
 
 /// Names what went wrong with either call to STS, at this host.
-#[must_use]
-pub fn call_fault_diagnosis(
+pub(crate) fn call_fault_diagnosis(
     call: StsCall,
     request: &RoleRequest,
     host: String,

@@ -19,15 +19,13 @@ use iam_trust::arn::RoleArn;
 
 /// Whom STS takes the pod for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallerIdentity {
+pub(crate) struct CallerIdentity {
     /// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
-    pub arn: String,
-    /// The account.
-    pub account: String,
-    /// The request's id.
-    pub request_id: Option<String>,
+    pub(crate) arn: String,
+    pub(crate) account: String,
+    pub(crate) request_id: Option<String>,
     /// Whether GetCallerIdentity said so; otherwise it is what STS called the session when it gave it.
-    pub confirmed: bool,
+    pub(crate) confirmed: bool,
 }
 
 impl HasEvidence for CallerIdentity {
@@ -40,13 +38,12 @@ impl HasEvidence for CallerIdentity {
     }
 }
 
-/// What came of asking.
 #[derive(Debug)]
-pub struct CallerAnswer {
+pub(crate) struct CallerAnswer {
     reply: Reply<StsCaller>,
     waited: Duration,
     /// The requests as they are counted.
-    pub exchanges: Vec<Exchange>,
+    pub(crate) exchanges: Vec<Exchange>,
 }
 
 /// Asks STS whose credentials these are; once more over a new connection if the first was lost,
@@ -54,7 +51,7 @@ pub struct CallerAnswer {
 ///
 /// # Errors
 /// Why STS could not be reached again.
-pub async fn observe(
+pub(crate) async fn observe(
     probe: &Probe<'_>,
     endpoint: &StsEndpoint,
     role: &RoleSession,
@@ -77,8 +74,7 @@ pub async fn observe(
 }
 
 /// Judges the answer. STS gave the role before, so a throttled GetCallerIdentity is only a warning.
-#[must_use]
-pub fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Verdict<CallerIdentity> {
+pub(crate) fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>) -> Verdict<CallerIdentity> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(unreachable) => return Verdict::Fail(unreachable),
@@ -137,8 +133,7 @@ fn difference_from_role(role: &RoleArn, caller: &str) -> Option<&'static str> {
 
 impl CallerIdentity {
     /// Whether the session is this identity's, so that STS need not be asked whose it is.
-    #[must_use]
-    pub fn owns(&self, session: &RoleSession) -> bool {
+    pub(crate) fn owns(&self, session: &RoleSession) -> bool {
         session.session.assumed_role_arn.as_ref() == Some(&self.arn)
     }
 }

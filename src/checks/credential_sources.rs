@@ -17,7 +17,7 @@ use sdk_chain::{self, ChainContext, CredentialSource, Resolution, SdkId};
 
 /// The sources that were looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CredentialSources {
+pub(crate) struct CredentialSources {
     files: Vec<String>,
 }
 
@@ -33,8 +33,7 @@ impl HasEvidence for CredentialSources {
 
 /// Judges what an SDK finds; values of keys are never looked at. What holds for every SDK that the
 /// application has is a failure, and what holds for others a warning.
-#[must_use]
-pub fn judge(
+pub(crate) fn judge(
     identity: &Identity,
     outlook: &ChainContext,
     profiles: &Result<Profiles, ProfileFileError>,

@@ -18,20 +18,19 @@ use sdk_chain::{self, ChainContext, CredentialSource, Resolution};
 
 /// IMDS, and its last answer. However long a failure lasts, IMDS is asked once.
 #[derive(Debug, Clone, Default)]
-pub struct NodeRoleProbe {
+pub(crate) struct NodeRoleProbe {
     dns_server: Option<SocketAddr>,
     answer: Option<NodeRole>,
 }
 
 impl NodeRoleProbe {
     /// An IMDS that was not asked yet.
-    #[must_use]
-    pub fn new(dns_server: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(dns_server: Option<SocketAddr>) -> Self {
         Self { dns_server, answer: None }
     }
 
     /// The answer, now or before.
-    pub async fn node_role(&mut self, pod: &Pod) -> NodeRole {
+    pub(crate) async fn node_role(&mut self, pod: &Pod) -> NodeRole {
         match &self.answer {
             Some(answer) => answer.clone(),
             None => {
@@ -42,14 +41,14 @@ impl NodeRoleProbe {
     }
 
     /// Forgets the answer: the failure is over.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.answer = None;
     }
 }
 
 /// Why the answer of IMDS matters after a run.
 #[derive(Debug, Clone)]
-pub enum NodeRoleQuestion {
+pub(crate) enum NodeRoleQuestion {
     /// SDKs would go on to the node's role.
     Fallback(NodeRoleFallback),
     /// `credential-sources` failed because of the node's role; the role is not known yet.
@@ -58,11 +57,9 @@ pub enum NodeRoleQuestion {
 
 /// What the answer of IMDS adds to `credential-sources`.
 #[derive(Debug, Default)]
-pub enum NodeRoleFindings {
-    /// Nothing.
+pub(crate) enum NodeRoleFindings {
     #[default]
     None,
-    /// These warnings.
     Warnings(Vec<Diagnosis>),
     /// The failure, with the role.
     Failure(Diagnosis),
@@ -70,8 +67,7 @@ pub enum NodeRoleFindings {
 
 impl NodeRoleQuestion {
     /// The question that a run leaves, if it leaves one.
-    #[must_use]
-    pub fn after(run: &CheckRun, identity: &Identity, chain: &ChainContext) -> Option<Self> {
+    pub(crate) fn after(run: &CheckRun, identity: &Identity, chain: &ChainContext) -> Option<Self> {
         let sources = run.first_failure(|check| check == Check::CredentialSources);
         if let Some((_, Diagnosis::FallsToNodeRole(falls))) = sources {
             return Some(Self::Role(falls));
@@ -89,8 +85,7 @@ impl NodeRoleQuestion {
     }
 
     /// What the answer of IMDS means.
-    #[must_use]
-    pub fn judge(self, answer: NodeRole) -> NodeRoleFindings {
+    pub(crate) fn judge(self, answer: NodeRole) -> NodeRoleFindings {
         match self {
             Self::Fallback(fallback) => match fallback.judge(answer) {
                 warnings if warnings.is_empty() => NodeRoleFindings::None,
@@ -110,8 +105,7 @@ impl NodeRoleQuestion {
 
 impl NodeRoleFindings {
     /// The results of a run, with these findings in that of `credential-sources`.
-    #[must_use]
-    pub fn join(mut self, results: Vec<CheckResult>) -> Vec<CheckResult> {
+    pub(crate) fn join(mut self, results: Vec<CheckResult>) -> Vec<CheckResult> {
         let join = |result: CheckResult| match result.check {
             Check::CredentialSources => std::mem::take(&mut self).join_sources(result),
             _ => result,
@@ -135,7 +129,7 @@ impl NodeRoleFindings {
 
 /// The SDKs that would take the node's role, and those that would stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeRoleFallback {
+pub(crate) struct NodeRoleFallback {
     takes: Vec<&'static str>,
     stops: Vec<&'static str>,
     /// Why they take it, although the pod's role works.

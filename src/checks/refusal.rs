@@ -55,7 +55,6 @@ pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diag
     }
 }
 
-/// Whether STS itself failed.
 fn is_server_fault(refusal: &Refusal) -> bool {
     refusal.status >= 500 || refusal.status == 429
 }

@@ -17,8 +17,7 @@ impl HasEvidence for RoleArn {
 }
 
 /// Judges the text, and whether it is the role that is expected, if one is.
-#[must_use]
-pub fn judge(text: &str, expected: Option<&str>) -> Verdict<RoleArn> {
+pub(crate) fn judge(text: &str, expected: Option<&str>) -> Verdict<RoleArn> {
     match (arn::parse(text), expected) {
         (Err(fault), _) => Verdict::fail(RoleArnMalformed { text: text.to_owned(), fault }),
         (Ok(_), Some(expected)) if expected != text => {

@@ -5,8 +5,7 @@ use sdk_chain::situation::TokenExchange;
 use crate::diagnosis::{Diagnosis, Name};
 
 /// What a failure of the role means to an SDK that asks STS for it.
-#[must_use]
-pub fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
+pub(crate) fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
     match diagnosis.name() {
         Name::StsConnectionLost | Name::StsTimedOut | Name::NotStsReply => exchange_without_sts(diagnosis),
         name => TokenExchange::Refused(name.as_str().to_owned()),
@@ -14,7 +13,6 @@ pub fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
 }
 
 /// What a failure to reach STS means to an SDK.
-#[must_use]
-pub fn exchange_without_sts(diagnosis: &Diagnosis) -> TokenExchange {
+pub(crate) fn exchange_without_sts(diagnosis: &Diagnosis) -> TokenExchange {
     TokenExchange::Unreachable(diagnosis.name().as_str().to_owned())
 }

@@ -18,56 +18,53 @@ use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 
 /// What decides which STS is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EndpointSettings {
+pub(crate) struct EndpointSettings {
     /// The region, and where it was set.
-    pub region: Option<(String, &'static str)>,
+    pub(crate) region: Option<(String, &'static str)>,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`, where both decide and differ.
-    pub disagreement: Option<(String, String)>,
+    pub(crate) disagreement: Option<(String, String)>,
     /// An endpoint in place of the region's own, and where it was set.
-    pub url: Option<(String, &'static str)>,
+    pub(crate) url: Option<(String, &'static str)>,
     /// Whether a FIPS endpoint is asked for.
-    pub fips: bool,
+    pub(crate) fips: bool,
     /// Whether a dual-stack endpoint is asked for.
-    pub dual_stack: bool,
+    pub(crate) dual_stack: bool,
     /// `AWS_STS_REGIONAL_ENDPOINTS`: `legacy` makes older SDKs call the global endpoint.
-    pub regional_endpoints: Option<String>,
+    pub(crate) regional_endpoints: Option<String>,
 }
 
 /// The kinds of endpoint that a region may offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EndpointOptions {
+pub(crate) struct EndpointOptions {
     /// One that keeps to FIPS 140.
-    pub fips: bool,
+    pub(crate) fips: bool,
     /// One with IPv6 addresses, too.
-    pub dual_stack: bool,
+    pub(crate) dual_stack: bool,
 }
 
 impl EndpointOptions {
     /// The variables that ask for them.
-    #[must_use]
-    pub fn variables(self) -> Vec<&'static str> {
+    pub(crate) fn variables(self) -> Vec<&'static str> {
         let asked = [(self.fips, "AWS_USE_FIPS_ENDPOINT"), (self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT")];
         asked.into_iter().filter(|(asked, _)| *asked).map(|(_, variable)| variable).collect()
     }
 }
 
-/// Where STS is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StsEndpoint {
-    /// The endpoint.
-    pub endpoint: Endpoint,
+pub(crate) struct StsEndpoint {
+    pub(crate) endpoint: Endpoint,
     /// The region that is set.
-    pub region: String,
+    pub(crate) region: String,
     /// Where the region was set.
-    pub region_source: &'static str,
+    pub(crate) region_source: &'static str,
     /// The region that the called host serves, for the signature.
-    pub signing_region: String,
+    pub(crate) signing_region: String,
     /// The kind of endpoint that was asked for.
-    pub options: EndpointOptions,
+    pub(crate) options: EndpointOptions,
     /// Where the endpoint was set, if not by the region.
-    pub source: Option<&'static str>,
+    pub(crate) source: Option<&'static str>,
     /// `AWS_STS_REGIONAL_ENDPOINTS`.
-    pub regional_endpoints: Option<String>,
+    pub(crate) regional_endpoints: Option<String>,
 }
 
 impl HasEvidence for StsEndpoint {
@@ -86,8 +83,7 @@ impl HasEvidence for StsEndpoint {
 }
 
 /// Reads the settings; never the node's metadata service.
-#[must_use]
-pub fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> EndpointSettings {
+pub(crate) fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> EndpointSettings {
     let Probe { pod, options, .. } = *probe;
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let is_true = |variable: &str, key: &str| {
@@ -121,7 +117,7 @@ pub fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> EndpointSettin
 }
 
 /// Judges the settings, beside the role and the token where they are known.
-pub async fn judge(
+pub(crate) async fn judge(
     settings: EndpointSettings,
     role: Option<&RoleArn>,
     claims: Option<&Claims>,

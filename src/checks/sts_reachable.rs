@@ -25,7 +25,7 @@ use crate::run::Verdict;
 use crate::run::probe::Probe;
 
 /// What came of trying to reach STS.
-pub struct ConnectAttempt {
+pub(crate) struct ConnectAttempt {
     host: String,
     port: u16,
     options: Vec<&'static str>,
@@ -39,32 +39,28 @@ enum ConnectError {
     Way { fault: ConnectFault, proxy: Option<Proxy>, servers: Vec<SocketAddr>, roots: String },
 }
 
-/// How STS was reached.
 #[derive(Debug, Clone)]
-pub struct StsConnection {
+pub(crate) struct StsConnection {
     /// The addresses of STS, or of the proxy if there is one.
-    pub addresses: Vec<String>,
+    pub(crate) addresses: Vec<String>,
     /// Where the addresses came from.
-    pub address_source: &'static str,
-    /// The one that answered.
-    pub peer: String,
+    pub(crate) address_source: &'static str,
+    pub(crate) peer: String,
     /// The TLS version, if TLS was spoken.
-    pub tls_version: Option<&'static str>,
-    /// The proxy, without credentials.
-    pub proxy: Option<String>,
+    pub(crate) tls_version: Option<&'static str>,
+    pub(crate) proxy: Option<String>,
 }
 
 /// An open connection, and how it was reached.
 #[derive(Debug)]
-pub struct OpenConnection {
+pub(crate) struct OpenConnection {
     link: HttpConnection,
     reached: StsConnection,
 }
 
 impl OpenConnection {
     /// The connection, and how it was reached.
-    #[must_use]
-    pub fn split(self) -> (HttpConnection, StsConnection) {
+    pub(crate) fn split(self) -> (HttpConnection, StsConnection) {
         (self.link, self.reached)
     }
 }
@@ -82,7 +78,7 @@ impl HasEvidence for OpenConnection {
 }
 
 /// Opens a connection to STS.
-pub async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttempt {
+pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttempt {
     let Probe { pod, options, budget } = *probe;
     let endpoint_options = endpoint.options.variables();
     let endpoint = &endpoint.endpoint;
@@ -125,8 +121,7 @@ pub async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttemp
 }
 
 /// Judges what came of it.
-#[must_use]
-pub fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
+pub(crate) fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
     let ConnectAttempt { host, port, options, result } = tried;
     match result {
         Ok(connection) => Verdict::Pass(connection),

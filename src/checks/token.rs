@@ -35,13 +35,12 @@ impl HasEvidence for Token {
 ///
 /// # Errors
 /// What about it STS could not accept.
-pub fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
+pub(crate) fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
     Token::decode(file.text.expose())
 }
 
 /// Judges what the token says. Unless the user expects an audience, the usual one is expected.
-#[must_use]
-pub fn judge(
+pub(crate) fn judge(
     decoded: Result<Token, TokenFault>,
     api_claims: Option<&Claims>,
     usual_audience: &str,
@@ -77,7 +76,7 @@ pub fn judge(
 ///
 /// # Errors
 /// If it is not meant for STS.
-pub fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis> {
+pub(crate) fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis> {
     if is_for_the_api(audience) && !lists {
         let (audience, seen) = (audience.to_vec(), ApiTokenSource::GivenToAudit);
         return Err(TokenIsApiToken { audience, source: seen }.into());

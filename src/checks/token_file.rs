@@ -22,12 +22,10 @@ use crate::token::{self, Claims, MAX_STS_TOKEN_BYTES};
 /// A token file that could be read.
 #[derive(Debug, Clone)]
 pub struct TokenFile {
-    /// Its path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its owner, group and mode.
-    pub stat: FileStat,
-    /// Its content.
-    pub text: Secret,
+    pub(crate) stat: FileStat,
+    pub(crate) text: Secret,
 }
 
 impl HasEvidence for TokenFile {
@@ -51,7 +49,7 @@ pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
 }
 
 /// What the pod's API token says of the pod, if there is one that can be read.
-pub async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
+pub(crate) async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
     let file = match pod.read(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await {
         // Every container of a pod has the same name and service account: ours says so, too. It is
         // only read here, and sent to nobody.

@@ -15,9 +15,9 @@ use crate::token::Claims;
 
 /// From which difference on two clocks are told apart. AWS refuses signatures that are off by
 /// more than 15 minutes, for some services 5.
-pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// What the clocks of a node and of the API server may differ without a word.
-pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
+pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// The kubelet replaces a token when 80 % of its life or this much has passed.
 /// Source: Kubernetes, `pkg/kubelet/token`.
 const LATEST_ROTATION: Duration = Duration::from_secs(24 * 3600);
@@ -26,13 +26,13 @@ const ROTATION_LEEWAY: Duration = Duration::from_secs(180);
 
 /// A token, with its age.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freshness {
+pub(crate) struct Freshness {
     /// How long ago it was issued.
-    pub age: Duration,
+    pub(crate) age: Duration,
     /// How long it will still be valid.
-    pub remaining: Duration,
+    pub(crate) remaining: Duration,
     /// STS's clock minus the local one, in seconds, if STS gave a time.
-    pub sts_clock_ahead: Option<i64>,
+    pub(crate) sts_clock_ahead: Option<i64>,
 }
 
 impl HasEvidence for Freshness {
@@ -48,8 +48,7 @@ impl HasEvidence for Freshness {
 }
 
 /// Whether two clocks differ too much.
-#[must_use]
-pub fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
+pub(crate) fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
     seconds_ahead(local, server).unsigned_abs() > MAX_CLOCK_SKEW.as_secs()
 }
 
@@ -66,16 +65,14 @@ fn rotation_due_at(claims: &Claims) -> SystemTime {
 }
 
 /// The times from which on a token may be judged otherwise than before, by the local clock.
-#[must_use]
-pub fn verdict_change_times(claims: &Claims) -> [SystemTime; 2] {
+pub(crate) fn verdict_change_times(claims: &Claims) -> [SystemTime; 2] {
     // Judged is by whole seconds; a second later it is beyond doubt.
     let later = Duration::from_secs(1);
     [rotation_due_at(claims) + ROTATION_LEEWAY + later, claims.expires_at + later]
 }
 
 /// Judges the token's times. `server_time` is STS's clock, if it answered.
-#[must_use]
-pub fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) -> Verdict<Freshness> {
+pub(crate) fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) -> Verdict<Freshness> {
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if let Some(server) = server_time.filter(|server| is_skewed(now, *server)) {
         warnings.push(ClockSkewed { local: now, server, refusal: None }.into());

@@ -30,7 +30,7 @@ Exit codes: 0 nothing refuses; 10, 11, 12, 13 as of check; 14 it could not be lo
 
 /// The flags of `audit`.
 #[derive(Debug, Args)]
-pub struct AuditCommand {
+pub(crate) struct AuditCommand {
     #[command(flatten)]
     inputs: AuditInputPaths,
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::run::probe::Probe;
 
 /// The flags of `chain`.
 #[derive(Debug, Args)]
-pub struct ChainCommand {
+pub(crate) struct ChainCommand {
     #[command(flatten)]
     process: ProcessArgs,
     #[command(flatten)]

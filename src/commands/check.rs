@@ -20,7 +20,7 @@ use crate::run::probe::Probe;
 
 /// The flags of `check`.
 #[derive(Debug, Args)]
-pub struct CheckCommand {
+pub(crate) struct CheckCommand {
     #[command(flatten)]
     checks: CheckArgs,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::wire;
 
 /// The flags of `explain`.
 #[derive(Debug, Args)]
-pub struct ExplainCommand {
+pub(crate) struct ExplainCommand {
     /// The name of a diagnosis, in any case
     #[arg(value_name = "NAME")]
     name: Option<String>,

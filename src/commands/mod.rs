@@ -1,15 +1,15 @@
 //! The commands: one file each, with its flags beside it. Every flag has a variable `IRSA_PROBE_*`.
 
-pub mod audit;
-pub mod chain;
-pub mod check;
+pub(crate) mod audit;
+pub(crate) mod chain;
+pub(crate) mod check;
 mod console;
 pub mod explain;
 mod logging;
-pub mod options;
+pub(crate) mod options;
 pub mod output;
 mod signals;
-pub mod trust_policy;
+pub(crate) mod trust_policy;
 mod values;
 pub mod watch;
 

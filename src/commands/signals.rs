@@ -14,7 +14,6 @@ impl Signals {
         Self { terminate: catch(SignalKind::terminate()), interrupt: catch(SignalKind::interrupt()) }
     }
 
-    /// Waits for either signal.
     pub(super) async fn received(&mut self) {
         tokio::select! {
             () = received(&mut self.terminate) => {}

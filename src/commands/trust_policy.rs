@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The flags of `trust-policy`.
 #[derive(Debug, Args)]
-pub struct TrustPolicyCommand {
+pub(crate) struct TrustPolicyCommand {
     #[command(flatten)]
     identity: IdentityOptions,
     #[command(flatten)]

@@ -39,7 +39,7 @@ const API_TOKEN_PAUSE: Duration = Duration::from_secs(10);
 
 /// The flags of `watch`.
 #[derive(Debug, Args)]
-pub struct WatchCommand {
+pub(crate) struct WatchCommand {
     #[command(flatten)]
     checks: CheckArgs,
     /// The time between two checks while the role works, on average

@@ -16,12 +16,11 @@ use iam_trust::request::Request;
 /// The credentials are those of another account than the role's.
 #[derive(Debug, Clone)]
 pub struct AuditWrongAccount {
-    /// The role.
-    pub role: RoleArn,
+    pub(crate) role: RoleArn,
     /// The account of the credentials.
-    pub account: String,
+    pub(crate) account: String,
     /// Whose they are, if STS said so.
-    pub caller: Option<StsCaller>,
+    pub(crate) caller: Option<StsCaller>,
 }
 
 impl Entry for AuditWrongAccount {
@@ -62,17 +61,15 @@ impl Entry for AuditWrongAccount {
 /// The audit cannot decide without something that is not known.
 #[derive(Debug, Clone)]
 pub struct AuditIncomplete {
-    /// The role.
-    pub role: RoleArn,
-    /// What is not known.
-    pub unavailable: Unavailable,
+    pub(crate) role: RoleArn,
+    pub(crate) unavailable: Unavailable,
 }
 
 /// Something that is not known.
 #[derive(Debug, Clone)]
 pub struct Unavailable {
     /// What, in words that follow "not known".
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Why it is not known.
     pub reason: UnavailableReason,
 }
@@ -194,7 +191,7 @@ impl Entry for AuditIncomplete {
 
 /// What a refusal is about, by STS's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
+pub(crate) enum RefusalKind {
     /// Whether the role may be had: STS says no more.
     Access,
     /// That there is no provider for the issuer.
@@ -211,7 +208,7 @@ pub enum RefusalKind {
 
 /// What speaks for a cause of a refusal that the trust policy and the provider do not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hint {
+pub(crate) enum Hint {
     /// STS named the kind of policy that refused.
     PolicyNamed(PolicyLayer),
     /// The role was made after the refusal.
@@ -232,7 +229,7 @@ pub enum Hint {
 
 /// A kind of policy besides the role's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyLayer {
+pub(crate) enum PolicyLayer {
     /// That of a VPC endpoint.
     VpcEndpoint,
     /// Service or resource control policies of the organisation.
@@ -242,24 +239,19 @@ pub enum PolicyLayer {
 /// STS refused, and neither the role's trust policy nor the OIDC provider explains why.
 #[derive(Debug, Clone)]
 pub struct RefusedOutsideTrust {
-    /// The call.
-    pub request: Request,
+    pub(crate) request: Request,
     /// What the refusal is about.
-    pub kind: RefusalKind,
-    /// STS's code.
-    pub code: String,
-    /// STS's words.
-    pub message: Option<String>,
-    /// The request's id.
-    pub request_id: Option<String>,
-    /// When STS refused.
-    pub refused_at: Option<SystemTime>,
+    pub(crate) kind: RefusalKind,
+    pub(crate) code: String,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) refused_at: Option<SystemTime>,
     /// The region of the STS that refused.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// What of the OIDC provider is not known, if not all is.
-    pub unavailable: Option<&'static str>,
+    pub(crate) unavailable: Option<&'static str>,
     /// What speaks for which cause, the strongest first.
-    pub hints: Vec<Hint>,
+    pub(crate) hints: Vec<Hint>,
 }
 
 impl Hint {
@@ -426,17 +418,17 @@ impl Entry for RefusedOutsideTrust {
 
 impl Unavailable {
     /// Something that AWS did not tell.
-    pub fn by_iam(what: &'static str, error: &IamError) -> Self {
+    pub(crate) fn by_iam(what: &'static str, error: &IamError) -> Self {
         Self { what, reason: UnavailableReason::Iam(error.clone()) }
     }
 
     /// Something that is in no file, while AWS was not asked. The flag names such a file.
-    pub fn not_given(what: &'static str, flag: &'static str) -> Self {
+    pub(crate) fn not_given(what: &'static str, flag: &'static str) -> Self {
         Self { what, reason: UnavailableReason::NotGiven(flag) }
     }
 
     /// The permission that the credentials lack, if that is why.
-    pub fn permission(&self) -> Option<Permission> {
+    pub(crate) fn permission(&self) -> Option<Permission> {
         match &self.reason {
             UnavailableReason::Iam(IamError { permission, kind: IamErrorKind::Denied(_) }) => {
                 Some(*permission)
@@ -448,7 +440,7 @@ impl Unavailable {
 
 impl UnavailableReason {
     /// In words that follow "because".
-    pub fn because(&self) -> String {
+    pub(crate) fn because(&self) -> String {
         match self {
             Self::Iam(unknown) => sanitize(unknown.kind.to_string().trim_end_matches('.')),
             Self::NotGiven(flag) => {

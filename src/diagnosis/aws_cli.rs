@@ -11,24 +11,23 @@ use crate::text::{escape_json, shell_quote};
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NeededWithCommands {
     /// The role's trust policy: exactly what this token needs, and no more.
-    pub trust_policy: TrustPolicy,
+    pub(crate) trust_policy: TrustPolicy,
     /// The provider in the role's account.
-    pub oidc_provider: OidcProvider,
-    /// What to run.
-    pub commands: Commands,
+    pub(crate) oidc_provider: OidcProvider,
+    pub(crate) commands: Commands,
 }
 
 /// Commands that show what is there, and one that creates what is not. None overwrites anything.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Commands {
     /// Shows the trust policy that the role has now.
-    pub show_trust_policy: String,
+    pub(crate) show_trust_policy: String,
     /// Shows the provider and its client ids, if it exists.
-    pub show_oidc_provider: String,
+    pub(crate) show_oidc_provider: String,
     /// Creates the provider where there is none.
-    pub create_oidc_provider: String,
+    pub(crate) create_oidc_provider: String,
     /// Adds the audience to a provider that lacks it.
-    pub add_client_id_to_oidc_provider: String,
+    pub(crate) add_client_id_to_oidc_provider: String,
 }
 
 /// What the token of a request needs to be given the role, and the commands for it.

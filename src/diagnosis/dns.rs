@@ -11,11 +11,10 @@ use crate::text::{sanitize, shell_quote};
 #[derive(Debug, Clone)]
 pub struct DnsUnavailable {
     /// The name that was looked up.
-    pub host: String,
+    pub(crate) host: String,
     /// The servers that were asked.
-    pub servers: Vec<SocketAddr>,
-    /// What happened.
-    pub fault: DnsFault,
+    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) fault: DnsFault,
 }
 
 /// The servers one by one, for the evidence.
@@ -62,14 +61,13 @@ impl Entry for DnsUnavailable {
 /// The name servers say that the name has no address.
 #[derive(Debug, Clone)]
 pub struct StsNameNotResolved {
-    /// The name.
-    pub host: String,
+    pub(crate) host: String,
     /// The servers that said so.
-    pub servers: Vec<SocketAddr>,
+    pub(crate) servers: Vec<SocketAddr>,
     /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
-    pub no_such_name: bool,
+    pub(crate) no_such_name: bool,
     /// The variables that ask for a kind of endpoint that not every region has.
-    pub options: Vec<&'static str>,
+    pub(crate) options: Vec<&'static str>,
 }
 
 impl Entry for StsNameNotResolved {

@@ -8,7 +8,7 @@ use crate::text::{sanitize, shell_quote};
 #[derive(Debug, Clone)]
 pub struct RegionMissing {
     /// The region in the token's issuer, where there is one: the check then goes on with it.
-    pub of_issuer: Option<String>,
+    pub(crate) of_issuer: Option<String>,
 }
 
 /// What to put into the pod spec; SDKs differ in which of the two they read.
@@ -51,10 +51,8 @@ impl Entry for RegionMissing {
 /// The region is no region's name.
 #[derive(Debug, Clone)]
 pub struct RegionMalformed {
-    /// The text.
-    pub region: String,
-    /// Where it was set.
-    pub source: &'static str,
+    pub(crate) region: String,
+    pub(crate) source: &'static str,
 }
 
 impl Entry for RegionMalformed {
@@ -80,9 +78,9 @@ impl Entry for RegionMalformed {
 #[derive(Debug, Clone)]
 pub struct RegionsDisagree {
     /// `AWS_REGION`.
-    pub region: String,
+    pub(crate) region: String,
     /// `AWS_DEFAULT_REGION`.
-    pub default_region: String,
+    pub(crate) default_region: String,
 }
 
 impl Entry for RegionsDisagree {
@@ -107,12 +105,11 @@ impl Entry for RegionsDisagree {
 /// The role, the region or the issuer are of different partitions.
 #[derive(Debug, Clone)]
 pub struct PartitionMismatch {
-    /// The role's partition.
-    pub role: &'static str,
+    pub(crate) role: &'static str,
     /// The region, and its partition.
-    pub region: (String, &'static str),
+    pub(crate) region: (String, &'static str),
     /// The issuer's region and partition, if the token is known and the issuer an EKS cluster's.
-    pub issuer: Option<(String, &'static str)>,
+    pub(crate) issuer: Option<(String, &'static str)>,
 }
 
 impl Entry for PartitionMismatch {
@@ -174,12 +171,10 @@ impl Entry for PartitionMismatch {
 /// The configured endpoint is no URL that can be called.
 #[derive(Debug, Clone)]
 pub struct EndpointMalformed {
-    /// The text.
-    pub url: String,
-    /// Where it was set.
-    pub source: &'static str,
+    pub(crate) url: String,
+    pub(crate) source: &'static str,
     /// What is wrong with it.
-    pub fault: &'static str,
+    pub(crate) fault: &'static str,
 }
 
 impl EndpointMalformed {
@@ -215,7 +210,7 @@ impl Entry for EndpointMalformed {
 #[derive(Debug, Clone)]
 pub struct EndpointOptionsConflict {
     /// What the SDK's endpoint rules said.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Entry for EndpointOptionsConflict {
@@ -238,8 +233,7 @@ impl Entry for EndpointOptionsConflict {
 /// The token would travel in the clear.
 #[derive(Debug, Clone)]
 pub struct EndpointInsecure {
-    /// The endpoint.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Entry for EndpointInsecure {

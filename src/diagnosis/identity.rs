@@ -14,11 +14,11 @@ pub(super) const IMAGE: &str = concat!("irsa-probe:", env!("CARGO_PKG_VERSION"))
 #[derive(Debug, Clone)]
 pub struct NotInjected {
     /// The pod's service account, if its API token could be read.
-    pub service_account: Option<ServiceAccount>,
+    pub(crate) service_account: Option<ServiceAccount>,
     /// The pod's name, if known.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
     /// Why the Kubernetes API did not say what the service account is like, if it was asked.
-    pub service_account_error: Option<ServiceAccountError>,
+    pub(crate) service_account_error: Option<ServiceAccountError>,
 }
 
 /// Why a service account is not known.
@@ -204,7 +204,7 @@ impl Entry for TokenFileVarEmpty {
 #[derive(Debug, Clone)]
 pub struct PodIdentityOnly {
     /// The variable that names the credentials' address, which may itself be a secret.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
 }
 
 impl Entry for PodIdentityOnly {
@@ -236,9 +236,9 @@ impl Entry for PodIdentityOnly {
 #[derive(Debug, Clone)]
 pub struct RoleArnUnexpected {
     /// The role that the pod was given.
-    pub found: String,
+    pub(crate) found: String,
     /// The role that it should have.
-    pub expected: String,
+    pub(crate) expected: String,
 }
 
 impl Entry for RoleArnUnexpected {
@@ -271,8 +271,7 @@ impl Entry for RoleArnUnexpected {
 /// The session name in the environment is none that STS takes.
 #[derive(Debug, Clone)]
 pub struct SessionNameMalformed {
-    /// The text.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl Entry for SessionNameMalformed {

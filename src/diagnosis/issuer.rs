@@ -12,10 +12,9 @@ const TOLD: usize = 6;
 
 /// Which of an issuer's two documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IssuerDocument {
+pub(crate) enum IssuerDocument {
     /// The one that says where the keys are.
     Discovery,
-    /// The keys.
     Keys,
 }
 
@@ -67,15 +66,14 @@ pub enum IssuerFault {
 #[derive(Debug, Clone)]
 pub struct IssuerUnreachable {
     /// The issuer, as the token has it.
-    pub issuer: String,
+    pub(crate) issuer: String,
     /// Which of its documents is not had.
-    pub document: IssuerDocument,
+    pub(crate) document: IssuerDocument,
     /// Where it was asked for; the issuer itself if that is no URL.
-    pub url: String,
+    pub(crate) url: String,
     /// Who answered, if anybody did.
-    pub answered_by: Option<String>,
-    /// Why.
-    pub fault: IssuerFault,
+    pub(crate) answered_by: Option<String>,
+    pub(crate) fault: IssuerFault,
 }
 
 /// Whether AWS runs the issuer, because it is that of a cluster of EKS. What is said of its keys is from "Fetch
@@ -232,7 +230,7 @@ impl Entry for IssuerUnreachable {
 
 /// Why the published keys do not serve the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyFault {
+pub(crate) enum KeyFault {
     /// No key has the id.
     NotInSet,
     /// The key that verifies the token has this id instead of the one that the token names, or has none.
@@ -244,18 +242,15 @@ pub enum KeyFault {
 /// The issuer publishes keys, and the one that signed the token is not among them, or not under its id.
 #[derive(Debug, Clone)]
 pub struct SigningKeyNotPublished {
-    /// The issuer.
-    pub issuer: String,
-    /// Where its keys are.
-    pub jwks_uri: String,
+    pub(crate) issuer: String,
+    pub(crate) jwks_uri: String,
     /// The id of the key that signed the token, if the token names one and it is known.
-    pub key_id: Option<String>,
+    pub(crate) key_id: Option<String>,
     /// How many keys are published.
-    pub keys: usize,
+    pub(crate) keys: usize,
     /// The ids of those that have one.
-    pub key_ids: Vec<String>,
-    /// What is wrong.
-    pub fault: KeyFault,
+    pub(crate) key_ids: Vec<String>,
+    pub(crate) fault: KeyFault,
 }
 
 impl SigningKeyNotPublished {

@@ -9,10 +9,8 @@ use crate::text::{format_duration, sanitize};
 
 /// Where on the way something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectPhase {
-    /// Opening the TCP connection.
+pub(crate) enum ConnectPhase {
     Connect,
-    /// The TLS handshake.
     Tls,
     /// Waiting for the answer to a request.
     Reply,
@@ -20,7 +18,7 @@ pub enum ConnectPhase {
 
 impl ConnectPhase {
     /// The phase in words that follow "while".
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "opening the TCP connection",
             Self::Tls => "in the TLS handshake",
@@ -34,9 +32,7 @@ impl ConnectPhase {
 pub(crate) enum AddressKind {
     /// A private address: in a VPC, so for STS an interface endpoint.
     Private,
-    /// This very host.
     Local,
-    /// A public address.
     Public,
 }
 
@@ -91,12 +87,10 @@ const POLICIES: &str = "See whether a NetworkPolicy or a security group for pods
 /// Nothing listens at STS's address.
 #[derive(Debug, Clone)]
 pub struct StsConnectionRefused {
-    /// The host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// The addresses that were tried.
-    pub addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Entry for StsConnectionRefused {
@@ -131,12 +125,10 @@ impl Entry for StsConnectionRefused {
 /// There is no route to STS.
 #[derive(Debug, Clone)]
 pub struct StsNoRoute {
-    /// The host.
-    pub host: String,
+    pub(crate) host: String,
     /// The addresses that were tried.
-    pub addresses: Vec<IpAddr>,
-    /// The system's words.
-    pub error: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) error: String,
 }
 
 impl Entry for StsNoRoute {
@@ -167,14 +159,12 @@ impl Entry for StsNoRoute {
 /// STS does not answer in time.
 #[derive(Debug, Clone)]
 pub struct StsTimedOut {
-    /// The host.
-    pub host: String,
+    pub(crate) host: String,
     /// The addresses that its name has.
-    pub addresses: Vec<IpAddr>,
-    /// Where it stopped.
-    pub phase: ConnectPhase,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) phase: ConnectPhase,
     /// How long it was waited for.
-    pub waited: Duration,
+    pub(crate) waited: Duration,
 }
 
 impl Entry for StsTimedOut {
@@ -233,12 +223,9 @@ impl Entry for StsTimedOut {
 /// The connection broke off.
 #[derive(Debug, Clone)]
 pub struct StsConnectionLost {
-    /// The host.
-    pub host: String,
-    /// Where it broke.
-    pub phase: ConnectPhase,
-    /// What was seen.
-    pub error: String,
+    pub(crate) host: String,
+    pub(crate) phase: ConnectPhase,
+    pub(crate) error: String,
 }
 
 impl Entry for StsConnectionLost {
@@ -267,16 +254,13 @@ impl Entry for StsConnectionLost {
 /// An answer that STS does not give.
 #[derive(Debug, Clone)]
 pub struct NotStsReply {
-    /// The host.
-    pub host: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The content type.
-    pub content_type: Option<String>,
+    pub(crate) host: String,
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
     /// What the server calls itself.
-    pub server: Option<String>,
+    pub(crate) server: Option<String>,
     /// The length of the answer in bytes.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 impl Entry for NotStsReply {

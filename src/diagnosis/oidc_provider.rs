@@ -14,23 +14,19 @@ use iam_trust::request::Request;
 
 /// A client id that is nearly an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NearClientId {
-    /// The client id.
-    pub id: String,
-    /// How it differs.
-    pub difference: ClientIdDifference,
+pub(crate) struct NearClientId {
+    pub(crate) id: String,
+    pub(crate) difference: ClientIdDifference,
 }
 
 /// How a client id differs from an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientIdDifference {
+pub(crate) enum ClientIdDifference {
     /// It has characters that nobody sees, at these places, counted from 1.
     Invisible(Vec<(char, usize)>),
-    /// In capital letters only.
     Case,
     /// It has a scheme, `https://`, or a slash at its end.
     Url,
-    /// In a few characters.
     Typo,
 }
 
@@ -49,15 +45,14 @@ pub enum OidcProviderMissing {
 /// A provider that was looked for, and not found.
 #[derive(Debug, Clone)]
 pub struct MissingProvider {
-    /// The call.
-    pub request: Request,
+    pub(crate) request: Request,
     /// Where it was looked for, and what is there instead.
-    pub instead: ProviderInstead,
+    pub(crate) instead: ProviderInstead,
 }
 
 /// Where a provider was looked for, and what is there instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderInstead {
+pub(crate) enum ProviderInstead {
     /// In the account, by IAM's word; the account's providers, if those are known.
     InAccount(Option<OtherProviders>),
     /// In a list that was handed in, which is one of the role's account.
@@ -70,25 +65,23 @@ pub enum ProviderInstead {
 
 /// The providers of an account, none of which is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherProviders {
-    /// How many there are.
-    pub count: usize,
+pub(crate) struct OtherProviders {
+    pub(crate) count: usize,
     /// Those that are like it, the nearest first.
-    pub near: Vec<NearProvider>,
+    pub(crate) near: Vec<NearProvider>,
 }
 
 /// A provider that is not the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NearProvider {
+pub(crate) struct NearProvider {
     /// Its ARN, or, where that was not said, its URL without the scheme.
-    pub name: String,
-    /// How it differs.
-    pub difference: ProviderDifference,
+    pub(crate) name: String,
+    pub(crate) difference: ProviderDifference,
 }
 
 /// How a provider differs from the one that a token needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderDifference {
+pub(crate) enum ProviderDifference {
     /// It is for another issuer.
     Issuer(IssuerDifference),
     /// It is for the issuer, and in this other partition.
@@ -296,14 +289,12 @@ pub enum OidcProviderAudienceMissing {
 /// A provider without the client id that a token needs.
 #[derive(Debug, Clone)]
 pub struct MissingClientId {
-    /// The call.
-    pub request: Request,
+    pub(crate) request: Request,
     /// Its ARN, or, where that was not said, its URL without the scheme.
-    pub name: String,
-    /// The provider's client ids.
-    pub client_ids: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) client_ids: Vec<String>,
     /// The one that was most likely meant.
-    pub near: Option<NearClientId>,
+    pub(crate) near: Option<NearClientId>,
 }
 
 /// Invisible characters with their places.

@@ -8,8 +8,7 @@ use crate::text::sanitize;
 /// The proxy variable is no URL of a proxy.
 #[derive(Debug, Clone)]
 pub struct ProxyMalformed {
-    /// The variable.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
 }
 
 impl Entry for ProxyMalformed {
@@ -37,14 +36,12 @@ impl Entry for ProxyMalformed {
 /// The proxy does not open a way to STS.
 #[derive(Debug, Clone)]
 pub struct ProxyFailed {
-    /// The proxy, without credentials.
-    pub proxy: String,
+    pub(crate) proxy: String,
     /// The variable that names it.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
     /// What it was asked to open.
-    pub target: String,
-    /// What it did.
-    pub fault: ProxyFault,
+    pub(crate) target: String,
+    pub(crate) fault: ProxyFault,
 }
 
 impl Entry for ProxyFailed {

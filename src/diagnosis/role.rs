@@ -25,13 +25,13 @@ const LONGEST_NAME: usize = 128;
 #[derive(Debug, Clone)]
 pub struct RoleNotFound {
     /// The role that is asked for.
-    pub role: RoleArn,
+    pub(crate) role: RoleArn,
     /// The ARN of the role of this name that there is, which differs in its path.
-    pub namesake_arn: Option<String>,
+    pub(crate) namesake_arn: Option<String>,
     /// The service account whose annotation names the role.
-    pub service_account: Option<ServiceAccount>,
+    pub(crate) service_account: Option<ServiceAccount>,
     /// The trust policy that it needs; unless the token is none for STS.
-    pub trust_policy: Option<TrustPolicy>,
+    pub(crate) trust_policy: Option<TrustPolicy>,
 }
 
 impl RoleNotFound {
@@ -124,8 +124,7 @@ impl Entry for RoleNotFound {
 /// The role has no policy at all.
 #[derive(Debug, Clone)]
 pub struct RoleHasNoPermissions {
-    /// The role.
-    pub role: RoleArn,
+    pub(crate) role: RoleArn,
 }
 
 impl Entry for RoleHasNoPermissions {
@@ -155,13 +154,11 @@ impl Entry for RoleHasNoPermissions {
 
 /// Actions that the role may not do, as IAM simulates it, and why not.
 #[derive(Debug, Clone)]
-pub struct ForbiddenActions {
-    /// The role.
-    pub role: RoleArn,
+pub(crate) struct ForbiddenActions {
+    pub(crate) role: RoleArn,
     /// The ARN of its permissions boundary.
-    pub boundary: Option<String>,
-    /// The actions.
-    pub actions: Vec<SimulatedDecision>,
+    pub(crate) boundary: Option<String>,
+    pub(crate) actions: Vec<SimulatedDecision>,
 }
 
 impl ForbiddenActions {
@@ -267,7 +264,7 @@ macro_rules! forbidden {
     ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub ForbiddenActions);
+        pub struct $name(pub(crate) ForbiddenActions);
 
         impl Entry for $name {
             fn cause(&self) -> String {

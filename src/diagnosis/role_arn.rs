@@ -9,10 +9,9 @@ use iam_trust::partition::Partition;
 /// The text is no ARN of a role.
 #[derive(Debug, Clone)]
 pub struct RoleArnMalformed {
-    /// The text.
-    pub text: String,
+    pub(crate) text: String,
     /// What exactly is wrong with it.
-    pub fault: ArnFault,
+    pub(crate) fault: ArnFault,
 }
 
 impl Entry for RoleArnMalformed {

@@ -57,12 +57,10 @@ fn not_seen(scan: &Scan) -> String {
 /// An SDK from before IRSA.
 #[derive(Debug, Clone)]
 pub struct SdkTooOldForIrsa {
-    /// The SDK.
-    pub found: FoundSdk,
+    pub(crate) found: FoundSdk,
     /// The least version that AWS supports with IRSA.
-    pub least: &'static str,
-    /// Everything that was seen.
-    pub scan: Scan,
+    pub(crate) least: &'static str,
+    pub(crate) scan: Scan,
 }
 
 impl Entry for SdkTooOldForIrsa {
@@ -120,12 +118,10 @@ impl Entry for SdkTooOldForIrsa {
 /// A Java SDK without the module that calls STS.
 #[derive(Debug, Clone)]
 pub struct SdkLacksStsModule {
-    /// The SDK.
-    pub found: FoundSdk,
+    pub(crate) found: FoundSdk,
     /// The module that is missing.
-    pub module: &'static str,
-    /// Everything that was seen.
-    pub scan: Scan,
+    pub(crate) module: &'static str,
+    pub(crate) scan: Scan,
 }
 
 impl Entry for SdkLacksStsModule {
@@ -171,8 +167,7 @@ impl Entry for SdkLacksStsModule {
 /// No SDK was found, or none whose version is known.
 #[derive(Debug, Clone)]
 pub struct SdkUnknown {
-    /// The scan.
-    pub scan: Scan,
+    pub(crate) scan: Scan,
 }
 
 impl Entry for SdkUnknown {

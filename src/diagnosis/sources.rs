@@ -58,11 +58,11 @@ fn stop(names: &[&'static str]) -> String {
 #[derive(Debug, Clone)]
 pub struct ShadowedByStaticKeys {
     /// The variables that are set.
-    pub variables: Vec<&'static str>,
+    pub(crate) variables: Vec<&'static str>,
     /// The SDKs that take them.
-    pub taken_by: Vec<&'static str>,
+    pub(crate) taken_by: Vec<&'static str>,
     /// The SDKs that stop because only one of a pair is set.
-    pub stopped: Vec<&'static str>,
+    pub(crate) stopped: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByStaticKeys {
@@ -104,13 +104,12 @@ impl Entry for ShadowedByStaticKeys {
 #[derive(Debug, Clone)]
 pub struct ShadowedByProfile {
     /// The variable that selects it.
-    pub variable: &'static str,
-    /// The profile's name.
-    pub profile: String,
+    pub(crate) variable: &'static str,
+    pub(crate) profile: String,
     /// The SDKs that take its credentials.
-    pub taken_by: Vec<&'static str>,
+    pub(crate) taken_by: Vec<&'static str>,
     /// The SDKs that stop over it.
-    pub stopped: Vec<&'static str>,
+    pub(crate) stopped: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByProfile {
@@ -140,13 +139,12 @@ impl Entry for ShadowedByProfile {
 #[derive(Debug, Clone)]
 pub struct ShadowedBySharedFile {
     /// The files that were read.
-    pub files: Vec<String>,
-    /// The profile with credentials.
-    pub profile: String,
+    pub(crate) files: Vec<String>,
+    pub(crate) profile: String,
     /// The keys that make it a source of credentials; never their values.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// The SDKs that take them.
-    pub taken_by: Vec<&'static str>,
+    pub(crate) taken_by: Vec<&'static str>,
 }
 
 impl Entry for ShadowedBySharedFile {
@@ -181,9 +179,9 @@ impl Entry for ShadowedBySharedFile {
 #[derive(Debug, Clone)]
 pub struct ShadowedByContainerCredentials {
     /// The variables that are set.
-    pub variables: Vec<&'static str>,
+    pub(crate) variables: Vec<&'static str>,
     /// The SDKs that take them.
-    pub taken_by: Vec<&'static str>,
+    pub(crate) taken_by: Vec<&'static str>,
 }
 
 impl Entry for ShadowedByContainerCredentials {
@@ -212,12 +210,11 @@ impl Entry for ShadowedByContainerCredentials {
 /// A shared file that cannot be read or parsed.
 #[derive(Debug, Clone)]
 pub struct SharedConfigMalformed {
-    /// Its path.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong with it.
-    pub fault: String,
+    pub(crate) fault: String,
     /// The SDKs that stop over it.
-    pub stopped: Vec<&'static str>,
+    pub(crate) stopped: Vec<&'static str>,
 }
 
 impl Entry for SharedConfigMalformed {
@@ -242,10 +239,9 @@ impl Entry for SharedConfigMalformed {
 /// The role works, and an SDK stops before it gets there.
 #[derive(Debug, Clone)]
 pub struct SdkCredentialError {
-    /// The SDKs that stop.
-    pub stopped: Vec<&'static str>,
+    pub(crate) stopped: Vec<&'static str>,
     /// Why the first of them does.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Entry for SdkCredentialError {
@@ -274,16 +270,15 @@ impl Entry for SdkCredentialError {
 /// An SDK goes on with the node's role.
 #[derive(Debug, Clone)]
 pub struct FallsToNodeRole {
-    /// The SDKs that do.
-    pub falling: Vec<&'static str>,
+    pub(crate) falling: Vec<&'static str>,
     /// The SDKs that stop instead.
-    pub stopped: Vec<&'static str>,
+    pub(crate) stopped: Vec<&'static str>,
     /// The node's role, if it was asked for.
-    pub node_role: Option<String>,
+    pub(crate) node_role: Option<String>,
     /// Why the node's role is not given, if it was asked for in vain.
-    pub imds_error: Option<String>,
+    pub(crate) imds_error: Option<String>,
     /// Why the application's own SDK does, whether the role works or not.
-    pub application_reason: Option<String>,
+    pub(crate) application_reason: Option<String>,
 }
 
 impl Entry for FallsToNodeRole {
@@ -344,12 +339,10 @@ impl Entry for FallsToNodeRole {
 /// The node's role can be reached from the pod.
 #[derive(Debug, Clone)]
 pub struct NodeRoleReachable {
-    /// The role's name.
-    pub node_role: String,
-    /// Where IMDS answered.
-    pub endpoint: String,
+    pub(crate) node_role: String,
+    pub(crate) endpoint: String,
     /// Whether only to calls without a token, which is IMDSv1.
-    pub only_v1: bool,
+    pub(crate) only_v1: bool,
 }
 
 impl Entry for NodeRoleReachable {

@@ -28,10 +28,8 @@ pub struct RoleRequest {
 /// A refusal of a request: the facts that most entries share.
 #[derive(Debug, Clone)]
 pub struct RequestRefused {
-    /// What was asked.
-    pub request: RoleRequest,
-    /// What STS answered.
-    pub refusal: Refusal,
+    pub(crate) request: RoleRequest,
+    pub(crate) refusal: Refusal,
 }
 
 impl RequestRefused {
@@ -62,7 +60,6 @@ impl RequestRefused {
     }
 }
 
-/// Audiences in a sentence.
 pub(super) fn audiences(audience: &[String]) -> String {
     audience.iter().take(4).map(|aud| format!("\"{}\"", sanitize(aud))).collect::<Vec<_>>().join(", ")
 }
@@ -81,7 +78,7 @@ macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub RequestRefused);
+        pub struct $name(pub(crate) RequestRefused);
 
         impl Entry for $name {
             fn cause(&self) -> String {
@@ -353,11 +350,10 @@ refusals! {
 #[derive(Debug, Clone)]
 pub struct IdentityMismatch {
     /// The role that was asked for.
-    pub role_arn: String,
+    pub(crate) role_arn: String,
     /// Whom STS says the credentials belong to.
-    pub caller_arn: String,
-    /// What differs.
-    pub differs: &'static str,
+    pub(crate) caller_arn: String,
+    pub(crate) differs: &'static str,
 }
 
 impl Entry for IdentityMismatch {

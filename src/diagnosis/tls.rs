@@ -11,11 +11,10 @@ use crate::text::{format_utc, sanitize};
 #[derive(Debug, Clone)]
 pub struct CaBundleUnusable {
     /// The variable that names it.
-    pub variable: &'static str,
-    /// The path.
-    pub path: String,
+    pub(crate) variable: &'static str,
+    pub(crate) path: String,
     /// What is wrong with it.
-    pub fault: String,
+    pub(crate) fault: String,
 }
 
 impl Entry for CaBundleUnusable {
@@ -44,7 +43,7 @@ impl Entry for CaBundleUnusable {
 #[derive(Debug, Clone)]
 pub struct TrustRootsMissing {
     /// Where they were looked for.
-    pub tried: Vec<String>,
+    pub(crate) tried: Vec<String>,
 }
 
 impl Entry for TrustRootsMissing {
@@ -66,10 +65,8 @@ impl Entry for TrustRootsMissing {
 /// Something that is not TLS answers on the TLS port.
 #[derive(Debug, Clone)]
 pub struct TlsNotSpoken {
-    /// The host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl Entry for TlsNotSpoken {
@@ -102,14 +99,12 @@ impl Entry for TlsNotSpoken {
 /// The certificate was signed by nobody who is trusted here.
 #[derive(Debug, Clone)]
 pub struct TlsUntrusted {
-    /// The host.
-    pub host: String,
-    /// What it presented.
-    pub presented: PresentedCertificate,
+    pub(crate) host: String,
+    pub(crate) presented: PresentedCertificate,
     /// Where the trusted certificates come from.
-    pub roots: String,
+    pub(crate) roots: String,
     /// What the TLS library said.
-    pub error: String,
+    pub(crate) error: String,
 }
 
 impl TlsUntrusted {
@@ -182,11 +177,10 @@ impl Entry for TlsUntrusted {
 #[derive(Debug, Clone)]
 pub struct TlsNameMismatch {
     /// The host that was called.
-    pub host: String,
+    pub(crate) host: String,
     /// The names in the certificate.
-    pub names: Vec<String>,
-    /// What it presented.
-    pub presented: PresentedCertificate,
+    pub(crate) names: Vec<String>,
+    pub(crate) presented: PresentedCertificate,
 }
 
 impl Entry for TlsNameMismatch {
@@ -232,16 +226,13 @@ impl Entry for TlsNameMismatch {
 /// The certificate is not valid now.
 #[derive(Debug, Clone)]
 pub struct TlsExpired {
-    /// The host.
-    pub host: String,
+    pub(crate) host: String,
     /// Until when it was valid, or, if it is not valid yet, from when on.
-    pub bound: SystemTime,
+    pub(crate) bound: SystemTime,
     /// Whether it is not valid yet, instead of no longer.
-    pub not_yet: bool,
-    /// This container's clock.
-    pub now: SystemTime,
-    /// What it presented.
-    pub presented: PresentedCertificate,
+    pub(crate) not_yet: bool,
+    pub(crate) now: SystemTime,
+    pub(crate) presented: PresentedCertificate,
 }
 
 impl Entry for TlsExpired {
@@ -283,12 +274,10 @@ impl Entry for TlsExpired {
 /// The TLS handshake failed in another way.
 #[derive(Debug, Clone)]
 pub struct TlsFailed {
-    /// The host.
-    pub host: String,
+    pub(crate) host: String,
     /// What the TLS library said.
-    pub error: String,
-    /// What it presented.
-    pub presented: PresentedCertificate,
+    pub(crate) error: String,
+    pub(crate) presented: PresentedCertificate,
 }
 
 impl Entry for TlsFailed {

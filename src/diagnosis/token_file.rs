@@ -48,12 +48,11 @@ impl Entry for TokenFileVarHoldsToken {
 /// There is no such file.
 #[derive(Debug, Clone)]
 pub struct TokenFileMissing {
-    /// The path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The longest part of the path that exists.
-    pub exists: Option<PathBuf>,
+    pub(crate) exists: Option<PathBuf>,
     /// Whether the path's symbolic links lead in a circle.
-    pub circular: bool,
+    pub(crate) circular: bool,
 }
 
 impl Entry for TokenFileMissing {
@@ -94,12 +93,10 @@ impl Entry for TokenFileMissing {
 /// The permissions forbid reading it.
 #[derive(Debug, Clone)]
 pub struct TokenFileUnreadable {
-    /// The path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The file's owner, group and mode, unless a directory already forbade even that.
-    pub stat: Option<FileStat>,
-    /// Who tried.
-    pub who: ProcessUser,
+    pub(crate) stat: Option<FileStat>,
+    pub(crate) who: ProcessUser,
 }
 
 impl Entry for TokenFileUnreadable {
@@ -150,10 +147,8 @@ impl Entry for TokenFileUnreadable {
 /// The path leads to something that is no regular file.
 #[derive(Debug, Clone)]
 pub struct TokenFileNotRegular {
-    /// The path.
-    pub path: PathBuf,
-    /// What it leads to.
-    pub kind: FileKind,
+    pub(crate) path: PathBuf,
+    pub(crate) kind: FileKind,
 }
 
 impl Entry for TokenFileNotRegular {
@@ -183,10 +178,8 @@ impl Entry for TokenFileNotRegular {
 /// The file holds nothing.
 #[derive(Debug, Clone)]
 pub struct TokenFileEmpty {
-    /// The path.
-    pub path: PathBuf,
-    /// Owner, group and mode.
-    pub stat: FileStat,
+    pub(crate) path: PathBuf,
+    pub(crate) stat: FileStat,
 }
 
 impl Entry for TokenFileEmpty {
@@ -215,10 +208,9 @@ impl Entry for TokenFileEmpty {
 /// The file is longer than any token that STS takes.
 #[derive(Debug, Clone)]
 pub struct TokenFileTooLarge {
-    /// The path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Owner, group, mode and size.
-    pub stat: FileStat,
+    pub(crate) stat: FileStat,
 }
 
 impl Entry for TokenFileTooLarge {
@@ -247,7 +239,7 @@ impl Entry for TokenFileTooLarge {
 
 /// What spoils a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Corruption {
+pub(crate) enum Corruption {
     /// Bytes that are no text, from this place on, counted from 0.
     NotText(usize),
     /// A token, and then something else from this place on, counted from 0.
@@ -257,12 +249,9 @@ pub enum Corruption {
 /// The file holds more than a token, or bytes that are no text.
 #[derive(Debug, Clone)]
 pub struct TokenFileCorrupt {
-    /// The path.
-    pub path: PathBuf,
-    /// Owner, group and mode.
-    pub stat: FileStat,
-    /// What spoils it.
-    pub corruption: Corruption,
+    pub(crate) path: PathBuf,
+    pub(crate) stat: FileStat,
+    pub(crate) corruption: Corruption,
 }
 
 impl Entry for TokenFileCorrupt {
@@ -292,8 +281,7 @@ impl Entry for TokenFileCorrupt {
 
 /// Why reading failed although the permissions allow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadFault {
-    /// The system's error number.
+pub(crate) enum ReadFault {
     Errno(Option<i32>),
     /// The file system did not answer in time.
     Slow(Duration),
@@ -302,10 +290,8 @@ pub enum ReadFault {
 /// The system could not read the file.
 #[derive(Debug, Clone)]
 pub struct TokenFileReadFailed {
-    /// The path.
-    pub path: PathBuf,
-    /// Why.
-    pub fault: ReadFault,
+    pub(crate) path: PathBuf,
+    pub(crate) fault: ReadFault,
 }
 
 impl Entry for TokenFileReadFailed {

@@ -28,10 +28,8 @@ pub struct Program {
 /// Another process cannot be inspected, or not completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcAccessError {
-    /// This process.
-    pub own: Process,
-    /// The other process.
-    pub process: Process,
+    pub(crate) own: Process,
+    pub(crate) process: Process,
     /// Why.
     pub fault: ProcFault,
 }
@@ -80,10 +78,8 @@ impl ProcFault {
 pub struct ProcessUser {
     /// The effective user id.
     pub uid: u32,
-    /// The effective group id.
-    pub gid: u32,
-    /// The supplementary group ids.
-    pub groups: Vec<u32>,
+    pub(crate) gid: u32,
+    pub(crate) groups: Vec<u32>,
 }
 
 /// Opens another process: its environment and its root.

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 /// The most that the pause after so many faults is: `first` after one, twice as much after each
 /// further one, and never more than `longest`.
-#[must_use]
-pub fn max_pause(first: Duration, longest: Duration, faults: u32) -> Duration {
+pub(crate) fn max_pause(first: Duration, longest: Duration, faults: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(faults.saturating_sub(1).min(30))).min(longest)
 }
 
 /// The pause after so many faults, drawn from nothing up to the most.
-#[must_use]
-pub fn random_pause(first: Duration, longest: Duration, faults: u32) -> Duration {
+pub(crate) fn random_pause(first: Duration, longest: Duration, faults: u32) -> Duration {
     max_pause(first, longest, faults).mul_f64(fastrand::f64())
 }
 

@@ -10,9 +10,9 @@ use super::backoff;
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     /// When everything has to be over.
-    pub deadline: Instant,
+    pub(crate) deadline: Instant,
     /// The most that one step of a pass may take: a lookup, a connection, a handshake, an answer.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// The least and the most that is waited between two passes, before jitter.
@@ -30,26 +30,22 @@ impl Budget {
     }
 
     /// All the time until a deadline, for every step.
-    #[must_use]
-    pub fn ending_at(deadline: Instant) -> Self {
+    pub(crate) fn ending_at(deadline: Instant) -> Self {
         Self { deadline, timeout: deadline.saturating_duration_since(Instant::now()) }
     }
 
     /// When a step that begins now has to be over.
-    #[must_use]
-    pub fn step_deadline(&self) -> Instant {
+    pub(crate) fn step_deadline(&self) -> Instant {
         self.deadline.min(Instant::now() + self.timeout)
     }
 
     /// Whether no time is left.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
     /// How long to wait after this many passes, with full jitter; `None` if no time would be left.
-    #[must_use]
-    pub fn pause(&self, passes: u32) -> Option<Duration> {
+    pub(crate) fn pause(&self, passes: u32) -> Option<Duration> {
         let pause = backoff::random_pause(BACKOFF.0, BACKOFF.1, passes);
         (pause < self.deadline.saturating_duration_since(Instant::now())).then_some(pause)
     }

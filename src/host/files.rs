@@ -12,22 +12,16 @@ use super::access::{ProcAccessError, ProcFault};
 /// The metadata of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStat {
-    /// The owner's user id.
-    pub uid: u32,
-    /// The group id.
-    pub gid: u32,
-    /// The permission bits.
-    pub mode: u32,
-    /// The kind of file.
-    pub kind: FileKind,
-    /// The length in bytes.
-    pub size: u64,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) mode: u32,
+    pub(crate) kind: FileKind,
+    pub(crate) size: u64,
 }
 
 impl FileStat {
     /// The permission bits as `0640`.
-    #[must_use]
-    pub fn octal_mode(&self) -> String {
+    pub(crate) fn octal_mode(&self) -> String {
         format!("{:04o}", self.mode)
     }
 }
@@ -69,9 +63,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The kind in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Regular => "a regular file",
             Self::Directory => "a directory",
@@ -89,7 +81,7 @@ pub struct FileRead {
     /// The content.
     pub bytes: Vec<u8>,
     /// The metadata when the file was opened.
-    pub stat: FileStat,
+    pub(crate) stat: FileStat,
 }
 
 /// Why a file could not be read.

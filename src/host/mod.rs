@@ -8,13 +8,13 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]
 
 mod access;
-pub mod backoff;
+pub(crate) mod backoff;
 mod clock;
 pub mod deadline;
 mod files;
 pub mod process;
 mod root;
-pub mod stdin;
+pub(crate) mod stdin;
 mod threads;
 mod variables;
 
@@ -91,7 +91,7 @@ impl Pod {
     }
 
     /// One process, by `until` at the latest.
-    pub async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
+    pub(crate) async fn process(&self, pid: u32, until: Instant) -> Option<Process> {
         self.threads.run(Path::new("/proc"), until, move || process::find(pid)).await?
     }
 
@@ -121,42 +121,36 @@ impl Pod {
     }
 
     /// Whether this is another process of our own pod, as far as namespaces tell.
-    #[must_use]
-    pub fn is_of_our_pod(&self) -> bool {
+    pub(crate) fn is_of_our_pod(&self) -> bool {
         matches!(&self.root, Root::OtherProcess(other) if other.is_of_our_pod())
     }
 
     /// Whether this is another process with a network namespace of its own.
-    #[must_use]
-    pub fn has_another_network(&self) -> bool {
+    pub(crate) fn has_another_network(&self) -> bool {
         matches!(&self.root, Root::OtherProcess(other) if other.shares_network == Some(false))
     }
 
     /// Whether the other process has ended, by `until` at the latest. False for our own world.
-    pub async fn has_ended(&self, until: Instant) -> bool {
+    pub(crate) async fn has_ended(&self, until: Instant) -> bool {
         let Root::OtherProcess(other) = &self.root else { return false };
         let (path, asked) = (PathBuf::from(format!("/proc/{}", other.process.pid)), Arc::clone(other));
         self.threads.run(&path, until, move || asked.has_ended()).await.unwrap_or(false)
     }
 
     /// The other process, if this is not our own world.
-    #[must_use]
-    pub fn target(&self) -> Option<&Process> {
+    pub(crate) fn target(&self) -> Option<&Process> {
         match &self.root {
             Root::Ours => None,
             Root::OtherProcess(other) => Some(&other.process),
         }
     }
 
-    /// The wall clock.
-    #[must_use]
-    pub fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
     /// A variable's raw value, if set.
-    #[must_use]
-    pub fn raw_variable(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn raw_variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(name)
     }
 
@@ -173,8 +167,7 @@ impl Pod {
     }
 
     /// The pod's name, as the kubelet sets it in `HOSTNAME`. The pod's spec can give the pod another host name.
-    #[must_use]
-    pub fn pod_name(&self) -> Option<String> {
+    pub(crate) fn pod_name(&self) -> Option<String> {
         self.nonempty_variable("HOSTNAME")
     }
 
@@ -185,8 +178,7 @@ impl Pod {
     }
 
     /// The user of this process.
-    #[must_use]
-    pub fn own_user(&self) -> ProcessUser {
+    pub(crate) fn own_user(&self) -> ProcessUser {
         ProcessUser {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
@@ -215,21 +207,23 @@ impl Pod {
     ///
     /// # Errors
     /// As of [`Pod::read`].
-    pub async fn read_own(&self, path: &Path, limit: usize, until: Instant) -> Result<FileRead, ReadError> {
+    pub(crate) async fn read_own(
+        &self,
+        path: &Path,
+        limit: usize,
+        until: Instant,
+    ) -> Result<FileRead, ReadError> {
         let of_thread = path.to_owned();
         let read = self.threads.run(path, until, move || Root::Ours.read(&of_thread, limit)).await;
         read.unwrap_or(Err(ReadError::TimedOut))
     }
 
-    /// Our own standard input.
-    #[must_use]
-    pub fn stdin(&self) -> Stdin {
+    pub(crate) fn stdin(&self) -> Stdin {
         Stdin::start(io::stdin())
     }
 
     /// Whether our standard input is a terminal.
-    #[must_use]
-    pub fn stdin_is_terminal(&self) -> bool {
+    pub(crate) fn stdin_is_terminal(&self) -> bool {
         io::stdin().is_terminal()
     }
 
@@ -251,13 +245,13 @@ impl Pod {
 
     /// The fingerprint of the file at a path, by `until` at the latest. It changes when the file is replaced. `None`
     /// if the file system does not answer.
-    pub async fn fingerprint(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
+    pub(crate) async fn fingerprint(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         self.readers.run(path, until, move || root.fingerprint(&of_thread)).await
     }
 
     /// Whether a path exists, by `until` at the latest.
-    pub async fn presence(&self, path: &Path, until: Instant) -> Presence {
+    pub(crate) async fn presence(&self, path: &Path, until: Instant) -> Presence {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         let seen = self.readers.run(path, until, move || root.presence(&of_thread)).await;
         seen.unwrap_or(Presence::Unknown)
@@ -268,7 +262,7 @@ impl Pod {
     /// In a volume that the kubelet projects, each file is a link into the folder `..data`. A rotation
     /// swaps that folder, and leaves the links as they are; so a link is as old as the volume, a tmpfs
     /// of the node, and the pod is older. (Source: the kubelet's `AtomicWriter`.)
-    pub async fn link_created_at(&self, path: &Path, until: Instant) -> Option<SystemTime> {
+    pub(crate) async fn link_created_at(&self, path: &Path, until: Instant) -> Option<SystemTime> {
         let (of_thread, root) = (path.to_owned(), self.root.clone());
         self.readers.run(path, until, move || root.link_created_at(&of_thread)).await?
     }
@@ -278,7 +272,7 @@ impl Pod {
     ///
     /// # Errors
     /// If the file does not exist, is not a regular file, or cannot be written in time.
-    pub async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
+    pub(crate) async fn overwrite(&self, path: &Path, text: String, until: Instant) -> io::Result<()> {
         let of_thread = path.to_owned();
         let late = || Err(io::ErrorKind::TimedOut.into());
         let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;

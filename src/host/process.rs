@@ -27,27 +27,26 @@ pub struct Process {
     /// Its id, in our PID namespace.
     pub pid: u32,
     /// Its parent's id; 0 if the parent is outside of our PID namespace, or there is none.
-    pub parent: u32,
+    pub(crate) parent: u32,
     /// The name of its program: at most 15 bytes, and whatever the process wants.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it has ended, and only waits for its parent.
-    pub has_ended: bool,
+    pub(crate) has_ended: bool,
     /// Who it is, by its effective ids and its groups.
     pub user: ProcessUser,
     /// Its real, effective, saved and file system user ids.
-    pub uids: [u32; 4],
+    pub(crate) uids: [u32; 4],
     /// Its real, effective, saved and file system group ids.
-    pub gids: [u32; 4],
+    pub(crate) gids: [u32; 4],
     /// The capabilities that it may have, a bit each.
-    pub permitted: u64,
+    pub(crate) permitted: u64,
     /// The capabilities that it has, a bit each.
-    pub effective: u64,
+    pub(crate) effective: u64,
 }
 
 impl Process {
     /// Reads a `status`; `None` if it is none.
-    #[must_use]
-    pub fn parse(pid: u32, status: &str) -> Option<Self> {
+    pub(crate) fn parse(pid: u32, status: &str) -> Option<Self> {
         let field = |name: &str| {
             status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
         };
@@ -88,7 +87,7 @@ pub struct Processes {
     pub all: Vec<Process>,
     /// Whether the first process of the PID namespace sees mounts that we see, so that it runs in our
     /// own container; `None` if that is not known.
-    pub first_is_in_our_container: Option<bool>,
+    pub(crate) first_is_in_our_container: Option<bool>,
 }
 
 /// Why there is no list of processes.

@@ -29,16 +29,13 @@ const PROC: i64 = 0x9fa0;
 /// How often a path is resolved anew when something was renamed meanwhile.
 const TRIES: usize = 16;
 
-/// Where paths lead.
 #[derive(Debug, Clone)]
 pub(super) enum Root {
     /// Into our own file system.
     Ours,
-    /// Into another process's.
     OtherProcess(Arc<OtherRoot>),
 }
 
-/// Another process's file system.
 #[derive(Debug)]
 pub(super) struct OtherRoot {
     pub(super) own: Process,

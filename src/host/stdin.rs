@@ -16,29 +16,23 @@ const CHUNK_BYTES: usize = 64 << 10;
 const MAX_QUEUED_CHUNKS: usize = 4;
 
 /// A stream that is being read.
-pub struct Stdin(Receiver<io::Result<Vec<u8>>>);
+pub(crate) struct Stdin(Receiver<io::Result<Vec<u8>>>);
 
-/// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chunk {
+pub(crate) enum Chunk {
     /// These bytes, of which there is at least one.
     Bytes(Vec<u8>),
-    /// The end.
     End,
 }
 
-/// Why no more comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StdinFault {
+pub(crate) enum StdinFault {
     /// It had not gone on at the deadline.
     TimedOut,
     /// It has more bytes than this limit.
     TooLarge(usize),
     /// The system reported an error.
-    Io {
-        /// Its number.
-        errno: Option<i32>,
-    },
+    Io { errno: Option<i32> },
 }
 
 /// In words that follow the name of the stream.
@@ -54,7 +48,6 @@ impl fmt::Display for StdinFault {
 }
 
 impl Stdin {
-    /// Begins to read.
     pub(super) fn start(mut stream: impl Read + Send + 'static) -> Self {
         let (sender, pieces) = channel(MAX_QUEUED_CHUNKS);
         let failed = sender.clone();
@@ -88,7 +81,7 @@ impl Stdin {
     ///
     /// # Errors
     /// Why nothing comes.
-    pub async fn next(&mut self, until: Instant) -> Result<Chunk, StdinFault> {
+    pub(crate) async fn next(&mut self, until: Instant) -> Result<Chunk, StdinFault> {
         match timeout_at(until, self.0.recv()).await {
             Ok(Some(Ok(bytes))) => Ok(Chunk::Bytes(bytes)),
             Ok(Some(Err(error))) => Err(StdinFault::Io { errno: error.raw_os_error() }),
@@ -101,7 +94,7 @@ impl Stdin {
     ///
     /// # Errors
     /// Why it cannot be had.
-    pub async fn read(mut self, limit: usize, until: Instant) -> Result<Vec<u8>, StdinFault> {
+    pub(crate) async fn read(mut self, limit: usize, until: Instant) -> Result<Vec<u8>, StdinFault> {
         let mut all = Vec::new();
         while let Chunk::Bytes(piece) = self.next(until).await? {
             all.extend_from_slice(&piece);

@@ -20,7 +20,6 @@ const MAX_THREADS_PER_PATH: usize = 4;
 /// A piece of work. It says when its thread is free again, before anybody hears that it is done.
 type Work = Box<dyn FnOnce(&dyn Fn()) + Send>;
 
-/// The threads.
 #[derive(Clone, Default)]
 pub(super) struct Threads {
     busy: Arc<Mutex<BTreeMap<PathBuf, usize>>>,

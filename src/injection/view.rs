@@ -50,7 +50,6 @@ pub struct PodView {
     pub(crate) role_annotations: Vec<(String, String)>,
 }
 
-/// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Container {
     pub(crate) name: String,
@@ -63,7 +62,6 @@ pub(crate) struct Container {
     pub(crate) has_env_from: bool,
 }
 
-/// A kind of container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerKind {
     /// Runs before the others, or beside them as a sidecar.
@@ -76,7 +74,6 @@ pub(crate) enum ContainerKind {
 /// A volume of the name that the webhook gives its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenVolume {
-    /// Projects a token.
     Token {
         /// The audience; without one, the API server's own.
         audience: Option<String>,
@@ -125,9 +122,7 @@ impl AccountView {
 /// What a container was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Injection {
-    /// Both variables.
     Complete,
-    /// One of them.
     Partial,
     /// A variable of container credentials instead, as EKS Pod Identity sets it.
     PodIdentity(&'static str),

@@ -8,24 +8,19 @@ use super::MAX_NAME_BYTES;
 use super::pod_status::PodReference;
 use crate::text::format_utc;
 
-/// Whom events come from.
 const COMPONENT: &str = "irsa-probe";
 /// For how long the same is not told of a pod again.
 const DEDUPLICATION_PERIOD: Duration = Duration::from_secs(600);
 
-/// The types of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventType {
-    /// For the record.
+pub(crate) enum EventType {
     Normal,
-    /// Something is wrong.
     Warning,
 }
 
 impl EventType {
     /// The type as the API writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Normal => "Normal",
             Self::Warning => "Warning",
@@ -35,17 +30,16 @@ impl EventType {
 
 /// An event to be created.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     /// The namespace of the pod.
-    pub namespace: String,
+    pub(crate) namespace: String,
     body: Value,
 }
 
 impl Event {
     /// An event on a pod. All events of one reason in the same ten minutes have one name, so the API
     /// server itself refuses the second, also after a restart.
-    #[must_use]
-    pub fn for_pod(
+    pub(crate) fn for_pod(
         pod: &PodReference,
         kind: EventType,
         reason: &str,
@@ -77,9 +71,7 @@ impl Event {
         Self { namespace: pod.namespace.clone(), body }
     }
 
-    /// What is sent.
-    #[must_use]
-    pub fn body(&self) -> &Value {
+    pub(crate) fn body(&self) -> &Value {
         &self.body
     }
 }

@@ -128,8 +128,7 @@ impl ApiFault {
     }
 
     /// Why no connection was opened.
-    #[must_use]
-    pub fn from_connect(fault: ConnectFault) -> Self {
+    pub(crate) fn from_connect(fault: ConnectFault) -> Self {
         match fault {
             ConnectFault::Lookup { fault: LookupFault::Unavailable(DnsFault::TimedOut), .. }
             | ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. }

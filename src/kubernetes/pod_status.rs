@@ -11,12 +11,11 @@ use crate::token::Claims;
 /// This very pod, as its API token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodReference {
-    /// Its namespace.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Its name, which a later pod may have, too.
-    pub name: String,
+    pub(crate) name: String,
     /// What no other pod ever has.
-    pub uid: String,
+    pub(crate) uid: String,
 }
 
 impl PodReference {
@@ -34,25 +33,21 @@ impl PodReference {
 /// A condition, as the API writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Condition {
-    /// Which one.
+pub(crate) struct Condition {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// Why, in one word.
-    pub reason: Option<String>,
-    /// Why, for a reader.
-    pub message: Option<String>,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) message: Option<String>,
     /// Since when it has this status.
-    pub last_transition_time: Option<String>,
+    pub(crate) last_transition_time: Option<String>,
 }
 
 impl Condition {
     /// The condition to follow the one `before`. As long as the status stays, so does the time of its
     /// transition.
-    #[must_use]
-    pub fn following(
+    pub(crate) fn following(
         before: Option<&Self>,
         kind: &str,
         holds: bool,
@@ -74,14 +69,12 @@ impl Condition {
     }
 
     /// Whether both say the same.
-    #[must_use]
-    pub fn has_same_content(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_content(&self, other: &Self) -> bool {
         (&self.status, &self.reason, &self.message) == (&other.status, &other.reason, &other.message)
     }
 
     /// The patch that sets it on this pod, and on no other that has its name by then.
-    #[must_use]
-    pub fn patch(&self, pod: &PodReference) -> Value {
+    pub(crate) fn patch(&self, pod: &PodReference) -> Value {
         json!({
             "metadata": { "uid": pod.uid },
             "status": {
@@ -101,10 +94,8 @@ impl Condition {
 /// A pod, as far as its conditions go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodState {
-    /// Which pod it is.
-    pub uid: String,
-    /// Its conditions.
-    pub conditions: Vec<Condition>,
+    pub(crate) uid: String,
+    pub(crate) conditions: Vec<Condition>,
 }
 
 #[derive(Deserialize)]
@@ -136,8 +127,7 @@ impl PodState {
     }
 
     /// The condition of this type.
-    #[must_use]
-    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+    pub(crate) fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 }

@@ -9,18 +9,17 @@ use serde_json::Value;
 use crate::text::parse_timestamp;
 
 /// The annotation that names the role of a service account.
-pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+pub(crate) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// A service account, as far as an injection depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnotatedAccount {
     /// The role that it is annotated with. To the webhook an empty annotation is none.
-    pub role_arn: Option<String>,
-    /// When it was created.
-    pub created_at: Option<SystemTime>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) created_at: Option<SystemTime>,
     /// When whoever wrote the annotation last changed the service account: the annotation was written
     /// then, or before. `None` if it is not recorded.
-    pub annotated_before: Option<SystemTime>,
+    pub(crate) annotated_before: Option<SystemTime>,
 }
 
 #[derive(Deserialize)]

@@ -31,28 +31,23 @@ use crate::net::tls::PresentedCertificate;
 /// Source: RFC 8305, section 5, the recommended connection attempt delay.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// The way to take.
-pub struct Route<'a> {
-    /// Where to.
-    pub endpoint: &'a Endpoint,
+pub(crate) struct Route<'a> {
+    pub(crate) endpoint: &'a Endpoint,
     /// Through which proxy, if any.
-    pub proxy: Option<&'a Proxy>,
-    /// Whom to trust.
-    pub trust: &'a TrustRoots,
+    pub(crate) proxy: Option<&'a Proxy>,
+    pub(crate) trust: &'a TrustRoots,
     /// How to look names up.
-    pub resolver: &'a Resolver,
+    pub(crate) resolver: &'a Resolver,
 }
 
 /// An open connection, and what was seen while opening it.
-pub struct Connected {
-    /// The connection.
-    pub stream: Box<dyn Stream>,
+pub(crate) struct Connected {
+    pub(crate) stream: Box<dyn Stream>,
     /// The addresses of the host, or of the proxy if there is one.
-    pub resolved: Resolved,
-    /// The address that answered.
-    pub peer: SocketAddr,
+    pub(crate) resolved: Resolved,
+    pub(crate) peer: SocketAddr,
     /// The TLS version, if TLS was spoken.
-    pub tls_version: Option<&'static str>,
+    pub(crate) tls_version: Option<&'static str>,
 }
 
 /// Why no connection could be opened.
@@ -87,8 +82,7 @@ pub enum ConnectFault {
 
 impl ConnectFault {
     /// The connection broke off before the first request; the system's message.
-    #[must_use]
-    pub fn before_first_request(words: String) -> Self {
+    pub(crate) fn before_first_request(words: String) -> Self {
         Self::Tls {
             addresses: Vec::new(),
             fault: TlsFault::ConnectionLost(words),
@@ -175,7 +169,7 @@ impl fmt::Display for TlsFault {
 ///
 /// # Errors
 /// What failed on the way, and where.
-pub async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connected, ConnectFault> {
+pub(crate) async fn open(pod: &Pod, route: &Route<'_>, budget: Budget) -> Result<Connected, ConnectFault> {
     let (host, port) = match route.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
         None => (&route.endpoint.host, route.endpoint.port),

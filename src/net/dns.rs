@@ -44,26 +44,23 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// What is needed to look names up, as this pod's own files say.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Resolver {
     conf: ResolvConf,
     hosts: String,
 }
 
 /// Where an address came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// It stood in the URL.
     Literal,
     /// From `/etc/hosts`.
     Hosts,
-    /// From a name server.
     Dns,
 }
 
 impl Source {
-    /// The source in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Literal => "the URL",
             Self::Hosts => HOSTS,
@@ -74,11 +71,9 @@ impl Source {
 
 /// The addresses of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// IPv4 first; never empty.
-    pub addresses: Vec<IpAddr>,
-    /// Where they came from.
-    pub source: Source,
+pub(crate) struct Resolved {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) source: Source,
 }
 
 /// Why a name has no address.
@@ -105,7 +100,7 @@ impl LookupFault {
 impl Resolver {
     /// Reads the pod's resolver configuration, or takes one server in its place. The files are our
     /// own: they go with the network, which is the pod's, whoever looks through which process.
-    pub async fn load(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
+    pub(crate) async fn load(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
         let read = async |path: &str| {
             let file = pod.read_own(Path::new(path), MAX_FILE_BYTES, until).await;
             file.map(|file| file.bytes).unwrap_or_default()
@@ -123,8 +118,7 @@ impl Resolver {
     }
 
     /// The servers that are asked.
-    #[must_use]
-    pub fn servers(&self) -> Vec<SocketAddr> {
+    pub(crate) fn servers(&self) -> Vec<SocketAddr> {
         let mut servers: Vec<SocketAddr> = self.conf.servers.iter().map(|server| server.addr).collect();
         servers.dedup();
         servers
@@ -134,7 +128,7 @@ impl Resolver {
     ///
     /// # Errors
     /// Whether the name or the name servers are to blame.
-    pub async fn lookup(&self, host: &str, until: Instant) -> Result<Resolved, LookupFault> {
+    pub(crate) async fn lookup(&self, host: &str, until: Instant) -> Result<Resolved, LookupFault> {
         if let Ok(address) = host.parse() {
             return Ok(Resolved { addresses: vec![address], source: Source::Literal });
         }

@@ -6,18 +6,15 @@ use rustls::pki_types::ServerName;
 /// Where a server is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The URL.
-    pub uri: Uri,
-    /// The host, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
+    pub(crate) uri: Uri,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Whether the connection is TLS.
-    pub tls: bool,
+    pub(crate) tls: bool,
 }
 
 /// Why a URL is no endpoint.
-pub type UrlFault = &'static str;
+pub(crate) type UrlFault = &'static str;
 
 impl Endpoint {
     /// Reads the URL of an endpoint.
@@ -53,15 +50,13 @@ impl Endpoint {
 
     /// The endpoint as it may be printed: scheme, host and port, since a path or a query may hold
     /// anything.
-    #[must_use]
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         format!("{}://{authority}", if self.tls { "https" } else { "http" })
     }
 
     /// Whether the host is this very machine's loopback.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"
             || self.host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }

@@ -26,7 +26,6 @@ pub(crate) struct HttpCall<'a> {
     /// The certificates to trust, if the endpoint speaks TLS.
     pub(crate) trust: &'a TrustRoots,
     pub(crate) method: Method,
-    /// The path and query.
     pub(crate) path: &'a str,
     /// Headers beside those that every request has.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,

@@ -1,7 +1,7 @@
 //! The way to a server: its name, TCP, a proxy's tunnel and TLS, each step with its own failure.
 
-pub mod connect;
-pub mod dns;
+pub(crate) mod connect;
+pub(crate) mod dns;
 pub mod endpoint;
 pub mod http;
 pub(crate) mod http_call;

@@ -45,21 +45,18 @@ impl fmt::Display for ProxyFault {
 #[derive(Debug, Clone)]
 pub struct Proxy {
     /// The variable that names it.
-    pub variable: &'static str,
-    /// Its host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    pub(crate) variable: &'static str,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Whether the connection to the proxy itself is TLS.
-    pub tls: bool,
+    pub(crate) tls: bool,
     /// The value of `Proxy-Authorization`, marked sensitive: it is not printed.
-    pub authorization: Option<HeaderValue>,
+    pub(crate) authorization: Option<HeaderValue>,
 }
 
 impl Proxy {
     /// The proxy as `http://host:port`, without credentials.
-    #[must_use]
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         format!("{}://{host}:{}", if self.tls { "https" } else { "http" }, self.port)
     }
@@ -68,8 +65,7 @@ impl Proxy {
 /// A proxy variable that is no URL of an HTTP proxy. Its value is not kept: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyUrlError {
-    /// The variable.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
 }
 
 /// The proxy for an endpoint, by the variables that the AWS SDKs read.

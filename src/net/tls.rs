@@ -21,16 +21,13 @@ use crate::host::{FileRead, Pod, ReadError};
 /// The certificate that was presented.
 #[derive(Debug, Clone, Default)]
 pub struct PresentedCertificate {
-    /// Its subject.
-    pub subject: Option<String>,
-    /// Who signed it.
-    pub issuer: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) issuer: Option<String>,
 }
 
 impl PresentedCertificate {
     /// The facts of the certificate.
-    #[must_use]
-    pub fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         Evidence::new()
             .text_if("certificate_subject", self.subject.as_deref())
             .text_if("certificate_issuer", self.issuer.as_deref())
@@ -53,20 +50,18 @@ const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// The certificates to trust, and where they came from.
 #[derive(Debug, Clone)]
-pub struct TrustRoots {
+pub(crate) struct TrustRoots {
     roots: Arc<RootCertStore>,
     /// The file, with the variable that names it, if one does.
-    pub source: String,
+    pub(crate) source: String,
 }
 
 /// Why there is nobody to trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrustFault {
+pub(crate) enum TrustFault {
     /// The file that a variable names cannot be used.
     Bundle {
-        /// The variable.
         variable: &'static str,
-        /// The path.
         path: String,
         /// What is wrong with it.
         fault: String,
@@ -80,8 +75,7 @@ pub enum TrustFault {
 
 impl TrustRoots {
     /// No certificate is needed where no TLS is spoken.
-    #[must_use]
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { roots: Arc::new(RootCertStore::empty()), source: "nothing".to_owned() }
     }
 
@@ -91,7 +85,11 @@ impl TrustRoots {
     ///
     /// # Errors
     /// If the named file cannot be used, or the system has none.
-    pub async fn load(pod: &Pod, system_roots: &[PathBuf], until: Instant) -> Result<Self, TrustFault> {
+    pub(crate) async fn load(
+        pod: &Pod,
+        system_roots: &[PathBuf],
+        until: Instant,
+    ) -> Result<Self, TrustFault> {
         for variable in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
             if let Some(path) = pod.raw_variable(variable).filter(|path| !path.is_empty()) {
                 let path = Path::new(path);
@@ -138,7 +136,7 @@ impl TrustRoots {
     ///
     /// # Errors
     /// What is wrong with the file, in words that follow its name.
-    pub async fn from_file(pod: &Pod, path: &Path, until: Instant) -> Result<Self, String> {
+    pub(crate) async fn from_file(pod: &Pod, path: &Path, until: Instant) -> Result<Self, String> {
         let file = pod.read(path, MAX_FILE_BYTES, until).await.map_err(|error| error.to_string())?;
         let roots = usable_certificates(&file.bytes).ok_or("it holds no certificate in PEM form")?;
         Ok(Self { roots: Arc::new(roots), source: path.to_string_lossy().into_owned() })
@@ -149,7 +147,7 @@ impl TrustRoots {
     ///
     /// # Errors
     /// The TLS library's words, which only a fault in it can cause.
-    pub fn client_config(&self, pod: &Pod) -> Result<(ClientConfig, CertificateRecorder), String> {
+    pub(crate) fn client_config(&self, pod: &Pod) -> Result<(ClientConfig, CertificateRecorder), String> {
         let provider = Arc::new(ring::default_provider());
         let inner =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider))
@@ -198,12 +196,11 @@ impl TimeProvider for Pod {
 
 /// Remembers the certificate that a server presented.
 #[derive(Debug, Clone, Default)]
-pub struct CertificateRecorder(Arc<Mutex<Option<CertificateDer<'static>>>>);
+pub(crate) struct CertificateRecorder(Arc<Mutex<Option<CertificateDer<'static>>>>);
 
 impl CertificateRecorder {
     /// Who the certificate is for and who signed it, as far as it can be read.
-    #[must_use]
-    pub fn presented(&self) -> PresentedCertificate {
+    pub(crate) fn presented(&self) -> PresentedCertificate {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = seen.as_ref().and_then(|der| Certificate::from_der(der).ok());
         certificate.map_or_else(PresentedCertificate::default, |certificate| {

@@ -21,7 +21,7 @@ use crate::token::Token;
 use iam_trust::arn::RoleArn;
 
 /// Audits the role of a subject by `until` at the latest.
-pub async fn audit_subject(
+pub(crate) async fn audit_subject(
     pod: &Pod,
     options: &AuditOptions,
     inputs: &Inputs,
@@ -179,7 +179,7 @@ async fn for_sts(audience: &[String], lists_audience: bool, run: &CheckRun) -> F
 
 /// Audits without a subject: the pod has no identity, or its role ARN is malformed. `None` if neither is
 /// the reason why the subject is not known.
-pub async fn audit_without_subject(
+pub(crate) async fn audit_without_subject(
     options: &AuditOptions,
     inputs: &Inputs,
     unclear: &SubjectError,

@@ -31,7 +31,7 @@ const GLOBAL_REGION: &str = "us-east-1";
 const SESSION_NAME: &str = "irsa-probe-chain";
 
 /// Finds what each SDK finds.
-pub async fn resolve(probe: &Probe<'_>) -> ChainReport {
+pub(crate) async fn resolve(probe: &Probe<'_>) -> ChainReport {
     let mut memory = Memory::new(probe.pod, probe.options);
     let mut pass = Pass::new(probe.pod, probe.options, Some(&memory));
     plan::check(probe, &mut memory, &mut pass).await;

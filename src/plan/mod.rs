@@ -12,13 +12,13 @@
 //! - [`chain`]: which credentials does each SDK find in the pod?
 //! - [`audit`]: why does AWS refuse the role? For an operator, outside of the pod.
 
-pub mod application;
-pub mod audit;
-pub mod chain;
-pub mod irsa;
-pub mod pass;
-pub mod retry;
-pub mod sts;
+pub(crate) mod application;
+pub(crate) mod audit;
+pub(crate) mod chain;
+pub(crate) mod irsa;
+pub(crate) mod pass;
+pub(crate) mod retry;
+pub(crate) mod sts;
 
 use crate::aws::profile::Profiles;
 use crate::checks::node_role::NodeRoleQuestion;
@@ -31,7 +31,7 @@ use crate::token::Claims;
 use iam_trust::arn::RoleArn;
 
 /// Makes every check once. The application is checked beside the role, so that neither takes the other's time.
-pub async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
+pub(crate) async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
     let profiles = Profiles::load(probe.pod, probe.step_deadline()).await;
     let (identity, run) = (&pass.identity, &pass.run);
     let (facts, chain) = (&mut pass.facts, &mut pass.chain);
@@ -56,7 +56,7 @@ pub async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
 }
 
 /// Checks a new token as far as that needs no STS.
-pub async fn check_token(probe: &Probe<'_>, pass: &mut Pass) {
+pub(crate) async fn check_token(probe: &Probe<'_>, pass: &mut Pass) {
     let Pass { identity, run, facts, .. } = pass;
     match identity {
         Identity::Irsa(settings) => {
@@ -68,7 +68,7 @@ pub async fn check_token(probe: &Probe<'_>, pass: &mut Pass) {
 
 /// After the last attempt: finds which SDKs hide a failure behind the node's role. Asks IMDS only if there
 /// is such a failure and such an SDK.
-pub async fn node_role(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
+pub(crate) async fn node_role(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
     if pass.run.first_failure(|_| true).is_none() {
         memory.node_role.forget();
     }
@@ -78,20 +78,19 @@ pub async fn node_role(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) 
 }
 
 /// What a trust policy must match, and what is odd about it.
-pub struct TrustPolicyFacts {
-    /// The role.
-    pub role: RoleArn,
+pub(crate) struct TrustPolicyFacts {
+    pub(crate) role: RoleArn,
     /// The claims of the token.
-    pub claims: Claims,
+    pub(crate) claims: Claims,
     /// What is odd about them.
-    pub warnings: Vec<Diagnosis>,
+    pub(crate) warnings: Vec<Diagnosis>,
 }
 
 /// Reads the role and the claims that a trust policy must match. Calls nobody.
 ///
 /// # Errors
 /// What is wrong with them.
-pub async fn trust_policy(probe: &Probe<'_>) -> Result<TrustPolicyFacts, Option<Diagnosis>> {
+pub(crate) async fn trust_policy(probe: &Probe<'_>) -> Result<TrustPolicyFacts, Option<Diagnosis>> {
     let mut pass = Pass::new(probe.pod, probe.options, None);
     let Pass { identity: Identity::Irsa(settings), run, facts, .. } = &mut pass;
     let given = irsa::check_given(probe, settings, run, facts).await;

@@ -20,23 +20,21 @@ use sdk_chain::ChainContext;
 
 /// One pass through the plan. An interrupted pass still has a report, of what it recorded until then.
 #[derive(Debug)]
-pub struct Pass {
+pub(crate) struct Pass {
     /// How the pod gets its role.
-    pub identity: Identity,
-    /// The checks.
-    pub run: CheckRun,
+    pub(crate) identity: Identity,
+    pub(crate) run: CheckRun,
     /// What they learned about the pod.
-    pub facts: PodFacts,
+    pub(crate) facts: PodFacts,
     /// What SDKs find in the pod.
-    pub chain: ChainContext,
+    pub(crate) chain: ChainContext,
     /// What the node's role adds.
-    pub node_role: NodeRoleFindings,
+    pub(crate) node_role: NodeRoleFindings,
 }
 
 impl Pass {
     /// A pass that has not begun.
-    #[must_use]
-    pub fn new(pod: &Pod, options: &CheckOptions, memory: Option<&Memory>) -> Self {
+    pub(crate) fn new(pod: &Pod, options: &CheckOptions, memory: Option<&Memory>) -> Self {
         let identity = Identity::of(pod, options);
         let has_application = memory.is_some_and(|memory| memory.application.is_some());
         let of_application = RunKind::Application.checks().filter(|_| has_application);
@@ -45,8 +43,7 @@ impl Pass {
     }
 
     /// A pass that never begins, because of this diagnosis.
-    #[must_use]
-    pub fn failed(pod: &Pod, options: &CheckOptions, diagnosis: Diagnosis) -> Self {
+    pub(crate) fn failed(pod: &Pod, options: &CheckOptions, diagnosis: Diagnosis) -> Self {
         let pass = Self::new(pod, options, None);
         pass.run.fail_all(pass.identity.first_check(), diagnosis);
         pass
@@ -54,8 +51,7 @@ impl Pass {
 
     /// A pass for what can be judged without STS. What STS said, and the checks that are not made again,
     /// are those of the last report.
-    #[must_use]
-    pub fn after(pod: &Pod, options: &CheckOptions, last: &Report) -> Self {
+    pub(crate) fn after(pod: &Pod, options: &CheckOptions, last: &Report) -> Self {
         let PodFacts { sts, credentials_call, caller, .. } = last.facts.clone();
         let facts = PodFacts { sts, credentials_call, caller, ..PodFacts::default() };
         Self::of(Identity::of(pod, options), CheckRun::after(&last.steps), facts)
@@ -66,8 +62,7 @@ impl Pass {
     }
 
     /// The report of the pass.
-    #[must_use]
-    pub fn into_report(self, pod: &Pod, circumstances: Circumstances) -> Report {
+    pub(crate) fn into_report(self, pod: &Pod, circumstances: Circumstances) -> Report {
         let Circumstances { started, attempts, interrupted, container, leniency } = circumstances;
         Report {
             started: started.0,
@@ -88,22 +83,22 @@ impl Pass {
 
 /// The circumstances of a pass, for its report.
 #[derive(Debug)]
-pub struct Circumstances {
+pub(crate) struct Circumstances {
     /// When the run began, by the wall clock and by the steady one.
-    pub started: (SystemTime, Instant),
+    pub(crate) started: (SystemTime, Instant),
     /// How many passes there were.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// Whether the last of them was interrupted.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The container's name, where the pod spec says it.
-    pub container: Option<String>,
+    pub(crate) container: Option<String>,
     /// Which failures do not fail the container.
-    pub leniency: FailurePolicy,
+    pub(crate) leniency: FailurePolicy,
 }
 
 /// What later passes need not find out again.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// The application, whose files are searched once.
     pub(super) application: Option<Application>,
     /// The node's role, which is asked for once while a failure lasts.
@@ -113,9 +108,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Before the first pass.
-    #[must_use]
-    pub fn new(pod: &Pod, options: &CheckOptions) -> Self {
+    pub(crate) fn new(pod: &Pod, options: &CheckOptions) -> Self {
         Self {
             application: Application::of(pod, options),
             node_role: NodeRoleProbe::new(options.network.dns_server),

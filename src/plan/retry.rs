@@ -18,16 +18,16 @@ const LOCAL: Duration = Duration::from_secs(1);
 
 /// When to stop, besides after success.
 #[derive(Debug, Clone, Copy)]
-pub struct RetryLimits {
+pub(crate) struct RetryLimits {
     /// One attempt, whatever it finds.
-    pub once: bool,
+    pub(crate) once: bool,
     /// A refusal can pass too: somebody is about to grant the access.
-    pub wait_for_access: bool,
+    pub(crate) wait_for_access: bool,
 }
 
 /// The attempts of one run. If [`Attempts::run`] is dropped half-way, there still is a report.
 #[derive(Debug)]
-pub struct Attempts<'a> {
+pub(crate) struct Attempts<'a> {
     options: &'a CheckOptions,
     started: (SystemTime, Instant),
     count: u32,
@@ -36,14 +36,12 @@ pub struct Attempts<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    /// Before the first attempt.
-    #[must_use]
-    pub fn new(pod: &Pod, options: &'a CheckOptions) -> Self {
+    pub(crate) fn new(pod: &Pod, options: &'a CheckOptions) -> Self {
         Self { options, started: (pod.now(), Instant::now()), count: 0, ended: None, current: None }
     }
 
     /// Runs the plan until it passes, fails for good, or its time is spent.
-    pub async fn run(&mut self, probe: &Probe<'_>, limits: RetryLimits) {
+    pub(crate) async fn run(&mut self, probe: &Probe<'_>, limits: RetryLimits) {
         let Probe { pod, options, budget } = *probe;
         let mut memory = Memory::new(pod, options);
         loop {
@@ -76,13 +74,12 @@ impl<'a> Attempts<'a> {
     }
 
     /// Ends them before the first, because there is nothing to check.
-    pub fn end(&mut self, pod: &Pod, diagnosis: Diagnosis) {
+    pub(crate) fn end(&mut self, pod: &Pod, diagnosis: Diagnosis) {
         self.ended = Some(Pass::failed(pod, self.options, diagnosis));
     }
 
     /// The report of the last attempt that ended, else of the one that was interrupted.
-    #[must_use]
-    pub fn into_report(
+    pub(crate) fn into_report(
         self,
         pod: &Pod,
         container: Option<String>,

@@ -21,7 +21,7 @@ const MAX_TOKEN_FILES: usize = 16;
 const MAX_PAIRS: usize = 4;
 
 /// A role, and the file of the token that is traded for it.
-pub type RoleAndToken = (String, String);
+pub(crate) type RoleAndToken = (String, String);
 
 /// As much of any file as any SDK may see in it.
 const LENIENT: Dialect = Dialect {
@@ -118,8 +118,7 @@ fn ordered_profiles(situation: &ChainInput) -> Vec<Section> {
 }
 
 /// Whether some profile has a role.
-#[must_use]
-pub fn has_role_profile(situation: &ChainInput) -> bool {
+pub(crate) fn has_role_profile(situation: &ChainInput) -> bool {
     ordered_profiles(situation).iter().any(|section| section.contains_key("role_arn"))
 }
 

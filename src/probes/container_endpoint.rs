@@ -23,7 +23,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
 /// elsewhere that is not called over TLS is not asked: no SDK does.
-pub async fn ask_endpoints(probe: &Probe<'_>, situation: &mut ChainInput) {
+pub(crate) async fn ask_endpoints(probe: &Probe<'_>, situation: &mut ChainInput) {
     let Probe { pod, options, .. } = *probe;
     let token = read_token(pod, situation).await;
     let relative = pod.nonempty_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");

@@ -36,27 +36,22 @@ const TOKEN_LIFETIME_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-met
 
 /// What IMDS says to this pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeRole {
+pub(crate) enum NodeRole {
     /// It would give this role's credentials.
     Reachable {
-        /// The role's name.
         role: String,
-        /// Where it answered.
         endpoint: String,
         /// Whether only to calls without a token, which is IMDSv1.
         only_v1: bool,
     },
     /// It answers, but the node has no role.
-    None {
-        /// Where it answered.
-        endpoint: String,
-    },
+    None { endpoint: String },
     /// It does not answer, or refuses; why.
     Unreachable(String),
 }
 
 /// Asks IMDS, at its IPv4 and its IPv6 address at once.
-pub async fn ask_node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
+pub(crate) async fn ask_node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
     if let Some(endpoint) = pod.nonempty_variable(ENDPOINT_VARIABLE) {
         return ask_endpoint(pod, endpoint.trim_end_matches('/'), dns_server).await;
     }

@@ -28,12 +28,10 @@ const PODMAN_PAUSE: &str = "catatonit";
 
 /// Through which process to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessSelector {
+pub(crate) enum ProcessSelector {
     /// The application's, if it can be told.
     Auto,
-    /// None: our own world.
     None,
-    /// This one.
     Pid(u32),
 }
 
@@ -57,7 +55,7 @@ impl FromStr for ProcessSelector {
 ///
 /// # Errors
 /// Why another process's world is wanted and cannot be looked at.
-pub async fn resolve(
+pub(crate) async fn resolve(
     pod: &Pod,
     choice: Option<ProcessSelector>,
     wanted: &CheckOptions,
@@ -106,7 +104,7 @@ pub async fn resolve(
 ///
 /// # Errors
 /// That its process has ended.
-pub async fn ensure_alive(target: &Pod, until: Instant) -> Result<(), Diagnosis> {
+pub(crate) async fn ensure_alive(target: &Pod, until: Instant) -> Result<(), Diagnosis> {
     match target.target() {
         Some(process) if target.has_ended(until).await => {
             Err(TargetNotFound { search: TargetSearch::Ended(process.clone()), pod: None }.into())

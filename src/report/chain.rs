@@ -16,28 +16,25 @@ use sdk_chain::{CredentialSource, Resolution, SdkId};
 
 /// What is known of the credential chains in a pod.
 #[derive(Debug)]
-pub struct ChainReport {
+pub(crate) struct ChainReport {
     /// What the SDKs find, and which the application has.
-    pub outlook: ChainContext,
+    pub(crate) outlook: ChainContext,
     /// What an SDK uses if it takes the pod's role.
-    pub expected: CredentialSource,
+    pub(crate) expected: CredentialSource,
     /// What was seen of the application, if it was looked at.
-    pub scan: Option<Scan>,
-    /// What IMDS says.
-    pub node_role: NodeRole,
+    pub(crate) scan: Option<Scan>,
+    pub(crate) node_role: NodeRole,
 }
 
 impl ChainReport {
     /// The SDKs that were found.
-    #[must_use]
-    pub fn found(&self) -> &[FoundSdk] {
+    pub(crate) fn found(&self) -> &[FoundSdk] {
         self.scan.as_ref().map_or(&[], |scan| scan.found.as_slice())
     }
 }
 
 /// The public form where nothing is known of the chains, for this reason.
-#[must_use]
-pub fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
+pub(crate) fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
     wire::NoChain {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         sdks: Vec::new(),
@@ -46,8 +43,7 @@ pub fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
 }
 
 /// The public form of the chains in the pod, or in another process of it.
-#[must_use]
-pub fn form(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
+pub(crate) fn form(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
     wire::ChainReport {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         target: pod.target().map(|process| json::target(process, pod.has_another_network())),
@@ -99,9 +95,7 @@ fn node_role_form(node_role: &NodeRole) -> wire::NodeRole {
     }
 }
 
-/// The table for people.
-#[must_use]
-pub fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
+pub(crate) fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
     let place = world.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
     let version = env!("CARGO_PKG_VERSION");
     let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n");

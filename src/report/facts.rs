@@ -13,60 +13,50 @@ use crate::token::Claims;
 
 /// What a run learned about the pod.
 #[derive(Debug, Clone, Default)]
-pub struct PodFacts {
+pub(crate) struct PodFacts {
     /// The claims of the pod's API token.
-    pub api_claims: Option<Claims>,
+    pub(crate) api_claims: Option<Claims>,
     /// The ARN of the role, as it is written.
-    pub role_arn: Option<String>,
-    /// The token file.
-    pub token_file: Option<TokenFileFacts>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) token_file: Option<TokenFileFacts>,
     /// The claims of the token.
-    pub claims: Option<Claims>,
-    /// How STS was called.
-    pub sts: StsFacts,
+    pub(crate) claims: Option<Claims>,
+    pub(crate) sts: StsFacts,
     /// How the role's credentials were requested.
-    pub credentials_call: Option<CredentialsCall>,
+    pub(crate) credentials_call: Option<CredentialsCall>,
     /// Whose credentials they are, by STS.
-    pub caller: Option<CallerIdentity>,
+    pub(crate) caller: Option<CallerIdentity>,
 }
 
 /// A token file that was read.
 #[derive(Debug, Clone)]
-pub struct TokenFileFacts {
-    /// Its path.
-    pub path: PathBuf,
+pub(crate) struct TokenFileFacts {
+    pub(crate) path: PathBuf,
     /// Its owner, group and mode.
-    pub stat: FileStat,
+    pub(crate) stat: FileStat,
 }
 
-/// How STS was called.
 #[derive(Debug, Clone, Default)]
-pub struct StsFacts {
-    /// Its endpoint.
-    pub endpoint: Option<StsEndpoint>,
-    /// The connection to it.
-    pub connection: Option<StsConnection>,
-    /// The requests to it.
-    pub exchanges: Vec<Exchange>,
+pub(crate) struct StsFacts {
+    pub(crate) endpoint: Option<StsEndpoint>,
+    pub(crate) connection: Option<StsConnection>,
+    pub(crate) exchanges: Vec<Exchange>,
 }
 
 /// The call that gives the role's credentials: one arm for each kind of identity.
 #[derive(Debug, Clone)]
-pub enum CredentialsCall {
-    /// IRSA: AssumeRoleWithWebIdentity.
+pub(crate) enum CredentialsCall {
     AssumeRole(AssumeRoleSummary),
 }
 
 impl PodFacts {
     /// The clock of STS when it answered, if it did.
-    #[must_use]
-    pub fn server_time(&self) -> Option<SystemTime> {
+    pub(crate) fn server_time(&self) -> Option<SystemTime> {
         self.assume_role()?.server_time
     }
 
     /// The call of AssumeRoleWithWebIdentity, if it was made.
-    #[must_use]
-    pub fn assume_role(&self) -> Option<&AssumeRoleSummary> {
+    pub(crate) fn assume_role(&self) -> Option<&AssumeRoleSummary> {
         self.credentials_call.as_ref().map(|CredentialsCall::AssumeRole(call)| call)
     }
 }

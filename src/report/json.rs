@@ -15,8 +15,7 @@ use crate::wire;
 const MOST_AUDIENCES: usize = 16;
 
 /// The report as one line of JSON, without its newline.
-#[must_use]
-pub fn line(report: &Report) -> String {
+pub(crate) fn line(report: &Report) -> String {
     serde_json::to_string(&form(report))
         .map(|line| escape_json(&line))
         .unwrap_or_else(|error| format!(r#"{{"schema":"{}","error":"{error}"}}"#, wire::SCHEMA))
@@ -49,8 +48,7 @@ fn form(report: &Report) -> wire::Report {
 }
 
 /// A diagnosis with these steps to take.
-#[must_use]
-pub fn diagnosis(found: &Diagnosis, remedy: Vec<String>) -> wire::Diagnosis {
+pub(crate) fn diagnosis(found: &Diagnosis, remedy: Vec<String>) -> wire::Diagnosis {
     let name = found.name();
     wire::Diagnosis {
         name: name.as_str().to_owned(),

@@ -1,11 +1,11 @@
 //! The report: what a run found, and how it is printed.
 
 mod audit;
-pub mod chain;
-pub mod facts;
-pub mod json;
+pub(crate) mod chain;
+pub(crate) mod facts;
+pub(crate) mod json;
 pub mod model;
-pub mod needs;
-pub mod style;
-pub mod termination;
-pub mod text;
+pub(crate) mod needs;
+pub(crate) mod style;
+pub(crate) mod termination;
+pub(crate) mod text;

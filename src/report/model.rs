@@ -14,10 +14,8 @@ use crate::host::process::Process;
 use crate::run::{CheckOutcome, CheckResult};
 use crate::text::shell_quote;
 
-/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The role works.
+pub(crate) enum Outcome {
     Pass,
     /// The role works, with reservations.
     Warn,
@@ -26,9 +24,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Warn => "warn",
@@ -43,45 +39,46 @@ pub const INTERRUPTED: u8 = 143;
 /// Which failures do not fail the container.
 #[derive(Debug, Clone, Default)]
 pub struct FailurePolicy {
-    /// None does.
-    pub observe: bool,
+    pub(crate) observe: bool,
     /// Those of these classes do not.
-    pub tolerate: Vec<Class>,
+    pub(crate) tolerate: Vec<Class>,
 }
 
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
-    /// When it began.
-    pub started: SystemTime,
+    pub(crate) started: SystemTime,
     /// How long it took, all attempts together.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// How many attempts there were.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// Whether it was ended by SIGTERM.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The name of the container, where the pod spec tells it.
-    pub container: Option<String>,
-    /// Who our process was.
-    pub who: ProcessUser,
+    pub(crate) container: Option<String>,
+    pub(crate) who: ProcessUser,
     /// The other process whose world was looked at, if it was not ours.
-    pub target: Option<Process>,
+    pub(crate) target: Option<Process>,
     /// Whether that one has another network than we, who called STS.
-    pub another_network: bool,
+    pub(crate) another_network: bool,
     /// What is known of the pod.
-    pub facts: PodFacts,
+    pub(crate) facts: PodFacts,
     /// The checks of the last attempt.
-    pub steps: Vec<CheckResult>,
+    pub(crate) steps: Vec<CheckResult>,
     /// Which failures do not fail the container.
-    pub leniency: FailurePolicy,
+    pub(crate) leniency: FailurePolicy,
     /// What an audit found beside its checks, if it is one's report.
-    pub audit: Option<Box<AuditResult>>,
+    pub(crate) audit: Option<Box<AuditResult>>,
 }
 
 impl Report {
     /// The report of it, which began at these two times, of which one only grows.
-    #[must_use]
-    pub fn of_audit(audited: AuditResult, pod: &Pod, began: (SystemTime, Instant), run: CheckRun) -> Self {
+    pub(crate) fn of_audit(
+        audited: AuditResult,
+        pod: &Pod,
+        began: (SystemTime, Instant),
+        run: CheckRun,
+    ) -> Self {
         let role_arn = audited.subject.as_ref().map(|asked| asked.role.value.text.clone());
         Self {
             started: began.0,
@@ -108,15 +105,13 @@ impl Report {
     }
 
     /// The first failure of the role itself.
-    #[must_use]
-    pub fn role_failure(&self) -> Option<&Diagnosis> {
+    pub(crate) fn role_failure(&self) -> Option<&Diagnosis> {
         let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
         of_role.into_iter().find_map(CheckResult::failure)
     }
 
     /// Whether the pod gets its role, whatever the application does with it.
-    #[must_use]
-    pub fn role_works(&self) -> bool {
+    pub(crate) fn role_works(&self) -> bool {
         !self.interrupted && self.role_failure().is_none()
     }
 
@@ -139,8 +134,7 @@ impl Report {
     }
 
     /// Whether something that was found is a failure by itself, too, and not a reservation.
-    #[must_use]
-    pub fn is_failure(&self, found: &Diagnosis) -> bool {
+    pub(crate) fn is_failure(&self, found: &Diagnosis) -> bool {
         let of_check = || {
             self.steps.iter().filter_map(CheckResult::failure).any(|failure| failure.name() == found.name())
         };
@@ -148,9 +142,7 @@ impl Report {
         of_check() || refuses()
     }
 
-    /// How the run ended.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         if self.diagnosis().is_some() || self.interrupted {
             Outcome::Fail
         } else if self.warnings().iter().all(|warning| warning.name().is_information()) {
@@ -161,8 +153,7 @@ impl Report {
     }
 
     /// The exit code: that of the diagnosis, unless it is tolerated.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         if self.leniency.observe {
             return 0;
         }
@@ -181,33 +172,27 @@ impl Report {
     }
 
     /// The pod's namespace and service account.
-    #[must_use]
-    pub fn service_account(&self) -> Option<crate::token::ServiceAccount> {
+    pub(crate) fn service_account(&self) -> Option<crate::token::ServiceAccount> {
         if let Some(audit) = &self.audit {
             return audit.service_account();
         }
         self.claims().and_then(Claims::service_account)
     }
 
-    /// The pod's name.
-    #[must_use]
-    pub fn pod_name(&self) -> Option<&str> {
+    pub(crate) fn pod_name(&self) -> Option<&str> {
         if let Some(audit) = &self.audit {
             return audit.pod.pod.as_deref();
         }
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.pod.as_deref())
     }
 
-    /// The node's name.
-    #[must_use]
-    pub fn node(&self) -> Option<&str> {
+    pub(crate) fn node(&self) -> Option<&str> {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.node.as_deref())
     }
 
     /// What to do about a diagnosis, with what is known of the pod in place of the placeholders of
     /// the commands.
-    #[must_use]
-    pub fn remedy(&self, diagnosis: &Diagnosis) -> Vec<String> {
+    pub(crate) fn remedy(&self, diagnosis: &Diagnosis) -> Vec<String> {
         let account = self.service_account();
         let known = [
             ("NAMESPACE", account.as_ref().map(|account| account.namespace.as_str())),

@@ -2,10 +2,8 @@
 
 /// Whether escape sequences may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Color {
-    /// They may.
+pub(crate) enum Color {
     Ansi,
-    /// They may not.
     None,
 }
 
@@ -17,39 +15,29 @@ impl Color {
         }
     }
 
-    /// Painted so.
-    #[must_use]
-    pub fn good(self, text: &str) -> String {
+    pub(crate) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// Painted so.
-    #[must_use]
-    pub fn warning(self, text: &str) -> String {
+    pub(crate) fn warning(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    /// Painted so.
-    #[must_use]
-    pub fn bad(self, text: &str) -> String {
+    pub(crate) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
 
-    /// Painted so.
-    #[must_use]
-    pub fn faint(self, text: &str) -> String {
+    pub(crate) fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    /// Painted so.
-    #[must_use]
-    pub fn strong(self, text: &str) -> String {
+    pub(crate) fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 }
 
 /// The width that text is wrapped to; what is meant to be pasted is not wrapped.
-pub const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// What to know of the network, where that process has another one.
 pub(super) const ANOTHER_NETWORK: &str =

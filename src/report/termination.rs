@@ -5,18 +5,16 @@ use crate::diagnosis::Name;
 use crate::text::sanitize;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
-pub const MOST_BYTES: usize = 1024;
+pub(crate) const MOST_BYTES: usize = 1024;
 /// The fewest bytes that are left to the cause, however long the first step is.
 const CAUSE_BYTES: usize = 300;
 /// The fewest bytes of words before a command that are worth it.
 const FIRST_BYTES: usize = 40;
 
 /// What a run says that was ended before it had anything to say.
-pub const NO_VERDICT: &str = "interrupted before a verdict was known\n";
+pub(crate) const NO_VERDICT: &str = "interrupted before a verdict was known\n";
 
-/// The message.
-#[must_use]
-pub fn message(report: &Report) -> String {
+pub(crate) fn message(report: &Report) -> String {
     let text = match (report.diagnosis(), report.outcome()) {
         (Some(diagnosis), _) => {
             let name = diagnosis.name();
@@ -69,8 +67,7 @@ fn first_step(step: &str, most: usize) -> String {
 }
 
 /// The text, cut at a character so that it has at most so many bytes, with a sign that it was.
-#[must_use]
-pub fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

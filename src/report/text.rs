@@ -21,9 +21,7 @@ const WHOSE: &str = "Everything below is of that process and its container, exce
 /// What an audit says where nothing that it looked at refuses.
 const ALLOWED: &str = "Nothing that was looked at keeps this pod from this role.";
 
-/// The report as text.
-#[must_use]
-pub fn page(report: &Report, colour: Color) -> String {
+pub(crate) fn page(report: &Report, colour: Color) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{}", headline(report));
     if report.target.is_some() {
@@ -190,8 +188,7 @@ fn seen(report: &Report, colour: Color) -> String {
 }
 
 /// A diagnosis that is all there is to say.
-#[must_use]
-pub fn failure(diagnosis: &Diagnosis, colour: Color) -> String {
+pub(crate) fn failure(diagnosis: &Diagnosis, colour: Color) -> String {
     section(diagnosis, &diagnosis.remedy(), "FAIL", &Beside::default(), colour)
 }
 
@@ -200,7 +197,6 @@ pub fn failure(diagnosis: &Diagnosis, colour: Color) -> String {
 struct Beside {
     /// Facts that are told elsewhere.
     told: &'static [&'static str],
-    /// What is looked at.
     exhibit: String,
 }
 

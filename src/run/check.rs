@@ -15,7 +15,7 @@ pub enum RunKind {
 
 impl RunKind {
     /// The checks of such a run, in order.
-    pub fn checks(self) -> impl Iterator<Item = Check> {
+    pub(crate) fn checks(self) -> impl Iterator<Item = Check> {
         Check::ALL.into_iter().filter(move |check| check.is_made_by(self))
     }
 }
@@ -75,8 +75,7 @@ checks! {
 
 impl Check {
     /// Whether the check is about the application, and not about the pod's role.
-    #[must_use]
-    pub fn is_of_application(self) -> bool {
+    pub(crate) fn is_of_application(self) -> bool {
         matches!(self, Self::CredentialSources | Self::ApplicationSdk)
     }
 }

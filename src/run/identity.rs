@@ -15,27 +15,26 @@ use crate::run::options::CheckOptions;
 
 /// How the pod gets its role, as its variables and the flags say; they can be incomplete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// IAM roles for service accounts: the pod exchanges a token for a role at STS.
     Irsa(WebIdentitySettings),
 }
 
 /// A role and the file of the token for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoleAndTokenFile {
+pub(crate) struct RoleAndTokenFile {
     /// The ARN of the role, as it is written.
-    pub role_arn: Option<String>,
+    pub(crate) role_arn: Option<String>,
     /// The path of the file.
-    pub token_file: Option<PathBuf>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What the flags set, and what the pod's variables set. A flag takes precedence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WebIdentitySettings {
-    /// By the flags.
-    pub flags: RoleAndTokenFile,
+pub(crate) struct WebIdentitySettings {
+    pub(crate) flags: RoleAndTokenFile,
     /// By the variables, which an empty value does not unset.
-    pub variables: RoleAndTokenFile,
+    pub(crate) variables: RoleAndTokenFile,
 }
 
 impl WebIdentitySettings {
@@ -52,23 +51,18 @@ impl WebIdentitySettings {
         }
     }
 
-    /// The role that counts.
-    #[must_use]
-    pub fn role_arn(&self) -> Option<&str> {
+    pub(crate) fn role_arn(&self) -> Option<&str> {
         self.flags.role_arn.as_deref().or(self.variables.role_arn.as_deref())
     }
 
     /// The token file that counts.
-    #[must_use]
-    pub fn token_file(&self) -> Option<&Path> {
+    pub(crate) fn token_file(&self) -> Option<&Path> {
         self.flags.token_file.as_deref().or(self.variables.token_file.as_deref())
     }
 }
 
 impl Identity {
-    /// The pod's.
-    #[must_use]
-    pub fn of(pod: &Pod, options: &CheckOptions) -> Self {
+    pub(crate) fn of(pod: &Pod, options: &CheckOptions) -> Self {
         Self::Irsa(WebIdentitySettings::of(pod, options))
     }
 
@@ -79,52 +73,46 @@ impl Identity {
     }
 
     /// The checks of a run, in order. The first judges whether the pod has this identity.
-    pub fn checks(&self) -> impl Iterator<Item = Check> + use<> {
+    pub(crate) fn checks(&self) -> impl Iterator<Item = Check> + use<> {
         self.run_kind().checks()
     }
 
     /// The check that judges whether the pod has this identity.
-    #[must_use]
-    pub fn first_check(&self) -> Check {
+    pub(crate) fn first_check(&self) -> Check {
         match self {
             Self::Irsa(_) => Check::WebIdentity,
         }
     }
 
     /// The file whose token is replaced while the pod runs.
-    #[must_use]
-    pub fn token_file(&self) -> Option<&Path> {
+    pub(crate) fn token_file(&self) -> Option<&Path> {
         let Self::Irsa(settings) = self;
         settings.token_file().filter(|path| !path.as_os_str().is_empty())
     }
 
     /// The credential source that an SDK uses if it takes the pod's role.
-    #[must_use]
-    pub fn credential_source(&self) -> CredentialSource {
+    pub(crate) fn credential_source(&self) -> CredentialSource {
         match self {
             Self::Irsa(_) => CredentialSource::WebIdentity,
         }
     }
 
     /// Whether SDKs find this identity in the pod. They see variables only, and no flags.
-    #[must_use]
-    pub fn is_found_by_sdks(&self, input: &ChainInput) -> bool {
+    pub(crate) fn is_found_by_sdks(&self, input: &ChainInput) -> bool {
         match self {
             Self::Irsa(_) => input.injected_role_and_token().is_some(),
         }
     }
 
     /// What SDKs find if this identity works.
-    #[must_use]
-    pub fn works_in(&self, input: &ChainInput) -> ChainInput {
+    pub(crate) fn works_in(&self, input: &ChainInput) -> ChainInput {
         match self {
             Self::Irsa(_) => input.with_working_role(),
         }
     }
 
     /// What SDKs find if this identity ends so at STS.
-    #[must_use]
-    pub fn ends_in(&self, input: &ChainInput, exchange: TokenExchange) -> ChainInput {
+    pub(crate) fn ends_in(&self, input: &ChainInput, exchange: TokenExchange) -> ChainInput {
         let mut input = input.clone();
         match self {
             Self::Irsa(_) => {

@@ -3,7 +3,7 @@
 //! The record only grows. A check is made once, and nothing changes its result.
 
 pub mod check;
-pub mod identity;
+pub(crate) mod identity;
 pub mod options;
 pub mod probe;
 mod verdict;
@@ -19,10 +19,8 @@ use crate::run::check::Check;
 
 pub use verdict::{BlockedBy, Fact, Verdict};
 
-/// How a check ended.
 #[derive(Debug, Clone)]
-pub enum CheckOutcome {
-    /// The fact holds.
+pub(crate) enum CheckOutcome {
     Pass,
     /// The fact holds, with these warnings.
     Warn(Vec<Diagnosis>),
@@ -36,14 +34,12 @@ pub enum CheckOutcome {
 
 impl CheckOutcome {
     /// Whether the fact holds with warnings, some of which are more than information.
-    #[must_use]
-    pub fn is_warning(&self) -> bool {
+    pub(crate) fn is_warning(&self) -> bool {
         matches!(self, Self::Warn(found) if found.iter().any(|found| !found.name().is_information()))
     }
 
     /// The outcome in reports and metrics.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Warn(_) if self.is_warning() => "warn",
             Self::Pass | Self::Warn(_) => "pass",
@@ -55,21 +51,16 @@ impl CheckOutcome {
 
 /// One check of a run.
 #[derive(Debug, Clone)]
-pub struct CheckResult {
-    /// Which check.
-    pub check: Check,
-    /// How it ended.
-    pub outcome: CheckOutcome,
-    /// What it saw.
-    pub evidence: Evidence,
-    /// How long it took.
-    pub took: Duration,
+pub(crate) struct CheckResult {
+    pub(crate) check: Check,
+    pub(crate) outcome: CheckOutcome,
+    pub(crate) evidence: Evidence,
+    pub(crate) took: Duration,
 }
 
 impl CheckResult {
     /// What is wrong, if the check failed.
-    #[must_use]
-    pub fn failure(&self) -> Option<&Diagnosis> {
+    pub(crate) fn failure(&self) -> Option<&Diagnosis> {
         match &self.outcome {
             CheckOutcome::Fail(diagnosis) => Some(diagnosis),
             _ => None,
@@ -77,8 +68,7 @@ impl CheckResult {
     }
 
     /// What is odd, if the check passed with warnings.
-    #[must_use]
-    pub fn warnings(&self) -> &[Diagnosis] {
+    pub(crate) fn warnings(&self) -> &[Diagnosis] {
         match &self.outcome {
             CheckOutcome::Warn(warnings) => warnings,
             _ => &[],
@@ -92,7 +82,7 @@ impl CheckResult {
 
 /// One run of checks. Checks that run side by side share it.
 #[derive(Debug)]
-pub struct CheckRun {
+pub(crate) struct CheckRun {
     /// The results of checks that are not made.
     unmade: Vec<CheckResult>,
     results: RefCell<Vec<CheckResult>>,
@@ -100,19 +90,18 @@ pub struct CheckRun {
 
 impl CheckRun {
     /// A run that will make these checks, and perhaps others.
-    pub fn of(planned: impl IntoIterator<Item = Check>) -> Self {
+    pub(crate) fn of(planned: impl IntoIterator<Item = Check>) -> Self {
         let unmade = planned.into_iter().map(CheckResult::interrupted).collect();
         Self { unmade, results: RefCell::default() }
     }
 
     /// A run that makes some checks again. The others keep their earlier results.
-    #[must_use]
-    pub fn after(earlier: &[CheckResult]) -> Self {
+    pub(crate) fn after(earlier: &[CheckResult]) -> Self {
         Self { unmade: earlier.to_vec(), results: RefCell::default() }
     }
 
     /// Makes a check, records how it ended, and hands on its fact.
-    pub fn check<T: HasEvidence>(
+    pub(crate) fn check<T: HasEvidence>(
         &self,
         check: Check,
         judged: impl Future<Output = Result<Verdict<T>, BlockedBy>>,
@@ -145,7 +134,7 @@ impl CheckRun {
     }
 
     /// Fails a check, and skips all others that are planned: nothing can be known without this one.
-    pub fn fail_all(&self, check: Check, diagnosis: Diagnosis) {
+    pub(crate) fn fail_all(&self, check: Check, diagnosis: Diagnosis) {
         let evidence = diagnosis.evidence();
         let outcome = CheckOutcome::Fail(diagnosis);
         self.add(CheckResult { outcome, evidence, ..CheckResult::interrupted(check) });
@@ -155,7 +144,7 @@ impl CheckRun {
     }
 
     /// Records that a check is not made, and why.
-    pub fn skip(&self, check: Check, blocked: BlockedBy) {
+    pub(crate) fn skip(&self, check: Check, blocked: BlockedBy) {
         let outcome = CheckOutcome::Skipped(blocked);
         self.add(CheckResult { outcome, ..CheckResult::interrupted(check) });
     }
@@ -165,15 +154,13 @@ impl CheckRun {
     }
 
     /// The results in the order in which the checks were made.
-    #[must_use]
-    pub fn into_recorded(self) -> Vec<CheckResult> {
+    pub(crate) fn into_recorded(self) -> Vec<CheckResult> {
         self.results.into_inner()
     }
 
     /// The results in the order of checks. A planned check that was not made was interrupted, or has its
     /// earlier result.
-    #[must_use]
-    pub fn into_results(self) -> Vec<CheckResult> {
+    pub(crate) fn into_results(self) -> Vec<CheckResult> {
         let mut results = self.results.into_inner();
         let made: Vec<Check> = results.iter().map(|result| result.check).collect();
         results.extend(self.unmade.into_iter().filter(|unmade| !made.contains(&unmade.check)));
@@ -182,23 +169,20 @@ impl CheckRun {
     }
 
     /// The first failure, if it satisfies the condition on its check.
-    #[must_use]
-    pub fn first_failure(&self, of: impl Fn(Check) -> bool) -> Option<(Check, Diagnosis)> {
+    pub(crate) fn first_failure(&self, of: impl Fn(Check) -> bool) -> Option<(Check, Diagnosis)> {
         let results = self.results.borrow();
         let mut failures = results.iter().filter(|result| of(result.check));
         failures.find_map(|result| Some((result.check, result.failure()?.clone())))
     }
 
     /// Whether a check was made, and passed.
-    #[must_use]
-    pub fn passes(&self, check: Check) -> bool {
+    pub(crate) fn passes(&self, check: Check) -> bool {
         let passes = |outcome: &CheckOutcome| matches!(outcome, CheckOutcome::Pass | CheckOutcome::Warn(_));
         self.results.borrow().iter().any(|result| result.check == check && passes(&result.outcome))
     }
 
     /// The check whose failure kept this one from being made.
-    #[must_use]
-    pub fn blocked_by(&self, check: Check) -> Option<BlockedBy> {
+    pub(crate) fn blocked_by(&self, check: Check) -> Option<BlockedBy> {
         self.results.borrow().iter().find_map(|result| match result.outcome {
             CheckOutcome::Skipped(blocked) if result.check == check => Some(blocked),
             _ => None,
@@ -206,21 +190,18 @@ impl CheckRun {
     }
 
     /// Whether a check was made, and passed with warnings.
-    #[must_use]
-    pub fn warns(&self, check: Check) -> bool {
+    pub(crate) fn warns(&self, check: Check) -> bool {
         self.results.borrow().iter().any(|result| result.check == check && !result.warnings().is_empty())
     }
 
     /// Whether a check about the role failed.
-    #[must_use]
-    pub fn role_fails(&self) -> bool {
+    pub(crate) fn role_fails(&self) -> bool {
         self.first_failure(|check| !check.is_of_application()).is_some()
     }
 
     /// Whether another attempt can end better: the role fails, and only by what can pass without a change.
     /// A failure of the application does not pass, and prevents no attempt.
-    #[must_use]
-    pub fn is_worth_another(&self, wait_for_access: bool) -> bool {
+    pub(crate) fn is_worth_another(&self, wait_for_access: bool) -> bool {
         let can_pass = |diagnosis: &Diagnosis| {
             diagnosis.may_pass() || wait_for_access && diagnosis.name().class() == Class::Refused
         };

@@ -19,8 +19,7 @@ pub struct Probe<'a> {
 
 impl Probe<'_> {
     /// When a step that begins now must be over.
-    #[must_use]
-    pub fn step_deadline(&self) -> Instant {
+    pub(crate) fn step_deadline(&self) -> Instant {
         self.budget.step_deadline()
     }
 }

@@ -16,21 +16,19 @@ pub enum Verdict<T> {
 
 impl<T> Verdict<T> {
     /// The fact holds, with these warnings if there are any.
-    #[must_use]
-    pub fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
+    pub(crate) fn holds(fact: T, warnings: Vec<Diagnosis>) -> Self {
         if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
     }
 
     /// The fact does not hold.
-    #[must_use]
-    pub fn fail(entry: impl Into<Diagnosis>) -> Self {
+    pub(crate) fn fail(entry: impl Into<Diagnosis>) -> Self {
         Self::Fail(entry.into())
     }
 }
 
 /// A fact is not known, because this check failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockedBy(pub Check);
+pub struct BlockedBy(pub(crate) Check);
 
 /// What a check hands to later ones: its fact, or the check whose failure keeps it unknown.
 ///
@@ -43,7 +41,7 @@ impl<T> Fact<T> {
     ///
     /// # Errors
     /// The check that failed.
-    pub fn get(&self) -> Result<&T, BlockedBy> {
+    pub(crate) fn get(&self) -> Result<&T, BlockedBy> {
         self.0.as_ref().map_err(|blocked| *blocked)
     }
 
@@ -51,13 +49,12 @@ impl<T> Fact<T> {
     ///
     /// # Errors
     /// The check that failed.
-    pub fn take(self) -> Result<T, BlockedBy> {
+    pub(crate) fn take(self) -> Result<T, BlockedBy> {
         self.0
     }
 
     /// The fact, if it is known.
-    #[must_use]
-    pub fn known(&self) -> Option<&T> {
+    pub(crate) fn known(&self) -> Option<&T> {
         self.0.as_ref().ok()
     }
 }

@@ -8,7 +8,7 @@ mod go;
 mod java;
 mod javascript;
 mod meter;
-pub mod packages;
+pub(crate) mod packages;
 mod python;
 mod root;
 mod walk;
@@ -27,10 +27,9 @@ use sdk_chain::{ApplicationSdks, SdkId};
 
 /// What shows that an SDK is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SdkEvidence {
+pub(crate) enum SdkEvidence {
     /// What the package manager keeps about the package.
     PackageMetadata,
-    /// The package's own source.
     Source,
     /// What is written only in the code of this SDK, in a file that a bundler made.
     BundledCode,
@@ -40,14 +39,11 @@ pub enum SdkEvidence {
     Classes,
     /// The list of modules that Go's linker puts into a program.
     BuildInfo,
-    /// The user says so.
     Stated,
 }
 
 impl SdkEvidence {
-    /// The kind in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PackageMetadata => "package metadata",
             Self::Source => "source",
@@ -68,12 +64,11 @@ pub struct FoundSdk {
     /// The version of its [`packages::package`], where it is known.
     pub version: Option<String>,
     /// The file or folder that shows it, from the root.
-    pub place: String,
+    pub(crate) place: String,
     /// Whether the module of [`packages::sts_module`] is there, too; `None` where there is none such, or
     /// where it was not found and not everything was seen.
     pub sts_module: Option<bool>,
-    /// What shows it.
-    pub evidence: SdkEvidence,
+    pub(crate) evidence: SdkEvidence,
 }
 
 impl FoundSdk {
@@ -115,9 +110,7 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
-    /// The reason in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Entries => "too many directory entries",
             Self::Bytes => "too many bytes to read",
@@ -153,12 +146,11 @@ pub struct ScanBudget {
 }
 
 /// The longest that a scan may take.
-pub const MAX_DURATION: Duration = Duration::from_secs(5);
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(5);
 
 impl ScanBudget {
     /// The usual bounds: 200,000 entries, 256 MiB, and this time, but no more than [`LONGEST`].
-    #[must_use]
-    pub fn standard(until: Instant) -> Self {
+    pub(crate) fn standard(until: Instant) -> Self {
         Self { entries: 200_000, bytes: 256 << 20, until: until.min(Instant::now() + MAX_DURATION) }
     }
 }
@@ -225,16 +217,14 @@ pub struct Scan {
 /// An SDK that the user says the application has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedSdk {
-    /// Which.
-    pub sdk: SdkId,
+    pub(crate) sdk: SdkId,
     /// Its version, if it is said.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl Scan {
     /// What ended it before everything was seen, if anything did.
-    #[must_use]
-    pub fn stopped_by(&self) -> Option<StoppedBy> {
+    pub(crate) fn stopped_by(&self) -> Option<StoppedBy> {
         match self.end {
             ScanEnd::Complete => None,
             ScanEnd::Stopped(by) => Some(by),
@@ -250,30 +240,27 @@ impl Scan {
 
     /// What was found that the application may have for its own: the AWS CLI is a tool beside it, unless
     /// nothing else was found.
-    pub fn of_application(&self) -> impl Iterator<Item = &FoundSdk> {
+    pub(crate) fn of_application(&self) -> impl Iterator<Item = &FoundSdk> {
         let is_tool = |found: &FoundSdk| found.sdk == SdkId::CliV2;
         let only_tools = self.found.iter().all(is_tool);
         self.found.iter().filter(move |found| only_tools || !is_tool(found))
     }
 
     /// Which SDKs the application has, as far as was seen.
-    #[must_use]
-    pub fn application_sdks(&self) -> ApplicationSdks {
+    pub(crate) fn application_sdks(&self) -> ApplicationSdks {
         let sdks: BTreeSet<SdkId> = self.of_application().map(|found| found.sdk).collect();
         ApplicationSdks::Found { sdks: sdks.into_iter().collect(), complete: self.is_certain() }
     }
 
     /// What is known without a scan, from the user.
-    #[must_use]
-    pub fn from_user(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
+    pub(crate) fn from_user(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
         let place = "--expect-sdk".to_owned();
         let found = vec![FoundSdk { sdk, version, place, sts_module: None, evidence: SdkEvidence::Stated }];
         Self { found, ..Self::empty(ScanEnd::Complete) }
     }
 
     /// What was found of this SDK; where that is nothing, what the user said.
-    #[must_use]
-    pub fn narrowed_to(mut self, said: ExpectedSdk) -> Self {
+    pub(crate) fn narrowed_to(mut self, said: ExpectedSdk) -> Self {
         self.found.retain(|found| found.sdk == said.sdk);
         // That the process uses it need not be shown.
         if self.runtime == RuntimeHint::Other {
@@ -286,8 +273,7 @@ impl Scan {
     }
 
     /// A scan that found nothing for this reason.
-    #[must_use]
-    pub fn stopped(by: StoppedBy) -> Self {
+    pub(crate) fn stopped(by: StoppedBy) -> Self {
         Self::empty(ScanEnd::Stopped(by))
     }
 

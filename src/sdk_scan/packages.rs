@@ -4,8 +4,7 @@ use super::go;
 use sdk_chain::SdkId;
 
 /// The package whose version counts, as its registry names it.
-#[must_use]
-pub fn package(sdk: SdkId) -> &'static str {
+pub(crate) fn package(sdk: SdkId) -> &'static str {
     match sdk {
         SdkId::Boto => "botocore",
         SdkId::CliV2 => "awscli",
@@ -26,8 +25,7 @@ pub fn package(sdk: SdkId) -> &'static str {
 }
 
 /// The module without which the SDK has no web identity, where that is a module of its own.
-#[must_use]
-pub fn sts_module(sdk: SdkId) -> Option<&'static str> {
+pub(crate) fn sts_module(sdk: SdkId) -> Option<&'static str> {
     match sdk {
         SdkId::JavaV1 => Some("com.amazonaws:aws-java-sdk-sts"),
         SdkId::JavaV2 => Some("software.amazon.awssdk:sts"),
@@ -42,8 +40,7 @@ pub fn sts_module(sdk: SdkId) -> Option<&'static str> {
 /// (`iam-roles-for-service-accounts-minimum-sdk`). Where the page names the SDK as a whole, the number is that
 /// of the package in the same release. For version 1 of Java the page of 2024 says 1.11.704, and the newest
 /// says 1.12.782; those in between take the role (1.11.901 was run), so that the smaller number is used.
-#[must_use]
-pub fn minimum_version(sdk: SdkId) -> Option<&'static str> {
+pub(crate) fn minimum_version(sdk: SdkId) -> Option<&'static str> {
     match sdk {
         SdkId::Boto => Some("1.12.200"),
         SdkId::JsV2 | SdkId::JsV2LoadConfig => Some("2.525.0"),
@@ -71,8 +68,7 @@ pub fn minimum_version(sdk: SdkId) -> Option<&'static str> {
 /// asks STS, 1.12.199 does not; JavaScript 3.15.0 does, 3.14.0 does not; Go 1.21.0 does, 1.19.0 does not, and
 /// 1.20 was not run. JavaScript 2.518.0 is the first that reads the variables by their final names. Java
 /// 1.11.600 and 2.10.10 lack the class, 1.11.703 and 2.10.11 have it.
-#[must_use]
-pub fn first_with_web_identity(sdk: SdkId) -> Option<&'static str> {
+pub(crate) fn first_with_web_identity(sdk: SdkId) -> Option<&'static str> {
     match sdk {
         SdkId::Boto => Some("1.12.200"),
         SdkId::JsV2 | SdkId::JsV2LoadConfig => Some("2.518.0"),
@@ -86,8 +82,7 @@ pub fn first_with_web_identity(sdk: SdkId) -> Option<&'static str> {
 
 /// How a version stands to IRSA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IrsaSupport {
-    /// AWS supports it.
+pub(crate) enum IrsaSupport {
     Supported,
     /// AWS does not say that it is supported, and it may look at the web identity all the same.
     Undocumented,
@@ -96,8 +91,7 @@ pub enum IrsaSupport {
 }
 
 /// How the version stands to IRSA; `None` if it is no version.
-#[must_use]
-pub fn irsa_support(sdk: SdkId, version: &str) -> Option<IrsaSupport> {
+pub(crate) fn irsa_support(sdk: SdkId, version: &str) -> Option<IrsaSupport> {
     let found = numbers(version)?;
     let is_before = |least: Option<&str>| least.and_then(numbers).is_some_and(|least| found < least);
     Some(if is_before(first_with_web_identity(sdk).or_else(|| minimum_version(sdk))) {

@@ -101,7 +101,6 @@ fn is_regular(stat: &Stat) -> bool {
 /// A regular file, read by position; what is read of it is counted.
 pub(super) struct File<'m> {
     handle: OwnedFd,
-    /// Its length in bytes.
     pub(super) size: u64,
     meter: &'m Meter,
 }

@@ -49,7 +49,6 @@ type Folder = (Vec<u8>, Option<u64>);
 
 /// What a walk looks for, and where it begins.
 pub(super) struct WalkPlan {
-    /// What the process runs.
     pub(super) runtime: RuntimeHint,
     /// Whether programs are looked into.
     pub(super) with_programs: bool,

@@ -1,7 +1,7 @@
 //! What a service account token says: jsonwebtoken decodes it. The signature is judged by STS, and by an audit that
 //! has the issuer's keys.
 
-pub mod signature;
+pub(crate) mod signature;
 
 use crate::env::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
@@ -27,9 +27,8 @@ pub(crate) const MAX_TOKEN_FILE_BYTES: usize = 64 << 10;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
     /// The token as it stands in the file.
-    pub text: Secret,
-    /// What it says.
-    pub claims: Claims,
+    pub(crate) text: Secret,
+    pub(crate) claims: Claims,
 }
 
 impl Token {
@@ -68,27 +67,21 @@ pub struct Claims {
 /// The `kubernetes.io` claim: what the API server bound the token to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bound {
-    /// The pod's name.
-    pub pod: Option<String>,
-    /// The pod's uid.
-    pub pod_uid: Option<String>,
-    /// The node's name.
-    pub node: Option<String>,
+    pub(crate) pod: Option<String>,
+    pub(crate) pod_uid: Option<String>,
+    pub(crate) node: Option<String>,
 }
 
 /// A service account, by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
 }
 
 impl ServiceAccount {
     /// The service account that a `sub` claim names.
-    #[must_use]
-    pub fn of_subject(subject: &str) -> Option<Self> {
+    pub(crate) fn of_subject(subject: &str) -> Option<Self> {
         let (namespace, name) = subject.strip_prefix("system:serviceaccount:")?.split_once(':')?;
         let ok = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
         ok.then(|| Self { namespace: namespace.to_owned(), name: name.to_owned() })
@@ -243,8 +236,7 @@ fn bound(claims: &Map<String, Value>) -> Bound {
 
 /// Whether a token with these audiences is meant for the Kubernetes API and not for STS, as the ordinary one of
 /// a pod is.
-#[must_use]
-pub fn is_for_the_api(audience: &[String]) -> bool {
+pub(crate) fn is_for_the_api(audience: &[String]) -> bool {
     let is_api =
         |audience: &String| audience.trim_start_matches("https://").starts_with("kubernetes.default.svc");
     audience.iter().any(is_api) && !audience.iter().any(|audience| audience == USUAL_AUDIENCE)

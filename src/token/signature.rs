@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::Token;
 
 /// Why a signature cannot be checked with a key, in words that follow "because".
-pub type NotChecked = &'static str;
+pub(crate) type NotChecked = &'static str;
 
 /// Lengths of an RSA modulus that ring verifies with, in bits.
 const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
@@ -30,7 +30,7 @@ const LONGEST_EXPONENT: usize = 4;
 ///
 /// # Errors
 /// Why that cannot be told.
-pub fn verifies(key: &Value, token: &Token) -> Result<bool, NotChecked> {
+pub(crate) fn verifies(key: &Value, token: &Token) -> Result<bool, NotChecked> {
     let algorithm: Algorithm =
         token.claims.algorithm.parse().map_err(|_| "irsa-probe cannot verify the token's algorithm")?;
     let jwt = token.text.expose().trim_ascii();

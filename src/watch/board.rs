@@ -26,25 +26,21 @@ pub struct LastCheck {
     /// What is wrong; nothing, if the role works, and the application takes it.
     pub diagnosis: Option<Name>,
     /// Whether the role works, whatever the application does with it.
-    pub role_works: bool,
+    pub(crate) role_works: bool,
     /// What was found beside that, and each in words.
-    pub warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<Warning>,
     /// Whether the container would not fail by it: the role works, or the failure is tolerated.
-    pub accepted: bool,
-    /// How each check ended.
-    pub checks: Vec<(Check, &'static str)>,
+    pub(crate) accepted: bool,
+    pub(crate) checks: Vec<(Check, &'static str)>,
     /// The role, as it may be printed.
-    pub role_arn: Option<String>,
-    /// When the token expires.
-    pub token_expires_at: Option<SystemTime>,
-    /// The termination message.
-    pub message: String,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) token_expires_at: Option<SystemTime>,
+    pub(crate) message: String,
 }
 
 impl LastCheck {
     /// What of a report has to be at hand.
-    #[must_use]
-    pub fn from_report(report: &Report) -> Self {
+    pub(crate) fn from_report(report: &Report) -> Self {
         Self {
             diagnosis: report.diagnosis().map(Diagnosis::name),
             role_works: report.role_works(),
@@ -58,16 +54,13 @@ impl LastCheck {
     }
 
     /// Whether the other says the same, as far as a person has to be told.
-    #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
         let what = |found: &Self| (found.diagnosis, warning_names(&found.warnings), found.role_arn.clone());
         what(self) == what(other)
     }
 }
 
-/// The names of warnings.
-#[must_use]
-pub fn warning_names(warnings: &[Warning]) -> Vec<Name> {
+pub(crate) fn warning_names(warnings: &[Warning]) -> Vec<Name> {
     warnings.iter().map(|warned| warned.name).collect()
 }
 
@@ -83,11 +76,11 @@ pub struct Snapshot {
     /// What the last check found; nothing before the first has ended.
     pub last_check: Option<LastCheck>,
     /// When the role last worked.
-    pub last_success: Option<SystemTime>,
+    pub(crate) last_success: Option<SystemTime>,
     /// How many requests to STS ended how.
-    pub requests_by_result: BTreeMap<ExchangeResult, u64>,
+    pub(crate) requests_by_result: BTreeMap<ExchangeResult, u64>,
     /// How long the last of them took.
-    pub last_request_took: Option<Duration>,
+    pub(crate) last_request_took: Option<Duration>,
     /// How often another token was found in the file.
     pub rotations: u64,
     /// When the loop will have given its next sign of life.
@@ -98,18 +91,16 @@ pub struct Snapshot {
 
 /// Whether the pod may be sent work, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
-    /// Whether it may.
-    pub ready: bool,
+pub(crate) struct Readiness {
+    pub(crate) ready: bool,
     /// One line that says why.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Snapshot {
     /// Whether the pod may be sent work: not before the role has worked, and from then on unless a
     /// failure has lasted for `grace`, since applications hold credentials that still work.
-    #[must_use]
-    pub fn readiness(&self, grace: Duration, now: Instant) -> Readiness {
+    pub(crate) fn readiness(&self, grace: Duration, now: Instant) -> Readiness {
         let Some(found) = &self.last_check else {
             return Readiness { ready: false, reason: "starting: no check has ended yet".to_owned() };
         };
@@ -134,8 +125,7 @@ impl Snapshot {
     }
 
     /// Whether the loop is alive: it has not missed the time by which it was to give a sign.
-    #[must_use]
-    pub fn is_alive(&self, now: Instant) -> bool {
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
         now <= self.heartbeat_deadline + OVERDUE_AFTER
     }
 }
@@ -176,19 +166,17 @@ impl WatchStatus {
     }
 
     /// Whether the pod may be sent work now.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
+    pub(crate) fn readiness(&self) -> Readiness {
         self.lock().readiness(self.grace, Instant::now())
     }
 
     /// How the sidecar stands, each time that this changes; nothing before the first verdict.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Option<PodStatus>> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<PodStatus>> {
         self.pod_status.subscribe()
     }
 
     /// The loop gives its next sign by then. What has changed by the passing of time alone is told.
-    pub fn set_heartbeat_deadline(&self, by: Instant) {
+    pub(crate) fn set_heartbeat_deadline(&self, by: Instant) {
         let mut known = self.lock();
         known.heartbeat_deadline = by;
         let standing = known.last_check.as_ref().map(|found| PodStatus {
@@ -215,12 +203,11 @@ impl WatchStatus {
     }
 
     /// Another token was found in the file.
-    pub fn count_rotation(&self) {
+    pub(crate) fn count_rotation(&self) {
         self.lock().rotations += 1;
     }
 
-    /// These requests were made.
-    pub fn count_requests(&self, exchanges: &[Exchange]) {
+    pub(crate) fn count_requests(&self, exchanges: &[Exchange]) {
         let mut known = self.lock();
         for exchange in exchanges {
             *known.requests_by_result.entry(exchange.result).or_default() += 1;
@@ -229,7 +216,7 @@ impl WatchStatus {
     }
 
     /// A check ended at `now`, and STS was asked in it, or not. Says whether a person has to be told.
-    pub fn record(&self, found: LastCheck, asked: bool, now: SystemTime) -> bool {
+    pub(crate) fn record(&self, found: LastCheck, asked: bool, now: SystemTime) -> bool {
         let mut known = self.lock();
         if found.role_works && asked {
             known.last_success = Some(now);

@@ -15,7 +15,7 @@ use super::board::{self, WatchStatus};
 use crate::diagnosis::Name;
 
 /// The content type of the format.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A metric: its name, as it is written in a query, and what it says. A counter's name ends in `_total`.
 pub struct Metric {
@@ -91,11 +91,10 @@ pub const ALL: [Metric; 12] =
 
 /// The metrics of a board.
 #[derive(Debug, Clone)]
-pub struct Metrics {
-    /// The board.
-    pub status: Arc<WatchStatus>,
+pub(crate) struct Metrics {
+    pub(crate) status: Arc<WatchStatus>,
     /// Whether the role's ARN may be among them.
-    pub with_role_arn: bool,
+    pub(crate) with_role_arn: bool,
 }
 
 impl Metrics {
@@ -103,7 +102,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Never: the text is written to memory.
-    pub fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self.clone()));
         let mut text = String::new();

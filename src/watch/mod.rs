@@ -8,7 +8,7 @@ pub mod board;
 pub mod metrics;
 pub mod publish;
 pub mod schedule;
-pub mod server;
+pub(crate) mod server;
 pub mod status;
 
 use std::convert::Infallible;
@@ -88,7 +88,6 @@ enum TokenChange {
     Whole,
     /// The rest is STS's to say.
     AskSts,
-    /// That it cannot work.
     Fails,
 }
 
@@ -136,8 +135,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The last report, if a check has ended.
-    #[must_use]
-    pub fn last(&self) -> Option<&Report> {
+    pub(crate) fn last(&self) -> Option<&Report> {
         self.last.as_ref()
     }
 

@@ -66,7 +66,7 @@ impl Default for RetryPolicy {
 }
 
 /// Publishes every standing until its sender is gone, or until there is nobody left to tell.
-pub async fn publish(
+pub(crate) async fn publish(
     pod: Pod,
     api: Api,
     reference: PodReference,
@@ -93,7 +93,6 @@ pub struct Publisher {
 
 /// What to do after a call.
 enum AfterCall {
-    /// The next standing.
     GoOn,
     /// The same again, a little later.
     Retry(ApiFault),
@@ -234,7 +233,6 @@ impl Publisher {
 
 /// What is known of the condition on the API server.
 enum PublishedCondition {
-    /// Nothing.
     Unknown,
     /// What it is, if it is there.
     Known(Option<Condition>),

@@ -28,7 +28,6 @@ const MAX_RETRY: Duration = Duration::from_secs(300);
 const MIN_THROTTLED: Duration = Duration::from_secs(120);
 /// The most that a pause is drawn from while STS is throttling.
 const MAX_THROTTLED: Duration = Duration::from_secs(1200);
-/// No pause is shorter.
 const MIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where in an interval the next check may come, after one that was like the one before it.
@@ -77,8 +76,7 @@ impl Schedule {
 
     /// How long to wait still, now that the pod itself has changed; `since` the last check. While STS
     /// is throttling nothing is gained by asking sooner.
-    #[must_use]
-    pub fn remaining_after_change(&self, since: Duration, planned: Duration) -> Duration {
+    pub(crate) fn remaining_after_change(&self, since: Duration, planned: Duration) -> Duration {
         if self.last == Some(CheckEnd::Throttled) {
             planned
         } else {
@@ -87,8 +85,7 @@ impl Schedule {
     }
 
     /// The same, where STS need not be asked.
-    #[must_use]
-    pub fn remaining_without_sts(since: Duration) -> Duration {
+    pub(crate) fn remaining_without_sts(since: Duration) -> Duration {
         MIN_BETWEEN_CHECKS.saturating_sub(since)
     }
 }

@@ -43,7 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The system's.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = match listen(address) {
         Err(error) if is_without_ipv6(&error) && address.is_ipv6() && address.ip().is_unspecified() => {
             listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))?
@@ -74,7 +74,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 }
 
 /// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, metrics: Metrics) -> Infallible {
+pub(crate) async fn serve(listener: TcpListener, metrics: Metrics) -> Infallible {
     let mut connections: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let stream = match listener.accept().await {

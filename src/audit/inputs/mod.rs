@@ -4,11 +4,11 @@ mod kubectl;
 pub mod log;
 pub mod pod;
 pub mod policy;
-pub mod printed;
+pub(crate) mod printed;
 pub mod provider;
-pub mod report;
+pub(crate) mod report;
 pub mod service_account;
-pub mod token;
+pub(crate) mod token;
 
 use std::fmt;
 
@@ -65,18 +65,16 @@ impl Inputs {
 
 /// What could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadInput {
+pub(crate) struct BadInput {
     /// The flag that names it.
-    pub flag: &'static str,
-    /// Where it should be.
-    pub from: Input,
-    /// Why.
-    pub why: InputFault,
+    pub(crate) flag: &'static str,
+    pub(crate) from: Input,
+    pub(crate) why: InputFault,
 }
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputFault {
+pub(crate) enum InputFault {
     /// The file could not be read.
     File(ReadError),
     /// Standard input could not be read.
@@ -85,15 +83,12 @@ pub enum InputFault {
     Taken(&'static str),
     /// There is no report in it.
     NoReport(NoReport),
-    /// It is no token.
     NoToken(TokenFault),
     /// It is not what it should be.
     Unusable(BadDocument),
     /// The pod has no container of the name that is meant.
     NoContainer {
-        /// The name.
         name: String,
-        /// Those that it has.
         names: Vec<String>,
     },
 }
@@ -145,8 +140,7 @@ impl AuditInputPaths {
 
     /// Takes the report from standard input if something is piped in and nothing else says who asks for the role:
     /// `kubectl logs POD | irsa-probe audit`.
-    #[must_use]
-    pub fn with_piped_report(self, stdin_is_terminal: bool) -> Self {
+    pub(crate) fn with_piped_report(self, stdin_is_terminal: bool) -> Self {
         let SubjectFlags { issuer, subject, audience, .. } = &self.subject;
         let has_subject = issuer.is_some()
             || subject.is_some()
@@ -177,7 +171,7 @@ impl AuditInputPaths {
 ///
 /// # Errors
 /// The first input that could not be read.
-pub async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
+pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
     paths.check_stdin()?;
     let [report, token, pod, account, trust_policy, oidc_provider] = paths.slots();
     let container = paths.container.as_deref();

@@ -14,25 +14,22 @@ use crate::text::parse_timestamp;
 /// A trust policy as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustPolicyInput {
-    /// The document, as text.
-    pub document: String,
+    pub(crate) document: String,
     /// What is said of the role.
-    pub role: RoleMetadata,
+    pub(crate) role: RoleMetadata,
 }
 
 /// What the AWS CLI says of a role; what it does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoleMetadata {
+pub(crate) struct RoleMetadata {
     /// Its ARN, with its path.
-    pub arn: Option<String>,
-    /// When it was created.
-    pub created_at: Option<SystemTime>,
-    /// The longest session.
-    pub max_session: Option<Duration>,
+    pub(crate) arn: Option<String>,
+    pub(crate) created_at: Option<SystemTime>,
+    pub(crate) max_session: Option<Duration>,
     /// The ARN of its permissions boundary.
-    pub boundary_arn: Option<String>,
+    pub(crate) boundary_arn: Option<String>,
     /// When it was last used.
-    pub last_used: Option<SystemTime>,
+    pub(crate) last_used: Option<SystemTime>,
 }
 
 /// Finds the document.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// The most bytes of what a command printed that are read: a role with its tags is some thousand, and a pod
 /// may have a megabyte and a half, which is what etcd stores.
-pub const MAX_BYTES: usize = 8 << 20;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 /// Why there is no text, or no JSON, in what a command printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl std::error::Error for BadDocument {}
 ///
 /// # Errors
 /// If there is none.
-pub fn text(bytes: &[u8]) -> Result<String, BadDocument> {
+pub(crate) fn text(bytes: &[u8]) -> Result<String, BadDocument> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
@@ -142,14 +142,13 @@ pub(super) fn other_output(object: &Map<String, Value>, expected: Expected) -> O
 ///
 /// # Errors
 /// If it is none.
-pub fn json(text: &str) -> Result<Value, BadDocument> {
+pub(crate) fn json(text: &str) -> Result<Value, BadDocument> {
     serde_json::from_str(text).map_err(|error| BadDocument::NotJson(error.to_string()))
 }
 
 /// A text that IAM's API gives URL-encoded by RFC 3986, where it is. The AWS CLI decodes it, and other tools
 /// leave it as it is.
-#[must_use]
-pub fn url_decoded(text: &str) -> String {
+pub(crate) fn url_decoded(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('{') {
         return text.to_owned();

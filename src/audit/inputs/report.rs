@@ -10,7 +10,6 @@ use crate::wire;
 /// What a report says. A report cuts long texts; those are left out here, and named in `cut`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedReport {
-    /// When the run began.
     pub(crate) at: Option<SystemTime>,
     /// How the run ended: `pass`, `warn` or `fail`.
     pub(crate) outcome: Option<String>,
@@ -50,12 +49,10 @@ pub(crate) struct StsRefusal {
 
 /// The pod of a report or an audit, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PodRef {
+pub(crate) struct PodRef {
     pub(crate) namespace: Option<String>,
     pub(crate) service_account: Option<String>,
-    /// The pod's name.
     pub(crate) pod: Option<String>,
-    /// The container's name.
     pub(crate) container: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use crate::token::Token;
 ///
 /// # Errors
 /// If it is no token.
-pub fn read(bytes: &[u8]) -> Result<Token, InputFault> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Token, InputFault> {
     let text = printed::text(bytes)?;
     let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
     let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());

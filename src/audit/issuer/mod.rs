@@ -74,8 +74,7 @@ pub struct Response {
 /// The key that signed the token is published, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedKeys {
-    /// The issuer.
-    pub issuer: String,
+    pub(crate) issuer: String,
     /// Where its keys are.
     pub jwks_uri: String,
     /// The id of the key that signed the token, if the token has one and it is known.
@@ -83,11 +82,11 @@ pub struct PublishedKeys {
     /// Whether a published key verifies the token's signature.
     pub signature: Signature,
     /// How many keys are published.
-    pub keys: usize,
+    pub(crate) keys: usize,
     /// The ids of those that have one.
     pub key_ids: Vec<String>,
     /// Members that the discovery document lacks, and STS was seen to want.
-    pub missing_members: Vec<&'static str>,
+    pub(crate) missing_members: Vec<&'static str>,
     /// Who answered.
     pub answered_by: Option<SocketAddr>,
 }
@@ -140,7 +139,6 @@ pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> IssuerDo
     IssuerDocuments { issuer, discovery, keys }
 }
 
-/// Asks for one document.
 async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {

@@ -13,8 +13,7 @@ pub struct Role {
     pub max_session_seconds: Option<i32>,
     /// The ARN of the policy that bounds its permissions.
     pub boundary_arn: Option<String>,
-    /// When it was created.
-    pub created: Option<SystemTime>,
+    pub(crate) created: Option<SystemTime>,
     /// When it was last used, within AWS's tracking period of 400 days, and in which region.
     pub last_used: Option<(SystemTime, Option<String>)>,
 }
@@ -23,13 +22,12 @@ pub struct Role {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcProvider {
     /// Its ARN, if known: what the AWS CLI prints of one provider does not have it.
-    pub arn: Option<String>,
+    pub(crate) arn: Option<String>,
     /// The issuer, without `https://`, as IAM has it.
-    pub url: String,
+    pub(crate) url: String,
     /// Its client ids, which are the audiences that it accepts.
     pub client_ids: Vec<String>,
-    /// When it was created.
-    pub created_at: Option<SystemTime>,
+    pub(crate) created_at: Option<SystemTime>,
 }
 
 /// A managed policy.
@@ -37,8 +35,7 @@ pub struct OidcProvider {
 pub struct AttachedPolicy {
     /// Its name.
     pub name: String,
-    /// Its ARN.
-    pub arn: Option<String>,
+    pub(crate) arn: Option<String>,
 }
 
 /// A list, as far as it was read.

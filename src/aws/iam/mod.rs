@@ -107,7 +107,7 @@ impl Iam {
     ///
     /// # Errors
     /// Why that is not known; so for the other calls.
-    pub async fn caller_identity(&self) -> IamResult<StsCaller> {
+    pub(crate) async fn caller_identity(&self) -> IamResult<StsCaller> {
         let call = self.sts.get_caller_identity().send();
         let output = self.call(Permission::GetCallerIdentity, call).await?;
         let request_id = aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned);
@@ -121,7 +121,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn role(&self, name: &str) -> IamResult<Option<Role>> {
+    pub(crate) async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
         let Some(output) = self.call_or_absent(Permission::GetRole, call).await? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
@@ -142,7 +142,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
+    pub(crate) async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
         let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
         Ok(output.map(|provider| OidcProvider {
@@ -157,7 +157,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
+    pub(crate) async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
         let call = self.iam.list_open_id_connect_providers().send();
         let output = self.call(Permission::ListOpenIdConnectProviders, call).await?;
         let entries = output.open_id_connect_provider_list.unwrap_or_default();
@@ -168,7 +168,11 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<AttachedPolicy>> {
+    pub(crate) async fn attached_policies(
+        &self,
+        role: &str,
+        pages: u8,
+    ) -> IamResult<PagedList<AttachedPolicy>> {
         read_pages(pages, async |marker| {
             let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
@@ -186,7 +190,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
+    pub(crate) async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
         read_pages(pages, async |marker| {
             let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
@@ -200,7 +204,7 @@ impl Iam {
     ///
     /// # Errors
     /// As of [`Iam::caller`].
-    pub async fn simulate(
+    pub(crate) async fn simulate(
         &self,
         role_arn: &str,
         actions: &[String],

@@ -8,7 +8,7 @@ pub struct SimulatedDecision {
     /// The action.
     pub action: String,
     /// The resource, `*` if any.
-    pub resource: String,
+    pub(crate) resource: String,
     /// What it comes to.
     pub decision: Decision,
     /// The policies whose statements decided. With an explicit deny only those that deny.
@@ -88,7 +88,6 @@ fn decision(decision: &types::PolicyEvaluationDecisionType) -> Decision {
     }
 }
 
-/// The policies, each once.
 fn matched(statements: Option<Vec<types::Statement>>) -> Vec<MatchedPolicy> {
     let mut policies: Vec<MatchedPolicy> = Vec::new();
     for statement in statements.unwrap_or_default() {

@@ -14,9 +14,9 @@ use iam_trust::arn;
 #[derive(Debug, Clone)]
 pub struct ServiceAccountNotAnnotated {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
     /// What the API says of it.
-    pub account: AnnotatedAccount,
+    pub(crate) account: AnnotatedAccount,
 }
 
 impl Entry for ServiceAccountNotAnnotated {
@@ -53,7 +53,7 @@ impl Entry for ServiceAccountNotAnnotated {
 #[derive(Debug, Clone)]
 pub struct ServiceAccountMissing {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
 }
 
 impl Entry for ServiceAccountMissing {
@@ -85,10 +85,9 @@ impl Entry for ServiceAccountMissing {
 
 /// What is newer than the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnnotationAge {
+pub(crate) enum AnnotationAge {
     /// The last change by whoever wrote the annotation.
     Annotation(SystemTime),
-    /// The whole service account.
     Account(SystemTime),
 }
 
@@ -96,13 +95,13 @@ pub enum AnnotationAge {
 #[derive(Debug, Clone)]
 pub struct AnnotatedAfterPod {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
     /// What the API says of it.
-    pub account: AnnotatedAccount,
+    pub(crate) account: AnnotatedAccount,
     /// What is newer than the pod.
-    pub newer: AnnotationAge,
+    pub(crate) newer: AnnotationAge,
     /// When the kubelet set up the volume of the pod's API token.
-    pub volume_made: SystemTime,
+    pub(crate) volume_made: SystemTime,
 }
 
 impl Entry for AnnotatedAfterPod {
@@ -142,11 +141,11 @@ impl Entry for AnnotatedAfterPod {
 #[derive(Debug, Clone)]
 pub struct WebhookMissed {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
     /// What the API says of it.
-    pub account: AnnotatedAccount,
+    pub(crate) account: AnnotatedAccount,
     /// When the kubelet set up the volume of the pod's API token, if known.
-    pub volume_made: Option<SystemTime>,
+    pub(crate) volume_made: Option<SystemTime>,
 }
 
 impl Entry for WebhookMissed {
@@ -198,11 +197,11 @@ impl Entry for WebhookMissed {
 #[derive(Debug, Clone)]
 pub struct AnnotationDiffersFromEnv {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
     /// What the API says of it.
-    pub account: AnnotatedAccount,
+    pub(crate) account: AnnotatedAccount,
     /// The role that the pod was given.
-    pub role_arn: String,
+    pub(crate) role_arn: String,
 }
 
 impl Entry for AnnotationDiffersFromEnv {
@@ -240,12 +239,9 @@ impl Entry for AnnotationDiffersFromEnv {
     }
 }
 
-/// Whose annotation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnnotatedObject {
-    /// The service account's.
+pub(crate) enum AnnotatedObject {
     Account,
-    /// The pod's.
     Pod,
 }
 
@@ -253,13 +249,11 @@ pub enum AnnotatedObject {
 #[derive(Debug, Clone)]
 pub struct RoleAnnotationMisplaced {
     /// The pod and its service account.
-    pub target: InjectionTarget,
-    /// What is annotated.
-    pub annotated: AnnotatedObject,
-    /// With which name.
-    pub key: String,
+    pub(crate) target: InjectionTarget,
+    pub(crate) annotated: AnnotatedObject,
+    pub(crate) key: String,
     /// The role there, without white space around it.
-    pub role_arn: String,
+    pub(crate) role_arn: String,
 }
 
 impl Entry for RoleAnnotationMisplaced {

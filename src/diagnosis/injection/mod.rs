@@ -23,11 +23,10 @@ use crate::token::ServiceAccount;
 
 /// The pod and its service account.
 #[derive(Debug, Clone)]
-pub struct InjectionTarget {
-    /// The pod's service account.
-    pub service_account: ServiceAccount,
+pub(crate) struct InjectionTarget {
+    pub(crate) service_account: ServiceAccount,
     /// The pod's name, if known.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
 }
 
 impl InjectionTarget {

@@ -44,7 +44,7 @@ pub enum SuppressionCause {
 
 impl SuppressionCause {
     /// Whether it kept the webhook from the container as a whole.
-    pub fn is_left_out(&self) -> bool {
+    pub(crate) fn is_left_out(&self) -> bool {
         matches!(self, Self::Ephemeral | Self::SkipWebhook | Self::SkipContainers)
     }
 
@@ -71,9 +71,9 @@ const CONTAINERS_NAMED: usize = 5;
 #[derive(Debug, Clone)]
 pub struct InjectionSuppressed {
     /// The pod and its service account.
-    pub target: InjectionTarget,
+    pub(crate) target: InjectionTarget,
     /// The containers for which it holds; at least one.
-    pub containers: Vec<String>,
+    pub(crate) containers: Vec<String>,
     /// What it was.
     pub cause: SuppressionCause,
 }

@@ -20,11 +20,10 @@ use crate::text::sanitize;
 
 /// The process cannot be inspected, or not completely.
 #[derive(Debug, Clone)]
-pub struct InaccessibleTarget {
-    /// Both processes, and why.
-    pub error: ProcAccessError,
+pub(crate) struct InaccessibleTarget {
+    pub(crate) error: ProcAccessError,
     /// The pod's name, if known.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
 }
 
 impl From<InaccessibleTarget> for Diagnosis {

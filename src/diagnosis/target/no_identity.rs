@@ -12,12 +12,11 @@ use crate::text::{sanitize, shell_quote};
 /// The process was started with neither variable.
 #[derive(Debug, Clone)]
 pub struct TargetHasNoIdentity {
-    /// The process.
-    pub process: Process,
+    pub(crate) process: Process,
     /// Whether the token is where the webhook mounts it, which shows that the container was injected.
-    pub token: Presence,
+    pub(crate) token: Presence,
     /// What is known of the pod.
-    pub pod: NotInjected,
+    pub(crate) pod: NotInjected,
 }
 
 /// Why a process in an injected container has no identity.

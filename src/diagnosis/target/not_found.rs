@@ -12,24 +12,21 @@ const MOST_LISTED: usize = 8;
 /// There is no process to inspect, or it is unclear which one.
 #[derive(Debug, Clone)]
 pub struct TargetNotFound {
-    /// What the search found.
-    pub search: TargetSearch,
+    pub(crate) search: TargetSearch,
     /// The pod's name, if known.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
 }
 
 /// What the search for a process found.
 #[derive(Debug, Clone)]
-pub enum TargetSearch {
+pub(crate) enum TargetSearch {
     /// The processes of this PID namespace cannot be listed.
     Unlisted(ProcessListError),
     /// There are only our own processes, and inits without a child.
     Nothing,
-    /// There are several.
     Several(Vec<Process>),
     /// No process has this id.
     NoSuch {
-        /// The id.
         pid: u32,
         /// The processes that could be meant.
         candidates: Vec<Process>,

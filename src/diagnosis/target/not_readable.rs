@@ -11,10 +11,9 @@ use crate::host::{MAX_ENVIRONMENT_BYTES, ProcAccessError, ProcFault, ProcessUser
 /// The kernel does not let us inspect the process, or the inspection failed.
 #[derive(Debug, Clone)]
 pub struct TargetNotReadable {
-    /// Both processes, and why.
-    pub error: ProcAccessError,
+    pub(crate) error: ProcAccessError,
     /// The pod's name, if known.
-    pub pod: Option<String>,
+    pub(crate) pod: Option<String>,
 }
 
 impl TargetNotReadable {

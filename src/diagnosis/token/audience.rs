@@ -8,10 +8,8 @@ use crate::text::{sanitize, shell_quote};
 /// Not the audience that `--expect-audience` names.
 #[derive(Debug, Clone)]
 pub struct TokenAudienceUnexpected {
-    /// The token's audience.
-    pub found: Vec<String>,
-    /// The expected one.
-    pub expected: String,
+    pub(crate) found: Vec<String>,
+    pub(crate) expected: String,
 }
 
 fn list(texts: &[String]) -> String {
@@ -47,10 +45,9 @@ impl Entry for TokenAudienceUnexpected {
 
 /// How it is known that a token is one for the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApiTokenSource {
+pub(crate) enum ApiTokenSource {
     /// It lies in the file, and STS was not asked yet.
     InFile,
-    /// STS refused it.
     RefusedBySts,
     /// An audit was told of it, and no provider is known to list its audience.
     GivenToAudit,
@@ -59,10 +56,8 @@ pub enum ApiTokenSource {
 /// The pod's ordinary API token, where the projected one belongs.
 #[derive(Debug, Clone)]
 pub struct TokenIsApiToken {
-    /// The token's audience.
-    pub audience: Vec<String>,
-    /// How that is known.
-    pub source: ApiTokenSource,
+    pub(crate) audience: Vec<String>,
+    pub(crate) source: ApiTokenSource,
 }
 
 impl Entry for TokenIsApiToken {
@@ -108,10 +103,9 @@ impl Entry for TokenIsApiToken {
 /// An audience that is probably a slip.
 #[derive(Debug, Clone)]
 pub struct TokenAudienceUnusual {
-    /// The token's audience.
-    pub audience: Vec<String>,
+    pub(crate) audience: Vec<String>,
     /// What it probably should have been.
-    pub hint: &'static str,
+    pub(crate) hint: &'static str,
 }
 
 impl Entry for TokenAudienceUnusual {

@@ -12,7 +12,7 @@ const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is righ
 
 /// Whose clock shows that the token has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpiryWitness {
+pub(crate) enum ExpiryWitness {
     /// STS refused it for that; its words.
     Sts(String),
     /// STS's clock shows it, although STS refused the token for another reason, or accepted it.
@@ -24,14 +24,11 @@ pub enum ExpiryWitness {
 /// The token has expired.
 #[derive(Debug, Clone)]
 pub struct TokenExpired {
-    /// When it expired.
-    pub expired_at: SystemTime,
-    /// When it was issued.
-    pub issued_at: SystemTime,
+    pub(crate) expired_at: SystemTime,
+    pub(crate) issued_at: SystemTime,
     /// The time by the witness's clock.
-    pub now: SystemTime,
-    /// Whose clock shows it.
-    pub witness: ExpiryWitness,
+    pub(crate) now: SystemTime,
+    pub(crate) witness: ExpiryWitness,
 }
 
 impl Entry for TokenExpired {
@@ -77,11 +74,11 @@ impl Entry for TokenExpired {
 #[derive(Debug, Clone)]
 pub struct TokenNotYetValid {
     /// From when on it is valid.
-    pub valid_from: SystemTime,
+    pub(crate) valid_from: SystemTime,
     /// The time, by STS's clock or else this container's.
-    pub now: SystemTime,
+    pub(crate) now: SystemTime,
     /// Whether that is STS's clock.
-    pub is_sts_clock: bool,
+    pub(crate) is_sts_clock: bool,
 }
 
 impl Entry for TokenNotYetValid {
@@ -119,12 +116,10 @@ impl Entry for TokenNotYetValid {
 /// The kubelet should have replaced the token by now.
 #[derive(Debug, Clone)]
 pub struct TokenNotRotated {
-    /// When it was issued.
-    pub issued_at: SystemTime,
+    pub(crate) issued_at: SystemTime,
     /// When it should have been replaced.
-    pub due_at: SystemTime,
-    /// When it expires.
-    pub expires_at: SystemTime,
+    pub(crate) due_at: SystemTime,
+    pub(crate) expires_at: SystemTime,
 }
 
 impl Entry for TokenNotRotated {
@@ -157,17 +152,16 @@ impl Entry for TokenNotRotated {
 /// This container's clock and STS's differ too much.
 #[derive(Debug, Clone)]
 pub struct ClockSkewed {
-    /// This container's clock.
-    pub local: SystemTime,
+    pub(crate) local: SystemTime,
     /// STS's clock at the same moment.
-    pub server: SystemTime,
+    pub(crate) server: SystemTime,
     /// What STS refused for it, if it did.
-    pub refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
 }
 
 impl ClockSkewed {
     /// How far the clocks are apart, and whether the local one is ahead.
-    pub fn skew(&self) -> (Duration, bool) {
+    pub(crate) fn skew(&self) -> (Duration, bool) {
         match self.local.duration_since(self.server) {
             Ok(ahead) => (ahead, true),
             Err(behind) => (behind.duration(), false),

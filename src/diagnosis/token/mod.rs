@@ -16,7 +16,7 @@ const LET_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_A
 
 /// Why a text is no JWT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JwtFault {
+pub(crate) enum JwtFault {
     /// The number of parts, where a signed JWT has three.
     Parts(usize),
     /// A part is not base64url.
@@ -30,8 +30,7 @@ pub enum JwtFault {
 /// The file's content is no token.
 #[derive(Debug, Clone)]
 pub struct TokenNotAJwt {
-    /// Why not.
-    pub fault: JwtFault,
+    pub(crate) fault: JwtFault,
 }
 
 impl Entry for TokenNotAJwt {
@@ -59,8 +58,7 @@ impl Entry for TokenNotAJwt {
 /// The token of a Secret, from before tokens were projected.
 #[derive(Debug, Clone)]
 pub struct TokenIsLegacySecret {
-    /// Whose token it is.
-    pub service_account: Option<ServiceAccount>,
+    pub(crate) service_account: Option<ServiceAccount>,
 }
 
 impl Entry for TokenIsLegacySecret {
@@ -79,10 +77,9 @@ impl Entry for TokenIsLegacySecret {
 /// A claim that STS requires is not there, or not usable.
 #[derive(Debug, Clone)]
 pub struct TokenClaimMissing {
-    /// The claim.
-    pub claim: String,
+    pub(crate) claim: String,
     /// What type it should have, if it is there with another.
-    pub expected_type: Option<&'static str>,
+    pub(crate) expected_type: Option<&'static str>,
 }
 
 impl Entry for TokenClaimMissing {
@@ -114,7 +111,7 @@ impl Entry for TokenClaimMissing {
 #[derive(Debug, Clone)]
 pub struct TokenAlgorithmUnsupported {
     /// The header's `alg`.
-    pub algorithm: String,
+    pub(crate) algorithm: String,
 }
 
 impl Entry for TokenAlgorithmUnsupported {
@@ -144,9 +141,9 @@ impl Entry for TokenAlgorithmUnsupported {
 #[derive(Debug, Clone)]
 pub struct TokenFromAnotherPod {
     /// The pod in the token, and its uid.
-    pub token_pod: (String, String),
+    pub(crate) token_pod: (String, String),
     /// The pod in the API token, and its uid.
-    pub this_pod: (String, String),
+    pub(crate) this_pod: (String, String),
 }
 
 impl Entry for TokenFromAnotherPod {

@@ -12,16 +12,14 @@ use iam_trust::request::Request;
 /// A statement denies the call.
 #[derive(Debug, Clone)]
 pub struct TrustDenied {
-    /// The call.
-    pub request: Request,
-    /// The statement.
-    pub statement: StatementId,
+    pub(crate) request: Request,
+    pub(crate) statement: StatementId,
     /// Its elements, all of which match.
-    pub elements: Vec<ElementResult>,
+    pub(crate) elements: Vec<ElementResult>,
     /// Its conditions on claims of other issuers' tokens.
-    pub foreign: Vec<ForeignCondition>,
+    pub(crate) foreign: Vec<ForeignCondition>,
     /// Whether the statement stops denying once the misspelled keys among these are corrected.
-    pub is_misspelled: bool,
+    pub(crate) is_misspelled: bool,
 }
 
 impl TrustDenied {

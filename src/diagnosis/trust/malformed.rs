@@ -10,10 +10,9 @@ use iam_trust::document::PolicyError;
 /// The document is not a trust policy that IAM would store.
 #[derive(Debug, Clone)]
 pub struct TrustPolicyMalformed {
-    /// The role.
-    pub role: RoleArn,
+    pub(crate) role: RoleArn,
     /// What is wrong, and where.
-    pub error: PolicyError,
+    pub(crate) error: PolicyError,
 }
 
 impl Entry for TrustPolicyMalformed {

@@ -14,10 +14,8 @@ use iam_trust::request::{ACTION, Request};
 
 /// How the policy can be corrected.
 #[derive(Debug, Clone)]
-pub enum Fix {
-    /// This document replaces it.
+pub(crate) enum Fix {
     Replace {
-        /// The corrected document.
         policy: CorrectedPolicy,
         /// The patterns through which the corrected statement lets in others that it kept out before.
         patterns: Vec<String>,
@@ -31,18 +29,15 @@ pub enum Fix {
 /// The mismatches of one kind in the statement that is nearest to allowing the call.
 #[derive(Debug, Clone)]
 pub struct RefusingStatement {
-    /// The call.
-    pub request: Request,
-    /// The statement.
-    pub statement: StatementId,
+    pub(crate) request: Request,
+    pub(crate) statement: StatementId,
     /// The first mismatch of this kind.
-    pub first: ExplainedRefusal,
+    pub(crate) first: ExplainedRefusal,
     /// The others of this kind.
-    pub others: Vec<ExplainedRefusal>,
-    /// How to correct them.
-    pub fix: Fix,
+    pub(crate) others: Vec<ExplainedRefusal>,
+    pub(crate) fix: Fix,
     /// Whether the account is known to have the token's OIDC provider.
-    pub has_provider: bool,
+    pub(crate) has_provider: bool,
 }
 
 impl RefusingStatement {
@@ -149,7 +144,7 @@ macro_rules! mismatches {
     ($($(#[$doc:meta])* $name:ident; |$refusing:ident| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
-        pub struct $name(pub RefusingStatement);
+        pub struct $name(pub(crate) RefusingStatement);
 
         impl Entry for $name {
             fn cause(&self) -> String {
@@ -291,10 +286,8 @@ pub enum TrustActionMissing {
 /// A policy without a statement that allows anything.
 #[derive(Debug, Clone)]
 pub struct NothingAllowed {
-    /// The call.
-    pub request: Request,
-    /// How to correct it.
-    pub fix: Fix,
+    pub(crate) request: Request,
+    pub(crate) fix: Fix,
 }
 
 impl Entry for TrustActionMissing {

@@ -34,16 +34,16 @@ const MOST_NAMED: usize = 4;
 
 /// Which statement of the policy is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementId {
+pub(crate) struct StatementId {
     /// Its place, counted from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Its `Sid`, if it has one.
-    pub sid: Option<String>,
+    pub(crate) sid: Option<String>,
 }
 
 impl StatementId {
     /// The statement at a place of a document.
-    pub fn at(document: &Document, index: usize) -> Self {
+    pub(crate) fn at(document: &Document, index: usize) -> Self {
         Self { index, sid: document.statements.get(index).and_then(|statement| statement.sid.clone()) }
     }
 
@@ -63,21 +63,19 @@ impl StatementId {
 
 /// A condition on a claim of another issuer's tokens. The token has no such key, so the condition holds.
 #[derive(Debug, Clone)]
-pub struct ForeignCondition {
-    /// The condition.
-    pub condition: Condition,
+pub(crate) struct ForeignCondition {
+    pub(crate) condition: Condition,
     /// How the issuer in its key differs from the token's issuer.
-    pub difference: IssuerDifference,
+    pub(crate) difference: IssuerDifference,
 }
 
 impl ForeignCondition {
     /// The claim that the condition's key is about.
-    pub fn claim(&self) -> &str {
+    pub(crate) fn claim(&self) -> &str {
         self.condition.key.rsplit_once(':').map_or("", |(_, claim)| claim)
     }
 }
 
-/// Facts of the call.
 pub(super) fn call_evidence(request: &Request) -> Evidence {
     Evidence::new()
         .text("role_arn", &request.role.text)

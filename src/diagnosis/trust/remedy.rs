@@ -8,7 +8,7 @@ use iam_trust::evaluate::ElementKind;
 
 /// What else in the policy keeps the call out, or can keep it out, after the edit.
 #[derive(Debug, Clone)]
-pub enum Caution {
+pub(crate) enum Caution {
     /// Another statement would allow the call but for this element, which excludes it.
     Excludes(StatementId, ElementKind),
     /// This element of a statement that denies could not be decided.

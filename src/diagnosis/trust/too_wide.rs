@@ -14,16 +14,14 @@ use iam_trust::request::Request;
 /// A statement gives the role to service accounts that the policy does not name.
 #[derive(Debug, Clone)]
 pub struct TrustTooWide {
-    /// The call.
-    pub request: Request,
-    /// The statement.
-    pub statement: StatementId,
+    pub(crate) request: Request,
+    pub(crate) statement: StatementId,
     /// Who else gets the role.
-    pub reach: Reach,
+    pub(crate) reach: Reach,
     /// Its conditions on the subject.
-    pub subjects: Vec<Condition>,
+    pub(crate) subjects: Vec<Condition>,
     /// Its conditions on the subject of other issuers' tokens.
-    pub foreign: Vec<ForeignCondition>,
+    pub(crate) foreign: Vec<ForeignCondition>,
 }
 
 impl Entry for TrustTooWide {

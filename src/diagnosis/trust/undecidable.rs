@@ -11,13 +11,11 @@ use iam_trust::request::{KeyValue, Request};
 
 /// An element of a statement of which the evaluation cannot say whether it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenElement {
-    /// The statement.
-    pub statement: StatementId,
+pub(crate) struct OpenElement {
+    pub(crate) statement: StatementId,
     /// What the statement does if it matches.
-    pub effect: Effect,
-    /// The element.
-    pub element: ElementResult,
+    pub(crate) effect: Effect,
+    pub(crate) element: ElementResult,
 }
 
 impl OpenElement {
@@ -84,10 +82,9 @@ impl OpenElement {
 /// The policy alone does not decide whether the call gets the role.
 #[derive(Debug, Clone)]
 pub struct TrustUndecidable {
-    /// The call.
-    pub request: Request,
+    pub(crate) request: Request,
     /// The open elements, in the order of the statements.
-    pub open: Vec<OpenElement>,
+    pub(crate) open: Vec<OpenElement>,
 }
 
 impl Entry for TrustUndecidable {
