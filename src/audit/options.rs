@@ -15,6 +15,7 @@ use crate::token::ServiceAccount;
 pub(crate) enum Input {
     /// Standard input, written `-`.
     Stdin,
+    /// A file.
     File(PathBuf),
 }
 
@@ -69,6 +70,7 @@ pub(crate) struct AuditInputPaths {
 pub struct SubjectFlags {
     /// The token's issuer: the cluster's
     #[arg(long, value_name = "URL", value_parser = issuer, env = "IRSA_PROBE_ISSUER")]
+    /// The token's subject: system:serviceaccount:NAMESPACE:NAME
     pub(crate) issuer: Option<String>,
     #[arg(long, value_name = "SUBJECT", value_parser = subject, env = "IRSA_PROBE_SUBJECT")]
     pub(crate) subject: Option<String>,
@@ -102,6 +104,7 @@ pub(crate) struct LookupOptions {
 
 /// What the user wants of an audit, beyond what is handed in.
 #[derive(Debug, Clone, Default)]
+/// What is looked up.
 pub(crate) struct AuditOptions {
     pub(crate) lookup: LookupOptions,
     /// The container that is meant.
@@ -128,6 +131,7 @@ fn issuer(text: &str) -> Result<String, String> {
     }
 }
 
+/// A service account's subject.
 fn subject(text: &str) -> Result<String, String> {
     match ServiceAccount::of_subject(text) {
         Some(_) => Ok(text.to_owned()),

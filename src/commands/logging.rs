@@ -13,9 +13,11 @@ use super::output::Console;
 /// How much is logged to stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
+    /// Nothing.
     Off,
     /// What went wrong in the probe itself.
     Warn,
+    /// Also each further attempt.
     #[default]
     Info,
 }

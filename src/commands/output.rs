@@ -64,6 +64,7 @@ fn print_to(writer: &Writer, text: &str) {
     let _ = writer.clone().write_all(text.as_bytes());
 }
 
+/// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct OutputArgs {
     /// Text for people, or one JSON object on one line; auto is text on a terminal, else JSON
@@ -71,12 +72,15 @@ pub(crate) struct OutputArgs {
     pub(super) output: OutputFormat,
 }
 
+/// The forms of output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// Text on a terminal, JSON otherwise.
     #[default]
     Auto,
+    /// Text.
     Text,
+    /// JSON.
     Json,
 }
 

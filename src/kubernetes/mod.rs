@@ -61,6 +61,7 @@ pub enum KubernetesUse {
     Off,
 }
 
+/// One request.
 struct Call<'a> {
     method: Method,
     request: ApiRequest<'a>,
