@@ -12,7 +12,7 @@ use crate::token::ServiceAccount;
 
 /// Where something is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Input {
+pub enum Input {
     /// Standard input, written `-`.
     Stdin,
     /// A file.
@@ -21,7 +21,8 @@ pub(crate) enum Input {
 
 impl Input {
     /// What a flag's value means.
-    pub(crate) fn from_path(path: PathBuf) -> Self {
+    #[must_use]
+    pub fn from_path(path: PathBuf) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
     }
 }
@@ -37,32 +38,32 @@ impl fmt::Display for Input {
 
 /// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub(crate) struct AuditInputPaths {
+pub struct AuditInputPaths {
     /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
     /// standard input, where nothing else says for whom the role is asked
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_REPORT")]
-    pub(crate) report: Option<Input>,
+    pub report: Option<Input>,
     /// The pod's token, in place of what the report says of it
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TOKEN")]
-    pub(crate) token: Option<Input>,
+    pub token: Option<Input>,
     /// What flags say about the token and the role.
     #[command(flatten)]
-    pub(crate) subject: SubjectFlags,
+    pub subject: SubjectFlags,
     /// The pod, as kubectl get pod POD -o json prints it
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_POD")]
-    pub(crate) pod: Option<Input>,
+    pub pod: Option<Input>,
     /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
-    pub(crate) service_account: Option<Input>,
+    pub service_account: Option<Input>,
     /// The container of the pod that is meant, in place of all
     #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_CONTAINER")]
-    pub(crate) container: Option<String>,
+    pub container: Option<String>,
     /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TRUST_POLICY")]
-    pub(crate) trust_policy: Option<Input>,
+    pub trust_policy: Option<Input>,
     /// The OIDC provider, as aws iam get-open-id-connect-provider prints it, in place of asking IAM
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_OIDC_PROVIDER")]
-    pub(crate) oidc_provider: Option<Input>,
+    pub oidc_provider: Option<Input>,
 }
 
 /// What flags say about the token and the role.
@@ -70,47 +71,47 @@ pub(crate) struct AuditInputPaths {
 pub struct SubjectFlags {
     /// The token's issuer: the cluster's
     #[arg(long, value_name = "URL", value_parser = issuer, env = "IRSA_PROBE_ISSUER")]
+    pub issuer: Option<String>,
     /// The token's subject: system:serviceaccount:NAMESPACE:NAME
-    pub(crate) issuer: Option<String>,
     #[arg(long, value_name = "SUBJECT", value_parser = subject, env = "IRSA_PROBE_SUBJECT")]
-    pub(crate) subject: Option<String>,
+    pub subject: Option<String>,
     /// The token's audience, usually sts.amazonaws.com; may be given several times
     #[arg(long, value_name = "AUDIENCE", value_parser = nonempty, env = "IRSA_PROBE_AUDIENCE")]
-    pub(crate) audience: Vec<String>,
+    pub audience: Vec<String>,
     /// The role that is asked for
     #[arg(long, value_name = "ARN", value_parser = nonempty, env = "IRSA_PROBE_ROLE_ARN")]
-    pub(crate) role_arn: Option<String>,
+    pub role_arn: Option<String>,
     /// The name of the session, for policies with a condition on it
     #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_SESSION_NAME")]
-    pub(crate) session_name: Option<String>,
+    pub session_name: Option<String>,
 }
 
 /// What is looked up at AWS and at the issuer.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct LookupOptions {
+pub struct LookupOptions {
     /// The profile of the AWS configuration whose credentials ask IAM
     #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_PROFILE")]
-    pub(crate) profile: Option<String>,
+    pub profile: Option<String>,
     /// An action that the role should be allowed, as s3:GetObject; may be given several times
     #[arg(long, value_name = "ACTION", value_parser = action, env = "IRSA_PROBE_ACTION")]
-    pub(crate) action: Vec<String>,
+    pub action: Vec<String>,
     /// What the actions are done to; may be given several times
     #[arg(long, value_name = "ARN", value_parser = nonempty, requires = "action", env = "IRSA_PROBE_RESOURCE")]
-    pub(crate) resource: Vec<String>,
+    pub resource: Vec<String>,
     /// Also ask the issuer over HTTPS for the token's key, and verify the --token with it
     #[arg(long, value_parser = BoolishValueParser::new(), env = "IRSA_PROBE_ISSUER_CHECK")]
-    pub(crate) issuer_check: bool,
+    pub issuer_check: bool,
 }
 
 /// What the user wants of an audit, beyond what is handed in.
 #[derive(Debug, Clone, Default)]
-/// What is looked up.
-pub(crate) struct AuditOptions {
-    pub(crate) lookup: LookupOptions,
+pub struct AuditOptions {
+    /// What is looked up.
+    pub lookup: LookupOptions,
     /// The container that is meant.
-    pub(crate) container: Option<String>,
+    pub container: Option<String>,
     /// How servers are found and trusted.
-    pub(crate) network: NetworkOptions,
+    pub network: NetworkOptions,
 }
 
 /// A file, or `-` for standard input.

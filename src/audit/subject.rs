@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use super::inputs::Inputs;
 use super::inputs::policy::RoleMetadata;
 use super::inputs::report::ParsedReport;
 use super::options::SubjectFlags;
@@ -74,6 +75,22 @@ pub struct SubjectSources<'a> {
     pub(crate) account: Option<&'a ServiceAccountView>,
     /// What is said of the role.
     pub(crate) role: Option<&'a RoleMetadata>,
+}
+
+impl Inputs {
+    /// What says for whom the role is asked.
+    #[must_use]
+    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags, container: Option<&'a str>) -> SubjectSources<'a> {
+        SubjectSources {
+            flags,
+            container,
+            token: self.token.as_ref().map(|token| &token.claims),
+            report: self.report.as_ref().map(|found| &found.report),
+            pod: self.pod.as_ref(),
+            account: self.service_account.as_ref(),
+            role: self.trust_policy.as_ref().map(|given| &given.role),
+        }
+    }
 }
 
 /// For whom which role is asked.

@@ -27,15 +27,15 @@ use fault::{ApiFault, ApiRequest};
 use pod_status::{PodReference, PodState};
 use service_account::AnnotatedAccount;
 
-pub(crate) mod event;
+pub mod event;
 pub mod fault;
 pub mod pod_status;
 pub mod service_account;
 
 /// The variables by which the kubelet names the API server to every container.
-pub(crate) const SERVER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
+pub const SERVER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"];
 /// The file of the API server's CA, beside the token.
-pub(crate) const CA_FILE: &str = "ca.crt";
+pub const CA_FILE: &str = "ca.crt";
 
 /// The most bytes of an answer that are read.
 const MAX_REPLY_BYTES: usize = 256 << 10;
@@ -109,7 +109,7 @@ impl Api {
     ///
     /// # Errors
     /// Why it is not patched.
-    pub(crate) async fn patch_pod_status(
+    pub async fn patch_pod_status(
         &self,
         pod: &PodReference,
         patch: &Value,
@@ -210,10 +210,11 @@ fn namespaced_path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> 
 }
 
 /// The longest name of an object. Source: RFC 1123, as `k8s.io/apimachinery` checks it.
-pub(crate) const MAX_NAME_BYTES: usize = 253;
+pub const MAX_NAME_BYTES: usize = 253;
 
 /// Whether an object can have the name: a DNS subdomain.
-pub(crate) fn is_object_name(name: &str) -> bool {
+#[must_use]
+pub fn is_object_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     name.len() <= MAX_NAME_BYTES
         && name.chars().all(inner)

@@ -15,7 +15,6 @@ use std::fmt;
 use tokio::time::Instant;
 
 use crate::audit::options::{AuditInputPaths, Input, SubjectFlags};
-use crate::audit::subject::SubjectSources;
 use crate::diagnosis::Diagnosis;
 use crate::host::stdin::StdinFault;
 use crate::host::{Pod, ReadError};
@@ -45,22 +44,6 @@ pub struct Inputs {
     pub trust_policy: Option<TrustPolicyInput>,
     /// The OIDC provider.
     pub oidc_provider: Option<ProviderInput>,
-}
-
-impl Inputs {
-    /// What says for whom the role is asked.
-    #[must_use]
-    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags, container: Option<&'a str>) -> SubjectSources<'a> {
-        SubjectSources {
-            flags,
-            container,
-            token: self.token.as_ref().map(|token| &token.claims),
-            report: self.report.as_ref().map(|found| &found.report),
-            pod: self.pod.as_ref(),
-            account: self.service_account.as_ref(),
-            role: self.trust_policy.as_ref().map(|given| &given.role),
-        }
-    }
 }
 
 /// What could not be read.
