@@ -49,13 +49,13 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &ChainCommand) -> u8
     };
     match found {
         Ok((target, chains)) if output.is_text() => {
-            console.print(&chain::page(&chains, &target, output::color(pod)));
+            console.print(&chain::render(&chains, &target, output::color(pod)));
         }
-        Ok((target, chains)) => output.print_json(console, &chain::form(&chains, &target)),
+        Ok((target, chains)) => output.print_json(console, &chain::to_wire(&chains, &target)),
         Err(diagnosis) if output.is_text() => {
-            console.print(&text::failure(&diagnosis, output::color(pod)));
+            console.print(&text::render_diagnosis(&diagnosis, output::color(pod)));
         }
-        Err(diagnosis) => output.print_json(console, &chain::failure(&diagnosis)),
+        Err(diagnosis) => output.print_json(console, &chain::failure_to_wire(&diagnosis)),
     }
     0
 }

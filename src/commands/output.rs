@@ -102,7 +102,7 @@ impl OutputArgs {
 
     pub(super) fn print_report(self, console: &Console, pod: &Pod, report: &Report) {
         if self.is_text() {
-            console.print(&text::page(report, color(pod)));
+            console.print(&text::render(report, color(pod)));
         } else {
             console.print(&format!("{}\n", json::line(report)));
         }

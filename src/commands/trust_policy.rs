@@ -39,12 +39,12 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &TrustPolicyCommand)
     };
     match judged {
         Ok(TrustPolicyFacts { role, claims, warnings }) => {
-            args.output.print_json(console, &needs::form(&role, &claims, warnings.iter()));
+            args.output.print_json(console, &needs::to_wire(&role, &claims, warnings.iter()));
             0
         }
         Err(found) => {
             let Some(found) = found else { return Class::NotJudged.exit_code() };
-            args.output.print_json(console, &needs::failure(&found));
+            args.output.print_json(console, &needs::failure_to_wire(&found));
             found.name().class().exit_code()
         }
     }

@@ -1,16 +1,12 @@
 //! What one pass through the plan records, and what later passes need not find out again.
 
-use std::time::SystemTime;
-
-use tokio::time::Instant;
-
 use crate::checks::application_sdk::Application;
 use crate::checks::caller_identity::CallerIdentity;
 use crate::checks::node_role::{NodeRoleFindings, NodeRoleProbe};
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::report::facts::PodFacts;
-use crate::report::model::{FailurePolicy, Report};
+use crate::report::model::{Circumstances, Report};
 use crate::run::CheckRun;
 use crate::run::check::RunKind;
 use crate::run::identity::Identity;
@@ -23,6 +19,7 @@ use sdk_chain::ChainContext;
 pub(crate) struct Pass {
     /// How the pod gets its role.
     pub(crate) identity: Identity,
+    /// The checks.
     pub(crate) run: CheckRun,
     /// What they learned about the pod.
     pub(crate) facts: PodFacts,
@@ -54,7 +51,7 @@ impl Pass {
     pub(crate) fn after(pod: &Pod, options: &CheckOptions, last: &Report) -> Self {
         let PodFacts { sts, credentials_call, caller, .. } = last.facts.clone();
         let facts = PodFacts { sts, credentials_call, caller, ..PodFacts::default() };
-        Self::of(Identity::of(pod, options), CheckRun::after(&last.steps), facts)
+        Self::of(Identity::of(pod, options), CheckRun::after(&last.checks), facts)
     }
 
     fn of(identity: Identity, run: CheckRun, facts: PodFacts) -> Self {
@@ -63,37 +60,8 @@ impl Pass {
 
     /// The report of the pass.
     pub(crate) fn into_report(self, pod: &Pod, circumstances: Circumstances) -> Report {
-        let Circumstances { started, attempts, interrupted, container, leniency } = circumstances;
-        Report {
-            started: started.0,
-            took: started.1.elapsed(),
-            attempts,
-            interrupted,
-            container,
-            who: pod.own_user(),
-            target: pod.target().cloned(),
-            another_network: pod.has_another_network(),
-            facts: self.facts,
-            steps: self.node_role.join(self.run.into_results()),
-            leniency,
-            audit: None,
-        }
+        Report::new(pod, circumstances, self.facts, self.node_role.join(self.run.into_results()))
     }
-}
-
-/// The circumstances of a pass, for its report.
-#[derive(Debug)]
-pub(crate) struct Circumstances {
-    /// When the run began, by the wall clock and by the steady one.
-    pub(crate) started: (SystemTime, Instant),
-    /// How many passes there were.
-    pub(crate) attempts: u32,
-    /// Whether the last of them was interrupted.
-    pub(crate) interrupted: bool,
-    /// The container's name, where the pod spec says it.
-    pub(crate) container: Option<String>,
-    /// Which failures do not fail the container.
-    pub(crate) leniency: FailurePolicy,
 }
 
 /// What later passes need not find out again.
@@ -108,6 +76,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// Before the first pass.
     pub(crate) fn new(pod: &Pod, options: &CheckOptions) -> Self {
         Self {
             application: Application::of(pod, options),

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::plan;
-use crate::plan::pass::{Circumstances, Memory, Pass};
+use crate::plan::pass::{Memory, Pass};
 use crate::probes::target;
-use crate::report::model::{FailurePolicy, Report};
+use crate::report::model::{Circumstances, FailurePolicy, Report};
 use crate::run::options::CheckOptions;
 use crate::run::probe::Probe;
 
@@ -83,11 +83,11 @@ impl<'a> Attempts<'a> {
         self,
         pod: &Pod,
         container: Option<String>,
-        leniency: FailurePolicy,
+        failure_policy: FailurePolicy,
         interrupted: bool,
     ) -> Report {
         let Self { options, started, count: attempts, ended, current } = self;
         let pass = ended.or(current).unwrap_or_else(|| Pass::new(pod, options, None));
-        pass.into_report(pod, Circumstances { started, attempts, interrupted, container, leniency })
+        pass.into_report(pod, Circumstances { started, attempts, interrupted, container, failure_policy })
     }
 }

@@ -1,9 +1,9 @@
-//! What an audit's report has beside the checks: for whom was asked, by whose word, the trust policy with what
-//! refuses marked, and what is not known; as text and as JSON.
+//! What an audit's report has beside the checks, as text and as JSON: the subject with its sources, the trust policy
+//! with the decisive lines marked, and what is not known.
 
 use std::fmt::Write;
 
-use super::style::{Color, WIDTH};
+use super::style::{Color, wrap};
 use crate::audit::inputs::log::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::PolicyExhibit;
@@ -14,11 +14,14 @@ use crate::diagnosis::role::decision_name;
 use crate::text::{format_utc, sanitize};
 use crate::wire;
 
+/// The most audiences of a token that the text names.
+const MOST_AUDIENCES: usize = 8;
+
 /// The most actions or keys that a sentence names.
-const TOLD: usize = 8;
+const MOST_NAMED: usize = 8;
 
 /// The audit in its public form.
-pub(super) fn form(audit: &AuditResult) -> wire::Audit {
+pub(super) fn to_wire(audit: &AuditResult) -> wire::Audit {
     wire::Audit {
         sources: audit.subject.as_ref().map(|subject| wire::Sources {
             role_arn: subject.role.source.name().to_owned(),
@@ -34,7 +37,7 @@ pub(super) fn form(audit: &AuditResult) -> wire::Audit {
         }),
         simulation: audit.simulated.iter().map(simulated).collect(),
         not_known: audit.unavailable.iter().map(unknown).collect(),
-        notes: sentences(audit).collect(),
+        notes: note_sentences(audit).collect(),
     }
 }
 
@@ -62,31 +65,35 @@ fn unknown(unknown: &Unavailable) -> wire::Unknown {
     }
 }
 
+/// A line of the policy, with `>` before what decides against the token.
 fn mark(is_marked: bool, line: &str) -> String {
     format!("{} {line}", if is_marked { '>' } else { ' ' })
 }
 
-/// What a reader should know besides.
-fn sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
-    audit.notes.iter().map(in_words).chain(allowed(&audit.simulated))
+/// The notes as sentences, and what the simulation allows.
+fn note_sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
+    audit.notes.iter().map(note_sentence).chain(allowed_actions(&audit.simulated))
 }
 
-/// What the simulation allows, and how far that goes. What it does not allow is a diagnosis of its own.
-fn allowed(simulated: &[SimulatedDecision]) -> Option<String> {
-    let allowed = || simulated.iter().filter(|it| it.decision == Decision::Allowed);
+/// What the simulation allows, and how much that means. What it does not allow is a diagnosis of its own.
+fn allowed_actions(simulated: &[SimulatedDecision]) -> Option<String> {
+    let allowed = || simulated.iter().filter(|result| result.decision == Decision::Allowed);
     let actions: Vec<String> = allowed()
-        .take(TOLD)
-        .map(|it| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource)))
+        .take(MOST_NAMED)
+        .map(|result| format!("{} on {}", sanitize(&result.action), sanitize(&result.resource)))
         .collect();
     if actions.is_empty() {
         return None;
     }
-    let more = match allowed().count().saturating_sub(TOLD) {
+    let more = match allowed().count().saturating_sub(MOST_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let mut keys: Vec<String> =
-        allowed().flat_map(|it| &it.missing_context).map(|key| sanitize(key)).take(TOLD).collect();
+    let mut keys: Vec<String> = allowed()
+        .flat_map(|result| &result.missing_context)
+        .map(|key| sanitize(key))
+        .take(MOST_NAMED)
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     let keys = if keys.is_empty() {
@@ -104,8 +111,7 @@ fn allowed(simulated: &[SimulatedDecision]) -> Option<String> {
     ))
 }
 
-/// A note in a sentence.
-fn in_words(note: &Note) -> String {
+fn note_sentence(note: &Note) -> String {
     match note {
         Note::SourcesDisagree(Disagreement { what, chosen, other }) => format!(
             "The {what} is \"{}\" by {}; \"{}\", by {}, was not followed.",
@@ -143,57 +149,56 @@ fn in_words(note: &Note) -> String {
     }
 }
 
-/// The facts that are told by the rows.
+/// The evidence of a diagnosis that the rows have already.
 pub(super) const ROWS: &[&str] = &["role_arn", "issuer", "subject", "audience"];
 
-/// What was asked, each with by whose word it is known.
-pub(super) fn rows(asked: &AuditSubject) -> Vec<(&'static str, String)> {
-    let AuditSubject { issuer, subject, audience, session_name, .. } = asked;
-    let by = |said: &Sourced<String>| format!("{} (from {})", sanitize(&said.value), said.source.name());
-    let audiences: Vec<String> = audience.value.iter().take(8).map(|audience| sanitize(audience)).collect();
+/// The subject of the audit, each value with its source.
+pub(super) fn subject_rows(subject: &AuditSubject) -> Vec<(&'static str, String)> {
+    let AuditSubject { issuer, subject, audience, session_name, .. } = subject;
+    let sourced = |text: &Sourced<String>| format!("{} (from {})", sanitize(&text.value), text.source.name());
+    let audiences: Vec<String> =
+        audience.value.iter().take(MOST_AUDIENCES).map(|audience| sanitize(audience)).collect();
     let mut rows = vec![
-        ("issuer", by(issuer)),
-        ("subject", by(subject)),
+        ("issuer", sourced(issuer)),
+        ("subject", sourced(subject)),
         ("audience", format!("{} (from {})", audiences.join(", "), audience.source.name())),
     ];
-    rows.extend(session_name.as_ref().map(|name| ("session", by(name))));
+    rows.extend(session_name.as_ref().map(|name| ("session", sourced(name))));
     rows
 }
 
-/// What is not known, unless it is `told` elsewhere, and what to know of what was handed in.
-pub(super) fn notes(audit: &AuditResult, told: &[&str], colour: Color) -> String {
-    let not_known = audit.unavailable.iter().filter(|it| !told.contains(&it.what)).map(|it| {
-        let needs = it.permission().map_or_else(String::new, |it| format!(" (needs {})", it.as_str()));
-        format!("Not known: {}, because {}{needs}.", it.what, it.reason.because())
+/// What is not known, without what the diagnoses say already, and what to know about the input.
+pub(super) fn notes(audit: &AuditResult, in_diagnoses: &[&str], color: Color) -> String {
+    let unknown = audit.unavailable.iter().filter(|unknown| !in_diagnoses.contains(&unknown.what));
+    let unknown = unknown.map(|unknown| {
+        let needs = unknown
+            .permission()
+            .map_or_else(String::new, |permission| format!(" (needs {})", permission.as_str()));
+        format!("Not known: {}, because {}{needs}.", unknown.what, unknown.reason.because())
     });
     let mut text = String::new();
-    for line in not_known.chain(sentences(audit)) {
+    for sentence in unknown.chain(note_sentences(audit)) {
         if text.is_empty() {
             text.push('\n');
         }
-        let options = textwrap::Options::new(WIDTH)
-            .initial_indent("  ")
-            .subsequent_indent("  ")
-            .break_words(false)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let _ = writeln!(text, "{}", colour.warning(&textwrap::fill(&line, options)));
+        let _ = writeln!(text, "{}", color.warning(&wrap(&sentence, "  ", "  ")));
     }
     text
 }
 
-/// The policy with what refuses marked, and what the correction changes.
-pub(super) fn exhibit(policy: &PolicyExhibit, colour: Color) -> String {
+/// The policy with the decisive lines marked, and what the correction changes.
+pub(super) fn marked_policy(policy: &PolicyExhibit, color: Color) -> String {
     let mut text = "\n  The trust policy; > stands before what decides:\n\n".to_owned();
     for line in &policy.lines {
         let marked = mark(line.is_marked, &line.text);
-        let _ = writeln!(text, "    {}", if line.is_marked { colour.bad(&marked) } else { marked });
+        let _ = writeln!(text, "    {}", if line.is_marked { color.bad(&marked) } else { marked });
     }
     if let Some((_, diff)) = &policy.corrected {
         text.push_str("\n  What the corrected policy changes:\n\n");
         for line in diff.lines() {
             let painted = match line.chars().next() {
-                Some('+') => colour.good(line),
-                Some('-') => colour.bad(line),
+                Some('+') => color.good(line),
+                Some('-') => color.bad(line),
                 _ => line.to_owned(),
             };
             let _ = writeln!(text, "    {painted}");

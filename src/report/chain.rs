@@ -4,8 +4,8 @@ use sdk_chain::ChainContext;
 use std::fmt::Write;
 
 use super::json;
-use super::style::{ANOTHER_NETWORK, Color, WIDTH};
-use super::text::of;
+use super::style::{Color, wrap};
+use super::text::{ANOTHER_NETWORK, describe_process};
 use crate::diagnosis::Diagnosis;
 use crate::host::Pod;
 use crate::probes::imds::NodeRole;
@@ -14,15 +14,16 @@ use crate::text::sanitize;
 use crate::wire;
 use sdk_chain::{CredentialSource, Resolution, SdkId};
 
-/// What is known of the credential chains in a pod.
+/// What is known about the credential chains in a pod.
 #[derive(Debug)]
 pub(crate) struct ChainReport {
-    /// What the SDKs find, and which the application has.
+    /// What the SDKs find, and which of them the application has.
     pub(crate) outlook: ChainContext,
     /// What an SDK uses if it takes the pod's role.
     pub(crate) expected: CredentialSource,
-    /// What was seen of the application, if it was looked at.
+    /// What the search of the application's files found.
     pub(crate) scan: Option<Scan>,
+    /// What IMDS offers.
     pub(crate) node_role: NodeRole,
 }
 
@@ -33,8 +34,8 @@ impl ChainReport {
     }
 }
 
-/// The public form where nothing is known of the chains, for this reason.
-pub(crate) fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
+/// The public form if nothing is known about the chains.
+pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::NoChain {
     wire::NoChain {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         sdks: Vec::new(),
@@ -43,24 +44,24 @@ pub(crate) fn failure(diagnosis: &Diagnosis) -> wire::NoChain {
 }
 
 /// The public form of the chains in the pod, or in another process of it.
-pub(crate) fn form(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
+pub(crate) fn to_wire(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
     wire::ChainReport {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         target: pod.target().map(|process| json::target(process, pod.has_another_network())),
         sdks: chains.outlook.resolutions().iter().map(choice).collect(),
         found: chains.found().iter().map(found).collect(),
         search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(|by| by.as_str().to_owned()),
-        node_role: node_role_form(&chains.node_role),
+        node_role: node_role(&chains.node_role),
     }
 }
 
-fn choice(answer: &Resolution) -> wire::SdkChoice {
-    let rules = answer.sdk.rules();
+fn choice(resolution: &Resolution) -> wire::SdkChoice {
+    let rules = resolution.sdk.rules();
     wire::SdkChoice {
-        sdk: answer.sdk.as_str().to_owned(),
+        sdk: resolution.sdk.as_str().to_owned(),
         name: rules.name.to_owned(),
-        picks: answer.source.as_str().to_owned(),
-        because: answer.reason.clone(),
+        picks: resolution.source.as_str().to_owned(),
+        because: resolution.reason.clone(),
         rules_of: rules.version.to_owned(),
         was_run: rules.was_run,
     }
@@ -75,7 +76,7 @@ fn found(found: &FoundSdk) -> wire::FoundSdk {
     }
 }
 
-fn node_role_form(node_role: &NodeRole) -> wire::NodeRole {
+fn node_role(node_role: &NodeRole) -> wire::NodeRole {
     match node_role {
         NodeRole::Reachable { role, endpoint, only_v1 } => wire::NodeRole {
             reachable: true,
@@ -95,46 +96,44 @@ fn node_role_form(node_role: &NodeRole) -> wire::NodeRole {
     }
 }
 
-pub(crate) fn page(chains: &ChainReport, world: &Pod, colour: Color) -> String {
-    let place = world.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", of(process)));
+/// The report as text.
+pub(crate) fn render(chains: &ChainReport, pod: &Pod, color: Color) -> String {
+    let place =
+        pod.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", describe_process(process)));
     let version = env!("CARGO_PKG_VERSION");
-    let mut page = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n");
-    if world.has_another_network() {
-        let _ = writeln!(page, "{}", colour.warning(ANOTHER_NETWORK));
+    let mut text = format!("irsa-probe {version}: the credentials that each AWS SDK takes {place}\n");
+    if pod.has_another_network() {
+        let _ = writeln!(text, "{}", color.warning(ANOTHER_NETWORK));
     }
-    page.push('\n');
+    text.push('\n');
     let width = SdkId::ALL.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
     let picks_width = "web-id(profile)".len();
     let indent = " ".repeat(width + picks_width + 6);
-    let _ =
-        writeln!(page, "  {}", colour.faint(&format!("{:width$}  {:picks_width$}  because", "sdk", "picks")));
+    let header = format!("{:width$}  {:picks_width$}  because", "sdk", "picks");
+    let _ = writeln!(text, "  {}", color.faint(&header));
     let found = chains.outlook.application.sdks();
-    for answer in &chains.outlook.resolutions() {
-        let is_found = found.contains(&answer.sdk);
-        let sdk = format!("{:width$}", answer.sdk.as_str());
-        let sdk = if is_found { colour.strong(&sdk) } else { sdk };
-        let picks = format!("{:picks_width$}", answer.source.as_str());
-        let picks = match answer.source {
-            source if source == chains.expected => colour.good(&picks),
+    for resolution in &chains.outlook.resolutions() {
+        let sdk = format!("{:width$}", resolution.sdk.as_str());
+        let sdk = if found.contains(&resolution.sdk) { color.strong(&sdk) } else { sdk };
+        let picks = format!("{:picks_width$}", resolution.source.as_str());
+        let picks = match resolution.source {
+            source if source == chains.expected => color.good(&picks),
             CredentialSource::Error | CredentialSource::Crash | CredentialSource::Nothing => {
-                colour.bad(&picks)
+                color.bad(&picks)
             }
-            _ => colour.warning(&picks),
+            _ => color.warning(&picks),
         };
-        let options = textwrap::Options::new(WIDTH.saturating_sub(indent.len()))
-            .break_words(false)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let because = textwrap::wrap(&answer.reason, options).join(&format!("\n{indent}"));
-        let _ = writeln!(page, "  {sdk}  {picks}  {because}");
+        let reason = wrap(&resolution.reason, &indent, &indent);
+        let _ = writeln!(text, "  {sdk}  {picks}  {}", reason.trim_start());
     }
-    let _ = writeln!(page, "\n{}", node_role(&chains.node_role));
+    let _ = writeln!(text, "\n{}", describe_node_role(&chains.node_role));
     if let Some(scan) = &chains.scan {
-        page.push_str(&searched(scan));
+        text.push_str(&describe_scan(scan));
     }
-    page
+    text
 }
 
-fn searched(scan: &Scan) -> String {
+fn describe_scan(scan: &Scan) -> String {
     let mut lines = String::new();
     for found in &scan.found {
         let _ = writeln!(lines, "Found: {}", found.describe());
@@ -152,7 +151,7 @@ fn protocol(only_v1: bool) -> &'static str {
     if only_v1 { "IMDSv1" } else { "IMDSv2" }
 }
 
-fn node_role(node_role: &NodeRole) -> String {
+fn describe_node_role(node_role: &NodeRole) -> String {
     match node_role {
         NodeRole::Reachable { role, endpoint, only_v1 } => {
             let by = protocol(*only_v1);

@@ -16,12 +16,12 @@ const MOST_AUDIENCES: usize = 16;
 
 /// The report as one line of JSON, without its newline.
 pub(crate) fn line(report: &Report) -> String {
-    serde_json::to_string(&form(report))
+    serde_json::to_string(&to_wire(report))
         .map(|line| escape_json(&line))
         .unwrap_or_else(|error| format!(r#"{{"schema":"{}","error":"{error}"}}"#, wire::SCHEMA))
 }
 
-fn form(report: &Report) -> wire::Report {
+fn to_wire(report: &Report) -> wire::Report {
     let with_remedy = |found: &Diagnosis| diagnosis(found, report.remedy(found));
     wire::Report {
         schema: wire::SCHEMA.to_owned(),
@@ -42,8 +42,8 @@ fn form(report: &Report) -> wire::Report {
             arn: sanitize(&identity.arn),
             account: sanitize(&identity.account),
         }),
-        checks: report.steps.iter().map(check).collect(),
-        audit: report.audit.as_deref().map(audit::form),
+        checks: report.checks.iter().map(check).collect(),
+        audit: report.audit.as_deref().map(audit::to_wire),
     }
 }
 
@@ -65,8 +65,8 @@ fn pod(report: &Report) -> wire::Pod {
     let account = report.service_account();
     wire::Pod {
         container: report.container.as_deref().map(sanitize),
-        uid: report.who.uid,
-        gid: report.who.gid,
+        uid: report.user.uid,
+        gid: report.user.gid,
         namespace: account.as_ref().map(|account| sanitize(&account.namespace)),
         service_account: account.as_ref().map(|account| sanitize(&account.name)),
         pod: report.pod_name().map(sanitize),

@@ -1,29 +1,32 @@
 //! What a run found, before it is put into any form.
 
-use crate::host::Pod;
-use crate::report::facts::PodFacts;
-use crate::run::CheckRun;
-use crate::token::Claims;
 use std::time::{Duration, SystemTime};
+
 use tokio::time::Instant;
 
+use super::facts::PodFacts;
 use crate::audit::AuditResult;
 use crate::diagnosis::{Class, Diagnosis};
-use crate::host::ProcessUser;
 use crate::host::process::Process;
-use crate::run::{CheckOutcome, CheckResult};
+use crate::host::{Pod, ProcessUser};
+use crate::run::check::Check;
+use crate::run::{CheckOutcome, CheckResult, CheckRun};
 use crate::text::shell_quote;
+use crate::token::{Claims, ServiceAccount};
 
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// The role works.
     Pass,
-    /// The role works, with reservations.
+    /// The role works, with warnings.
     Warn,
-    /// It does not, or the run was interrupted before it was known.
+    /// The role does not work, or the run was interrupted before this was known.
     Fail,
 }
 
 impl Outcome {
+    /// The name in reports.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -39,75 +42,118 @@ pub const INTERRUPTED: u8 = 143;
 /// Which failures do not fail the container.
 #[derive(Debug, Clone, Default)]
 pub struct FailurePolicy {
+    /// No failure does.
     pub(crate) observe: bool,
-    /// Those of these classes do not.
+    /// Failures of these classes do not.
     pub(crate) tolerate: Vec<Class>,
+}
+
+/// The circumstances of a run.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    /// When the run began, by the wall clock and by the steady one.
+    pub(crate) started: (SystemTime, Instant),
+    /// How many attempts there were.
+    pub(crate) attempts: u32,
+    /// Whether the last attempt was interrupted.
+    pub(crate) interrupted: bool,
+    /// The name of the container, if the pod spec says it.
+    pub(crate) container: Option<String>,
+    /// Which failures do not fail the container.
+    pub(crate) failure_policy: FailurePolicy,
 }
 
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
+    /// When the run began.
     pub(crate) started: SystemTime,
     /// How long it took, all attempts together.
     pub(crate) took: Duration,
     /// How many attempts there were.
     pub(crate) attempts: u32,
-    /// Whether it was ended by SIGTERM.
+    /// Whether SIGTERM ended it.
     pub(crate) interrupted: bool,
-    /// The name of the container, where the pod spec tells it.
+    /// The name of the container, if the pod spec says it.
     pub(crate) container: Option<String>,
-    pub(crate) who: ProcessUser,
-    /// The other process whose world was looked at, if it was not ours.
+    /// The user of this process.
+    pub(crate) user: ProcessUser,
+    /// The process whose variables and files were read, if not this one.
     pub(crate) target: Option<Process>,
-    /// Whether that one has another network than we, who called STS.
+    /// Whether the target has another network than this process, which called STS.
     pub(crate) another_network: bool,
-    /// What is known of the pod.
+    /// What is known about the pod.
     pub(crate) facts: PodFacts,
     /// The checks of the last attempt.
-    pub(crate) steps: Vec<CheckResult>,
+    pub(crate) checks: Vec<CheckResult>,
     /// Which failures do not fail the container.
-    pub(crate) leniency: FailurePolicy,
-    /// What an audit found beside its checks, if it is one's report.
+    pub(crate) failure_policy: FailurePolicy,
+    /// What an audit found beside its checks.
     pub(crate) audit: Option<Box<AuditResult>>,
 }
 
 impl Report {
-    /// The report of it, which began at these two times, of which one only grows.
-    pub(crate) fn of_audit(
-        audited: AuditResult,
+    /// The report of a run that ends now.
+    pub(crate) fn new(
         pod: &Pod,
-        began: (SystemTime, Instant),
-        run: CheckRun,
+        circumstances: Circumstances,
+        facts: PodFacts,
+        checks: Vec<CheckResult>,
     ) -> Self {
-        let role_arn = audited.subject.as_ref().map(|asked| asked.role.value.text.clone());
+        let Circumstances { started, attempts, interrupted, container, failure_policy } = circumstances;
         Self {
-            started: began.0,
-            took: began.1.elapsed(),
-            attempts: 1,
-            interrupted: false,
-            container: audited.pod.container.clone(),
-            who: pod.own_user(),
-            target: None,
-            another_network: false,
-            facts: PodFacts { role_arn, ..PodFacts::default() },
-            steps: run.into_recorded(),
-            leniency: FailurePolicy::default(),
-            audit: Some(Box::new(audited)),
+            started: started.0,
+            took: started.1.elapsed(),
+            attempts,
+            interrupted,
+            container,
+            user: pod.own_user(),
+            target: pod.target().cloned(),
+            another_network: pod.has_another_network(),
+            facts,
+            checks,
+            failure_policy,
+            audit: None,
         }
     }
 
-    /// The first failure in the order of the plan that is not tolerated, or else the first of all.
+    /// The report of an audit that ends now.
+    pub(crate) fn of_audit(
+        audit: AuditResult,
+        pod: &Pod,
+        started: (SystemTime, Instant),
+        run: CheckRun,
+    ) -> Self {
+        let circumstances = Circumstances {
+            started,
+            attempts: 1,
+            interrupted: false,
+            container: audit.pod.container.clone(),
+            failure_policy: FailurePolicy::default(),
+        };
+        let role_arn = audit.subject.as_ref().map(|subject| subject.role.value.text.clone());
+        let facts = PodFacts { role_arn, ..PodFacts::default() };
+        let audit = Some(Box::new(audit));
+        Self { audit, ..Self::new(pod, circumstances, facts, run.into_recorded()) }
+    }
+
+    /// The first failure in the order of the checks that is not tolerated, or else the first failure.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        let mut failures = self.steps.iter().filter_map(CheckResult::failure);
-        let counts = |failure: &&Diagnosis| !self.leniency.tolerate.contains(&failure.name().class());
+        let mut failures = self.checks.iter().filter_map(CheckResult::failure);
+        let counts = |failure: &&Diagnosis| !self.failure_policy.tolerate.contains(&failure.name().class());
         failures.clone().find(counts).or_else(|| failures.next())
     }
 
     /// The first failure of the role itself.
     pub(crate) fn role_failure(&self) -> Option<&Diagnosis> {
-        let of_role = self.steps.iter().filter(|step| !step.check.is_of_application());
+        let of_role = self.checks.iter().filter(|result| !result.check.is_of_application());
         of_role.into_iter().find_map(CheckResult::failure)
+    }
+
+    /// The failure of this check.
+    pub(crate) fn failure_of(&self, check: Check) -> Option<&Diagnosis> {
+        self.checks.iter().find(|result| result.check == check).and_then(CheckResult::failure)
     }
 
     /// Whether the pod gets its role, whatever the application does with it.
@@ -115,14 +161,14 @@ impl Report {
         !self.interrupted && self.role_failure().is_none()
     }
 
-    /// Everything else that was found: reservations, and failures after the first. What bears the
-    /// diagnosis's own name is left out.
+    /// Everything else that was found: warnings, and the other failures. What has the name of the diagnosis is
+    /// left out.
     #[must_use]
     pub fn warnings(&self) -> Vec<&Diagnosis> {
         let main = self.diagnosis();
         let mut found: Vec<&Diagnosis> = Vec::new();
-        for step in &self.steps {
-            match &step.outcome {
+        for result in &self.checks {
+            match &result.outcome {
                 CheckOutcome::Warn(warnings) => found.extend(warnings),
                 CheckOutcome::Fail(diagnosis) => found.push(diagnosis),
                 CheckOutcome::Pass | CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => {}
@@ -133,15 +179,16 @@ impl Report {
         found
     }
 
-    /// Whether something that was found is a failure by itself, too, and not a reservation.
+    /// Whether a finding is a failure of its own, and not a warning.
     pub(crate) fn is_failure(&self, found: &Diagnosis) -> bool {
         let of_check = || {
-            self.steps.iter().filter_map(CheckResult::failure).any(|failure| failure.name() == found.name())
+            self.checks.iter().filter_map(CheckResult::failure).any(|failure| failure.name() == found.name())
         };
         let refuses = || self.audit.is_some() && found.name().class() == Class::Refused;
         of_check() || refuses()
     }
 
+    /// How the run ended.
     pub(crate) fn outcome(&self) -> Outcome {
         if self.diagnosis().is_some() || self.interrupted {
             Outcome::Fail
@@ -154,14 +201,14 @@ impl Report {
 
     /// The exit code: that of the diagnosis, unless it is tolerated.
     pub(crate) fn exit_code(&self) -> u8 {
-        if self.leniency.observe {
+        if self.failure_policy.observe {
             return 0;
         }
         if self.interrupted {
             return INTERRUPTED;
         }
         match self.diagnosis().map(|diagnosis| diagnosis.name().class()) {
-            Some(class) if !self.leniency.tolerate.contains(&class) => class.exit_code(),
+            Some(class) if !self.failure_policy.tolerate.contains(&class) => class.exit_code(),
             _ => 0,
         }
     }
@@ -172,13 +219,14 @@ impl Report {
     }
 
     /// The pod's namespace and service account.
-    pub(crate) fn service_account(&self) -> Option<crate::token::ServiceAccount> {
+    pub(crate) fn service_account(&self) -> Option<ServiceAccount> {
         if let Some(audit) = &self.audit {
             return audit.service_account();
         }
         self.claims().and_then(Claims::service_account)
     }
 
+    /// The pod's name.
     pub(crate) fn pod_name(&self) -> Option<&str> {
         if let Some(audit) = &self.audit {
             return audit.pod.pod.as_deref();
@@ -186,12 +234,12 @@ impl Report {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.pod.as_deref())
     }
 
+    /// The node's name.
     pub(crate) fn node(&self) -> Option<&str> {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.node.as_deref())
     }
 
-    /// What to do about a diagnosis, with what is known of the pod in place of the placeholders of
-    /// the commands.
+    /// What to do about a diagnosis. In the commands, what is known about the pod replaces the placeholders.
     pub(crate) fn remedy(&self, diagnosis: &Diagnosis) -> Vec<String> {
         let account = self.service_account();
         let known = [
@@ -203,22 +251,22 @@ impl Report {
         ];
         let known: Vec<_> =
             known.into_iter().filter_map(|(word, value)| Some((word, shell_quote(value?)))).collect();
-        diagnosis.remedy().iter().map(|step| filled(step, &known)).collect()
+        diagnosis.remedy().iter().map(|step| fill_placeholders(step, &known)).collect()
     }
 }
 
-/// A step with the placeholders in its commands of `kubectl`, which follow its first line, filled in. What else
-/// may follow, such as a policy, means what it says.
-fn filled(step: &str, known: &[(&str, String)]) -> String {
+/// A step with the placeholders in its `kubectl` commands filled in. The commands follow the first line; other text
+/// that follows, such as a policy, stays as it is.
+fn fill_placeholders(step: &str, known: &[(&str, String)]) -> String {
     let mut lines = step.split_inclusive('\n');
     let mut text = lines.next().unwrap_or_default().to_owned();
     for line in lines {
-        if line.starts_with("kubectl ") { fill(line, known, &mut text) } else { text.push_str(line) }
+        if line.starts_with("kubectl ") { fill_line(line, known, &mut text) } else { text.push_str(line) }
     }
     text
 }
 
-fn fill(line: &str, known: &[(&str, String)], text: &mut String) {
+fn fill_line(line: &str, known: &[(&str, String)], text: &mut String) {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut rest = line;
     while !rest.is_empty() {
@@ -235,17 +283,17 @@ fn fill(line: &str, known: &[(&str, String)], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::filled;
+    use super::fill_placeholders;
 
     #[test]
     fn placeholders_are_filled_in_commands_only() {
         let known = [("NAMESPACE", "payments".to_owned()), ("POD", "'a b'".to_owned())];
         let step = "See the POD:\nkubectl -n NAMESPACE get pod/POD -o name # PODS, AWS_POD and NODE";
         let expected = "See the POD:\nkubectl -n payments get pod/'a b' -o name # PODS, AWS_POD and NODE";
-        assert_eq!(filled(step, &known), expected);
-        assert_eq!(filled("Delete the POD.", &known), "Delete the POD.");
+        assert_eq!(fill_placeholders(step, &known), expected);
+        assert_eq!(fill_placeholders("Delete the POD.", &known), "Delete the POD.");
         let policy = "{\n  \"StringLike\": {\"a:sub\": \"POD\"}\n}\naws iam get-role --role-name POD\n";
         let step = format!("See:\n{policy}kubectl get pod POD");
-        assert_eq!(filled(&step, &known), format!("See:\n{policy}kubectl get pod 'a b'"));
+        assert_eq!(fill_placeholders(&step, &known), format!("See:\n{policy}kubectl get pod 'a b'"));
     }
 }

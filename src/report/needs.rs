@@ -10,7 +10,7 @@ use crate::token::Claims;
 use crate::wire;
 
 /// What AWS must have so that a token with these claims gets the role.
-pub(crate) fn form<'a>(
+pub(crate) fn to_wire<'a>(
     role: &RoleArn,
     claims: &Claims,
     warnings: impl Iterator<Item = &'a Diagnosis>,
@@ -37,7 +37,7 @@ pub(crate) fn form<'a>(
 }
 
 /// Why the needs of a token are not known.
-pub(crate) fn failure(diagnosis: &Diagnosis) -> wire::NoNeeds {
+pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::NoNeeds {
     wire::NoNeeds {
         schema: wire::TRUST_POLICY_SCHEMA.to_owned(),
         diagnosis: json::diagnosis(diagnosis, diagnosis.remedy()),

@@ -1,44 +1,53 @@
-//! Colors and width of text for a terminal.
+//! Colors and line width of text for a terminal.
 
-/// Whether escape sequences may be used.
+/// Whether text is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
+    /// With ANSI escape sequences.
     Ansi,
+    /// Without color.
     None,
 }
 
 impl Color {
+    pub(super) fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(super) fn warning(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    pub(super) fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
     fn paint(self, sequence: &str, text: &str) -> String {
         match self {
             Self::Ansi => format!("\u{1b}[{sequence}m{text}\u{1b}[0m"),
             Self::None => text.to_owned(),
         }
     }
-
-    pub(crate) fn good(self, text: &str) -> String {
-        self.paint("32", text)
-    }
-
-    pub(crate) fn warning(self, text: &str) -> String {
-        self.paint("33", text)
-    }
-
-    pub(crate) fn bad(self, text: &str) -> String {
-        self.paint("1;31", text)
-    }
-
-    pub(crate) fn faint(self, text: &str) -> String {
-        self.paint("2", text)
-    }
-
-    pub(crate) fn strong(self, text: &str) -> String {
-        self.paint("1", text)
-    }
 }
 
-/// The width that text is wrapped to; what is meant to be pasted is not wrapped.
-pub(crate) const WIDTH: usize = 100;
+/// The width that sentences are wrapped to. What is to be pasted is not wrapped.
+const WIDTH: usize = 100;
 
-/// What to know of the network, where that process has another one.
-pub(super) const ANOTHER_NETWORK: &str =
-    "Its network is another than this container's, from which all was asked.";
+/// A paragraph, with these indents before its first line and before the others. A word is never broken, so that
+/// names and ARNs can be copied.
+pub(super) fn wrap(text: &str, first_indent: &str, indent: &str) -> String {
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(first_indent)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
+}

@@ -1,6 +1,5 @@
 //! The report as text, for a person.
 
-use super::style::{ANOTHER_NETWORK, Color, WIDTH};
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -8,6 +7,7 @@ use serde_json::Value;
 use super::audit;
 use super::facts::TokenFileFacts;
 use super::model::{Outcome, Report};
+use super::style::{Color, wrap};
 use crate::diagnosis::{Class, Diagnosis, Name};
 use crate::evidence::Evidence;
 use crate::host::process::Process;
@@ -15,127 +15,130 @@ use crate::run::check::Check;
 use crate::run::{CheckOutcome, CheckResult};
 use crate::text::{format_utc, sanitize};
 
-/// Whom the checks are about, where that is another process.
-const WHOSE: &str = "Everything below is of that process and its container, except the network.";
+/// What follows the headline if another process was inspected.
+const OF_TARGET: &str = "Everything below is of that process and its container, except the network.";
 
-/// What an audit says where nothing that it looked at refuses.
-const ALLOWED: &str = "Nothing that was looked at keeps this pod from this role.";
+/// What follows the headline if that process has another network.
+pub(super) const ANOTHER_NETWORK: &str =
+    "Its network is another than this container's, from which all was asked.";
 
-pub(crate) fn page(report: &Report, colour: Color) -> String {
-    let mut page = String::new();
-    let _ = writeln!(page, "{}", headline(report));
+/// The verdict of an audit that found nothing.
+const NOTHING_REFUSES: &str = "Nothing that was looked at keeps this pod from this role.";
+
+/// The most audiences of a token that the text names.
+const MOST_AUDIENCES: usize = 8;
+
+/// The report as text.
+pub(crate) fn render(report: &Report, color: Color) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}", headline(report));
     if report.target.is_some() {
-        let _ = writeln!(page, "{}", colour.faint(WHOSE));
+        let _ = writeln!(text, "{}", color.faint(OF_TARGET));
     }
     if report.another_network {
-        let _ = writeln!(page, "{}", colour.warning(ANOTHER_NETWORK));
+        let _ = writeln!(text, "{}", color.warning(ANOTHER_NETWORK));
     }
-    page.push('\n');
-    for step in &report.steps {
-        let _ = writeln!(page, "{}", check_line(step, colour));
+    text.push('\n');
+    for result in &report.checks {
+        let _ = writeln!(text, "{}", check_line(result, color));
     }
-    page.push_str(&seen(report, colour));
+    text.push_str(&facts_table(report, color));
     if let Some(audit) = &report.audit {
-        page.push_str(&audit::notes(audit, &told_by_diagnoses(report), colour));
+        text.push_str(&audit::notes(audit, &unknowns_in_diagnoses(report), color));
     }
-    let trust =
-        report.steps.iter().find(|step| step.check == Check::TrustPolicy).and_then(CheckResult::failure);
-    let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
-    let beside = |diagnosis: &Diagnosis| Beside {
-        told: if report.audit.is_some() { audit::ROWS } else { &[] },
-        exhibit: match (trust, policy) {
-            (Some(trust), Some(policy)) if trust.name() == diagnosis.name() => audit::exhibit(policy, colour),
-            _ => String::new(),
-        },
-    };
     if let Some(diagnosis) = report.diagnosis() {
-        page.push_str(&section(diagnosis, &report.remedy(diagnosis), "FAIL", &beside(diagnosis), colour));
+        text.push_str(&section_in(report, diagnosis, "FAIL", color));
     }
     for warning in report.warnings() {
         let word = match warning {
-            found if found.name().is_information() => "INFO",
-            found if report.is_failure(found) => "FAIL",
+            warning if warning.name().is_information() => "INFO",
+            warning if report.is_failure(warning) => "FAIL",
             _ => "WARN",
         };
-        page.push_str(&section(warning, &report.remedy(warning), word, &beside(warning), colour));
+        text.push_str(&section_in(report, warning, word, color));
     }
-    let _ = writeln!(page, "\n{}", verdict(report, colour));
-    page
+    let _ = writeln!(text, "\n{}", verdict(report, color));
+    text
+}
+
+/// A diagnosis that is all there is to say.
+pub(crate) fn render_diagnosis(diagnosis: &Diagnosis, color: Color) -> String {
+    section(diagnosis, &diagnosis.remedy(), "FAIL", &Context::default(), color)
 }
 
 fn headline(report: &Report) -> String {
-    if let Some(audit) = &report.audit {
-        let asked = audit.subject.as_ref();
-        let role = asked.map_or_else(|| "no role".to_owned(), |asked| sanitize(&asked.role.value.text));
-        let whom = match (report.pod_name(), report.service_account()) {
-            (Some(pod), Some(account)) => format!(
-                "pod {}/{} (service account {})",
-                sanitize(&account.namespace),
-                sanitize(pod),
-                sanitize(&account.name)
-            ),
-            (None, Some(account)) => {
-                format!("service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
-            }
-            (_, None) => asked.map(|asked| sanitize(&asked.subject.value)).unwrap_or_default(),
-        };
-        return format!("irsa-probe {}: audit of {role} for {whom}", env!("CARGO_PKG_VERSION"));
-    }
+    if report.audit.is_some() { audit_headline(report) } else { run_headline(report) }
+}
+
+fn audit_headline(report: &Report) -> String {
+    let subject = report.audit.as_ref().and_then(|audit| audit.subject.as_ref());
+    let role = subject.map_or_else(|| "no role".to_owned(), |subject| sanitize(&subject.role.value.text));
+    let pod = match (report.pod_name(), report.service_account()) {
+        (Some(pod), Some(account)) => format!(
+            "pod {}/{} (service account {})",
+            sanitize(&account.namespace),
+            sanitize(pod),
+            sanitize(&account.name)
+        ),
+        (None, Some(account)) => {
+            format!("service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
+        }
+        (_, None) => subject.map(|subject| sanitize(&subject.subject.value)).unwrap_or_default(),
+    };
+    format!("irsa-probe {}: audit of {role} for {pod}", env!("CARGO_PKG_VERSION"))
+}
+
+fn run_headline(report: &Report) -> String {
     let container = report
         .container
         .as_deref()
         .map_or_else(|| "this container".to_owned(), |name| format!("container {}", sanitize(name)));
-    let account = report.service_account();
-    let pod = match (report.pod_name(), &account) {
-        (Some(pod), Some(account)) => {
-            format!(
-                " of pod {}/{} (service account {})",
-                sanitize(&account.namespace),
-                sanitize(pod),
-                sanitize(&account.name)
-            )
-        }
+    let pod = match (report.pod_name(), report.service_account()) {
+        (Some(pod), Some(account)) => format!(
+            " of pod {}/{} (service account {})",
+            sanitize(&account.namespace),
+            sanitize(pod),
+            sanitize(&account.name)
+        ),
         (None, Some(account)) => {
             format!(", service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
         }
         _ => String::new(),
     };
-    let whose = report.target.as_ref().map_or_else(String::new, |process| format!("{}, ", of(process)));
+    let target =
+        report.target.as_ref().map_or_else(String::new, |process| format!("{}, ", describe_process(process)));
     format!(
-        "irsa-probe {}: {whose}seen from {container}, user {}{pod}",
+        "irsa-probe {}: {target}seen from {container}, user {}{pod}",
         env!("CARGO_PKG_VERSION"),
-        report.who.uid
+        report.user.uid
     )
 }
 
-/// A process in a sentence.
-pub(super) fn of(process: &Process) -> String {
+pub(super) fn describe_process(process: &Process) -> String {
     format!("process {} ({}), user {}", process.pid, sanitize(&process.name), process.user.uid)
 }
 
-fn check_line(step: &CheckResult, colour: Color) -> String {
-    let title = step.check.title();
-    let names = |warnings: &[Diagnosis]| {
-        warnings.iter().map(|warning| warning.name().as_str()).collect::<Vec<_>>().join(", ")
-    };
-    match &step.outcome {
-        CheckOutcome::Pass => format!("  {}  {title}", colour.good("pass")),
+fn check_line(result: &CheckResult, color: Color) -> String {
+    let title = result.check.title();
+    match &result.outcome {
+        CheckOutcome::Pass => format!("  {}  {title}", color.good("pass")),
         CheckOutcome::Warn(warnings) => {
-            let word = if step.outcome.is_warning() { "warn" } else { "info" };
-            format!("  {}  {title}: {}", colour.warning(word), colour.warning(&names(warnings)))
+            let word = if result.outcome.is_warning() { "warn" } else { "info" };
+            let names: Vec<&str> = warnings.iter().map(|warning| warning.name().as_str()).collect();
+            format!("  {}  {title}: {}", color.warning(word), color.warning(&names.join(", ")))
         }
         CheckOutcome::Fail(diagnosis) => {
-            format!("  {}  {title}: {}", colour.bad("FAIL"), colour.bad(diagnosis.name().as_str()))
+            format!("  {}  {title}: {}", color.bad("FAIL"), color.bad(diagnosis.name().as_str()))
         }
-        CheckOutcome::Skipped(missing) => {
-            colour.faint(&format!("  skip  {title} (needs: {})", missing.0.title()))
+        CheckOutcome::Skipped(blocked) => {
+            color.faint(&format!("  skip  {title} (needs: {})", blocked.0.title()))
         }
-        CheckOutcome::Interrupted => colour.faint(&format!("  skip  {title} (interrupted)")),
+        CheckOutcome::Interrupted => color.faint(&format!("  skip  {title} (interrupted)")),
     }
 }
 
-/// What was seen of the pod, the token and STS, whatever the outcome.
-fn seen(report: &Report, colour: Color) -> String {
+/// What is known about the pod, the token and STS, whatever the outcome.
+fn facts_table(report: &Report, color: Color) -> String {
     let facts = &report.facts;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(role) = &facts.role_arn {
@@ -153,22 +156,29 @@ fn seen(report: &Report, colour: Color) -> String {
         rows.push(("subject", sanitize(&claims.subject)));
         rows.push((
             "audience",
-            claims.audience.iter().take(8).map(|aud| sanitize(aud)).collect::<Vec<_>>().join(", "),
+            claims
+                .audience
+                .iter()
+                .take(MOST_AUDIENCES)
+                .map(|audience| sanitize(audience))
+                .collect::<Vec<_>>()
+                .join(", "),
         ));
         rows.push((
             "valid",
             format!("{} to {}", format_utc(claims.issued_at), format_utc(claims.expires_at)),
         ));
     }
-    if let Some(asked) = report.audit.as_ref().and_then(|audit| audit.subject.as_ref()) {
-        rows.extend(audit::rows(asked));
+    if let Some(subject) = report.audit.as_ref().and_then(|audit| audit.subject.as_ref()) {
+        rows.extend(audit::subject_rows(subject));
     }
     if let Some(endpoint) = &facts.sts.endpoint {
-        let at = facts.sts.connection.as_ref().map_or_else(String::new, |reached| match &reached.proxy {
+        let connection = facts.sts.connection.as_ref();
+        let way = connection.map_or_else(String::new, |connection| match &connection.proxy {
             Some(proxy) => format!(", through the proxy {}", sanitize(proxy)),
-            None => format!(", at {}", reached.peer),
+            None => format!(", at {}", connection.peer),
         });
-        rows.push(("STS", format!("{}{at}", sanitize(&endpoint.endpoint.origin()))));
+        rows.push(("STS", format!("{}{way}", sanitize(&endpoint.endpoint.origin()))));
     }
     if let Some(call) = facts.assume_role() {
         rows.push(("session", sanitize(&call.session_name)));
@@ -182,86 +192,88 @@ fn seen(report: &Report, colour: Color) -> String {
         text.push('\n');
     }
     for (name, value) in rows {
-        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{name:<12}")));
+        let _ = writeln!(text, "  {}{value}", color.faint(&format!("{name:<12}")));
     }
     text
 }
 
-/// A diagnosis that is all there is to say.
-pub(crate) fn failure(diagnosis: &Diagnosis, colour: Color) -> String {
-    section(diagnosis, &diagnosis.remedy(), "FAIL", &Beside::default(), colour)
-}
-
-/// What is shown beside a diagnosis.
+/// What the report adds to the section of a diagnosis.
 #[derive(Default)]
-struct Beside {
-    /// Facts that are told elsewhere.
-    told: &'static [&'static str],
+struct Context {
+    /// Names of evidence that the report shows elsewhere.
+    shown_elsewhere: &'static [&'static str],
+    /// What the diagnosis is about, to look at.
     exhibit: String,
 }
 
-fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, beside: &Beside, colour: Color) -> String {
+fn section_in(report: &Report, diagnosis: &Diagnosis, word: &str, color: Color) -> String {
+    let trust = report.failure_of(Check::TrustPolicy);
+    let policy = report.audit.as_ref().and_then(|audit| audit.policy.as_ref());
+    let context = Context {
+        shown_elsewhere: if report.audit.is_some() { audit::ROWS } else { &[] },
+        exhibit: match (trust, policy) {
+            (Some(trust), Some(policy)) if trust.name() == diagnosis.name() => {
+                audit::marked_policy(policy, color)
+            }
+            _ => String::new(),
+        },
+    };
+    section(diagnosis, &report.remedy(diagnosis), word, &context, color)
+}
+
+fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, context: &Context, color: Color) -> String {
     let name = diagnosis.name();
-    let painted = if word == "FAIL" { colour.bad(word) } else { colour.warning(word) };
-    let mut text = format!("\n{painted}  {}: {}\n", colour.strong(name.as_str()), name.title());
+    let painted = if word == "FAIL" { color.bad(word) } else { color.warning(word) };
+    let mut text = format!("\n{painted}  {}: {}\n", color.strong(name.as_str()), name.title());
     let _ = writeln!(
         text,
         "      who must act: {}; class: {}\n",
-        colour.strong(name.owner().as_str()),
+        color.strong(name.owner().as_str()),
         name.class().as_str()
     );
-    text.push_str(&wrapped(&diagnosis.cause(), "  ", "  "));
-    text.push_str(&facts(&diagnosis.evidence(), beside.told, colour));
-    text.push_str(&beside.exhibit);
+    let _ = writeln!(text, "{}", wrap(&diagnosis.cause(), "  ", "  "));
+    text.push_str(&evidence_table(&diagnosis.evidence(), context.shown_elsewhere, color));
+    text.push_str(&context.exhibit);
     text.push('\n');
-    for (place, step) in remedy.iter().enumerate() {
-        let (say, paste) = step.split_once('\n').unwrap_or((step, ""));
-        text.push_str(&wrapped(say, &format!("  {}. ", place + 1), "     "));
-        for line in paste.lines() {
+    for (index, step) in remedy.iter().enumerate() {
+        let (sentence, commands) = step.split_once('\n').unwrap_or((step, ""));
+        let _ = writeln!(text, "{}", wrap(sentence, &format!("  {}. ", index + 1), "     "));
+        for line in commands.lines() {
             let _ = writeln!(text, "       {line}");
         }
     }
-    let _ = writeln!(text, "\n  {}", colour.faint(&format!("more: irsa-probe explain {}", name.as_str())));
+    let _ = writeln!(text, "\n  {}", color.faint(&format!("more: irsa-probe explain {}", name.as_str())));
     text
 }
 
-/// The facts, without those that are told elsewhere.
-fn facts(evidence: &Evidence, elsewhere: &[&str], colour: Color) -> String {
+/// The evidence of a diagnosis, without what the report shows elsewhere.
+fn evidence_table(evidence: &Evidence, shown_elsewhere: &[&str], color: Color) -> String {
     let mut text = String::new();
-    let told = || evidence.iter().filter(|(name, _)| !elsewhere.contains(name));
-    if told().next().is_some() {
+    let rows = || evidence.iter().filter(|(name, _)| !shown_elsewhere.contains(name));
+    if rows().next().is_some() {
         text.push('\n');
     }
-    let width = told().map(|(name, _)| name.len() + 2).max().unwrap_or_default().max(18);
-    for (name, value) in told() {
+    let width = rows().map(|(name, _)| name.len() + 2).max().unwrap_or_default().max(18);
+    for (name, value) in rows() {
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = match value {
             Value::Array(values) if values.is_empty() => "none".to_owned(),
             Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
             other => plain(other),
         };
-        let _ = writeln!(text, "  {}{value}", colour.faint(&format!("{:<width$}", name.replace('_', " "))));
+        let _ = writeln!(text, "  {}{value}", color.faint(&format!("{:<width$}", name.replace('_', " "))));
     }
     text
 }
 
-fn wrapped(text: &str, first: &str, rest: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent(first)
-        .subsequent_indent(rest)
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    format!("{}\n", textwrap::fill(text, options))
-}
-
-/// Whether a diagnosis of an audit leaves it open whether the role is given.
+/// Whether an audit with this diagnosis cannot say that the role is refused.
 fn is_open(diagnosis: &Diagnosis) -> bool {
     let name = diagnosis.name();
     name.class() == Class::NotJudged || matches!(name, Name::TrustPolicyMalformed | Name::IssuerUnreachable)
 }
 
-/// What is not known, and is told by a diagnosis already.
-fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
+/// What is not known and has a diagnosis of its own.
+fn unknowns_in_diagnoses(report: &Report) -> Vec<&'static str> {
     let all = report.diagnosis().into_iter().chain(report.warnings());
     let what = |diagnosis: &Diagnosis| match diagnosis {
         Diagnosis::AuditIncomplete(incomplete) => Some(incomplete.unavailable.what),
@@ -270,46 +282,51 @@ fn told_by_diagnoses(report: &Report) -> Vec<&'static str> {
     all.filter_map(what).collect()
 }
 
-/// Whether a diagnosis is about what the role may do, and not about who gets it.
-fn is_of_permissions(report: &Report, diagnosis: &Diagnosis) -> bool {
-    let step = report.steps.iter().find(|step| step.check == Check::RolePermissions);
-    step.and_then(CheckResult::failure).is_some_and(|failure| failure.name() == diagnosis.name())
-}
-
-fn verdict(report: &Report, colour: Color) -> String {
+fn verdict(report: &Report, color: Color) -> String {
     let code = report.exit_code();
     let attempts =
         if report.attempts > 1 { format!(", after {} attempts", report.attempts) } else { String::new() };
-    let lenient = match report.diagnosis() {
+    let tolerated = match report.diagnosis() {
         Some(_) if code == 0 => " (tolerated)",
         _ => "",
     };
-    let text = match report.outcome() {
-        outcome if report.audit.is_some() => match (outcome, report.diagnosis()) {
-            (Outcome::Pass, _) => colour.good(ALLOWED),
-            (Outcome::Warn, _) => colour.warning(&format!("{} There are warnings.", ALLOWED)),
-            (Outcome::Fail, Some(diagnosis)) if is_open(diagnosis) => {
-                colour.bad("Whether AWS gives this role to this pod is not known.")
-            }
-            (Outcome::Fail, Some(diagnosis)) if is_of_permissions(report, diagnosis) => {
-                colour.bad("AWS gives this role to this pod, but the role may not do what it should.")
-            }
-            (Outcome::Fail, Some(Diagnosis::RefusedOutsideTrust(_))) => colour.bad(
-                "STS refused this pod this role, and the trust policy as it is now does not explain it.",
-            ),
-            (Outcome::Fail, _) => colour.bad("This pod does not get this role as it is."),
-        },
-        Outcome::Pass => colour.good("This pod gets its role."),
-        Outcome::Warn => colour.warning("This pod gets its role, with warnings."),
-        Outcome::Fail if report.interrupted => colour.bad("Interrupted."),
-        Outcome::Fail if report.role_works() => {
-            colour.bad("This pod gets its role, but the application's SDK does not take it.")
+    let verdict =
+        if report.audit.is_some() { audit_verdict(report, color) } else { run_verdict(report, color) };
+    format!("{verdict} Exit code {code}{tolerated}{attempts}.")
+}
+
+fn audit_verdict(report: &Report, color: Color) -> String {
+    // What the role may do is another question than who gets it.
+    let is_of_permissions = |diagnosis: &Diagnosis| {
+        report.failure_of(Check::RolePermissions).is_some_and(|failure| failure.name() == diagnosis.name())
+    };
+    match (report.outcome(), report.diagnosis()) {
+        (Outcome::Pass, _) => color.good(NOTHING_REFUSES),
+        (Outcome::Warn, _) => color.warning(&format!("{NOTHING_REFUSES} There are warnings.")),
+        (Outcome::Fail, Some(diagnosis)) if is_open(diagnosis) => {
+            color.bad("Whether AWS gives this role to this pod is not known.")
         }
-        Outcome::Fail => colour.bad(match report.role_failure().map(|diagnosis| diagnosis.name().class()) {
+        (Outcome::Fail, Some(diagnosis)) if is_of_permissions(diagnosis) => {
+            color.bad("AWS gives this role to this pod, but the role may not do what it should.")
+        }
+        (Outcome::Fail, Some(Diagnosis::RefusedOutsideTrust(_))) => color
+            .bad("STS refused this pod this role, and the trust policy as it is now does not explain it."),
+        (Outcome::Fail, _) => color.bad("This pod does not get this role as it is."),
+    }
+}
+
+fn run_verdict(report: &Report, color: Color) -> String {
+    match report.outcome() {
+        Outcome::Pass => color.good("This pod gets its role."),
+        Outcome::Warn => color.warning("This pod gets its role, with warnings."),
+        Outcome::Fail if report.interrupted => color.bad("Interrupted."),
+        Outcome::Fail if report.role_works() => {
+            color.bad("This pod gets its role, but the application's SDK does not take it.")
+        }
+        Outcome::Fail => color.bad(match report.role_failure().map(|diagnosis| diagnosis.name().class()) {
             Some(Class::NotJudged) => "Whether this pod gets its role is not known.",
             Some(Class::Unreachable) => "This pod does not get its role now.",
             _ => "This pod does not get its role.",
         }),
-    };
-    format!("{text} Exit code {code}{lenient}{attempts}.")
+    }
 }

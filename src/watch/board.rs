@@ -46,7 +46,7 @@ impl LastCheck {
             role_works: report.role_works(),
             warnings: report.warnings().into_iter().map(Warning::from_diagnosis).collect(),
             accepted: report.exit_code() == 0,
-            checks: report.steps.iter().map(|step| (step.check, step.outcome.as_str())).collect(),
+            checks: report.checks.iter().map(|step| (step.check, step.outcome.as_str())).collect(),
             role_arn: report.facts.role_arn.as_deref().map(sanitize),
             token_expires_at: report.facts.claims.as_ref().map(|claims| claims.expires_at),
             message: termination::message(report),

@@ -22,8 +22,8 @@ use crate::checks::token_fresh;
 use crate::host::deadline::Budget;
 use crate::host::{FileFingerprint, Pod};
 use crate::plan;
-use crate::plan::pass::{Circumstances, Memory, Pass};
-use crate::report::model::{FailurePolicy, Report};
+use crate::plan::pass::{Memory, Pass};
+use crate::report::model::{Circumstances, FailurePolicy, Report};
 use crate::run::CheckResult;
 use crate::run::check::Check;
 use crate::run::identity::Identity;
@@ -232,7 +232,7 @@ impl<'a> Watch<'a> {
         // If the clocks differ, only the clock of STS shows how old a token is.
         let is_fresh =
             |result: &CheckResult| result.check != Check::TokenFresh || result.warnings().is_empty();
-        let is_enough = |last: &Report| last.role_works() && last.steps.iter().all(is_fresh);
+        let is_enough = |last: &Report| last.role_works() && last.checks.iter().all(is_fresh);
         if pass.run.warns(Check::TokenFresh) || !self.last.as_ref().is_some_and(is_enough) {
             return TokenChange::AskSts;
         }
@@ -250,7 +250,7 @@ impl<'a> Watch<'a> {
             attempts: 1,
             interrupted: false,
             container: self.settings.container.clone(),
-            leniency: self.settings.failure_policy.clone(),
+            failure_policy: self.settings.failure_policy.clone(),
         };
         let report = pass.into_report(self.pod, circumstances);
         let is_news = self.board.record(LastCheck::from_report(&report), asked_sts, self.pod.now());

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::run::check::Check;
 use crate::text::parse_timestamp;
 use crate::wire;
 
@@ -106,7 +107,8 @@ impl From<wire::Report> for ParsedReport {
 
 /// What STS refused the role with.
 fn refusal(checks: &[wire::Check]) -> Option<StsRefusal> {
-    let check = checks.iter().find(|check| check.name == "assume-role" && check.outcome == "fail")?;
+    let check =
+        checks.iter().find(|check| check.name == Check::AssumeRole.name() && check.outcome == "fail")?;
     let text = |name| check.evidence.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(StsRefusal {
         code: text("code")?,
