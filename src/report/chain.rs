@@ -35,8 +35,8 @@ impl ChainReport {
 }
 
 /// The public form if nothing is known about the chains.
-pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::NoChain {
-    wire::NoChain {
+pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::ChainFailure {
+    wire::ChainFailure {
         schema: wire::CHAIN_SCHEMA.to_owned(),
         sdks: Vec::new(),
         diagnosis: json::diagnosis(diagnosis, diagnosis.remedy()),

@@ -1,4 +1,6 @@
-//! The report: what a run found, and how it is printed.
+//! The report: what a run found ([`model`]), as text, as JSON and as the termination message.
+//!
+//! The JSON forms themselves are in [`crate::wire`].
 
 mod audit;
 pub(crate) mod chain;

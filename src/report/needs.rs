@@ -37,8 +37,8 @@ pub(crate) fn to_wire<'a>(
 }
 
 /// Why the needs of a token are not known.
-pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::NoNeeds {
-    wire::NoNeeds {
+pub(crate) fn failure_to_wire(diagnosis: &Diagnosis) -> wire::NeedsFailure {
+    wire::NeedsFailure {
         schema: wire::TRUST_POLICY_SCHEMA.to_owned(),
         diagnosis: json::diagnosis(diagnosis, diagnosis.remedy()),
     }

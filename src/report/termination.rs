@@ -6,12 +6,12 @@ use crate::text::sanitize;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
 pub(crate) const MOST_BYTES: usize = 1024;
-/// The fewest bytes that are left to the cause, however long the first step is.
+/// The fewest bytes for the cause, however long the first step is.
 const CAUSE_BYTES: usize = 300;
-/// The fewest bytes of words before a command that are worth it.
-const FIRST_BYTES: usize = 40;
+/// The fewest bytes of a sentence before its command that are worth printing.
+const SENTENCE_BYTES: usize = 40;
 
-/// What a run says that was ended before it had anything to say.
+/// The message of a run that ended before it had a verdict.
 pub(crate) const NO_VERDICT: &str = "interrupted before a verdict was known\n";
 
 pub(crate) fn message(report: &Report) -> String {
@@ -27,7 +27,7 @@ pub(crate) fn message(report: &Report) -> String {
             );
             let first = report.remedy(diagnosis).into_iter().next().unwrap_or_default();
             let first = first_step(&first, MOST_BYTES - CAUSE_BYTES - head.len());
-            let cause = cut(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
+            let cause = truncate(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
         (None, Outcome::Fail) => NO_VERDICT.to_owned(),
@@ -51,23 +51,23 @@ pub(crate) fn message(report: &Report) -> String {
             }
         }
     };
-    cut(&text, MOST_BYTES)
+    truncate(&text, MOST_BYTES)
 }
 
-/// The first step in at most so many bytes: what is to be pasted stays whole if it fits, and the words before
-/// it are cut.
+/// The first step in at most so many bytes. If the command fits, it stays whole and the sentence before it is cut.
 fn first_step(step: &str, most: usize) -> String {
-    let (say, paste) =
-        step.split_once('\n').map_or((step, String::new()), |(say, paste)| (say, format!("\n{paste}")));
-    let say = format!("\nFirst: {say}");
-    match most.checked_sub(paste.len() + 1).filter(|left| *left >= FIRST_BYTES) {
-        Some(left) => format!("{}{paste}\n", cut(&say, left)),
-        None => cut(&format!("{say}{paste}\n"), most),
+    let (sentence, command) = step
+        .split_once('\n')
+        .map_or((step, String::new()), |(sentence, command)| (sentence, format!("\n{command}")));
+    let sentence = format!("\nFirst: {sentence}");
+    match most.checked_sub(command.len() + 1).filter(|left| *left >= SENTENCE_BYTES) {
+        Some(left) => format!("{}{command}\n", truncate(&sentence, left)),
+        None => truncate(&format!("{sentence}{command}\n"), most),
     }
 }
 
-/// The text, cut at a character so that it has at most so many bytes, with a sign that it was.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+/// The text in at most so many bytes, with whole characters and a sign that it was cut.
+pub(crate) fn truncate(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
@@ -78,7 +78,7 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, first_step};
+    use super::{first_step, truncate};
 
     #[test]
     fn the_command_of_the_first_step_stays_whole_if_it_fits() {
@@ -90,14 +90,14 @@ mod tests {
         let short = first_step(&step, whole.len() - 20);
         assert_eq!(short.len(), whole.len() - 20);
         assert!(short.starts_with("\nFirst: Let somebody") && short.ends_with(&format!("…\n{command}\n")));
-        assert_eq!(first_step(&step, 60), cut(&whole, 60), "there is no room for both");
-        assert_eq!(first_step(words, 50), cut(&format!("\nFirst: {words}"), 49) + "\n");
+        assert_eq!(first_step(&step, 60), truncate(&whole, 60), "there is no room for both");
+        assert_eq!(first_step(words, 50), truncate(&format!("\nFirst: {words}"), 49) + "\n");
     }
 
     #[test]
     fn a_cut_keeps_whole_characters() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcdef", 5), "ab…");
-        assert_eq!(cut("ääää", 6), "ä…");
+        assert_eq!(truncate("abc", 3), "abc");
+        assert_eq!(truncate("abcdef", 5), "ab…");
+        assert_eq!(truncate("ääää", 6), "ä…");
     }
 }

@@ -28,7 +28,7 @@ impl PodStatus {
         let warnings = self.warnings.iter().map(|Warning { name, cause }| PodEvent {
             kind: EventType::Warning,
             reason: name.as_str().to_owned(),
-            message: termination::cut(&format!("{}: {cause}", name.title()), termination::MOST_BYTES),
+            message: termination::truncate(&format!("{}: {cause}", name.title()), termination::MOST_BYTES),
         });
         std::iter::once(main).chain(warnings).collect()
     }

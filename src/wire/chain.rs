@@ -66,7 +66,7 @@ wire! {
     }
 
     /// Why the choices of the SDKs are not known.
-    pub struct NoChain {
+    pub struct ChainFailure {
         /// The name and version of this form.
         #[schemars(extend("const" = CHAIN_SCHEMA))]
         pub schema: String,

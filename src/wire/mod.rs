@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use audit::{Audit, MatchedPolicy, SimulatedAction, Sources, TrustPolicy, Unknown};
-pub use chain::{ChainReport, FoundSdk, NoChain, NodeRole, SdkChoice};
+pub use chain::{ChainFailure, ChainReport, FoundSdk, NodeRole, SdkChoice};
 pub use explain::{Catalogue, CatalogueEntry, CataloguePage};
-pub use needs::{Commands, Needs, NoNeeds, OidcProvider};
+pub use needs::{Commands, Needs, NeedsFailure, OidcProvider};
 pub use report::{Check, Diagnosis, Identity, Pod, Report, Sts, Target, Token};
 
 /// The name of the report's schema.

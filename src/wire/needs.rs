@@ -46,7 +46,7 @@ wire! {
     }
 
     /// Why the needs of a token are not known.
-    pub struct NoNeeds {
+    pub struct NeedsFailure {
         /// The name and version of this form.
         #[schemars(extend("const" = TRUST_POLICY_SCHEMA))]
         pub schema: String,
