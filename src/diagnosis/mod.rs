@@ -1,9 +1,9 @@
 //! The catalogue: everything that can be wrong, with one row and one page for each diagnosis.
 //!
 //! A row names the diagnosis, its class, its owner and the version that introduced it. A struct of the same name
-//! holds the facts, and puts the cause, the remedy and the evidence into words. It does not judge: whoever makes
-//! the struct has decided already. The page of the same name is the documentation, the text of `explain` and a
-//! test. Names are public: they are never changed, and never used again for something else.
+//! holds the facts, and puts the cause, the remedy and the evidence into words. It does not judge: the
+//! checks and the audit decide which diagnosis holds. The page of the same name is the documentation, the text of
+//! `explain` and a test. Names are public: they are never changed, and never used again for something else.
 
 use crate::evidence::Evidence;
 
