@@ -135,7 +135,7 @@ macro_rules! catalogue {
         /// The name of a diagnosis: the same spelling in code, pages, reports and metrics.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Name {
-            $($(#[doc = concat!("See [`", stringify!($module), "::", stringify!($name), "`].")] $name,)*)*
+            $($(#[doc = concat!("See its page, `pages/", stringify!($name), ".md`.")] $name,)*)*
         }
 
         impl Name {
@@ -178,7 +178,7 @@ macro_rules! catalogue {
         /// A diagnosis: what is wrong, with the facts that show it.
         #[derive(Debug, Clone)]
         pub enum Diagnosis {
-            $($(#[doc = concat!("See [`", stringify!($module), "::", stringify!($name), "`].")]
+            $($(#[doc = concat!("See its page, `pages/", stringify!($name), ".md`.")]
                 $name(Box<$module::$name>),)*)*
         }
 

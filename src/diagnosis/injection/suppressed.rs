@@ -43,7 +43,7 @@ pub enum SuppressionCause {
 
 impl SuppressionCause {
     /// Whether the webhook skipped the whole container.
-    pub fn is_left_out(&self) -> bool {
+    pub(crate) fn is_left_out(&self) -> bool {
         matches!(self, Self::Ephemeral | Self::SkipWebhook | Self::SkipContainers)
     }
 

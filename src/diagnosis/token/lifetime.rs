@@ -159,7 +159,7 @@ pub struct ClockSkewed {
 
 impl ClockSkewed {
     /// The difference of the clocks, and whether the local clock is ahead.
-    pub fn skew(&self) -> (Duration, bool) {
+    pub(crate) fn skew(&self) -> (Duration, bool) {
         match self.local.duration_since(self.server) {
             Ok(ahead) => (ahead, true),
             Err(behind) => (behind.duration(), false),
