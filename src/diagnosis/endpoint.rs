@@ -254,3 +254,26 @@ impl Entry for EndpointInsecure {
         Evidence::new().text("endpoint", &self.url)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sdk_chain::situation::ChainInput;
+    use sdk_chain::{CredentialSource, SdkId, resolve};
+
+    #[test]
+    fn sdks_without_a_region_do_as_the_cause_says() {
+        let mut input = ChainInput::default();
+        input.set_variable("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/checkout");
+        input.set_variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
+        let mut input = input.with_working_role();
+        input.variables.retain(|name, _| !name.ends_with("REGION"));
+        for (sdk, source) in [
+            (SdkId::GoV2, CredentialSource::Error),
+            (SdkId::Ruby, CredentialSource::Error),
+            (SdkId::JavaV1, CredentialSource::NodeRole),
+            (SdkId::Cpp, CredentialSource::NodeRole),
+        ] {
+            assert_eq!(resolve(sdk, &input).source, source, "{sdk:?}");
+        }
+    }
+}
