@@ -1,5 +1,4 @@
-//! Judges a refusal that the report tells of, where the role's trust policy and its OIDC provider allow the
-//! call: what else there is.
+//! Judges a refusal in the report that the trust policy and the OIDC provider do not explain: what else can refuse.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -35,7 +34,7 @@ fn meaning(refusal: &StsRefusal) -> Option<Meaning> {
     sts_errors::meaning(&refusal.code, refusal.message.as_deref().unwrap_or_default())
 }
 
-/// STS accepted the identity, by the report.
+/// STS accepted the token, according to the report.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepted {
     account: String,
@@ -47,27 +46,28 @@ impl HasEvidence for Accepted {
     }
 }
 
-/// What was seen, all of which allows the call.
+/// Facts that all allow the call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AllowingFacts<'a> {
     pub(crate) role: &'a RoleMetadata,
-    /// The provider, if it was looked at.
+    /// The OIDC provider, if it was looked up.
     pub(crate) provider: Option<&'a ProviderStatus>,
-    /// Whether the policy was handed in as a file.
+    /// Whether the trust policy was handed in as a file.
     pub(crate) policy_is_from_file: bool,
-    /// Whether it was looked at whether the issuer publishes the token's key.
+    /// Whether the issuer was asked for the token's key.
     pub(crate) key_was_checked: bool,
 }
 
-/// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
-/// was seen does not allow the call, the refusal is explained.
+/// Judges the answer of STS in a report. `None` if the answer is not about the role or the token. If a fact is blocked,
+/// that check explains the refusal.
+#[must_use]
 pub(crate) fn judge(
     request: &Request,
     report: &ParsedReport,
     seen: Result<AllowingFacts<'_>, BlockedBy>,
 ) -> Option<Result<Verdict<Accepted>, BlockedBy>> {
     let Some(refusal) = &report.refusal else {
-        // Only who has an identity was accepted.
+        // STS gives an identity only to a token that it accepts.
         let account = report.account.clone()?;
         return Some(Ok(Verdict::Pass(Accepted { account })));
     };
@@ -90,7 +90,7 @@ pub(crate) fn judge(
     }))
 }
 
-/// What is not known of the provider, and why.
+/// What is not known of the OIDC provider.
 fn unavailable_provider(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
     match provider {
         None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),

@@ -10,18 +10,13 @@ use std::fmt;
 use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
-use tokio::time::Instant;
 
-use super::InputFault;
 use super::report::ParsedReport;
-use crate::audit::options::Input;
-use crate::host::Pod;
-use crate::host::stdin::{Chunk, StdinFault};
 use crate::text::sanitize;
 use crate::wire::{self, SCHEMA};
 
 /// The most bytes of a log that are read.
-const MAX_LOG_BYTES: usize = 64 << 20;
+pub(super) const MAX_LOG_BYTES: usize = 64 << 20;
 
 /// The most bytes of a line that are kept. A report has a few thousand.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -137,35 +132,6 @@ impl fmt::Display for NoReport {
 }
 
 impl std::error::Error for NoReport {}
-
-/// Reads the last report of a log, by `until` at the latest.
-pub(super) async fn read(pod: &Pod, from: &Input, until: Instant) -> Result<FoundReport, InputFault> {
-    let mut log = Log::default();
-    let end = match from {
-        Input::File(path) => {
-            log.push(&pod.read(path, MAX_LOG_BYTES, until).await.map_err(InputFault::File)?.bytes);
-            LogEnd::Complete
-        }
-        Input::Stdin => {
-            let mut stdin = pod.stdin();
-            loop {
-                match stdin.next(until).await {
-                    // With more always at hand, nothing else looks at the time.
-                    Ok(Chunk::Bytes(bytes)) if log.push(&bytes) => {
-                        if Instant::now() >= until {
-                            break LogEnd::TimedOut;
-                        }
-                    }
-                    Ok(Chunk::Bytes(_)) => break LogEnd::TooLong,
-                    Ok(Chunk::End) => break LogEnd::Complete,
-                    Err(StdinFault::TimedOut) => break LogEnd::TimedOut,
-                    Err(fault) => return Err(InputFault::Stdin(fault)),
-                }
-            }
-        }
-    };
-    log.finish(end).map_err(InputFault::NoReport)
-}
 
 /// A log, read piece by piece.
 #[derive(Default)]
