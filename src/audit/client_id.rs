@@ -8,7 +8,7 @@ const MAX_CLIENT_ID_CHARS: usize = 255;
 /// The most edits of a typo: `sts.amazon.com` is three edits away from `sts.amazonaws.com`.
 const MAX_EDITS: usize = 3;
 
-/// The client id that was most likely meant for one of a token's audiences.
+/// The client id that is nearest to one of the token's audiences.
 pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
     let slips = client_ids.iter().flat_map(|id| {
         let slip = |audience: &String| {
@@ -65,7 +65,7 @@ mod tests {
     use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
 
     #[test]
-    fn client_ids_and_what_is_nearly_one() {
+    fn nearest_client_id() {
         let like =
             |id: &str, slip: ClientIdDifference| Some(NearClientId { id: id.to_owned(), difference: slip });
         for (ids, audience, expected) in [

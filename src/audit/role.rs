@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_the_credentials_are() {
+    fn account_of_the_credentials() {
         let asked = arn::parse(ARN).unwrap();
         let with = |edit: &dyn Fn(&mut IamSnapshot)| {
             let mut aws = healthy();
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_the_role_is_there() {
+    fn role_is_found_or_not() {
         let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
         let of = RoleQuery { role: &asked, service_account: None, needed: Some(&needed) };
         let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_simulation_has_one_diagnosis() {
+    fn simulation_has_one_diagnosis() {
         use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
         let asked = arn::parse(ARN).unwrap();
         let both = |boundary: bool, organization: bool, simulated: SimulatedDecision| {
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn several_actions_are_told_by_what_forbids_them() {
+    fn denied_actions_are_grouped_by_source() {
         let asked = arn::parse(ARN).unwrap();
         let entries = vec![
             simulated(Decision::ImplicitDeny),
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_without_policies_is_only_told_where_that_is_sure() {
+    fn role_without_policies_needs_complete_lists() {
         let asked = arn::parse(ARN).unwrap();
         let none = || Ok(whole(Vec::new()));
         for (attached, expected) in [

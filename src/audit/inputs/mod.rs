@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_from_files() {
+    async fn all_inputs_are_read_from_files() {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             std::fs::write(dir.path().join(name), text).unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_named_with_its_flag() {
+    async fn unreadable_input_is_named_with_its_flag() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("empty"), "").unwrap();
         let at = |name: &str| Some(Input::File(dir.path().join(name)));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_piped_in_without_a_flag() {
+    fn piped_report_needs_no_flag() {
         let stdin = || Some(Input::Stdin);
         let file = || Some(Input::File(PathBuf::from("a")));
         for (wanted, is_typed, expected) in [

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_in_every_form() {
+    fn document_is_found_in_every_form() {
         let expected = document::read(&policy()).unwrap();
         let pretty = serde_json::to_string_pretty(&policy()).unwrap();
         for (form, text, has_arn) in [
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_role() {
+    fn role_metadata_is_read() {
         let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
         assert_eq!(said.max_session, Some(Duration::from_secs(3600)));
         assert_eq!(said.boundary_arn.as_deref(), Some(BOUNDARY));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_document_is_kept() {
+    fn document_keeps_its_order() {
         let text =
             r#"{"Role":{"AssumeRolePolicyDocument":{"Statement":[],"Version":"2012-10-17","Id":"z"}}}"#;
         let document = read(text.as_bytes()).unwrap().document;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_document_is_left_as_it_is() {
+    fn bare_document_is_unchanged() {
         // Twice the same name is a fault of the policy, which only its text shows.
         let text = r#"{"Version":"2012-10-17","Version":"2008-10-17","Statement":[]}"#;
         let given = read(text.as_bytes()).unwrap();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_trust_policy_is_named() {
+    fn other_documents_are_named() {
         let two = json!({"Roles": [role(policy())["Role"], role(policy())["Role"]]});
         let without = || BadDocument::Without("AssumeRolePolicyDocument");
         for (value, expected) in [

@@ -153,7 +153,7 @@ mod tests {
     use super::{BadDocument, text, url_decoded};
 
     #[test]
-    fn text_in_the_encodings_that_shells_write() {
+    fn text_in_any_encoding_of_a_shell() {
         let utf16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| {
             mark.iter().copied().chain("{\r\n}ü".encode_utf16().flat_map(unit)).collect::<Vec<u8>>()
         };
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn url_encoding_is_taken_off_only_where_it_is() {
+    fn only_encoded_documents_are_decoded() {
         for (encoded, expected) in [
             ("%7B%22a%22%3A%20%22b+c%22%7D%0A", r#"{"a": "b+c"}"#),
             ("%7b%22a%22%3a%22%c3%bc%22%7d", r#"{"a":"ü"}"#),

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_key() {
+    fn published_key_passes() {
         let found = published(of_keys(Ok((200, Ok(KEYS)))), Some("two"));
         assert_eq!((found.keys, found.key_ids.len(), found.missing_members.len()), (3, 2, 0));
         let evidence = serde_json::Value::Object(found.evidence().into());
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_published() {
+    fn unpublished_key_fails() {
         let many = json!({"keys": (0..40).map(|n| json!({"kid": format!("k{n}")})).collect::<Vec<_>>()});
         let many: &'static str = many.to_string().leak();
         for (keys, key_id, words) in [
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_does_not_answer_as_it_should() {
+    fn unusable_answers_of_an_issuer() {
         let discovery_with = |name: &str, value: &str| {
             let mut document: serde_json::Value = serde_json::from_str(&discovery()).unwrap();
             document[name] = json!(value);
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_discovery_document_is() {
+    fn url_of_the_discovery_document() {
         let at = "https://issuer.example/a/.well-known/openid-configuration";
         assert_eq!(discovery_url(ISSUER), Ok(at.to_owned()));
         assert_eq!(discovery_url("https://issuer.example/a/"), Ok(at.to_owned()));

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_alone_says_it_all() {
+    fn report_alone_is_enough() {
         let given = given();
         let found = resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Report; 4]);
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn which_source_goes_first() {
+    fn sources_count_in_order() {
         let mut given = given();
         let found = resolve(all(&given)).unwrap();
         assert_eq!(sources(&found), [Source::Token, Source::Token, Source::Token, Source::Report]);
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_not_believed() {
+    fn contradictions_are_errors() {
         for (what, change) in [
             ("issuer", (|given| given.report.issuer = Some(format!("{ISSUER}0"))) as fn(&mut Given)),
             ("subject", |given| given.report.subject = Some("system:serviceaccount:a:b".to_owned())),
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_by_age_is_noted() {
+    fn differences_by_age_are_noted() {
         let mut given = given();
         given.account.account.role_arn = Some("arn:aws:iam::111122223333:role/b".to_owned());
         given.account.audience = Some("vault".to_owned());
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_flag() {
+    fn missing_parts_are_named_with_their_flags() {
         let mut given = given();
         let nothing = SubjectSources { token: None, report: None, pod: None, account: None, ..all(&given) };
         let error = resolve(nothing).unwrap_err().to_string();
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_call_says_nothing_of_this_one() {
+    fn report_of_another_call_is_ignored() {
         let mut given = given();
         let of_report = SubjectSources { token: None, pod: None, account: None, ..all(&given) };
         let same = resolve(of_report).unwrap();
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_and_the_pod_are_of_one_pod() {
+    fn report_of_another_pod_is_a_conflict() {
         let mut given = given();
         given.token = token::decode(include_str!("../../../tests/recorded/projected-token.jwt")).unwrap();
         given.report.pod.pod = Some("another".to_owned());
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_of_another_role_is_not_laid_beside_this_one() {
+    fn policy_of_another_role_is_a_conflict() {
         let mut given = given();
         given.flags.role_arn = Some(ROLE.to_owned());
         for (arn, is_other) in [
