@@ -1,14 +1,14 @@
-//! Client ids of an OIDC provider that are nearly the token's audience.
+//! Finds the client id of an OIDC provider that is almost the token's audience.
 
 use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
 
 /// The most characters of a client id. Source: the IAM API model, `clientIDType`.
 const MAX_CLIENT_ID_CHARS: usize = 255;
 
-/// The most edits between what was meant and what was written: `sts.amazon.com` is three away.
+/// The most edits of a typo: `sts.amazon.com` is three edits away from `sts.amazonaws.com`.
 const MAX_EDITS: usize = 3;
 
-/// The client id that was most likely meant for one of a token's audiences.
+/// The client id that is nearest to one of the token's audiences.
 pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<NearClientId> {
     let slips = client_ids.iter().flat_map(|id| {
         let slip = |audience: &String| {
@@ -20,12 +20,12 @@ pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<Near
     slips.min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
 }
 
-/// How a client id differs from an audience, if little, and how far that is.
+/// The small difference between a client id and an audience, and its number of edits.
 fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
-    let hidden = invisible_characters(id);
-    let seen: String = id.chars().filter(|c| !is_invisible(*c)).collect();
-    if !hidden.is_empty() && seen == audience {
-        return Some((0, ClientIdDifference::Invisible(hidden)));
+    let invisible = invisible_characters(id);
+    let visible: String = id.chars().filter(|c| !is_invisible(*c)).collect();
+    if !invisible.is_empty() && visible == audience {
+        return Some((0, ClientIdDifference::Invisible(invisible)));
     }
     if id.eq_ignore_ascii_case(audience) {
         return Some((0, ClientIdDifference::Case));
@@ -41,17 +41,17 @@ fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
         return None;
     }
     let edits = strsim::osa_distance(id, audience);
-    let is_little = edits <= MAX_EDITS && edits * 3 <= audience.chars().count();
-    is_little.then_some((edits, ClientIdDifference::Typo))
+    let is_typo = edits <= MAX_EDITS && edits * 3 <= audience.chars().count();
+    is_typo.then_some((edits, ClientIdDifference::Typo))
 }
 
-/// The characters of a text that nobody sees, and their places, counted from 1.
+/// The invisible characters of a text, and their places, counted from 1.
 fn invisible_characters(text: &str) -> Vec<(char, usize)> {
     let places = text.chars().zip(1..);
     places.filter(|(c, _)| is_invisible(*c)).collect()
 }
 
-/// White space, control characters, and what has no width or only a direction.
+/// Whether a character is white space or a control character, has no width, or only sets a direction.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -65,7 +65,7 @@ mod tests {
     use crate::diagnosis::oidc_provider::{ClientIdDifference, NearClientId};
 
     #[test]
-    fn client_ids_and_what_is_nearly_one() {
+    fn nearest_client_id() {
         let like =
             |id: &str, slip: ClientIdDifference| Some(NearClientId { id: id.to_owned(), difference: slip });
         for (ids, audience, expected) in [

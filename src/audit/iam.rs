@@ -1,7 +1,7 @@
-//! AWS's side of a role, as an operator's credentials show it: thin observing, no judging.
+//! What IAM shows of a role to the operator's credentials. This file only observes.
 //!
-//! Everything is asked at once; only the simulation waits for the role's ARN, and a list for its pages.
-//! So no answer is more than [`ROUND_TRIPS`] round trips to IAM away.
+//! All calls are made at once. Only the simulation waits for the role's ARN, and a list for its pages, so no answer takes
+//! more than [`ROUND_TRIPS`] round trips to IAM.
 
 use tokio::time::Instant;
 
@@ -20,82 +20,78 @@ use iam_trust::arn::RoleArn;
 use iam_trust::partition::Partition;
 use iam_trust::provider_arn;
 
-/// How many round trips to IAM follow on one another, at most.
+/// The most round trips to IAM that follow one another.
 pub const ROUND_TRIPS: u8 = 3;
 
-/// What the caller is called where it is not known.
+// Names of what can be unavailable. They follow "Not known:".
 const CALLER: &str = "whose the credentials are";
-/// What the role is called where it is not known.
-pub(crate) const ROLE: &str = "the role and its trust policy";
-/// What the provider is called where it is not known.
-pub(crate) const PROVIDER: &str = "the OIDC provider for the token's issuer";
-/// What the role's managed policies are called where they are not known.
-pub(crate) const ATTACHED: &str = "the role's attached policies";
-/// What the role's own policies are called where they are not known.
-pub(crate) const INLINE: &str = "the role's inline policies";
-/// What the simulation is called where it is not known.
-pub(crate) const SIMULATION: &str = "what the role may do";
+pub(super) const ROLE: &str = "the role and its trust policy";
+pub(super) const PROVIDER: &str = "the OIDC provider for the token's issuer";
+const OTHER_PROVIDERS: &str = "the account's other OIDC providers";
+pub(super) const ATTACHED: &str = "the role's attached policies";
+pub(super) const INLINE: &str = "the role's inline policies";
+pub(super) const SIMULATION: &str = "what the role may do";
 
-/// What is asked.
+/// What to ask IAM.
 #[derive(Debug, Clone)]
 pub struct IamQuery {
     /// The role.
     pub role: RoleArn,
     /// The token's issuer, as the token has it.
     pub issuer: String,
-    /// The actions to simulate; none if nothing is to be simulated.
+    /// The actions to simulate. Without any, nothing is simulated.
     pub actions: Vec<String>,
-    /// The resources to simulate them on; any if there are none.
+    /// The resources to simulate the actions on. Without any, all resources.
     pub resources: Vec<String>,
-    /// The profile whose credentials are used, in place of `AWS_PROFILE`.
+    /// The profile whose credentials are used instead of those of `AWS_PROFILE`.
     pub profile: Option<String>,
     /// How servers are found and trusted.
     pub network: NetworkOptions,
 }
 
-/// What AWS says. What is `None` was not asked.
+/// What AWS answered.
 #[derive(Debug, Clone)]
 pub struct IamSnapshot {
-    /// Whose the credentials are.
+    /// The owner of the credentials.
     pub caller: IamResult<StsCaller>,
-    /// The role, if there is one of this name in its account.
+    /// The role, if the account has one of this name.
     pub role: IamResult<Option<Role>>,
-    /// The provider for the issuer in the role's account, if there is one.
+    /// The OIDC provider for the issuer, if the account has one.
     pub provider: IamResult<Option<OidcProvider>>,
-    /// The ARNs of all providers of the role's account.
+    /// The ARNs of all OIDC providers of the account.
     pub providers: IamResult<Vec<String>>,
     /// The role's managed policies.
     pub attached: IamResult<PagedList<AttachedPolicy>>,
     /// The names of the role's inline policies.
     pub inline: IamResult<PagedList<String>>,
-    /// What the role may do.
+    /// The simulated decisions. `None` if no action was given.
     pub simulation: Option<IamResult<PagedList<SimulatedDecision>>>,
 }
 
-/// Finds the operator's credentials and asks, by `until` at the latest.
-pub async fn observe(pod: &Pod, asked: &IamQuery, until: Instant) -> IamSnapshot {
-    let profiles = Profiles::load_with_profile(pod, asked.profile.as_deref(), until).await;
-    let endpoints = endpoints(pod, profiles.as_ref().ok(), asked.role.partition);
-    // A little earlier, so that what stood in the way is told, and not that it took too long.
+/// Loads the operator's credentials and asks IAM, by `until` at the latest.
+pub async fn observe(pod: &Pod, query: &IamQuery, until: Instant) -> IamSnapshot {
+    let profiles = Profiles::load_with_profile(pod, query.profile.as_deref(), until).await;
+    let endpoints = endpoints(pod, profiles.as_ref().ok(), query.role.partition);
+    // The credentials get a little less time, so that their own error is reported, and not a time-out.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
-    let dialer = SmithyConnector::new(pod, asked.network.clone(), by);
-    let (profile, region) = (asked.profile.as_deref(), &endpoints.sts_region);
+    let dialer = SmithyConnector::new(pod, query.network.clone(), by);
+    let (profile, region) = (query.profile.as_deref(), &endpoints.sts_region);
     let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
-        Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await,
-        Err(why) => IamSnapshot::without_credentials(asked, &why),
+        Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), query).await,
+        Err(why) => IamSnapshot::without_credentials(query, &why),
     }
 }
 
 /// Asks IAM.
-pub async fn ask(iam: &Iam, asked: &IamQuery) -> IamSnapshot {
-    let name = asked.role.name.as_str();
+pub async fn ask(iam: &Iam, query: &IamQuery) -> IamSnapshot {
+    let name = query.role.name.as_str();
     let role = async {
         let role = iam.role(name).await;
-        let simulation = simulate(iam, asked, &role).await;
+        let simulation = simulate(iam, query, &role).await;
         (role, simulation)
     };
-    let provider_arn = provider_arn(&asked.role, &asked.issuer);
+    let provider_arn = provider_arn(&query.role, &query.issuer);
     let (caller, (role, simulation), provider, providers, attached, inline) = tokio::join!(
         Box::pin(iam.caller_identity()),
         Box::pin(role),
@@ -105,16 +101,16 @@ pub async fn ask(iam: &Iam, asked: &IamQuery) -> IamSnapshot {
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
     );
     IamSnapshot { caller, role, provider, providers, attached, inline, simulation }
-        .without_other_account(&asked.role)
+        .without_other_account(&query.role)
 }
 
-/// Simulates with the role's own ARN: the one that is asked about may lack its path.
+/// Simulates with the ARN that IAM has: the ARN of the query can lack the role's path.
 async fn simulate(
     iam: &Iam,
-    asked: &IamQuery,
+    query: &IamQuery,
     role: &IamResult<Option<Role>>,
 ) -> Option<IamResult<PagedList<SimulatedDecision>>> {
-    if asked.actions.is_empty() {
+    if query.actions.is_empty() {
         return None;
     }
     let arn = match role {
@@ -122,32 +118,31 @@ async fn simulate(
         Ok(None) => {
             return Some(Err(error(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
         }
-        Err(_) => &asked.role.text,
+        Err(_) => &query.role.text,
     };
-    Some(iam.simulate(arn, &asked.actions, &asked.resources, ROUND_TRIPS - 1).await)
+    Some(iam.simulate(arn, &query.actions, &query.resources, ROUND_TRIPS - 1).await)
 }
 
-fn error(permission: Permission, why: IamErrorKind) -> IamError {
-    IamError { permission, kind: why }
+fn error(permission: Permission, kind: IamErrorKind) -> IamError {
+    IamError { permission, kind }
 }
 
 impl IamSnapshot {
-    fn without_credentials(asked: &IamQuery, why: &NoCredentials) -> Self {
-        let not_known = |permission| error(permission, IamErrorKind::NoCredentials(why.clone()));
+    fn without_credentials(query: &IamQuery, why: &NoCredentials) -> Self {
+        let failed = |permission| error(permission, IamErrorKind::NoCredentials(why.clone()));
         Self {
-            caller: Err(not_known(Permission::GetCallerIdentity)),
-            role: Err(not_known(Permission::GetRole)),
-            provider: Err(not_known(Permission::GetOpenIdConnectProvider)),
-            providers: Err(not_known(Permission::ListOpenIdConnectProviders)),
-            attached: Err(not_known(Permission::ListAttachedRolePolicies)),
-            inline: Err(not_known(Permission::ListRolePolicies)),
-            simulation: (!asked.actions.is_empty())
-                .then(|| Err(not_known(Permission::SimulatePrincipalPolicy))),
+            caller: Err(failed(Permission::GetCallerIdentity)),
+            role: Err(failed(Permission::GetRole)),
+            provider: Err(failed(Permission::GetOpenIdConnectProvider)),
+            providers: Err(failed(Permission::ListOpenIdConnectProviders)),
+            attached: Err(failed(Permission::ListAttachedRolePolicies)),
+            inline: Err(failed(Permission::ListRolePolicies)),
+            simulation: (!query.actions.is_empty()).then(|| Err(failed(Permission::SimulatePrincipalPolicy))),
         }
     }
 
-    /// Without what is of another account than the role: IAM is asked for names, and looks them up in the
-    /// account of the credentials, which may have a role of the same name.
+    /// Drops what belongs to another account than the role. IAM looks up names in the account of the credentials, which
+    /// can have a role of the same name.
     fn without_other_account(self, role: &RoleArn) -> Self {
         let account = match (&self.caller, &self.role) {
             (Ok(caller), _) => Some(caller.account.clone()),
@@ -167,7 +162,7 @@ impl IamSnapshot {
         }
     }
 
-    /// What AWS did not tell.
+    /// Everything that AWS did not tell.
     #[must_use]
     pub fn unavailable(&self) -> Vec<Unavailable> {
         let simulation = self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err());
@@ -175,7 +170,7 @@ impl IamSnapshot {
             (CALLER, self.caller.as_ref().err()),
             (ROLE, self.role.as_ref().err()),
             (PROVIDER, self.provider.as_ref().err()),
-            ("the account's other OIDC providers", self.providers.as_ref().err()),
+            (OTHER_PROVIDERS, self.providers.as_ref().err()),
             (ATTACHED, self.attached.as_ref().err()),
             (INLINE, self.inline.as_ref().err()),
             (SIMULATION, simulation),
@@ -184,12 +179,15 @@ impl IamSnapshot {
     }
 
     pub(crate) fn simulated_decisions(&self) -> &[SimulatedDecision] {
-        self.simulation.as_ref().and_then(|it| it.as_ref().ok()).map_or(&[], |it| &it.entries)
+        self.simulation
+            .as_ref()
+            .and_then(|simulation| simulation.as_ref().ok())
+            .map_or(&[], |list| &list.entries)
     }
 }
 
-/// Where AWS is called, as the variables and the profile say. IAM is that of the role's partition, and so
-/// is STS: in the region that is set, if that is one of the partition's.
+/// The endpoints of AWS by the variables and the profile. IAM and STS are those of the role's partition; STS is in the
+/// configured region if the partition has it.
 fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partition) -> Endpoints {
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
     let setting = |variable: &str, key: &str| pod.nonempty_variable(variable).or_else(|| of_profile(key));

@@ -10,9 +10,68 @@ use crate::net::options::NetworkOptions;
 use crate::text::sanitize;
 use crate::token::ServiceAccount;
 
+/// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct AuditInputPaths {
+    /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
+    /// standard input, where nothing else says for whom the role is asked
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_REPORT")]
+    pub(crate) report: Option<Input>,
+    /// The pod's token, in place of what the report says of it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TOKEN")]
+    pub(crate) token: Option<Input>,
+    /// What flags say about the token and the role.
+    #[command(flatten)]
+    pub(crate) subject: SubjectFlags,
+    /// The pod, as kubectl get pod POD -o json prints it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_POD")]
+    pub(crate) pod: Option<Input>,
+    /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
+    pub(crate) service_account: Option<Input>,
+    /// The container of the pod that is meant, in place of all
+    #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_CONTAINER")]
+    pub(crate) container: Option<String>,
+    /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TRUST_POLICY")]
+    pub(crate) trust_policy: Option<Input>,
+    /// The OIDC provider, as aws iam get-open-id-connect-provider prints it, in place of asking IAM
+    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_OIDC_PROVIDER")]
+    pub(crate) oidc_provider: Option<Input>,
+}
+
+impl AuditInputPaths {
+    /// Each flag, and what it names.
+    pub(super) fn by_flag(&self) -> [(&'static str, &Option<Input>); 6] {
+        [
+            ("--report", &self.report),
+            ("--token", &self.token),
+            ("--pod", &self.pod),
+            ("--service-account", &self.service_account),
+            ("--trust-policy", &self.trust_policy),
+            ("--oidc-provider", &self.oidc_provider),
+        ]
+    }
+
+    /// Takes the report from standard input if something is piped in and nothing else says who asks for the role:
+    /// `kubectl logs POD | irsa-probe audit`.
+    pub(crate) fn with_piped_report(self, stdin_is_terminal: bool) -> Self {
+        let SubjectFlags { issuer, subject, audience, .. } = &self.subject;
+        let has_subject = issuer.is_some()
+            || subject.is_some()
+            || !audience.is_empty()
+            || [&self.report, &self.token, &self.pod].into_iter().any(Option::is_some);
+        let is_taken = self.by_flag().iter().any(|(_, from)| **from == Some(Input::Stdin));
+        if has_subject || is_taken || stdin_is_terminal {
+            return self;
+        }
+        Self { report: Some(Input::Stdin), ..self }
+    }
+}
+
 /// Where something is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub(crate) enum Input {
     /// Standard input, written `-`.
     Stdin,
     /// A file.
@@ -20,9 +79,8 @@ pub enum Input {
 }
 
 impl Input {
-    /// What a flag's value means.
-    #[must_use]
-    pub fn from_path(path: PathBuf) -> Self {
+    /// Reads the value of a flag.
+    pub(crate) fn from_path(path: PathBuf) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
     }
 }
@@ -34,36 +92,6 @@ impl fmt::Display for Input {
             Self::File(path) => f.write_str(&sanitize(&path.to_string_lossy())),
         }
     }
-}
-
-/// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct AuditInputPaths {
-    /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
-    /// standard input, where nothing else says for whom the role is asked
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_REPORT")]
-    pub report: Option<Input>,
-    /// The pod's token, in place of what the report says of it
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TOKEN")]
-    pub token: Option<Input>,
-    /// What flags say about the token and the role.
-    #[command(flatten)]
-    pub subject: SubjectFlags,
-    /// The pod, as kubectl get pod POD -o json prints it
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_POD")]
-    pub pod: Option<Input>,
-    /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
-    pub service_account: Option<Input>,
-    /// The container of the pod that is meant, in place of all
-    #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_CONTAINER")]
-    pub container: Option<String>,
-    /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_TRUST_POLICY")]
-    pub trust_policy: Option<Input>,
-    /// The OIDC provider, as aws iam get-open-id-connect-provider prints it, in place of asking IAM
-    #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_OIDC_PROVIDER")]
-    pub oidc_provider: Option<Input>,
 }
 
 /// What flags say about the token and the role.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::aws::iam::Permission;
 
-/// The policy. None of its actions changes anything, and none takes less than any resource: of which account's
-/// roles an operator may ask is for the operator's own account to say.
+/// The policy. Its actions only read. It names no resource, because the operator's account decides which roles an
+/// operator is allowed to read.
 #[must_use]
 pub fn operator_policy() -> Value {
     json!({

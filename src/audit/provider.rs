@@ -24,7 +24,7 @@ pub(crate) const OIDC_PROVIDER: &str = "--oidc-provider";
 /// What the provider's client ids are called where they are not known.
 const CLIENT_IDS: &str = "the client ids of the OIDC provider";
 
-/// What stands in a provider's ARN before its URL.
+/// The part of a provider's ARN before its URL.
 const ARN_BEFORE_URL: &str = ":oidc-provider/";
 
 /// The most providers that are named as similar to the missing one.
@@ -96,7 +96,7 @@ pub(crate) fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<P
     }
 }
 
-/// Judges what IAM said. If it did not tell the provider, the list of all can still show that there is one.
+/// Judges the answers of IAM. If IAM did not show the provider, the list of all can still show that it exists.
 pub(crate) fn judge_iam(request: &Request, aws: &IamSnapshot) -> Verdict<ProviderStatus> {
     let in_account = |others| ProviderInstead::InAccount(Some(others));
     let incomplete = |unavailable: &Unavailable| {
@@ -196,7 +196,7 @@ fn by_difference<'a>(arns: &'a [String], issuer: &str) -> Vec<(&'a str, Option<I
     let mut differences: Vec<_> = differences.collect();
     differences.sort_by_key(|(_, difference)| match difference {
         None => 0,
-        // An issuer that is not of EKS was hardly meant.
+        // An issuer that is not an EKS cluster is hardly a typo.
         Some(IssuerDifference::Whole) => 3,
         Some(IssuerDifference::Cluster) => 2,
         Some(_) => 1,
@@ -239,7 +239,7 @@ mod tests {
     const URL: &str = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
 
     #[test]
-    fn the_nearest_of_a_list() {
+    fn nearest_provider_comes_first() {
         let arn = |url: &str| format!("arn:aws:iam::111122223333:oidc-provider/{url}");
         let github = "token.actions.githubusercontent.com";
         let other = URL.replace("8B7C", "8B7D");
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_one_that_was_handed_in() {
+    fn given_provider_is_judged() {
         let usual = &["sts.amazonaws.com"][..];
         let elsewhere = OURS.replace("111122223333", "444455556666");
         let china = OURS.replace("arn:aws:", "arn:aws-cn:");
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_that_may_not_be_meant() {
+    fn unusual_audience_has_two_remedies() {
         let given = provider(URL, None, &["sts.amazonaws.com"]);
         let (found, said) = said(judge_given(&request(&["vault"]), &given));
         assert_eq!(found, "OidcProviderAudienceMissing");
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_a_list() {
+    fn list_of_providers_is_judged() {
         let github = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
         let region = OURS.replace("eu-west-1", "eu-west-2");
         let clusters: Vec<String> = (1..=4).map(|n| OURS.replace("8B7C", &format!("000{n}"))).collect();
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_what_iam_answers() {
+    fn answers_of_iam_are_judged() {
         let provider = |ids: &[&str]| OidcProvider {
             arn: Some(OURS.to_owned()),
             url: URL.to_owned(),

@@ -1,5 +1,4 @@
-//! Judges a refusal that the report tells of, where the role's trust policy and its OIDC provider allow the
-//! call: what else there is.
+//! Judges a refusal in the report that the trust policy and the OIDC provider do not explain: what else can refuse.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -17,7 +16,7 @@ use crate::evidence::HasEvidence;
 use crate::run::{BlockedBy, Verdict};
 use iam_trust::request::Request;
 
-/// What a report's refusal is about; `None` if it is not about the role or the token.
+/// What a refusal is about. `None` if it is not about the role or the token.
 pub(crate) fn refusal_kind(refusal: &StsRefusal) -> Option<RefusalKind> {
     match meaning(refusal)? {
         Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
@@ -35,7 +34,7 @@ fn meaning(refusal: &StsRefusal) -> Option<Meaning> {
     sts_errors::meaning(&refusal.code, refusal.message.as_deref().unwrap_or_default())
 }
 
-/// STS accepted the identity, by the report.
+/// STS accepted the token, according to the report.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepted {
     account: String,
@@ -47,50 +46,50 @@ impl HasEvidence for Accepted {
     }
 }
 
-/// What was seen, all of which allows the call.
+/// Facts that all allow the call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AllowingFacts<'a> {
     pub(crate) role: &'a RoleMetadata,
-    /// The provider, if it was looked at.
+    /// The OIDC provider, if it was looked up.
     pub(crate) provider: Option<&'a ProviderStatus>,
-    /// Whether the policy was handed in as a file.
+    /// Whether the trust policy was handed in as a file.
     pub(crate) policy_is_from_file: bool,
-    /// Whether it was looked at whether the issuer publishes the token's key.
+    /// Whether the issuer was asked for the token's key.
     pub(crate) key_was_checked: bool,
 }
 
-/// What a report says of STS's answer; nothing, if that has nothing to do with what was looked at. Where what
-/// was seen does not allow the call, the refusal is explained.
+/// Judges the answer of STS in a report. `None` if the answer is not about the role or the token. If a fact is blocked,
+/// that check explains the refusal.
 pub(crate) fn judge(
     request: &Request,
     report: &ParsedReport,
-    seen: Result<AllowingFacts<'_>, BlockedBy>,
+    facts: Result<AllowingFacts<'_>, BlockedBy>,
 ) -> Option<Result<Verdict<Accepted>, BlockedBy>> {
     let Some(refusal) = &report.refusal else {
-        // Only who has an identity was accepted.
+        // STS gives an identity only to a token that it accepts.
         let account = report.account.clone()?;
         return Some(Ok(Verdict::Pass(Accepted { account })));
     };
-    let about = refusal_kind(refusal)?;
-    Some(seen.map(|seen| match (about, unavailable_provider(seen.provider)) {
+    let kind = refusal_kind(refusal)?;
+    Some(facts.map(|facts| match (kind, unavailable_provider(facts.provider)) {
         (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some(unavailable)) => {
             Verdict::fail(AuditIncomplete { role: request.role.clone(), unavailable })
         }
-        (_, unseen) => Verdict::fail(RefusedOutsideTrust {
+        (_, unavailable) => Verdict::fail(RefusedOutsideTrust {
             request: request.clone(),
-            kind: about,
+            kind,
             code: refusal.code.clone(),
             message: refusal.message.clone(),
             request_id: refusal.request_id.clone(),
             refused_at: refusal.at,
             region: report.region.clone(),
-            unavailable: unseen.map(|unavailable| unavailable.what),
-            hints: hints(about, refusal, report, &seen),
+            unavailable: unavailable.map(|unavailable| unavailable.what),
+            hints: hints(kind, refusal, report, &facts),
         }),
     }))
 }
 
-/// What is not known of the provider, and why.
+/// What is not known of the OIDC provider.
 fn unavailable_provider(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
     match provider {
         None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),
@@ -99,29 +98,29 @@ fn unavailable_provider(provider: Option<&ProviderStatus>) -> Option<Unavailable
 }
 
 fn hints(
-    about: RefusalKind,
+    kind: RefusalKind,
     refusal: &StsRefusal,
     report: &ParsedReport,
-    seen: &AllowingFacts<'_>,
+    facts: &AllowingFacts<'_>,
 ) -> Vec<Hint> {
-    let provider = seen.provider.and_then(ProviderStatus::accepting);
+    let provider = facts.provider.and_then(ProviderStatus::accepting);
     let after = |time: Option<SystemTime>| time.filter(|time| refusal.at.is_some_and(|at| *time > at));
     let layer = match meaning(refusal) {
         Some(Meaning::DeniedByVpcEndpoint) => Some(PolicyLayer::VpcEndpoint),
         Some(Meaning::DeniedByOrganization) => Some(PolicyLayer::Organization),
         _ => None,
     };
-    let address = report.connected_to.as_deref().filter(|_| about == RefusalKind::Access);
+    let address = report.connected_to.as_deref().filter(|_| kind == RefusalKind::Access);
     let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));
     [
-        after(seen.role.created_at).map(Hint::RoleCreatedLater),
+        after(facts.role.created_at).map(Hint::RoleCreatedLater),
         after(provider.and_then(|provider| provider.created_at)).map(Hint::ProviderCreatedLater),
-        after(seen.role.last_used).map(Hint::RoleUsedLater),
+        after(facts.role.last_used).map(Hint::RoleUsedLater),
         layer.map(Hint::PolicyNamed),
         address,
-        seen.policy_is_from_file.then_some(Hint::PolicyFromFile),
+        facts.policy_is_from_file.then_some(Hint::PolicyFromFile),
         provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::ProviderAccountUnknown),
-        (matches!(about, RefusalKind::Key | RefusalKind::Token) && !seen.key_was_checked)
+        (matches!(kind, RefusalKind::Key | RefusalKind::Token) && !facts.key_was_checked)
             .then_some(Hint::SigningKeyNotChecked),
     ]
     .into_iter()
@@ -129,7 +128,7 @@ fn hints(
     .collect()
 }
 
-/// The address, if it is one of a private network, as those of VPC endpoints are.
+/// The address, if it is private, like the address of a VPC endpoint.
 fn private_address(text: &str) -> Option<IpAddr> {
     let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()?;
     let is_private = match address {
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_report_means_beside_what_allows() {
+    fn refusal_beside_facts_that_allow() {
         let (role, seen_provider) = (RoleMetadata::default(), accepts(Some("arn")));
         let denied = || {
             let permission = Permission::GetOpenIdConnectProvider;
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_issuer_check_is_advised_only_where_it_was_not_made() {
+    fn issuer_check_is_advised_only_if_it_was_not_made() {
         let role = RoleMetadata::default();
         let words = "Couldn't retrieve verification key from your identity provider";
         for key_was_seen in [true, false] {
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_provider_was_not_looked_at_that_is_said() {
+    fn cause_names_the_unknown_provider() {
         let role = RoleMetadata::default();
         let seen =
             AllowingFacts { role: &role, provider: None, policy_is_from_file: true, key_was_checked: false };

@@ -1,5 +1,5 @@
-//! Judges what IAM says of the role: whether the credentials are of its account, whether it exists, and what
-//! it may do.
+//! Judges what IAM says about the role: whether the credentials are of its account, whether the role exists, and what
+//! it is allowed to do.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use iam_trust::TrustPolicy;
 use iam_trust::arn::{self, RoleArn};
 
 /// The flag that names a file with the role's trust policy.
-pub(crate) const TRUST_POLICY: &str = "--trust-policy";
+const TRUST_POLICY: &str = "--trust-policy";
 
-/// The credentials are of the role's account.
+/// The operator's credentials are of the role's account.
 #[derive(Debug, Clone)]
 pub(crate) struct OperatorAccount(StsCaller);
 
@@ -36,19 +36,19 @@ impl HasEvidence for OperatorAccount {
     }
 }
 
-/// Whether the credentials are of the role's account. Nothing, where STS did not say whose they are, and IAM's
-/// own answer has to do.
-pub(crate) fn judge_account(asked: &RoleArn, aws: &IamSnapshot) -> Option<Verdict<OperatorAccount>> {
-    let other = |account: &str, caller: Option<&StsCaller>| {
-        let (role, account, caller) = (asked.clone(), account.to_owned(), caller.cloned());
+/// Judges whether the credentials are of the role's account. `None` if STS did not say whose they are: IAM's answers
+/// then decide.
+pub(crate) fn judge_account(role: &RoleArn, iam: &IamSnapshot) -> Option<Verdict<OperatorAccount>> {
+    let wrong = |account: &str, caller: Option<&StsCaller>| {
+        let (role, account, caller) = (role.clone(), account.to_owned(), caller.cloned());
         Verdict::fail(AuditWrongAccount { role, account, caller })
     };
-    Some(match (&aws.caller, &aws.role) {
-        (Ok(caller), _) if caller.account != asked.account => other(&caller.account, Some(caller)),
+    Some(match (&iam.caller, &iam.role) {
+        (Ok(caller), _) if caller.account != role.account => wrong(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OperatorAccount(caller.clone())),
-        (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => other(account, None),
-        (Err(unknown), Err(_)) if is_credential_error(&unknown.kind) => {
-            Verdict::fail(incomplete(asked, ROLE, unknown))
+        (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => wrong(account, None),
+        (Err(error), Err(_)) if is_credential_error(&error.kind) => {
+            Verdict::fail(incomplete(role, ROLE, error))
         }
         (Err(_), _) => return None,
     })
@@ -58,60 +58,60 @@ fn incomplete(role: &RoleArn, what: &'static str, error: &IamError) -> AuditInco
     AuditIncomplete { role: role.clone(), unavailable: Unavailable::by_iam(what, error) }
 }
 
-/// Whether nothing at all can be asked.
-fn is_credential_error(why: &IamErrorKind) -> bool {
-    matches!(why, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
+/// Whether an error keeps every call from being made.
+fn is_credential_error(kind: &IamErrorKind) -> bool {
+    matches!(kind, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
 }
 
 impl HasEvidence for TrustPolicyInput {
     fn evidence(&self) -> Evidence {
-        let RoleMetadata { arn, created_at, max_session: longest_session, boundary_arn: boundary, last_used } =
-            &self.role;
+        let RoleMetadata { arn, created_at, max_session, boundary_arn, last_used } = &self.role;
         let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
-        let evidence = match longest_session {
-            Some(longest) => evidence.value("max_session_seconds", longest.as_secs()),
+        let evidence = match max_session {
+            Some(max_session) => evidence.value("max_session_seconds", max_session.as_secs()),
             None => evidence,
         };
         evidence
-            .text_if("permissions_boundary", boundary.as_deref())
+            .text_if("permissions_boundary", boundary_arn.as_deref())
             .text_if("created", created_at.map(format_utc).as_deref())
             .text_if("last_used", last_used.map(format_utc).as_deref())
     }
 }
 
-/// Who asks for which role, and what it needs.
+/// The role that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoleQuery<'a> {
     pub(crate) role: &'a RoleArn,
-    /// The service account that is to have it.
+    /// The service account that asks for the role.
     pub(crate) service_account: Option<&'a ServiceAccount>,
-    /// The trust policy that it needs; unless the token is none for STS.
+    /// The trust policy that the call needs. `None` if the token is not meant for STS.
     pub(crate) needed: Option<&'a TrustPolicy>,
 }
 
 impl RoleQuery<'_> {
-    fn not_found(&self, other: Option<&str>) -> Verdict<TrustPolicyInput> {
+    fn not_found(&self, namesake_arn: Option<&str>) -> Verdict<TrustPolicyInput> {
         Verdict::fail(RoleNotFound {
             role: self.role.clone(),
-            namesake_arn: other.map(str::to_owned),
+            namesake_arn: namesake_arn.map(str::to_owned),
             service_account: self.service_account.cloned(),
             trust_policy: self.needed.cloned(),
         })
     }
 
-    /// Judges the role that was handed in, which is one of that name. With another path it is another one.
+    /// Judges a role that was handed in. A role of this name with another path is another role.
     pub(crate) fn judge_given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
         let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
         let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
         match other.filter(is_namesake) {
-            Some(other) => self.not_found(Some(other)),
+            Some(namesake) => self.not_found(Some(namesake)),
             None => Verdict::Pass(given.clone()),
         }
     }
 
+    /// Judges the role that IAM has.
     pub(crate) fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
         match role {
-            Err(unknown) => Verdict::fail(incomplete(self.role, ROLE, unknown)),
+            Err(error) => Verdict::fail(incomplete(self.role, ROLE, error)),
             Ok(None) => self.not_found(None),
             Ok(Some(role)) if role.arn != self.role.text => self.not_found(Some(&role.arn)),
             Ok(Some(role)) => Verdict::Pass(TrustPolicyInput {
@@ -130,14 +130,14 @@ impl RoleQuery<'_> {
         }
     }
 
-    /// Judges that there is nothing to judge.
+    /// Judges that the role is in no file, while IAM was not asked.
     pub(crate) fn judge_nothing(&self) -> Verdict<TrustPolicyInput> {
         let unavailable = Unavailable::not_given(ROLE, TRUST_POLICY);
         Verdict::fail(AuditIncomplete { role: self.role.clone(), unavailable })
     }
 }
 
-/// What the role may do, as far as it is known.
+/// What the role is allowed to do, as far as it is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Permissions {
     attached: Option<Vec<String>>,
@@ -156,106 +156,119 @@ impl HasEvidence for Permissions {
         if self.simulated.is_empty() {
             return evidence;
         }
-        let told = |it: &SimulatedDecision| {
-            format!("{} on {}: {}", it.action, it.resource, decision_name(&it.decision))
+        let sentence = |simulated: &SimulatedDecision| {
+            let SimulatedDecision { action, resource, decision, .. } = simulated;
+            format!("{action} on {resource}: {}", decision_name(decision))
         };
-        let simulated: Vec<String> = self.simulated.iter().map(told).collect();
-        let keys: Vec<&String> = self.simulated.iter().flat_map(|it| &it.missing_context).collect();
-        evidence.texts("simulated", &simulated).texts("missing_context", &keys)
+        let sentences: Vec<String> = self.simulated.iter().map(sentence).collect();
+        let keys: Vec<&String> =
+            self.simulated.iter().flat_map(|simulated| &simulated.missing_context).collect();
+        evidence.texts("simulated", &sentences).texts("missing_context", &keys)
     }
 }
 
-/// What the role may do: the reservations, or what it may not of what it should, the gravest first.
-pub(crate) fn judge_permissions(asked: &RoleArn, aws: &IamSnapshot) -> Findings<Permissions> {
-    let attached = aws.attached.as_ref().ok();
-    let inline = aws.inline.as_ref().ok();
-    let simulated = aws.simulation.as_ref().and_then(|it| it.as_ref().ok());
-    let is_bare = attached.is_some_and(|it| it.is_complete && it.entries.is_empty())
-        && inline.is_some_and(|it| it.is_complete && it.entries.is_empty());
-    let boundary = aws.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary_arn.clone());
-    let mut found = Vec::new();
-    if let Some(simulated) = simulated {
-        found.extend(denials(asked, boundary, &simulated.entries));
-    }
-    let mut reservations: Vec<Diagnosis> = Vec::new();
-    if is_bare {
-        reservations.push(RoleHasNoPermissions { role: asked.clone() }.into());
-    }
-    let has_some = attached.is_some_and(|it| !it.entries.is_empty())
-        || inline.is_some_and(|it| !it.entries.is_empty())
-        || simulated.is_some_and(|it| it.entries.iter().any(|it| it.decision == Decision::Allowed));
-    if !has_some {
-        let unknown = aws.attached.as_ref().err().map(|unknown| (ATTACHED, unknown));
-        let unknown = unknown.or_else(|| Some((INLINE, aws.inline.as_ref().err()?)));
-        reservations.extend(unknown.map(|(what, unknown)| incomplete(asked, what, unknown).into()));
-    }
-    if let Some(Err(unknown)) = &aws.simulation {
-        reservations.push(incomplete(asked, SIMULATION, unknown).into());
-    }
-    let unclear = simulated.and_then(|it| {
-        let other = it.entries.iter().find_map(|it| match &it.decision {
-            Decision::Other(code) => {
-                Some(IamErrorKind::Refused { code: code.clone(), message: String::new(), status: 200 })
-            }
-            Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
-        });
-        other.or((!it.is_complete).then_some(IamErrorKind::Truncated))
-    });
-    if let Some(why) = unclear {
-        let unknown = IamError { permission: Permission::SimulatePrincipalPolicy, kind: why };
-        reservations.push(incomplete(asked, SIMULATION, &unknown).into());
-    }
+/// Judges what the role is allowed to do: denied actions, the gravest reason first, and then reservations.
+pub(crate) fn judge_permissions(role: &RoleArn, iam: &IamSnapshot) -> Findings<Permissions> {
+    let attached = iam.attached.as_ref().ok();
+    let inline = iam.inline.as_ref().ok();
+    let simulation = iam.simulation.as_ref().and_then(|simulation| simulation.as_ref().ok());
+    let boundary = iam.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary_arn.clone());
+    let denials = simulation.map(|list| denials(role, boundary, &list.entries)).unwrap_or_default();
+    let reservations = reservations(role, iam);
     let permissions = Permissions {
-        attached: attached.map(|it| it.entries.iter().map(|policy| policy.name.clone()).collect()),
-        inline: inline.map(|it| it.entries.clone()),
-        simulated: simulated.map(|it| it.entries.clone()).unwrap_or_default(),
+        attached: attached.map(|list| list.entries.iter().map(|policy| policy.name.clone()).collect()),
+        inline: inline.map(|list| list.entries.clone()),
+        simulated: simulation.map(|list| list.entries.clone()).unwrap_or_default(),
     };
-    let mut found = found.into_iter();
-    match found.next() {
+    let mut denials = denials.into_iter();
+    match denials.next() {
         Some(gravest) => {
-            Findings { verdict: Verdict::Fail(gravest), others: found.chain(reservations).collect() }
+            Findings { verdict: Verdict::Fail(gravest), others: denials.chain(reservations).collect() }
         }
         None => Findings { verdict: Verdict::holds(permissions, reservations), others: Vec::new() },
     }
 }
 
-/// Why an action is forbidden.
+/// That the role has no permissions, or that they are not known.
+fn reservations(role: &RoleArn, iam: &IamSnapshot) -> Vec<Diagnosis> {
+    let mut reservations: Vec<Diagnosis> = Vec::new();
+    let is_empty = |is_complete: bool, count: usize| is_complete && count == 0;
+    let has_no_policies =
+        iam.attached.as_ref().is_ok_and(|list| is_empty(list.is_complete, list.entries.len()))
+            && iam.inline.as_ref().is_ok_and(|list| is_empty(list.is_complete, list.entries.len()));
+    if has_no_policies {
+        reservations.push(RoleHasNoPermissions { role: role.clone() }.into());
+    }
+    let simulation = iam.simulation.as_ref().and_then(|simulation| simulation.as_ref().ok());
+    let has_permissions = iam.attached.as_ref().is_ok_and(|list| !list.entries.is_empty())
+        || iam.inline.as_ref().is_ok_and(|list| !list.entries.is_empty())
+        || simulation
+            .is_some_and(|list| list.entries.iter().any(|simulated| simulated.decision == Decision::Allowed));
+    if !has_permissions {
+        let error = iam.attached.as_ref().err().map(|error| (ATTACHED, error));
+        let error = error.or_else(|| Some((INLINE, iam.inline.as_ref().err()?)));
+        reservations.extend(error.map(|(what, error)| incomplete(role, what, error).into()));
+    }
+    if let Some(Err(error)) = &iam.simulation {
+        reservations.push(incomplete(role, SIMULATION, error).into());
+    }
+    let undecided = simulation.and_then(|list| {
+        let other = list.entries.iter().find_map(|simulated| match &simulated.decision {
+            Decision::Other(code) => {
+                Some(IamErrorKind::Refused { code: code.clone(), message: String::new(), status: 200 })
+            }
+            Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
+        });
+        other.or((!list.is_complete).then_some(IamErrorKind::Truncated))
+    });
+    if let Some(kind) = undecided {
+        let error = IamError { permission: Permission::SimulatePrincipalPolicy, kind };
+        reservations.push(incomplete(role, SIMULATION, &error).into());
+    }
+    reservations
+}
+
+/// What denies an action.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DenialSource {
-    Denied,
+    /// An explicit Deny in the role's own policies.
+    Statement,
     Boundary,
     Organization,
+    /// Nothing allows it.
     NotGranted,
 }
 
-/// A diagnosis for each reason for which actions are forbidden.
+/// A diagnosis for each source of denials.
 fn denials(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDecision]) -> Vec<Diagnosis> {
-    let of = |ban: DenialSource| {
-        let actions: Vec<SimulatedDecision> =
-            simulated.iter().filter(|it| denial_source(it) == Some(ban)).cloned().collect();
-        let found = ForbiddenActions { role: role.clone(), boundary: boundary.clone(), actions };
-        (!found.actions.is_empty()).then_some(found)
+    let denied_by = |source: DenialSource| {
+        let denied = simulated.iter().filter(|simulated| denial_source(simulated) == Some(source));
+        let actions: Vec<SimulatedDecision> = denied.cloned().collect();
+        let forbidden = ForbiddenActions { role: role.clone(), boundary: boundary.clone(), actions };
+        (!forbidden.actions.is_empty()).then_some(forbidden)
     };
     let all: [Option<Diagnosis>; 4] = [
-        of(DenialSource::Denied).map(|it| ActionDenied(it).into()),
-        of(DenialSource::Organization).map(|it| ActionOutsideOrganization(it).into()),
-        of(DenialSource::Boundary).map(|it| ActionOutsideBoundary(it).into()),
-        of(DenialSource::NotGranted).map(|it| ActionNotGranted(it).into()),
+        denied_by(DenialSource::Statement).map(|forbidden| ActionDenied(forbidden).into()),
+        denied_by(DenialSource::Organization).map(|forbidden| ActionOutsideOrganization(forbidden).into()),
+        denied_by(DenialSource::Boundary).map(|forbidden| ActionOutsideBoundary(forbidden).into()),
+        denied_by(DenialSource::NotGranted).map(|forbidden| ActionNotGranted(forbidden).into()),
     ];
     all.into_iter().flatten().collect()
 }
 
-/// Why this one is forbidden, if it is. A denial of the organisation's or the boundary's has no statement of
-/// the role's own policies beside it.
-fn denial_source(it: &SimulatedDecision) -> Option<DenialSource> {
-    let outside = match (it.organization_allows, it.boundary_allows) {
+/// What denies an action, if it is denied. No statement of the role's own policies matches a denial by the organization
+/// or by the boundary.
+fn denial_source(simulated: &SimulatedDecision) -> Option<DenialSource> {
+    let outside = match (simulated.organization_allows, simulated.boundary_allows) {
         (Some(false), _) => Some(DenialSource::Organization),
         (_, Some(false)) => Some(DenialSource::Boundary),
         _ => None,
     };
-    match it.decision {
-        Decision::ExplicitDeny if it.matched.is_empty() => Some(outside.unwrap_or(DenialSource::Denied)),
-        Decision::ExplicitDeny => Some(DenialSource::Denied),
+    match simulated.decision {
+        Decision::ExplicitDeny if simulated.matched.is_empty() => {
+            Some(outside.unwrap_or(DenialSource::Statement))
+        }
+        Decision::ExplicitDeny => Some(DenialSource::Statement),
         Decision::ImplicitDeny => Some(outside.unwrap_or(DenialSource::NotGranted)),
         Decision::Allowed | Decision::Other(_) => None,
     }
@@ -333,13 +346,13 @@ mod tests {
     fn name<T>(verdict: &Verdict<T>) -> Vec<Name> {
         match verdict {
             Verdict::Pass(_) => Vec::new(),
-            Verdict::Warn(_, warnings) => warnings.iter().map(|it| it.name()).collect(),
+            Verdict::Warn(_, warnings) => warnings.iter().map(|diagnosis| diagnosis.name()).collect(),
             Verdict::Fail(diagnosis) => vec![diagnosis.name()],
         }
     }
 
     #[test]
-    fn whose_the_credentials_are() {
+    fn account_of_the_credentials() {
         let asked = arn::parse(ARN).unwrap();
         let with = |edit: &dyn Fn(&mut IamSnapshot)| {
             let mut aws = healthy();
@@ -381,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_the_role_is_there() {
+    fn role_is_found_or_not() {
         let (asked, needed) = (arn::parse(ARN).unwrap(), needed_policy());
         let of = RoleQuery { role: &asked, service_account: None, needed: Some(&needed) };
         let with_path = "arn:aws:iam::111122223333:role/team/payments-checkout";
@@ -444,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_simulation_has_one_diagnosis() {
+    fn simulation_has_one_diagnosis() {
         use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
         let asked = arn::parse(ARN).unwrap();
         let both = |boundary: bool, organization: bool, simulated: SimulatedDecision| {
@@ -473,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn several_actions_are_told_by_what_forbids_them() {
+    fn denied_actions_are_grouped_by_source() {
         let asked = arn::parse(ARN).unwrap();
         let entries = vec![
             simulated(Decision::ImplicitDeny),
@@ -484,7 +497,7 @@ mod tests {
         let aws =
             IamSnapshot { simulation: Some(Ok(PagedList { entries, is_complete: false })), ..healthy() };
         let judged = judge_permissions(&asked, &aws);
-        let further: Vec<Name> = judged.others.iter().map(|it| it.name()).collect();
+        let further: Vec<Name> = judged.others.iter().map(|diagnosis| diagnosis.name()).collect();
         assert_eq!(name(&judged.verdict), [Name::ActionDenied]);
         assert_eq!(further, [Name::ActionNotGranted, Name::AuditIncomplete]);
         let not_granted = judged.others.first().unwrap();
@@ -496,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_without_policies_is_only_told_where_that_is_sure() {
+    fn role_without_policies_needs_complete_lists() {
         let asked = arn::parse(ARN).unwrap();
         let none = || Ok(whole(Vec::new()));
         for (attached, expected) in [

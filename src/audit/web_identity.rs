@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kept_the_webhook_from_something() {
+    fn suppression_causes_are_found() {
         const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/a");
         const FILE: (&str, &str) =
             ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/secrets/eks.amazonaws.com/serviceaccount/token");
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_they_show_by_themselves() {
+    fn pod_and_account_are_judged() {
         let role = "arn:aws:iam::111122223333:role/payments-checkout";
         let mut account = value(ANNOTATED);
         account["metadata"]["name"] = json!("bare");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_pod_itself_says_goes_before_what_the_account_says() {
+    fn cause_in_the_pod_comes_before_the_account() {
         let label = |pod: &mut Value| {
             pod["metadata"]["labels"] = json!({"eks.amazonaws.com/skip-pod-identity-webhook": ""});
         };
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_in_another_annotation() {
+    fn misplaced_role_annotation_is_found() {
         let none = |_: &mut Value| {};
         let on_pod = |key: &'static str| move |pod: &mut Value| pod["metadata"]["annotations"] = role_at(key);
         for ((pod, account), expected) in [
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_by_hand_is_left_in_peace() {
+    fn identity_configured_by_hand_is_not_reported() {
         let pod = |change: &dyn Fn(&mut Value)| {
             let mut pod = value(INJECTED);
             change(&mut pod);
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn which_containers_are_meant() {
+    fn containers_are_selected() {
         let mut half = value(INJECTED);
         half["spec"]["initContainers"][0]["env"] = json!([]);
         half["spec"]["ephemeralContainers"] = json!([{"name": "debug"}]);

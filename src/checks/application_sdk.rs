@@ -1,4 +1,4 @@
-//! The application's SDK can use the role: it is new enough, and has the module that it needs for that.
+//! The application's SDK can use the role: it is new enough, and has the module for web identities.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::text::sanitize;
 use sdk_chain::situation::SdkLimitation;
 use sdk_chain::{ApplicationSdks, SdkId};
 
-/// How long before the end of its time a scan ends by itself, so that what it found is not lost.
+/// How long before its deadline a scan stops, so that it can return what it found.
 const TIME_TO_RETURN: Duration = Duration::from_millis(50);
 
 /// The application: where it is or which SDK it has. Its files are searched once, however many attempts
@@ -49,7 +49,7 @@ impl Application {
         let expected = options.expect_sdk.clone();
         let of_target = || pod.target().map(|_| PathBuf::from("/"));
         let root = options.sdk_root.clone().or_else(of_target);
-        // A user who gives a version has looked.
+        // A user who states the version has searched already.
         let root = root.filter(|_| expected.as_ref().is_none_or(|expected| expected.version.is_none()));
         let known = match (root, expected) {
             (None, None) => return None,
@@ -128,22 +128,25 @@ impl HasEvidence for Scan {
 enum SdkUse {
     Can,
     Cannot(SdkLimitation),
-    /// It may, and what it may lack for that.
+    /// Perhaps it cannot, because of this.
     Doubtful(SdkLimitation),
-    /// Its version is not known.
     Unknown,
 }
 
 fn sdk_use(found: &FoundSdk, scan: &Scan) -> SdkUse {
-    let lack = |least| {
+    let limitation = |minimum| {
         let version = found.version.as_deref().map(sanitize).unwrap_or_default();
-        SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), minimum: least }
+        SdkLimitation::TooOld { package: format!("{} {version}", package(found.sdk)), minimum }
     };
-    // The version first: a module that is added to an SDK from before IRSA changes nothing.
-    let age = found.version.as_deref().and_then(|version| irsa_support(found.sdk, version));
-    match (age, minimum_version(found.sdk)) {
-        (Some(IrsaSupport::TooOld), Some(least)) => return SdkUse::Cannot(lack(least)),
-        (Some(IrsaSupport::Undocumented), Some(least)) => return SdkUse::Doubtful(lack(least)),
+    // The version comes first: a module does not help an SDK that is older than IRSA.
+    let support = found.version.as_deref().and_then(|version| irsa_support(found.sdk, version));
+    match (support, minimum_version(found.sdk)) {
+        (Some(IrsaSupport::TooOld), Some(minimum)) => {
+            return SdkUse::Cannot(limitation(minimum));
+        }
+        (Some(IrsaSupport::Undocumented), Some(minimum)) => {
+            return SdkUse::Doubtful(limitation(minimum));
+        }
         _ => {}
     }
     let is_searched =
@@ -153,34 +156,33 @@ fn sdk_use(found: &FoundSdk, scan: &Scan) -> SdkUse {
         (Some(module), None) if is_searched => return SdkUse::Doubtful(SdkLimitation::MissingModule(module)),
         _ => {}
     }
-    match (age, minimum_version(found.sdk)) {
+    match (support, minimum_version(found.sdk)) {
         (Some(_), _) | (None, None) => SdkUse::Can,
-        // Code that a bundler took over is found by the variables that it reads; who says which SDK it is,
-        // says so of one that is meant to use the role; and the class for web identities in version 2 of
-        // Java came with the first version that looks at the variables.
+        // Bundled code is found by the variables that it reads. A user states only an SDK that should use the role.
+        // In Java version 2, the class for web identities came with the first version that reads the variables.
         _ if matches!(found.evidence, SdkEvidence::BundledCode | SdkEvidence::Stated) => SdkUse::Can,
         _ if found.sdk == SdkId::JavaV2 && found.sts_module == Some(true) => SdkUse::Can,
         _ => SdkUse::Unknown,
     }
 }
 
-/// The SDKs that were found in no copy that can use the role, and why not.
+/// The SDKs that cannot use the role in any of their copies, and why.
 pub(crate) fn sdk_limitations(scan: &Scan) -> BTreeMap<SdkId, SdkLimitation> {
-    // What lies beside a process that does not use it says nothing of the process.
+    // The files beside a process of another language are not used by it.
     let found = scan.found.iter().filter(|_| scan.runtime != RuntimeHint::Other);
     let mut limitations = BTreeMap::new();
     for found in found {
         for sdk in ids_of_same_sdk(found.sdk) {
             match sdk_use(found, scan) {
-                SdkUse::Cannot(lack) => drop(limitations.entry(*sdk).or_insert(Some(lack))),
+                SdkUse::Cannot(limitation) => drop(limitations.entry(*sdk).or_insert(Some(limitation))),
                 SdkUse::Can | SdkUse::Doubtful(_) | SdkUse::Unknown => drop(limitations.insert(*sdk, None)),
             }
         }
     }
-    limitations.into_iter().filter_map(|(sdk, lack)| Some((sdk, lack?))).collect()
+    limitations.into_iter().filter_map(|(sdk, limitation)| Some((sdk, limitation?))).collect()
 }
 
-/// The ids of an SDK in all the ways in which it may be used.
+/// The ids of an SDK, one for each way to use it.
 fn ids_of_same_sdk(sdk: SdkId) -> &'static [SdkId] {
     match sdk {
         SdkId::GoV1 => &[SdkId::GoV1, SdkId::GoV1LoadConfig, SdkId::GoV1Old],
@@ -189,26 +191,26 @@ fn ids_of_same_sdk(sdk: SdkId) -> &'static [SdkId] {
     }
 }
 
-fn limitation_diagnosis(found: &FoundSdk, lack: SdkLimitation, scan: &Scan) -> Diagnosis {
+fn limitation_diagnosis(found: &FoundSdk, limitation: SdkLimitation, scan: &Scan) -> Diagnosis {
     let (found, scan) = (found.clone(), scan.clone());
-    match lack {
-        SdkLimitation::TooOld { minimum: least, .. } => SdkTooOldForIrsa { found, least, scan }.into(),
+    match limitation {
+        SdkLimitation::TooOld { minimum, .. } => SdkTooOldForIrsa { found, least: minimum, scan }.into(),
         SdkLimitation::MissingModule(module) => SdkLacksStsModule { found, module, scan }.into(),
     }
 }
 
-/// Judges what was found. It is a failure if no SDK there can use the role, and it is certain that the
-/// application has no other; where another one can, the application may use that, and it is a warning.
+/// Judges what was found. If no SDK can use the role, and the application certainly has no other, this is a failure.
+/// If another SDK can, the application might use that one, and this is a warning.
 pub(crate) fn judge(scan: &Scan) -> Verdict<Scan> {
     let mut faults = Vec::new();
     let (mut can, mut may) = (false, false);
     for found in scan.of_application() {
         match sdk_use(found, scan) {
             SdkUse::Can => can = true,
-            SdkUse::Cannot(lack) => faults.push(limitation_diagnosis(found, lack, scan)),
-            SdkUse::Doubtful(lack) => {
+            SdkUse::Cannot(limitation) => faults.push(limitation_diagnosis(found, limitation, scan)),
+            SdkUse::Doubtful(limitation) => {
                 may = true;
-                faults.push(limitation_diagnosis(found, lack, scan));
+                faults.push(limitation_diagnosis(found, limitation, scan));
             }
             SdkUse::Unknown => may = true,
         }
@@ -216,7 +218,7 @@ pub(crate) fn judge(scan: &Scan) -> Verdict<Scan> {
     if scan.is_certain() && !can && !may && !faults.is_empty() {
         return Verdict::Fail(faults.swap_remove(0));
     }
-    // What was found on the way is not known to be what the application has.
+    // An SDK that an incomplete search found is perhaps not the one that the application uses.
     let is_its = can && scan.end == ScanEnd::Complete && scan.runtime != RuntimeHint::Other;
     if faults.is_empty() && !is_its {
         faults.push(SdkUnknown { scan: scan.clone() }.into());

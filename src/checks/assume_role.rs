@@ -1,4 +1,4 @@
-//! STS accepts the identity: AssumeRoleWithWebIdentity, for credentials that may do nothing.
+//! STS accepts the identity: AssumeRoleWithWebIdentity, for credentials that are denied every action.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,18 +31,18 @@ pub(crate) struct AssumeRoleCall {
     request: RoleRequest,
     sts: Sts,
     host: String,
-    /// The session name in the environment, where STS would refuse it.
+    /// The session name in the environment, if STS would refuse it.
     bad_session_name: Option<String>,
     reply: Reply<Session>,
     waited: Duration,
 }
 
-/// What a report says of such a call.
+/// What a report says about the call.
 #[derive(Debug, Clone)]
 pub(crate) struct AssumeRoleSummary {
     /// The name of the session, which CloudTrail shows.
     pub(crate) session_name: String,
-    /// The id of the request, whatever was answered.
+    /// The id of the request, also of a refused one.
     pub(crate) request_id: Option<String>,
     /// The clock of STS when it answered.
     pub(crate) server_time: Option<SystemTime>,
@@ -51,7 +51,6 @@ pub(crate) struct AssumeRoleSummary {
 }
 
 impl AssumeRoleCall {
-    /// What a report says of it.
     pub(crate) fn summary(&self) -> AssumeRoleSummary {
         let request_id = match &self.reply.result {
             Ok(session) => session.request_id.clone(),
@@ -91,7 +90,7 @@ impl HasEvidence for RoleSession {
     }
 }
 
-/// Asks STS for the role.
+/// Calls STS for the role.
 pub(crate) async fn observe(
     probe: &Probe<'_>,
     role: &RoleArn,
@@ -100,15 +99,15 @@ pub(crate) async fn observe(
     connection: HttpConnection,
 ) -> AssumeRoleCall {
     let pod = probe.pod;
-    let wished = pod.nonempty_variable(SESSION_NAME_VARIABLE);
+    let requested = pod.nonempty_variable(SESSION_NAME_VARIABLE);
     let pod_name = token.claims.bound.pod.clone().or_else(|| pod.pod_name());
-    let session_name = session_name(wished.as_deref(), pod_name.as_deref());
+    let session_name = session_name(requested.as_deref(), pod_name.as_deref());
     let mut sts =
         Sts::new(pod, connection, endpoint.endpoint.uri.to_string(), endpoint.signing_region.clone());
     let started = Instant::now();
     let reply = sts.assume_role(&role.text, &token.text, &session_name, probe.step_deadline()).await;
     AssumeRoleCall {
-        bad_session_name: wished.filter(|wished| *wished != session_name),
+        bad_session_name: requested.filter(|requested| *requested != session_name),
         request: RoleRequest {
             role: role.clone(),
             claims: token.claims.clone(),
@@ -122,17 +121,17 @@ pub(crate) async fn observe(
     }
 }
 
-/// The name of the session: the wished one, or one with the pod's name, cut to what STS takes.
-fn session_name(wished: Option<&str>, pod: Option<&str>) -> String {
-    let wanted = match (wished, pod) {
-        (Some(wished), _) => wished.to_owned(),
+/// The name of the session: that of the environment, or one with the pod's name, cut to what STS accepts.
+fn session_name(requested: Option<&str>, pod: Option<&str>) -> String {
+    let text = match (requested, pod) {
+        (Some(requested), _) => requested.to_owned(),
         (None, Some(pod)) => format!("irsa-probe-{pod}"),
         (None, None) => "irsa-probe".to_owned(),
     };
     let legal = |c: char| {
         if c.is_ascii_alphanumeric() || "_=,.@+-".contains(c) { c } else { '-' }
     };
-    let name: String = wanted.chars().map(legal).take(MAX_SESSION_NAME_LENGTH).collect();
+    let name: String = text.chars().map(legal).take(MAX_SESSION_NAME_LENGTH).collect();
     if name.len() < 2 { format!("irsa-probe-{name}") } else { name }
 }
 
@@ -148,7 +147,7 @@ pub(crate) fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
     }
 }
 
-/// Names what went wrong with either call to STS, at this host.
+/// The diagnosis of a fault in one of the two calls to STS.
 pub(crate) fn call_fault_diagnosis(
     call: StsCall,
     request: &RoleRequest,

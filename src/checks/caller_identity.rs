@@ -17,14 +17,14 @@ use crate::run::Verdict;
 use crate::run::probe::Probe;
 use iam_trust::arn::RoleArn;
 
-/// Whom STS takes the pod for.
+/// Whose credentials STS gave the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CallerIdentity {
     /// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
     pub(crate) arn: String,
     pub(crate) account: String,
     pub(crate) request_id: Option<String>,
-    /// Whether GetCallerIdentity said so; otherwise it is what STS called the session when it gave it.
+    /// Whether GetCallerIdentity confirmed it. If not, it is the name that STS gave the session.
     pub(crate) confirmed: bool,
 }
 
@@ -46,11 +46,11 @@ pub(crate) struct CallerAnswer {
     pub(crate) exchanges: Vec<Exchange>,
 }
 
-/// Asks STS whose credentials these are; once more over a new connection if the first was lost,
-/// since a server may close it after any answer.
+/// Asks STS whose credentials these are. If the connection was lost, asks once more over a new one, because a
+/// server can close it after any answer.
 ///
 /// # Errors
-/// Why STS could not be reached again.
+/// STS could not be reached again.
 pub(crate) async fn observe(
     probe: &Probe<'_>,
     endpoint: &StsEndpoint,
@@ -105,7 +105,7 @@ pub(crate) fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>)
     }
 }
 
-/// The identity as STS named it when it gave the session, if that is the role's.
+/// The caller as STS named it in its answer to AssumeRole, if that is the role.
 fn caller_by_assume_role(role: &RoleSession) -> Option<CallerIdentity> {
     let arn = role.session.assumed_role_arn.clone()?;
     let RoleArn { account, .. } = &role.request.role;
@@ -113,7 +113,7 @@ fn caller_by_assume_role(role: &RoleSession) -> Option<CallerIdentity> {
     is_role.then(|| CallerIdentity { arn, account: account.clone(), request_id: None, confirmed: false })
 }
 
-/// What a caller's ARN says otherwise than the role's. A session's ARN leaves the role's path out.
+/// The part in which a caller's ARN differs from the role's. The ARN of a session has no path.
 fn difference_from_role(role: &RoleArn, caller: &str) -> Option<&'static str> {
     let mut parts = caller.splitn(6, ':');
     let (partition, account) = (parts.nth(1), parts.nth(2));
@@ -132,7 +132,7 @@ fn difference_from_role(role: &RoleArn, caller: &str) -> Option<&'static str> {
 }
 
 impl CallerIdentity {
-    /// Whether the session is this identity's, so that STS need not be asked whose it is.
+    /// Whether STS named the session so, so that GetCallerIdentity is not needed.
     pub(crate) fn owns(&self, session: &RoleSession) -> bool {
         session.session.assumed_role_arn.as_ref() == Some(&self.arn)
     }

@@ -1,5 +1,6 @@
-//! Nothing shadows the role: other credentials in the pod, which an SDK takes first, by the SDKs' own
-//! rules in [`sdk_chain`]. Judged as if the role worked: whether it does, others say.
+//! Nothing shadows the role: no SDK uses other credentials in the pod before it, by the rules in [`sdk_chain`].
+//!
+//! This is judged as if the role worked. Other checks say whether it does.
 
 use crate::aws::profile::{ProfileFileError, Profiles};
 use crate::diagnosis::Diagnosis;
@@ -15,7 +16,7 @@ use crate::run::identity::Identity;
 use sdk_chain::situation::ChainInput;
 use sdk_chain::{self, ChainContext, CredentialSource, Resolution, SdkId};
 
-/// The sources that were looked at.
+/// The sources that were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CredentialSources {
     files: Vec<String>,
@@ -31,16 +32,16 @@ impl HasEvidence for CredentialSources {
     }
 }
 
-/// Judges what an SDK finds; values of keys are never looked at. What holds for every SDK that the
-/// application has is a failure, and what holds for others a warning.
+/// Judges what SDKs find. What keeps every SDK of the application from the role is a failure, anything else a
+/// warning. The values of keys are never read.
 pub(crate) fn judge(
     identity: &Identity,
-    outlook: &ChainContext,
+    chain: &ChainContext,
     profiles: &Result<Profiles, ProfileFileError>,
 ) -> Verdict<CredentialSources> {
     let working =
-        ChainContext { input: identity.works_in(&outlook.input), application: outlook.application.clone() };
-    let seen = SdkAnswers {
+        ChainContext { input: identity.works_in(&chain.input), application: chain.application.clone() };
+    let answers = SdkAnswers {
         is_injected: identity.is_found_by_sdks(&working.input),
         expected: identity.credential_source(),
         situation: &working.input,
@@ -48,30 +49,30 @@ pub(crate) fn judge(
         answers: working.likely_resolutions(),
     };
     let own: Option<Vec<Diagnosis>> =
-        outlook.application.sdks().iter().map(|sdk| seen.failure_of_sdk(*sdk)).collect();
+        chain.application.sdks().iter().map(|sdk| answers.failure_of_sdk(*sdk)).collect();
     if let Some(diagnosis) =
-        own.filter(|_| outlook.application.is_complete()).and_then(|own| own.into_iter().next())
+        own.filter(|_| chain.application.is_complete()).and_then(|own| own.into_iter().next())
     {
         return Verdict::Fail(diagnosis);
     }
     let files = profiles.as_ref().map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
-    Verdict::holds(CredentialSources { files }, seen.warnings())
+    Verdict::holds(CredentialSources { files }, answers.warnings())
 }
 
-/// What the SDKs do with what is there.
+/// What the SDKs use.
 struct SdkAnswers<'a> {
-    /// Whether they find the pod's identity.
+    /// Whether SDKs find the pod's identity.
     is_injected: bool,
-    /// What they use if they take it.
+    /// The source of an SDK that uses it.
     expected: CredentialSource,
     situation: &'a ChainInput,
     profiles: &'a Result<Profiles, ProfileFileError>,
     answers: Vec<Resolution>,
 }
 
-/// The variables of a pair of keys.
+/// The variables of an access key.
 const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-/// The same under old names, which some SDKs still read.
+/// Their old names, which some SDKs still read.
 const LEGACY_KEYS: [&str; 5] = [
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",
@@ -85,13 +86,13 @@ impl SdkAnswers<'_> {
         names.iter().copied().filter(|name| self.situation.filled(name).is_some()).collect()
     }
 
-    fn names_using(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
-        sdk_chain::names_of(&self.answers, picks)
+    fn names_using(&self, sources: &[CredentialSource]) -> Vec<&'static str> {
+        sdk_chain::names_of(&self.answers, sources)
     }
 
-    /// The variables of keys that matter to whoever picks so.
-    fn key_variables(&self, picks: &[CredentialSource]) -> Vec<&'static str> {
-        let legacy = if picks.contains(&CredentialSource::LegacyKeys) {
+    /// The set variables of keys that matter to SDKs with these sources.
+    fn key_variables(&self, sources: &[CredentialSource]) -> Vec<&'static str> {
+        let legacy = if sources.contains(&CredentialSource::LegacyKeys) {
             self.set_variables(&LEGACY_KEYS)
         } else {
             Vec::new()
@@ -99,7 +100,7 @@ impl SdkAnswers<'_> {
         self.set_variables(&KEYS).into_iter().chain(legacy).collect()
     }
 
-    /// The variable that selects the profile of an SDK, and that profile.
+    /// The variable that selects an SDK's profile, and the profile.
     fn selected_profile(&self, sdk: SdkId) -> Option<(&'static str, String)> {
         let variables = sdk.rules().profile.variables.iter().copied();
         let of = |value: fn(&ChainInput, &str) -> Option<String>| {
@@ -109,14 +110,14 @@ impl SdkAnswers<'_> {
             .or_else(|| of(|situation, name| situation.variable(name).map(str::to_owned)))
     }
 
-    /// The first SDK that picks one of these.
-    fn first_using(&self, picks: &[CredentialSource]) -> Option<&Resolution> {
-        self.answers.iter().find(|answer| picks.contains(&answer.source))
+    /// The first SDK that uses one of these sources.
+    fn first_using(&self, sources: &[CredentialSource]) -> Option<&Resolution> {
+        self.answers.iter().find(|answer| sources.contains(&answer.source))
     }
 
     fn warnings(&self) -> Vec<Diagnosis> {
         let mut warnings: Vec<Diagnosis> = Vec::new();
-        // Those that stop are blamed on the first thing that is wrong.
+        // SDKs that stop are listed with the first warning only.
         let mut stops = self.names_using(CredentialSource::FAILURES);
         let is_half = self.set_variables(&KEYS).len() == 1;
         let takes = self.names_using(&[CredentialSource::Keys, CredentialSource::LegacyKeys]);
@@ -139,7 +140,7 @@ impl SdkAnswers<'_> {
             );
         }
         let of_profile = self.names_using(CredentialSource::OF_PROFILE);
-        // What those take that take a profile, or else what those stop over that stop.
+        // The profile that an SDK uses, or else the one over which an SDK stops.
         let concerned = self
             .first_using(CredentialSource::OF_PROFILE)
             .or_else(|| self.first_using(CredentialSource::FAILURES).filter(|_| !stops.is_empty()));
@@ -167,15 +168,15 @@ impl SdkAnswers<'_> {
         warnings
     }
 
-    /// What keeps an SDK from the role, if anything does.
+    /// What keeps one SDK from the role.
     fn failure_of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;
         Some(match answer.source {
             source if source == self.expected => return None,
-            // IRSA's own source, which no pod with another identity has been seen to need a diagnosis for.
+            // Only a pod with another kind of identity has this source besides its own.
             CredentialSource::WebIdentity => return None,
-            // Without an identity that is what remains.
+            // Without an identity, these remain.
             CredentialSource::Container
             | CredentialSource::NodeRole
             | CredentialSource::Nothing

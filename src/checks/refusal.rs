@@ -1,4 +1,4 @@
-//! From the meaning of an error of STS to its diagnosis.
+//! The diagnosis of an error that STS returns.
 
 use crate::aws::sts::Refusal;
 use crate::aws::sts_errors::{Meaning, missing_claim};
@@ -17,7 +17,7 @@ use crate::diagnosis::token::{
 };
 use crate::token::is_for_the_api;
 
-/// Which of the two calls was refused.
+/// One of the two calls to STS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StsCall {
     /// AssumeRoleWithWebIdentity.
@@ -26,7 +26,7 @@ pub enum StsCall {
     Identity,
 }
 
-/// Names a refusal.
+/// The diagnosis of a refusal.
 #[must_use]
 pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
@@ -59,7 +59,7 @@ fn is_server_fault(refusal: &Refusal) -> bool {
     refusal.status >= 500 || refusal.status == 429
 }
 
-/// Names a refusal of AssumeRoleWithWebIdentity.
+/// The diagnosis of a refused AssumeRoleWithWebIdentity.
 fn diagnose_assume_role(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
     let audience = &request.claims.audience;
@@ -90,8 +90,8 @@ fn diagnose_assume_role(meaning: Meaning, request: &RoleRequest, refusal: &Refus
     }
 }
 
-/// STS says that the token has expired. If our own clock does not, and the clocks differ, the
-/// clock is to blame: it keeps the kubelet from rotating in time.
+/// STS says that the token has expired. If the node's clock differs, and does not say so, the clock is the cause:
+/// it keeps the kubelet from rotating in time.
 fn diagnose_expired_token(request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let claims = &request.claims;
     match refusal.server_time {
@@ -108,7 +108,7 @@ fn diagnose_expired_token(request: &RoleRequest, refusal: &Refusal) -> Diagnosis
     }
 }
 
-/// What STS's own clock shows of a token that STS rejects without saying why.
+/// What the clock of STS shows about a token that STS rejects without a reason.
 fn diagnose_invalid_time(request: &RoleRequest, refusal: &Refusal) -> Option<Diagnosis> {
     let (claims, server) = (&request.claims, refusal.server_time?);
     let valid_from = claims.not_before.unwrap_or(claims.issued_at);

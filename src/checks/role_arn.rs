@@ -1,4 +1,4 @@
-//! The role ARN is well-formed, and the expected one.
+//! The role ARN is well-formed, and it is the expected one.
 
 use crate::diagnosis::identity::RoleArnUnexpected;
 use crate::diagnosis::role_arn::RoleArnMalformed;
@@ -16,7 +16,7 @@ impl HasEvidence for RoleArn {
     }
 }
 
-/// Judges the text, and whether it is the role that is expected, if one is.
+/// Judges the text of an ARN, and whether the user expects this role.
 pub(crate) fn judge(text: &str, expected: Option<&str>) -> Verdict<RoleArn> {
     match (arn::parse(text), expected) {
         (Err(fault), _) => Verdict::fail(RoleArnMalformed { text: text.to_owned(), fault }),

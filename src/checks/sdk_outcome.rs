@@ -1,10 +1,10 @@
-//! What a failure of a check means to an SDK.
+//! What a failed check means to an SDK that exchanges the pod's token.
 
 use sdk_chain::situation::TokenExchange;
 
 use crate::diagnosis::{Diagnosis, Name};
 
-/// What a failure of the role means to an SDK that asks STS for it.
+/// What an SDK gets from STS, if this failed.
 pub(crate) fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
     match diagnosis.name() {
         Name::StsConnectionLost | Name::StsTimedOut | Name::NotStsReply => exchange_without_sts(diagnosis),
@@ -12,7 +12,7 @@ pub(crate) fn exchange_after_refusal(diagnosis: &Diagnosis) -> TokenExchange {
     }
 }
 
-/// What a failure to reach STS means to an SDK.
+/// What an SDK gets if STS cannot be reached.
 pub(crate) fn exchange_without_sts(diagnosis: &Diagnosis) -> TokenExchange {
     TokenExchange::Unreachable(diagnosis.name().as_str().to_owned())
 }

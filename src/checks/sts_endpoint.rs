@@ -1,4 +1,4 @@
-//! An STS endpoint is known: the region, and what the variables and profiles say of the endpoint.
+//! An STS endpoint is known: from the region, or from what variables and profiles set.
 
 use crate::aws::endpoint;
 use crate::aws::profile::Profiles;
@@ -21,47 +21,46 @@ use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 pub(crate) struct EndpointSettings {
     /// The region, and where it was set.
     pub(crate) region: Option<(String, &'static str)>,
-    /// `AWS_REGION` and `AWS_DEFAULT_REGION`, where both decide and differ.
+    /// `AWS_REGION` and `AWS_DEFAULT_REGION`, if both are set and differ.
     pub(crate) disagreement: Option<(String, String)>,
-    /// An endpoint in place of the region's own, and where it was set.
+    /// An endpoint instead of the region's own, and where it was set.
     pub(crate) url: Option<(String, &'static str)>,
-    /// Whether a FIPS endpoint is asked for.
+    /// Whether a FIPS endpoint is requested.
     pub(crate) fips: bool,
-    /// Whether a dual-stack endpoint is asked for.
+    /// Whether a dual-stack endpoint is requested.
     pub(crate) dual_stack: bool,
     /// `AWS_STS_REGIONAL_ENDPOINTS`: `legacy` makes older SDKs call the global endpoint.
     pub(crate) regional_endpoints: Option<String>,
 }
 
-/// The kinds of endpoint that a region may offer.
+/// The kind of endpoint that is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EndpointOptions {
-    /// One that keeps to FIPS 140.
+    /// One that conforms to FIPS 140.
     pub(crate) fips: bool,
-    /// One with IPv6 addresses, too.
+    /// One with IPv4 and IPv6 addresses.
     pub(crate) dual_stack: bool,
 }
 
 impl EndpointOptions {
-    /// The variables that ask for them.
+    /// The variables that request it.
     pub(crate) fn variables(self) -> Vec<&'static str> {
-        let asked = [(self.fips, "AWS_USE_FIPS_ENDPOINT"), (self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT")];
-        asked.into_iter().filter(|(asked, _)| *asked).map(|(_, variable)| variable).collect()
+        let requested =
+            [(self.fips, "AWS_USE_FIPS_ENDPOINT"), (self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT")];
+        requested.into_iter().filter(|(requested, _)| *requested).map(|(_, variable)| variable).collect()
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StsEndpoint {
     pub(crate) endpoint: Endpoint,
-    /// The region that is set.
     pub(crate) region: String,
     /// Where the region was set.
     pub(crate) region_source: &'static str,
-    /// The region that the called host serves, for the signature.
+    /// The region of the called host, for the signature.
     pub(crate) signing_region: String,
-    /// The kind of endpoint that was asked for.
     pub(crate) options: EndpointOptions,
-    /// Where the endpoint was set, if not by the region.
+    /// Where the endpoint was set, if the region does not decide.
     pub(crate) source: Option<&'static str>,
     /// `AWS_STS_REGIONAL_ENDPOINTS`.
     pub(crate) regional_endpoints: Option<String>,
@@ -82,7 +81,7 @@ impl HasEvidence for StsEndpoint {
     }
 }
 
-/// Reads the settings; never the node's metadata service.
+/// Reads the settings. The metadata service of the node is never asked.
 pub(crate) fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> EndpointSettings {
     let Probe { pod, options, .. } = *probe;
     let of_profile = |key: &str| profiles.and_then(|profiles| profiles.get(key)).map(str::to_owned);
@@ -116,7 +115,7 @@ pub(crate) fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> Endpoin
     }
 }
 
-/// Judges the settings, beside the role and the token where they are known.
+/// Judges the settings, and whether they fit the role and the token as far as these are known.
 pub(crate) async fn judge(
     settings: EndpointSettings,
     role: Option<&RoleArn>,
@@ -159,7 +158,7 @@ pub(crate) async fn judge(
     if !endpoint.tls && !endpoint.is_loopback() {
         warnings.push(EndpointInsecure { url: endpoint.origin() }.into());
     }
-    // Where one of AWS's own hosts is called, that host decides; an emulator may serve any partition.
+    // A host of AWS belongs to one partition. An emulator can serve any.
     let served = region_of_host(&endpoint.host).map(str::to_owned);
     match partition_mismatch(served.as_deref().unwrap_or(&region), role, of_issuer) {
         Some(mismatch) if mismatch.role != mismatch.region.1 && served.is_some() => {
@@ -176,7 +175,7 @@ pub(crate) async fn judge(
     Verdict::holds(found, warnings)
 }
 
-/// The partitions of the role, the region and the issuer, if they are not all one.
+/// The partitions of the role, the region and the issuer, if they differ.
 fn partition_mismatch(
     region: &str,
     role: Option<&RoleArn>,

@@ -1,4 +1,4 @@
-//! STS can be reached: the name, the way, and the certificate.
+//! STS can be reached: its name resolves, a connection opens, and its certificate is trusted.
 
 use crate::net::proxy::ProxyFault;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
 use crate::run::probe::Probe;
 
-/// What came of trying to reach STS.
+/// An attempt to connect to STS.
 pub(crate) struct ConnectAttempt {
     host: String,
     port: u16,
@@ -32,7 +32,7 @@ pub(crate) struct ConnectAttempt {
     result: Result<OpenConnection, ConnectError>,
 }
 
-/// What stood in the way.
+/// Why there is no connection.
 enum ConnectError {
     Trust(TrustFault),
     ProxyVariable(ProxyUrlError),
@@ -46,7 +46,7 @@ pub(crate) struct StsConnection {
     /// Where the addresses came from.
     pub(crate) address_source: &'static str,
     pub(crate) peer: String,
-    /// The TLS version, if TLS was spoken.
+    /// The version of TLS, if it is used.
     pub(crate) tls_version: Option<&'static str>,
     pub(crate) proxy: Option<String>,
 }
@@ -59,7 +59,6 @@ pub(crate) struct OpenConnection {
 }
 
 impl OpenConnection {
-    /// The connection, and how it was reached.
     pub(crate) fn split(self) -> (HttpConnection, StsConnection) {
         (self.link, self.reached)
     }
@@ -120,9 +119,9 @@ pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> Connec
     }
 }
 
-/// Judges what came of it.
-pub(crate) fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
-    let ConnectAttempt { host, port, options, result } = tried;
+/// Judges an attempt.
+pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
+    let ConnectAttempt { host, port, options, result } = attempt;
     match result {
         Ok(connection) => Verdict::Pass(connection),
         Err(ConnectError::Trust(TrustFault::Bundle { variable, path, fault })) => {
@@ -143,7 +142,7 @@ pub(crate) fn judge(tried: ConnectAttempt, now: SystemTime) -> Verdict<OpenConne
     }
 }
 
-/// What was to be reached.
+/// The address of STS.
 struct StsAddress {
     host: String,
     port: u16,
@@ -184,7 +183,7 @@ fn connect_fault_diagnosis(
             }
             TcpFault::NoRoute(error) => StsNoRoute { host, addresses, error }.into(),
         },
-        // Without a proxy the address is STS's own; with one, the fault carries it.
+        // A proxy's fault without a proxy: what answers does not speak TLS.
         ConnectFault::Proxy(fault) => match proxy {
             Some(proxy) => through(proxy, fault).into(),
             None => TlsNotSpoken { host, port }.into(),

@@ -34,12 +34,12 @@ impl HasEvidence for Token {
 /// Decodes the token.
 ///
 /// # Errors
-/// What about it STS could not accept.
+/// STS could not accept such a token.
 pub(crate) fn observe(file: &TokenFile) -> Result<Token, TokenFault> {
     Token::decode(file.text.expose())
 }
 
-/// Judges what the token says. Unless the user expects an audience, the usual one is expected.
+/// Judges the claims. Unless the user expects an audience, the usual one is expected.
 pub(crate) fn judge(
     decoded: Result<Token, TokenFault>,
     api_claims: Option<&Claims>,
@@ -71,11 +71,11 @@ pub(crate) fn judge(
     Verdict::holds(token, warnings)
 }
 
-/// Judges the audiences of a token that somebody else has. One for the Kubernetes API is only meant for STS
-/// where a provider `lists` its audience.
+/// Judges the audience of another pod's token. A token for the Kubernetes API is meant for STS only if a provider
+/// `lists` its audience.
 ///
 /// # Errors
-/// If it is not meant for STS.
+/// The token is not meant for STS.
 pub(crate) fn judge_audience(audience: &[String], lists: bool) -> Result<(), Diagnosis> {
     if is_for_the_api(audience) && !lists {
         let (audience, seen) = (audience.to_vec(), ApiTokenSource::GivenToAudit);
@@ -84,7 +84,7 @@ pub(crate) fn judge_audience(audience: &[String], lists: bool) -> Result<(), Dia
     Ok(())
 }
 
-/// What an audience without the usual one probably was meant to be.
+/// What an audience other than the usual one probably means.
 fn audience_hint(audience: &[String], usual: &str) -> Option<&'static str> {
     if audience.iter().any(|found| found == usual) {
         return None;
@@ -107,7 +107,7 @@ fn audience_hint(audience: &[String], usual: &str) -> Option<&'static str> {
     })
 }
 
-/// The pods in the two tokens, if both name one and they are not the same.
+/// The pods that the two tokens name, if they differ.
 fn differing_pods(
     claims: &Claims,
     api_claims: Option<&Claims>,

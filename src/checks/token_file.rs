@@ -34,7 +34,7 @@ impl HasEvidence for TokenFile {
     }
 }
 
-/// What came of reading the file.
+/// The result of reading the file.
 pub struct TokenFileRead {
     path: PathBuf,
     result: Result<FileRead, ReadError>,
@@ -48,11 +48,11 @@ pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
     TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
 }
 
-/// What the pod's API token says of the pod, if there is one that can be read.
+/// The claims of the pod's API token, if it can be read.
 pub(crate) async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Option<Claims> {
     let file = match pod.read(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await {
-        // Every container of a pod has the same name and service account: ours says so, too. It is
-        // only read here, and sent to nobody.
+        // All containers of a pod have the same name and service account, so our own token says the same.
+        // It is only read here, and never sent.
         Err(_) if pod.is_of_our_pod() => {
             pod.read_own(path, MAX_STS_TOKEN_BYTES, budget.step_deadline()).await.ok()?
         }
@@ -61,7 +61,7 @@ pub(crate) async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Op
     token::decode(std::str::from_utf8(&file.bytes).ok()?).ok()
 }
 
-/// Judges what came of reading it, as this user in the pod of this name, if that is known.
+/// Judges the result of reading the file as this user, in the pod of this name if it is known.
 #[must_use]
 pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Verdict<TokenFile> {
     let TokenFileRead { path, result, took } = read;
@@ -114,13 +114,13 @@ pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Ver
     Verdict::Pass(TokenFile { path, stat, text: Secret::new(text) })
 }
 
-/// Where a token ends, if something other than white space follows it.
+/// The length of a token that is followed by more than white space.
 fn length_of_token_before_text(text: &str) -> Option<usize> {
     let (first, rest) = text.split_once(|c: char| c.is_ascii_whitespace())?;
     (looks_like_jwt(first) && !rest.trim().is_empty()).then_some(first.len())
 }
 
-/// Whether the text has the look of a JWT: three parts, the first a JSON object in base64.
+/// Whether the text looks like a JWT: it has three parts, and the first is a JSON object in base64.
 fn looks_like_jwt(text: &str) -> bool {
     text.starts_with("eyJ") && text.split('.').count() == 3 && !text.contains('/')
 }

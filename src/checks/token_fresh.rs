@@ -1,7 +1,7 @@
-//! The token is fresh, judged with STS's clock where it is known.
+//! The token is fresh, by the clock of STS if that is known.
 //!
-//! What only the local clock says is never a failure: STS decides whether a token has expired, and
-//! a node whose clock is wrong is told so.
+//! The local clock alone never makes this fail: STS decides whether a token has expired. A clock that is wrong
+//! is reported.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,25 +13,25 @@ use crate::run::Verdict;
 use crate::text::format_duration;
 use crate::token::Claims;
 
-/// From which difference on two clocks are told apart. AWS refuses signatures that are off by
-/// more than 15 minutes, for some services 5.
+/// The difference above which clock skew is reported. AWS refuses signatures that are off by more than 15 minutes,
+/// for some services 5.
 pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
-/// What the clocks of a node and of the API server may differ without a word.
+/// The difference between the clocks of a node and of the API server that is ignored.
 pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
-/// The kubelet replaces a token when 80 % of its life or this much has passed.
+/// The kubelet replaces a token after 80% of its lifetime, and after this time at the latest.
 /// Source: Kubernetes, `pkg/kubelet/token`.
 const LATEST_ROTATION: Duration = Duration::from_secs(24 * 3600);
-/// What the kubelet may take beyond that.
+/// How long the kubelet can take for that.
 const ROTATION_LEEWAY: Duration = Duration::from_secs(180);
 
-/// A token, with its age.
+/// The age of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Freshness {
-    /// How long ago it was issued.
+    /// The time since it was issued.
     pub(crate) age: Duration,
-    /// How long it will still be valid.
+    /// The time until it expires.
     pub(crate) remaining: Duration,
-    /// STS's clock minus the local one, in seconds, if STS gave a time.
+    /// The clock of STS minus the local one, in seconds, if STS gave a time.
     pub(crate) sts_clock_ahead: Option<i64>,
 }
 
@@ -47,7 +47,6 @@ impl HasEvidence for Freshness {
     }
 }
 
-/// Whether two clocks differ too much.
 pub(crate) fn is_skewed(local: SystemTime, server: SystemTime) -> bool {
     seconds_ahead(local, server).unsigned_abs() > MAX_CLOCK_SKEW.as_secs()
 }
@@ -59,26 +58,25 @@ fn seconds_ahead(local: SystemTime, server: SystemTime) -> i64 {
     }
 }
 
-/// When the kubelet is to replace the token.
+/// When the kubelet should replace the token.
 fn rotation_due_at(claims: &Claims) -> SystemTime {
     claims.issued_at + claims.lifetime().mul_f64(0.8).min(LATEST_ROTATION)
 }
 
-/// The times from which on a token may be judged otherwise than before, by the local clock.
+/// The times at which the verdict on a token can change, by the local clock.
 pub(crate) fn verdict_change_times(claims: &Claims) -> [SystemTime; 2] {
-    // Judged is by whole seconds; a second later it is beyond doubt.
+    // The verdict depends on whole seconds, so it is certain a second later.
     let later = Duration::from_secs(1);
     [rotation_due_at(claims) + ROTATION_LEEWAY + later, claims.expires_at + later]
 }
 
-/// Judges the token's times. `server_time` is STS's clock, if it answered.
+/// Judges the token's times. `server_time` is the clock of STS, if it answered.
 pub(crate) fn judge(claims: &Claims, server_time: Option<SystemTime>, now: SystemTime) -> Verdict<Freshness> {
     let mut warnings: Vec<Diagnosis> = Vec::new();
     if let Some(server) = server_time.filter(|server| is_skewed(now, *server)) {
         warnings.push(ClockSkewed { local: now, server, refusal: None }.into());
     }
-    // Where the clocks differ, the difference is what is wrong, and nothing is said of the token
-    // that only one of them shows.
+    // If the clocks differ, that is the problem. Nothing is said about the token that only one of them shows.
     let server = server_time.unwrap_or(now);
     let (earlier, later) = (now.min(server), now.max(server));
     let witness = if server_time.is_some() { ExpiryWitness::StsClock } else { ExpiryWitness::OwnClock };

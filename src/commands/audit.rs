@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::output::{self, Console, OutputArgs, TERMINATION_LOG, TERMINATION_LOG_TIMEOUT};
 use super::values::longer_than_zero;
+use crate::audit::inputs;
 use crate::audit::options::{AuditInputPaths, AuditOptions, LookupOptions};
 use crate::audit::permissions::operator_policy;
-use crate::audit::{inputs, subject};
+use crate::audit::subject::{self, SubjectSources};
 use crate::host::Pod;
 use crate::net::options::NetworkOptions;
 use crate::plan;
@@ -79,16 +80,18 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &AuditCommand) -> u8
     };
     let options = args.options();
     let run = CheckRun::of([]);
-    let found = match subject::resolve(inputs.sources(&paths.subject, paths.container.as_deref())) {
-        Ok(asked) => {
-            let until = Instant::now() + args.timeout;
-            plan::audit::audit_subject(pod, &options, &inputs, asked, until, &run).await
-        }
-        Err(unclear) => match plan::audit::audit_without_subject(&options, &inputs, &unclear, &run).await {
-            Some(found) => found,
-            None => return refuse(format!("{unclear}\n")).await,
-        },
-    };
+    let found =
+        match subject::resolve(SubjectSources::new(&inputs, &paths.subject, paths.container.as_deref())) {
+            Ok(asked) => {
+                let until = Instant::now() + args.timeout;
+                plan::audit::audit_subject(pod, &options, &inputs, asked, until, &run).await
+            }
+            Err(unclear) => match plan::audit::audit_without_subject(&options, &inputs, &unclear, &run).await
+            {
+                Some(found) => found,
+                None => return refuse(format!("{unclear}\n")).await,
+            },
+        };
     let report = Report::of_audit(found, pod, (began, started), run);
     let message = termination::message(&report);
     output::write_termination_log(pod, &args.termination_log, message, TERMINATION_LOG_TIMEOUT).await;

@@ -22,10 +22,10 @@ use crate::kubernetes::pod_status::PodReference;
 use crate::report::model::INTERRUPTED;
 use crate::report::termination;
 use crate::text::{format_utc, sanitize};
-use crate::watch::board::WatchStatus;
 use crate::watch::metrics::Metrics;
 use crate::watch::publish::publish;
 use crate::watch::schedule::Schedule;
+use crate::watch::status::WatchStatus;
 use crate::watch::{Notice, Watch, WatchSettings, server};
 
 /// Where `watch` listens, unless a flag says otherwise: every address of both families.
@@ -77,8 +77,8 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
     };
     let address = listener.local_addr().unwrap_or(args.listen);
     tracing::info!(%address, "serving /livez, /readyz and /metrics");
-    let board = Arc::new(WatchStatus::new(args.ready_grace));
-    let metrics = Metrics { status: Arc::clone(&board), with_role_arn: args.metrics_role_arn };
+    let status = Arc::new(WatchStatus::new(args.ready_grace));
+    let metrics = Metrics { status: Arc::clone(&status), with_role_arn: args.metrics_role_arn };
     let settings = WatchSettings {
         timeout: checks.timeout,
         failure_policy: checks.failure_policy(),
@@ -86,7 +86,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
     };
     let options = checks.options();
     let schedule = Schedule::new(args.interval, fastrand::Rng::new());
-    let mut watch = Watch::new(pod, &options, &settings, &board, schedule);
+    let mut watch = Watch::new(pod, &options, &settings, &status, schedule);
     let notify = async |notice: Notice<'_>| match notice {
         Notice::Verdict(report) => checks.publish(console, pod, report).await,
         Notice::Rotation { expires_at } => {
@@ -102,7 +102,7 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
         () = signals.received() => {}
         never = watch.run(notify) => match never {},
         never = server::serve(listener, metrics) => match never {},
-        never = publish_to_cluster(pod, args, &board) => match never {},
+        never = publish_to_cluster(pod, args, &status) => match never {},
     }
     match watch.last() {
         Some(report) => report.exit_code(),
@@ -115,14 +115,15 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8
 }
 
 /// Keeps the pod's condition and events, if they are wanted and the API token names the pod.
-async fn publish_to_cluster(pod: &Pod, args: &WatchCommand, board: &WatchStatus) -> Infallible {
+async fn publish_to_cluster(pod: &Pod, args: &WatchCommand, status: &WatchStatus) -> Infallible {
     if args.pod_condition.is_some() || args.pod_events {
         let file = &args.checks.identity.api_token_file;
         match Api::from_variables(pod, file) {
             Some(api) => {
                 if let Some(reference) = pod_reference(pod, file, args.checks.timeout).await {
                     let condition = args.pod_condition.clone();
-                    publish(pod.clone(), api, reference, condition, args.pod_events, board.subscribe()).await;
+                    publish(pod.clone(), api, reference, condition, args.pod_events, status.subscribe())
+                        .await;
                 } else {
                     let file = sanitize(&file.to_string_lossy());
                     tracing::warn!(%file, "the API token does not name a pod: no condition and no event is published");

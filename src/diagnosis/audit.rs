@@ -1,4 +1,4 @@
-//! How far an audit came: what it could not look at, and what is left where all that it looked at allows.
+//! What an audit could not read, and a refusal that nothing it read explains.
 
 use std::time::SystemTime;
 
@@ -13,19 +13,20 @@ use crate::text::{format_utc, sanitize, shell_quote};
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
 
-/// The credentials are those of another account than the role's.
+/// The credentials belong to another account than the role.
 #[derive(Debug, Clone)]
 pub struct AuditWrongAccount {
     pub(crate) role: RoleArn,
     /// The account of the credentials.
     pub(crate) account: String,
-    /// Whose they are, if STS said so.
+    /// The identity of the credentials, if STS said so.
     pub(crate) caller: Option<StsCaller>,
 }
 
 impl Entry for AuditWrongAccount {
     fn cause(&self) -> String {
-        let whose = self.caller.as_ref().map_or_else(String::new, |it| format!(" ({})", sanitize(&it.arn)));
+        let whose =
+            self.caller.as_ref().map_or_else(String::new, |caller| format!(" ({})", sanitize(&caller.arn)));
         format!(
             "The AWS credentials of this audit are of account {}{whose}, and the role {} is of account {}. A role's \
              trust policy and OIDC provider are seen only from its own account.",
@@ -37,8 +38,8 @@ impl Entry for AuditWrongAccount {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            with_credentials(&self.role),
-            offline(&self.role),
+            use_credentials_of(&self.role),
+            audit_offline(&self.role),
             format!(
                 "If the role should be one of account {}, it is the pod that names the wrong account. Annotate its \
                  service account with the right role, and then delete the pod:\n\
@@ -52,13 +53,13 @@ impl Entry for AuditWrongAccount {
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .text("account", &self.account)
-            .text_if("caller", self.caller.as_ref().map(|it| it.arn.as_str()))
+            .text_if("caller", self.caller.as_ref().map(|caller| caller.arn.as_str()))
             .text("role_arn", &self.role.text)
             .value("role_account", self.role.account.as_str())
     }
 }
 
-/// The audit cannot decide without something that is not known.
+/// The audit cannot decide without a fact that it does not know.
 #[derive(Debug, Clone)]
 pub struct AuditIncomplete {
     pub(crate) role: RoleArn,
@@ -68,7 +69,7 @@ pub struct AuditIncomplete {
 /// Something that is not known.
 #[derive(Debug, Clone)]
 pub struct Unavailable {
-    /// What, in words that follow "not known".
+    /// The fact, in words that follow "not known".
     pub(crate) what: &'static str,
     /// Why it is not known.
     pub reason: UnavailableReason,
@@ -79,20 +80,20 @@ pub struct Unavailable {
 pub enum UnavailableReason {
     /// AWS did not answer the question.
     Iam(IamError),
-    /// The files that were given do not hold it, and AWS was not asked. The flag names such a file.
+    /// No given file has it, and AWS was not asked. This flag adds such a file.
     NotGiven(&'static str),
 }
 
-/// The step that gives the same audit other credentials.
-fn with_credentials(role: &RoleArn) -> String {
+/// The step that repeats the audit with other credentials.
+fn use_credentials_of(role: &RoleArn) -> String {
     format!(
         "Audit the same with credentials of account {}: add --profile PROFILE to the command, or set AWS_PROFILE.",
         role.account
     )
 }
 
-/// The step that takes the credentials of somebody else.
-fn offline(role: &RoleArn) -> String {
+/// The step that repeats the audit with a file from somebody who has access.
+fn audit_offline(role: &RoleArn) -> String {
     format!(
         "Or let somebody who may read the role print it, and add --trust-policy role.json to the command:\n\
          {} > role.json",
@@ -126,29 +127,29 @@ impl Entry for AuditIncomplete {
             ],
             UnavailableReason::Iam(IamError { permission, kind: why }) => match why {
                 IamErrorKind::NoCredentials(NoCredentials::NotFound) => vec![
-                    with_credentials(&self.role),
-                    offline(&self.role),
+                    use_credentials_of(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::NoCredentials(NoCredentials::CliLogin) => vec![
                     "Export the credentials of the login, and audit again:\n\
                      eval \"$(aws configure export-credentials --format env)\""
                         .to_owned(),
-                    offline(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => vec![
                     "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
                      aws configure list-profiles"
                         .to_owned(),
-                    offline(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::NoCredentials(NoCredentials::FileUnusable(_)) => {
-                    vec!["Mend that file.".to_owned(), offline(&self.role)]
+                    vec!["Mend that file.".to_owned(), audit_offline(&self.role)]
                 }
                 IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => vec![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
                      aws sts get-caller-identity"
                         .to_owned(),
-                    offline(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::Denied(_) => vec![
                     format!(
@@ -156,14 +157,14 @@ impl Entry for AuditIncomplete {
                          irsa-probe audit --print-iam-policy",
                         permission.as_str()
                     ),
-                    offline(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::NotAws { .. } => vec![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
                      say."
                     .to_owned(),
-                    offline(&self.role),
+                    audit_offline(&self.role),
                 ],
                 IamErrorKind::OtherAccount(_)
                 | IamErrorKind::Throttled
@@ -172,7 +173,7 @@ impl Entry for AuditIncomplete {
                 | IamErrorKind::ConnectionLost(_)
                 | IamErrorKind::TimedOut
                 | IamErrorKind::Truncated
-                | IamErrorKind::NoRole => [again(), vec![offline(&self.role)]].concat(),
+                | IamErrorKind::NoRole => [again(), vec![audit_offline(&self.role)]].concat(),
             },
         }
     }
@@ -189,50 +190,50 @@ impl Entry for AuditIncomplete {
     }
 }
 
-/// What a refusal is about, by STS's own words.
+/// What a refusal is about, by the error of STS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusalKind {
-    /// Whether the role may be had: STS says no more.
+    /// Access to the role. STS says no more.
     Access,
-    /// That there is no provider for the issuer.
+    /// STS finds no provider for the issuer.
     Provider,
-    /// That the provider does not list the audience.
+    /// The provider does not list the audience.
     Audience,
-    /// That the provider's thumbprints do not fit.
+    /// The provider's thumbprints do not match.
     Thumbprint,
-    /// That the issuer's keys could not be fetched, or lack the token's.
+    /// STS cannot fetch the issuer's keys, or the token's key is not among them.
     Key,
-    /// The token, for any of these.
+    /// The token, for any of these reasons.
     Token,
 }
 
-/// What speaks for a cause of a refusal that the trust policy and the provider do not explain.
+/// A fact that points to a cause of a refusal that the trust policy and the provider do not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hint {
     /// STS named the kind of policy that refused.
     PolicyNamed(PolicyLayer),
-    /// The role was made after the refusal.
+    /// The role was created after the refusal.
     RoleCreatedLater(SystemTime),
-    /// The OIDC provider was made after the refusal.
+    /// The OIDC provider was created after the refusal.
     ProviderCreatedLater(SystemTime),
     /// The role was used after the refusal, by this or another pod.
     RoleUsedLater(SystemTime),
-    /// STS was reached at a private address: through a VPC endpoint, most likely, which may have a policy.
+    /// STS has this private address, so the call most likely went through a VPC endpoint, which can have a policy.
     PrivateAddress(String),
-    /// The policy was handed in as a file, and may not be the one that the role has.
+    /// The policy came from a file and can differ from the role's policy.
     PolicyFromFile,
-    /// The provider was handed in as a file that does not name its account.
+    /// The provider came from a file that does not name its account.
     ProviderAccountUnknown,
-    /// The refusal was about the token itself, and whether the issuer publishes its key was not looked at.
+    /// The refusal was about the token, and the audit did not check the issuer's keys.
     SigningKeyNotChecked,
 }
 
-/// A kind of policy besides the role's own.
+/// A policy that is not the role's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyLayer {
-    /// That of a VPC endpoint.
+    /// The policy of a VPC endpoint.
     VpcEndpoint,
-    /// Service or resource control policies of the organisation.
+    /// A service or resource control policy of the organization.
     Organization,
 }
 
@@ -242,20 +243,24 @@ pub struct RefusedOutsideTrust {
     pub(crate) request: Request,
     /// What the refusal is about.
     pub(crate) kind: RefusalKind,
+    /// The error code of STS.
     pub(crate) code: String,
+    /// The message of STS.
     pub(crate) message: Option<String>,
+    /// The request's id.
     pub(crate) request_id: Option<String>,
+    /// When STS refused.
     pub(crate) refused_at: Option<SystemTime>,
-    /// The region of the STS that refused.
+    /// The region of the STS endpoint.
     pub(crate) region: Option<String>,
-    /// What of the OIDC provider is not known, if not all is.
+    /// What is not known about the OIDC provider, if anything.
     pub(crate) unavailable: Option<&'static str>,
-    /// What speaks for which cause, the strongest first.
+    /// The hints, strongest first.
     pub(crate) hints: Vec<Hint>,
 }
 
 impl Hint {
-    fn in_words(&self) -> String {
+    fn words(&self) -> String {
         match self {
             Self::PolicyNamed(PolicyLayer::VpcEndpoint) => {
                 "STS's own words name the policy of a VPC endpoint".to_owned()
@@ -288,14 +293,14 @@ impl Hint {
         }
     }
 
-    /// Whether it says that the refusal is over.
-    fn is_of_the_past(&self) -> bool {
+    /// Whether the cause of the refusal can be gone.
+    fn shows_that_it_is_over(&self) -> bool {
         matches!(self, Self::RoleCreatedLater(_) | Self::ProviderCreatedLater(_) | Self::RoleUsedLater(_))
     }
 }
 
 impl RefusedOutsideTrust {
-    /// What can have been the cause.
+    /// The possible causes.
     fn causes(&self) -> &'static str {
         match self.kind {
             RefusalKind::Access => {
@@ -323,7 +328,7 @@ impl RefusedOutsideTrust {
         }
     }
 
-    fn has(&self, layer: PolicyLayer) -> bool {
+    fn names_policy(&self, layer: PolicyLayer) -> bool {
         self.hints.contains(&Hint::PolicyNamed(layer))
     }
 }
@@ -333,11 +338,11 @@ impl Entry for RefusedOutsideTrust {
         let at = self.refused_at.map_or_else(String::new, |at| format!(" at {}", format_utc(at)));
         let words = self.message.as_deref().filter(|words| !words.is_empty());
         let words = words.map_or_else(String::new, |words| format!(" \"{}\"", sanitize(words)));
-        let clues: Vec<String> = self.hints.iter().map(Hint::in_words).collect();
-        let clues = if clues.is_empty() {
+        let hints: Vec<String> = self.hints.iter().map(Hint::words).collect();
+        let hints = if hints.is_empty() {
             String::new()
         } else {
-            format!(" What was seen besides: {}.", clues.join("; "))
+            format!(" What was seen besides: {}.", hints.join("; "))
         };
         let allow = match self.unavailable {
             None => "The role's trust policy and the OIDC provider, as they are now, allow it".to_owned(),
@@ -347,7 +352,7 @@ impl Entry for RefusedOutsideTrust {
             ),
         };
         format!(
-            "STS refused{at}: {}{words}. {allow}. So it is something else: {}.{clues}",
+            "STS refused{at}: {}{words}. {allow}. So it is something else: {}.{hints}",
             sanitize(&self.code),
             self.causes()
         )
@@ -391,18 +396,18 @@ impl Entry for RefusedOutsideTrust {
              sts:AssumeRoleWithWebIdentity for Principal \"*\":\n{}",
             sts_endpoint_policies(self.region.as_deref())
         );
-        let is_over = self.hints.iter().any(Hint::is_of_the_past);
-        if self.has(PolicyLayer::VpcEndpoint) && !is_over {
+        let is_over = self.hints.iter().any(Hint::shows_that_it_is_over);
+        if self.names_policy(PolicyLayer::VpcEndpoint) && !is_over {
             return vec![endpoint, again];
         }
-        if self.has(PolicyLayer::Organization) && !is_over {
+        if self.names_policy(PolicyLayer::Organization) && !is_over {
             return vec![organization, again];
         }
         vec![again, organization, endpoint]
     }
 
     fn evidence(&self) -> Evidence {
-        let clues: Vec<String> = self.hints.iter().map(Hint::in_words).collect();
+        let hints: Vec<String> = self.hints.iter().map(Hint::words).collect();
         let at = self.refused_at.map(format_utc);
         Evidence::new()
             .text("code", &self.code)
@@ -410,7 +415,7 @@ impl Entry for RefusedOutsideTrust {
             .text_if("request_id", self.request_id.as_deref())
             .text_if("refused_at", at.as_deref())
             .text_if("region", self.region.as_deref())
-            .texts("clues", &clues)
+            .texts("clues", &hints)
             .text("role_arn", &self.request.role.text)
             .text("subject", &self.request.subject)
     }
@@ -427,7 +432,7 @@ impl Unavailable {
         Self { what, reason: UnavailableReason::NotGiven(flag) }
     }
 
-    /// The permission that the credentials lack, if that is why.
+    /// The permission that the credentials lack, if that is the reason.
     pub(crate) fn permission(&self) -> Option<Permission> {
         match &self.reason {
             UnavailableReason::Iam(IamError { permission, kind: IamErrorKind::Denied(_) }) => {
@@ -439,7 +444,7 @@ impl Unavailable {
 }
 
 impl UnavailableReason {
-    /// In words that follow "because".
+    /// The reason in words that follow "because".
     pub(crate) fn because(&self) -> String {
         match self {
             Self::Iam(unknown) => sanitize(unknown.kind.to_string().trim_end_matches('.')),

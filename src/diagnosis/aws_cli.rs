@@ -1,4 +1,4 @@
-//! Commands of the AWS CLI that people paste: each shows something or changes one thing in the role's account.
+//! Commands of the AWS CLI that people paste. Each shows something or changes one thing in the role's account.
 
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
@@ -14,23 +14,24 @@ pub(crate) struct NeededWithCommands {
     pub(crate) trust_policy: TrustPolicy,
     /// The provider in the role's account.
     pub(crate) oidc_provider: OidcProvider,
+    /// The commands.
     pub(crate) commands: Commands,
 }
 
-/// Commands that show what is there, and one that creates what is not. None overwrites anything.
+/// Commands that show what exists, and commands that create what is missing. None overwrites anything.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Commands {
     /// Shows the trust policy that the role has now.
     pub(crate) show_trust_policy: String,
     /// Shows the provider and its client ids, if it exists.
     pub(crate) show_oidc_provider: String,
-    /// Creates the provider where there is none.
+    /// Creates the provider.
     pub(crate) create_oidc_provider: String,
     /// Adds the audience to a provider that lacks it.
     pub(crate) add_client_id_to_oidc_provider: String,
 }
 
-/// What the token of a request needs to be given the role, and the commands for it.
+/// What the token of a request needs to get the role, with the commands.
 pub(crate) fn needed_with_commands(request: &Request) -> NeededWithCommands {
     let role = &request.role;
     let needed = needed(request);
@@ -63,7 +64,7 @@ pub(crate) fn iam(role: &RoleArn, command: &str) -> String {
     }
 }
 
-/// Lists the policies of a kind that the organisation has for the role's account.
+/// Lists the policies of a kind that apply to the role's account in its organization.
 /// Source of the regions: "AWS Organizations endpoints and quotas" in the AWS General Reference.
 pub(crate) fn organization_policies(role: &RoleArn, kind: &str) -> String {
     let region = match role.partition.id {
@@ -77,7 +78,7 @@ pub(crate) fn organization_policies(role: &RoleArn, kind: &str) -> String {
     )
 }
 
-/// Shows the policies of the VPC endpoints for STS in a region, whose service names begin otherwise in China.
+/// Shows the policies of the VPC endpoints for STS in a region. In China the service names have another prefix.
 pub(crate) fn sts_endpoint_policies(region: Option<&str>) -> String {
     let region = region.map_or_else(|| "REGION".to_owned(), shell_quote);
     format!(
@@ -95,7 +96,7 @@ pub(crate) fn show_trust_policy(role: &RoleArn) -> String {
     )
 }
 
-/// Gives a role the trust policy that lies in a file, in place of the one that it has.
+/// Replaces a role's trust policy by the one in the file.
 pub(crate) fn update_trust_policy(role: &RoleArn) -> String {
     format!(
         "{} --role-name {} --policy-document file://trust-policy.json",
@@ -104,12 +105,12 @@ pub(crate) fn update_trust_policy(role: &RoleArn) -> String {
     )
 }
 
-/// Writes a trust policy into the file that the other commands read.
+/// Writes a trust policy to the file that the other commands read.
 pub(crate) fn write_trust_policy(document: &impl Serialize) -> String {
     write_json(document, "trust-policy.json")
 }
 
-/// Writes a document into a file, whose name needs no quotes.
+/// Writes a document to a file whose name needs no quotes.
 pub(crate) fn write_json(document: &impl Serialize, file: &str) -> String {
     // An apostrophe would end the shell's word, and means the same so.
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Looking STS's name up.
+//! The name of the STS endpoint cannot be resolved.
 
 use crate::net::dns::DnsFault;
 use std::net::SocketAddr;
@@ -10,20 +10,17 @@ use crate::text::{sanitize, shell_quote};
 /// The name servers do not answer.
 #[derive(Debug, Clone)]
 pub struct DnsUnavailable {
-    /// The name that was looked up.
     pub(crate) host: String,
-    /// The servers that were asked.
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) fault: DnsFault,
 }
 
-/// The servers one by one, for the evidence.
-fn texts(servers: &[SocketAddr]) -> Vec<String> {
+fn server_list(servers: &[SocketAddr]) -> Vec<String> {
     servers.iter().map(SocketAddr::to_string).collect()
 }
 
-fn servers(servers: &[SocketAddr]) -> String {
-    texts(servers).join(", ")
+fn server_words(servers: &[SocketAddr]) -> String {
+    server_list(servers).join(", ")
 }
 
 impl Entry for DnsUnavailable {
@@ -38,7 +35,7 @@ impl Entry for DnsUnavailable {
             "The name {} could not be looked up: the name servers ({}) {fault}. This says nothing about the \
              name itself.",
             sanitize(&self.host),
-            servers(&self.servers)
+            server_words(&self.servers)
         )
     }
 
@@ -54,19 +51,20 @@ impl Entry for DnsUnavailable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("dns_servers", &texts(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &server_list(&self.servers))
     }
 }
 
 /// The name servers say that the name has no address.
 #[derive(Debug, Clone)]
 pub struct StsNameNotResolved {
+    /// The name.
     pub(crate) host: String,
-    /// The servers that said so.
+    /// The servers that answered so.
     pub(crate) servers: Vec<SocketAddr>,
     /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
     pub(crate) no_such_name: bool,
-    /// The variables that ask for a kind of endpoint that not every region has.
+    /// The variables that select a kind of endpoint that not every region has.
     pub(crate) options: Vec<&'static str>,
 }
 
@@ -83,7 +81,7 @@ impl Entry for StsNameNotResolved {
         };
         format!(
             "The name servers ({}) answer, and say that {} {}. {why}",
-            servers(&self.servers),
+            server_words(&self.servers),
             sanitize(&self.host),
             if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
         )
@@ -110,6 +108,6 @@ impl Entry for StsNameNotResolved {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("dns_servers", &texts(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &server_list(&self.servers))
     }
 }

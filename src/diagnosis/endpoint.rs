@@ -1,4 +1,4 @@
-//! Which STS to call.
+//! The region and the endpoint of STS cannot be determined, or contradict other facts.
 
 use super::Entry;
 use crate::evidence::Evidence;
@@ -11,7 +11,7 @@ pub struct RegionMissing {
     pub(crate) of_issuer: Option<String>,
 }
 
-/// What to put into the pod spec; SDKs differ in which of the two they read.
+/// The lines of a pod spec that set both variables. SDKs differ in which one they read.
 fn both_variables(region: &str) -> String {
     format!("env:\n- {{name: AWS_REGION, value: {region}}}\n- {{name: AWS_DEFAULT_REGION, value: {region}}}")
 }
@@ -48,10 +48,11 @@ impl Entry for RegionMissing {
     }
 }
 
-/// The region is no region's name.
+/// The text is not a region.
 #[derive(Debug, Clone)]
 pub struct RegionMalformed {
     pub(crate) region: String,
+    /// Where it was set.
     pub(crate) source: &'static str,
 }
 
@@ -102,13 +103,13 @@ impl Entry for RegionsDisagree {
     }
 }
 
-/// The role, the region or the issuer are of different partitions.
+/// The role, the region and the issuer are not in one partition.
 #[derive(Debug, Clone)]
 pub struct PartitionMismatch {
     pub(crate) role: &'static str,
-    /// The region, and its partition.
+    /// The region and its partition.
     pub(crate) region: (String, &'static str),
-    /// The issuer's region and partition, if the token is known and the issuer an EKS cluster's.
+    /// The region and partition of the issuer, if it is the issuer of an EKS cluster.
     pub(crate) issuer: Option<(String, &'static str)>,
 }
 
@@ -168,18 +169,18 @@ impl Entry for PartitionMismatch {
     }
 }
 
-/// The configured endpoint is no URL that can be called.
+/// The configured endpoint is not a URL that can be called.
 #[derive(Debug, Clone)]
 pub struct EndpointMalformed {
     pub(crate) url: String,
+    /// Where it was set.
     pub(crate) source: &'static str,
-    /// What is wrong with it.
     pub(crate) fault: &'static str,
 }
 
 impl EndpointMalformed {
-    /// The text, unless it may hold a password.
-    fn harmless(&self) -> String {
+    /// The text, unless it can contain a password.
+    fn printable_url(&self) -> String {
         if self.url.contains(['@', '?', '#', '=']) {
             "a text that is not shown, since it may hold a password".to_owned()
         } else {
@@ -190,7 +191,7 @@ impl EndpointMalformed {
 
 impl Entry for EndpointMalformed {
     fn cause(&self) -> String {
-        format!("{} is {}, and {}.", self.source, self.harmless(), self.fault)
+        format!("{} is {}, and {}.", self.source, self.printable_url(), self.fault)
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -230,7 +231,7 @@ impl Entry for EndpointOptionsConflict {
     }
 }
 
-/// The token would travel in the clear.
+/// The endpoint would receive the token unencrypted.
 #[derive(Debug, Clone)]
 pub struct EndpointInsecure {
     pub(crate) url: String,
@@ -251,5 +252,28 @@ impl Entry for EndpointInsecure {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().text("endpoint", &self.url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sdk_chain::situation::ChainInput;
+    use sdk_chain::{CredentialSource, SdkId, resolve};
+
+    #[test]
+    fn sdks_without_a_region_do_as_the_cause_says() {
+        let mut input = ChainInput::default();
+        input.set_variable("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/checkout");
+        input.set_variable("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
+        let mut input = input.with_working_role();
+        input.variables.retain(|name, _| !name.ends_with("REGION"));
+        for (sdk, source) in [
+            (SdkId::GoV2, CredentialSource::Error),
+            (SdkId::Ruby, CredentialSource::Error),
+            (SdkId::JavaV1, CredentialSource::NodeRole),
+            (SdkId::Cpp, CredentialSource::NodeRole),
+        ] {
+            assert_eq!(resolve(sdk, &input).source, source, "{sdk:?}");
+        }
     }
 }

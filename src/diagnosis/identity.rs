@@ -1,4 +1,4 @@
-//! What the pod was given: the two variables that make an identity.
+//! The identity that the pod was given is missing, incomplete or not the expected one.
 
 use std::fmt;
 
@@ -7,26 +7,26 @@ use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 
-/// The image, as the README names it.
+/// The image in commands, as the README names it.
 pub(super) const IMAGE: &str = concat!("irsa-probe:", env!("CARGO_PKG_VERSION"));
 
-/// Neither variable is set.
+/// Neither the role nor the token file is set.
 #[derive(Debug, Clone)]
 pub struct NotInjected {
     /// The pod's service account, if its API token could be read.
     pub(crate) service_account: Option<ServiceAccount>,
     /// The pod's name, if known.
     pub(crate) pod: Option<String>,
-    /// Why the Kubernetes API did not say what the service account is like, if it was asked.
+    /// Why the Kubernetes API did not show the service account, if it was asked.
     pub(crate) service_account_error: Option<ServiceAccountError>,
 }
 
-/// Why a service account is not known.
+/// Why the Kubernetes API did not show a service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceAccountError {
     /// The API refused the pod's own token, which has not expired by the pod's clock.
     Unauthorized,
-    /// Anything else, in words.
+    /// Another reason, in words.
     Other(String),
 }
 
@@ -117,11 +117,11 @@ impl Entry for NotInjected {
     }
 }
 
-/// What a half-set pair means, and how it comes about; the same for each half.
+/// Why only one variable of the pair is set.
 const HALF_SET: &str = "The webhook injects both variables or neither: if the pod spec already sets \
     one of them, it leaves the other out.";
 
-fn set_neither(preset: &str) -> Vec<String> {
+fn remove_preset(preset: &str) -> Vec<String> {
     vec![
         format!(
             "Find where {preset} is set: env, envFrom, a chart's values or the image's ENV.\n\
@@ -132,7 +132,7 @@ fn set_neither(preset: &str) -> Vec<String> {
     ]
 }
 
-/// The token file is named, the role is not.
+/// The token file is set and the role is not.
 #[derive(Debug, Clone)]
 pub struct RoleArnVarMissing;
 
@@ -146,11 +146,11 @@ impl Entry for RoleArnVarMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        set_neither("AWS_WEB_IDENTITY_TOKEN_FILE")
+        remove_preset("AWS_WEB_IDENTITY_TOKEN_FILE")
     }
 }
 
-/// The role's variable is set to nothing.
+/// The role is set to an empty text.
 #[derive(Debug, Clone)]
 pub struct RoleArnVarEmpty;
 
@@ -162,11 +162,11 @@ impl Entry for RoleArnVarEmpty {
     }
 
     fn remedy(&self) -> Vec<String> {
-        set_neither("AWS_ROLE_ARN")
+        remove_preset("AWS_ROLE_ARN")
     }
 }
 
-/// The role is named, the token file is not.
+/// The role is set and the token file is not.
 #[derive(Debug, Clone)]
 pub struct TokenFileVarMissing;
 
@@ -180,11 +180,11 @@ impl Entry for TokenFileVarMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        set_neither("AWS_ROLE_ARN")
+        remove_preset("AWS_ROLE_ARN")
     }
 }
 
-/// The token file's variable is set to nothing.
+/// The token file is set to an empty text.
 #[derive(Debug, Clone)]
 pub struct TokenFileVarEmpty;
 
@@ -196,14 +196,14 @@ impl Entry for TokenFileVarEmpty {
     }
 
     fn remedy(&self) -> Vec<String> {
-        set_neither("AWS_WEB_IDENTITY_TOKEN_FILE")
+        remove_preset("AWS_WEB_IDENTITY_TOKEN_FILE")
     }
 }
 
-/// The pod uses EKS Pod Identity, which is not tested.
+/// The pod uses EKS Pod Identity, which this version does not test.
 #[derive(Debug, Clone)]
 pub struct PodIdentityOnly {
-    /// The variable that names the credentials' address, which may itself be a secret.
+    /// The variable with the address of the credentials. Its value can be a secret.
     pub(crate) variable: &'static str,
 }
 
@@ -232,12 +232,10 @@ impl Entry for PodIdentityOnly {
     }
 }
 
-/// Another role than the one that `--expect-role-arn` names.
+/// The pod has another role than `--expect-role-arn` names.
 #[derive(Debug, Clone)]
 pub struct RoleArnUnexpected {
-    /// The role that the pod was given.
     pub(crate) found: String,
-    /// The role that it should have.
     pub(crate) expected: String,
 }
 
@@ -268,7 +266,7 @@ impl Entry for RoleArnUnexpected {
     }
 }
 
-/// The session name in the environment is none that STS takes.
+/// STS does not accept the session name in the environment.
 #[derive(Debug, Clone)]
 pub struct SessionNameMalformed {
     pub(crate) name: String,

@@ -1,4 +1,4 @@
-//! What the token's issuer publishes, as it is seen from where the audit runs.
+//! The token's issuer does not publish what it must, as seen from the machine of the audit.
 
 use super::Entry;
 use crate::aws::transport::{ServerUnreachable, UnreachableCause};
@@ -7,13 +7,13 @@ use crate::net::connect::{ConnectFault, TlsFault};
 use crate::text::{sanitize, shell_quote};
 use iam_trust::partition::region_of_issuer;
 
-/// The most key ids that are told in a sentence.
-const TOLD: usize = 6;
+/// The most key ids that a sentence names.
+const MOST_NAMED: usize = 6;
 
-/// Which of an issuer's two documents.
+/// One of the two documents of an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IssuerDocument {
-    /// The one that says where the keys are.
+    /// The document that says where the keys are.
     Discovery,
     Keys,
 }
@@ -27,63 +27,61 @@ impl IssuerDocument {
     }
 }
 
-/// Why a document of an issuer is not had.
+/// Why a document of an issuer is not available.
 #[derive(Debug, Clone)]
 pub enum IssuerFault {
-    /// The issuer is no URL that can be asked; in words that follow "and".
+    /// The issuer is not a URL that can be fetched, for this reason in words that follow "and".
     NotAUrl(&'static str),
-    /// There is no way to it.
+    /// The server cannot be reached.
     Unreachable(ServerUnreachable),
-    /// It does not answer in time.
+    /// The server does not answer in time.
     TimedOut,
-    /// The connection broke off; the library's words.
+    /// The connection broke off, with this error.
     ConnectionLost(String),
-    /// It answers with a redirect of this status.
+    /// The answer is a redirect.
     Redirect(u16),
-    /// It answers with another status.
+    /// The answer has this status.
     Status(u16),
-    /// The answer has more than so many bytes.
+    /// The answer is longer than this many bytes.
     TooLarge(usize),
-    /// The answer is no JSON object.
+    /// The answer is not a JSON object.
     NotJson {
-        /// Whether it looks like a page for a browser.
+        /// Whether it looks like HTML.
         is_page: bool,
     },
-    /// The discovery document is that of another issuer, or of none that it names.
+    /// The discovery document names this other issuer, or none.
     OtherIssuer(Option<String>),
-    /// It does not say what it is there for: where the keys are, or the keys.
+    /// The document lacks the address of the keys, or the keys.
     Incomplete,
-    /// The keys are said to be where they are not asked for.
+    /// The keys are at a URL that the audit does not fetch.
     KeysElsewhere {
-        /// Where.
         url: String,
-        /// Why they are not asked for there; in words that follow "and".
+        /// Why it is not fetched, in words that follow "and".
         why: &'static str,
     },
 }
 
-/// The issuer does not answer as it should.
+/// A document of the issuer is not available or not valid.
 #[derive(Debug, Clone)]
 pub struct IssuerUnreachable {
-    /// The issuer, as the token has it.
+    /// The issuer as the token names it.
     pub(crate) issuer: String,
-    /// Which of its documents is not had.
     pub(crate) document: IssuerDocument,
-    /// Where it was asked for; the issuer itself if that is no URL.
+    /// The URL of the document, or the issuer itself if it is not a URL.
     pub(crate) url: String,
-    /// Who answered, if anybody did.
+    /// The address that answered, if any.
     pub(crate) answered_by: Option<String>,
     pub(crate) fault: IssuerFault,
 }
 
-/// Whether AWS runs the issuer, because it is that of a cluster of EKS. What is said of its keys is from "Fetch
-/// signing keys to validate OIDC tokens" in the EKS User Guide.
-fn is_of_eks(issuer: &str) -> bool {
+/// Whether the issuer belongs to an EKS cluster, so that AWS runs it. Source for its keys: "Fetch signing keys to
+/// validate OIDC tokens" in the EKS User Guide.
+fn is_eks(issuer: &str) -> bool {
     region_of_issuer(issuer).is_some()
 }
 
 impl IssuerUnreachable {
-    fn what(&self) -> String {
+    fn fault_words(&self) -> String {
         let url = sanitize(&self.url);
         match &self.fault {
             IssuerFault::NotAUrl(why) => format!("{url} is named as the issuer, and {why}"),
@@ -124,15 +122,15 @@ impl IssuerUnreachable {
         }
     }
 
-    /// Whether the issuer's own words are wrong, and not what is between it and this machine.
-    fn is_of_content(&self) -> bool {
+    /// Whether the issuer's document is wrong, and not the network between the issuer and this machine.
+    fn is_content_fault(&self) -> bool {
         matches!(
             self.fault,
             IssuerFault::OtherIssuer(_) | IssuerFault::Incomplete | IssuerFault::KeysElsewhere { .. }
         )
     }
 
-    fn nearby(&self) -> String {
+    fn check_network(&self) -> String {
         let of_trust = match &self.fault {
             IssuerFault::Unreachable(unreached) => matches!(
                 &*unreached.cause,
@@ -154,14 +152,14 @@ impl IssuerUnreachable {
 
 impl Entry for IssuerUnreachable {
     fn cause(&self) -> String {
-        let what = self.what();
+        let what = self.fault_words();
         if let IssuerFault::NotAUrl(_) = self.fault {
             return format!(
                 "The token's issuer cannot be asked for its keys: {what}. IAM takes an issuer for an OIDC provider \
                  only if its URL begins with https://."
             );
         }
-        let state = if self.is_of_content() { "is not what it should be" } else { "cannot be had" };
+        let state = if self.is_content_fault() { "is not what it should be" } else { "cannot be had" };
         format!(
             "From here, the issuer's {} {state}: {what}. STS needs it to verify the token, but asks for it \
              over the internet and not from this machine, which may see another network: this is a hint, and no \
@@ -186,10 +184,10 @@ impl Entry for IssuerUnreachable {
             "See what the issuer answers on the internet, from a machine outside of this network:\ncurl -sS -i {}",
             shell_quote(&self.url)
         )];
-        if !self.is_of_content() {
-            steps.push(self.nearby());
+        if !self.is_content_fault() {
+            steps.push(self.check_network());
         }
-        steps.push(if is_of_eks(&self.issuer) {
+        steps.push(if is_eks(&self.issuer) {
             "If it answers the same there: AWS runs the issuer of an EKS cluster, and nobody in the cluster can mend \
              it. See that the cluster still exists and has this issuer, and whether AWS reports a fault \
              (https://health.aws.amazon.com/health/status):\n\
@@ -228,7 +226,7 @@ impl Entry for IssuerUnreachable {
     }
 }
 
-/// Why the published keys do not serve the token.
+/// Why the published keys do not verify the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyFault {
     /// No key has the id.
@@ -239,24 +237,25 @@ pub(crate) enum KeyFault {
     DoesNotVerify,
 }
 
-/// The issuer publishes keys, and the one that signed the token is not among them, or not under its id.
+/// The issuer does not publish the key that signed the token, or publishes it under another id.
 #[derive(Debug, Clone)]
 pub struct SigningKeyNotPublished {
+    /// The issuer.
     pub(crate) issuer: String,
     pub(crate) jwks_uri: String,
     /// The id of the key that signed the token, if the token names one and it is known.
     pub(crate) key_id: Option<String>,
-    /// How many keys are published.
+    /// The number of published keys.
     pub(crate) keys: usize,
-    /// The ids of those that have one.
+    /// The ids of the keys that have one.
     pub(crate) key_ids: Vec<String>,
     pub(crate) fault: KeyFault,
 }
 
 impl SigningKeyNotPublished {
-    fn published(&self) -> String {
-        let ids = self.key_ids.iter().take(TOLD).map(|id| format!("\"{}\"", sanitize(id)));
-        let more = self.key_ids.len().saturating_sub(TOLD);
+    fn published_words(&self) -> String {
+        let ids = self.key_ids.iter().take(MOST_NAMED).map(|id| format!("\"{}\"", sanitize(id)));
+        let more = self.key_ids.len().saturating_sub(MOST_NAMED);
         let more = (more > 0).then(|| format!("{more} more"));
         let ids: Vec<String> = ids.chain(more).collect();
         match (self.keys, ids.is_empty()) {
@@ -266,13 +265,13 @@ impl SigningKeyNotPublished {
         }
     }
 
-    /// The key that is looked for.
-    fn key(&self) -> String {
+    /// The expected key in a sentence.
+    fn key_words(&self) -> String {
         self.key_id.as_ref().map_or_else(|| "a key".to_owned(), |id| format!("the key \"{}\"", sanitize(id)))
     }
 
     fn not_in_set(&self) -> String {
-        let reasons = if is_of_eks(&self.issuer) {
+        let reasons = if is_eks(&self.issuer) {
             "AWS changes the key of an EKS cluster every seven days and publishes it itself, so the token is \
              probably an old one, whose key is gone, or one that the cluster did not sign"
         } else {
@@ -286,8 +285,8 @@ impl SigningKeyNotPublished {
              by it, and STS refuses a token that it cannot verify, without naming the key. {reasons}.",
             sanitize(&self.issuer),
             sanitize(&self.jwks_uri),
-            self.key(),
-            self.published()
+            self.key_words(),
+            self.published_words()
         )
     }
 
@@ -349,7 +348,7 @@ impl Entry for SigningKeyNotPublished {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (key, of_eks) = (self.key(), is_of_eks(&self.issuer));
+        let (key, of_eks) = (self.key_words(), is_eks(&self.issuer));
         let at = sanitize(&self.jwks_uri);
         let compare = format!(
             "Compare the keys of the cluster in which the pod runs with those that are published:\n\

@@ -1,9 +1,9 @@
 //! The catalogue: everything that can be wrong, with one row and one page for each diagnosis.
 //!
 //! A row names the diagnosis, its class, its owner and the version that introduced it. A struct of the same name
-//! holds the facts, and puts the cause, the remedy and the evidence into words. It does not judge: whoever makes
-//! the struct has decided already. The page of the same name is the documentation, the text of `explain` and a
-//! test. Names are public: they are never changed, and never used again for something else.
+//! holds the facts, and puts the cause, the remedy and the evidence into words. It does not judge: the
+//! checks and the audit decide which diagnosis holds. The page of the same name is the documentation, the text of
+//! `explain` and a test. Names are public: they are never changed, and never used again for something else.
 
 use crate::evidence::Evidence;
 
@@ -135,7 +135,7 @@ macro_rules! catalogue {
         /// The name of a diagnosis: the same spelling in code, pages, reports and metrics.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Name {
-            $($(#[doc = concat!("See [`", stringify!($module), "::", stringify!($name), "`].")] $name,)*)*
+            $($(#[doc = concat!("See its page, `pages/", stringify!($name), ".md`.")] $name,)*)*
         }
 
         impl Name {
@@ -178,7 +178,7 @@ macro_rules! catalogue {
         /// A diagnosis: what is wrong, with the facts that show it.
         #[derive(Debug, Clone)]
         pub enum Diagnosis {
-            $($(#[doc = concat!("See [`", stringify!($module), "::", stringify!($name), "`].")]
+            $($(#[doc = concat!("See its page, `pages/", stringify!($name), ".md`.")]
                 $name(Box<$module::$name>),)*)*
         }
 

@@ -1,4 +1,4 @@
-//! The way to STS: connections that do not come about, break off, or lead elsewhere.
+//! Connections to STS fail, break off, or reach another server.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{format_duration, sanitize};
 
-/// Where on the way something happened.
+/// The phase of a connection in which it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectPhase {
     Connect,
@@ -27,17 +27,17 @@ impl ConnectPhase {
     }
 }
 
-/// What kind of address it is, as far as the way to it goes.
+/// What an address says about the network between the pod and STS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressKind {
-    /// A private address: in a VPC, so for STS an interface endpoint.
+    /// An address in a VPC. For STS, it belongs to an interface endpoint.
     Private,
+    /// This host.
     Local,
     Public,
 }
 
 impl AddressKind {
-    /// The kind of an address.
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => Self::Local,
@@ -52,17 +52,16 @@ impl AddressKind {
     }
 }
 
-/// The addresses one by one, for the evidence.
-fn texts(addresses: &[IpAddr]) -> Vec<String> {
+fn address_list(addresses: &[IpAddr]) -> Vec<String> {
     addresses.iter().map(IpAddr::to_string).collect()
 }
 
-fn addresses_text(addresses: &[IpAddr]) -> String {
-    texts(addresses).join(", ")
+fn address_words(addresses: &[IpAddr]) -> String {
+    address_list(addresses).join(", ")
 }
 
-/// What an address kind means for whoever looks after the network.
-fn way(addresses: &[IpAddr]) -> &'static str {
+/// The advice for the network that an address leads to.
+fn network_advice(addresses: &[IpAddr]) -> &'static str {
     match addresses.first().map(|address| AddressKind::of(*address)) {
         Some(AddressKind::Private) => {
             "The address is private; for STS that is usually a VPC endpoint's: its security group has to let this \
@@ -84,12 +83,11 @@ const SHOW_ENDPOINT: &str = "See whether the VPC has an STS endpoint, and with w
 const POLICIES: &str = "See whether a NetworkPolicy or a security group for pods forbids the way:\n\
     kubectl -n NAMESPACE get networkpolicies,securitygrouppolicies";
 
-/// Nothing listens at STS's address.
+/// Nothing listens at the address of STS.
 #[derive(Debug, Clone)]
 pub struct StsConnectionRefused {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// The addresses that were tried.
     pub(crate) addresses: Vec<IpAddr>,
 }
 
@@ -100,8 +98,8 @@ impl Entry for StsConnectionRefused {
              firewall refuses. {}",
             sanitize(&self.host),
             self.port,
-            addresses_text(&self.addresses),
-            way(&self.addresses)
+            address_words(&self.addresses),
+            network_advice(&self.addresses)
         )
     }
 
@@ -118,7 +116,7 @@ impl Entry for StsConnectionRefused {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &texts(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &address_list(&self.addresses))
     }
 }
 
@@ -126,8 +124,8 @@ impl Entry for StsConnectionRefused {
 #[derive(Debug, Clone)]
 pub struct StsNoRoute {
     pub(crate) host: String,
-    /// The addresses that were tried.
     pub(crate) addresses: Vec<IpAddr>,
+    /// The error of the system.
     pub(crate) error: String,
 }
 
@@ -137,7 +135,7 @@ impl Entry for StsNoRoute {
             "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
              that family (IPv4 or IPv6), or no route leads there.",
             sanitize(&self.host),
-            addresses_text(&self.addresses),
+            address_words(&self.addresses),
             sanitize(&self.error)
         )
     }
@@ -152,7 +150,7 @@ impl Entry for StsNoRoute {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &texts(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &address_list(&self.addresses))
     }
 }
 
@@ -160,10 +158,8 @@ impl Entry for StsNoRoute {
 #[derive(Debug, Clone)]
 pub struct StsTimedOut {
     pub(crate) host: String,
-    /// The addresses that its name has.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) phase: ConnectPhase,
-    /// How long it was waited for.
     pub(crate) waited: Duration,
 }
 
@@ -172,15 +168,15 @@ impl Entry for StsTimedOut {
         let addresses = if self.addresses.is_empty() {
             String::new()
         } else {
-            format!(" ({})", addresses_text(&self.addresses))
+            format!(" ({})", address_words(&self.addresses))
         };
-        let way = if self.phase == ConnectPhase::Connect {
-            way(&self.addresses)
+        let advice = if self.phase == ConnectPhase::Connect {
+            network_advice(&self.addresses)
         } else {
             "The TCP connection was open."
         };
         format!(
-            "{}{addresses} did not answer within {}, while {}. {way}",
+            "{}{addresses} did not answer within {}, while {}. {advice}",
             sanitize(&self.host),
             format_duration(self.waited),
             self.phase.as_str()
@@ -215,7 +211,7 @@ impl Entry for StsTimedOut {
         if self.addresses.is_empty() {
             evidence
         } else {
-            evidence.texts("addresses", &texts(&self.addresses))
+            evidence.texts("addresses", &address_list(&self.addresses))
         }
     }
 }
@@ -251,15 +247,14 @@ impl Entry for StsConnectionLost {
     }
 }
 
-/// An answer that STS does not give.
+/// The answer does not come from STS.
 #[derive(Debug, Clone)]
 pub struct NotStsReply {
     pub(crate) host: String,
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
-    /// What the server calls itself.
+    /// The `Server` header.
     pub(crate) server: Option<String>,
-    /// The length of the answer in bytes.
     pub(crate) length: usize,
 }
 

@@ -1,8 +1,8 @@
-//! That the role's account has no OIDC provider for a token: STS says so, or IAM's side was looked at.
+//! The role's account has no OIDC provider for the token, according to STS or to an audit.
 
 use super::Entry;
 use super::identity::kubectl;
-use super::sts::{RequestRefused, audiences, audit};
+use super::sts::{RequestRefused, audience_list, audit_step};
 use super::trust::{call_evidence, difference, words};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
@@ -12,7 +12,7 @@ use iam_trust::USUAL_AUDIENCE;
 use iam_trust::mismatch::IssuerDifference;
 use iam_trust::request::Request;
 
-/// A client id that is nearly an audience.
+/// A client id that is nearly the token's audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NearClientId {
     pub(crate) id: String,
@@ -22,7 +22,7 @@ pub(crate) struct NearClientId {
 /// How a client id differs from an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClientIdDifference {
-    /// It has characters that nobody sees, at these places, counted from 1.
+    /// It has these invisible characters, at these places counted from 1.
     Invisible(Vec<(char, usize)>),
     Case,
     /// It has a scheme, `https://`, or a slash at its end.
@@ -30,69 +30,69 @@ pub(crate) enum ClientIdDifference {
     Typo,
 }
 
-/// The most client ids that a sentence names.
-const NAMED_IDS: usize = 8;
+const MOST_IDS_NAMED: usize = 8;
 
 /// The role's account has no OIDC provider for the issuer.
 #[derive(Debug, Clone)]
 pub enum OidcProviderMissing {
-    /// STS says so.
+    /// STS said so.
     RefusedBySts(RequestRefused),
-    /// It was looked for.
+    /// An audit looked for the provider.
     FoundByAudit(MissingProvider),
 }
 
-/// A provider that was looked for, and not found.
+/// The search for a provider that does not exist.
 #[derive(Debug, Clone)]
 pub struct MissingProvider {
     pub(crate) request: Request,
-    /// Where it was looked for, and what is there instead.
+    /// The place of the search, and what it has instead.
     pub(crate) instead: ProviderInstead,
 }
 
-/// Where a provider was looked for, and what is there instead.
+/// The place of the search, and what it has instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProviderInstead {
-    /// In the account, by IAM's word; the account's providers, if those are known.
+    /// IAM of the account, with the account's other providers if they are known.
     InAccount(Option<OtherProviders>),
-    /// In a list that was handed in, which is one of the role's account.
+    /// A given list of the role's account.
     InList(OtherProviders),
-    /// In a list that was handed in, and is one of this other account.
+    /// A given list of this other account.
     InListOf(String, OtherProviders),
-    /// Only this one was handed in.
+    /// Only this provider was given.
     Given(NearProvider),
 }
 
-/// The providers of an account, none of which is the one.
+/// The other providers of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtherProviders {
+    /// Their number.
     pub(crate) count: usize,
-    /// Those that are like it, the nearest first.
+    /// The similar ones, nearest first.
     pub(crate) near: Vec<NearProvider>,
 }
 
-/// A provider that is not the one.
+/// A provider that is similar to the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NearProvider {
-    /// Its ARN, or, where that was not said, its URL without the scheme.
+    /// Its ARN or, if that is not known, its URL without the scheme.
     pub(crate) name: String,
     pub(crate) difference: ProviderDifference,
 }
 
-/// How a provider differs from the one that a token needs.
+/// How a provider differs from the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProviderDifference {
-    /// It is for another issuer.
+    /// In the issuer.
     Issuer(IssuerDifference),
-    /// It is for the issuer, and in this other partition.
+    /// Only in the partition, which is this one.
     Partition(String),
-    /// It is for the issuer, and in this other account.
+    /// Only in the account, which is this one.
     Account(String),
 }
 
 impl NearProvider {
-    /// Its name and what it should be, with what differs marked, and how that differs.
-    fn laid_beside(&self, request: &Request) -> (String, String, String) {
+    /// Its name and the expected one, both with marks, and the difference in words.
+    fn compare(&self, request: &Request) -> (String, String, String) {
         let has_arn = self.name.starts_with("arn:");
         let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
         let (name, ours) = words::mark_difference(&self.name, &ours);
@@ -115,7 +115,7 @@ impl NearProvider {
 }
 
 impl OtherProviders {
-    /// What `whose` account has, in sentences.
+    /// The providers of `whose` account, in sentences.
     fn words(&self, whose: &str, request: &Request) -> String {
         let Some((nearest, further)) = self.near.split_first() else {
             return match self.count {
@@ -124,7 +124,7 @@ impl OtherProviders {
                 all => format!("{whose} account has {all} OIDC providers, all of other issuers altogether."),
             };
         };
-        let (name, ours, differs) = nearest.laid_beside(request);
+        let (name, ours, differs) = nearest.compare(request);
         let has = match self.count {
             0 | 1 => format!("{whose} account has one OIDC provider, which"),
             all => format!("{whose} account has {all} OIDC providers; the nearest"),
@@ -160,7 +160,7 @@ impl MissingProvider {
                 others.words("The other", request)
             ),
             ProviderInstead::Given(near) => {
-                let (name, ours, differs) = near.laid_beside(request);
+                let (name, ours, differs) = near.compare(request);
                 format!(
                     "The OIDC provider that was given is \"{name}\", and the token's provider is \"{ours}\": {differs}. \
                      Whether account {account} also has one for the issuer {issuer} was not seen."
@@ -237,23 +237,23 @@ impl MissingProvider {
 impl Entry for OidcProviderMissing {
     fn cause(&self) -> String {
         match self {
-            Self::RefusedBySts(it) => format!(
+            Self::RefusedBySts(refused) => format!(
                 "{}. Account {} has no IAM OIDC provider for the issuer {}. A cluster that was created anew has a new \
                  issuer; the provider of the old one does not serve it.",
-                it.refusal.sentence(),
-                it.request.role.account,
-                sanitize(&it.request.claims.issuer)
+                refused.refusal.sentence(),
+                refused.request.role.account,
+                sanitize(&refused.request.claims.issuer)
             ),
-            Self::FoundByAudit(it) => it.cause(),
+            Self::FoundByAudit(found) => found.cause(),
         }
     }
 
     fn remedy(&self) -> Vec<String> {
-        let it = match self {
-            Self::RefusedBySts(it) => it,
-            Self::FoundByAudit(it) => return it.remedy(),
+        let refused = match self {
+            Self::RefusedBySts(refused) => refused,
+            Self::FoundByAudit(found) => return found.remedy(),
         };
-        let (role, commands) = (&it.request.role, it.needed().commands);
+        let (role, commands) = (&refused.request.role, refused.needed().commands);
         vec![
             format!(
                 "In account {}, see whether the provider exists:\n{}",
@@ -265,14 +265,14 @@ impl Entry for OidcProviderMissing {
                 sanitize(&role.text),
                 role.account
             ),
-            audit(role, "say which provider is nearly the one, and whether the role would trust it"),
+            audit_step(role, "say which provider is nearly the one, and whether the role would trust it"),
         ]
     }
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::RefusedBySts(it) => it.evidence(),
-            Self::FoundByAudit(it) => it.evidence(),
+            Self::RefusedBySts(refused) => refused.evidence(),
+            Self::FoundByAudit(found) => found.evidence(),
         }
     }
 }
@@ -280,25 +280,26 @@ impl Entry for OidcProviderMissing {
 /// The provider does not list the token's audience.
 #[derive(Debug, Clone)]
 pub enum OidcProviderAudienceMissing {
-    /// STS says so.
+    /// STS said so.
     RefusedBySts(RequestRefused),
-    /// Its client ids were looked at.
+    /// An audit read its client ids.
     FoundByAudit(MissingClientId),
 }
 
-/// A provider without the client id that a token needs.
+/// A provider that does not list the token's audience.
 #[derive(Debug, Clone)]
 pub struct MissingClientId {
     pub(crate) request: Request,
-    /// Its ARN, or, where that was not said, its URL without the scheme.
+    /// Its ARN or, if that is not known, its URL without the scheme.
     pub(crate) name: String,
+    /// The provider's client ids.
     pub(crate) client_ids: Vec<String>,
-    /// The one that was most likely meant.
+    /// The client id that was most likely meant.
     pub(crate) near: Option<NearClientId>,
 }
 
 /// Invisible characters with their places.
-fn hidden(characters: &[(char, usize)]) -> Vec<String> {
+fn invisible_words(characters: &[(char, usize)]) -> Vec<String> {
     characters.iter().map(|(c, place)| format!("U+{:04X} at place {place}", u32::from(*c))).collect()
 }
 
@@ -307,10 +308,10 @@ impl MissingClientId {
         let ids = match self.client_ids.as_slice() {
             [] => "it has no client id at all".to_owned(),
             ids => {
-                let more = ids.len().saturating_sub(NAMED_IDS);
+                let more = ids.len().saturating_sub(MOST_IDS_NAMED);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let named: Vec<String> =
-                    ids.iter().take(NAMED_IDS).map(|id| format!("\"{}\"", sanitize(id))).collect();
+                    ids.iter().take(MOST_IDS_NAMED).map(|id| format!("\"{}\"", sanitize(id))).collect();
                 format!("its client ids are {}{more}", named.join(", "))
             }
         };
@@ -320,7 +321,7 @@ impl MissingClientId {
                 ClientIdDifference::Invisible(characters) => format!(
                     " The client id \"{id}\" looks the same as the audience, but has characters in it that nobody \
                      sees: {}.",
-                    hidden(characters).join(", ")
+                    invisible_words(characters).join(", ")
                 ),
                 ClientIdDifference::Case => format!(" The client id \"{id}\" differs in capital letters only."),
                 ClientIdDifference::Url => {
@@ -332,14 +333,14 @@ impl MissingClientId {
         format!(
             "The OIDC provider {} exists, and does not list the token's audience {}: {ids}.{near}",
             sanitize(&self.name),
-            audiences(&self.request.audience)
+            audience_list(&self.request.audience)
         )
     }
 
     fn remedy(&self) -> Vec<String> {
         let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
         let mut steps = Vec::new();
-        if let Some(step) = if_not_meant(&self.request.audience, &self.request.subject) {
+        if let Some(step) = audience_not_intended(&self.request.audience, &self.request.subject) {
             steps.push(step);
         }
         steps.push(format!(
@@ -368,7 +369,7 @@ impl MissingClientId {
                 let evidence = evidence.text("near", id);
                 match slip {
                     ClientIdDifference::Invisible(characters) => {
-                        evidence.texts("invisible", &hidden(characters))
+                        evidence.texts("invisible", &invisible_words(characters))
                     }
                     ClientIdDifference::Case => evidence.value("gap", "case"),
                     ClientIdDifference::Url => evidence.value("gap", "url"),
@@ -380,8 +381,8 @@ impl MissingClientId {
     }
 }
 
-/// What to do about an audience that is not the usual one, and perhaps not meant.
-fn if_not_meant(audience: &[String], subject: &str) -> Option<String> {
+/// The step for an audience that is unusual and perhaps not intended.
+fn audience_not_intended(audience: &[String], subject: &str) -> Option<String> {
     let (kubectl, name) = kubectl(ServiceAccount::of_subject(subject).as_ref());
     let is_usual = audience.iter().any(|audience| audience == USUAL_AUDIENCE);
     (!is_usual).then(|| {
@@ -396,33 +397,33 @@ fn if_not_meant(audience: &[String], subject: &str) -> Option<String> {
 impl Entry for OidcProviderAudienceMissing {
     fn cause(&self) -> String {
         match self {
-            Self::RefusedBySts(it) => format!(
+            Self::RefusedBySts(refused) => format!(
                 "{}. The OIDC provider in account {} exists, but its client ids do not hold the token's audience {}. A \
                  client id with an invisible character in it looks the same.",
-                it.refusal.sentence(),
-                it.request.role.account,
-                audiences(&it.request.claims.audience)
+                refused.refusal.sentence(),
+                refused.request.role.account,
+                audience_list(&refused.request.claims.audience)
             ),
-            Self::FoundByAudit(it) => it.cause(),
+            Self::FoundByAudit(found) => found.cause(),
         }
     }
 
     fn remedy(&self) -> Vec<String> {
-        let it = match self {
-            Self::RefusedBySts(it) => it,
-            Self::FoundByAudit(it) => return it.remedy(),
+        let refused = match self {
+            Self::RefusedBySts(refused) => refused,
+            Self::FoundByAudit(found) => return found.remedy(),
         };
-        let (claims, commands) = (&it.request.claims, it.needed().commands);
+        let (claims, commands) = (&refused.request.claims, refused.needed().commands);
         let mut steps = vec![format!("Look at the provider's client ids:\n{}", commands.show_oidc_provider)];
-        steps.extend(if_not_meant(&claims.audience, &claims.subject));
+        steps.extend(audience_not_intended(&claims.audience, &claims.subject));
         steps.push(format!("If it is meant, add it:\n{}", commands.add_client_id_to_oidc_provider));
         steps
     }
 
     fn evidence(&self) -> Evidence {
         match self {
-            Self::RefusedBySts(it) => it.evidence(),
-            Self::FoundByAudit(it) => it.evidence(),
+            Self::RefusedBySts(refused) => refused.evidence(),
+            Self::FoundByAudit(found) => found.evidence(),
         }
     }
 }

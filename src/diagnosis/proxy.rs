@@ -1,11 +1,11 @@
-//! The proxy on the way to STS.
+//! The proxy for STS.
 
 use super::Entry;
 use crate::evidence::Evidence;
 use crate::net::proxy::ProxyFault;
 use crate::text::sanitize;
 
-/// The proxy variable is no URL of a proxy.
+/// The proxy variable is not the URL of a proxy.
 #[derive(Debug, Clone)]
 pub struct ProxyMalformed {
     pub(crate) variable: &'static str,
@@ -33,13 +33,13 @@ impl Entry for ProxyMalformed {
     }
 }
 
-/// The proxy does not open a way to STS.
+/// The proxy does not connect to STS.
 #[derive(Debug, Clone)]
 pub struct ProxyFailed {
+    /// The proxy, without credentials.
     pub(crate) proxy: String,
-    /// The variable that names it.
     pub(crate) variable: &'static str,
-    /// What it was asked to open.
+    /// The host and port that it was asked for.
     pub(crate) target: String,
     pub(crate) fault: ProxyFault,
 }

@@ -1,5 +1,4 @@
-//! What is wrong with the role itself, told from IAM: that it is not there, or may do nothing of what it is
-//! for.
+//! The role does not exist, or is not allowed to do what it is for.
 
 use serde_json::{Value, json};
 
@@ -12,25 +11,23 @@ use crate::token::ServiceAccount;
 use iam_trust::TrustPolicy;
 use iam_trust::arn::RoleArn;
 
-/// The most actions or policies that are told one by one.
-const TOLD: usize = 8;
+/// The most actions or policies that a sentence names.
+const MOST_NAMED: usize = 8;
 
-/// A role's ARN that is to be filled in: the shell stops where it is not.
+/// A placeholder for a role's ARN. The shell stops if it is not filled in.
 pub(crate) const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
 
-/// The most characters of a policy's name. Source: the IAM API model, `policyNameType`.
+/// The maximum length of a policy's name in characters. Source: the IAM API model, `policyNameType`.
 const LONGEST_NAME: usize = 128;
 
-/// There is no role with this ARN.
+/// No role has this ARN.
 #[derive(Debug, Clone)]
 pub struct RoleNotFound {
-    /// The role that is asked for.
     pub(crate) role: RoleArn,
-    /// The ARN of the role of this name that there is, which differs in its path.
+    /// The ARN of the role with this name and another path, if there is one.
     pub(crate) namesake_arn: Option<String>,
-    /// The service account whose annotation names the role.
     pub(crate) service_account: Option<ServiceAccount>,
-    /// The trust policy that it needs; unless the token is none for STS.
+    /// The trust policy that the role needs, unless the token is not for STS.
     pub(crate) trust_policy: Option<TrustPolicy>,
 }
 
@@ -121,7 +118,7 @@ impl Entry for RoleNotFound {
     }
 }
 
-/// The role has no policy at all.
+/// The role has no policy.
 #[derive(Debug, Clone)]
 pub struct RoleHasNoPermissions {
     pub(crate) role: RoleArn,
@@ -152,11 +149,10 @@ impl Entry for RoleHasNoPermissions {
     }
 }
 
-/// Actions that the role may not do, as IAM simulates it, and why not.
+/// Actions that the role is not allowed, according to IAM's simulation.
 #[derive(Debug, Clone)]
 pub(crate) struct ForbiddenActions {
     pub(crate) role: RoleArn,
-    /// The ARN of its permissions boundary.
     pub(crate) boundary: Option<String>,
     pub(crate) actions: Vec<SimulatedDecision>,
 }
@@ -164,14 +160,16 @@ pub(crate) struct ForbiddenActions {
 impl ForbiddenActions {
     /// `s3:GetObject on *`, for each.
     fn actions(&self) -> String {
-        let each = |it: &SimulatedDecision| format!("{} on {}", sanitize(&it.action), sanitize(&it.resource));
+        let each = |action: &SimulatedDecision| {
+            format!("{} on {}", sanitize(&action.action), sanitize(&action.resource))
+        };
         list(self.actions.iter().map(each))
     }
 
-    /// The policies that decided, each once.
+    /// The policies that decided, without duplicates.
     fn policies(&self) -> Vec<String> {
         let mut policies: Vec<String> = Vec::new();
-        for matched in self.actions.iter().flat_map(|it| &it.matched) {
+        for matched in self.actions.iter().flat_map(|action| &action.matched) {
             let kind =
                 matched.kind.as_deref().map_or_else(String::new, |kind| format!(" ({})", sanitize(kind)));
             let policy = format!("{}{kind}", sanitize(&matched.policy));
@@ -182,16 +180,16 @@ impl ForbiddenActions {
         policies
     }
 
-    /// What the simulation did not know.
+    /// The context keys that the simulation did not have.
     fn missing_context(&self) -> Vec<&str> {
         let mut keys: Vec<&str> =
-            self.actions.iter().flat_map(|it| &it.missing_context).map(String::as_str).collect();
+            self.actions.iter().flat_map(|action| &action.missing_context).map(String::as_str).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
     }
 
-    /// What to know of a simulation.
+    /// The limits of the simulation, in sentences.
     fn caveat(&self) -> String {
         let keys = self.missing_context();
         let keys = if keys.is_empty() {
@@ -207,8 +205,9 @@ impl ForbiddenActions {
 
     fn evidence(&self) -> Evidence {
         let actions: Vec<String> =
-            self.actions.iter().map(|it| format!("{} on {}", it.action, it.resource)).collect();
-        let decisions: Vec<&str> = self.actions.iter().map(|it| decision_name(&it.decision)).collect();
+            self.actions.iter().map(|action| format!("{} on {}", action.action, action.resource)).collect();
+        let decisions: Vec<&str> =
+            self.actions.iter().map(|action| decision_name(&action.decision)).collect();
         Evidence::new()
             .text("role_arn", &self.role.text)
             .texts("actions", &actions)
@@ -218,10 +217,10 @@ impl ForbiddenActions {
             .text_if("permissions_boundary", self.boundary.as_deref())
     }
 
-    /// A policy that grants the actions.
+    /// The policy that grants the actions.
     fn grant(&self) -> Value {
-        let mut actions: Vec<&str> = self.actions.iter().map(|it| it.action.as_str()).collect();
-        let mut resources: Vec<&str> = self.actions.iter().map(|it| it.resource.as_str()).collect();
+        let mut actions: Vec<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
+        let mut resources: Vec<&str> = self.actions.iter().map(|action| action.resource.as_str()).collect();
         for each in [&mut actions, &mut resources] {
             each.sort_unstable();
             each.dedup();
@@ -232,9 +231,9 @@ impl ForbiddenActions {
         })
     }
 
-    /// A name for a policy that grants them.
+    /// The name of the policy that grants the actions.
     fn policy_name(&self) -> String {
-        let mut actions: Vec<&str> = self.actions.iter().map(|it| it.action.as_str()).collect();
+        let mut actions: Vec<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
         actions.sort_unstable();
         actions.dedup();
         let name = format!("grant-{}", actions.join("-"));
@@ -243,7 +242,7 @@ impl ForbiddenActions {
     }
 }
 
-/// AWS's word for a decision.
+/// The decision as the IAM API spells it.
 pub(crate) fn decision_name(decision: &Decision) -> &str {
     match decision {
         Decision::Allowed => "allowed",
@@ -254,26 +253,26 @@ pub(crate) fn decision_name(decision: &Decision) -> &str {
 }
 
 fn list(all: impl ExactSizeIterator<Item = String>) -> String {
-    let more = all.len().saturating_sub(TOLD);
-    let told: Vec<String> = all.take(TOLD).collect();
-    if more > 0 { format!("{} and {more} more", told.join(", ")) } else { told.join(", ") }
+    let more = all.len().saturating_sub(MOST_NAMED);
+    let named: Vec<String> = all.take(MOST_NAMED).collect();
+    if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
 }
 
-/// Entries that are nothing but forbidden actions.
+/// Diagnoses whose only fact is [`ForbiddenActions`].
 macro_rules! forbidden {
-    ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident; |$forbidden:ident| $cause:expr; $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub(crate) ForbiddenActions);
 
         impl Entry for $name {
             fn cause(&self) -> String {
-                let $it = &self.0;
-                format!("{}{}", $cause, $it.caveat())
+                let $forbidden = &self.0;
+                format!("{}{}", $cause, $forbidden.caveat())
             }
 
             fn remedy(&self) -> Vec<String> {
-                let $of = &self.0;
+                let $forbidden = &self.0;
                 $remedy
             }
 
@@ -287,58 +286,58 @@ macro_rules! forbidden {
 forbidden! {
     /// No policy grants an action.
     ActionNotGranted;
-    |it| format!("No policy of the role {} grants it {}.", sanitize(&it.role.text), it.actions());
-    |it| vec![format!(
+    |forbidden| format!("No policy of the role {} grants it {}.", sanitize(&forbidden.role.text), forbidden.actions());
+    vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
          policy of this name is replaced):\n{} &&\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
-        write_json(&it.grant(), "policy.json"), iam(&it.role, "put-role-policy"), shell_quote(&it.role.name),
-        shell_quote(&it.policy_name())
+        write_json(&forbidden.grant(), "policy.json"), iam(&forbidden.role, "put-role-policy"), shell_quote(&forbidden.role.name),
+        shell_quote(&forbidden.policy_name())
     )];
 
     /// A policy denies an action.
     ActionDenied;
-    |it| {
-        let by = it.policies();
+    |forbidden| {
+        let by = forbidden.policies();
         let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(by.into_iter()) };
         format!(
             "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.",
-            sanitize(&it.role.text), it.actions()
+            sanitize(&forbidden.role.text), forbidden.actions()
         )
     };
-    |it| vec![
+    vec![
         format!(
             "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
-            list = iam(&it.role, "list-role-policies"), attached = iam(&it.role, "list-attached-role-policies"),
-            role = shell_quote(&it.role.name)
+            list = iam(&forbidden.role, "list-role-policies"), attached = iam(&forbidden.role, "list-attached-role-policies"),
+            role = shell_quote(&forbidden.role.name)
         ),
         "Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
          by a condition.".to_owned(),
     ];
 
-    /// The permissions boundary does not let an action through.
+    /// The permissions boundary does not allow an action.
     ActionOutsideBoundary;
-    |it| format!(
+    |forbidden| format!(
         "The role {} has a permissions boundary, {}, which does not let through {}. What a boundary does not allow \
          is denied, whatever the role's own policies grant.",
-        sanitize(&it.role.text), it.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), sanitize),
-        it.actions()
+        sanitize(&forbidden.role.text), forbidden.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), sanitize),
+        forbidden.actions()
     );
-    |it| vec![
+    vec![
         format!(
             "Look at the boundary:\n{} --policy-arn {}",
-            iam(&it.role, "get-policy"), it.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), shell_quote)
+            iam(&forbidden.role, "get-policy"), forbidden.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), shell_quote)
         ),
         "Ask whoever keeps the boundary to allow the action in it, or use a role that is within it.".to_owned(),
     ];
 
-    /// The organisation does not let an action through.
+    /// A policy of the organization does not allow an action.
     ActionOutsideOrganization;
-    |it| format!(
+    |forbidden| format!(
         "A service control policy of the AWS organisation does not let the role {} do {}.",
-        sanitize(&it.role.text), it.actions()
+        sanitize(&forbidden.role.text), forbidden.actions()
     );
-    |it| vec![format!(
+    vec![format!(
         "Ask those who manage the organisation. They find the policies of the account by:\n{}",
-        organization_policies(&it.role, "SERVICE_CONTROL_POLICY")
+        organization_policies(&forbidden.role, "SERVICE_CONTROL_POLICY")
     )];
 }

@@ -6,11 +6,10 @@ use crate::text::sanitize;
 use iam_trust::arn::{ArnFault, LENGTH};
 use iam_trust::partition::Partition;
 
-/// The text is no ARN of a role.
+/// The text is not the ARN of a role.
 #[derive(Debug, Clone)]
 pub struct RoleArnMalformed {
     pub(crate) text: String,
-    /// What exactly is wrong with it.
     pub(crate) fault: ArnFault,
 }
 

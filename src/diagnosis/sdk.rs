@@ -8,7 +8,7 @@ use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, Stopped
 use crate::text::sanitize;
 use sdk_chain::SdkId;
 
-/// What is known of one SDK, and then what else was seen.
+/// The facts of one SDK, and then of the scan.
 fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str)) -> Evidence {
     Evidence::new()
         .value("sdk", found.sdk.as_str())
@@ -20,8 +20,8 @@ fn evidence_of(found: &FoundSdk, scan: &Scan, own: (&'static str, &'static str))
         .merge(scan.evidence())
 }
 
-/// Where the SDK is, in a sentence without its full stop, and as sure as it is that it is the application's.
-fn where_is(found: &FoundSdk, scan: &Scan) -> String {
+/// Where the SDK is, in a sentence without its full stop. The sentence claims no more than the scan shows.
+fn location(found: &FoundSdk, scan: &Scan) -> String {
     let version = found.version.as_deref().map_or_else(String::new, |text| format!(" {}", sanitize(text)));
     let what = format!("{}{version} ({})", package(found.sdk), sanitize(&found.place));
     match (found.evidence, scan.runtime) {
@@ -40,8 +40,8 @@ fn where_is(found: &FoundSdk, scan: &Scan) -> String {
     }
 }
 
-/// What was not seen, in sentences that follow others.
-fn not_seen(scan: &Scan) -> String {
+/// What the scan missed, in sentences that follow others.
+fn scan_gaps(scan: &Scan) -> String {
     let stopped = match scan.end {
         ScanEnd::Complete => String::new(),
         ScanEnd::Stopped(by) => format!(" Not everything was seen: {}.", by.as_str()),
@@ -54,18 +54,18 @@ fn not_seen(scan: &Scan) -> String {
     format!("{stopped}{unreadable}")
 }
 
-/// An SDK from before IRSA.
+/// The SDK is older than IRSA.
 #[derive(Debug, Clone)]
 pub struct SdkTooOldForIrsa {
     pub(crate) found: FoundSdk,
-    /// The least version that AWS supports with IRSA.
+    /// The first version that AWS supports with IRSA.
     pub(crate) least: &'static str,
     pub(crate) scan: Scan,
 }
 
 impl Entry for SdkTooOldForIrsa {
     fn cause(&self) -> String {
-        let (place, least) = (where_is(&self.found, &self.scan), self.least);
+        let (place, least) = (location(&self.found, &self.scan), self.least);
         let age = self.found.version.as_deref().and_then(|version| irsa_support(self.found.sdk, version));
         let looks = match (age, first_with_web_identity(self.found.sdk)) {
             (Some(IrsaSupport::TooOld), Some(_)) => {
@@ -76,7 +76,7 @@ impl Entry for SdkTooOldForIrsa {
         format!(
             "{place}. AWS supports IRSA from {least} on, {looks} whatever else it finds, on a node that lets pods \
              ask for it the node's role, or fails as if the pod had no credentials.{}",
-            not_seen(&self.scan)
+            scan_gaps(&self.scan)
         )
     }
 
@@ -119,7 +119,6 @@ impl Entry for SdkTooOldForIrsa {
 #[derive(Debug, Clone)]
 pub struct SdkLacksStsModule {
     pub(crate) found: FoundSdk,
-    /// The module that is missing.
     pub(crate) module: &'static str,
     pub(crate) scan: Scan,
 }
@@ -142,9 +141,9 @@ impl Entry for SdkLacksStsModule {
             "{}. It needs the module {}, {absent}. Without that module the SDK cannot change the web identity for \
              credentials. It says so only in its log, and goes on to whatever comes next, on a node that lets pods \
              ask for it the node's role.{archives}{}",
-            where_is(&self.found, &self.scan),
+            location(&self.found, &self.scan),
             self.module,
-            not_seen(&self.scan),
+            scan_gaps(&self.scan),
         )
     }
 
@@ -164,7 +163,7 @@ impl Entry for SdkLacksStsModule {
     }
 }
 
-/// No SDK was found, or none whose version is known.
+/// No SDK was found, or its version is not known.
 #[derive(Debug, Clone)]
 pub struct SdkUnknown {
     pub(crate) scan: Scan,
@@ -184,7 +183,7 @@ impl Entry for SdkUnknown {
         let what = match (self.scan.of_application().next(), self.scan.runtime) {
             (Some(found), _) => {
                 let unsaid = if found.version.is_none() { "; nothing says its version" } else { "" };
-                format!("{}{unsaid}.", where_is(found, &self.scan))
+                format!("{}{unsaid}.", location(found, &self.scan))
             }
             (None, RuntimeHint::Go) => {
                 "The application's process runs a Go program with no AWS SDK among its modules.".to_owned()
@@ -202,7 +201,7 @@ impl Entry for SdkUnknown {
                     .to_owned()
             }
         };
-        format!("{what}{} So whether it can use the role is not known.", not_seen(&self.scan))
+        format!("{what}{} So whether it can use the role is not known.", scan_gaps(&self.scan))
     }
 
     fn remedy(&self) -> Vec<String> {

@@ -1,17 +1,16 @@
-//! Other credentials in the pod, which an SDK takes instead of the role. Which SDKs do is what
-//! [`sdk_chain`] says of this very pod.
+//! Other credentials in the pod that SDKs use instead of the role. [`sdk_chain`] says which SDKs do so in this pod.
 
 use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use sdk_chain::SdkId;
 
-/// The command that prints what each SDK does in a container that runs, with what is to be put in.
+/// The command that prints what each SDK does in a running container. Its names are placeholders.
 const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
      --profile=restricted --custom=manifests/debug/restricted.yaml -- /irsa-probe chain";
 
-/// SDKs in a sentence: each by its name, or if nearly all of them, the few that are not.
-fn listed(names: &[&'static str]) -> String {
+/// SDKs in a sentence: each by its name, or "every SDK but" the few that are missing.
+fn sdk_list(names: &[&'static str]) -> String {
     let others: Vec<&str> = SdkId::ALL
         .iter()
         .filter(|id| id.is_default())
@@ -27,41 +26,39 @@ fn listed(names: &[&'static str]) -> String {
     }
 }
 
-/// `Listed` at the beginning of a sentence.
-fn listed_first(names: &[&'static str]) -> String {
-    let text = listed(names);
+/// [`sdk_list`] at the beginning of a sentence.
+fn sdk_list_capitalized(names: &[&'static str]) -> String {
+    let text = sdk_list(names);
     text.strip_prefix("every").map_or_else(|| text.clone(), |rest| format!("Every{rest}"))
 }
 
-/// A verb after [`listed`].
+/// The form of a verb after [`sdk_list`].
 fn verb(names: &[&'static str], one: &'static str, many: &'static str) -> &'static str {
-    if names.len() == 1 || listed(names).starts_with("every") { one } else { many }
+    if names.len() == 1 || sdk_list(names).starts_with("every") { one } else { many }
 }
 
-fn takes(names: &[&'static str], what: &str) -> String {
+fn taken_words(names: &[&'static str], what: &str) -> String {
     let verb = verb(names, "takes", "take");
     match names {
         [] => String::new(),
-        names => format!(" Before the role, {} {verb} {what}.", listed(names)),
+        names => format!(" Before the role, {} {verb} {what}.", sdk_list(names)),
     }
 }
 
-fn stop(names: &[&'static str]) -> String {
+fn stopped_words(names: &[&'static str]) -> String {
     let verb = verb(names, "ends", "end");
     match names {
         [] => String::new(),
-        names => format!(" {} {verb} with an error or without credentials.", listed_first(names)),
+        names => format!(" {} {verb} with an error or without credentials.", sdk_list_capitalized(names)),
     }
 }
 
-/// Keys in the environment.
+/// Access keys are set in the environment.
 #[derive(Debug, Clone)]
 pub struct ShadowedByStaticKeys {
-    /// The variables that are set.
     pub(crate) variables: Vec<&'static str>,
-    /// The SDKs that take them.
     pub(crate) taken_by: Vec<&'static str>,
-    /// The SDKs that stop because only one of a pair is set.
+    /// The SDKs that stop with an error because only one of a pair is set.
     pub(crate) stopped: Vec<&'static str>,
 }
 
@@ -81,7 +78,11 @@ impl Entry for ShadowedByStaticKeys {
             [one] => format!("{one} is set in this container."),
             [first @ .., last] => format!("{} and {last} are set in this container.", first.join(", ")),
         };
-        format!("{variables}{half}{}{}", takes(&self.taken_by, "these keys"), stop(&self.stopped))
+        format!(
+            "{variables}{half}{}{}",
+            taken_words(&self.taken_by, "these keys"),
+            stopped_words(&self.stopped)
+        )
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -100,15 +101,15 @@ impl Entry for ShadowedByStaticKeys {
     }
 }
 
-/// A profile is selected, and matters.
+/// A profile is selected, and some SDK uses it instead of the role.
 #[derive(Debug, Clone)]
 pub struct ShadowedByProfile {
     /// The variable that selects it.
     pub(crate) variable: &'static str,
+    /// The profile's name.
     pub(crate) profile: String,
-    /// The SDKs that take its credentials.
     pub(crate) taken_by: Vec<&'static str>,
-    /// The SDKs that stop over it.
+    /// The SDKs that stop with an error because of it.
     pub(crate) stopped: Vec<&'static str>,
 }
 
@@ -119,7 +120,7 @@ impl Entry for ShadowedByProfile {
         } else {
             format!("{} selects the profile \"{}\".", self.variable, sanitize(&self.profile))
         };
-        format!("{selects}{}{}", takes(&self.taken_by, "its credentials"), stop(&self.stopped))
+        format!("{selects}{}{}", taken_words(&self.taken_by, "its credentials"), stopped_words(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -138,12 +139,10 @@ impl Entry for ShadowedByProfile {
 /// A shared file has credentials for the profile in use.
 #[derive(Debug, Clone)]
 pub struct ShadowedBySharedFile {
-    /// The files that were read.
     pub(crate) files: Vec<String>,
     pub(crate) profile: String,
-    /// The keys that make it a source of credentials; never their values.
+    /// The names of the settings with credentials, never their values.
     pub(crate) keys: Vec<String>,
-    /// The SDKs that take them.
     pub(crate) taken_by: Vec<&'static str>,
 }
 
@@ -155,7 +154,7 @@ impl Entry for ShadowedBySharedFile {
         format!(
             "The profile \"{}\"{place} has credentials of its own{keys}.{}",
             sanitize(&self.profile),
-            takes(&self.taken_by, "them")
+            taken_words(&self.taken_by, "them")
         )
     }
 
@@ -175,12 +174,10 @@ impl Entry for ShadowedBySharedFile {
     }
 }
 
-/// Container credentials beside the web identity.
+/// Container credentials are set beside the web identity.
 #[derive(Debug, Clone)]
 pub struct ShadowedByContainerCredentials {
-    /// The variables that are set.
     pub(crate) variables: Vec<&'static str>,
-    /// The SDKs that take them.
     pub(crate) taken_by: Vec<&'static str>,
 }
 
@@ -189,7 +186,7 @@ impl Entry for ShadowedByContainerCredentials {
         format!(
             "{} is set beside the web identity, as EKS Pod Identity sets it.{} Who does not, takes the role.",
             self.variables.join(" and "),
-            takes(&self.taken_by, "those credentials")
+            taken_words(&self.taken_by, "those credentials")
         )
     }
 
@@ -211,9 +208,8 @@ impl Entry for ShadowedByContainerCredentials {
 #[derive(Debug, Clone)]
 pub struct SharedConfigMalformed {
     pub(crate) path: String,
-    /// What is wrong with it.
     pub(crate) fault: String,
-    /// The SDKs that stop over it.
+    /// The SDKs that stop with an error because of it.
     pub(crate) stopped: Vec<&'static str>,
 }
 
@@ -222,7 +218,7 @@ impl Entry for SharedConfigMalformed {
         let over = if self.stopped.is_empty() {
             " No SDK stops over it, but what the file says is lost.".to_owned()
         } else {
-            format!("{} Without the file the role is theirs.", stop(&self.stopped))
+            format!("{} Without the file the role is theirs.", stopped_words(&self.stopped))
         };
         format!("The shared file {} cannot be used: {}.{over}", sanitize(&self.path), sanitize(&self.fault))
     }
@@ -236,11 +232,11 @@ impl Entry for SharedConfigMalformed {
     }
 }
 
-/// The role works, and an SDK stops before it gets there.
+/// The role works, and an SDK stops with an error before it uses the role.
 #[derive(Debug, Clone)]
 pub struct SdkCredentialError {
     pub(crate) stopped: Vec<&'static str>,
-    /// Why the first of them does.
+    /// Why the first of them stops.
     pub(crate) reason: String,
 }
 
@@ -250,7 +246,7 @@ impl Entry for SdkCredentialError {
             [] | [_] => self.reason.clone(),
             [first, ..] => format!("For {first}: {}", self.reason),
         };
-        format!("Something beside the role keeps an SDK from it.{} {first}", stop(&self.stopped))
+        format!("Something beside the role keeps an SDK from it.{} {first}", stopped_words(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -267,17 +263,17 @@ impl Entry for SdkCredentialError {
     }
 }
 
-/// An SDK goes on with the node's role.
+/// An SDK falls back to the node's role.
 #[derive(Debug, Clone)]
 pub struct FallsToNodeRole {
     pub(crate) falling: Vec<&'static str>,
-    /// The SDKs that stop instead.
+    /// The SDKs that stop with an error instead.
     pub(crate) stopped: Vec<&'static str>,
-    /// The node's role, if it was asked for.
+    /// The node's role, if IMDS named it.
     pub(crate) node_role: Option<String>,
-    /// Why the node's role is not given, if it was asked for in vain.
+    /// Why IMDS did not name the node's role, if it was asked.
     pub(crate) imds_error: Option<String>,
-    /// Why the application's own SDK does, whether the role works or not.
+    /// Why the application's SDK falls back even if the role works.
     pub(crate) application_reason: Option<String>,
 }
 
@@ -290,19 +286,19 @@ impl Entry for FallsToNodeRole {
                 let end = self.imds_error.as_ref().map_or_else(String::new, |why| {
                     format!(" When it was asked for from here, it was not given ({}).", sanitize(why))
                 });
-                let sdks = listed_first(&self.falling);
+                let sdks = sdk_list_capitalized(&self.falling);
                 format!("{sdks} does not take the pod's role, but asks for the node's{node}. {because}{end}")
             }
             None => {
                 let verb = verb(&self.falling, "hides", "hide");
                 let stops = match self.stopped.as_slice() {
                     [] => String::new(),
-                    stops => format!(" {} would stop with an error instead.", listed_first(stops)),
+                    stops => format!(" {} would stop with an error instead.", sdk_list_capitalized(stops)),
                 };
                 format!(
                     "The role does not work, and the application may not say so: {} {verb} that behind the \
                      node's role{node}.{stops}",
-                    listed(&self.falling)
+                    sdk_list(&self.falling)
                 )
             }
         }
@@ -340,8 +336,9 @@ impl Entry for FallsToNodeRole {
 #[derive(Debug, Clone)]
 pub struct NodeRoleReachable {
     pub(crate) node_role: String,
+    /// The endpoint of IMDS.
     pub(crate) endpoint: String,
-    /// Whether only to calls without a token, which is IMDSv1.
+    /// Whether IMDS answers only calls without a token (IMDSv1).
     pub(crate) only_v1: bool,
 }
 
@@ -382,15 +379,15 @@ impl Entry for NodeRoleReachable {
 
 #[cfg(test)]
 mod tests {
-    use super::{listed, listed_first};
+    use super::{sdk_list, sdk_list_capitalized};
     use sdk_chain::SdkId;
 
     #[test]
     fn sdks_in_a_sentence() {
         let all: Vec<&str> = SdkId::ALL.iter().map(|id| id.rules().name).collect();
-        assert_eq!(listed(&["Go v2"]), "Go v2");
-        assert_eq!(listed(&["Go v2", "Rust", "Ruby"]), "Go v2, Rust and Ruby");
-        assert_eq!(listed(&all), "every SDK");
-        assert_eq!(listed_first(&all[1..]), "Every SDK but Python (boto3)");
+        assert_eq!(sdk_list(&["Go v2"]), "Go v2");
+        assert_eq!(sdk_list(&["Go v2", "Rust", "Ruby"]), "Go v2, Rust and Ruby");
+        assert_eq!(sdk_list(&all), "every SDK");
+        assert_eq!(sdk_list_capitalized(&all[1..]), "Every SDK but Python (boto3)");
     }
 }

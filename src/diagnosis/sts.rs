@@ -1,4 +1,4 @@
-//! What STS answered.
+//! STS answered with an error.
 
 use crate::aws::sts::Refusal;
 
@@ -12,12 +12,12 @@ use crate::token::Claims;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
 
-/// What was asked for: for which role, with which token, under which session name.
+/// The parameters of a call of AssumeRoleWithWebIdentity.
 #[derive(Debug, Clone)]
 pub struct RoleRequest {
     /// The role.
     pub role: RoleArn,
-    /// What the token says.
+    /// The claims of the token.
     pub claims: Claims,
     /// The name of the session, which CloudTrail shows.
     pub session_name: String,
@@ -25,10 +25,12 @@ pub struct RoleRequest {
     pub region: Option<String>,
 }
 
-/// A refusal of a request: the facts that most entries share.
+/// A call that STS refused.
 #[derive(Debug, Clone)]
 pub struct RequestRefused {
+    /// The parameters of the call.
     pub(crate) request: RoleRequest,
+    /// The answer of STS.
     pub(crate) refusal: Refusal,
 }
 
@@ -43,7 +45,7 @@ impl RequestRefused {
             .texts("audience", &self.request.claims.audience)
     }
 
-    /// The address of the issuer's discovery document, as a word of a shell.
+    /// The URL of the issuer's discovery document, quoted for a shell.
     fn discovery(&self) -> String {
         let issuer = self.request.claims.issuer.trim_end_matches('/');
         shell_quote(&format!("{issuer}/.well-known/openid-configuration"))
@@ -55,17 +57,18 @@ impl RequestRefused {
         needed_with_commands(&claims.request(role))
     }
 
-    fn audience(&self) -> String {
-        audiences(&self.request.claims.audience)
+    fn audience_words(&self) -> String {
+        audience_list(&self.request.claims.audience)
     }
 }
 
-pub(super) fn audiences(audience: &[String]) -> String {
+/// Audiences in a sentence.
+pub(super) fn audience_list(audience: &[String]) -> String {
     audience.iter().take(4).map(|aud| format!("\"{}\"", sanitize(aud))).collect::<Vec<_>>().join(", ")
 }
 
-/// The step that hands the pod's report to those who may look at AWS's side.
-pub(super) fn audit(role: &RoleArn, what: &str) -> String {
+/// The step that gives the pod's report to somebody who can read IAM.
+pub(super) fn audit_step(role: &RoleArn, what: &str) -> String {
     format!(
         "Where irsa-probe and AWS credentials for account {} that may read IAM are at hand, let it {what}:\n\
          kubectl -n NAMESPACE logs POD -c PROBE_CONTAINER | irsa-probe audit",
@@ -73,21 +76,21 @@ pub(super) fn audit(role: &RoleArn, what: &str) -> String {
     )
 }
 
-/// Entries that are nothing but a refusal.
+/// Diagnoses whose only fact is a [`RequestRefused`].
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident; |$it:ident| $cause:expr; |$of:ident| $remedy:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident; |$in_cause:ident| $cause:expr; |$in_remedy:pat_param| $remedy:expr;)*) => {
         $($(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name(pub(crate) RequestRefused);
 
         impl Entry for $name {
             fn cause(&self) -> String {
-                let $it = &self.0;
+                let $in_cause = &self.0;
                 $cause
             }
 
             fn remedy(&self) -> Vec<String> {
-                let $of = &self.0;
+                let $in_remedy = &self.0;
                 $remedy
             }
 
@@ -98,7 +101,7 @@ macro_rules! refusals {
     };
 }
 
-/// The id of the key that signed the token. An empty one is not an absent one.
+/// The id of the key that signed the token. An empty id differs from an absent one.
 fn key_id(claims: &Claims, absent: &str) -> String {
     match claims.key_id.as_deref() {
         None => absent.to_owned(),
@@ -107,102 +110,107 @@ fn key_id(claims: &Claims, absent: &str) -> String {
     }
 }
 
-fn statuspage() -> String {
+fn check_aws_health() -> String {
     "See whether AWS reports a fault: https://health.aws.amazon.com/health/status".to_owned()
 }
 
 refusals! {
     /// STS could not fetch the issuer's keys.
     VerificationKeyUnavailable;
-    |it| format!(
+    |refused| format!(
         "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
          the issuer's discovery document or key set is not public, or does not hold that key.",
-        it.refusal.sentence(),
-        key_id(&it.request.claims, "not given"),
-        sanitize(&it.request.claims.issuer)
+        refused.refusal.sentence(),
+        key_id(&refused.request.claims, "not given"),
+        sanitize(&refused.request.claims.issuer)
     );
-    |it| vec![
+    |refused| vec![
         format!(
             "See whether the issuer answers, from anywhere on the internet:\ncurl -sS {}",
-            it.discovery()
+            refused.discovery()
         ),
         "On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
          issuer's jwks_uri again, since its signing key has changed.".to_owned(),
     ];
 
-    /// The provider's thumbprint does not fit the issuer's certificate.
+    /// The provider's thumbprints do not match the issuer's certificate.
     ThumbprintMismatch;
-    |it| format!(
+    |refused| format!(
         "{}. The OIDC provider in account {} lists thumbprints, and none fits the certificate of {}.",
-        it.refusal.sentence(), it.request.role.account, sanitize(&it.request.claims.issuer)
+        refused.refusal.sentence(), refused.request.role.account, sanitize(&refused.request.claims.issuer)
     );
-    |it| {
-        let needed = it.needed();
+    |refused| {
+        let needed = refused.needed();
         vec![
             format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
             format!(
                 "Put in that of the top certificate that the issuer's server presents. This replaces the whole list, so \
                  name every thumbprint that is to stay:\n\
                  {} --open-id-connect-provider-arn {} --thumbprint-list THUMBPRINT",
-                iam(&it.request.role, "update-open-id-connect-provider-thumbprint"), shell_quote(&needed.oidc_provider.arn)
+                iam(&refused.request.role, "update-open-id-connect-provider-thumbprint"),
+                shell_quote(&needed.oidc_provider.arn)
             ),
         ]
     };
 
-    /// STS does not say what is wrong with the token.
+    /// STS rejects the token and does not say why.
     IdentityTokenRejected;
-    |it| {
-        let claims = &it.request.claims;
+    |refused| {
+        let claims = &refused.request.claims;
         format!(
             "{}. STS gives this answer for several causes and does not say which. In order: (1) account {} has no \
              OIDC provider for the token's issuer {}; (2) the provider does not list the token's audience {}; \
              (3) the provider is stale, or the issuer does not publish the key {} that signed the token. The token \
              expires at {}.",
-            it.refusal.sentence(), it.request.role.account, sanitize(&claims.issuer), it.audience(),
+            refused.refusal.sentence(), refused.request.role.account, sanitize(&claims.issuer),
+            refused.audience_words(),
             key_id(claims, "(no key id)"),
             format_utc(claims.expires_at)
         )
     };
-    |it| {
-        let needed = it.needed();
+    |refused| {
+        let needed = refused.needed();
         vec![
-            audit(&it.request.role, "say which of these it is, and print the command that mends it"),
+            audit_step(&refused.request.role, "say which of these it is, and print the command that mends it"),
             format!(
                 "In account {}, see whether the provider exists and lists the audience {}:\n{}",
-                it.request.role.account, sanitize(&needed.oidc_provider.client_id), needed.commands.show_oidc_provider
+                refused.request.role.account, sanitize(&needed.oidc_provider.client_id),
+                needed.commands.show_oidc_provider
             ),
             format!("If it does not exist, create it:\n{}", needed.commands.create_oidc_provider),
             format!("If it exists without the audience, add it:\n{}", needed.commands.add_client_id_to_oidc_provider),
             format!(
                 "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
-                it.discovery()
+                refused.discovery()
             ),
         ]
     };
 
-    /// STS refuses the role, and does not say why.
+    /// STS refuses the role and does not say why.
     AssumeRoleNotAuthorized;
-    |it| {
-        let claims = &it.request.claims;
+    |refused| {
+        let claims = &refused.request.claims;
         let usual = claims.audience.iter().any(|aud| aud == USUAL_AUDIENCE);
-        let audience = if usual { it.audience() } else { format!("{}, which is unusual", it.audience()) };
+        let audience = refused.audience_words();
+        let audience = if usual { audience } else { format!("{audience}, which is unusual") };
         format!(
             "{} and says no more. Likeliest first: (1) a condition of the role's trust policy does not fit sub \
              \"{}\" or aud {audience}; (2) its Principal is not the OIDC provider of {}; (3) the role does not exist: \
              deleted, another account, or its path left out; (4) its Action is not sts:AssumeRoleWithWebIdentity, or \
              another condition refuses, on the session name {} for instance; (5) an explicit Deny, there or in a \
              resource control policy.",
-            it.refusal.sentence(), sanitize(&claims.subject), sanitize(&claims.issuer), sanitize(&it.request.session_name)
+            refused.refusal.sentence(), sanitize(&claims.subject), sanitize(&claims.issuer),
+            sanitize(&refused.request.session_name)
         )
     };
-    |it| {
-        let needed = it.needed();
+    |refused| {
+        let needed = refused.needed();
         vec![
-            audit(&it.request.role, "say which condition refused, and print the corrected policy"),
+            audit_step(&refused.request.role, "say which condition refused, and print the corrected policy"),
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
                  missing) and its trust policy:\n{}",
-                it.request.role.account, needed.commands.show_trust_policy
+                refused.request.role.account, needed.commands.show_trust_policy
             ),
             format!(
                 "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
@@ -215,144 +223,148 @@ refusals! {
 
     /// A VPC endpoint's policy forbids the call.
     VpcEndpointPolicyDenied;
-    |it| format!(
+    |refused| format!(
         "{}. The policy of the VPC endpoint for STS does not let this call through. The caller of \
          AssumeRoleWithWebIdentity is not yet an AWS principal, so a policy that demands one forbids it.",
-        it.refusal.sentence()
+        refused.refusal.sentence()
     );
-    |it| vec![
-        format!("Look at the endpoint's policy:\n{}", sts_endpoint_policies(it.request.region.as_deref())),
+    |refused| vec![
+        format!("Look at the endpoint's policy:\n{}", sts_endpoint_policies(refused.request.region.as_deref())),
         format!(
-            "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.", sanitize(&it.request.role.text)
+            "Allow sts:AssumeRoleWithWebIdentity for Principal \"*\" on {} in it.",
+            sanitize(&refused.request.role.text)
         ),
     ];
 
-    /// An organisation's policy forbids the call.
+    /// A policy of the organization forbids the call.
     OrganizationPolicyDenied;
-    |it| format!(
+    |refused| format!(
         "{}. A policy of the AWS organisation forbids the call. Callers with a web identity carry no \
          aws:PrincipalOrgID, so a data perimeter that demands it forbids them all.",
-        it.refusal.sentence()
+        refused.refusal.sentence()
     );
-    |it| vec![format!(
+    |refused| vec![format!(
         "Ask those who manage the organisation for an exception for sts:AssumeRoleWithWebIdentity from this \
          cluster's OIDC provider. They find the policies of the account by:\n{}\n{}",
-        organization_policies(&it.request.role, "RESOURCE_CONTROL_POLICY"),
-        organization_policies(&it.request.role, "SERVICE_CONTROL_POLICY")
+        organization_policies(&refused.request.role, "RESOURCE_CONTROL_POLICY"),
+        organization_policies(&refused.request.role, "SERVICE_CONTROL_POLICY")
     )];
 
-    /// STS is switched off in this region for the account.
+    /// The account has not activated STS in this region.
     RegionNotActivated;
-    |it| format!(
+    |refused| format!(
         "{}. Account {} has not activated STS in the region {}.",
-        it.refusal.sentence(), it.request.role.account,
-        it.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
+        refused.refusal.sentence(), refused.request.role.account,
+        refused.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
     );
-    |it| vec![
+    |refused| vec![
         format!(
             "In account {}, activate the region's STS endpoint in the IAM console under account settings, or, for \
              an opt-in region, enable the region:\naws account enable-region --region-name {}",
-            it.request.role.account, it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
+            refused.request.role.account,
+            refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
         ),
         "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
     ];
 
-    /// STS finds fault with the ARN, although its form is right.
+    /// STS rejects the ARN, although its form is right.
     RoleArnRejected;
-    |it| format!(
-        "{}. STS does not accept {} as the ARN of a role.", it.refusal.sentence(), sanitize(&it.request.role.text)
+    |refused| format!(
+        "{}. STS does not accept {} as the ARN of a role.", refused.refusal.sentence(),
+        sanitize(&refused.request.role.text)
     );
-    |_it| vec![
+    |_| vec![
         "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text".to_owned(),
         "Correct the annotation and delete the pod:\n\
          kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
          eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE".to_owned(),
     ];
 
-    /// STS finds fault with the session's name, duration or policy.
+    /// STS rejects the session's name, duration or policy.
     SessionParametersRejected;
-    |it| format!(
+    |refused| format!(
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
-        it.refusal.sentence(), sanitize(&it.request.session_name)
+        refused.refusal.sentence(), sanitize(&refused.request.session_name)
     );
-    |_it| vec![
+    |_| vec![
         "See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
          kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 AWS_ENDPOINT_URL".to_owned(),
         "If neither is set, please report this answer as a fault of irsa-probe: the name is made legal before it is sent.".to_owned(),
     ];
 
-    /// Too many calls.
+    /// STS throttles the account.
     Throttled;
-    |it| format!(
+    |refused| format!(
         "{}. The account makes more calls to STS than it may in this region; the pod's own SDKs are throttled just \
          as well.",
-        it.refusal.sentence()
+        refused.refusal.sentence()
     );
-    |_it| vec![
+    |_| vec![
         "Give it more time with --wait, or let a scale-up go on with --tolerate unreachable.".to_owned(),
         "Find who calls STS so often (CloudTrail, by sourceIPAddress and userAgent), and ask AWS for a higher limit.".to_owned(),
     ];
 
-    /// STS could not ask the issuer.
+    /// STS could not reach the issuer.
     IdpUnreachable;
-    |it| format!(
+    |refused| format!(
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
-        it.refusal.sentence(), sanitize(&it.request.claims.issuer)
+        refused.refusal.sentence(), sanitize(&refused.request.claims.issuer)
     );
-    |it| vec![
+    |refused| vec![
         format!(
             "See whether the issuer answers:\ncurl -sS {}",
-            it.discovery()
+            refused.discovery()
         ),
-        statuspage(),
+        check_aws_health(),
     ];
 
     /// STS itself failed.
     StsFault;
-    |it| format!(
+    |refused| format!(
         "{}: the fault is on AWS's side, or something in between answers in its name.",
-        it.refusal.sentence_with_status()
+        refused.refusal.sentence_with_status()
     );
-    |_it| vec![statuspage(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
+    |_| vec![check_aws_health(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
 
-    /// STS gave credentials, and then did not know them.
+    /// STS issued credentials and then rejected them.
     CredentialsRejected;
-    |it| format!(
+    |refused| format!(
         "STS gave credentials for {}, and then refused them: {}. That happens when the credentials come from \
          another partition's STS or another service than the one that is asked, when the role was deleted at that \
          moment, or in an opt-in region that the account has not enabled.",
-        sanitize(&it.request.role.text), it.refusal.sentence()
+        sanitize(&refused.request.role.text), refused.refusal.sentence()
     );
-    |it| vec![
+    |refused| vec![
         "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.".to_owned(),
         format!(
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
-            it.needed().commands.show_trust_policy,
-            it.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
+            refused.needed().commands.show_trust_policy,
+            refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
         ),
     ];
 
-    /// An answer that the catalogue does not know.
+    /// The catalogue does not know this error.
     Unclassified;
-    |it| format!(
+    |refused| format!(
         "{}, request id {}. irsa-probe does not know this answer and does not guess.",
-        it.refusal.sentence_with_status(),
-        it.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id))
+        refused.refusal.sentence_with_status(),
+        refused.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id))
     );
-    |_it| vec![
+    |_| vec![
         "Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.".to_owned(),
         "Please report this answer, so that irsa-probe can name it.".to_owned(),
     ];
 }
 
-/// The credentials are another identity's.
+/// The credentials belong to another identity.
 #[derive(Debug, Clone)]
 pub struct IdentityMismatch {
-    /// The role that was asked for.
+    /// The role in the call.
     pub(crate) role_arn: String,
-    /// Whom STS says the credentials belong to.
+    /// The identity that STS names.
     pub(crate) caller_arn: String,
+    /// What differs.
     pub(crate) differs: &'static str,
 }
 

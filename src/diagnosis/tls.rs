@@ -1,4 +1,4 @@
-//! TLS with STS: whom to trust, and what was presented.
+//! TLS with STS fails, or the certificates to trust are missing.
 
 use crate::net::tls::PresentedCertificate;
 use std::time::SystemTime;
@@ -7,13 +7,11 @@ use super::Entry;
 use crate::evidence::Evidence;
 use crate::text::{format_utc, sanitize};
 
-/// The file of certificates to trust cannot be used.
+/// The file with trusted certificates cannot be used.
 #[derive(Debug, Clone)]
 pub struct CaBundleUnusable {
-    /// The variable that names it.
     pub(crate) variable: &'static str,
     pub(crate) path: String,
-    /// What is wrong with it.
     pub(crate) fault: String,
 }
 
@@ -39,10 +37,10 @@ impl Entry for CaBundleUnusable {
     }
 }
 
-/// There are no certificates to trust.
+/// No trusted certificates were found.
 #[derive(Debug, Clone)]
 pub struct TrustRootsMissing {
-    /// Where they were looked for.
+    /// The places that were searched.
     pub(crate) tried: Vec<String>,
 }
 
@@ -96,19 +94,19 @@ impl Entry for TlsNotSpoken {
     }
 }
 
-/// The certificate was signed by nobody who is trusted here.
+/// No trusted CA signed the certificate.
 #[derive(Debug, Clone)]
 pub struct TlsUntrusted {
     pub(crate) host: String,
     pub(crate) presented: PresentedCertificate,
     /// Where the trusted certificates come from.
     pub(crate) roots: String,
-    /// What the TLS library said.
+    /// The error of the TLS library.
     pub(crate) error: String,
 }
 
 impl TlsUntrusted {
-    /// Whether the certificate names Amazon, and a variable replaced the certificates to trust.
+    /// Whether a CA of Amazon is missing because a variable replaced the trusted certificates.
     fn is_roots_replaced(&self) -> bool {
         self.roots.contains("(from ")
             && self.presented.issuer.as_ref().is_some_and(|name| name.contains("Amazon"))
@@ -173,12 +171,10 @@ impl Entry for TlsUntrusted {
     }
 }
 
-/// The certificate is for another name.
+/// The certificate is for another host.
 #[derive(Debug, Clone)]
 pub struct TlsNameMismatch {
-    /// The host that was called.
     pub(crate) host: String,
-    /// The names in the certificate.
     pub(crate) names: Vec<String>,
     pub(crate) presented: PresentedCertificate,
 }
@@ -227,10 +223,10 @@ impl Entry for TlsNameMismatch {
 #[derive(Debug, Clone)]
 pub struct TlsExpired {
     pub(crate) host: String,
-    /// Until when it was valid, or, if it is not valid yet, from when on.
+    /// The end of its validity, or the beginning if it is not valid yet.
     pub(crate) bound: SystemTime,
-    /// Whether it is not valid yet, instead of no longer.
     pub(crate) not_yet: bool,
+    /// The time by this container's clock.
     pub(crate) now: SystemTime,
     pub(crate) presented: PresentedCertificate,
 }
@@ -271,11 +267,10 @@ impl Entry for TlsExpired {
     }
 }
 
-/// The TLS handshake failed in another way.
 #[derive(Debug, Clone)]
 pub struct TlsFailed {
     pub(crate) host: String,
-    /// What the TLS library said.
+    /// The error of the TLS library.
     pub(crate) error: String,
     pub(crate) presented: PresentedCertificate,
 }

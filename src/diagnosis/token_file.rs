@@ -1,4 +1,4 @@
-//! The file that holds the token.
+//! The token file cannot be read or used.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ fn path_text(path: &std::path::Path) -> String {
     sanitize(&path.to_string_lossy())
 }
 
-/// Owner, group and mode of the file.
+/// The path, owner, group and mode of the file.
 pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> Evidence {
     let evidence = Evidence::new().text("token_file", &path.to_string_lossy());
     match stat {
@@ -25,7 +25,7 @@ pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> 
     }
 }
 
-/// The variable holds the token itself, where its path belongs.
+/// The variable has the token itself instead of its path.
 #[derive(Debug, Clone)]
 pub struct TokenFileVarHoldsToken;
 
@@ -45,13 +45,13 @@ impl Entry for TokenFileVarHoldsToken {
     }
 }
 
-/// There is no such file.
+/// The file does not exist.
 #[derive(Debug, Clone)]
 pub struct TokenFileMissing {
     pub(crate) path: PathBuf,
     /// The longest part of the path that exists.
     pub(crate) exists: Option<PathBuf>,
-    /// Whether the path's symbolic links lead in a circle.
+    /// Whether the symbolic links of the path form a loop.
     pub(crate) circular: bool,
 }
 
@@ -90,12 +90,13 @@ impl Entry for TokenFileMissing {
     }
 }
 
-/// The permissions forbid reading it.
+/// The permissions do not allow reading the file.
 #[derive(Debug, Clone)]
 pub struct TokenFileUnreadable {
     pub(crate) path: PathBuf,
-    /// The file's owner, group and mode, unless a directory already forbade even that.
+    /// Owner, group and mode, unless a directory denies access.
     pub(crate) stat: Option<FileStat>,
+    /// The user that tried.
     pub(crate) who: ProcessUser,
 }
 
@@ -144,7 +145,7 @@ impl Entry for TokenFileUnreadable {
     }
 }
 
-/// The path leads to something that is no regular file.
+/// The path leads to something other than a regular file.
 #[derive(Debug, Clone)]
 pub struct TokenFileNotRegular {
     pub(crate) path: PathBuf,
@@ -175,7 +176,7 @@ impl Entry for TokenFileNotRegular {
     }
 }
 
-/// The file holds nothing.
+/// The file is empty.
 #[derive(Debug, Clone)]
 pub struct TokenFileEmpty {
     pub(crate) path: PathBuf,
@@ -205,11 +206,10 @@ impl Entry for TokenFileEmpty {
     }
 }
 
-/// The file is longer than any token that STS takes.
+/// The file is longer than any token that STS accepts.
 #[derive(Debug, Clone)]
 pub struct TokenFileTooLarge {
     pub(crate) path: PathBuf,
-    /// Owner, group, mode and size.
     pub(crate) stat: FileStat,
 }
 
@@ -237,16 +237,16 @@ impl Entry for TokenFileTooLarge {
     }
 }
 
-/// What spoils a token file.
+/// What is wrong in a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Corruption {
-    /// Bytes that are no text, from this place on, counted from 0.
+    /// Not text from this byte on.
     NotText(usize),
-    /// A token, and then something else from this place on, counted from 0.
+    /// Something else after the token, from this byte on.
     Trailing(usize),
 }
 
-/// The file holds more than a token, or bytes that are no text.
+/// The file has more than a token, or is not text.
 #[derive(Debug, Clone)]
 pub struct TokenFileCorrupt {
     pub(crate) path: PathBuf,
@@ -287,7 +287,7 @@ pub(crate) enum ReadFault {
     Slow(Duration),
 }
 
-/// The system could not read the file.
+/// The system failed to read the file.
 #[derive(Debug, Clone)]
 pub struct TokenFileReadFailed {
     pub(crate) path: PathBuf,

@@ -22,17 +22,15 @@ pub(super) async fn check(
     chain.input = chain_input::read_chain_input(probe.pod, probe.step_deadline()).await;
 
     if let Some(application) = application {
-        let _ = run
-            .check(Check::ApplicationSdk, async {
-                let scan = application.scan(probe).await;
-                chain.application = application.sdks(scan);
-                chain.input.limitations = application_sdk::sdk_limitations(scan);
-                Ok(application_sdk::judge(scan))
-            })
-            .await;
+        run.check(Check::ApplicationSdk, async {
+            let scan = application.scan(probe).await;
+            chain.application = application.sdks(scan);
+            chain.input.limitations = application_sdk::sdk_limitations(scan);
+            Ok(application_sdk::judge(scan))
+        })
+        .await;
     }
 
-    let _ = run
-        .check(Check::CredentialSources, async { Ok(credential_sources::judge(identity, chain, profiles)) })
+    run.check(Check::CredentialSources, async { Ok(credential_sources::judge(identity, chain, profiles)) })
         .await;
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::audit::iam::IamSnapshot;
 use crate::audit::inputs::Inputs;
-use crate::audit::issuer::{self, SigningKey};
+use crate::audit::issuer::{self, IssuerDocuments, SigningKey};
 use crate::audit::options::AuditOptions;
 use crate::audit::provider::ProviderStatus;
 use crate::audit::subject::{AuditSubject, SubjectError};
@@ -19,6 +19,7 @@ use crate::run::check::Check;
 use crate::run::{Fact, Verdict};
 use crate::token::Token;
 use iam_trust::arn::RoleArn;
+use iam_trust::request::Request;
 
 /// Audits the role of a subject by `until` at the latest.
 pub(crate) async fn audit_subject(
@@ -35,25 +36,13 @@ pub(crate) async fn audit_subject(
     let needed = iam_trust::needed(&request).trust_policy;
 
     if let Some(injected) = audit::web_identity::judge(inputs, options.container.as_deref()) {
-        let _ = run.check(Check::WebIdentity, async { Ok(found.add_findings(injected)) }).await;
+        run.check(Check::WebIdentity, async { Ok(found.add_findings(injected)) }).await;
     }
-    let _ = run.check(Check::RoleArn, async { Ok(Verdict::Pass(request.role.clone())) }).await;
+    run.check(Check::RoleArn, async { Ok(Verdict::Pass(request.role.clone())) }).await;
     let expired = inputs.token.as_ref().map(|token| token.claims.expires_at).filter(|at| *at < pod.now());
     found.notes.extend(expired.map(Note::TokenExpired));
 
-    let (iam_query, issuer_query) = (options.iam_query(&request), options.issuer_query(&request));
-    let snapshot = async {
-        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &iam_query, until).await) } else { None }
-    };
-    let documents = async {
-        if options.lookup.issuer_check {
-            Some(issuer::observe(pod, &issuer_query, until).await)
-        } else {
-            None
-        }
-    };
-    let (snapshot, documents) = tokio::join!(Box::pin(snapshot), Box::pin(documents));
-
+    let (snapshot, documents) = ask(pod, options, inputs, &request, until).await;
     let iam = match &snapshot {
         Some(snapshot) => Some(of_account(&request.role, snapshot, run).await),
         None => None,
@@ -120,16 +109,15 @@ pub(crate) async fn audit_subject(
     };
 
     if let Some(iam) = &iam {
-        let _ = run
-            .check(Check::RolePermissions, async {
-                let iam = iam.get()?;
-                if iam.role.is_ok() {
-                    // If there is no such role, the permissions are not this role's.
-                    role.get()?;
-                }
-                Ok(found.add_findings(role::judge_permissions(&request.role, iam)))
-            })
-            .await;
+        run.check(Check::RolePermissions, async {
+            let iam = iam.get()?;
+            if iam.role.is_ok() {
+                // If there is no such role, the permissions are not this role's.
+                role.get()?;
+            }
+            Ok(found.add_findings(role::judge_permissions(&request.role, iam)))
+        })
+        .await;
         found.simulated = iam.known().map(|iam| iam.simulated_decisions().to_vec()).unwrap_or_default();
     }
     found.unavailable =
@@ -148,10 +136,32 @@ pub(crate) async fn audit_subject(
             })
         };
         if let Some(judged) = refusal::judge(&request, &report.report, seen()) {
-            let _ = run.check(Check::AssumeRole, async { judged }).await;
+            run.check(Check::AssumeRole, async { judged }).await;
         }
     }
     found
+}
+
+/// Asks IAM and the token's issuer at the same time, if they are to be asked.
+async fn ask(
+    pod: &Pod,
+    options: &AuditOptions,
+    inputs: &Inputs,
+    request: &Request,
+    until: Instant,
+) -> (Option<IamSnapshot>, Option<IssuerDocuments>) {
+    let (iam_query, issuer_query) = (options.iam_query(request), options.issuer_query(request));
+    let snapshot = async {
+        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &iam_query, until).await) } else { None }
+    };
+    let documents = async {
+        if options.lookup.issuer_check {
+            Some(issuer::observe(pod, &issuer_query, until).await)
+        } else {
+            None
+        }
+    };
+    tokio::join!(Box::pin(snapshot), Box::pin(documents))
 }
 
 /// What IAM said, if the credentials that asked are of the role's account.

@@ -18,8 +18,8 @@ use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
 
 /// What the pod was given.
-pub(super) struct RoleAndToken {
-    pub(super) identity: Fact<WebIdentity>,
+pub(super) struct GivenIdentity {
+    pub(super) web_identity: Fact<WebIdentity>,
     pub(super) role: Fact<RoleArn>,
     pub(super) token: Fact<Token>,
 }
@@ -30,7 +30,7 @@ pub(super) async fn check_given(
     settings: &WebIdentitySettings,
     run: &CheckRun,
     facts: &mut PodFacts,
-) -> RoleAndToken {
+) -> GivenIdentity {
     let Probe { pod, options, .. } = *probe;
     facts.api_claims = token_file::read_api_token(pod, &options.identity.api_token_file, probe.budget).await;
     let api_claims = facts.api_claims.as_ref();
@@ -66,13 +66,13 @@ pub(super) async fn check_given(
             Ok(token::judge(decoded, api_claims, USUAL_AUDIENCE, expected))
         })
         .await;
-    RoleAndToken { identity: web_identity, role, token }
+    GivenIdentity { web_identity, role, token }
 }
 
 /// Checks whether STS gives the role for the token.
 pub(super) async fn assume_role(
     probe: &Probe<'_>,
-    given: &RoleAndToken,
+    given: &GivenIdentity,
     endpoint: &Fact<StsEndpoint>,
     connection: Fact<HttpConnection>,
     run: &CheckRun,
@@ -96,9 +96,8 @@ pub(super) async fn check_freshness(
     server_time: Option<SystemTime>,
     run: &CheckRun,
 ) {
-    let _ = run
-        .check(Check::TokenFresh, async {
-            Ok(token_fresh::judge(&token.get()?.claims, server_time, probe.pod.now()))
-        })
-        .await;
+    run.check(Check::TokenFresh, async {
+        Ok(token_fresh::judge(&token.get()?.claims, server_time, probe.pod.now()))
+    })
+    .await;
 }

@@ -2,7 +2,11 @@
 //!
 //! Each check is one expression: `run.check(Which, async { … })`. Its block asks for the facts of
 //! earlier checks with `fact.get()?`, observes what it needs, and judges that. If a fact is not known,
-//! the check is skipped, and its result names the check that failed.
+//! the check is skipped, and its result names the check that failed. [`crate::run::check`] is the table of
+//! checks.
+//!
+//! A [`Pass`] holds what one run of the checks found, a [`Memory`] what the next pass need not find out again,
+//! and a [`Probe`] the pod, the options and the time that is left.
 //!
 //! - [`check`]: does the pod get its role, and does its application take it? ([`irsa`], [`application`])
 //! - [`check_token`]: the same about a new token, without a call to STS.
@@ -36,14 +40,22 @@ pub(crate) async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pas
     let (identity, run) = (&pass.identity, &pass.run);
     let (facts, chain) = (&mut pass.facts, &mut pass.chain);
 
+    // application-sdk, credential-sources
     let application = application::check(probe, identity, memory.application.as_ref(), &profiles, run, chain);
     let role = async {
         match identity {
             Identity::Irsa(settings) => {
+                // web-identity, role-arn, token-file, token
                 let given = irsa::check_given(probe, settings, run, facts).await;
-                let (endpoint, connection) = sts::connect(probe, &given, &profiles, run, facts).await;
+                // sts-endpoint, sts-reachable
+                let role = given.role.known();
+                let (endpoint, connection) =
+                    sts::connect(probe, &given.web_identity, role, &profiles, run, facts).await;
+                // assume-role
                 let session = irsa::assume_role(probe, &given, &endpoint, connection, run, facts).await;
+                // token-fresh
                 irsa::check_freshness(probe, &given.token, facts.server_time(), run).await;
+                // caller-identity
                 let known = memory.caller.as_ref();
                 sts::confirm_caller(probe, &endpoint, &session, known, run, facts).await;
             }

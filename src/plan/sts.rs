@@ -6,17 +6,18 @@ use crate::checks::caller_identity::CallerIdentity;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::{caller_identity, sts_endpoint, sts_reachable};
 use crate::net::http::HttpConnection;
-use crate::plan::irsa::RoleAndToken;
 use crate::report::facts::PodFacts;
 use crate::run::CheckRun;
 use crate::run::check::Check;
 use crate::run::probe::Probe;
 use crate::run::{Fact, Verdict};
+use iam_trust::arn::RoleArn;
 
-/// Checks which STS is called, and whether it can be reached.
-pub(super) async fn connect(
+/// Checks which STS is called, and whether it can be reached. The `role`, if it is known, says in which partition.
+pub(super) async fn connect<T>(
     probe: &Probe<'_>,
-    given: &RoleAndToken,
+    identity: &Fact<T>,
+    role: Option<&RoleArn>,
     profiles: &Result<Profiles, ProfileFileError>,
     run: &CheckRun,
     facts: &mut PodFacts,
@@ -26,9 +27,9 @@ pub(super) async fn connect(
             let settings = sts_endpoint::observe(probe, profiles.as_ref().ok());
             if settings.region.is_none() {
                 // The injection that is missing would have set the region too.
-                given.identity.get()?;
+                identity.get()?;
             }
-            Ok(sts_endpoint::judge(settings, given.role.known(), facts.claims.as_ref()).await)
+            Ok(sts_endpoint::judge(settings, role, facts.claims.as_ref()).await)
         })
         .await;
     facts.sts.endpoint = endpoint.known().cloned();

@@ -1,4 +1,4 @@
-//! Reads a situation from a pod: its variables, its shared files and its token files. No network.
+//! Reads what the SDKs read in a pod: variables, shared files and token files. Calls nobody.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use sdk_chain::situation::{ChainInput, FileContent, FileLocation, TokenFile, VAR
 
 /// The most bytes of a shared file that are read.
 const MAX_FILE_BYTES: usize = 256 << 10;
-/// The most token files that are looked at.
+/// The most token files that are read.
 const MAX_TOKEN_FILES: usize = 16;
-/// The most pairs of a role and a token that STS is asked about.
+/// The most roles and tokens that are sent to STS.
 const MAX_PAIRS: usize = 4;
 
-/// A role, and the file of the token that is traded for it.
+/// A role, and the file of the token that is exchanged for it.
 pub(crate) type RoleAndToken = (String, String);
 
-/// As much of any file as any SDK may see in it.
+/// A dialect that sees everything in a file that any SDK can see.
 const LENIENT: Dialect = Dialect {
     colon: true,
     inline_comments: true,
@@ -100,8 +100,8 @@ fn token_file(read: Result<Vec<u8>, ReadError>) -> TokenFile {
 /// The variables that select a profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
-/// The profiles of every file: first those that an SDK may have in use, then their sources, then the
-/// others, since only so many are looked at.
+/// The profiles of every file, in the order in which they matter: those that an SDK can select, then their sources,
+/// then the others. Only some of them are read.
 fn ordered_profiles(situation: &ChainInput) -> Vec<Section> {
     let parsed = situation.files.values().map(|content| LENIENT.parse(SharedFileKind::Config, &content.0));
     let mut files: Vec<Sections> = parsed.filter_map(Result::ok).collect();
@@ -117,12 +117,11 @@ fn ordered_profiles(situation: &ChainInput) -> Vec<Section> {
     ordered
 }
 
-/// Whether some profile has a role.
 pub(crate) fn has_role_profile(situation: &ChainInput) -> bool {
     ordered_profiles(situation).iter().any(|section| section.contains_key("role_arn"))
 }
 
-/// The token files that some SDK may read; the pod's own first.
+/// The token files that an SDK can read, the pod's own first.
 fn token_files(situation: &ChainInput) -> Vec<String> {
     let of_pod = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     let of_pod = of_pod.iter().filter_map(|name| situation.filled(name)).map(str::to_owned);
@@ -137,7 +136,7 @@ fn token_files(situation: &ChainInput) -> Vec<String> {
     files
 }
 
-/// The roles that some SDK may ask STS for, and the files of the tokens for them; the pod's own first.
+/// The roles and token files that an SDK can exchange at STS, the pod's own first.
 #[must_use]
 pub fn roles_and_tokens(situation: &ChainInput) -> Vec<RoleAndToken> {
     let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));

@@ -1,5 +1,4 @@
-//! What the container credentials endpoint answers: its status alone. The credentials that it gives are
-//! not read.
+//! The status that the container credentials endpoint returns. The credentials in its reply are not read.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,11 +17,11 @@ use crate::token::MAX_TOKEN_FILE_BYTES;
 use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenFile};
 use sdk_chain::walk::{ECS_ADDRESS, is_node_local};
 
-/// How long one answer may take; botocore waits for two seconds, JavaScript for one.
+/// How long one reply can take. Botocore waits for two seconds, JavaScript for one.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Asks the endpoints that the variables name, with the token that they name, and without one. An endpoint
-/// elsewhere that is not called over TLS is not asked: no SDK does.
+/// Calls the endpoints that the variables name, with the token that they name and without it. SDKs call other hosts
+/// than those of the node only over TLS, and so does this.
 pub(crate) async fn ask_endpoints(probe: &Probe<'_>, situation: &mut ChainInput) {
     let Probe { pod, options, .. } = *probe;
     let token = read_token(pod, situation).await;
@@ -86,7 +85,7 @@ async fn reply(pod: &Pod, options: &CheckOptions, url: &str, token: Option<Heade
     }
 }
 
-/// The token that the variables name, if it can be sent; a line break at its end is left out.
+/// The token that the variables name, without a line break at its end, if it can be sent.
 async fn read_token(pod: &Pod, situation: &ChainInput) -> Option<HeaderValue> {
     let file = situation.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     let text = match file.map(|file| (file, situation.token(file))) {

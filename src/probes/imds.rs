@@ -1,9 +1,10 @@
-//! Whether the node's role can be reached from this pod: IMDSv2's token and the role's name, and never
-//! its credentials. Where no token comes, as with a hop limit of 1, the name is asked for without one:
-//! many SDKs do the same where the node still allows IMDSv1.
+//! Whether this pod can get the role of its node from IMDS.
 //!
-//! A call to IMDS from a pod is what security tools watch for. So nothing asks but who asked to see the
-//! chain, or after a failure that some SDK would hide behind that role.
+//! IMDS is asked for a token and for the name of the role, never for its credentials. If it gives no token, as with a
+//! hop limit of 1, the name is requested without one. Many SDKs do the same, and nodes that allow IMDSv1 answer.
+//!
+//! Security tools watch for calls to IMDS. So IMDS is asked only for `chain`, and after a failure that some SDK would
+//! hide behind the node's role.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,15 +19,15 @@ use crate::net::endpoint::Endpoint;
 use crate::net::http_call::HttpCall;
 use crate::net::tls::TrustRoots;
 
-/// IMDS's own addresses. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
+/// The addresses of IMDS. Source: the EC2 user guide, "Access instance metadata for an EC2 instance".
 const DEFAULT_ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
-/// The variable that names another, which every SDK reads.
+/// The variable that sets another endpoint. Every SDK reads it.
 const ENDPOINT_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
-/// How long all of it may take.
+/// How long both calls can take.
 const TIMEOUT: Duration = Duration::from_millis(300);
-/// How long the call for a token may take, so that time is left for the call without one.
+/// How long the call for a token can take. The rest of the time is left for the call without one.
 const TOKEN_TIMEOUT: Duration = Duration::from_millis(150);
-/// The most bytes of an answer that are read: a token has about sixty, a role's name up to 64.
+/// The most bytes of a reply that are read. A token has about 60, the name of a role up to 64.
 const MAX_REPLY_BYTES: usize = 1024;
 
 const TOKEN_PATH: &str = "/latest/api/token";
@@ -34,23 +35,23 @@ const ROLES_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const TOKEN_LIFETIME_HEADER: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 
-/// What IMDS says to this pod.
+/// What IMDS answers this pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NodeRole {
-    /// It would give this role's credentials.
+    /// It offers the credentials of this role.
     Reachable {
         role: String,
         endpoint: String,
-        /// Whether only to calls without a token, which is IMDSv1.
+        /// Whether only IMDSv1 works, which needs no token.
         only_v1: bool,
     },
-    /// It answers, but the node has no role.
+    /// The node has no role.
     None { endpoint: String },
-    /// It does not answer, or refuses; why.
+    /// It does not answer, or refuses, for this reason.
     Unreachable(String),
 }
 
-/// Asks IMDS, at its IPv4 and its IPv6 address at once.
+/// Asks IMDS at its IPv4 and its IPv6 address, both at once.
 pub(crate) async fn ask_node_role(pod: &Pod, dns_server: Option<SocketAddr>) -> NodeRole {
     if let Some(endpoint) = pod.nonempty_variable(ENDPOINT_VARIABLE) {
         return ask_endpoint(pod, endpoint.trim_end_matches('/'), dns_server).await;
@@ -98,7 +99,7 @@ async fn ask_endpoint(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> N
             }
         }
         (Ok((StatusCode::NOT_FOUND, _)), Ok(_)) => NodeRole::None { endpoint: endpoint.origin() },
-        // Without a token it says nothing that counts: what kept the token away does.
+        // The reason why there is no token says more than the refusal of a call without one.
         (_, Err(why)) | (Err(why), Ok(_)) => NodeRole::Unreachable(why),
         (Ok((status, _)), Ok(_)) => {
             NodeRole::Unreachable(format!("it answers {} to the call for the role's name", status.as_u16()))

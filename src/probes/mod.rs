@@ -1,4 +1,4 @@
-//! What several checks look at: the process that is inspected, and where SDKs find credentials.
+//! What several checks need: the process that is inspected, and what SDKs find in the pod.
 
 pub mod chain_input;
 pub(crate) mod container_endpoint;

@@ -1,8 +1,8 @@
-//! Whose world is looked at: our own, or that of another process of our PID namespace.
+//! Which process is inspected: our own, or another one of our PID namespace.
 //!
-//! An ephemeral container of `kubectl debug` gets neither the variables nor the token of the container
-//! that it is to debug, but it can share that one's PID namespace. What may be looked at there is the
-//! kernel's to say; where it says no, it is worked out why, and which command would do.
+//! An ephemeral container of `kubectl debug` has neither the variables nor the token of the container that it debugs,
+//! but it can share its PID namespace. The kernel decides what can be inspected there. If it denies that, the
+//! diagnosis says why, and which command works.
 
 use std::str::FromStr;
 
@@ -15,21 +15,21 @@ use crate::host::process::{Process, Processes};
 use crate::host::{Pod, Presence};
 use crate::run::options::CheckOptions;
 
-/// The programs that start one other program and wait for it. Those are never what a pod is about.
-/// The last two watch over services, each of which is a child of a child.
+/// Programs that start another program and wait for it. They are never the application. The last two supervise
+/// services, each of which is a child of a child.
 const INIT_PROGRAMS: [&str; 7] =
     ["tini", "dumb-init", "catatonit", "docker-init", "podman-init", "s6-svscan", "s6-supervise"];
 
 /// The program that Kubernetes runs to keep a pod's namespaces, and the one that is the kernel itself.
 const NAMESPACE_KEEPERS: [&str; 2] = ["pause", "kthreadd"];
 
-/// What podman runs to keep a pod's namespaces. With a child it is an init like others.
+/// The program that podman runs to keep a pod's namespaces. With a child it is an init program.
 const PODMAN_PAUSE: &str = "catatonit";
 
-/// Through which process to look.
+/// The process to inspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessSelector {
-    /// The application's, if it can be told.
+    /// The application's, if it can be identified.
     Auto,
     None,
     Pid(u32),
@@ -50,37 +50,37 @@ impl FromStr for ProcessSelector {
     }
 }
 
-/// The world that is wanted, by `until` at the latest. Without a choice it is our own, unless that shows
-/// nothing that an ordinary container has and we were put into the PID namespace of another one.
+/// The pod as the selected process sees it. Without a selection, that is our own process, unless this is a debug
+/// container.
 ///
 /// # Errors
-/// Why another process's world is wanted and cannot be looked at.
+/// The process to inspect is not known, or cannot be inspected.
 pub(crate) async fn resolve(
     pod: &Pod,
-    choice: Option<ProcessSelector>,
-    wanted: &CheckOptions,
+    selector: Option<ProcessSelector>,
+    options: &CheckOptions,
     until: Instant,
 ) -> Result<Pod, Diagnosis> {
     let has_identity =
         [ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE].iter().any(|name| pod.raw_variable(name).is_some())
-            || wanted.identity.role_arn.is_some()
-            || wanted.identity.token_file.is_some();
-    let is_own = choice == Some(ProcessSelector::None)
-        || choice.is_none() && (has_identity || looks_ordinary(pod, wanted, until).await);
+            || options.identity.role_arn.is_some()
+            || options.identity.token_file.is_some();
+    let is_own = selector == Some(ProcessSelector::None)
+        || selector.is_none() && (has_identity || looks_ordinary(pod, options, until).await);
     if is_own {
         return Ok(pod.clone());
     }
     let not_found = |search| TargetNotFound { search, pod: pod.pod_name() };
     let found = match pod.processes(until).await {
         Ok(found) => found,
-        Err(_) if choice.is_none() => return Ok(pod.clone()),
+        Err(_) if selector.is_none() => return Ok(pod.clone()),
         Err(why) => return Err(not_found(TargetSearch::Unlisted(why)).into()),
     };
-    if choice.is_none() && !is_debug_container(&found) {
+    if selector.is_none() && !is_debug_container(&found) {
         return Ok(pod.clone());
     }
     let candidates: Vec<Process> = candidates(&found).into_iter().cloned().collect();
-    let process = match (choice, candidates.as_slice()) {
+    let process = match (selector, candidates.as_slice()) {
         (Some(ProcessSelector::Pid(pid)), _) => match pod.process(pid, until).await {
             Some(process) => process,
             None => return Err(not_found(TargetSearch::NoSuch { pid, candidates }).into()),
@@ -100,10 +100,10 @@ pub(crate) async fn resolve(
     Ok(seen)
 }
 
-/// Whether the world that was looked at is still there: of a process that has ended nothing is found.
+/// Checks that the inspected process is still alive. The files of a process that has ended are gone.
 ///
 /// # Errors
-/// That its process has ended.
+/// The process has ended.
 pub(crate) async fn ensure_alive(target: &Pod, until: Instant) -> Result<(), Diagnosis> {
     match target.target() {
         Some(process) if target.has_ended(until).await => {
@@ -113,14 +113,14 @@ pub(crate) async fn ensure_alive(target: &Pod, until: Instant) -> Result<(), Dia
     }
 }
 
-/// Whether our own world shows what an ephemeral container never has: an API token, which ordinary
-/// containers are given unless that is turned off, or container credentials.
-async fn looks_ordinary(pod: &Pod, wanted: &CheckOptions, until: Instant) -> bool {
+/// Whether our own container has what an ephemeral container never has: container credentials, or an API token, which
+/// ordinary containers get unless that is turned off.
+async fn looks_ordinary(pod: &Pod, options: &CheckOptions, until: Instant) -> bool {
     CONTAINER_CREDENTIALS_VARIABLES.iter().any(|name| pod.raw_variable(name).is_some())
-        || pod.presence(&wanted.identity.api_token_file, until).await != Presence::Missing
+        || pod.presence(&options.identity.api_token_file, until).await != Presence::Missing
 }
 
-/// This process and those that it descends from, as far as they are in our PID namespace.
+/// This process and its ancestors in our PID namespace.
 fn own_ancestry(found: &Processes) -> Vec<u32> {
     let mut line = vec![found.own.pid];
     let mut parent = found.own.parent;
@@ -133,24 +133,24 @@ fn own_ancestry(found: &Processes) -> Vec<u32> {
     line
 }
 
-/// What the first process of the PID namespace says of it.
+/// What the first process of a PID namespace shows about it.
 enum FirstProcess<'a> {
-    /// It is one container's: these are its process, or those that its init waits for, if there are any.
+    /// The namespace is that of one container. These are its process, or the processes that its init waits for.
     OfContainer(Vec<&'a Process>),
-    /// It only keeps the PID namespace that the containers of a pod share, or cannot be seen.
+    /// The process only keeps a namespace that the containers of a pod share, or it is not visible.
     Keeper,
 }
 
-/// Whether we were put into the PID namespace of one other container, as `kubectl debug --target` does
-/// it. Its first process is not one that we descend from, runs in another container than we, and is no
-/// mere keeper of a namespace that the ordinary containers of a pod share: we may be one of them.
+/// Whether we are in the PID namespace of one other container, as `kubectl debug --target` puts us there. Its first
+/// process is no ancestor of ours, runs in another container, and does more than keep a namespace. Ordinary
+/// containers can share a namespace that is only kept, and we can be one of them.
 fn is_debug_container(found: &Processes) -> bool {
     !own_ancestry(found).contains(&1)
         && found.first_is_in_our_container == Some(false)
         && matches!(first_process(found), FirstProcess::OfContainer(_))
 }
 
-/// Whether a process may be what the pod is about.
+/// Whether a process can be the application.
 fn can_be_application(found: &Processes) -> impl Fn(&&Process) -> bool {
     let lineage = own_ancestry(found);
     move |process| {
@@ -173,9 +173,9 @@ fn first_process(found: &Processes) -> FirstProcess<'_> {
     }
 }
 
-/// The processes that the pod may be about: the first one, or what it waits for if that is all that it
-/// does. Only where the first one keeps a shared namespace, all that were put into that: a guest beside
-/// an init whose own child has ended is somebody's shell.
+/// The processes that can be the application: the first one, or those that it waits for if it only waits. If the
+/// first one keeps a shared namespace, these are all processes that were put into it. Beside an init program whose
+/// child has ended, such a process is somebody's shell.
 fn candidates(found: &Processes) -> Vec<&Process> {
     match first_process(found) {
         FirstProcess::OfContainer(roots) => roots,
@@ -187,7 +187,7 @@ fn candidates(found: &Processes) -> Vec<&Process> {
     }
 }
 
-/// A process, or in place of an init the processes that it waits for.
+/// A process, or the processes that it waits for if it is an init program.
 fn application_roots<'a>(
     found: &'a Processes,
     pid: u32,

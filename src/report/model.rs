@@ -174,7 +174,7 @@ impl Report {
                 CheckOutcome::Pass | CheckOutcome::Skipped(_) | CheckOutcome::Interrupted => {}
             }
         }
-        found.extend(self.audit.iter().flat_map(|audit| &audit.further));
+        found.extend(self.audit.iter().flat_map(|audit| &audit.others));
         found.retain(|warning| main.is_none_or(|main| main.name() != warning.name()));
         found
     }

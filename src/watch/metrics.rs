@@ -1,4 +1,4 @@
-//! What is known, as metrics in OpenMetrics' text format.
+//! The status as metrics, in the text format of OpenMetrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
-use super::board::{self, WatchStatus};
+use super::pod_status::Warning;
+use super::status::WatchStatus;
 use crate::diagnosis::Name;
 
 /// The content type of the format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A metric: its name, as it is written in a query, and what it says. A counter's name ends in `_total`.
+/// A metric.
 pub struct Metric {
-    /// The name.
+    /// The name in queries. A counter's name ends in `_total`.
     pub name: &'static str,
-    /// Its labels.
+    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// What it means.
     pub help: &'static str,
 }
 
@@ -89,11 +90,11 @@ const ROLE: Metric = Metric {
 pub const ALL: [Metric; 12] =
     [UP, READY, DIAGNOSIS, WARNING, CHECK, EXPIRY, SUCCESS, LAST_REQUEST, REQUESTS, ROTATIONS, BUILD, ROLE];
 
-/// The metrics of a board.
+/// The metrics of a status.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     pub(crate) status: Arc<WatchStatus>,
-    /// Whether the role's ARN may be among them.
+    /// Whether the role's ARN is among them.
     pub(crate) with_role_arn: bool,
 }
 
@@ -113,36 +114,36 @@ impl Metrics {
 
 impl Collector for Metrics {
     fn encode(&self, mut out: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let known = self.status.snapshot();
-        let found = known.last_check.as_ref();
-        let is_up = found.is_some_and(|found| found.diagnosis.is_none());
+        let snapshot = self.status.snapshot();
+        let last = snapshot.last_check.as_ref();
+        let is_up = last.is_some_and(|last| last.diagnosis.is_none());
         gauge(&mut out, &UP, Some(f64::from(u8::from(is_up))))?;
         gauge(&mut out, &READY, Some(f64::from(u8::from(self.status.readiness().ready))))?;
-        name_gauges(&mut out, &DIAGNOSIS, found.and_then(|found| found.diagnosis).as_slice())?;
-        let warnings = found.map_or_else(Vec::new, |found| board::warning_names(&found.warnings));
+        name_gauges(&mut out, &DIAGNOSIS, last.and_then(|last| last.diagnosis).as_slice())?;
+        let warnings: Vec<Name> = last.map_or_else(Vec::new, |last| Warning::names(&last.warnings).collect());
         name_gauges(&mut out, &WARNING, &warnings)?;
         let mut checks = family(&mut out, &CHECK, MetricType::Gauge)?;
-        for (check, outcome) in found.map_or(&[][..], |found| &found.checks) {
+        for (check, outcome) in last.map_or(&[][..], |last| &last.checks) {
             let labels = [("check", check.name()), ("outcome", outcome)];
             checks.encode_family(&labels)?.encode_gauge(&1_i64)?;
         }
-        gauge(&mut out, &EXPIRY, found.and_then(|found| found.token_expires_at).map(unix_seconds))?;
-        gauge(&mut out, &SUCCESS, known.last_success.map(unix_seconds))?;
-        gauge(&mut out, &LAST_REQUEST, known.last_request_took.map(|took| took.as_secs_f64()))?;
+        gauge(&mut out, &EXPIRY, last.and_then(|last| last.token_expires_at).map(unix_seconds))?;
+        gauge(&mut out, &SUCCESS, snapshot.last_success.map(unix_seconds))?;
+        gauge(&mut out, &LAST_REQUEST, snapshot.last_request_took.map(|took| took.as_secs_f64()))?;
         let mut requests = family(&mut out, &REQUESTS, MetricType::Counter)?;
-        for (answered, count) in &known.requests_by_result {
+        for (answered, count) in &snapshot.requests_by_result {
             counter(&mut requests.encode_family(&[("result", answered.as_str())])?, *count)?;
         }
-        counter(&mut family(&mut out, &ROTATIONS, MetricType::Counter)?, known.rotations)?;
+        counter(&mut family(&mut out, &ROTATIONS, MetricType::Counter)?, snapshot.rotations)?;
         info(&mut out, &BUILD, &[("version", env!("CARGO_PKG_VERSION"))])?;
-        match found.and_then(|found| found.role_arn.as_deref()).filter(|_| self.with_role_arn) {
+        match last.and_then(|last| last.role_arn.as_deref()).filter(|_| self.with_role_arn) {
             Some(role_arn) => info(&mut out, &ROLE, &[("role_arn", role_arn)]),
             None => Ok(()),
         }
     }
 }
 
-/// Announces a metric; a counter's and an info's suffix is added by the format.
+/// Announces a metric. The format adds the suffix of a counter and of an info.
 fn family<'a>(
     out: &'a mut DescriptorEncoder,
     metric: &Metric,

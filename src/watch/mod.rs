@@ -1,11 +1,13 @@
-//! The sidecar's loop: the plan again and again, when the schedule says so or the pod changes.
+//! The sidecar: the plan again and again, when the schedule says so or when the pod changes.
 //!
-//! One task, one check at a time. Once a second it looks at the token file and at the clock. Another
-//! token is judged at once, without STS; STS is asked once an interval, sooner after a
-//! failure, and when the time has come at which the token should have been replaced.
+//! One task makes one check at a time. Once a second it looks at the token file and at the clocks. A new
+//! token is judged at once, without a call to STS. STS is called once an interval, sooner after a failure,
+//! and when the kubelet should have replaced the token.
 
-pub mod board;
+mod clocks;
+pub mod last_check;
 pub mod metrics;
+pub mod pod_status;
 pub mod publish;
 pub mod schedule;
 pub(crate) mod server;
@@ -30,22 +32,22 @@ use crate::run::identity::Identity;
 use crate::run::options::CheckOptions;
 use crate::run::probe::Probe;
 use crate::token::Claims;
-use board::{LastCheck, WatchStatus};
+use clocks::Clocks;
+use last_check::LastCheck;
 use schedule::{CheckEnd, Schedule};
+use status::WatchStatus;
 
-/// How often the token file and the clock are looked at.
+/// How often the token file and the clocks are looked at.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the file system may take to tell about the token file.
+/// How long it can take to look at the token file.
 const FINGERPRINT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a sidecar with nothing to say says so.
+/// How long the watch is silent while nothing changes.
 const QUIET_NOTICE_INTERVAL: Duration = Duration::from_secs(3600);
-/// By how much the wall clock may leave the time that has passed, until it is taken for set.
-const CLOCK_JUMP: Duration = Duration::from_secs(60);
 
-/// What the loop is to know besides what the plan wants.
+/// What a watch is told besides the options of its checks.
 #[derive(Debug, Clone)]
 pub struct WatchSettings {
-    /// The most that one step of a check may take.
+    /// The longest that one step of a check can take.
     pub timeout: Duration,
     /// Which failures do not fail the container.
     pub failure_policy: FailurePolicy,
@@ -53,85 +55,57 @@ pub struct WatchSettings {
     pub container: Option<String>,
 }
 
-/// What somebody may want to be told.
+/// What the watch has to say.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// The verdict is another than before.
+    /// The verdict changed.
     Verdict(&'a Report),
-    /// Another token is in the file.
+    /// The token file has another token.
     Rotation {
-        /// When it expires.
+        /// When the new token expires.
         expires_at: Option<SystemTime>,
     },
-    /// Nothing has happened for an hour.
+    /// Nothing has changed for an hour.
     Steady(&'a Report),
 }
 
-/// The loop and what it remembers.
+/// The loop, and what it remembers.
 #[derive(Debug)]
 pub struct Watch<'a> {
     pod: &'a Pod,
-    wanted: &'a CheckOptions,
+    options: &'a CheckOptions,
     settings: &'a WatchSettings,
-    board: &'a WatchStatus,
+    status: &'a WatchStatus,
     schedule: Schedule,
     last: Option<Report>,
     token: Option<Claims>,
     memory: Memory,
 }
 
-/// What is known of a file that is another than before, without STS.
+/// What is known of a changed token file without a call to STS.
 enum TokenChange {
-    /// All that has to be, and somebody was told something.
-    Told,
-    /// All that has to be.
-    Whole,
-    /// The rest is STS's to say.
+    /// Enough, and somebody was notified.
+    Notified,
+    /// Enough.
+    Judged,
+    /// Only STS can say more.
     AskSts,
+    /// The token cannot work.
     Fails,
 }
 
-/// The two clocks at one moment.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    steady: Instant,
-    wall: SystemTime,
-}
-
-impl Moment {
-    fn of(pod: &Pod) -> Self {
-        Self { steady: Instant::now(), wall: pod.now() }
-    }
-
-    /// Whether the wall clock was set between then and now.
-    fn clock_jumped_since(&self, then: &Self) -> bool {
-        let passed = self.steady.saturating_duration_since(then.steady);
-        let expected = then.wall + passed;
-        let off = expected.duration_since(self.wall).or_else(|_| self.wall.duration_since(expected));
-        off.is_ok_and(|off| off > CLOCK_JUMP)
-    }
-}
-
 impl<'a> Watch<'a> {
-    /// A loop that has not begun.
+    /// A watch that has not begun.
     #[must_use]
     pub fn new(
         pod: &'a Pod,
-        wanted: &'a CheckOptions,
+        options: &'a CheckOptions,
         settings: &'a WatchSettings,
-        board: &'a WatchStatus,
+        status: &'a WatchStatus,
         schedule: Schedule,
     ) -> Self {
-        Self {
-            pod,
-            wanted,
-            settings,
-            board,
-            schedule,
-            last: None,
-            token: None,
-            memory: Memory::new(pod, wanted),
-        }
+        let memory = Memory::new(pod, options);
+        Self { pod, options, settings, status, schedule, last: None, token: None, memory }
     }
 
     /// The last report, if a check has ended.
@@ -140,91 +114,87 @@ impl<'a> Watch<'a> {
     }
 
     /// Runs until it is dropped.
-    pub async fn run(&mut self, mut tell: impl AsyncFnMut(Notice<'_>)) -> Infallible {
-        let path = Identity::of(self.pod, self.wanted).token_file().map(Path::to_owned);
-        let mut stamp = self.fingerprint(path.as_ref()).await;
-        let mut checked = Moment::of(self.pod);
-        let mut told = checked.steady;
+    pub async fn run(&mut self, mut notify: impl AsyncFnMut(Notice<'_>)) -> Infallible {
+        let path = Identity::of(self.pod, self.options).token_file().map(Path::to_owned);
+        let mut fingerprint = self.fingerprint(path.as_ref()).await;
+        let mut checked = Clocks::now(self.pod);
+        let mut notified = checked.steady;
         let mut next = checked.steady;
-        let mut moment = checked;
+        let mut before = checked;
         loop {
             if Instant::now() >= next {
                 if Box::pin(self.check()).await {
-                    told = Instant::now();
-                    self.notify_verdict(&mut tell).await;
+                    notified = Instant::now();
+                    self.notify_verdict(&mut notify).await;
                 }
-                checked = Moment::of(self.pod);
+                checked = Clocks::now(self.pod);
                 next = checked.steady + self.schedule.pause_after(self.last_check_end());
             }
-            if told.elapsed() >= QUIET_NOTICE_INTERVAL
+            if notified.elapsed() >= QUIET_NOTICE_INTERVAL
                 && let Some(report) = &self.last
             {
-                told = Instant::now();
-                tell(Notice::Steady(report)).await;
+                notified = Instant::now();
+                notify(Notice::Steady(report)).await;
             }
 
             let wake = next.min(Instant::now() + POLL_INTERVAL);
-            self.board.set_heartbeat_deadline(wake + FINGERPRINT_TIMEOUT);
+            self.status.set_heartbeat_deadline(wake + FINGERPRINT_TIMEOUT);
             tokio::time::sleep_until(wake).await;
 
-            let seen = self.fingerprint(path.as_ref()).await;
-            let now = Moment::of(self.pod);
-            let sooner = now.steady
-                + self.schedule.remaining_after_change(
-                    now.steady - checked.steady,
-                    next.saturating_duration_since(now.steady),
-                );
-            if let Some(seen) = seen.filter(|seen| stamp != Some(*seen)) {
-                stamp = Some(seen);
-                match self.check_changed_token(&mut tell).await {
-                    TokenChange::Told => told = Instant::now(),
-                    TokenChange::Whole => {}
-                    TokenChange::AskSts => next = sooner,
-                    // No request is made for what cannot work.
-                    TokenChange::Fails => {
-                        next = now.steady + Schedule::remaining_without_sts(now.steady - checked.steady)
-                    }
+            let found = self.fingerprint(path.as_ref()).await;
+            let now = Clocks::now(self.pod);
+            let since_check = now.steady - checked.steady;
+            let planned = next.saturating_duration_since(now.steady);
+            let soon = now.steady + self.schedule.remaining_after_change(since_check, planned);
+            if let Some(found) = found.filter(|found| fingerprint != Some(*found)) {
+                fingerprint = Some(found);
+                match self.check_changed_token(&mut notify).await {
+                    TokenChange::Notified => notified = Instant::now(),
+                    TokenChange::Judged => {}
+                    TokenChange::AskSts => next = soon,
+                    // A token that cannot work causes no call, so STS cannot be overloaded by it.
+                    TokenChange::Fails => next = now.steady + Schedule::remaining_without_sts(since_check),
                 }
             }
-            if now.clock_jumped_since(&moment) || self.token_verdict_changed(checked.wall, now.wall) {
-                next = next.min(sooner);
+            if now.jumped_since(&before) || self.token_verdict_changed(checked.wall, now.wall) {
+                next = next.min(soon);
                 checked.wall = now.wall;
             }
-            moment = now;
+            before = now;
         }
     }
 
-    /// Makes every check; says whether what it found is news.
+    /// Makes every check. Returns whether the verdict is news.
     async fn check(&mut self) -> bool {
         let probe = self.probe();
-        self.board.set_heartbeat_deadline(probe.budget.deadline);
+        self.status.set_heartbeat_deadline(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
-        let mut pass = Pass::new(self.pod, self.wanted, Some(&self.memory));
+        let mut pass = Pass::new(self.pod, self.options, Some(&self.memory));
         plan::check(&probe, &mut self.memory, &mut pass).await;
         plan::node_role(&probe, &mut self.memory, &mut pass).await;
         self.token = pass.facts.claims.clone().or(self.token.take());
-        self.board.count_requests(&pass.facts.sts.exchanges);
+        self.status.count_requests(&pass.facts.sts.exchanges);
         self.replace_last(pass, started, true)
     }
 
-    /// The token file changed: it has another token, or the same, or none. Judges it as far as that needs
-    /// no STS.
-    async fn check_changed_token(&mut self, tell: &mut impl AsyncFnMut(Notice<'_>)) -> TokenChange {
+    /// Judges a token file that changed, without a call to STS. The file has another token, or the same, or none.
+    async fn check_changed_token(&mut self, notify: &mut impl AsyncFnMut(Notice<'_>)) -> TokenChange {
         let probe = self.probe();
-        self.board.set_heartbeat_deadline(probe.budget.deadline);
+        self.status.set_heartbeat_deadline(probe.budget.deadline);
         let started = (self.pod.now(), Instant::now());
         let mut pass = match &self.last {
-            Some(last) => Pass::after(self.pod, self.wanted, last),
-            None => Pass::new(self.pod, self.wanted, Some(&self.memory)),
+            Some(last) => Pass::after(self.pod, self.options, last),
+            None => Pass::new(self.pod, self.options, Some(&self.memory)),
         };
         plan::check_token(&probe, &mut pass).await;
+
         let claims = pass.facts.claims.clone();
         let is_other = claims.is_some() && self.token.is_some() && claims != self.token;
         self.token = claims.or(self.token.take());
         if is_other {
-            self.board.count_rotation();
+            self.status.count_rotation();
             let expires_at = pass.facts.claims.as_ref().map(|claims| claims.expires_at);
-            tell(Notice::Rotation { expires_at }).await;
+            notify(Notice::Rotation { expires_at }).await;
         }
         if pass.run.role_fails() {
             return TokenChange::Fails;
@@ -238,12 +208,12 @@ impl<'a> Watch<'a> {
         }
         let is_news = self.replace_last(pass, started, false);
         if is_news {
-            self.notify_verdict(tell).await;
+            self.notify_verdict(notify).await;
         }
-        if is_news || is_other { TokenChange::Told } else { TokenChange::Whole }
+        if is_news || is_other { TokenChange::Notified } else { TokenChange::Judged }
     }
 
-    /// Makes a pass the last report. Says whether its verdict is news.
+    /// Makes a pass the last report. Returns whether its verdict is news.
     fn replace_last(&mut self, pass: Pass, started: (SystemTime, Instant), asked_sts: bool) -> bool {
         let circumstances = Circumstances {
             started,
@@ -253,43 +223,42 @@ impl<'a> Watch<'a> {
             failure_policy: self.settings.failure_policy.clone(),
         };
         let report = pass.into_report(self.pod, circumstances);
-        let is_news = self.board.record(LastCheck::from_report(&report), asked_sts, self.pod.now());
+        let is_news = self.status.record(LastCheck::from_report(&report), asked_sts, self.pod.now());
         self.last = Some(report);
         is_news
     }
 
-    async fn notify_verdict(&self, tell: &mut impl AsyncFnMut(Notice<'_>)) {
+    async fn notify_verdict(&self, notify: &mut impl AsyncFnMut(Notice<'_>)) {
         if let Some(report) = &self.last {
-            tell(Notice::Verdict(report)).await;
+            notify(Notice::Verdict(report)).await;
         }
     }
 
-    /// How the last check ended, for the schedule.
+    /// How the last check ended, for the schedule. A failure of the application causes no more calls to STS.
     fn last_check_end(&self) -> CheckEnd {
         let Some(report) = &self.last else { return CheckEnd::Fails };
-        let throttled = |report: &Report| {
-            report.facts.sts.exchanges.last().is_some_and(|last| last.result == ExchangeResult::Throttled)
-        };
-        // What the application does with a role that works is not asked of STS.
+        let last_exchange = report.facts.sts.exchanges.last();
         match report.role_works() {
             true => CheckEnd::Works,
-            false if throttled(report) => CheckEnd::Throttled,
+            false if last_exchange.is_some_and(|last| last.result == ExchangeResult::Throttled) => {
+                CheckEnd::Throttled
+            }
             false => CheckEnd::Fails,
         }
     }
 
-    /// Whether, since the check at `then`, a time has passed at which the token may be judged otherwise:
-    /// it should have been replaced, or it has expired.
+    /// Whether a time has passed since `then` that changes the verdict on the token: it expired, or the kubelet
+    /// should have replaced it.
     fn token_verdict_changed(&self, then: SystemTime, now: SystemTime) -> bool {
         let claims = self.last.as_ref().and_then(|report| report.facts.claims.as_ref());
         claims.is_some_and(|claims| {
-            token_fresh::verdict_change_times(claims).into_iter().any(|turn| then < turn && turn <= now)
+            token_fresh::verdict_change_times(claims).into_iter().any(|time| then < time && time <= now)
         })
     }
 
     fn probe(&self) -> Probe<'a> {
         let budget = Budget::single_pass(self.settings.timeout);
-        Probe { pod: self.pod, options: self.wanted, budget }
+        Probe { pod: self.pod, options: self.options, budget }
     }
 
     async fn fingerprint(&self, path: Option<&PathBuf>) -> Option<FileFingerprint> {

@@ -1,8 +1,7 @@
-//! Keeps the pod's condition and its events in step with the sidecar's verdict.
+//! Publishes the status of the pod, as a condition and as events.
 //!
-//! What counts is the newest standing, not each one on the way: whatever could not be written in time is
-//! passed over. The condition and the events need different permissions, so each goes its own way, and
-//! neither waits for the other.
+//! Only the newest status counts: one that was replaced before it could be written is not published. The
+//! condition and the events need different permissions, so neither waits for the other.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::status::{PodStatus, ROLE_WORKS, Warning};
+use super::pod_status::{PodStatus, ROLE_WORKS, Warning};
 use crate::host::Pod;
 use crate::host::backoff;
 use crate::kubernetes::Api;
@@ -21,7 +20,7 @@ use crate::report::termination;
 use crate::text::sanitize;
 
 impl PodStatus {
-    /// What of it is told by events: how the role stands, and each warning.
+    /// The events that tell it: one about the role, and one for each warning.
     fn events(&self) -> Vec<PodEvent> {
         let kind = if self.works { EventType::Normal } else { EventType::Warning };
         let main = PodEvent { kind, reason: self.reason.clone(), message: self.message.clone() };
@@ -34,23 +33,22 @@ impl PodStatus {
     }
 }
 
-/// Something that an event tells.
 struct PodEvent {
     kind: EventType,
     reason: String,
     message: String,
 }
 
-/// How long everything takes here.
+/// How long calls and the pauses after faults take.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// The most that one call may take.
+    /// The longest that one call can take.
     pub call: Duration,
-    /// The first pause after a fault is drawn from up to this; each further one from up to twice as much.
+    /// The bound of the first pause after a fault, which is drawn at random. Each further bound is twice as high.
     pub first: Duration,
-    /// The most that a pause after a fault is drawn from.
+    /// The highest bound after a fault.
     pub longest: Duration,
-    /// The same, where something is not granted.
+    /// The highest bound after a denial.
     pub denied: Duration,
 }
 
@@ -65,36 +63,37 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Publishes every standing until its sender is gone, or until there is nobody left to tell.
+/// Publishes every status until its sender is dropped, or until the pod is gone.
 pub(crate) async fn publish(
     pod: Pod,
     api: Api,
     reference: PodReference,
     condition_type: Option<String>,
     events: bool,
-    standing: Receiver<Option<PodStatus>>,
+    status: Receiver<Option<PodStatus>>,
 ) {
     let publisher = Publisher { pod, api, reference, retry: RetryPolicy::default() };
-    publisher.run(condition_type.as_deref(), events, standing).await;
+    publisher.run(condition_type.as_deref(), events, status).await;
 }
 
-/// Whoever tells the cluster.
+/// Publishes the status of one pod.
 #[derive(Debug)]
 pub struct Publisher {
     /// For its clock.
     pub pod: Pod,
-    /// Whom to tell.
+    /// The Kubernetes API.
     pub api: Api,
-    /// Of which pod.
+    /// The pod.
     pub reference: PodReference,
-    /// How fast.
+    /// How long to wait, and for how long.
     pub retry: RetryPolicy,
 }
 
-/// What to do after a call.
+/// What follows a call.
 enum AfterCall {
+    /// The next status.
     GoOn,
-    /// The same again, a little later.
+    /// The same call, after a pause.
     Retry(ApiFault),
     /// Nothing more: the pod is gone.
     Stop,
@@ -102,33 +101,28 @@ enum AfterCall {
 
 impl Publisher {
     /// See [`publish`].
-    pub async fn run(
-        &self,
-        condition_type: Option<&str>,
-        events: bool,
-        standing: Receiver<Option<PodStatus>>,
-    ) {
+    pub async fn run(&self, condition_type: Option<&str>, events: bool, status: Receiver<Option<PodStatus>>) {
         let condition = async {
             if let Some(kind) = condition_type {
-                self.publish_condition(kind, standing.clone()).await;
+                self.publish_condition(kind, status.clone()).await;
             }
         };
         let told = async {
             if events {
-                self.publish_events(standing.clone()).await;
+                self.publish_events(status.clone()).await;
             }
         };
         tokio::join!(condition, told);
     }
 
-    async fn publish_condition(&self, kind: &str, mut standing: Receiver<Option<PodStatus>>) {
+    async fn publish_condition(&self, kind: &str, mut status: Receiver<Option<PodStatus>>) {
         let mut pauses = Backoff::new(self.retry, "the pod's condition is not published");
         let mut written = PublishedCondition::Unknown;
         loop {
             let next = match &written {
                 PublishedCondition::Unknown => self.read_back(kind, &mut written).await,
                 PublishedCondition::Known(before) => {
-                    let newest = standing.borrow_and_update().clone();
+                    let newest = status.borrow_and_update().clone();
                     let wanted = newest.map(|PodStatus { ready, reason, message, .. }| {
                         Condition::following(before.as_ref(), kind, ready, &reason, &message, self.pod.now())
                     });
@@ -137,7 +131,7 @@ impl Publisher {
                     };
                     match wanted.filter(news) {
                         Some(wanted) => self.write(wanted, &mut written).await,
-                        None if standing.changed().await.is_err() => return,
+                        None if status.changed().await.is_err() => return,
                         None => continue,
                     }
                 }
@@ -156,7 +150,7 @@ impl Publisher {
         }
     }
 
-    /// Reads the condition as it is, with the permission that is needed to write it: a patch of nothing.
+    /// Reads the condition with an empty patch, which needs no other permission than writing it.
     async fn read_back(&self, kind: &str, written: &mut PublishedCondition) -> AfterCall {
         match self.api.patch_pod_status(&self.reference, &json!({}), self.call_deadline()).await {
             Ok(pod) if pod.uid != self.reference.uid => AfterCall::Stop,
@@ -164,7 +158,7 @@ impl Publisher {
                 *written = PublishedCondition::Known(pod.condition(kind).cloned());
                 AfterCall::GoOn
             }
-            // A pod that is too long to be read can still be written to.
+            // A pod too long to read can still be patched.
             Err(ApiFault::TooLong) => {
                 *written = PublishedCondition::Known(None);
                 AfterCall::GoOn
@@ -182,7 +176,7 @@ impl Publisher {
                 AfterCall::GoOn
             }
             Err(ApiFault::NotFound) => AfterCall::Stop,
-            // Either another pod has the name by now, or somebody else wrote just then: the pod will tell.
+            // Another pod has the name now, or another writer was faster. Reading shows which.
             Err(fault @ (ApiFault::Conflict { .. } | ApiFault::Other { status: 422, .. })) => {
                 match self.read_back(&condition.kind, written).await {
                     AfterCall::Stop => AfterCall::Stop,
@@ -193,24 +187,24 @@ impl Publisher {
         }
     }
 
-    async fn publish_events(&self, mut standing: Receiver<Option<PodStatus>>) {
+    async fn publish_events(&self, mut status: Receiver<Option<PodStatus>>) {
         let mut pauses = Backoff::new(self.retry, "no event is published");
-        // The reasons that hold and were told, or need not be.
+        // The reasons that hold, and were told or need not be.
         let mut told: Vec<String> = Vec::new();
         let mut is_first = true;
         loop {
-            let newest = standing.borrow_and_update().clone();
-            let tidings = newest.map_or_else(Vec::new, |standing| standing.events());
-            told.retain(|reason| tidings.iter().any(|tiding| tiding.reason == *reason));
+            let newest = status.borrow_and_update().clone();
+            let events = newest.map_or_else(Vec::new, |status| status.events());
+            told.retain(|reason| events.iter().any(|event| event.reason == *reason));
             let Some(PodEvent { kind, reason, message }) =
-                tidings.into_iter().find(|tiding| !told.contains(&tiding.reason))
+                events.into_iter().find(|event| !told.contains(&event.reason))
             else {
-                if standing.changed().await.is_err() {
+                if status.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
-            // That the role works from the start is as it should be.
+            // A role that works from the start is no event.
             if std::mem::take(&mut is_first) && reason == ROLE_WORKS {
                 told.push(reason);
                 continue;
@@ -231,15 +225,14 @@ impl Publisher {
     }
 }
 
-/// What is known of the condition on the API server.
+/// The condition, as the API server has it.
 enum PublishedCondition {
     Unknown,
-    /// What it is, if it is there.
+    /// `None` if the pod has no such condition.
     Known(Option<Condition>),
 }
 
-/// The pauses after faults, with full jitter; and what is said of the faults, which is once each time
-/// that they begin.
+/// The pauses after faults, with full jitter. Logs each series of faults once.
 struct Backoff {
     pace: RetryPolicy,
     what: &'static str,
@@ -268,7 +261,7 @@ impl Backoff {
             tracing::info!(%fault, "{}, for now", self.what);
         }
         self.faults = self.faults.saturating_add(1);
-        // What is denied may be granted any moment, and then again never.
+        // A denied permission can be granted at any moment, or never.
         backoff::random_pause(
             self.pace.first,
             if is_denied { self.pace.denied } else { self.pace.longest },

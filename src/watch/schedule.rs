@@ -1,45 +1,45 @@
-//! When to check next. Only numbers go in and come out, so that a fleet of sidecars can be lived
-//! through in a second.
+//! When to check next. Only numbers go in and come out, so that tests simulate a fleet of sidecars in a second.
 //!
-//! All sidecars of a fleet are started together, share one STS and fail together, so nothing here
-//! keeps them in step: every pause is drawn at random.
+//! The sidecars of a fleet start together, share one STS and fail together. Every pause is drawn at random, so
+//! that they do not call STS together.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::host::backoff;
 
-/// How a check ended, as far as the next one depends on it.
+/// How a check ended, as far as the next one depends on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckEnd {
     /// The role works.
     Works,
-    /// It does not.
+    /// The role does not work.
     Fails,
-    /// STS says that there are too many requests.
+    /// STS throttles.
     Throttled,
 }
 
-/// The first pause after a failure is drawn from up to this; each further one from up to twice as much.
+/// The bound of the first pause after a failure. Each further bound is twice as high.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The most that a pause after a failure is drawn from.
+/// The highest bound after a failure.
 const MAX_RETRY: Duration = Duration::from_secs(300);
-/// The least that a pause is drawn from while STS is throttling: whoever is told to slow down, does.
+/// The lowest bound while STS throttles.
 const MIN_THROTTLED: Duration = Duration::from_secs(120);
-/// The most that a pause is drawn from while STS is throttling.
+/// The highest bound while STS throttles.
 const MAX_THROTTLED: Duration = Duration::from_secs(1200);
+/// The shortest pause.
 const MIN_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where in an interval the next check may come, after one that was like the one before it.
+/// The pause, in intervals, after a check that ended like the one before it.
 const STEADY: Range<f64> = 0.9..1.1;
-/// The same after the first check, or the first that passed again: what brought all of a fleet to the
-/// same moment is spread over a whole interval.
+/// The pause, in intervals, after the first check and the first that passes again. It spreads a fleet whose
+/// checks came together over a whole interval.
 const SPREAD: Range<f64> = 0.5..1.5;
 
-/// The least that lies between two checks, should the token file change all the time.
+/// The shortest time between two checks, if the token file changes all the time.
 const MIN_BETWEEN_CHECKS: Duration = Duration::from_secs(5);
 
-/// The times of one sidecar's checks.
+/// The schedule of one sidecar.
 #[derive(Debug)]
 pub struct Schedule {
     interval: Duration,
@@ -49,13 +49,13 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// One check an interval, on average, while the role works.
+    /// A schedule with one check an interval, on average, while the role works.
     #[must_use]
     pub fn new(interval: Duration, random: fastrand::Rng) -> Self {
         Self { interval, random, failures: 0, last: None }
     }
 
-    /// How long to wait after a check that ended so.
+    /// The pause after a check.
     pub fn pause_after(&mut self, ended: CheckEnd) -> Duration {
         let before = self.last.replace(ended);
         if ended == CheckEnd::Works {
@@ -74,8 +74,8 @@ impl Schedule {
         most.min(self.interval.max(FIRST_RETRY)).mul_f64(self.random.f64()).max(MIN_PAUSE)
     }
 
-    /// How long to wait still, now that the pod itself has changed; `since` the last check. While STS
-    /// is throttling nothing is gained by asking sooner.
+    /// The remaining pause after a change of the pod, this long `since` the last check. While STS throttles, it
+    /// stays as `planned`.
     pub(crate) fn remaining_after_change(&self, since: Duration, planned: Duration) -> Duration {
         if self.last == Some(CheckEnd::Throttled) {
             planned
@@ -84,7 +84,7 @@ impl Schedule {
         }
     }
 
-    /// The same, where STS need not be asked.
+    /// The remaining pause after a change that STS need not be asked about.
     pub(crate) fn remaining_without_sts(since: Duration) -> Duration {
         MIN_BETWEEN_CHECKS.saturating_sub(since)
     }

@@ -1,8 +1,7 @@
-//! `/livez`, `/readyz` and `/metrics`: what the board says, and never any work.
+//! `/livez`, `/readyz` and `/metrics`: they read the status, and cause no work.
 //!
-//! Whoever can reach the port may send anything, slowly or in masses. Each connection has one request,
-//! a small buffer and a few seconds; of too many the oldest is closed, so that the kubelet's next one
-//! is always served.
+//! Clients can send anything, slowly or in masses. Each connection has one request, a small buffer and a few
+//! seconds. If there are too many, the oldest is closed, so that the kubelet is always served.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,21 +24,21 @@ use tokio::time::{Instant, timeout};
 
 use super::metrics::{CONTENT_TYPE as OPEN_METRICS, Metrics};
 
-/// How long a request's head may take to arrive.
+/// How long the head of a request can take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may last.
+/// How long a connection can last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many connections are held at once.
+/// The most connections at once.
 const MAX_CONNECTIONS: usize = 32;
-/// How many bytes of a request are held: the least that the HTTP library takes.
+/// The size of a request's buffer: the smallest that hyper accepts.
 const BUFFER_BYTES: usize = 8 << 10;
-/// How many connections the system holds until they are accepted.
+/// The most connections that wait to be accepted.
 const BACKLOG: i32 = 64;
-/// How long accepting rests when the system gives no further file handle.
+/// How long to wait if a connection cannot be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds the port: with an address of every IPv6 interface also that of every IPv4 interface, and the
-/// latter alone where there is no IPv6.
+/// Binds the address. The unspecified IPv6 address includes IPv4, and becomes the unspecified IPv4 address on a
+/// system without IPv6.
 ///
 /// # Errors
 /// The system's.
@@ -58,7 +57,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // A sidecar that is restarted need not wait for the connections of the one before it.
+    // A restarted sidecar does not wait for the connections of the one before it.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -80,7 +79,7 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Metrics) -> Infallible
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(_) => {
-                // No file handle is left, or the client is gone again.
+                // No file descriptor is left, or the client is gone.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -105,7 +104,7 @@ async fn serve_connection(stream: TcpStream, metrics: Metrics) {
         .max_buf_size(BUFFER_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
-    // A client that is slow, gone or wrong is nobody's fault here, and its own to notice.
+    // A client that is slow, gone or wrong is not our fault.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }
 

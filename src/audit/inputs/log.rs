@@ -10,18 +10,13 @@ use std::fmt;
 use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
-use tokio::time::Instant;
 
-use super::InputFault;
 use super::report::ParsedReport;
-use crate::audit::options::Input;
-use crate::host::Pod;
-use crate::host::stdin::{Chunk, StdinFault};
 use crate::text::sanitize;
 use crate::wire::{self, SCHEMA};
 
 /// The most bytes of a log that are read.
-const MAX_LOG_BYTES: usize = 64 << 20;
+pub(super) const MAX_LOG_BYTES: usize = 64 << 20;
 
 /// The most bytes of a line that are kept. A report has a few thousand.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -137,35 +132,6 @@ impl fmt::Display for NoReport {
 }
 
 impl std::error::Error for NoReport {}
-
-/// Reads the last report of a log, by `until` at the latest.
-pub(super) async fn read(pod: &Pod, from: &Input, until: Instant) -> Result<FoundReport, InputFault> {
-    let mut log = Log::default();
-    let end = match from {
-        Input::File(path) => {
-            log.push(&pod.read(path, MAX_LOG_BYTES, until).await.map_err(InputFault::File)?.bytes);
-            LogEnd::Complete
-        }
-        Input::Stdin => {
-            let mut stdin = pod.stdin();
-            loop {
-                match stdin.next(until).await {
-                    // With more always at hand, nothing else looks at the time.
-                    Ok(Chunk::Bytes(bytes)) if log.push(&bytes) => {
-                        if Instant::now() >= until {
-                            break LogEnd::TimedOut;
-                        }
-                    }
-                    Ok(Chunk::Bytes(_)) => break LogEnd::TooLong,
-                    Ok(Chunk::End) => break LogEnd::Complete,
-                    Err(StdinFault::TimedOut) => break LogEnd::TimedOut,
-                    Err(fault) => return Err(InputFault::Stdin(fault)),
-                }
-            }
-        }
-    };
-    log.finish(end).map_err(InputFault::NoReport)
-}
 
 /// A log, read piece by piece.
 #[derive(Default)]
@@ -399,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_key_id_of_a_report_is_not_an_absent_one() {
+    fn empty_key_id_is_not_an_absent_one() {
         let id =
             |text: &str| read(&REFUSED.replace(r#""jESOUbH6vUhmX2DwG_rN_IsUKxxp-1Adl_Adg6-c4as""#, text));
         assert_eq!(id(r#""""#).unwrap().report.key_id.as_deref(), Some(""));
@@ -407,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_refused_report_says() {
+    fn refused_report_is_read() {
         let found = read(REFUSED).unwrap();
         assert_eq!((found.line, found.reports, found.later), (1, 1, None));
         let said = found.report;
@@ -431,14 +397,14 @@ mod tests {
     }
 
     #[test]
-    fn a_passed_report_has_an_account_and_no_refusal() {
+    fn passed_report_has_an_account_and_no_refusal() {
         let said = read(PASSED).unwrap().report;
         assert_eq!((said.account.as_deref(), said.refusal), (Some("111122223333"), None));
         assert_eq!(said.outcome.as_deref(), Some("pass"));
     }
 
     #[test]
-    fn a_report_is_found_whatever_is_around_it() {
+    fn report_is_found_in_any_surroundings() {
         let refused = REFUSED.trim();
         let log =
             r#"{"timestamp":"2026-11-24T06:00:00Z","level":"INFO","fields":{"message":"next attempt"}}"#;
@@ -477,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_report_wins_and_a_later_one_that_is_cut_off_is_told() {
+    fn last_complete_report_counts() {
         let (refused, passed) = (REFUSED.trim(), PASSED.trim());
         for (text, outcome, line, reports, later) in [
             (format!("{passed}\n{refused}\n"), "fail", 2, 2, None),
@@ -495,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn why_there_is_no_report() {
+    fn reasons_for_no_report() {
         let refused = REFUSED.trim();
         let other = || "irsa-probe.report/v2".to_owned();
         for (text, expected) in [
@@ -526,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_report_cut_is_not_taken_for_the_whole() {
+    fn cut_texts_are_left_out() {
         let cut = format!("{}… (300 characters)", "x".repeat(256));
         let said = read(&with("/role_arn", json!(cut))).unwrap().report;
         assert_eq!((said.role_arn, said.cut), (None, vec!["role ARN"]));
@@ -535,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_types_are_left_out() {
+    fn members_of_odd_types_are_ignored() {
         for pointer in
             ["/token", "/sts", "/pod", "/checks", "/diagnosis", "/token/audience", "/role_arn", "/time"]
         {

@@ -1,5 +1,6 @@
 //! Reads what was handed in: files, and at most one of them from standard input.
 
+pub mod fault;
 mod kubectl;
 pub mod log;
 pub mod pod;
@@ -10,26 +11,20 @@ pub(crate) mod report;
 pub mod service_account;
 pub(crate) mod token;
 
-use std::fmt;
-
 use tokio::time::Instant;
 
-use crate::audit::options::{AuditInputPaths, Input, SubjectFlags};
-use crate::diagnosis::Diagnosis;
-use crate::host::stdin::StdinFault;
-use crate::host::{Pod, ReadError};
+use crate::audit::options::{AuditInputPaths, Input};
+use crate::host::Pod;
+use crate::host::stdin::{Chunk, StdinFault};
 use crate::injection::view::{PodView, ServiceAccountView};
-use crate::text::sanitize;
-use crate::token::{Token, TokenFault};
-use log::{FoundReport, NoReport};
+use crate::token::Token;
+use fault::{BadInput, InputFault};
+use log::{FoundReport, Log, LogEnd, MAX_LOG_BYTES};
 use policy::TrustPolicyInput;
-use printed::{BadDocument, MAX_BYTES};
+use printed::MAX_BYTES;
 use provider::ProviderInput;
 
-/// The most containers that a message names.
-const MAX_NAMED_CONTAINERS: usize = 16;
-
-/// What was read.
+/// What was handed in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
     /// The last report of the log.
@@ -40,114 +35,10 @@ pub struct Inputs {
     pub pod: Option<PodView>,
     /// The service account.
     pub service_account: Option<ServiceAccountView>,
-    /// The trust policy, and what stood beside it.
+    /// The trust policy, and what was printed about its role.
     pub trust_policy: Option<TrustPolicyInput>,
     /// The OIDC provider.
     pub oidc_provider: Option<ProviderInput>,
-}
-
-/// What could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BadInput {
-    /// The flag that names it.
-    pub(crate) flag: &'static str,
-    pub(crate) from: Input,
-    pub(crate) why: InputFault,
-}
-
-/// Why something could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum InputFault {
-    /// The file could not be read.
-    File(ReadError),
-    /// Standard input could not be read.
-    Stdin(StdinFault),
-    /// Standard input is already taken, by this flag.
-    Taken(&'static str),
-    /// There is no report in it.
-    NoReport(NoReport),
-    NoToken(TokenFault),
-    /// It is not what it should be.
-    Unusable(BadDocument),
-    /// The pod has no container of the name that is meant.
-    NoContainer {
-        name: String,
-        names: Vec<String>,
-    },
-}
-
-impl fmt::Display for BadInput {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.flag, self.from)?;
-        match &self.why {
-            InputFault::File(error @ ReadError::NotRegular(_)) => {
-                write!(f, "{error}; save it to a file, or give - and pipe it in")
-            }
-            InputFault::File(error) => error.fmt(f),
-            InputFault::Stdin(fault) => fault.fmt(f),
-            InputFault::Taken(flag) => write!(f, "{flag} reads it already: only one can"),
-            InputFault::NoReport(none) => none.fmt(f),
-            InputFault::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
-            InputFault::Unusable(fault) => fault.fmt(f),
-            InputFault::NoContainer { name, names } => {
-                let names: Vec<String> =
-                    names.iter().take(MAX_NAMED_CONTAINERS).map(|name| sanitize(name)).collect();
-                write!(f, "it has no container {} (--container), but {}", sanitize(name), names.join(", "))
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadInput {}
-
-impl From<BadDocument> for InputFault {
-    fn from(fault: BadDocument) -> Self {
-        Self::Unusable(fault)
-    }
-}
-
-/// A flag, and what it names.
-type Slot<'a> = (&'static str, &'a Option<Input>);
-
-impl AuditInputPaths {
-    fn slots(&self) -> [Slot<'_>; 6] {
-        [
-            ("--report", &self.report),
-            ("--token", &self.token),
-            ("--pod", &self.pod),
-            ("--service-account", &self.service_account),
-            ("--trust-policy", &self.trust_policy),
-            ("--oidc-provider", &self.oidc_provider),
-        ]
-    }
-
-    /// Takes the report from standard input if something is piped in and nothing else says who asks for the role:
-    /// `kubectl logs POD | irsa-probe audit`.
-    pub(crate) fn with_piped_report(self, stdin_is_terminal: bool) -> Self {
-        let SubjectFlags { issuer, subject, audience, .. } = &self.subject;
-        let has_subject = issuer.is_some()
-            || subject.is_some()
-            || !audience.is_empty()
-            || [&self.report, &self.token, &self.pod].into_iter().any(Option::is_some);
-        let is_taken = self.slots().iter().any(|(_, from)| **from == Some(Input::Stdin));
-        if has_subject || is_taken || stdin_is_terminal {
-            return self;
-        }
-        Self { report: Some(Input::Stdin), ..self }
-    }
-
-    /// Checks that at most one input is read from standard input.
-    fn check_stdin(&self) -> Result<(), BadInput> {
-        let slots = self.slots();
-        let mut from_stdin =
-            slots.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
-        match (from_stdin.next(), from_stdin.next()) {
-            (Some(first), Some(flag)) => {
-                Err(BadInput { flag, from: Input::Stdin, why: InputFault::Taken(first) })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Reads every input that is given, by `until` at the latest.
@@ -155,8 +46,8 @@ impl AuditInputPaths {
 /// # Errors
 /// The first input that could not be read.
 pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant) -> Result<Inputs, BadInput> {
-    paths.check_stdin()?;
-    let [report, token, pod, account, trust_policy, oidc_provider] = paths.slots();
+    check_stdin(paths)?;
+    let [report, token, pod, account, trust_policy, oidc_provider] = paths.by_flag();
     let container = paths.container.as_deref();
     // The report comes last: a log that is followed takes all the time that there is.
     Ok(Inputs {
@@ -167,7 +58,7 @@ pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant)
         oidc_provider: read_input(host, oidc_provider, provider::read, until).await?,
         report: match report {
             (flag, Some(from)) => {
-                let found = log::read(host, from, until).await;
+                let found = read_log(host, from, until).await;
                 Some(found.map_err(|why| BadInput { flag, from: from.clone(), why })?)
             }
             (_, None) => None,
@@ -175,10 +66,23 @@ pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant)
     })
 }
 
+/// Checks that at most one input is read from standard input.
+fn check_stdin(paths: &AuditInputPaths) -> Result<(), BadInput> {
+    let inputs = paths.by_flag();
+    let mut from_stdin =
+        inputs.iter().filter(|(_, from)| **from == Some(Input::Stdin)).map(|(flag, _)| *flag);
+    match (from_stdin.next(), from_stdin.next()) {
+        (Some(first), Some(flag)) => {
+            Err(BadInput { flag, from: Input::Stdin, why: InputFault::StdinTaken(first) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the input that a flag names, if it is given.
 async fn read_input<T, E: Into<InputFault>>(
     host: &Pod,
-    (flag, from): Slot<'_>,
+    (flag, from): (&'static str, &Option<Input>),
     read: impl FnOnce(&[u8]) -> Result<T, E>,
     until: Instant,
 ) -> Result<Option<T>, BadInput> {
@@ -191,6 +95,35 @@ async fn read_input<T, E: Into<InputFault>>(
     };
     let read = bytes.and_then(|bytes| read(&bytes).map_err(Into::into));
     read.map(Some).map_err(|why| BadInput { flag, from: from.clone(), why })
+}
+
+/// Reads the last report of a log, by `until` at the latest.
+async fn read_log(host: &Pod, from: &Input, until: Instant) -> Result<FoundReport, InputFault> {
+    let mut log = Log::default();
+    let end = match from {
+        Input::File(path) => {
+            log.push(&host.read(path, MAX_LOG_BYTES, until).await.map_err(InputFault::File)?.bytes);
+            LogEnd::Complete
+        }
+        Input::Stdin => {
+            let mut stdin = host.stdin();
+            loop {
+                match stdin.next(until).await {
+                    // With more always at hand, nothing else looks at the time.
+                    Ok(Chunk::Bytes(bytes)) if log.push(&bytes) => {
+                        if Instant::now() >= until {
+                            break LogEnd::TimedOut;
+                        }
+                    }
+                    Ok(Chunk::Bytes(_)) => break LogEnd::TooLong,
+                    Ok(Chunk::End) => break LogEnd::Complete,
+                    Err(StdinFault::TimedOut) => break LogEnd::TimedOut,
+                    Err(fault) => return Err(InputFault::Stdin(fault)),
+                }
+            }
+        }
+    };
+    log.finish(end).map_err(InputFault::NoReport)
 }
 
 /// Reads a pod, which must have the container of a name.
@@ -231,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_from_files() {
+    async fn all_inputs_are_read_from_files() {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             std::fs::write(dir.path().join(name), text).unwrap();
@@ -257,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_named_with_its_flag() {
+    async fn unreadable_input_is_named_with_its_flag() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("empty"), "").unwrap();
         let at = |name: &str| Some(Input::File(dir.path().join(name)));
@@ -301,7 +234,7 @@ mod tests {
                     ..AuditInputPaths::default()
                 },
                 "--trust-policy",
-                Some(InputFault::Taken("--report")),
+                Some(InputFault::StdinTaken("--report")),
             ),
         ] {
             let error = read(&wanted).await.unwrap_err();
@@ -312,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_piped_in_without_a_flag() {
+    fn piped_report_needs_no_flag() {
         let stdin = || Some(Input::Stdin);
         let file = || Some(Input::File(PathBuf::from("a")));
         for (wanted, is_typed, expected) in [

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_pods() {
+    fn recorded_pods_are_read() {
         let injected = pod(&value(INJECTED));
         assert_eq!(injected.name.as_deref(), Some("checkout-6d5f9c7b8-abcde"));
         let account = injected.service_account.as_ref().unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn annotations_that_the_webhook_does_not_read() {
+    fn other_role_annotations_are_read() {
         let mut account = value(BARE);
         let role = "arn:aws:iam::111122223333:role/a";
         account["metadata"]["annotations"] = json!({"eks.amazonaws.com/role_arn": role, "other": "text",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_list() {
+    fn only_object_of_a_list_is_read() {
         let both = json!({"kind": "List", "items": [value(INJECTED), value(ANNOTATED)]}).to_string();
         assert!(read(both.as_bytes()).is_ok() && service_account::read(both.as_bytes()).is_ok());
         let mut without_kind = value(INJECTED);

@@ -1,8 +1,7 @@
-//! The trust policy that an operator hands in, and what is said of its role beside it.
+//! A role's trust policy as a bare document, or as `aws iam get-role` prints it.
 //!
-//! Accepted is the bare document, and what the AWS CLI prints of a role: `aws iam get-role`, with or without
-//! a `--query` that picks the role, its document, or a list of its ARN and its document, as our own remedies
-//! ask for. What is no policy inside is not judged here: the document is handed on as text.
+//! A `--query` can have picked the role, its document, or a list of its ARN and its document, which our remedies
+//! ask for. Whether the document is a policy is judged later: it is passed on as text.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,36 +10,36 @@ use serde_json::{Map, Value};
 use super::printed::{self, BadDocument, Expected};
 use crate::text::parse_timestamp;
 
-/// A trust policy as it was handed in.
+/// A trust policy and its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustPolicyInput {
+    /// The document, as text.
     pub(crate) document: String,
-    /// What is said of the role.
     pub(crate) role: RoleMetadata,
 }
 
-/// What the AWS CLI says of a role; what it does not say is `None`.
+/// What is known about a role beside its trust policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RoleMetadata {
-    /// Its ARN, with its path.
+    /// The ARN, with the role's path.
     pub(crate) arn: Option<String>,
     pub(crate) created_at: Option<SystemTime>,
+    /// The maximum length of a session.
     pub(crate) max_session: Option<Duration>,
-    /// The ARN of its permissions boundary.
+    /// The ARN of the permissions boundary.
     pub(crate) boundary_arn: Option<String>,
-    /// When it was last used.
     pub(crate) last_used: Option<SystemTime>,
 }
 
-/// Finds the document.
+/// Reads a trust policy.
 ///
 /// # Errors
-/// If there is none in it.
+/// If there is no document.
 pub fn read(bytes: &[u8]) -> Result<TrustPolicyInput, BadDocument> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
         Ok(value) => read_value(&value, &text),
-        // URL-encoded, or no JSON, which is said of it when it is read as a policy.
+        // The document is URL-encoded, or it is not JSON, which the reading of the policy reports.
         Err(_) => Ok(bare_policy(printed::url_decoded(&text))),
     }
 }
@@ -49,7 +48,7 @@ fn bare_policy(document: String) -> TrustPolicyInput {
     TrustPolicyInput { document, role: RoleMetadata::default() }
 }
 
-/// Finds it in JSON, which stands in a text.
+/// Reads JSON, given together with its text.
 fn read_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> {
     match value {
         Value::String(encoded) => Ok(bare_policy(printed::url_decoded(encoded))),
@@ -90,20 +89,20 @@ fn read_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument>
     let document = role.get(DOCUMENT).and_then(document_text).ok_or(BadDocument::Without(DOCUMENT))?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
-    let longest = role.get("MaxSessionDuration").and_then(Value::as_u64);
+    let max_session = role.get("MaxSessionDuration").and_then(Value::as_u64);
     Ok(TrustPolicyInput {
         document,
         role: RoleMetadata {
             arn: text(role.get("Arn")),
             created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
-            max_session: longest.map(Duration::from_secs),
+            max_session: max_session.map(Duration::from_secs),
             boundary_arn: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
             last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_timestamp),
         },
     })
 }
 
-/// A list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
+/// Reads a list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
 fn read_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
     let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
     let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
@@ -119,7 +118,7 @@ fn read_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
     }
 }
 
-/// A document as the CLI decodes it, or as IAM's API gives it.
+/// The text of a document, which the AWS CLI decodes and the IAM API encodes.
 fn document_text(value: &Value) -> Option<String> {
     match value {
         Value::Object(_) => serde_json::to_string_pretty(value).ok(),
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_in_every_form() {
+    fn document_is_found_in_every_form() {
         let expected = document::read(&policy()).unwrap();
         let pretty = serde_json::to_string_pretty(&policy()).unwrap();
         for (form, text, has_arn) in [
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_role() {
+    fn role_metadata_is_read() {
         let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
         assert_eq!(said.max_session, Some(Duration::from_secs(3600)));
         assert_eq!(said.boundary_arn.as_deref(), Some(BOUNDARY));
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_document_is_kept() {
+    fn document_keeps_its_order() {
         let text =
             r#"{"Role":{"AssumeRolePolicyDocument":{"Statement":[],"Version":"2012-10-17","Id":"z"}}}"#;
         let document = read(text.as_bytes()).unwrap().document;
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_document_is_left_as_it_is() {
+    fn bare_document_is_unchanged() {
         // Twice the same name is a fault of the policy, which only its text shows.
         let text = r#"{"Version":"2012-10-17","Version":"2008-10-17","Statement":[]}"#;
         let given = read(text.as_bytes()).unwrap();
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_trust_policy_is_named() {
+    fn other_documents_are_named() {
         let two = json!({"Roles": [role(policy())["Role"], role(policy())["Role"]]});
         let without = || BadDocument::Without("AssumeRolePolicyDocument");
         for (value, expected) in [

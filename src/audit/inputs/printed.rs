@@ -1,37 +1,36 @@
-//! What a command printed into a file or a pipe, as text and as JSON, whatever the shell between did to it.
+//! What commands print into a file or a pipe: text in any encoding that a shell writes, and JSON.
 
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-/// The most bytes of what a command printed that are read: a role with its tags is some thousand, and a pod
-/// may have a megabyte and a half, which is what etcd stores.
-pub(crate) const MAX_BYTES: usize = 8 << 20;
+/// The most bytes that are read. A role with its tags has some thousand, and a pod up to the 1.5 MB that etcd stores.
+pub(super) const MAX_BYTES: usize = 8 << 20;
 
-/// Why there is no text, or no JSON, in what a command printed.
+/// Why a document cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadDocument {
-    /// There is nothing.
+    /// It is empty.
     Empty,
-    /// It is neither UTF-8 nor, with its mark, UTF-16.
+    /// It is neither UTF-8 nor UTF-16 with a byte order mark.
     NotText,
-    /// It is no JSON; the library's words.
+    /// It is not JSON, in the words of the parser.
     NotJson(String),
-    /// It is what another command prints.
+    /// It is the output of another command.
     Another(&'static str),
-    /// It has nothing of this name in it.
+    /// It has no member of this name.
     Without(&'static str),
-    /// It has several, and which one is meant is not said.
+    /// It has several objects, where one is needed.
     Several {
-        /// What of.
+        /// The kind of the objects.
         what: &'static str,
-        /// How many.
+        /// The number of the objects.
         count: usize,
     },
 }
 
-/// In words that follow the name of the file.
+/// The words follow the name of the file.
 impl fmt::Display for BadDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,12 +50,9 @@ impl fmt::Display for BadDocument {
 
 impl std::error::Error for BadDocument {}
 
-/// The text, without a mark of its encoding and without white space around it. `>` of PowerShell 5 writes
-/// UTF-16, and editors on Windows put a mark before UTF-8.
-///
-/// # Errors
-/// If there is none.
-pub(crate) fn text(bytes: &[u8]) -> Result<String, BadDocument> {
+/// Decodes text and trims it. `>` of PowerShell 5 writes UTF-16, and editors on Windows put a byte order mark before
+/// UTF-8.
+pub(super) fn text(bytes: &[u8]) -> Result<String, BadDocument> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
@@ -73,7 +69,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<String, BadDocument> {
     }
 }
 
-/// What an input should be.
+/// The kind of document that an input should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     TrustPolicy,
@@ -132,22 +128,18 @@ const OTHER_OUTPUTS: [(Expected, &str, &str); 15] = [
     ),
 ];
 
-/// What an object is that another command printed, if it shows.
+/// What an object is, if it is a known output of another command.
 pub(super) fn other_output(object: &Map<String, Value>, expected: Expected) -> Option<&'static str> {
     let mut rows = OTHER_OUTPUTS.iter().filter(|(of, ..)| *of == expected);
     rows.find(|(_, member, _)| object.contains_key(*member)).map(|(.., what)| *what)
 }
 
-/// The JSON.
-///
-/// # Errors
-/// If it is none.
-pub(crate) fn json(text: &str) -> Result<Value, BadDocument> {
+pub(super) fn json(text: &str) -> Result<Value, BadDocument> {
     serde_json::from_str(text).map_err(|error| BadDocument::NotJson(error.to_string()))
 }
 
-/// A text that IAM's API gives URL-encoded by RFC 3986, where it is. The AWS CLI decodes it, and other tools
-/// leave it as it is.
+/// Decodes a document that the IAM API returned URL-encoded (RFC 3986). The AWS CLI decodes documents itself, other
+/// tools do not.
 pub(crate) fn url_decoded(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('{') {
@@ -161,7 +153,7 @@ mod tests {
     use super::{BadDocument, text, url_decoded};
 
     #[test]
-    fn text_in_the_encodings_that_shells_write() {
+    fn text_in_any_encoding_of_a_shell() {
         let utf16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| {
             mark.iter().copied().chain("{\r\n}ü".encode_utf16().flat_map(unit)).collect::<Vec<u8>>()
         };
@@ -181,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn url_encoding_is_taken_off_only_where_it_is() {
+    fn only_encoded_documents_are_decoded() {
         for (encoded, expected) in [
             ("%7B%22a%22%3A%20%22b+c%22%7D%0A", r#"{"a": "b+c"}"#),
             ("%7b%22a%22%3a%22%c3%bc%22%7d", r#"{"a":"ü"}"#),

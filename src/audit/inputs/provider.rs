@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_as_the_cli_prints_it() {
+    fn provider_is_read() {
         let provider = one(&printed());
         assert_eq!((provider.url.as_str(), provider.arn.as_deref()), (URL, None));
         assert_eq!(provider.client_ids, ["sts.amazonaws.com"]);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_provider_is_named() {
+    fn other_documents_are_named() {
         let with = |name: &str, value: Value| {
             let mut provider = printed();
             provider[name] = value;
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_as_the_cli_prints_it() {
+    fn list_of_providers_is_read() {
         let arns = json!([{"Arn": "a"}, {"Arn": "b"}]);
         let list = json!({"OpenIDConnectProviderList": arns}).to_string();
         let expected = ProviderInput::Listed(vec!["a".to_owned(), "b".to_owned()]);

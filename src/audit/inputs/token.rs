@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::InputFault;
+use super::fault::InputFault;
 use super::printed;
 use crate::token::Token;
 

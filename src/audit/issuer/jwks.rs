@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_token_is_verified_by_the_recorded_keys() {
+    fn recorded_token_is_verified_by_the_recorded_keys() {
         let set: Value = serde_json::from_str(RECORDED_KEYS).unwrap();
         let token = Token::decode(RECORDED_TOKEN).unwrap();
         assert_eq!(find(&set["keys"], SigningKey::OfToken(&token)), Ok(Signature::Verified));
     }
 
     #[test]
-    fn the_key_of_a_token_is_found_by_its_id_and_verifies_it() {
+    fn key_is_found_by_id_and_verifies_the_token() {
         let (signer, other) = (Signer::new(), Signer::new());
         let (own, alien) =
             (|kid: Value| signer.jwk(&json!({"kid": kid})), |kid| other.jwk(&json!({"kid": kid})));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_an_id_is_all_that_is_compared() {
+    fn without_a_token_only_ids_are_compared() {
         for (signing, keys, expected) in [
             (SigningKey::WithId("a"), json!([{"kid": "b"}, {"kid": "a"}]), Ok(Signature::NoToken)),
             (SigningKey::WithId("a"), json!([{"kid": "b"}, {}]), Err(KeyFault::NotInSet)),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_set_is_gone_through_in_time() {
+    fn hostile_key_set_is_searched_in_time() {
         let signer = Signer::new();
         let keys = vec![Signer::new().jwk(&json!({"kid": "a"})); 4_000];
         let token = signer.sign(&json!({"alg": "ES256", "kid": "a"}));

@@ -1,8 +1,7 @@
-//! What the token's issuer publishes: its discovery document and its keys, fetched as STS fetches them, but
-//! from here.
+//! What the token's issuer publishes: its discovery document and its keys, fetched from here as STS fetches them.
 //!
-//! Nothing that an issuer answers is trusted: no redirect is followed, no more is read than such documents
-//! have, and the keys are asked for over HTTPS alone.
+//! No answer of an issuer is trusted: redirects are not followed, the number of bytes is bounded, and the keys are
+//! fetched over HTTPS only.
 
 mod jwks;
 
@@ -29,18 +28,18 @@ use crate::net::options::NetworkOptions;
 use crate::run::Verdict;
 use jwks::KeySet;
 
-/// The most bytes of a discovery document that are read; Kubernetes' has some hundred.
+/// The most bytes of a discovery document. The document of Kubernetes has some hundred.
 const MAX_DISCOVERY_BYTES: usize = 64 << 10;
-/// The most bytes of a key set that are read: a cluster publishes a few keys, and 200 with certificates fit.
+/// The most bytes of a key set. A cluster publishes a few keys; 200 with certificates fit.
 const MAX_KEYS_BYTES: usize = 512 << 10;
 
 /// Where the discovery document is. Source: OpenID Connect Discovery 1.0, section 4.
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// Members that STS was seen to want, beside those that are used here.
+/// Members that STS was seen to require, beside those that are used here.
 const EXPECTED_MEMBERS: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
 
-/// What is asked.
+/// What to ask an issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerQuery {
     /// The issuer, as the token has it.
@@ -49,45 +48,46 @@ pub struct IssuerQuery {
     pub network: NetworkOptions,
 }
 
-/// What an issuer answered.
+/// The documents of an issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerDocuments {
     /// The issuer.
     pub issuer: String,
-    /// Its discovery document.
+    /// The discovery document.
     pub discovery: Response,
-    /// Its keys; not asked for if the discovery document does not say where they are.
+    /// The key set, if the discovery document names its URL.
     pub keys: Option<Response>,
 }
 
-/// What came of asking for a document.
+/// The response to the request for a document.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// Where it was asked for.
+    /// The requested URL.
     pub url: String,
-    /// Who answered: the issuer, or a proxy.
+    /// The address that answered: the issuer's, or a proxy's.
     pub answered_by: Option<SocketAddr>,
-    /// The answer's status, and its body as far as that was read.
+    /// The status, and the body as far as it was read.
     pub answer: Result<(u16, Result<Bytes, ResponseError>), IssuerFault>,
 }
 
-/// The key that signed the token is published, as far as it is known.
+/// The keys that an issuer publishes, with the key of the token among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedKeys {
-    pub(crate) issuer: String,
-    /// Where its keys are.
+    /// The issuer.
+    pub issuer: String,
+    /// The URL of the key set.
     pub jwks_uri: String,
     /// The id of the key that signed the token, if the token has one and it is known.
     pub key_id: Option<String>,
     /// Whether a published key verifies the token's signature.
     pub signature: Signature,
     /// How many keys are published.
-    pub(crate) keys: usize,
-    /// The ids of those that have one.
+    pub keys: usize,
+    /// The ids of those keys that have one.
     pub key_ids: Vec<String>,
-    /// Members that the discovery document lacks, and STS was seen to want.
-    pub(crate) missing_members: Vec<&'static str>,
-    /// Who answered.
+    /// Members that STS was seen to require and that the discovery document lacks.
+    pub missing_members: Vec<&'static str>,
+    /// The address that answered.
     pub answered_by: Option<SocketAddr>,
 }
 
@@ -122,10 +122,10 @@ impl HasEvidence for PublishedKeys {
     }
 }
 
-/// Asks the issuer, by `until` at the latest.
-pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> IssuerDocuments {
-    let issuer = asked.issuer.clone();
-    let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
+/// Fetches the documents of the issuer, by `until` at the latest.
+pub async fn observe(pod: &Pod, query: &IssuerQuery, until: Instant) -> IssuerDocuments {
+    let issuer = query.issuer.clone();
+    let dialer = SmithyConnector::new(pod, query.network.clone(), until);
     let discovery = match discovery_url(&issuer) {
         Ok(url) => fetch(&dialer, url, MAX_DISCOVERY_BYTES, until).await,
         Err(why) => {
@@ -139,7 +139,8 @@ pub async fn observe(pod: &Pod, asked: &IssuerQuery, until: Instant) -> IssuerDo
     IssuerDocuments { issuer, discovery, keys }
 }
 
-async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Instant) -> Response {
+/// Fetches one document.
+async fn fetch(dialer: &SmithyConnector, url: String, max_bytes: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {
         let endpoint = parse_https(&url).map_err(IssuerFault::NotAUrl)?;
@@ -156,7 +157,7 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
             .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")))
             .body(Full::default())
             .map_err(|error| IssuerFault::ConnectionLost(error.to_string()))?;
-        match timeout_at(until, http::send_once(connected.stream, request, longest)).await {
+        match timeout_at(until, http::send_once(connected.stream, request, max_bytes)).await {
             Err(_) => Err(IssuerFault::TimedOut),
             Ok(Err(words)) => Err(IssuerFault::ConnectionLost(words)),
             Ok(Ok((status, body))) => Ok((status.as_u16(), body)),
@@ -166,7 +167,7 @@ async fn fetch(dialer: &SmithyConnector, url: String, longest: usize, until: Ins
     Response { url, answered_by, answer }
 }
 
-/// Where the discovery document of an issuer is.
+/// The URL of an issuer's discovery document.
 fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
     parse_https(issuer)?;
     if issuer.contains(['?', '#']) {
@@ -175,22 +176,22 @@ fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
     Ok(format!("{}{DISCOVERY_PATH}", issuer.strip_suffix('/').unwrap_or(issuer)))
 }
 
-/// The URL taken apart, if it is one that is asked.
+/// Parses a URL that must be HTTPS.
 fn parse_https(url: &str) -> Result<Endpoint, UrlFault> {
     let endpoint = Endpoint::parse(url)?;
     if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
 }
 
-/// What a discovery document says.
+/// The members of a discovery document that are used.
 struct Discovery {
     jwks_uri: String,
     missing_members: Vec<&'static str>,
 }
 
-fn read_discovery(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault> {
-    let document = read_object(got, MAX_DISCOVERY_BYTES)?;
+fn read_discovery(issuer: &str, response: &Response) -> Result<Discovery, IssuerFault> {
+    let document = read_object(response, MAX_DISCOVERY_BYTES)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
-    // To the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
+    // Both must be the same to the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
     match text("issuer") {
         Some(named) if named == issuer => {}
         other => return Err(IssuerFault::OtherIssuer(other)),
@@ -200,13 +201,13 @@ fn read_discovery(issuer: &str, got: &Response) -> Result<Discovery, IssuerFault
         Ok(_) => {}
         Err(why) => return Err(IssuerFault::KeysElsewhere { url: jwks_uri, why }),
     }
-    let lacking = EXPECTED_MEMBERS.into_iter().filter(|name| !document.contains_key(*name)).collect();
-    Ok(Discovery { jwks_uri, missing_members: lacking })
+    let missing_members = EXPECTED_MEMBERS.into_iter().filter(|name| !document.contains_key(*name)).collect();
+    Ok(Discovery { jwks_uri, missing_members })
 }
 
-/// The JSON object that was answered.
-fn read_object(got: &Response, longest: usize) -> Result<Map<String, Value>, IssuerFault> {
-    let (status, body) = got.answer.as_ref().map_err(Clone::clone)?;
+/// The JSON object in a response.
+fn read_object(response: &Response, max_bytes: usize) -> Result<Map<String, Value>, IssuerFault> {
+    let (status, body) = response.answer.as_ref().map_err(Clone::clone)?;
     match status {
         200 => {}
         300..400 => return Err(IssuerFault::Redirect(*status)),
@@ -214,39 +215,39 @@ fn read_object(got: &Response, longest: usize) -> Result<Map<String, Value>, Iss
     }
     let body = match body {
         Ok(body) => body,
-        Err(ResponseError::TooLong(_)) => return Err(IssuerFault::TooLarge(longest)),
+        Err(ResponseError::TooLong(_)) => return Err(IssuerFault::TooLarge(max_bytes)),
         Err(ResponseError::ConnectionLost(words)) => return Err(IssuerFault::ConnectionLost(words.clone())),
     };
     serde_json::from_slice(body)
         .map_err(|_| IssuerFault::NotJson { is_page: body.trim_ascii_start().starts_with(b"<") })
 }
 
-/// Whether the key that signed the token is published by an issuer that answers as it should.
+/// Judges whether the issuer answers as it should and publishes the key that signed the token.
 #[must_use]
-pub fn judge(fetched: IssuerDocuments, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
-    let IssuerDocuments { issuer, discovery, keys } = fetched;
-    let fails = |document, got: &Response, fault| {
+pub fn judge(documents: IssuerDocuments, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
+    let IssuerDocuments { issuer, discovery, keys } = documents;
+    let fails = |document, response: &Response, fault| {
         Verdict::fail(IssuerUnreachable {
             issuer: issuer.clone(),
             document,
-            url: got.url.clone(),
-            answered_by: got.answered_by.map(|peer| peer.to_string()),
+            url: response.url.clone(),
+            answered_by: response.answered_by.map(|peer| peer.to_string()),
             fault,
         })
     };
-    let Discovery { jwks_uri, missing_members: lacking } = match read_discovery(&issuer, &discovery) {
+    let Discovery { jwks_uri, missing_members } = match read_discovery(&issuer, &discovery) {
         Ok(discovered) => discovered,
         Err(fault) => return fails(IssuerDocument::Discovery, &discovery, fault),
     };
-    let Some(got) = keys else {
+    let Some(response) = keys else {
         return fails(IssuerDocument::Discovery, &discovery, IssuerFault::Incomplete);
     };
-    let set = match read_object(&got, MAX_KEYS_BYTES) {
+    let set = match read_object(&response, MAX_KEYS_BYTES) {
         Ok(set) => set,
-        Err(fault) => return fails(IssuerDocument::Keys, &got, fault),
+        Err(fault) => return fails(IssuerDocument::Keys, &response, fault),
     };
     let Some(set) = KeySet::of(&set) else {
-        return fails(IssuerDocument::Keys, &got, IssuerFault::Incomplete);
+        return fails(IssuerDocument::Keys, &response, IssuerFault::Incomplete);
     };
     let (keys, key_ids, key_id) = (set.len(), set.ids(), key.id().map(str::to_owned));
     match set.find(key) {
@@ -257,8 +258,8 @@ pub fn judge(fetched: IssuerDocuments, key: SigningKey<'_>) -> Verdict<Published
             signature,
             keys,
             key_ids,
-            missing_members: lacking,
-            answered_by: got.answered_by,
+            missing_members,
+            answered_by: response.answered_by,
         }),
         Err(fault) => {
             Verdict::fail(SigningKeyNotPublished { issuer, jwks_uri, key_id, keys, key_ids, fault })
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_key() {
+    fn published_key_passes() {
         let found = published(of_keys(Ok((200, Ok(KEYS)))), Some("two"));
         assert_eq!((found.keys, found.key_ids.len(), found.missing_members.len()), (3, 2, 0));
         let evidence = serde_json::Value::Object(found.evidence().into());
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_published() {
+    fn unpublished_key_fails() {
         let many = json!({"keys": (0..40).map(|n| json!({"kid": format!("k{n}")})).collect::<Vec<_>>()});
         let many: &'static str = many.to_string().leak();
         for (keys, key_id, words) in [
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_does_not_answer_as_it_should() {
+    fn unusable_answers_of_an_issuer() {
         let discovery_with = |name: &str, value: &str| {
             let mut document: serde_json::Value = serde_json::from_str(&discovery()).unwrap();
             document[name] = json!(value);
@@ -432,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_discovery_document_is() {
+    fn url_of_the_discovery_document() {
         let at = "https://issuer.example/a/.well-known/openid-configuration";
         assert_eq!(discovery_url(ISSUER), Ok(at.to_owned()));
         assert_eq!(discovery_url("https://issuer.example/a/"), Ok(at.to_owned()));

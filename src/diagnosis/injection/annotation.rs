@@ -1,4 +1,4 @@
-//! What the annotation of the service account has to do with it.
+//! The role annotation is missing, misplaced, too late, or changed.
 
 use std::time::SystemTime;
 
@@ -10,12 +10,10 @@ use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{format_utc, sanitize};
 use iam_trust::arn;
 
-/// The service account names no role.
+/// The service account has no role annotation.
 #[derive(Debug, Clone)]
 pub struct ServiceAccountNotAnnotated {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
-    /// What the API says of it.
     pub(crate) account: AnnotatedAccount,
 }
 
@@ -49,10 +47,9 @@ impl Entry for ServiceAccountNotAnnotated {
     }
 }
 
-/// The API knows no such service account.
+/// The API has no such service account.
 #[derive(Debug, Clone)]
 pub struct ServiceAccountMissing {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
 }
 
@@ -83,24 +80,20 @@ impl Entry for ServiceAccountMissing {
     }
 }
 
-/// What is newer than the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnnotationAge {
-    /// The last change by whoever wrote the annotation.
+    /// The last change by the manager of the annotation.
     Annotation(SystemTime),
+    /// The creation of the service account.
     Account(SystemTime),
 }
 
-/// The service account is annotated, and that is newer than the pod.
+/// The service account was annotated after the pod was created.
 #[derive(Debug, Clone)]
 pub struct AnnotatedAfterPod {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
-    /// What the API says of it.
     pub(crate) account: AnnotatedAccount,
-    /// What is newer than the pod.
     pub(crate) newer: AnnotationAge,
-    /// When the kubelet set up the volume of the pod's API token.
     pub(crate) volume_made: SystemTime,
 }
 
@@ -137,14 +130,11 @@ impl Entry for AnnotatedAfterPod {
     }
 }
 
-/// The service account is annotated, and not known to be newer than the pod; still nothing was injected.
+/// The service account is annotated and not known to be newer than the pod, but nothing was injected.
 #[derive(Debug, Clone)]
 pub struct WebhookMissed {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
-    /// What the API says of it.
     pub(crate) account: AnnotatedAccount,
-    /// When the kubelet set up the volume of the pod's API token, if known.
     pub(crate) volume_made: Option<SystemTime>,
 }
 
@@ -193,14 +183,11 @@ impl Entry for WebhookMissed {
     }
 }
 
-/// The service account names another role than the pod, or none any more.
+/// The annotation names another role than the pod has, or is gone.
 #[derive(Debug, Clone)]
 pub struct AnnotationDiffersFromEnv {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
-    /// What the API says of it.
     pub(crate) account: AnnotatedAccount,
-    /// The role that the pod was given.
     pub(crate) role_arn: String,
 }
 
@@ -239,20 +226,20 @@ impl Entry for AnnotationDiffersFromEnv {
     }
 }
 
+/// The object that is annotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnnotatedObject {
     Account,
     Pod,
 }
 
-/// The service account's annotation is missing, and a role stands under another.
+/// The role is in another annotation, or on another object, than the webhook reads.
 #[derive(Debug, Clone)]
 pub struct RoleAnnotationMisplaced {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
     pub(crate) annotated: AnnotatedObject,
     pub(crate) key: String,
-    /// The role there, without white space around it.
+    /// The role, trimmed.
     pub(crate) role_arn: String,
 }
 

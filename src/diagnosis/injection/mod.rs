@@ -21,7 +21,6 @@ use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::ServiceAccount;
 
-/// The pod and its service account.
 #[derive(Debug, Clone)]
 pub(crate) struct InjectionTarget {
     pub(crate) service_account: ServiceAccount,
@@ -30,7 +29,7 @@ pub(crate) struct InjectionTarget {
 }
 
 impl InjectionTarget {
-    /// The service account for a reader.
+    /// The service account in a sentence.
     fn account(&self) -> String {
         let ServiceAccount { namespace, name } = &self.service_account;
         format!("service account {}/{}", sanitize(namespace), sanitize(name))

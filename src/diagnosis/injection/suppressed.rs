@@ -6,7 +6,7 @@ use crate::diagnosis::identity::IMAGE;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 
-/// What kept the webhook from something, as far as the pod that came of it shows it.
+/// What kept the webhook from injecting, as far as the resulting pod shows it.
 ///
 /// Source: amazon-eks-pod-identity-webhook, `pkg/handler/handler.go`, and the `objectSelector` in its
 /// `deploy/mutatingwebhook.yaml`.
@@ -14,41 +14,40 @@ use crate::text::sanitize;
 pub enum SuppressionCause {
     /// The container is ephemeral, which the webhook never sees.
     Ephemeral,
-    /// The pod's label leaves it out.
+    /// The pod's label makes the webhook skip the pod.
     SkipWebhook,
-    /// The pod's annotation leaves the container out.
+    /// The pod's annotation makes the webhook skip the container.
     SkipContainers,
-    /// The pod spec sets this one of the two variables itself, so the other was not added.
+    /// The pod spec sets this variable of the pair, so the webhook did not add the other.
     EnvPreset(&'static str),
-    /// The pod spec sets this variable of the region itself, so neither of the two was added.
+    /// The pod spec sets this region variable, so the webhook added neither.
     RegionPreset(&'static str),
-    /// The pod spec sets the variables of the identity, of the region and of the kind of endpoint: such a
-    /// container is left wholly alone, and nothing is mounted where this says that the token is.
+    /// The pod spec sets all variables that the webhook adds, so the webhook skips the container and mounts no token
+    /// at this path.
     EverythingPreset(String),
-    /// The volume of the token is mounted at one place, and the variable names another: one of the two is of
-    /// the pod spec itself.
+    /// The variable names another path than the mount of the token's volume, so the pod spec itself has one of the
+    /// two.
     MountElsewhere {
-        /// Where it is mounted.
+        /// The path of the mount.
         mounted_at: String,
-        /// Where the token is said to be.
+        /// The path in the variable.
         token_file: String,
     },
-    /// The pod spec has a volume of the webhook's name, which is not what the webhook makes, and nothing was
-    /// injected.
+    /// The pod spec has its own volume with the name that the webhook uses, and nothing was injected.
     VolumePreset,
-    /// Such a volume is mounted where the token is said to be.
+    /// Such a volume is mounted at the path in the variable.
     VolumeMounted,
-    /// The other containers of the pod have what this one lacks.
+    /// The other containers of the pod were injected.
     AddedLater,
 }
 
 impl SuppressionCause {
-    /// Whether it kept the webhook from the container as a whole.
+    /// Whether the webhook skipped the whole container.
     pub(crate) fn is_left_out(&self) -> bool {
         matches!(self, Self::Ephemeral | Self::SkipWebhook | Self::SkipContainers)
     }
 
-    /// The name in the evidence.
+    /// The name for the evidence.
     fn as_str(&self) -> &'static str {
         match self {
             Self::Ephemeral => "ephemeral-container",
@@ -64,23 +63,21 @@ impl SuppressionCause {
     }
 }
 
-/// The most containers that are named in one sentence.
+/// The most containers that a sentence names.
 const CONTAINERS_NAMED: usize = 5;
 
 /// The pod spec itself kept the webhook from injecting something.
 #[derive(Debug, Clone)]
 pub struct InjectionSuppressed {
-    /// The pod and its service account.
     pub(crate) target: InjectionTarget,
-    /// The containers for which it holds; at least one.
+    /// The containers with this cause; at least one.
     pub(crate) containers: Vec<String>,
-    /// What it was.
     pub cause: SuppressionCause,
 }
 
 impl InjectionSuppressed {
-    /// The containers for a reader, at the beginning of a sentence or within one.
-    fn these(&self) -> String {
+    /// The containers in a sentence.
+    fn container_words(&self) -> String {
         let named: Vec<String> =
             self.containers.iter().take(CONTAINERS_NAMED).map(|name| sanitize(name)).collect();
         let others = match self.containers.len().saturating_sub(named.len()) {
@@ -92,7 +89,7 @@ impl InjectionSuppressed {
     }
 
     /// The command that prints what the containers of the pod set and mount.
-    fn see_containers(&self) -> String {
+    fn show_containers(&self) -> String {
         let (kubectl, pod) = self.target.kubectl_and_pod();
         format!(
             "{kubectl} get pod {pod} -o jsonpath=\"{{range .spec['initContainers','containers'][*]}}{{.name}} \
@@ -100,15 +97,15 @@ impl InjectionSuppressed {
         )
     }
 
-    /// The step that ends all others.
-    fn anew(&self) -> String {
+    /// The last step: recreate the pod.
+    fn recreate(&self) -> String {
         format!(
             "A Deployment makes new pods by itself when its template is changed. Where nothing does: {}",
             self.target.delete_pod().replacen('D', "d", 1)
         )
     }
 
-    fn of_ephemeral(&self) -> Vec<String> {
+    fn ephemeral_remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.target.kubectl_and_pod();
         vec![
             "Audit the application's own container instead, with --container and its name.".to_owned(),
@@ -132,7 +129,7 @@ impl InjectionSuppressed {
 
 impl Entry for InjectionSuppressed {
     fn cause(&self) -> String {
-        let these = self.these();
+        let these = self.container_words();
         match &self.cause {
             SuppressionCause::Ephemeral => format!(
                 "Nothing was injected into {these}, since it is ephemeral: it was added to a running pod, as kubectl \
@@ -194,7 +191,7 @@ impl Entry for InjectionSuppressed {
     fn remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.target.kubectl_and_pod();
         match &self.cause {
-            SuppressionCause::Ephemeral => self.of_ephemeral(),
+            SuppressionCause::Ephemeral => self.ephemeral_remedy(),
             SuppressionCause::SkipWebhook => vec![
                 format!(
                     "Find what sets the label: the pod template, a chart's values, or a policy of the cluster that \
@@ -203,7 +200,7 @@ impl Entry for InjectionSuppressed {
                 ),
                 "Remove the label eks.amazonaws.com/skip-pod-identity-webhook there. Another value does not help."
                     .to_owned(),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::SkipContainers => vec![
                 format!(
@@ -211,16 +208,16 @@ impl Entry for InjectionSuppressed {
                      that changes pods.\n\
                      {kubectl} get pod {pod} -o jsonpath='{{.metadata.annotations}} {{.metadata.ownerReferences}}{{\"\\n\"}}'"
                 ),
-                format!("Remove the name of {} from eks.amazonaws.com/skip-containers there.", self.these()),
-                self.anew(),
+                format!("Remove the name of {} from eks.amazonaws.com/skip-containers there.", self.container_words()),
+                self.recreate(),
             ],
             SuppressionCause::EnvPreset(variable) => vec![
-                format!("See what the pod sets.\n{}", self.see_containers()),
+                format!("See what the pod sets.\n{}", self.show_containers()),
                 format!(
                     "Remove {variable} where it is set, in the pod template or a chart's values, so that the webhook \
                      injects both."
                 ),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::RegionPreset(variable) => vec![
                 format!(
@@ -228,21 +225,21 @@ impl Entry for InjectionSuppressed {
                      adds the region; or set both variables, since SDKs differ in which they read:\n\
                      env:\n- {{name: AWS_REGION, value: REGION}}\n- {{name: AWS_DEFAULT_REGION, value: REGION}}"
                 ),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::EverythingPreset(_) => vec![
-                format!("See what the pod sets.\n{}", self.see_containers()),
+                format!("See what the pod sets.\n{}", self.show_containers()),
                 "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
                  chart's values, so that the webhook injects them and mounts the token. The region may stay."
                     .to_owned(),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::MountElsewhere { .. } => vec![
-                format!("See what the pod sets of it.\n{}", self.see_containers()),
+                format!("See what the pod sets of it.\n{}", self.show_containers()),
                 "Remove it from the pod template, or a chart's values: AWS_ROLE_ARN and \
                  AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, so that the webhook adds all of it."
                     .to_owned(),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::VolumePreset | SuppressionCause::VolumeMounted => vec![
                 format!(
@@ -252,7 +249,7 @@ impl Entry for InjectionSuppressed {
                 "If another purpose needs it, give it another name in the pod template, and in the mounts; else \
                  remove it, so that the webhook makes its own."
                     .to_owned(),
-                self.anew(),
+                self.recreate(),
             ],
             SuppressionCause::AddedLater => vec![
                 "If the container belongs to something else, such as a service mesh, it needs no identity: audit \
@@ -261,7 +258,7 @@ impl Entry for InjectionSuppressed {
                 "If it needs the role, write it into the pod template itself, where the webhook sees it when the \
                  pod is created."
                     .to_owned(),
-                self.anew(),
+                self.recreate(),
             ],
         }
     }

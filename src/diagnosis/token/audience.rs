@@ -1,11 +1,11 @@
-//! The token has another audience than the one that STS accepts.
+//! The token's audience is not the one that STS accepts.
 
-use super::LET_THE_WEBHOOK;
+use super::USE_THE_WEBHOOK;
 use crate::diagnosis::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 
-/// Not the audience that `--expect-audience` names.
+/// The token has another audience than `--expect-audience` names.
 #[derive(Debug, Clone)]
 pub struct TokenAudienceUnexpected {
     pub(crate) found: Vec<String>,
@@ -43,17 +43,17 @@ impl Entry for TokenAudienceUnexpected {
     }
 }
 
-/// How it is known that a token is one for the Kubernetes API.
+/// How the token was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiTokenSource {
-    /// It lies in the file, and STS was not asked yet.
+    /// It is in the token file, and STS was not called yet.
     InFile,
     RefusedBySts,
-    /// An audit was told of it, and no provider is known to list its audience.
+    /// It was given to an audit, and no known provider lists its audience.
     GivenToAudit,
 }
 
-/// The pod's ordinary API token, where the projected one belongs.
+/// The token is the pod's token for the Kubernetes API.
 #[derive(Debug, Clone)]
 pub struct TokenIsApiToken {
     pub(crate) audience: Vec<String>,
@@ -85,11 +85,11 @@ impl Entry for TokenIsApiToken {
                 "If another token was meant, audit that: the one in the file that AWS_WEB_IDENTITY_TOKEN_FILE of the \
                  pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token."
                     .to_owned(),
-                format!("If that file holds this token: {LET_THE_WEBHOOK}"),
+                format!("If that file holds this token: {USE_THE_WEBHOOK}"),
             ];
         }
         vec![
-            LET_THE_WEBHOOK.to_owned(),
+            USE_THE_WEBHOOK.to_owned(),
             "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
                 .to_owned(),
         ]
@@ -100,11 +100,11 @@ impl Entry for TokenIsApiToken {
     }
 }
 
-/// An audience that is probably a slip.
+/// The audience is probably a mistake.
 #[derive(Debug, Clone)]
 pub struct TokenAudienceUnusual {
     pub(crate) audience: Vec<String>,
-    /// What it probably should have been.
+    /// A sentence about the audience that was probably meant.
     pub(crate) hint: &'static str,
 }
 

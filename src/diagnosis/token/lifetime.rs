@@ -1,4 +1,4 @@
-//! The token is used outside of its lifetime, or the clocks that show so disagree.
+//! The token is used outside of its lifetime, or clocks disagree.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,18 +6,18 @@ use crate::diagnosis::{Entry, identity};
 use crate::evidence::Evidence;
 use crate::text::{format_duration, format_utc, sanitize};
 
-/// The command that shows the API server's clock beside the node's.
+/// The step that shows the node's clock.
 const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is right, and mend its time service:\n\
     kubectl debug node/NODE -it --image=busybox -- date -u";
 
-/// Whose clock shows that the token has expired.
+/// The clock that shows that the token has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExpiryWitness {
-    /// STS refused it for that; its words.
+    /// STS refused the token for that reason, with this message.
     Sts(String),
-    /// STS's clock shows it, although STS refused the token for another reason, or accepted it.
+    /// The clock of STS, although STS accepted the token, or refused it for another reason.
     StsClock,
-    /// Only this container's clock shows it.
+    /// Only the clock of this container.
     OwnClock,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum ExpiryWitness {
 pub struct TokenExpired {
     pub(crate) expired_at: SystemTime,
     pub(crate) issued_at: SystemTime,
-    /// The time by the witness's clock.
+    /// The time by that clock.
     pub(crate) now: SystemTime,
     pub(crate) witness: ExpiryWitness,
 }
@@ -73,11 +73,9 @@ impl Entry for TokenExpired {
 /// The token is not valid yet.
 #[derive(Debug, Clone)]
 pub struct TokenNotYetValid {
-    /// From when on it is valid.
     pub(crate) valid_from: SystemTime,
-    /// The time, by STS's clock or else this container's.
+    /// The time by the clock of STS or, if that is not known, of this container.
     pub(crate) now: SystemTime,
-    /// Whether that is STS's clock.
     pub(crate) is_sts_clock: bool,
 }
 
@@ -117,7 +115,6 @@ impl Entry for TokenNotYetValid {
 #[derive(Debug, Clone)]
 pub struct TokenNotRotated {
     pub(crate) issued_at: SystemTime,
-    /// When it should have been replaced.
     pub(crate) due_at: SystemTime,
     pub(crate) expires_at: SystemTime,
 }
@@ -149,18 +146,19 @@ impl Entry for TokenNotRotated {
     }
 }
 
-/// This container's clock and STS's differ too much.
+/// The clocks of this container and of STS differ too much.
 #[derive(Debug, Clone)]
 pub struct ClockSkewed {
+    /// The time by this container's clock.
     pub(crate) local: SystemTime,
-    /// STS's clock at the same moment.
+    /// The time by the clock of STS at the same moment.
     pub(crate) server: SystemTime,
-    /// What STS refused for it, if it did.
+    /// The message of STS, if it refused a call for that reason.
     pub(crate) refusal: Option<String>,
 }
 
 impl ClockSkewed {
-    /// How far the clocks are apart, and whether the local one is ahead.
+    /// The difference of the clocks, and whether the local clock is ahead.
     pub(crate) fn skew(&self) -> (Duration, bool) {
         match self.local.duration_since(self.server) {
             Ok(ahead) => (ahead, true),

@@ -11,23 +11,23 @@ use crate::evidence::Evidence;
 use crate::text::sanitize;
 use crate::token::{ALGORITHMS, ServiceAccount, TokenFault};
 
-const LET_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
+const USE_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
     the service account's annotation inject them together with the right token.";
 
-/// Why a text is no JWT.
+/// Why a text is not a JWT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JwtFault {
-    /// The number of parts, where a signed JWT has three.
+    /// It has this number of parts; a signed JWT has three.
     Parts(usize),
     /// A part is not base64url.
     NotBase64(&'static str),
     /// A part is not a JSON object.
     NotJson(&'static str),
-    /// STS said so, although it looks like one; STS's words.
+    /// STS says so, with this message.
     RejectedBySts(String),
 }
 
-/// The file's content is no token.
+/// The content of the file is not a token.
 #[derive(Debug, Clone)]
 pub struct TokenNotAJwt {
     pub(crate) fault: JwtFault,
@@ -47,7 +47,7 @@ impl Entry for TokenNotAJwt {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            LET_THE_WEBHOOK.to_owned(),
+            USE_THE_WEBHOOK.to_owned(),
             "If something else writes the file, let it write the token and nothing more: no quotes, no \
              \"Bearer\", no second line, no path in place of the token."
                 .to_owned(),
@@ -55,7 +55,7 @@ impl Entry for TokenNotAJwt {
     }
 }
 
-/// The token of a Secret, from before tokens were projected.
+/// The token comes from a service account Secret.
 #[derive(Debug, Clone)]
 pub struct TokenIsLegacySecret {
     pub(crate) service_account: Option<ServiceAccount>,
@@ -70,15 +70,15 @@ impl Entry for TokenIsLegacySecret {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![LET_THE_WEBHOOK.to_owned(), super::identity::delete_pod(self.service_account.as_ref(), None)]
+        vec![USE_THE_WEBHOOK.to_owned(), super::identity::delete_pod(self.service_account.as_ref(), None)]
     }
 }
 
-/// A claim that STS requires is not there, or not usable.
+/// A claim that STS requires is missing or has the wrong type.
 #[derive(Debug, Clone)]
 pub struct TokenClaimMissing {
     pub(crate) claim: String,
-    /// What type it should have, if it is there with another.
+    /// The type that it should have, if it has another.
     pub(crate) expected_type: Option<&'static str>,
 }
 
@@ -97,7 +97,7 @@ impl Entry for TokenClaimMissing {
 
     fn remedy(&self) -> Vec<String> {
         vec![
-            LET_THE_WEBHOOK.to_owned(),
+            USE_THE_WEBHOOK.to_owned(),
             "If another issuer makes the tokens, let it add the claim.".to_owned(),
         ]
     }
@@ -107,10 +107,10 @@ impl Entry for TokenClaimMissing {
     }
 }
 
-/// Signed by a method that IAM does not take.
+/// The token is signed with an algorithm that IAM does not support.
 #[derive(Debug, Clone)]
 pub struct TokenAlgorithmUnsupported {
-    /// The header's `alg`.
+    /// The `alg` of the header.
     pub(crate) algorithm: String,
 }
 
@@ -137,12 +137,12 @@ impl Entry for TokenAlgorithmUnsupported {
     }
 }
 
-/// The token is bound to another pod than this one.
+/// The token is bound to another pod.
 #[derive(Debug, Clone)]
 pub struct TokenFromAnotherPod {
-    /// The pod in the token, and its uid.
+    /// The name and uid of the pod in the token.
     pub(crate) token_pod: (String, String),
-    /// The pod in the API token, and its uid.
+    /// The name and uid of the pod in the API token.
     pub(crate) this_pod: (String, String),
 }
 
@@ -159,7 +159,7 @@ impl Entry for TokenFromAnotherPod {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![LET_THE_WEBHOOK.to_owned()]
+        vec![USE_THE_WEBHOOK.to_owned()]
     }
 
     fn evidence(&self) -> Evidence {

@@ -13,6 +13,7 @@ use iam_trust::request::Request;
 #[derive(Debug, Clone)]
 pub struct TrustDenied {
     pub(crate) request: Request,
+    /// The statement.
     pub(crate) statement: StatementId,
     /// Its elements, all of which match.
     pub(crate) elements: Vec<ElementResult>,

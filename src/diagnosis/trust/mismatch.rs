@@ -30,6 +30,7 @@ pub(crate) enum Fix {
 #[derive(Debug, Clone)]
 pub struct RefusingStatement {
     pub(crate) request: Request,
+    /// The statement.
     pub(crate) statement: StatementId,
     /// The first mismatch of this kind.
     pub(crate) first: ExplainedRefusal,
@@ -287,6 +288,7 @@ pub enum TrustActionMissing {
 #[derive(Debug, Clone)]
 pub struct NothingAllowed {
     pub(crate) request: Request,
+    /// How to correct it.
     pub(crate) fix: Fix,
 }
 

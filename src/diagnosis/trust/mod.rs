@@ -1,6 +1,6 @@
 //! What is wrong with a role's trust policy, seen from the token that is to get the role.
 //!
-//! [`crate::audit::trust_findings`] decides which of these diagnoses a policy comes to.
+//! [`crate::audit::trust`] decides which of these diagnoses a policy comes to.
 
 mod denied;
 pub(super) mod difference;

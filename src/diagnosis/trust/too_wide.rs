@@ -15,6 +15,7 @@ use iam_trust::request::Request;
 #[derive(Debug, Clone)]
 pub struct TrustTooWide {
     pub(crate) request: Request,
+    /// The statement.
     pub(crate) statement: StatementId,
     /// Who else gets the role.
     pub(crate) reach: Reach,

@@ -4,7 +4,7 @@ use irsa_probe::audit::inputs::Inputs;
 use irsa_probe::audit::inputs::log::{Log, LogEnd};
 use irsa_probe::audit::inputs::{pod, policy, provider, service_account};
 use irsa_probe::audit::options::SubjectFlags;
-use irsa_probe::audit::subject::resolve;
+use irsa_probe::audit::subject::{SubjectSources, resolve};
 use irsa_probe::injection::judge;
 use irsa_probe::injection::view::AccountView;
 use proptest::prelude::*;
@@ -187,7 +187,7 @@ proptest! {
             token: None,
         };
         let flags = SubjectFlags::default();
-        if let Err(unclear) = resolve(inputs.sources(&flags, None)) {
+        if let Err(unclear) = resolve(SubjectSources::new(&inputs, &flags, None)) {
             prop_assert!(unclear.to_string().len() < 4000);
         }
     }

@@ -15,8 +15,7 @@ use iam_trust::reach::{Reach, reach};
 use iam_trust::render::{diff, mark_elements};
 use iam_trust::request::Request;
 use irsa_probe::audit::Findings;
-use irsa_probe::audit::trust;
-use irsa_probe::audit::trust_findings::TrustVerdict;
+use irsa_probe::audit::trust::{self, AllowingStatement};
 use irsa_probe::diagnosis::{Class, Diagnosis, Name, Owner};
 use irsa_probe::run::Verdict;
 use irsa_probe::token::{Bound, Claims};
@@ -71,25 +70,25 @@ impl Case {
         request
     }
 
-    fn findings(&self) -> Findings<TrustVerdict> {
+    fn findings(&self) -> Findings<AllowingStatement> {
         self.findings_for(self)
     }
 
     /// What is found in this case's policy for another's call.
-    fn findings_for(&self, call: &Self) -> Findings<TrustVerdict> {
+    fn findings_for(&self, call: &Self) -> Findings<AllowingStatement> {
         let request = call.request();
         trust::judge(&self.text(), &request, &needed(&request).trust_policy, false).0
     }
 }
 
-fn diagnosis(findings: &Findings<TrustVerdict>) -> Option<&Diagnosis> {
+fn diagnosis(findings: &Findings<AllowingStatement>) -> Option<&Diagnosis> {
     match &findings.verdict {
         Verdict::Fail(diagnosis) => Some(diagnosis),
         Verdict::Pass(_) | Verdict::Warn(..) => None,
     }
 }
 
-fn further(findings: &Findings<TrustVerdict>) -> &[Diagnosis] {
+fn further(findings: &Findings<AllowingStatement>) -> &[Diagnosis] {
     match &findings.verdict {
         Verdict::Warn(_, warnings) => warnings,
         Verdict::Pass(_) | Verdict::Fail(_) => &findings.others,
@@ -210,7 +209,7 @@ fn every_command_is_in_the_page() {
 }
 
 /// Fails unless all that is said of a policy can be printed and acted upon.
-fn is_whole(name: &str, findings: &Findings<TrustVerdict>) {
+fn is_whole(name: &str, findings: &Findings<AllowingStatement>) {
     let all: Vec<&Diagnosis> = diagnosis(findings).into_iter().chain(further(findings)).collect();
     let names: BTreeSet<Name> = all.iter().map(|diagnosis| diagnosis.name()).collect();
     assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");

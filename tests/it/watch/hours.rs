@@ -112,10 +112,10 @@ async fn touched_or_restored_file_is_no_rotation() {
         life.until_told("TokenFileMissing", 10 * SECOND).await;
         std::fs::rename(&aside, &data).unwrap();
         life.until_told("works", 10 * SECOND).await;
-        assert_eq!(life.board.snapshot().rotations, 0);
+        assert_eq!(life.status.snapshot().rotations, 0);
         life.rotate(24 * HOUR);
         life.pass(2 * SECOND).await;
-        assert_eq!(life.board.snapshot().rotations, 1);
+        assert_eq!(life.status.snapshot().rotations, 1);
     })
     .await;
 }

@@ -27,7 +27,7 @@ async fn ten_thousand_rotations() {
         for (token, rotation) in tokens.iter().cycle().zip(1..=10_000) {
             life.world.rotate(token).unwrap();
             life.pass(SECOND).await;
-            assert_eq!(life.board.snapshot().rotations, rotation);
+            assert_eq!(life.status.snapshot().rotations, rotation);
             if rotation == 1_000 {
                 before = held();
             }

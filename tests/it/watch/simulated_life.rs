@@ -12,8 +12,8 @@ use irsa_probe::host::{Clock, Pod};
 use irsa_probe::net::options::NetworkOptions;
 use irsa_probe::report::model::FailurePolicy;
 use irsa_probe::run::options::{CheckOptions, IdentityOptions};
-use irsa_probe::watch::board::WatchStatus;
 use irsa_probe::watch::schedule::Schedule;
+use irsa_probe::watch::status::WatchStatus;
 use irsa_probe::watch::{Notice, Watch, WatchSettings};
 use testbed::{Scenario, World};
 use tokio::runtime::Runtime;
@@ -52,7 +52,7 @@ impl Wall {
 /// A sidecar's life, as somebody with all the time in the world looks at it.
 pub(crate) struct Life<'a> {
     pub(crate) world: &'a World,
-    pub(crate) board: &'a WatchStatus,
+    pub(crate) status: &'a WatchStatus,
     pub(crate) told: &'a RefCell<Vec<String>>,
     /// How often it was said that there is nothing to say.
     pub(crate) steady: &'a Cell<u32>,
@@ -69,7 +69,7 @@ impl Life<'_> {
     pub(crate) async fn pass_by(&self, step: Duration, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
-            let before = self.board.snapshot().heartbeat_deadline;
+            let before = self.status.snapshot().heartbeat_deadline;
             advance(step).await;
             self.settle(before).await;
         }
@@ -84,7 +84,7 @@ impl Life<'_> {
             let until = std::time::Instant::now() + patience;
             while std::time::Instant::now() < until {
                 tokio::task::yield_now().await;
-                let next = self.board.snapshot().heartbeat_deadline;
+                let next = self.status.snapshot().heartbeat_deadline;
                 if next != before && next <= Instant::now() + 3 * SECOND {
                     return;
                 }
@@ -137,7 +137,7 @@ impl Life<'_> {
     }
 
     pub(crate) fn diagnosis(&self) -> Option<Name> {
-        self.board.snapshot().last_check.and_then(|found| found.diagnosis)
+        self.status.snapshot().last_check.and_then(|found| found.diagnosis)
     }
 
     pub(crate) fn set_clock(&self, seconds: i64) {
@@ -172,13 +172,13 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
     };
     let settings =
         WatchSettings { timeout: 5 * SECOND, failure_policy: FailurePolicy::default(), container: None };
-    let board = WatchStatus::new(HOUR);
+    let status = WatchStatus::new(HOUR);
     let (told, steady) = (RefCell::new(Vec::new()), Cell::new(0));
     let mut watch = Watch::new(
         &pod,
         &wanted,
         &settings,
-        &board,
+        &status,
         Schedule::new(interval, fastrand::Rng::with_seed(interval.as_secs())),
     );
     let tell = async |news: Notice<'_>| match news {
@@ -190,7 +190,7 @@ pub(crate) async fn live(scenario: &str, interval: Duration, script: impl AsyncF
         Notice::Steady(_) => steady.set(steady.get() + 1),
         Notice::Rotation { .. } => {}
     };
-    let life = Life { world: &world, board: &board, wall, told: &told, steady: &steady };
+    let life = Life { world: &world, status: &status, wall, told: &told, steady: &steady };
     let script = async {
         life.until_told("works", MINUTE).await;
         script(&life).await;

@@ -1,11 +1,16 @@
-//! For whom a role is asked, put together from what was handed in.
+//! Who asks for which role: put together from everything that was handed in.
 //!
-//! A flag says what is meant, so it goes before all else. Then comes the token itself, then what a report saw
-//! of it, then what the pod and its service account imply. Where two of those are of different pods, neither
-//! is believed: a verdict on a mixture would be of nobody.
+//! A flag is explicit, so it counts before everything else. Then comes the token, then what a report saw of the token,
+//! then what the pod and its service account imply. If two of those are of different pods, the audit stops: a verdict on
+//! a mixture would be about no pod at all.
+
+mod source;
 
 use std::fmt;
 use std::time::SystemTime;
+
+use iam_trust::arn::{self, ArnFault, RoleArn};
+use iam_trust::request::Request;
 
 use super::inputs::Inputs;
 use super::inputs::policy::RoleMetadata;
@@ -14,86 +19,23 @@ use super::options::SubjectFlags;
 use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
-use iam_trust::arn::{self, ArnFault, RoleArn};
-use iam_trust::request::Request;
+use source::{Audience, Candidates, choose};
+pub use source::{Disagreement, Source, Sourced};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// A flag of this name.
-    Flag(&'static str),
-    Token,
-    Report,
-    Pod,
-    ServiceAccount,
-    /// What stands beside the trust policy.
-    Role,
-}
-
-impl Source {
-    /// The same without the flag that named the file.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Flag(name) => name,
-            Self::Token => "the token",
-            Self::Report => "the report",
-            Self::Pod => "the pod",
-            Self::ServiceAccount => "the service account",
-            Self::Role => "the role",
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flag(name) => name,
-            Self::Token => "the token (--token)",
-            Self::Report => "the report (--report)",
-            Self::Pod => "the pod (--pod)",
-            Self::ServiceAccount => "the service account (--service-account)",
-            Self::Role => "the role (--trust-policy)",
-        })
-    }
-}
-
-/// Something, and where it is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced<T> {
-    pub(crate) value: T,
-    pub(crate) source: Source,
-}
-
-/// What was handed in, as far as it says for whom the role is asked.
+/// Everything that can say who asks for which role.
 #[derive(Debug, Clone, Copy)]
 pub struct SubjectSources<'a> {
-    pub(crate) flags: &'a SubjectFlags,
-    /// The container that is meant.
-    pub(crate) container: Option<&'a str>,
-    pub(crate) token: Option<&'a Claims>,
-    pub(crate) report: Option<&'a ParsedReport>,
-    pub(crate) pod: Option<&'a PodView>,
-    pub(crate) account: Option<&'a ServiceAccountView>,
-    /// What is said of the role.
-    pub(crate) role: Option<&'a RoleMetadata>,
+    flags: &'a SubjectFlags,
+    /// The container that the audit is about.
+    container: Option<&'a str>,
+    token: Option<&'a Claims>,
+    report: Option<&'a ParsedReport>,
+    pod: Option<&'a PodView>,
+    account: Option<&'a ServiceAccountView>,
+    role: Option<&'a RoleMetadata>,
 }
 
-impl Inputs {
-    /// What says for whom the role is asked.
-    #[must_use]
-    pub fn sources<'a>(&'a self, flags: &'a SubjectFlags, container: Option<&'a str>) -> SubjectSources<'a> {
-        SubjectSources {
-            flags,
-            container,
-            token: self.token.as_ref().map(|token| &token.claims),
-            report: self.report.as_ref().map(|found| &found.report),
-            pod: self.pod.as_ref(),
-            account: self.service_account.as_ref(),
-            role: self.trust_policy.as_ref().map(|given| &given.role),
-        }
-    }
-}
-
-/// For whom which role is asked.
+/// Who asks for which role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSubject {
     pub(crate) issuer: Sourced<String>,
@@ -103,50 +45,44 @@ pub struct AuditSubject {
     /// The id of the key that signed the token.
     pub(crate) key_id: Option<Sourced<String>>,
     pub(crate) session_name: Option<Sourced<String>>,
+    /// When STS was called.
     pub(crate) at: Option<SystemTime>,
-    /// The region of the STS that was asked, where its endpoint is that of a region.
+    /// The region of the STS endpoint, if the endpoint is regional.
     pub(crate) region: Option<String>,
-    /// What other sources say otherwise, and was not followed.
+    /// Values of other sources that do not count.
     pub(crate) disagreements: Vec<Disagreement>,
 }
 
-/// What two sources say of the same thing. The values are those that were chosen, and not chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
-    pub(crate) what: &'static str,
-    pub(crate) chosen: Sourced<String>,
-    pub(crate) other: Sourced<String>,
-}
-
-/// Why it is not clear for whom a role is asked.
+/// Why it is not known who asks for which role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubjectError {
-    /// These are not said anywhere.
+    /// No source has these parts.
     Missing {
-        /// What.
+        /// The parts.
         missing: Vec<MissingPart>,
-        /// The diagnosis of the report, if there is a report that has one.
+        /// The diagnosis of the report, if it has one.
         reported: Option<String>,
     },
     /// Two sources contradict each other.
     Conflict(Box<Disagreement>),
-    /// The role is no role's ARN.
+    /// The text is not the ARN of a role.
     Role {
         /// The text.
         text: Sourced<String>,
-        /// What is wrong with it.
+        /// What is wrong with the text.
         fault: ArnFault,
     },
 }
 
-/// Something that is not said.
+/// A part that no source has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingPart {
-    pub(crate) what: &'static str,
+    /// Its name.
+    pub what: &'static str,
     /// The flag that says it.
-    pub(crate) flag: &'static str,
-    /// Whether the report has it, but not to its end.
-    pub(crate) is_cut: bool,
+    pub flag: &'static str,
+    /// Whether the report has the part, but cut.
+    pub is_cut: bool,
 }
 
 impl fmt::Display for SubjectError {
@@ -171,8 +107,8 @@ impl fmt::Display for SubjectError {
                     ),
                 }
             }
-            Self::Conflict(differing) => {
-                let Disagreement { what, chosen, other } = &**differing;
+            Self::Conflict(disagreement) => {
+                let Disagreement { what, chosen, other } = &**disagreement;
                 write!(
                     f,
                     "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
@@ -192,218 +128,190 @@ impl fmt::Display for SubjectError {
 
 impl std::error::Error for SubjectError {}
 
-/// Puts together for whom a role is asked.
+impl From<Box<Disagreement>> for SubjectError {
+    fn from(disagreement: Box<Disagreement>) -> Self {
+        Self::Conflict(disagreement)
+    }
+}
+
+/// Puts together who asks for which role.
 ///
 /// # Errors
-/// What is missing, or contradicts itself.
-pub fn resolve(from: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
-    let SubjectSources { flags, container, token, report, pod, account, role } = from;
-    let mut differing = Vec::new();
-    let mut said = |what, candidates: Vec<(Source, Option<String>)>, contradicts: &[Source]| {
-        choose(what, candidates, contradicts, &mut differing)
-    };
+/// What is missing or contradictory.
+pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
+    let SubjectSources { flags, token, report, .. } = sources;
+    let mut disagreements = Vec::new();
+    let issuer = choose("issuer", sources.issuers(), &[Source::Report], &mut disagreements)?;
+    let of_one_pod = [Source::Report, Source::Pod, Source::ServiceAccount];
+    let subject = choose("subject", sources.subjects(), &of_one_pod, &mut disagreements)?;
+    let role = choose("role", sources.role_arns(), &[], &mut disagreements)?;
+    let audience = choose("audience", sources.audiences(), &[Source::Report], &mut disagreements)?;
 
-    let issuer = said(
-        "issuer",
-        vec![
-            (Source::Flag("--issuer"), flags.issuer.as_deref().map(with_scheme)),
-            (Source::Token, token.map(|token| token.issuer.clone())),
-            (Source::Report, report.and_then(|report| report.issuer.clone())),
-        ],
-        &[Source::Report],
-    )?;
-    let subject = said(
-        "subject",
-        vec![
-            (Source::Flag("--subject"), flags.subject.clone()),
-            (Source::Token, token.map(|token| token.subject.clone())),
-            (Source::Report, report.and_then(|report| report.subject.clone())),
-            (Source::Pod, pod.and_then(|pod| pod.service_account.as_ref()).map(subject_of_account)),
-            (Source::ServiceAccount, account.map(|account| subject_of_account(&account.service_account))),
-        ],
-        &[Source::Report, Source::Pod, Source::ServiceAccount],
-    )?;
-    let of_container = pod.and_then(|pod| {
-        let mut meant = pod.selected_containers(container);
-        meant.find_map(|container| container.role_arn()).map(str::to_owned)
-    });
-    let annotated = account.and_then(|account| account.account.role_arn.clone());
-    let role = said(
-        "role",
-        vec![
-            (Source::Flag("--role-arn"), flags.role_arn.clone()),
-            (Source::Report, report.and_then(|report| report.role_arn.clone())),
-            (Source::Pod, of_container),
-            (Source::ServiceAccount, annotated),
-            (Source::Role, role.and_then(|role| role.arn.clone())),
-        ],
-        &[],
-    )?;
-
-    let of_volume = pod.and_then(|pod| match &pod.token_volume {
-        Some(TokenVolume::Token { audience, .. }) => audience.clone(),
-        _ => None,
-    });
-    let one = |audience: Option<String>| audience.map(|audience| Audience(vec![audience]));
-    let audience = choose(
-        "audience",
-        vec![
-            (Source::Flag("--audience"), Some(Audience(flags.audience.clone()))),
-            (Source::Token, token.map(|token| Audience(token.audience.clone()))),
-            (Source::Report, report.map(|report| Audience(report.audience.clone()))),
-            (Source::Pod, one(of_volume)),
-            (Source::ServiceAccount, one(account.and_then(|account| account.audience.clone()))),
-        ],
-        &[Source::Report],
-        &mut differing,
-    )?;
-
-    let (Some(issuer), Some(subject), Some(audience), Some(role)) = (&issuer, &subject, &audience, &role)
-    else {
-        let is_cut = |what: &str| report.is_some_and(|report| report.cut.contains(&what));
-        let missing = [
-            (issuer.is_none(), "issuer", "--issuer", "issuer"),
-            (subject.is_none(), "subject", "--subject", "subject"),
-            (audience.is_none(), "audience", "--audience", "audience"),
-            (role.is_none(), "role", "--role-arn", "role ARN"),
-        ];
-        let missing = missing.into_iter().filter(|(is_missing, ..)| *is_missing);
-        let missing = missing.map(|(_, what, flag, name)| MissingPart { what, flag, is_cut: is_cut(name) });
-        let reported = report.and_then(|report| report.diagnosis.clone());
-        return Err(SubjectError::Missing { missing: missing.collect(), reported });
+    let found = [issuer.is_some(), subject.is_some(), audience.is_some(), role.is_some()];
+    let (Some(issuer), Some(subject), Some(audience), Some(role)) = (issuer, subject, audience, role) else {
+        return Err(sources.missing(found));
     };
     let role_arn =
         arn::parse(&role.value).map_err(|fault| SubjectError::Role { text: role.clone(), fault })?;
-    if let Some(text) = from.role.and_then(|said| said.arn.as_deref())
-        && arn::parse(text).is_ok_and(|other| !other.is_namesake_of(&role_arn))
-    {
-        let other = Sourced { value: text.to_owned(), source: Source::Role };
-        return Err(SubjectError::Conflict(Box::new(Disagreement {
-            what: "role",
-            chosen: role.clone(),
-            other,
-        })));
-    }
-    if let (Some(reported), Some(given)) =
-        (report.and_then(|report| report.pod.pod.as_ref()), pod.and_then(|pod| pod.name.as_ref()))
-        && reported != given
-    {
-        let said = |value: &String, source| Sourced { value: value.clone(), source };
-        let (chosen, other) = (said(reported, Source::Report), said(given, Source::Pod));
-        return Err(SubjectError::Conflict(Box::new(Disagreement { what: "pod", chosen, other })));
-    }
-    // What STS made of another call says nothing of this one.
-    let report = report.filter(|_| report_agrees(&differing));
-    let first = |candidates: [(Source, Option<String>); 2]| {
-        candidates.into_iter().find_map(|(source, value)| Some(Sourced { value: value?, source }))
-    };
+    sources.check_policy_is_of(&role, &role_arn)?;
+    sources.check_report_is_of_pod()?;
+
+    // What STS said to another call is not about this one.
+    let report = report.filter(|_| agree_with_report(&disagreements));
+    let of_report =
+        |value: Option<&String>| value.map(|value| Sourced { value: value.clone(), source: Source::Report });
+    let session_name = flags.session_name.clone();
+    let session_name = session_name.map(|value| Sourced { value, source: Source::Flag("--session-name") });
     Ok(AuditSubject {
-        issuer: issuer.clone(),
-        subject: subject.clone(),
-        audience: Sourced { value: audience.value.0.clone(), source: audience.source },
+        issuer,
+        subject,
+        audience: Sourced { value: audience.value.0, source: audience.source },
         role: Sourced { value: role_arn, source: role.source },
-        // A token that names no key is not that of a report that names one.
+        // A token that names no key is not the token of a report that names one.
         key_id: match token {
             Some(token) => token.key_id.clone().map(|value| Sourced { value, source: Source::Token }),
-            None => report
-                .and_then(|report| report.key_id.clone())
-                .map(|value| Sourced { value, source: Source::Report }),
+            None => of_report(report.and_then(|report| report.key_id.as_ref())),
         },
-        session_name: first([
-            (Source::Flag("--session-name"), flags.session_name.clone()),
-            (Source::Report, report.and_then(|report| report.session_name.clone())),
-        ]),
+        session_name: session_name
+            .or_else(|| of_report(report.and_then(|report| report.session_name.as_ref()))),
         at: report.and_then(|report| report.refusal.as_ref().and_then(|refusal| refusal.at).or(report.at)),
         region: report.and_then(|report| {
             let region = report.region.as_ref()?;
             report.endpoint.as_ref()?.contains(&format!("sts.{region}.")).then(|| region.clone())
         }),
-        disagreements: differing,
+        disagreements,
     })
 }
 
-/// Whether a report is of this very call, if there is one.
-fn report_agrees(differing: &[Disagreement]) -> bool {
-    differing.iter().all(|found| found.other.source != Source::Report)
+/// Whether the report, if there is one, is of the call that was chosen.
+fn agree_with_report(disagreements: &[Disagreement]) -> bool {
+    disagreements.iter().all(|disagreement| disagreement.other.source != Source::Report)
 }
 
-/// What may be said by several sources.
-trait SourceValue: Clone {
-    fn is_empty(&self) -> bool;
-    fn is_same(&self, other: &Self) -> bool;
-    fn text(&self) -> String;
-}
-
-impl SourceValue for String {
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-    fn is_same(&self, other: &Self) -> bool {
-        self == other
-    }
-    fn text(&self) -> String {
-        self.clone()
-    }
-}
-
-/// The audiences of a token, in any order.
-#[derive(Clone)]
-struct Audience(Vec<String>);
-
-impl SourceValue for Audience {
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(String::is_empty)
-    }
-    fn is_same(&self, Self(others): &Self) -> bool {
-        let within = |one: &[String], other: &[String]| one.iter().all(|audience| other.contains(audience));
-        within(&self.0, others) && within(others, &self.0)
-    }
-    fn text(&self) -> String {
-        self.0.join(", ")
-    }
-}
-
-/// The first of the candidates that says something. Others that say otherwise either contradict it, unless it
-/// is a flag, or are noted.
-fn choose<T: SourceValue>(
-    what: &'static str,
-    candidates: Vec<(Source, Option<T>)>,
-    contradicts: &[Source],
-    differing: &mut Vec<Disagreement>,
-) -> Result<Option<Sourced<T>>, SubjectError> {
-    let said = candidates.into_iter().filter_map(|(source, value)| Some(Sourced { value: value?, source }));
-    let mut said = said.filter(|said| !said.value.is_empty());
-    let Some(chosen) = said.next() else { return Ok(None) };
-    let text = |said: &Sourced<T>| Sourced { value: said.value.text(), source: said.source };
-    for other in said.filter(|other| !other.value.is_same(&chosen.value)) {
-        let is_contradiction =
-            contradicts.contains(&other.source) && !matches!(chosen.source, Source::Flag(_));
-        let found = Disagreement { what, chosen: text(&chosen), other: text(&other) };
-        if is_contradiction {
-            return Err(SubjectError::Conflict(Box::new(found)));
+impl<'a> SubjectSources<'a> {
+    /// The sources among what was handed in.
+    #[must_use]
+    pub fn new(inputs: &'a Inputs, flags: &'a SubjectFlags, container: Option<&'a str>) -> Self {
+        Self {
+            flags,
+            container,
+            token: inputs.token.as_ref().map(|token| &token.claims),
+            report: inputs.report.as_ref().map(|found| &found.report),
+            pod: inputs.pod.as_ref(),
+            account: inputs.service_account.as_ref(),
+            role: inputs.trust_policy.as_ref().map(|policy| &policy.role),
         }
-        differing.push(found);
     }
-    Ok(Some(chosen))
+
+    fn issuers(&self) -> Candidates<String> {
+        vec![
+            (Source::Flag("--issuer"), self.flags.issuer.as_deref().map(with_scheme)),
+            (Source::Token, self.token.map(|token| token.issuer.clone())),
+            (Source::Report, self.report.and_then(|report| report.issuer.clone())),
+        ]
+    }
+
+    fn subjects(&self) -> Candidates<String> {
+        let of_pod = self.pod.and_then(|pod| pod.service_account.as_ref());
+        let of_account = self.account.map(|account| &account.service_account);
+        vec![
+            (Source::Flag("--subject"), self.flags.subject.clone()),
+            (Source::Token, self.token.map(|token| token.subject.clone())),
+            (Source::Report, self.report.and_then(|report| report.subject.clone())),
+            (Source::Pod, of_pod.map(subject_of_account)),
+            (Source::ServiceAccount, of_account.map(subject_of_account)),
+        ]
+    }
+
+    fn role_arns(&self) -> Candidates<String> {
+        let of_container = self.pod.and_then(|pod| {
+            let mut selected = pod.selected_containers(self.container);
+            selected.find_map(|container| container.role_arn()).map(str::to_owned)
+        });
+        vec![
+            (Source::Flag("--role-arn"), self.flags.role_arn.clone()),
+            (Source::Report, self.report.and_then(|report| report.role_arn.clone())),
+            (Source::Pod, of_container),
+            (Source::ServiceAccount, self.account.and_then(|account| account.account.role_arn.clone())),
+            (Source::Role, self.role.and_then(|role| role.arn.clone())),
+        ]
+    }
+
+    fn audiences(&self) -> Candidates<Audience> {
+        let of_volume = self.pod.and_then(|pod| match &pod.token_volume {
+            Some(TokenVolume::Token { audience, .. }) => audience.clone(),
+            _ => None,
+        });
+        let of_account = self.account.and_then(|account| account.audience.clone());
+        let one = |audience: Option<String>| audience.map(|audience| Audience(vec![audience]));
+        vec![
+            (Source::Flag("--audience"), Some(Audience(self.flags.audience.clone()))),
+            (Source::Token, self.token.map(|token| Audience(token.audience.clone()))),
+            (Source::Report, self.report.map(|report| Audience(report.audience.clone()))),
+            (Source::Pod, one(of_volume)),
+            (Source::ServiceAccount, one(of_account)),
+        ]
+    }
+
+    /// The error for parts that were not found, of issuer, subject, audience and role.
+    fn missing(&self, found: [bool; 4]) -> SubjectError {
+        let parts = [
+            ("issuer", "--issuer", "issuer"),
+            ("subject", "--subject", "subject"),
+            ("audience", "--audience", "audience"),
+            ("role", "--role-arn", "role ARN"),
+        ];
+        let is_cut = |name: &str| self.report.is_some_and(|report| report.cut.contains(&name));
+        let missing = parts.into_iter().zip(found).filter(|(_, is_found)| !is_found);
+        let missing = missing.map(|((what, flag, name), _)| MissingPart { what, flag, is_cut: is_cut(name) });
+        let reported = self.report.and_then(|report| report.diagnosis.clone());
+        SubjectError::Missing { missing: missing.collect(), reported }
+    }
+
+    /// Checks that the trust policy is not another role's. The path can differ.
+    fn check_policy_is_of(&self, chosen: &Sourced<String>, role: &RoleArn) -> Result<(), Box<Disagreement>> {
+        match self.role.and_then(|role| role.arn.as_ref()) {
+            Some(text) if arn::parse(text).is_ok_and(|other| !other.is_namesake_of(role)) => {
+                let other = Sourced { value: text.clone(), source: Source::Role };
+                Err(Box::new(Disagreement { what: "role", chosen: chosen.clone(), other }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the report is not another pod's.
+    fn check_report_is_of_pod(&self) -> Result<(), Box<Disagreement>> {
+        let reported = self.report.and_then(|report| report.pod.pod.as_ref());
+        match reported.zip(self.pod.and_then(|pod| pod.name.as_ref())) {
+            Some((reported, given)) if reported != given => {
+                let chosen = Sourced { value: reported.clone(), source: Source::Report };
+                let other = Sourced { value: given.clone(), source: Source::Pod };
+                Err(Box::new(Disagreement { what: "pod", chosen, other }))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn subject_of_account(account: &ServiceAccount) -> String {
     format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
-/// An issuer as tokens name it. IAM leaves the scheme out, which can only be this one.
+/// An issuer as tokens name it. IAM leaves out the scheme, which is always this one.
 fn with_scheme(issuer: &str) -> String {
     if issuer.contains("://") { issuer.to_owned() } else { format!("https://{issuer}") }
 }
 
 impl AuditSubject {
-    /// Whether the report, if there is one, is of this very call.
+    /// Whether the report, if there is one, is of this call.
     pub(crate) fn matches_report(&self) -> bool {
-        report_agrees(&self.disagreements)
+        agree_with_report(&self.disagreements)
     }
 
-    /// The same as what IAM is asked.
-    pub(crate) fn request(&self) -> Request {
+    /// The call that STS gets.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        let region = self.region.iter();
         Request {
             role: self.role.value.clone(),
             issuer: self.issuer.value.clone(),
@@ -411,9 +319,7 @@ impl AuditSubject {
             audience: self.audience.value.clone(),
             session_name: self.session_name.as_ref().map(|name| name.value.clone()),
             time: self.at,
-            extra_keys: self
-                .region
-                .iter()
+            extra_keys: region
                 .map(|region| ("aws:requestedregion".to_owned(), vec![region.clone()]))
                 .collect(),
         }
@@ -448,13 +354,14 @@ mod tests {
 
     fn given() -> Given {
         let mut log = Log::default();
-        log.push(include_bytes!("../../examples/AssumeRoleNotAuthorized.json"));
+        log.push(include_bytes!("../../../examples/AssumeRoleNotAuthorized.json"));
         Given {
             flags: SubjectFlags::default(),
-            token: token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap(),
+            token: token::decode(include_str!("../../../tests/recorded/projected-token.jwt")).unwrap(),
             report: log.finish(LogEnd::Complete).unwrap().report,
-            pod: pod::read(include_bytes!("../../tests/recorded/pod-injected.json")).unwrap(),
-            account: service_account::read(include_bytes!("../../tests/recorded/sa-checkout.json")).unwrap(),
+            pod: pod::read(include_bytes!("../../../tests/recorded/pod-injected.json")).unwrap(),
+            account: service_account::read(include_bytes!("../../../tests/recorded/sa-checkout.json"))
+                .unwrap(),
         }
     }
 
@@ -475,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_alone_says_it_all() {
+    fn report_alone_is_enough() {
         let given = given();
         let found = resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap();
         assert_eq!(sources(&found), [Source::Report; 4]);
@@ -488,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn which_source_goes_first() {
+    fn sources_count_in_order() {
         let mut given = given();
         let found = resolve(all(&given)).unwrap();
         assert_eq!(sources(&found), [Source::Token, Source::Token, Source::Token, Source::Report]);
@@ -515,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_not_believed() {
+    fn contradictions_are_errors() {
         for (what, change) in [
             ("issuer", (|given| given.report.issuer = Some(format!("{ISSUER}0"))) as fn(&mut Given)),
             ("subject", |given| given.report.subject = Some("system:serviceaccount:a:b".to_owned())),
@@ -533,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_by_age_is_noted() {
+    fn differences_by_age_are_noted() {
         let mut given = given();
         given.account.account.role_arn = Some("arn:aws:iam::111122223333:role/b".to_owned());
         given.account.audience = Some("vault".to_owned());
@@ -551,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_flag() {
+    fn missing_parts_are_named_with_their_flags() {
         let mut given = given();
         let nothing = SubjectSources { token: None, report: None, pod: None, account: None, ..all(&given) };
         let error = resolve(nothing).unwrap_err().to_string();
@@ -577,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_call_says_nothing_of_this_one() {
+    fn report_of_another_call_is_ignored() {
         let mut given = given();
         let of_report = SubjectSources { token: None, pod: None, account: None, ..all(&given) };
         let same = resolve(of_report).unwrap();
@@ -600,16 +507,16 @@ mod tests {
     }
 
     #[test]
-    fn the_report_and_the_pod_are_of_one_pod() {
+    fn report_of_another_pod_is_a_conflict() {
         let mut given = given();
-        given.token = token::decode(include_str!("../../tests/recorded/projected-token.jwt")).unwrap();
+        given.token = token::decode(include_str!("../../../tests/recorded/projected-token.jwt")).unwrap();
         given.report.pod.pod = Some("another".to_owned());
         let asked = resolve(SubjectSources { token: None, ..all(&given) });
         assert!(matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "pod"), "{asked:?}");
     }
 
     #[test]
-    fn the_policy_of_another_role_is_not_laid_beside_this_one() {
+    fn policy_of_another_role_is_a_conflict() {
         let mut given = given();
         given.flags.role_arn = Some(ROLE.to_owned());
         for (arn, is_other) in [

@@ -1,14 +1,14 @@
 //! Decides which diagnoses the evaluation of a trust policy comes to.
 
-use crate::evidence::{Evidence, HasEvidence};
 use std::mem::discriminant;
 
-use super::Findings;
+use crate::audit::Findings;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::trust::{
     Caution, Fix, ForeignCondition, NothingAllowed, OpenElement, RefusingStatement, StatementId,
     TrustActionMissing, TrustDenied, TrustTooWide, TrustUndecidable,
 };
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use iam_trust::condition::Truth;
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
@@ -18,15 +18,13 @@ use iam_trust::mismatch::{ExplainedRefusal, exclusions, issuer_difference};
 use iam_trust::reach::{Reach, reach, reach_of, subject_patterns};
 use iam_trust::request::{KeyValue, Request};
 
-/// The policy gives the role to the token.
+/// The statement that gives the role to the token.
 #[derive(Debug, Clone)]
-pub struct TrustVerdict {
-    pub(super) statement: StatementId,
-}
+pub struct AllowingStatement(StatementId);
 
-impl HasEvidence for TrustVerdict {
+impl HasEvidence for AllowingStatement {
     fn evidence(&self) -> Evidence {
-        let StatementId { index, sid } = &self.statement;
+        let StatementId { index, sid } = &self.0;
         Evidence::new().value("allowed_by", format!("Statement[{index}]")).text_if("sid", sid.as_deref())
     }
 }
@@ -47,11 +45,11 @@ impl EvaluatedPolicy<'_> {
         &self,
         refusals: Vec<ExplainedRefusal>,
         corrected: Option<CorrectedPolicy>,
-    ) -> Findings<TrustVerdict> {
+    ) -> Findings<AllowingStatement> {
         let too_wide = self.too_wide().map(Diagnosis::from);
         let (diagnosis, mut further) = match &self.evaluation.decision {
             Decision::Allows(index) => {
-                let verdict = TrustVerdict { statement: StatementId::at(self.document, *index) };
+                let verdict = AllowingStatement(StatementId::at(self.document, *index));
                 let verdict = Verdict::holds(verdict, too_wide.into_iter().collect());
                 return Findings { verdict, others: Vec::new() };
             }
