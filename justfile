@@ -6,7 +6,7 @@ set positional-arguments
 default:
     @just --list
 
-# Format, lints, scripts, version, dependencies, workflows (seconds)
+# Format, lints, rustdoc, scripts, version, dependencies, workflows (seconds)
 check:
     .ci/run check
 

@@ -1,8 +1,8 @@
 //! Why AWS refuses a role, for an operator who has permission to read IAM.
 //!
 //! Data flows one way. Files ([`inputs`]), IAM ([`iam`]) and the token's issuer ([`issuer`]) are the evidence.
-//! [`subject`] puts together who asks for which role. [`role`], [`provider`], [`trust`] and [`refusal`] compare that with
-//! what AWS has. [`crate::plan::audit`] has the order.
+//! [`subject`] puts together who asks for which role. `role`, `provider`, [`trust`] and `refusal` compare that with
+//! what AWS has. `crate::plan::audit` has the order.
 
 use std::time::SystemTime;
 

@@ -1,7 +1,7 @@
 //! The SDK's HTTP transport over the project's own connections.
 //!
 //! So proxies and CA bundles count for the SDK as they do for the probe, and what stood in the way keeps its type.
-//! A [`SmithyConnection`] is one open connection. A [`SmithyConnector`] opens connections as the SDK needs them.
+//! A `SmithyConnection` is one open connection. A [`SmithyConnector`] opens connections as the SDK needs them.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -2,7 +2,7 @@
 //!
 //! Everything the checks know of the machine comes through a [`Pod`]. So their input can be given by value in a
 //! test, and no check can open a device, wait on a pipe, or read without bound. A [`Pod`] is the world of this
-//! process or of another one ([`Pod::through`]). Then the variables and the files are that process's; the clock,
+//! process or of another one ([`Pod::open_process`]). Then the variables and the files are that process's; the clock,
 //! the network and the flags stay ours.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one file that may call them")]

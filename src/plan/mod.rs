@@ -5,16 +5,16 @@
 //! the check is skipped, and its result names the check that failed. [`crate::run::check`] is the table of
 //! checks.
 //!
-//! A [`Pass`] holds what one run of the checks found, a [`Memory`] what the next pass need not find out again,
-//! and a [`Probe`] the pod, the options and the time that is left.
+//! A `Pass` holds what one run of the checks found, a `Memory` what the next pass need not find out again,
+//! and a `Probe` the pod, the options and the time that is left.
 //!
-//! - [`check`]: does the pod get its role, and does its application take it? ([`irsa`], [`application`])
-//! - [`check_token`]: the same about a new token, without a call to STS.
-//! - [`node_role`]: after a failure, which SDKs would hide it behind the node's role?
-//! - [`retry`]: [`check`] again, while a failure can pass.
-//! - [`trust_policy`]: which trust policy does the token need?
-//! - [`chain`]: which credentials does each SDK find in the pod?
-//! - [`audit`]: why does AWS refuse the role? For an operator, outside of the pod.
+//! - `check`: does the pod get its role, and does its application take it? (`irsa`, `application`)
+//! - `check_token`: the same about a new token, without a call to STS.
+//! - `node_role`: after a failure, which SDKs would hide it behind the node's role?
+//! - `retry`: `check` again, while a failure can pass.
+//! - `trust_policy`: which trust policy does the token need?
+//! - `chain`: which credentials does each SDK find in the pod?
+//! - `audit`: why does AWS refuse the role? For an operator, outside of the pod.
 
 pub(crate) mod application;
 pub(crate) mod audit;

@@ -61,11 +61,11 @@ impl SdkEvidence {
 pub struct FoundSdk {
     /// Which.
     pub sdk: SdkId,
-    /// The version of its [`packages::package`], where it is known.
+    /// The version of its `packages::package`, where it is known.
     pub version: Option<String>,
     /// The file or folder that shows it, from the root.
     pub(crate) place: String,
-    /// Whether the module of [`packages::sts_module`] is there, too; `None` where there is none such, or
+    /// Whether the module of `packages::sts_module` is there, too; `None` where there is none such, or
     /// where it was not found and not everything was seen.
     pub sts_module: Option<bool>,
     pub(crate) evidence: SdkEvidence,

@@ -100,7 +100,7 @@ enum AfterCall {
 }
 
 impl Publisher {
-    /// See [`publish`].
+    /// Publishes every status until its sender is dropped, or until the pod is gone.
     pub async fn run(&self, condition_type: Option<&str>, events: bool, status: Receiver<Option<PodStatus>>) {
         let condition = async {
             if let Some(kind) = condition_type {
