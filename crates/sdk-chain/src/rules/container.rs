@@ -19,6 +19,15 @@ pub struct ContainerRule {
     pub on_failure: OnFailure,
 }
 
+impl ContainerRule {
+    /// The rule of most SDKs. Every failure leads to the same.
+    #[must_use]
+    pub const fn usual(on_failure: OnFailure) -> Self {
+        let (hosts, token) = (Hosts::LOOPBACK_NAME_ECS_EKS, TokenRule::usual(on_failure));
+        Self { relative_first: true, empty_counts: false, hosts, bad_host: on_failure, token, on_failure }
+    }
+}
+
 /// The hosts that an SDK calls without TLS. 127.0.0.1 is always one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hosts {
@@ -34,6 +43,15 @@ pub struct Hosts {
     pub eks_ipv6: bool,
 }
 
+impl Hosts {
+    /// Every loopback address and those of ECS and EKS, but not `localhost`.
+    pub const LOOPBACK_ECS_EKS: Self =
+        Self { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: true };
+
+    /// The same, and `localhost`.
+    pub const LOOPBACK_NAME_ECS_EKS: Self = Self { localhost: true, ..Self::LOOPBACK_ECS_EKS };
+}
+
 /// How the token for the container endpoint is read and sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenRule {
@@ -47,6 +65,15 @@ pub struct TokenRule {
     pub line_break: LineBreak,
     /// Whether the file is read even if no endpoint is set.
     pub read_first: bool,
+}
+
+impl TokenRule {
+    /// The rule of most SDKs. Every failure leads to the same.
+    #[must_use]
+    pub const fn usual(on_failure: OnFailure) -> Self {
+        let line_break = LineBreak::Fails(on_failure);
+        Self { file: true, variable_first: false, unreadable: on_failure, line_break, read_first: false }
+    }
 }
 
 /// What an SDK does with a line break in the token.

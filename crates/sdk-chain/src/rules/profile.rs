@@ -95,6 +95,36 @@ pub struct RoleRule {
     pub on_failure: OnFailure,
 }
 
+impl RoleRule {
+    /// The rule of most SDKs. Every failure leads to the same.
+    #[must_use]
+    pub const fn usual(on_failure: OnFailure) -> Self {
+        Self {
+            file: ProfileFile::Both,
+            unless_token_file: false,
+            without_role: WithoutRole::Ignored,
+            without_source: RoleWithoutSource::Fails(on_failure),
+            two_sources: on_failure,
+            source_missing: on_failure,
+            source_empty: on_failure,
+            source_cycle: on_failure,
+            sources: Sources::ALL,
+            named_sources: &[
+                NamedSource::Environment,
+                NamedSource::EcsContainer,
+                NamedSource::Ec2InstanceMetadata,
+            ],
+            named_ignore_case: false,
+            named_unknown: on_failure,
+            named_empty: on_failure,
+            obeys_imds_disabled: true,
+            mfa: None,
+            region: RoleRegion::AsForWebIdentity,
+            on_failure,
+        }
+    }
+}
+
 /// The region in which STS is called to assume the role of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleRegion {
@@ -237,8 +267,6 @@ impl ProcessRule {
 /// A profile with a sign-on, as for IAM Identity Center. In a pod nobody signs on, so it gives no credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct SsoRule {
-    /// The file with the profile.
-    pub file: ProfileFile,
     /// The settings that each mark a profile as one with a sign-on.
     pub any_of: &'static [&'static str],
     /// What a sign-on leads to.

@@ -22,6 +22,19 @@ pub struct EnvKeysRule {
     pub unless: Option<&'static str>,
 }
 
+impl EnvKeysRule {
+    /// The usual two variables.
+    pub const USUAL: Self = Self {
+        id: &["AWS_ACCESS_KEY_ID"],
+        secret: &["AWS_SECRET_ACCESS_KEY"],
+        empty_counts: false,
+        trims: false,
+        legacy: false,
+        secret_missing: OnFailure::Next,
+        unless: None,
+    };
+}
+
 /// The web identity in the variables.
 #[derive(Debug, Clone, Copy)]
 pub struct WebIdentityRule {
@@ -41,6 +54,23 @@ pub struct WebIdentityRule {
     pub min_role_chars: usize,
     /// What a refusal, an STS out of reach, or an unreadable token leads to.
     pub on_failure: OnFailure,
+}
+
+impl WebIdentityRule {
+    /// The rule of most SDKs: the variables alone, and both of them.
+    #[must_use]
+    pub const fn usual(on_failure: OnFailure) -> Self {
+        Self {
+            empty: EmptyVariable::Unset,
+            profile_file: None,
+            profile_name: None,
+            without_role: OnFailure::Next,
+            without_token: OnFailure::Next,
+            min_token_bytes: 0,
+            min_role_chars: 1,
+            on_failure,
+        }
+    }
 }
 
 /// What an empty variable means.

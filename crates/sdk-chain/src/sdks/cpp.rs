@@ -1,11 +1,11 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Headers, Trailing};
 use crate::rules::{
-    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NoRegion,
-    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule,
-    Step, TokenRule, WebIdentityRule,
+    ContainerRule, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule, Step,
+    TokenRule, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -34,15 +34,7 @@ pub const CPP: Sdk = Sdk {
     overridden_by: None,
     steps: &[
         // EnvironmentAWSCredentialsProvider
-        Step::Keys(EnvKeysRule {
-            id: ID,
-            secret: SECRET,
-            empty_counts: false,
-            trims: false,
-            legacy: false,
-            secret_missing: OnFailure::Next,
-            unless: None,
-        }),
+        Step::Keys(EnvKeysRule::USUAL),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             empty_counts: true,
             crashes: true,
@@ -54,33 +46,18 @@ pub const CPP: Sdk = Sdk {
         Step::Process(ProcessRule { unless_role: true, ..ProcessRule::of(ProfileFile::Both) }),
         // STSAssumeRoleWebIdentityCredentialsProvider: each setting from its variable, or the profile
         Step::WebIdentity(WebIdentityRule {
-            empty: EmptyVariable::Unset,
             profile_file: Some(ProfileFile::Both),
             profile_name: Some(ProfileName {
                 variables: &["AWS_DEFAULT_PROFILE", "AWS_PROFILE"],
                 empty_counts: false,
             }),
-            without_role: OnFailure::Next,
-            without_token: OnFailure::Next,
-            min_token_bytes: 0,
-            min_role_chars: 1,
-            on_failure: OnFailure::Next,
+            ..WebIdentityRule::usual(OnFailure::Next)
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next }),
+        Step::SignOn(SsoRule { any_of: SIGN_ON, on_failure: OnFailure::Next }),
         // GeneralHTTPCredentialsProvider, or InstanceProfileCredentialsProvider
         Step::Container(ContainerRule {
-            relative_first: true,
-            empty_counts: false,
-            hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: OnFailure::Nothing,
-            token: TokenRule {
-                file: true,
-                variable_first: false,
-                unreadable: OnFailure::Nothing,
-                line_break: LineBreak::Sent,
-                read_first: false,
-            },
-            on_failure: OnFailure::Nothing,
+            token: TokenRule { line_break: LineBreak::Sent, ..TokenRule::usual(OnFailure::Nothing) },
+            ..ContainerRule::usual(OnFailure::Nothing)
         }),
         Step::Imds(ImdsDisabled::True),
     ],

@@ -1,15 +1,14 @@
 //! The AWS SDKs for Go, version 2, and version 1 in its three ways to a session. Both choose a source
 //! once; what it then fails with ends the search.
 
-use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SPECIFIED};
 use crate::dialect::{
     Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{
-    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, GoProfile, ImdsDisabled, LineBreak,
-    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
-    Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
-    WebIdentityRule, WithoutRole,
+    ContainerRule, EnvKeysRule, FileMerge, FileRule, GoProfile, ImdsDisabled, NoRegion, OnFailure,
+    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRule,
+    RoleWithoutSource, RuleOverride, Sdk, SsoRule, Step, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -47,45 +46,19 @@ const CONFIG_FILE: FileRule = FileRule { tilde: false, ..CONFIG };
 const KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
-    empty_counts: false,
-    trims: false,
-    legacy: false,
-    secret_missing: OnFailure::Next,
-    unless: None,
+    ..EnvKeysRule::USUAL
 });
 /// `assumeWebIdentity`.
-const WEB_IDENTITY: WebIdentityRule = WebIdentityRule {
-    empty: EmptyVariable::Unset,
-    profile_file: None,
-    profile_name: None,
-    without_role: OnFailure::Error,
-    without_token: OnFailure::Next,
-    min_token_bytes: 0,
-    min_role_chars: 1,
-    on_failure: OnFailure::Error,
-};
+const WEB_IDENTITY: WebIdentityRule =
+    WebIdentityRule { without_role: OnFailure::Error, ..WebIdentityRule::usual(OnFailure::Error) };
 /// Version 1 checks the lengths in the STS model before it calls.
 const V1_WEB_IDENTITY: WebIdentityRule =
     WebIdentityRule { min_token_bytes: 4, min_role_chars: 20, ..WEB_IDENTITY };
 /// `resolveCredsFromProfile`, with `source_profile` first, and a role for whatever was found at the end.
 const ROLE: RoleRule = RoleRule {
-    file: ProfileFile::Both,
-    unless_token_file: false,
-    without_role: WithoutRole::Ignored,
     without_source: RoleWithoutSource::AssumedLater,
-    two_sources: OnFailure::Error,
-    source_missing: OnFailure::Error,
-    source_empty: OnFailure::Error,
-    source_cycle: OnFailure::Error,
-    sources: Sources::ALL,
-    named_sources: &[NamedSource::Environment, NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-    named_ignore_case: false,
-    named_unknown: OnFailure::Error,
-    named_empty: OnFailure::Error,
-    obeys_imds_disabled: true,
     mfa: Some(OnFailure::Error),
-    region: RoleRegion::AsForWebIdentity,
-    on_failure: OnFailure::Error,
+    ..RoleRule::usual(OnFailure::Error)
 };
 const PROFILE_KEYS: Step = Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both));
 const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
@@ -93,23 +66,9 @@ const PROFILE_WEB_IDENTITY: ProfileWebIdentity = ProfileWebIdentity {
     on_failure: OnFailure::Error,
     ..ProfileWebIdentity::of(ProfileFile::Both)
 };
-const SIGN_ON: Step =
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: super::SIGN_ON, on_failure: OnFailure::Error });
+const SIGN_ON: Step = Step::SignOn(SsoRule { any_of: super::SIGN_ON, on_failure: OnFailure::Error });
 /// `resolveHTTPCredProvider` and `isAllowedHost`; a name must lead to such an address.
-const CONTAINER: ContainerRule = ContainerRule {
-    relative_first: true,
-    empty_counts: false,
-    hosts: LOOPBACK_NAME_ECS_EKS,
-    bad_host: OnFailure::Error,
-    token: TokenRule {
-        file: true,
-        variable_first: false,
-        unreadable: OnFailure::Error,
-        line_break: LineBreak::Fails(OnFailure::Error),
-        read_first: false,
-    },
-    on_failure: OnFailure::Error,
-};
+const CONTAINER: ContainerRule = ContainerRule::usual(OnFailure::Error);
 /// `defaults.RemoteCredProvider`: the full variable first.
 const V1_CONTAINER: Step = Step::Container(ContainerRule { relative_first: false, ..CONTAINER });
 
@@ -144,11 +103,7 @@ pub const V2: Sdk = Sdk {
         PROFILE_KEYS,
         Step::ProfileWebIdentity(PROFILE_WEB_IDENTITY),
         SIGN_ON,
-        Step::SignOn(SsoRule {
-            file: ProfileFile::Both,
-            any_of: &["login_session"],
-            on_failure: OnFailure::Error,
-        }),
+        Step::SignOn(SsoRule { any_of: &["login_session"], on_failure: OnFailure::Error }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::Container(CONTAINER),
         Step::Imds(ImdsDisabled::True),

@@ -1,12 +1,11 @@
 //! The AWS SDKs for Java, version 1 and version 2: a chain swallows every exception of its links.
 
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
     ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled,
-    LineBreak, NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step,
-    TokenRule, WebIdentityRule, WithoutRole,
+    LineBreak, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
+    Region, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -55,59 +54,35 @@ pub const V1: Sdk = Sdk {
         Step::Keys(EnvKeysRule {
             id: &["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
             secret: &["AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"],
-            empty_counts: false,
             trims: true,
-            legacy: false,
-            secret_missing: OnFailure::Next,
-            unless: None,
+            ..EnvKeysRule::USUAL
         }),
         // WebIdentityTokenCredentialsProvider; a role without a token ends in a StackOverflowError
         Step::WebIdentity(WebIdentityRule {
             empty: EmptyVariable::Set,
-            profile_file: None,
-            profile_name: None,
-            without_role: OnFailure::Next,
             without_token: OnFailure::Error,
-            min_token_bytes: 0,
-            min_role_chars: 1,
-            on_failure: OnFailure::Next,
+            ..WebIdentityRule::usual(OnFailure::Next)
         }),
         // ProfileCredentialsProvider; ProfileAssumeRoleCredentialsProvider: a source has keys
         Step::Role(RoleRule {
             file: ProfileFile::Credentials,
-            unless_token_file: false,
-            without_role: WithoutRole::Ignored,
-            without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
-            two_sources: OnFailure::SkipProfile,
-            source_missing: OnFailure::SkipProfile,
-            source_empty: OnFailure::SkipProfile,
-            source_cycle: OnFailure::SkipProfile,
             sources: Sources { web_identity: false, process: false, half_pair_fails: true, ..Sources::ALL },
             named_sources: &[],
-            named_ignore_case: false,
-            named_unknown: OnFailure::SkipProfile,
-            named_empty: OnFailure::SkipProfile,
-            obeys_imds_disabled: true,
-            mfa: None,
-            region: RoleRegion::AsForWebIdentity,
-            on_failure: OnFailure::SkipProfile,
+            ..RoleRule::usual(OnFailure::SkipProfile)
         }),
         Step::Process(ProcessRule::of(ProfileFile::Credentials)),
         Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Credentials) }),
         // EC2ContainerCredentialsProviderWrapper: one or the other; no token file
         Step::Container(ContainerRule {
-            relative_first: true,
             empty_counts: true,
             hosts: Hosts { loopback: true, localhost: true, ecs: false, eks: false, eks_ipv6: false },
-            bad_host: OnFailure::Error,
             token: TokenRule {
                 file: false,
                 variable_first: true,
-                unreadable: OnFailure::Error,
                 line_break: LineBreak::Sent,
-                read_first: false,
+                ..TokenRule::usual(OnFailure::Error)
             },
-            on_failure: OnFailure::Error,
+            ..ContainerRule::usual(OnFailure::Error)
         }),
         Step::Imds(ImdsDisabled::True),
     ],
@@ -132,77 +107,32 @@ pub const V2: Sdk = Sdk {
     overridden_by: None,
     steps: &[
         // SystemSettingsCredentialsProvider
-        Step::Keys(EnvKeysRule {
-            id: ID,
-            secret: SECRET,
-            empty_counts: false,
-            trims: true,
-            legacy: false,
-            secret_missing: OnFailure::Next,
-            unless: None,
-        }),
+        Step::Keys(EnvKeysRule { trims: true, ..EnvKeysRule::USUAL }),
         // The STS client, the profile and IMDS's endpoint are all configured from the files.
         Step::FilesMustParse { on_failure: OnFailure::OnlyContainer, unless_keys: false },
         // WebIdentityTokenFileCredentialsProvider
         Step::WebIdentity(WebIdentityRule {
             empty: EmptyVariable::Set,
-            profile_file: None,
-            profile_name: None,
-            without_role: OnFailure::Next,
-            without_token: OnFailure::Next,
-            min_token_bytes: 0,
-            min_role_chars: 1,
-            on_failure: OnFailure::Next,
+            ..WebIdentityRule::usual(OnFailure::Next)
         }),
         // ProfileCredentialsProvider; ProfileCredentialsUtils: the order of the kinds
         Step::ProfileWebIdentity(ProfileWebIdentity {
             on_failure: OnFailure::SkipProfile,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SsoRule {
-            file: ProfileFile::Both,
-            any_of: SIGN_ON,
-            on_failure: OnFailure::SkipProfile,
-        }),
+        Step::SignOn(SsoRule { any_of: SIGN_ON, on_failure: OnFailure::SkipProfile }),
         Step::Role(RoleRule {
-            file: ProfileFile::Both,
             unless_token_file: true,
-            without_role: WithoutRole::Ignored,
             without_source: RoleWithoutSource::Ignored,
-            two_sources: OnFailure::SkipProfile,
-            source_missing: OnFailure::SkipProfile,
-            source_empty: OnFailure::SkipProfile,
-            source_cycle: OnFailure::SkipProfile,
             sources: Sources { half_pair_fails: true, own_keys: false, ..Sources::ALL },
-            named_sources: &[
-                NamedSource::Environment,
-                NamedSource::EcsContainer,
-                NamedSource::Ec2InstanceMetadata,
-            ],
-            named_ignore_case: false,
-            named_unknown: OnFailure::SkipProfile,
-            named_empty: OnFailure::SkipProfile,
-            obeys_imds_disabled: true,
-            mfa: None,
-            region: RoleRegion::AsForWebIdentity,
-            on_failure: OnFailure::SkipProfile,
+            ..RoleRule::usual(OnFailure::SkipProfile)
         }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
         // ContainerCredentialsProvider
         Step::Container(ContainerRule {
-            relative_first: true,
-            empty_counts: false,
-            hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: OnFailure::Next,
-            token: TokenRule {
-                file: true,
-                variable_first: true,
-                unreadable: OnFailure::Next,
-                line_break: LineBreak::Fails(OnFailure::Next),
-                read_first: false,
-            },
-            on_failure: OnFailure::Next,
+            token: TokenRule { variable_first: true, ..TokenRule::usual(OnFailure::Next) },
+            ..ContainerRule::usual(OnFailure::Next)
         }),
         // InstanceProfileCredentialsProvider; SystemSettingUtils.safeStringToBoolean throws for other words
         Step::Imds(ImdsDisabled::NotFalseInAnyCase),

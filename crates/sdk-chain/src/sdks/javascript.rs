@@ -1,14 +1,13 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON};
+use super::{CONFIG, CREDENTIALS, SIGN_ON};
 use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
 };
 use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled,
-    LineBreak, NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName,
-    ProfileWebIdentity, Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule,
-    Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyRegion, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled, LineBreak, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
+    RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -36,8 +35,7 @@ const V3_DIALECT: Dialect = Dialect {
 };
 
 /// `isSsoProfile` of `@aws-sdk/credential-provider-sso`.
-const V3_SIGN_ON: SsoRule =
-    SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Error };
+const V3_SIGN_ON: SsoRule = SsoRule { any_of: SIGN_ON, on_failure: OnFailure::Error };
 
 /// Version 3. What a link throws as a `CredentialsProviderError` leads on, all else ends the search:
 /// `chain` of `@smithy/property-provider`.
@@ -61,38 +59,21 @@ pub const V3: Sdk = Sdk {
     overridden_by: None,
     steps: &[
         // defaultProvider: fromEnv is skipped with AWS_PROFILE
-        Step::Keys(EnvKeysRule {
-            id: ID,
-            secret: SECRET,
-            empty_counts: false,
-            trims: false,
-            legacy: false,
-            secret_missing: OnFailure::Next,
-            unless: Some("AWS_PROFILE"),
-        }),
+        Step::Keys(EnvKeysRule { unless: Some("AWS_PROFILE"), ..EnvKeysRule::USUAL }),
         // resolveAssumeRoleCredentials of credential-provider-ini
         Step::Role(RoleRule {
-            file: ProfileFile::Both,
-            unless_token_file: false,
-            without_role: WithoutRole::Ignored,
             without_source: RoleWithoutSource::Ignored,
             two_sources: OnFailure::SkipProfile,
             source_missing: OnFailure::SkipProfile,
             source_empty: OnFailure::SkipProfile,
             source_cycle: OnFailure::SkipProfile,
             sources: Sources { sign_on: Some(V3_SIGN_ON), ..Sources::ALL },
-            named_sources: &[
-                NamedSource::Environment,
-                NamedSource::EcsContainer,
-                NamedSource::Ec2InstanceMetadata,
-            ],
-            named_ignore_case: false,
             named_unknown: OnFailure::SkipProfile,
             named_empty: OnFailure::SkipProfile,
             obeys_imds_disabled: false,
             mfa: Some(OnFailure::Error),
             region: RoleRegion::Own,
-            on_failure: OnFailure::Error,
+            ..RoleRule::usual(OnFailure::Error)
         }),
         // resolveProfileData: the order of the kinds
         Step::ProfileKeys(ProfileKeys::of(ProfileFile::Both)),
@@ -102,39 +83,19 @@ pub const V3: Sdk = Sdk {
         }),
         Step::Process(ProcessRule::of(ProfileFile::Both)),
         Step::SignOn(V3_SIGN_ON),
-        Step::SignOn(SsoRule {
-            file: ProfileFile::Both,
-            any_of: &["login_session"],
-            on_failure: OnFailure::Error,
-        }),
+        Step::SignOn(SsoRule { any_of: &["login_session"], on_failure: OnFailure::Error }),
         // fromProcess of credential-provider-process
         Step::Process(ProcessRule { after_profile: true, ..ProcessRule::of(ProfileFile::Both) }),
         // fromTokenFile of credential-provider-web-identity
-        Step::WebIdentity(WebIdentityRule {
-            empty: EmptyVariable::Unset,
-            profile_file: None,
-            profile_name: None,
-            without_role: OnFailure::Next,
-            without_token: OnFailure::Next,
-            min_token_bytes: 0,
-            min_role_chars: 1,
-            on_failure: OnFailure::Error,
-        }),
+        Step::WebIdentity(WebIdentityRule::usual(OnFailure::Error)),
         // remoteProvider: one or the other; fromHttp and checkUrl of credential-provider-http. After a
         // failure fromContainerMetadata asks again, without the token, at localhost and 127.0.0.1 alone.
         Step::Container(ContainerRule {
-            relative_first: true,
-            empty_counts: false,
-            hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: OnFailure::Error,
             token: TokenRule {
-                file: true,
-                variable_first: false,
-                unreadable: OnFailure::Error,
                 line_break: LineBreak::WithoutIt(OnFailure::Error),
-                read_first: false,
+                ..TokenRule::usual(OnFailure::Error)
             },
-            on_failure: OnFailure::Error,
+            ..ContainerRule::usual(OnFailure::Error)
         }),
         Step::Imds(ImdsDisabled::NotFalse),
     ],
@@ -160,75 +121,33 @@ const V2_DIALECT: Dialect = Dialect {
 const V2_CREDENTIALS: FileRule =
     FileRule { variable: None, empty_counts: false, tilde: false, or_config: false };
 
-const V2_KEYS: Step = Step::Keys(EnvKeysRule {
-    id: ID,
-    secret: SECRET,
-    empty_counts: false,
-    trims: false,
-    legacy: false,
-    secret_missing: OnFailure::Next,
-    unless: None,
-});
+const V2_KEYS: Step = Step::Keys(EnvKeysRule::USUAL);
 const V2_AMAZON_KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AMAZON_ACCESS_KEY_ID"],
     secret: &["AMAZON_SECRET_ACCESS_KEY"],
-    empty_counts: false,
-    trims: false,
     legacy: true,
-    secret_missing: OnFailure::Next,
-    unless: None,
+    ..EnvKeysRule::USUAL
 });
 /// `SsoCredentials.load`: a profile without all of it, or without a token, is an error that leads on.
-const V2_SIGN_ON: Step =
-    Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next });
+const V2_SIGN_ON: Step = Step::SignOn(SsoRule { any_of: SIGN_ON, on_failure: OnFailure::Next });
 /// `SharedIniFileCredentials.load`.
 const V2_ROLE: Step = Step::Role(RoleRule {
-    file: ProfileFile::Both,
-    unless_token_file: false,
-    without_role: WithoutRole::Ignored,
-    without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
-    two_sources: OnFailure::SkipProfile,
-    source_missing: OnFailure::SkipProfile,
-    source_empty: OnFailure::SkipProfile,
     source_cycle: OnFailure::Crash,
     sources: Sources { web_identity: false, process: false, ..Sources::ALL },
     named_sources: &[],
-    named_ignore_case: false,
-    named_unknown: OnFailure::SkipProfile,
-    named_empty: OnFailure::SkipProfile,
-    obeys_imds_disabled: true,
-    mfa: None,
     region: RoleRegion::Own,
-    on_failure: OnFailure::SkipProfile,
+    ..RoleRule::usual(OnFailure::SkipProfile)
 });
 const V2_PROFILE_KEYS: Step =
     Step::ProfileKeys(ProfileKeys { unless_role: true, ..ProfileKeys::of(ProfileFile::Both) });
 /// `lib/credentials/remote_credentials.js`; what it throws while it reads the token is caught nowhere.
 const V2_CONTAINER: Step = Step::Container(ContainerRule {
-    relative_first: true,
-    empty_counts: false,
     hosts: Hosts { loopback: false, localhost: true, ecs: false, eks: true, eks_ipv6: false },
-    bad_host: OnFailure::Next,
-    token: TokenRule {
-        file: true,
-        variable_first: true,
-        unreadable: OnFailure::Crash,
-        line_break: LineBreak::Fails(OnFailure::Crash),
-        read_first: false,
-    },
-    on_failure: OnFailure::Next,
+    token: TokenRule { variable_first: true, ..TokenRule::usual(OnFailure::Crash) },
+    ..ContainerRule::usual(OnFailure::Next)
 });
 /// `TokenFileWebIdentityCredentials.load`: the variables, or else the profile.
-const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
-    empty: EmptyVariable::Unset,
-    profile_file: None,
-    profile_name: None,
-    without_role: OnFailure::Next,
-    without_token: OnFailure::Next,
-    min_token_bytes: 0,
-    min_role_chars: 1,
-    on_failure: OnFailure::Next,
-});
+const V2_WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule::usual(OnFailure::Next));
 const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     unless_variables: true,
     through_sources: true,

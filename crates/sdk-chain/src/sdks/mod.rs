@@ -13,10 +13,7 @@ pub mod rust;
 pub mod swift;
 
 use super::dialect::Dialect;
-use super::rules::{FileRule, Hosts};
-
-const ID: &[&str] = &["AWS_ACCESS_KEY_ID"];
-const SECRET: &[&str] = &["AWS_SECRET_ACCESS_KEY"];
+use super::rules::FileRule;
 
 const SPECIFIED: Dialect = Dialect::SPECIFIED;
 
@@ -30,13 +27,6 @@ const CREDENTIALS: FileRule = FileRule {
 
 /// The file in `AWS_CONFIG_FILE`, or else `~/.aws/config`.
 const CONFIG: FileRule = FileRule { variable: Some("AWS_CONFIG_FILE"), ..CREDENTIALS };
-
-/// Every loopback address and those of ECS and EKS, but not `localhost`.
-const LOOPBACK_ECS_EKS: Hosts =
-    Hosts { loopback: true, localhost: false, ecs: true, eks: true, eks_ipv6: true };
-
-/// The same, and `localhost`.
-const LOOPBACK_NAME_ECS_EKS: Hosts = Hosts { localhost: true, ..LOOPBACK_ECS_EKS };
 
 const SIGN_ON: &[&str] = &["sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name"];
 

@@ -1,12 +1,11 @@
 //! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
 
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SIGN_ON, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
 use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
 use crate::rules::{
-    ContainerRule, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NamedSource,
-    NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region,
-    RoleRegion, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
-    WithoutRole,
+    ContainerRule, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion, OnFailure, ProcessRule,
+    ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule, Sdk, Sources,
+    SsoRule, Step, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -14,26 +13,9 @@ use crate::{CredentialSource, SdkId};
 const fn role(file: ProfileFile) -> Step {
     Step::Role(RoleRule {
         file,
-        unless_token_file: false,
-        without_role: WithoutRole::Ignored,
-        without_source: RoleWithoutSource::Fails(OnFailure::SkipProfile),
-        two_sources: OnFailure::SkipProfile,
-        source_missing: OnFailure::SkipProfile,
-        source_empty: OnFailure::SkipProfile,
-        source_cycle: OnFailure::SkipProfile,
         sources: Sources { web_identity: false, process: false, ..Sources::ALL },
-        named_sources: &[
-            NamedSource::Environment,
-            NamedSource::EcsContainer,
-            NamedSource::Ec2InstanceMetadata,
-        ],
-        named_ignore_case: false,
-        named_unknown: OnFailure::SkipProfile,
-        named_empty: OnFailure::SkipProfile,
-        obeys_imds_disabled: true,
-        mfa: None,
         region: RoleRegion::Own,
-        on_failure: OnFailure::SkipProfile,
+        ..RoleRule::usual(OnFailure::SkipProfile)
     })
 }
 
@@ -70,32 +52,15 @@ pub const PHP: Sdk = Sdk {
     region: Region::of(&["AWS_REGION"], &[], NoRegion::Global),
     overridden_by: None,
     steps: &[
-        Step::Keys(EnvKeysRule {
-            id: ID,
-            secret: SECRET,
-            empty_counts: false,
-            trims: false,
-            legacy: false,
-            secret_missing: OnFailure::Next,
-            unless: None,
-        }),
+        Step::Keys(EnvKeysRule::USUAL),
         // assumeRoleWithWebIdentityCredentialProvider: the variables, or else the profile
-        Step::WebIdentity(WebIdentityRule {
-            empty: EmptyVariable::Unset,
-            profile_file: None,
-            profile_name: None,
-            without_role: OnFailure::Next,
-            without_token: OnFailure::Next,
-            min_token_bytes: 0,
-            min_role_chars: 1,
-            on_failure: OnFailure::Next,
-        }),
+        Step::WebIdentity(WebIdentityRule::usual(OnFailure::Next)),
         Step::ProfileWebIdentity(ProfileWebIdentity {
             unless_variables: true,
             on_failure: OnFailure::SkipProfile,
             ..ProfileWebIdentity::of(ProfileFile::Both)
         }),
-        Step::SignOn(SsoRule { file: ProfileFile::Both, any_of: SIGN_ON, on_failure: OnFailure::Next }),
+        Step::SignOn(SsoRule { any_of: SIGN_ON, on_failure: OnFailure::Next }),
         Step::Process(ProcessRule::of(ProfileFile::Credentials)),
         role(ProfileFile::Credentials),
         keys(ProfileFile::Credentials),
@@ -103,20 +68,7 @@ pub const PHP: Sdk = Sdk {
         role(ProfileFile::ConfigAsWritten),
         keys(ProfileFile::ConfigAsWritten),
         // shouldUseEcs: one or the other; EcsCredentialProvider.php
-        Step::Container(ContainerRule {
-            relative_first: true,
-            empty_counts: false,
-            hosts: LOOPBACK_NAME_ECS_EKS,
-            bad_host: OnFailure::Error,
-            token: TokenRule {
-                file: true,
-                variable_first: false,
-                unreadable: OnFailure::Error,
-                line_break: LineBreak::Fails(OnFailure::Error),
-                read_first: false,
-            },
-            on_failure: OnFailure::Error,
-        }),
+        Step::Container(ContainerRule::usual(OnFailure::Error)),
         // InstanceProfileProvider.php
         Step::Imds(ImdsDisabled::True),
     ],

@@ -1,13 +1,13 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
-use super::{CONFIG, CREDENTIALS, ID, LOOPBACK_NAME_ECS_EKS, SECRET, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SPECIFIED};
 use crate::dialect::{
     Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
 use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
-    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion,
-    RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
+    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion,
+    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion, RoleRule, Sdk,
+    Sources, SsoRule, Step, WebIdentityRule,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -44,56 +44,26 @@ const STEPS: &[Step] = &[
     // Only for the CLI: what it is asked for is a call of its own.
     Step::RegionMustBeSet,
     // EnvProvider.load
-    Step::Keys(EnvKeysRule {
-        id: ID,
-        secret: SECRET,
-        empty_counts: false,
-        trims: false,
-        legacy: false,
-        secret_missing: OnFailure::Error,
-        unless: None,
-    }),
+    Step::Keys(EnvKeysRule { secret_missing: OnFailure::Error, ..EnvKeysRule::USUAL }),
     // AssumeRoleProvider.load
     Step::Role(RoleRule {
-        file: ProfileFile::Both,
         unless_token_file: true,
-        without_role: WithoutRole::Ignored,
-        without_source: RoleWithoutSource::Fails(OnFailure::Error),
-        two_sources: OnFailure::Error,
-        source_missing: OnFailure::Error,
-        source_empty: OnFailure::Error,
-        source_cycle: OnFailure::Error,
         sources: Sources { half_pair_fails: true, ..Sources::ALL },
-        named_sources: &[
-            NamedSource::Environment,
-            NamedSource::EcsContainer,
-            NamedSource::Ec2InstanceMetadata,
-        ],
-        named_ignore_case: false,
-        named_unknown: OnFailure::Error,
-        named_empty: OnFailure::Error,
-        obeys_imds_disabled: true,
         mfa: Some(OnFailure::Error),
         region: RoleRegion::Required,
-        on_failure: OnFailure::Error,
+        ..RoleRule::usual(OnFailure::Error)
     }),
     // AssumeRoleWithWebIdentityProvider.load; the token's and the role's least lengths are the STS model's.
     Step::WebIdentity(WebIdentityRule {
         empty: EmptyVariable::Hides,
         profile_file: Some(ProfileFile::Both),
-        profile_name: None,
         without_role: OnFailure::Error,
-        without_token: OnFailure::Next,
         min_token_bytes: 4,
         min_role_chars: 20,
-        on_failure: OnFailure::Error,
+        ..WebIdentityRule::usual(OnFailure::Error)
     }),
     // SSOProvider.load
-    Step::SignOn(SsoRule {
-        file: ProfileFile::Both,
-        any_of: &["sso_role_name", "sso_account_id"],
-        on_failure: OnFailure::Error,
-    }),
+    Step::SignOn(SsoRule { any_of: &["sso_role_name", "sso_account_id"], on_failure: OnFailure::Error }),
     // SharedCredentialProvider.load
     Step::ProfileKeys(ProfileKeys {
         empty_counts: true,
@@ -101,11 +71,7 @@ const STEPS: &[Step] = &[
         ..ProfileKeys::of(ProfileFile::Credentials)
     }),
     // LoginProvider.load
-    Step::SignOn(SsoRule {
-        file: ProfileFile::Both,
-        any_of: &["login_session"],
-        on_failure: OnFailure::Error,
-    }),
+    Step::SignOn(SsoRule { any_of: &["login_session"], on_failure: OnFailure::Error }),
     // ProcessProvider.load
     Step::Process(ProcessRule { empty: OnFailure::Error, ..ProcessRule::of(ProfileFile::Both) }),
     // ConfigProvider.load
@@ -115,20 +81,7 @@ const STEPS: &[Step] = &[
         ..ProfileKeys::of(ProfileFile::Config)
     }),
     // ContainerProvider.load; ContainerMetadataFetcher of botocore/utils.py
-    Step::Container(ContainerRule {
-        relative_first: true,
-        empty_counts: true,
-        hosts: LOOPBACK_NAME_ECS_EKS,
-        bad_host: OnFailure::Error,
-        token: TokenRule {
-            file: true,
-            variable_first: false,
-            unreadable: OnFailure::Error,
-            line_break: LineBreak::Fails(OnFailure::Error),
-            read_first: false,
-        },
-        on_failure: OnFailure::Error,
-    }),
+    Step::Container(ContainerRule { empty_counts: true, ..ContainerRule::usual(OnFailure::Error) }),
     // InstanceMetadataProvider.load
     Step::Imds(ImdsDisabled::True),
 ];

@@ -1,14 +1,13 @@
 //! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
 
-use super::{CONFIG, CREDENTIALS, LOOPBACK_NAME_ECS_EKS, SPECIFIED};
+use super::{CONFIG, CREDENTIALS, SPECIFIED};
 use crate::dialect::{
     Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
 };
 use crate::rules::{
     ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
     NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
-    Region, RoleRegion, RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule,
-    WebIdentityRule, WithoutRole,
+    Region, RoleRule, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
 };
 use crate::{CredentialSource, SdkId};
 
@@ -43,21 +42,12 @@ const KEYS: Step = Step::Keys(EnvKeysRule {
     id: &["AWS_ACCESS_KEY_ID", "AMAZON_ACCESS_KEY_ID", "AWS_ACCESS_KEY"],
     secret: &["AWS_SECRET_ACCESS_KEY", "AMAZON_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"],
     empty_counts: true,
-    trims: false,
-    legacy: false,
-    secret_missing: OnFailure::Next,
-    unless: None,
+    ..EnvKeysRule::USUAL
 });
 /// `assume_role_web_identity_credentials`: the variables, or else the config file's profile.
 const WEB_IDENTITY: Step = Step::WebIdentity(WebIdentityRule {
     empty: EmptyVariable::Set,
-    profile_file: None,
-    profile_name: None,
-    without_role: OnFailure::Next,
-    without_token: OnFailure::Next,
-    min_token_bytes: 0,
-    min_role_chars: 1,
-    on_failure: OnFailure::Error,
+    ..WebIdentityRule::usual(OnFailure::Error)
 });
 const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     profile_name: Some(SHARED_CONFIG),
@@ -65,45 +55,22 @@ const PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentity {
     ..ProfileWebIdentity::of(ProfileFile::Config)
 });
 /// `sso_credentials_from_profile`.
-const SIGN_ON: Step = Step::SignOn(SsoRule {
-    file: ProfileFile::Both,
-    any_of: &["sso_account_id", "sso_role_name"],
-    on_failure: OnFailure::Error,
-});
+const SIGN_ON: Step =
+    Step::SignOn(SsoRule { any_of: &["sso_account_id", "sso_role_name"], on_failure: OnFailure::Error });
 /// `assume_role_from_profile` and `resolve_source_profile`; `AssumeRoleCredentials` takes no role of nil.
 const ROLE: Step = Step::Role(RoleRule {
-    file: ProfileFile::Both,
-    unless_token_file: false,
     without_role: WithoutRole::Fails(OnFailure::Error),
-    without_source: RoleWithoutSource::Fails(OnFailure::Error),
-    two_sources: OnFailure::Error,
-    source_missing: OnFailure::Error,
-    source_empty: OnFailure::Error,
-    source_cycle: OnFailure::Error,
     sources: Sources { named_sources: false, ..Sources::ALL },
     named_sources: &[NamedSource::EcsContainer, NamedSource::Ec2InstanceMetadata],
-    named_ignore_case: false,
-    named_unknown: OnFailure::Error,
-    named_empty: OnFailure::Error,
     obeys_imds_disabled: false,
-    mfa: None,
-    region: RoleRegion::AsForWebIdentity,
-    on_failure: OnFailure::Error,
+    ..RoleRule::usual(OnFailure::Error)
 });
 /// `instance_profile_credentials`: one or the other; `ecs_credentials.rb`.
 const CONTAINER: Step = Step::Container(ContainerRule {
-    relative_first: true,
     empty_counts: true,
-    hosts: LOOPBACK_NAME_ECS_EKS,
     bad_host: OnFailure::Error,
-    token: TokenRule {
-        file: true,
-        variable_first: false,
-        unreadable: OnFailure::Error,
-        line_break: LineBreak::Sent,
-        read_first: false,
-    },
-    on_failure: OnFailure::Nothing,
+    token: TokenRule { line_break: LineBreak::Sent, ..TokenRule::usual(OnFailure::Error) },
+    ..ContainerRule::usual(OnFailure::Nothing)
 });
 
 /// aws-sdk-core.

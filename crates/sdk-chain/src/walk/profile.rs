@@ -4,8 +4,8 @@ use super::{NO_REGION, ResolvedView, StepFailure, StepResult, filled, is_pair};
 use crate::CredentialSource;
 use crate::ini::Section;
 use crate::rules::{
-    NamedSource, OnFailure, ProcessRule, ProfileKeys, RoleRegion, RoleRule, RoleWithoutSource, SsoRule, Step,
-    WithoutRole,
+    NamedSource, OnFailure, ProcessRule, ProfileFile, ProfileKeys, RoleRegion, RoleRule, RoleWithoutSource,
+    SsoRule, Step, WithoutRole,
 };
 
 fn half_pair(on_failure: OnFailure, words: &str) -> StepResult {
@@ -257,7 +257,7 @@ impl ResolvedView<'_> {
     }
 
     pub(super) fn sign_on(&self, rule: &SsoRule) -> StepResult {
-        let section = self.selected(rule.file);
+        let section = self.selected(ProfileFile::Both);
         if !section.is_some_and(|section| is_sign_on(rule, section)) {
             return StepResult::Nothing;
         }
