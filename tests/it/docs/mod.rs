@@ -1,5 +1,5 @@
 //! The README and the examples say what the code does: their tables and outputs are rendered here
-//! and compared. `UPDATE_DOCS=1 cargo test --locked --test it docs` writes them anew.
+//! and compared. `UPDATE_DOCS=1 cargo test --locked --test it docs` writes them again.
 
 mod readme_story;
 mod schema;
@@ -185,6 +185,25 @@ fn tables_and_blocks() {
     let rows: String = rows.map(|row| format!("{row}\n")).collect();
     let expected = with_block(&expected, "chain", &format!("```text\n{rows}```\n"));
     hold(&repository::path("README.md"), &expected);
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    // The walk-throughs name files that a reader writes.
+    let written_by_reader = ["src/checks/my_check.rs", "src/diagnosis/pages/MyCause.md"];
+    let rooms = ["src/", "crates/", "tests/", "e2e/", "examples/", "manifests/", "benches/", ".ci/"];
+    for document in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md", "RELEASING.md", "SECURITY.md"]
+    {
+        let text = repository::read(document);
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |path: &&str| {
+            rooms.iter().any(|room| path.starts_with(room)) && !path.contains([' ', '*', '$', '<', '\n'])
+        };
+        for path in quoted.filter(is_path).filter(|path| !written_by_reader.contains(path)) {
+            assert!(repository::path(path).exists(), "{document} names {path}, which does not exist");
+        }
+    }
 }
 
 #[test]
