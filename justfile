@@ -32,6 +32,10 @@ tools:
 docs:
     UPDATE_DOCS=1 cargo test --locked --test it docs -- --test-threads 1
 
+# Accept the screens in tests/it/snapshots as they are now
+snapshots:
+    INSTA_UPDATE=always cargo test --locked --test it
+
 # Build the image for this machine's architecture
 image:
     docker build --tag "irsa-probe:$(.ci/version)" .

@@ -620,7 +620,7 @@ async fn slow_search_does_not_delay_the_calls() {
     assert_eq!(report["diagnosis"], Value::Null, "{report}");
     let names: Vec<_> =
         report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
-    assert_eq!(names[9..], ["credential-sources", "application-sdk"]);
+    assert!(names.ends_with(&["credential-sources", "application-sdk"]), "{names:?}");
 }
 
 #[tokio::test]

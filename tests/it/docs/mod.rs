@@ -152,9 +152,10 @@ fn fleet() -> String {
     )
 }
 
-/// The examples first: the README quotes them.
+/// The schema first, which the examples must fit; then the examples, which the README quotes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn examples_and_readme_are_rendered() {
+    schema::report_schema_is_rendered();
     examples().await;
     story_of_the_readme().await;
     tables_and_blocks();

@@ -58,7 +58,7 @@ pub(super) fn validate(report: &Value) {
 }
 
 #[test]
-fn report_schema_is_rendered() {
+pub(super) fn report_schema_is_rendered() {
     let text = serde_json::to_string_pretty(&report_schema()).unwrap();
     hold(&repository::path("examples/report.v1.schema.json"), &format!("{text}\n"));
 }
