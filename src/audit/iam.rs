@@ -6,10 +6,10 @@
 use tokio::time::Instant;
 
 use crate::aws::iam::{
-    AttachedPolicy, Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Permission,
-    Role, SimulatedDecision,
+    Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Permission, Role,
+    SimulatedDecision,
 };
-use crate::aws::operator::{NoCredentials, OperatorCredentials};
+use crate::aws::operator::OperatorCredentials;
 use crate::aws::profile::Profiles;
 use crate::aws::sts::StsCaller;
 use crate::aws::transport::SmithyConnector;
@@ -60,8 +60,8 @@ pub struct IamSnapshot {
     pub provider: IamResult<Option<OidcProvider>>,
     /// The ARNs of all OIDC providers of the account.
     pub providers: IamResult<Vec<String>>,
-    /// The role's managed policies.
-    pub attached: IamResult<PagedList<AttachedPolicy>>,
+    /// The names of the role's managed policies.
+    pub attached: IamResult<PagedList<String>>,
     /// The names of the role's inline policies.
     pub inline: IamResult<PagedList<String>>,
     /// The simulated decisions. `None` if no action was given.
@@ -70,7 +70,7 @@ pub struct IamSnapshot {
 
 /// Loads the operator's credentials and asks IAM, by `until` at the latest.
 pub async fn observe(pod: &Pod, query: &IamQuery, until: Instant) -> IamSnapshot {
-    let profiles = Profiles::load_with_profile(pod, query.profile.as_deref(), until).await;
+    let profiles = Profiles::load(pod, query.profile.as_deref(), until).await;
     let endpoints = endpoints(pod, profiles.as_ref().ok(), query.role.partition);
     // The credentials get a little less time, so that their own error is reported, and not a time-out.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
@@ -79,7 +79,7 @@ pub async fn observe(pod: &Pod, query: &IamQuery, until: Instant) -> IamSnapshot
     let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
         Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), query).await,
-        Err(why) => IamSnapshot::without_credentials(query, &why),
+        Err(why) => IamSnapshot::failed(&IamErrorKind::NoCredentials(why), !query.actions.is_empty()),
     }
 }
 
@@ -114,13 +114,16 @@ async fn simulate(
         return None;
     }
     let arn = match role {
-        Ok(Some(role)) => &role.arn,
+        Ok(Some(role)) => role.arn.as_ref(),
         Ok(None) => {
             return Some(Err(error(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
         }
-        Err(_) => &query.role.text,
+        Err(_) => None,
     };
-    Some(iam.simulate(arn, &query.actions, &query.resources, ROUND_TRIPS - 1).await)
+    Some(
+        iam.simulate(arn.unwrap_or(&query.role.text), &query.actions, &query.resources, ROUND_TRIPS - 1)
+            .await,
+    )
 }
 
 fn error(permission: Permission, kind: IamErrorKind) -> IamError {
@@ -128,8 +131,9 @@ fn error(permission: Permission, kind: IamErrorKind) -> IamError {
 }
 
 impl IamSnapshot {
-    fn without_credentials(query: &IamQuery, why: &NoCredentials) -> Self {
-        let failed = |permission| error(permission, IamErrorKind::NoCredentials(why.clone()));
+    /// Nothing is known, for the same reason.
+    fn failed(kind: &IamErrorKind, simulates: bool) -> Self {
+        let failed = |permission| error(permission, kind.clone());
         Self {
             caller: Err(failed(Permission::GetCallerIdentity)),
             role: Err(failed(Permission::GetRole)),
@@ -137,7 +141,7 @@ impl IamSnapshot {
             providers: Err(failed(Permission::ListOpenIdConnectProviders)),
             attached: Err(failed(Permission::ListAttachedRolePolicies)),
             inline: Err(failed(Permission::ListRolePolicies)),
-            simulation: (!query.actions.is_empty()).then(|| Err(failed(Permission::SimulatePrincipalPolicy))),
+            simulation: simulates.then(|| Err(failed(Permission::SimulatePrincipalPolicy))),
         }
     }
 
@@ -146,19 +150,15 @@ impl IamSnapshot {
     fn without_other_account(self, role: &RoleArn) -> Self {
         let account = match (&self.caller, &self.role) {
             (Ok(caller), _) => Some(caller.account.clone()),
-            (Err(_), Ok(Some(found))) => found.arn.split(':').nth(4).map(str::to_owned),
+            (Err(_), Ok(Some(Role { arn: Some(arn), .. }))) => arn.split(':').nth(4).map(str::to_owned),
             _ => None,
         };
-        let Some(account) = account.filter(|account| *account != role.account) else { return self };
-        let other = |permission| error(permission, IamErrorKind::OtherAccount(account.clone()));
-        Self {
-            caller: self.caller,
-            role: Err(other(Permission::GetRole)),
-            provider: Err(other(Permission::GetOpenIdConnectProvider)),
-            providers: Err(other(Permission::ListOpenIdConnectProviders)),
-            attached: Err(other(Permission::ListAttachedRolePolicies)),
-            inline: Err(other(Permission::ListRolePolicies)),
-            simulation: self.simulation.map(|_| Err(other(Permission::SimulatePrincipalPolicy))),
+        match account.filter(|account| *account != role.account) {
+            Some(account) => {
+                let other = Self::failed(&IamErrorKind::OtherAccount(account), self.simulation.is_some());
+                Self { caller: self.caller, ..other }
+            }
+            None => self,
         }
     }
 

@@ -7,7 +7,7 @@ use iam_trust::request::Request;
 use super::client_id;
 use super::iam::{IamSnapshot, PROVIDER};
 use super::inputs::provider::ProviderInput;
-use crate::aws::iam::OidcProvider;
+use crate::aws::iam::{IamError, OidcProvider};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, Unavailable};
 use crate::diagnosis::oidc_provider::{
@@ -103,22 +103,21 @@ pub(crate) fn judge_iam(request: &Request, aws: &IamSnapshot) -> Verdict<Provide
         let (role, unavailable) = (request.role.clone(), unavailable.clone());
         vec![Diagnosis::from(AuditIncomplete { role, unavailable })]
     };
+    let in_list = |arns, error: &IamError| {
+        judge_list(request, arns, || Unavailable::by_iam(CLIENT_IDS, error), in_account)
+    };
     match (&aws.provider, &aws.providers) {
         (Ok(Some(provider)), _) => judge_client_ids(request, provider),
-        (Ok(None), Ok(arns)) => {
-            // A provider that is in the list only is a new one.
-            judge_list(request, arns, || Unavailable::not_given(CLIENT_IDS, OIDC_PROVIDER), in_account)
-        }
+        // A provider that only the list has is new: it is not seen everywhere yet.
+        (Ok(None), Ok(arns)) => in_list(arns, &IamError::no_such_provider()),
         (Ok(None), Err(_)) => missing(request, ProviderInstead::InAccount(None)),
-        (Err(error), Ok(arns)) => {
-            match judge_list(request, arns, || Unavailable::by_iam(CLIENT_IDS, error), in_account) {
-                Verdict::Pass(status) => {
-                    let warnings = status.unavailable().map(incomplete).unwrap_or_default();
-                    Verdict::holds(status, warnings)
-                }
-                other => other,
+        (Err(error), Ok(arns)) => match in_list(arns, error) {
+            Verdict::Pass(status) => {
+                let warnings = status.unavailable().map(incomplete).unwrap_or_default();
+                Verdict::holds(status, warnings)
             }
-        }
+            other => other,
+        },
         (Err(error), Err(_)) => {
             let unavailable = Unavailable::by_iam(PROVIDER, error);
             let warnings = incomplete(&unavailable);

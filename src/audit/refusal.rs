@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::iam::PROVIDER;
-use super::inputs::policy::RoleMetadata;
 use super::inputs::report::{ParsedReport, StsRefusal};
 use super::provider::{OIDC_PROVIDER, ProviderStatus};
+use crate::aws::iam::Role;
 use crate::aws::sts_errors::{self, Meaning};
 use crate::diagnosis::audit::{
     AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, Unavailable,
@@ -19,9 +19,7 @@ use iam_trust::request::Request;
 /// What a refusal is about. `None` if it is not about the role or the token.
 pub(crate) fn refusal_kind(refusal: &StsRefusal) -> Option<RefusalKind> {
     match meaning(refusal)? {
-        Meaning::AccessDenied | Meaning::DeniedByVpcEndpoint | Meaning::DeniedByOrganization => {
-            Some(RefusalKind::Access)
-        }
+        meaning if meaning.is_access_denied() => Some(RefusalKind::Access),
         Meaning::NoProvider => Some(RefusalKind::Provider),
         Meaning::Audience => Some(RefusalKind::Audience),
         Meaning::Thumbprint => Some(RefusalKind::Thumbprint),
@@ -49,7 +47,7 @@ impl HasEvidence for Accepted {
 /// Facts that all allow the call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AllowingFacts<'a> {
-    pub(crate) role: &'a RoleMetadata,
+    pub(crate) role: &'a Role,
     /// The OIDC provider, if it was looked up.
     pub(crate) provider: Option<&'a ProviderStatus>,
     /// Whether the trust policy was handed in as a file.
@@ -140,7 +138,7 @@ fn private_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AllowingFacts, ParsedReport, ProviderStatus, RoleMetadata, judge};
+    use super::{AllowingFacts, ParsedReport, ProviderStatus, Role, judge};
     use crate::audit::inputs::report::StsRefusal;
     use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
     use crate::diagnosis::audit::Unavailable;
@@ -203,7 +201,7 @@ mod tests {
 
     #[test]
     fn refusal_beside_facts_that_allow() {
-        let (role, seen_provider) = (RoleMetadata::default(), accepts(Some("arn")));
+        let (role, seen_provider) = (Role::default(), accepts(Some("arn")));
         let denied = || {
             let permission = Permission::GetOpenIdConnectProvider;
             let error = IamError { permission, kind: IamErrorKind::Denied(String::new()) };
@@ -227,8 +225,8 @@ mod tests {
         let passed = ParsedReport { account: Some("111122223333".to_owned()), ..ParsedReport::default() };
         let through =
             |address: &str| ParsedReport { connected_to: Some(address.to_owned()), ..plain.clone() };
-        let newer = RoleMetadata { created_at: at(2000), last_used: at(3000), ..RoleMetadata::default() };
-        let older = RoleMetadata { created_at: at(10), last_used: at(999), ..RoleMetadata::default() };
+        let newer = Role { created_at: at(2000), last_used: at(3000), ..Role::default() };
+        let older = Role { created_at: at(10), last_used: at(999), ..Role::default() };
         for (report, seen, expected) in [
             (&plain, Ok(seen), Some("outside ")),
             (&plain, Err(BlockedBy(Check::TrustPolicy)), Some("needs trust-policy")),
@@ -292,7 +290,7 @@ mod tests {
 
     #[test]
     fn issuer_check_is_advised_only_if_it_was_not_made() {
-        let role = RoleMetadata::default();
+        let role = Role::default();
         let words = "Couldn't retrieve verification key from your identity provider";
         for key_was_seen in [true, false] {
             let seen = AllowingFacts {
@@ -310,7 +308,7 @@ mod tests {
 
     #[test]
     fn cause_names_the_unknown_provider() {
-        let role = RoleMetadata::default();
+        let role = Role::default();
         let seen =
             AllowingFacts { role: &role, provider: None, policy_is_from_file: true, key_was_checked: false };
         let verdict = judge(&request(), &refused("AccessDenied", "no"), Ok(seen));

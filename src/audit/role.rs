@@ -1,11 +1,8 @@
 //! Judges what IAM says about the role: whether the credentials are of its account, whether the role exists, and what
 //! it is allowed to do.
 
-use std::time::Duration;
-
 use super::Findings;
 use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
-use super::inputs::policy::{RoleMetadata, TrustPolicyInput};
 use super::inputs::printed::url_decoded;
 use crate::aws::iam::{Decision, IamError, IamErrorKind, IamResult, Permission, Role, SimulatedDecision};
 use crate::aws::sts::StsCaller;
@@ -63,9 +60,9 @@ fn is_credential_error(kind: &IamErrorKind) -> bool {
     matches!(kind, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
 }
 
-impl HasEvidence for TrustPolicyInput {
+impl HasEvidence for Role {
     fn evidence(&self) -> Evidence {
-        let RoleMetadata { arn, created_at, max_session, boundary_arn, last_used } = &self.role;
+        let Self { arn, created_at, max_session, boundary_arn, last_used, .. } = self;
         let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
         let evidence = match max_session {
             Some(max_session) => evidence.value("max_session_seconds", max_session.as_secs()),
@@ -89,7 +86,7 @@ pub(crate) struct RoleQuery<'a> {
 }
 
 impl RoleQuery<'_> {
-    fn not_found(&self, namesake_arn: Option<&str>) -> Verdict<TrustPolicyInput> {
+    fn not_found(&self, namesake_arn: Option<&str>) -> Verdict<Role> {
         Verdict::fail(RoleNotFound {
             role: self.role.clone(),
             namesake_arn: namesake_arn.map(str::to_owned),
@@ -99,8 +96,8 @@ impl RoleQuery<'_> {
     }
 
     /// Judges a role that was handed in. A role of this name with another path is another role.
-    pub(crate) fn judge_given(&self, given: &TrustPolicyInput) -> Verdict<TrustPolicyInput> {
-        let other = given.role.arn.as_deref().filter(|text| *text != self.role.text);
+    pub(crate) fn judge_given(&self, given: &Role) -> Verdict<Role> {
+        let other = given.arn.as_deref().filter(|text| *text != self.role.text);
         let is_namesake = |text: &&str| arn::parse(text).is_ok_and(|arn| arn.is_namesake_of(self.role));
         match other.filter(is_namesake) {
             Some(namesake) => self.not_found(Some(namesake)),
@@ -109,29 +106,21 @@ impl RoleQuery<'_> {
     }
 
     /// Judges the role that IAM has.
-    pub(crate) fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<TrustPolicyInput> {
+    pub(crate) fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<Role> {
         match role {
             Err(error) => Verdict::fail(incomplete(self.role, ROLE, error)),
             Ok(None) => self.not_found(None),
-            Ok(Some(role)) if role.arn != self.role.text => self.not_found(Some(&role.arn)),
-            Ok(Some(role)) => Verdict::Pass(TrustPolicyInput {
-                document: url_decoded(&role.trust_policy),
-                role: RoleMetadata {
-                    arn: Some(role.arn.clone()),
-                    created_at: role.created,
-                    max_session: role
-                        .max_session_seconds
-                        .and_then(|seconds| u64::try_from(seconds).ok())
-                        .map(Duration::from_secs),
-                    boundary_arn: role.boundary_arn.clone(),
-                    last_used: role.last_used.as_ref().map(|(at, _)| *at),
-                },
-            }),
+            Ok(Some(role)) if role.arn.as_ref() != Some(&self.role.text) => {
+                self.not_found(role.arn.as_deref())
+            }
+            Ok(Some(role)) => {
+                Verdict::Pass(Role { trust_policy: url_decoded(&role.trust_policy), ..role.clone() })
+            }
         }
     }
 
     /// Judges that the role is in no file, while IAM was not asked.
-    pub(crate) fn judge_nothing(&self) -> Verdict<TrustPolicyInput> {
+    pub(crate) fn judge_nothing(&self) -> Verdict<Role> {
         let unavailable = Unavailable::not_given(ROLE, TRUST_POLICY);
         Verdict::fail(AuditIncomplete { role: self.role.clone(), unavailable })
     }
@@ -176,7 +165,7 @@ pub(crate) fn judge_permissions(role: &RoleArn, iam: &IamSnapshot) -> Findings<P
     let denials = simulation.map(|list| denials(role, boundary, &list.entries)).unwrap_or_default();
     let reservations = reservations(role, iam);
     let permissions = Permissions {
-        attached: attached.map(|list| list.entries.iter().map(|policy| policy.name.clone()).collect()),
+        attached: attached.map(|list| list.entries.clone()),
         inline: inline.map(|list| list.entries.clone()),
         simulated: simulation.map(|list| list.entries.clone()).unwrap_or_default(),
     };
@@ -276,12 +265,10 @@ fn denial_source(simulated: &SimulatedDecision) -> Option<DenialSource> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RoleMetadata, RoleQuery, judge_account, judge_permissions};
+    use super::{RoleQuery, judge_account, judge_permissions};
     use crate::audit::iam::IamSnapshot;
-    use crate::audit::inputs::policy::TrustPolicyInput;
     use crate::aws::iam::{
-        AttachedPolicy, Decision, IamError, IamErrorKind, MatchedPolicy, PagedList, Permission, Role,
-        SimulatedDecision,
+        Decision, IamError, IamErrorKind, MatchedPolicy, PagedList, Permission, Role, SimulatedDecision,
     };
     use crate::aws::operator::NoCredentials;
     use crate::aws::sts::StsCaller;
@@ -308,14 +295,7 @@ mod tests {
     }
 
     fn role(arn: &str) -> Role {
-        Role {
-            arn: arn.to_owned(),
-            trust_policy: "%7B%7D".to_owned(),
-            max_session_seconds: Some(3600),
-            boundary_arn: None,
-            created: None,
-            last_used: None,
-        }
+        Role { arn: Some(arn.to_owned()), trust_policy: "%7B%7D".to_owned(), ..Role::default() }
     }
 
     fn whole<T>(entries: Vec<T>) -> PagedList<T> {
@@ -337,7 +317,7 @@ mod tests {
             role: Ok(Some(role(ARN))),
             provider: Ok(None),
             providers: Ok(Vec::new()),
-            attached: Ok(whole(vec![AttachedPolicy { name: "read".to_owned(), arn: None }])),
+            attached: Ok(whole(vec!["read".to_owned()])),
             inline: Ok(whole(Vec::new())),
             simulation: None,
         }
@@ -410,7 +390,7 @@ mod tests {
             assert_eq!(name(&of.judge_iam(&told)), expected, "{told:?}");
         }
         assert!(
-            matches!(of.judge_iam(&Ok(Some(role(ARN)))), Verdict::Pass(found) if found.document == "{}"),
+            matches!(of.judge_iam(&Ok(Some(role(ARN)))), Verdict::Pass(found) if found.trust_policy == "{}"),
             "the document is decoded"
         );
         for (arn, expected) in [
@@ -422,8 +402,7 @@ mod tests {
             (Some("arn:aws:iam::444455556666:role/payments-checkout"), vec![]),
             (Some("no arn"), vec![]),
         ] {
-            let role = RoleMetadata { arn: arn.map(str::to_owned), ..RoleMetadata::default() };
-            let given = TrustPolicyInput { document: String::new(), role };
+            let given = Role { arn: arn.map(str::to_owned), ..Role::default() };
             assert_eq!(name(&of.judge_given(&given)), expected, "{arn:?}");
         }
         assert_eq!(name(&of.judge_nothing()), [Name::AuditIncomplete]);

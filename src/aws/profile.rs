@@ -43,19 +43,12 @@ pub struct ProfileFileError {
 }
 
 impl Profiles {
-    /// Reads the files that the pod's variables and home directory name.
+    /// Reads the files that the pod's variables and home directory name. A given profile is in use instead of the
+    /// one that the variables name.
     ///
     /// # Errors
     /// If a file is there but cannot be read or parsed.
-    pub(crate) async fn load(pod: &Pod, until: Instant) -> Result<Self, ProfileFileError> {
-        Self::load_with_profile(pod, None, until).await
-    }
-
-    /// The same with this profile in use, in place of the one that the variables name.
-    ///
-    /// # Errors
-    /// As of [`Profiles::load`].
-    pub(crate) async fn load_with_profile(
+    pub(crate) async fn load(
         pod: &Pod,
         profile: Option<&str>,
         until: Instant,
@@ -111,12 +104,7 @@ impl Profiles {
         self.profiles.get(&self.selected)?.get(key).map(String::as_str)
     }
 
-    /// The endpoint that the profile in use sets for STS, in its services section or for all.
-    pub(crate) fn sts_endpoint(&self) -> Option<String> {
-        self.endpoint("sts")
-    }
-
-    /// The same for another service, by its id in lower case.
+    /// The endpoint that the profile in use sets for a service, in its services section or for all.
     pub(crate) fn endpoint(&self, service: &'static str) -> Option<String> {
         let services = self.setting("services").and_then(|name| self.services.get(name));
         let of_service = services.and_then(|settings| nested_setting(settings.get(service)?, "endpoint_url"));
@@ -164,7 +152,7 @@ mod tests {
         let read = Profiles { profiles, services, selected: "default".to_owned(), files: Vec::new() };
         let found = read.has_selected().then(|| "found".to_owned());
         let region = read.get("region").map(|region| format!("region {region:?}"));
-        let endpoint = read.sts_endpoint().map(|url| format!("endpoint {url}"));
+        let endpoint = read.endpoint("sts").map(|url| format!("endpoint {url}"));
         let all = found.into_iter().chain(read.credential_keys()).chain(region).chain(endpoint);
         all.collect::<Vec<_>>().join(", ")
     }

@@ -61,8 +61,7 @@ impl Refusal {
         format!("STS answered {} \"{}\"", sanitize(&self.code), sanitize(message))
     }
 
-    /// The words and the status, unless the status is all that there is.
-    /// The answer in a sentence, with its HTTP status.
+    /// The answer in a sentence, with its HTTP status unless the status is all that there is.
     pub(crate) fn sentence_with_status(&self) -> String {
         if self.code.starts_with("HTTP ") {
             return self.sentence();
@@ -80,7 +79,7 @@ pub(crate) const SESSION_POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
 
 /// STS at the other end of a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sts {
     pod: Pod,
     connection: SmithyConnection,
@@ -210,13 +209,7 @@ impl Sts {
 
     /// The same over another connection.
     pub(crate) fn over_connection(&self, connection: HttpConnection) -> Self {
-        Self {
-            pod: self.pod.clone(),
-            connection: SmithyConnection::new(connection),
-            url: self.url.clone(),
-            region: self.region.clone(),
-            sent: self.sent.clone(),
-        }
+        Self { connection: SmithyConnection::new(connection), ..self.clone() }
     }
 
     fn client(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {

@@ -1,8 +1,9 @@
-//! What the errors of STS mean: by the code, and by words of the message where one code has several meanings.
+//! What the errors of STS mean, and those that IAM has in common with it: by the code, and by words of the message
+//! where one code has several meanings.
 //!
 //! Source of the words: messages that STS was seen to send, of today and of earlier years.
 
-/// What STS says with an error.
+/// What AWS says with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// There are too many requests.
@@ -43,6 +44,8 @@ pub(crate) enum Meaning {
     SignatureTime,
     /// The credentials that signed the request are not accepted.
     CredentialsRejected,
+    /// The request has no signature, or one that is incomplete.
+    SignatureMissing,
 }
 
 impl Meaning {
@@ -59,14 +62,28 @@ impl Meaning {
                 | Self::TokenRejected
         )
     }
+
+    /// Whether the call is denied, by whatever policy.
+    pub(crate) fn is_access_denied(self) -> bool {
+        matches!(self, Self::AccessDenied | Self::DeniedByVpcEndpoint | Self::DeniedByOrganization)
+    }
+
+    /// Whether the credentials of a signed request are not accepted, whatever they would allow.
+    pub(crate) fn is_about_credentials(self) -> bool {
+        matches!(
+            self,
+            Self::CredentialsRejected | Self::Expired | Self::SignatureTime | Self::SignatureMissing
+        )
+    }
 }
 
 /// What stands before the name of a claim that the token lacks.
 const CLAIM_MISSING: &str = "missing a required claim:";
 
 /// Codes without the suffix `Exception`, words of the message in lower case, and the meaning. The first row that fits
-/// counts. Source of the throttling codes: those that botocore and the AWS SDK for Go retry as throttling.
-const ERRORS: [(&[&str], &str, Meaning); 26] = [
+/// counts. Source of the throttling codes: those that botocore and the AWS SDK for Go retry as throttling. Source of the
+/// codes about signatures: the common errors of the IAM and STS API references.
+const ERRORS: [(&[&str], &str, Meaning); 27] = [
     (&["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests"], "", Meaning::Throttled),
     (&["RegionDisabled"], "", Meaning::RegionNotActivated),
     (&["AccessDenied"], "vpc endpoint policy", Meaning::DeniedByVpcEndpoint),
@@ -97,6 +114,7 @@ const ERRORS: [(&[&str], &str, Meaning); 26] = [
         "",
         Meaning::CredentialsRejected,
     ),
+    (&["AuthFailure", "IncompleteSignature", "MissingAuthenticationToken"], "", Meaning::SignatureMissing),
 ];
 
 /// The meaning of an error, if it is a known one.

@@ -211,18 +211,6 @@ impl fmt::Display for ServerUnreachable {
 
 impl Error for ServerUnreachable {}
 
-/// The time that the SDK gives a call is over.
-#[derive(Debug)]
-struct DeadlinePassed;
-
-impl fmt::Display for DeadlinePassed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it does not answer")
-    }
-}
-
-impl Error for DeadlinePassed {}
-
 impl SmithyConnector {
     /// One that opens nothing after `until`.
     #[must_use]
@@ -337,7 +325,7 @@ impl SmithyCall {
         let link = self.connector.connection_for(&url, &key, connect_until).await;
         let link = link.map_err(|unreached| ConnectorError::io(unreached.into()))?;
         let answer = timeout_at(self.until(self.read_timeout), link.call(request)).await;
-        let answer = answer.map_err(|_| ConnectorError::timeout(DeadlinePassed.into()))??;
+        let answer = answer.map_err(|_| ConnectorError::timeout("it does not answer".into()))??;
         let closes = |value: &str| value.eq_ignore_ascii_case("close");
         if !answer.headers().get("connection").is_some_and(closes) {
             self.connector.idle(|idle| idle.entry(key).or_default().push(link));

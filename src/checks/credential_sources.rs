@@ -256,7 +256,7 @@ mod tests {
         let all = IDENTITY.iter().chain(variables).copied();
         let pod = Pod::recorded(all, Clock::Fixed(SystemTime::UNIX_EPOCH));
         let until = Instant::now() + Duration::from_secs(20);
-        let profiles = Profiles::load(&pod, until).await;
+        let profiles = Profiles::load(&pod, None, until).await;
         let outlook = ChainContext { input: read_chain_input(&pod, until).await, application: used };
         match judge(&identity(&pod), &outlook, &profiles) {
             Verdict::Pass(_) => vec![],
@@ -276,7 +276,7 @@ mod tests {
                 input: read_chain_input(&pod, until).await,
                 application: ApplicationSdks::Stated(SdkId::Boto),
             };
-            let verdict = judge(&identity(&pod), &outlook, &Profiles::load(&pod, until).await);
+            let verdict = judge(&identity(&pod), &outlook, &Profiles::load(&pod, None, until).await);
             assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
         }
     }

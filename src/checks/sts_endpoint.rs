@@ -103,7 +103,9 @@ pub(crate) fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> Endpoin
     let ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     let url = from(pod.nonempty_variable("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL_STS")
         .or_else(|| from(pod.nonempty_variable("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
-        .or_else(|| from(profiles.and_then(Profiles::sts_endpoint), "the profile's endpoint_url"))
+        .or_else(|| {
+            from(profiles.and_then(|profiles| profiles.endpoint("sts")), "the profile's endpoint_url")
+        })
         .filter(|_| !ignored);
     EndpointSettings {
         region,

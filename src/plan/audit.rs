@@ -89,7 +89,7 @@ pub(crate) async fn audit_subject(
     let trust = run
         .check(Check::TrustPolicy, async {
             token.get()?;
-            let document = &role.get()?.document;
+            let document = &role.get()?.trust_policy;
             let (judged, policy) = trust::judge(document, &request, &needed, has_provider);
             found.policy = policy;
             Ok(found.add_findings(judged))
@@ -129,7 +129,7 @@ pub(crate) async fn audit_subject(
             trust.get()?;
             keys.as_ref().map(Fact::get).transpose()?;
             Ok(refusal::AllowingFacts {
-                role: &role.role,
+                role,
                 provider,
                 policy_is_from_file: inputs.trust_policy.is_some(),
                 key_was_checked: keys.is_some(),

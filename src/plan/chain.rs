@@ -114,7 +114,7 @@ async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchan
 
 /// Connects to STS as an SDK does that needs no region.
 async fn connect(probe: &Probe<'_>) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
-    let profiles = Profiles::load(probe.pod, probe.step_deadline()).await.ok();
+    let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await.ok();
     let mut settings = sts_endpoint::observe(probe, profiles.as_ref());
     settings.region.get_or_insert_with(|| (GLOBAL_REGION.to_owned(), "the global endpoint"));
     let endpoint = match sts_endpoint::judge(settings, None, None).await {

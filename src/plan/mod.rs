@@ -36,7 +36,7 @@ use iam_trust::arn::RoleArn;
 
 /// Makes every check once. The application is checked beside the role, so that neither takes the other's time.
 pub(crate) async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
-    let profiles = Profiles::load(probe.pod, probe.step_deadline()).await;
+    let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await;
     let (identity, run) = (&pass.identity, &pass.run);
     let (facts, chain) = (&mut pass.facts, &mut pass.chain);
 

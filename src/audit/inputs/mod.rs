@@ -14,13 +14,13 @@ pub(crate) mod token;
 use tokio::time::Instant;
 
 use crate::audit::options::{AuditInputPaths, Input};
+use crate::aws::iam::Role;
 use crate::host::Pod;
 use crate::host::stdin::{Chunk, StdinFault};
 use crate::injection::view::{PodView, ServiceAccountView};
 use crate::token::Token;
 use fault::{BadInput, InputFault};
 use log::{FoundReport, Log, LogEnd, MAX_LOG_BYTES};
-use policy::TrustPolicyInput;
 use printed::MAX_BYTES;
 use provider::ProviderInput;
 
@@ -35,8 +35,8 @@ pub struct Inputs {
     pub pod: Option<PodView>,
     /// The service account.
     pub service_account: Option<ServiceAccountView>,
-    /// The trust policy, and what was printed about its role.
-    pub trust_policy: Option<TrustPolicyInput>,
+    /// The role with its trust policy.
+    pub trust_policy: Option<Role>,
     /// The OIDC provider.
     pub oidc_provider: Option<ProviderInput>,
 }

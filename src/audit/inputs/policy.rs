@@ -3,39 +3,19 @@
 //! A `--query` can have picked the role, its document, or a list of its ARN and its document, which our remedies
 //! ask for. Whether the document is a policy is judged later: it is passed on as text.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::printed::{self, BadDocument, Expected};
+use crate::aws::iam::Role;
 use crate::text::parse_timestamp;
-
-/// A trust policy and its role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustPolicyInput {
-    /// The document, as text.
-    pub(crate) document: String,
-    pub(crate) role: RoleMetadata,
-}
-
-/// What is known about a role beside its trust policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct RoleMetadata {
-    /// The ARN, with the role's path.
-    pub(crate) arn: Option<String>,
-    pub(crate) created_at: Option<SystemTime>,
-    /// The maximum length of a session.
-    pub(crate) max_session: Option<Duration>,
-    /// The ARN of the permissions boundary.
-    pub(crate) boundary_arn: Option<String>,
-    pub(crate) last_used: Option<SystemTime>,
-}
 
 /// Reads a trust policy.
 ///
 /// # Errors
 /// If there is no document.
-pub fn read(bytes: &[u8]) -> Result<TrustPolicyInput, BadDocument> {
+pub fn read(bytes: &[u8]) -> Result<Role, BadDocument> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
         Ok(value) => read_value(&value, &text),
@@ -44,12 +24,12 @@ pub fn read(bytes: &[u8]) -> Result<TrustPolicyInput, BadDocument> {
     }
 }
 
-fn bare_policy(document: String) -> TrustPolicyInput {
-    TrustPolicyInput { document, role: RoleMetadata::default() }
+fn bare_policy(document: String) -> Role {
+    Role { trust_policy: document, ..Role::default() }
 }
 
 /// Reads JSON, given together with its text.
-fn read_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument> {
+fn read_value(value: &Value, text: &str) -> Result<Role, BadDocument> {
     match value {
         Value::String(encoded) => Ok(bare_policy(printed::url_decoded(encoded))),
         Value::Array(list) => read_list(list),
@@ -62,7 +42,7 @@ fn read_value(value: &Value, text: &str) -> Result<TrustPolicyInput, BadDocument
 /// The member of a role that is its trust policy.
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
-fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<TrustPolicyInput, BadDocument> {
+fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, BadDocument> {
     if let Some(Value::Object(role)) = object.get("Role") {
         return read_role(role);
     }
@@ -85,35 +65,29 @@ fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<TrustPoli
     }
 }
 
-fn read_role(role: &Map<String, Value>) -> Result<TrustPolicyInput, BadDocument> {
-    let document = role.get(DOCUMENT).and_then(document_text).ok_or(BadDocument::Without(DOCUMENT))?;
+fn read_role(role: &Map<String, Value>) -> Result<Role, BadDocument> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
     let max_session = role.get("MaxSessionDuration").and_then(Value::as_u64);
-    Ok(TrustPolicyInput {
-        document,
-        role: RoleMetadata {
-            arn: text(role.get("Arn")),
-            created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
-            max_session: max_session.map(Duration::from_secs),
-            boundary_arn: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
-            last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_timestamp),
-        },
+    Ok(Role {
+        trust_policy: role.get(DOCUMENT).and_then(document_text).ok_or(BadDocument::Without(DOCUMENT))?,
+        arn: text(role.get("Arn")),
+        created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
+        max_session: max_session.map(Duration::from_secs),
+        boundary_arn: inside("PermissionsBoundary", "PermissionsBoundaryArn"),
+        last_used: inside("RoleLastUsed", "LastUsedDate").as_deref().and_then(parse_timestamp),
     })
 }
 
 /// Reads a list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
-fn read_list(list: &[Value]) -> Result<TrustPolicyInput, BadDocument> {
+fn read_list(list: &[Value]) -> Result<Role, BadDocument> {
     let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
     let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
     let documents: Vec<String> =
         list.iter().filter(|value| !is_arn(value)).filter_map(document_text).collect();
     match documents.as_slice() {
         [] => Err(BadDocument::Without(DOCUMENT)),
-        [one] => Ok(TrustPolicyInput {
-            document: one.clone(),
-            role: RoleMetadata { arn, ..RoleMetadata::default() },
-        }),
+        [one] => Ok(Role { arn, trust_policy: one.clone(), ..Role::default() }),
         several => Err(BadDocument::Several { what: "documents", count: several.len() }),
     }
 }
@@ -129,7 +103,7 @@ fn document_text(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RoleMetadata, TrustPolicyInput, read};
+    use super::{Role, read};
     use crate::audit::inputs::printed::BadDocument;
     use crate::text::format_utc;
     use iam_trust::document::{self, PolicyError};
@@ -167,8 +141,8 @@ mod tests {
         }})
     }
 
-    fn parsed(given: &TrustPolicyInput) -> Result<document::Document, PolicyError> {
-        document::parse(&given.document)
+    fn parsed(given: &Role) -> Result<document::Document, PolicyError> {
+        document::parse(&given.trust_policy)
     }
 
     #[test]
@@ -192,13 +166,13 @@ mod tests {
         ] {
             let given = read(text.as_bytes()).unwrap_or_else(|error| panic!("{form}: {error}"));
             assert_eq!(parsed(&given).as_ref(), Ok(&expected), "{form}");
-            assert_eq!(given.role.arn.as_deref(), has_arn.then_some(ARN), "{form}");
+            assert_eq!(given.arn.as_deref(), has_arn.then_some(ARN), "{form}");
         }
     }
 
     #[test]
     fn role_metadata_is_read() {
-        let said = read(role(policy()).to_string().as_bytes()).unwrap().role;
+        let said = read(role(policy()).to_string().as_bytes()).unwrap();
         assert_eq!(said.max_session, Some(Duration::from_secs(3600)));
         assert_eq!(said.boundary_arn.as_deref(), Some(BOUNDARY));
         assert_eq!(said.created_at.map(format_utc).as_deref(), Some("2026-11-20T09:00:00Z"));
@@ -207,14 +181,15 @@ mod tests {
         for name in ["Arn", "CreateDate", "MaxSessionDuration", "PermissionsBoundary", "RoleLastUsed"] {
             odd["Role"][name] = json!(["odd"]);
         }
-        assert_eq!(read(odd.to_string().as_bytes()).unwrap().role, RoleMetadata::default());
+        let bare = Role { trust_policy: said.trust_policy, ..Role::default() };
+        assert_eq!(read(odd.to_string().as_bytes()).unwrap(), bare);
     }
 
     #[test]
     fn document_keeps_its_order() {
         let text =
             r#"{"Role":{"AssumeRolePolicyDocument":{"Statement":[],"Version":"2012-10-17","Id":"z"}}}"#;
-        let document = read(text.as_bytes()).unwrap().document;
+        let document = read(text.as_bytes()).unwrap().trust_policy;
         let places = ["Statement", "Version", "Id"].map(|name| document.find(name).unwrap());
         assert!(places.is_sorted(), "{document}");
     }
@@ -224,7 +199,7 @@ mod tests {
         // Twice the same name is a fault of the policy, which only its text shows.
         let text = r#"{"Version":"2012-10-17","Version":"2008-10-17","Statement":[]}"#;
         let given = read(text.as_bytes()).unwrap();
-        assert_eq!(given.document, text);
+        assert_eq!(given.trust_policy, text);
         assert!(parsed(&given).is_err());
         for text in ["Statement: []", "1", "{}", "%7B", "{\"Statement\": [}"] {
             assert!(parsed(&read(text.as_bytes()).unwrap()).is_err(), "{text}");

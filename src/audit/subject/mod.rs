@@ -13,9 +13,9 @@ use iam_trust::arn::{self, ArnFault, RoleArn};
 use iam_trust::request::Request;
 
 use super::inputs::Inputs;
-use super::inputs::policy::RoleMetadata;
 use super::inputs::report::ParsedReport;
 use super::options::SubjectFlags;
+use crate::aws::iam::Role;
 use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
@@ -32,7 +32,7 @@ pub struct SubjectSources<'a> {
     report: Option<&'a ParsedReport>,
     pod: Option<&'a PodView>,
     account: Option<&'a ServiceAccountView>,
-    role: Option<&'a RoleMetadata>,
+    role: Option<&'a Role>,
 }
 
 /// Who asks for which role.
@@ -199,7 +199,7 @@ impl<'a> SubjectSources<'a> {
             report: inputs.report.as_ref().map(|found| &found.report),
             pod: inputs.pod.as_ref(),
             account: inputs.service_account.as_ref(),
-            role: inputs.trust_policy.as_ref().map(|policy| &policy.role),
+            role: inputs.trust_policy.as_ref(),
         }
     }
 
@@ -330,10 +330,10 @@ impl AuditSubject {
 mod tests {
     use super::{AuditSubject, Source, SubjectError, SubjectSources, resolve};
     use crate::audit::inputs::log::{Log, LogEnd};
-    use crate::audit::inputs::policy::RoleMetadata;
     use crate::audit::inputs::report::ParsedReport;
     use crate::audit::inputs::{pod, service_account};
     use crate::audit::options::SubjectFlags;
+    use crate::aws::iam::Role;
     use crate::injection::view::{PodView, ServiceAccountView};
     use crate::token::{self, Claims};
     use iam_trust::arn::ArnFault;
@@ -526,7 +526,7 @@ mod tests {
             ("arn:aws:iam::444455556666:role/payments-checkout", true),
             ("no arn", false),
         ] {
-            let role = RoleMetadata { arn: Some(arn.to_owned()), ..RoleMetadata::default() };
+            let role = Role { arn: Some(arn.to_owned()), ..Role::default() };
             let asked = resolve(SubjectSources { role: Some(&role), ..all(&given) });
             let is_conflict = matches!(&asked, Err(SubjectError::Conflict(found)) if found.what == "role");
             assert_eq!(is_conflict, is_other, "{arn}: {asked:?}");

@@ -1,21 +1,21 @@
-//! What IAM answers of a role, its policies and an OIDC provider.
+//! What is known of a role and of an OIDC provider: by an answer of IAM, or by what was handed in.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-/// A role.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A role and its trust policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Role {
     /// The ARN, with the path.
-    pub arn: String,
-    /// The trust policy as IAM gives it: percent-encoded.
+    pub arn: Option<String>,
+    /// The text of the trust policy. IAM gives it percent-encoded.
     pub trust_policy: String,
-    /// The longest session that it allows, in seconds.
-    pub max_session_seconds: Option<i32>,
+    /// The longest session that it allows.
+    pub max_session: Option<Duration>,
     /// The ARN of the policy that bounds its permissions.
     pub boundary_arn: Option<String>,
-    pub(crate) created: Option<SystemTime>,
-    /// When it was last used, within AWS's tracking period of 400 days, and in which region.
-    pub last_used: Option<(SystemTime, Option<String>)>,
+    pub(crate) created_at: Option<SystemTime>,
+    /// When it was last used, within AWS's tracking period of 400 days.
+    pub last_used: Option<SystemTime>,
 }
 
 /// An OIDC provider.
@@ -28,14 +28,6 @@ pub struct OidcProvider {
     /// Its client ids, which are the audiences that it accepts.
     pub client_ids: Vec<String>,
     pub(crate) created_at: Option<SystemTime>,
-}
-
-/// A managed policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttachedPolicy {
-    /// Its name.
-    pub name: String,
-    pub(crate) arn: Option<String>,
 }
 
 /// A list, as far as it was read.

@@ -6,6 +6,7 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::aws::operator::NoCredentials;
+use crate::aws::sts_errors::{self, Meaning};
 use crate::aws::transport::{ServerUnreachable, find_source};
 use crate::net::http::ResponseError;
 
@@ -68,6 +69,14 @@ pub struct IamError {
     pub permission: Permission,
     /// Why it is not known.
     pub kind: IamErrorKind,
+}
+
+impl IamError {
+    /// The account has no OIDC provider of this ARN, in AWS's word.
+    pub(crate) fn no_such_provider() -> Self {
+        let kind = IamErrorKind::Refused { code: NO_SUCH.to_owned(), message: String::new(), status: 404 };
+        Self { permission: Permission::GetOpenIdConnectProvider, kind }
+    }
 }
 
 /// Why something is not known. Texts are AWS's own, as they came.
@@ -144,21 +153,6 @@ impl fmt::Display for IamErrorKind {
 /// IAM's code for what does not exist. Where the thing itself was not asked for, it is the role.
 const NO_SUCH: &str = "NoSuchEntity";
 
-/// The codes with which AWS does not take credentials. Source: the common errors of the IAM and STS API
-/// references.
-const REJECTED: [&str; 10] = [
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-];
-
 pub(super) fn error_kind<E>(error: &SdkError<E, HttpResponse>) -> IamErrorKind
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -167,13 +161,15 @@ where
         let status = raw.status().as_u16();
         let message = error.message().unwrap_or_default().to_owned();
         return match error.code() {
-            Some("AccessDenied" | "AccessDeniedException") => IamErrorKind::Denied(message),
             Some(NO_SUCH) => IamErrorKind::NoRole,
-            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => IamErrorKind::Throttled,
-            Some(code) if REJECTED.contains(&code) => {
-                IamErrorKind::CredentialsRejected { code: code.to_owned(), message }
-            }
-            Some(code) => IamErrorKind::Refused { code: code.to_owned(), message, status },
+            Some(code) => match sts_errors::meaning(code, &message) {
+                Some(meaning) if meaning.is_access_denied() => IamErrorKind::Denied(message),
+                Some(Meaning::Throttled) => IamErrorKind::Throttled,
+                Some(meaning) if meaning.is_about_credentials() => {
+                    IamErrorKind::CredentialsRejected { code: code.to_owned(), message }
+                }
+                _ => IamErrorKind::Refused { code: code.to_owned(), message, status },
+            },
             None if status == 429 => IamErrorKind::Throttled,
             None if status >= 500 => {
                 IamErrorKind::Refused { code: format!("HTTP {status}"), message, status }

@@ -8,6 +8,8 @@ mod simulation;
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::timeout::TimeoutConfig;
 use aws_sdk_iam::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
@@ -24,7 +26,7 @@ use crate::host::Pod;
 use error::{error_kind, incomplete_answer};
 use simulation::simulated;
 
-pub use answers::{AttachedPolicy, OidcProvider, PagedList, Role};
+pub use answers::{OidcProvider, PagedList, Role};
 pub use error::{IamError, IamErrorKind, IamResult, Permission};
 pub use simulation::{Decision, MatchedPolicy, SimulatedDecision};
 
@@ -70,43 +72,29 @@ impl Iam {
         until: Instant,
     ) -> Self {
         let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_PAUSE);
-        let retry = retry.with_max_backoff(RETRY_PAUSE);
-        let time = SharedTimeSource::new(pod.clone());
-        let mut iam = aws_sdk_iam::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(dialer.http_client())
-            .credentials_provider(operator.0.clone())
-            .region(Region::new(endpoints.iam_region.clone()))
-            .use_fips(endpoints.fips)
-            .use_dual_stack(endpoints.dual_stack)
-            .retry_config(retry.clone())
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .time_source(time.clone());
-        iam.set_endpoint_url(endpoints.iam_url.clone());
-        let mut sts = aws_sdk_sts::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(dialer.http_client())
-            .credentials_provider(operator.0.clone())
-            .region(Region::new(endpoints.sts_region.clone()))
-            .use_fips(endpoints.fips)
-            .use_dual_stack(endpoints.dual_stack)
-            .retry_config(retry)
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .time_source(time);
-        sts.set_endpoint_url(endpoints.sts_url.clone());
+        let config = |region: &str, url: &Option<String>| {
+            let mut config = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .http_client(dialer.http_client())
+                .credentials_provider(SharedCredentialsProvider::new(operator.0.clone()))
+                .region(Region::new(region.to_owned()))
+                .use_fips(endpoints.fips)
+                .use_dual_stack(endpoints.dual_stack)
+                .retry_config(retry.clone().with_max_backoff(RETRY_PAUSE))
+                .timeout_config(TimeoutConfig::disabled())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                .time_source(SharedTimeSource::new(pod.clone()));
+            config.set_endpoint_url(url.clone());
+            config.build()
+        };
         Self {
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
-            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            iam: aws_sdk_iam::Client::new(&config(&endpoints.iam_region, &endpoints.iam_url)),
+            sts: aws_sdk_sts::Client::new(&config(&endpoints.sts_region, &endpoints.sts_url)),
             until,
         }
     }
 
     /// Whose the credentials are.
-    ///
-    /// # Errors
-    /// Why that is not known; so for the other calls.
     pub(crate) async fn caller_identity(&self) -> IamResult<StsCaller> {
         let call = self.sts.get_caller_identity().send();
         let output = self.call(Permission::GetCallerIdentity, call).await?;
@@ -118,30 +106,24 @@ impl Iam {
     }
 
     /// The role of this name in the account of the credentials, if there is one.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
     pub(crate) async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
         let Some(output) = self.call_or_absent(Permission::GetRole, call).await? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
         let role = output.role.filter(|role| !role.arn.is_empty());
         let role = role.ok_or_else(|| incomplete_answer(Permission::GetRole))?;
-        let last_used = role.role_last_used.and_then(|used| Some((time(used.last_used_date?)?, used.region)));
+        let max_session = role.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
         Ok(Some(Role {
-            arn: role.arn,
+            arn: Some(role.arn),
             trust_policy: role.assume_role_policy_document.unwrap_or_default(),
-            max_session_seconds: role.max_session_duration,
+            max_session: max_session.map(Duration::from_secs),
             boundary_arn: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
-            created: time(role.create_date),
-            last_used,
+            created_at: time(role.create_date),
+            last_used: role.role_last_used.and_then(|used| time(used.last_used_date?)),
         }))
     }
 
     /// The OIDC provider with this ARN, if there is one.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
     pub(crate) async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
         let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
@@ -154,9 +136,6 @@ impl Iam {
     }
 
     /// The ARNs of all OIDC providers of the account.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
     pub(crate) async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
         let call = self.iam.list_open_id_connect_providers().send();
         let output = self.call(Permission::ListOpenIdConnectProviders, call).await?;
@@ -164,32 +143,20 @@ impl Iam {
         Ok(entries.into_iter().filter_map(|entry| entry.arn).collect())
     }
 
-    /// The managed policies of the role of this name, of at most so many pages.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
-    pub(crate) async fn attached_policies(
-        &self,
-        role: &str,
-        pages: u8,
-    ) -> IamResult<PagedList<AttachedPolicy>> {
+    /// The names of the managed policies of the role of this name, of at most so many pages.
+    pub(crate) async fn attached_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
         read_pages(pages, async |marker| {
             let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
             let output = self.call(Permission::ListAttachedRolePolicies, call).await?;
             let policies = output.attached_policies.unwrap_or_default().into_iter();
-            let policies = policies.filter_map(|policy| {
-                Some(AttachedPolicy { name: policy.policy_name?, arn: policy.policy_arn })
-            });
-            Ok(Page::new(policies.collect(), output.is_truncated, output.marker))
+            let names = policies.filter_map(|policy| policy.policy_name).collect();
+            Ok(Page::new(names, output.is_truncated, output.marker))
         })
         .await
     }
 
     /// The names of the inline policies of the role of this name, of at most so many pages.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
     pub(crate) async fn inline_policies(&self, role: &str, pages: u8) -> IamResult<PagedList<String>> {
         read_pages(pages, async |marker| {
             let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
@@ -201,9 +168,6 @@ impl Iam {
     }
 
     /// What the role with this ARN may do, by IAM's simulation, of at most so many pages.
-    ///
-    /// # Errors
-    /// As of [`Iam::caller`].
     pub(crate) async fn simulate(
         &self,
         role_arn: &str,
