@@ -111,10 +111,9 @@ impl Entry for AuditIncomplete {
 
     fn remedy(&self) -> Vec<String> {
         let again = || {
-            vec![
+            steps![
                 "Audit again, with more time if it is slow here (--timeout). Whether AWS is reached shows:\n\
                  aws sts get-caller-identity"
-                    .to_owned(),
             ]
         };
         match &self.unavailable.reason {
@@ -126,30 +125,26 @@ impl Entry for AuditIncomplete {
                 ),
             ],
             UnavailableReason::Iam(IamError { permission, kind: why }) => match why {
-                IamErrorKind::NoCredentials(NoCredentials::NotFound) => vec![
-                    use_credentials_of(&self.role),
-                    audit_offline(&self.role),
-                ],
-                IamErrorKind::NoCredentials(NoCredentials::CliLogin) => vec![
+                IamErrorKind::NoCredentials(NoCredentials::NotFound) => {
+                    vec![use_credentials_of(&self.role), audit_offline(&self.role)]
+                }
+                IamErrorKind::NoCredentials(NoCredentials::CliLogin) => steps![
                     "Export the credentials of the login, and audit again:\n\
-                     eval \"$(aws configure export-credentials --format env)\""
-                        .to_owned(),
-                    audit_offline(&self.role),
+                     eval \"$(aws configure export-credentials --format env)\"",
+                    audit_offline(&self.role)
                 ],
-                IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => vec![
+                IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => steps![
                     "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
-                     aws configure list-profiles"
-                        .to_owned(),
-                    audit_offline(&self.role),
+                     aws configure list-profiles",
+                    audit_offline(&self.role)
                 ],
                 IamErrorKind::NoCredentials(NoCredentials::FileUnusable(_)) => {
-                    vec!["Mend that file.".to_owned(), audit_offline(&self.role)]
+                    steps!["Mend that file.", audit_offline(&self.role)]
                 }
-                IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => vec![
+                IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => steps![
                     "See whether AWS takes the credentials, and renew them if it does not:\n\
-                     aws sts get-caller-identity"
-                        .to_owned(),
-                    audit_offline(&self.role),
+                     aws sts get-caller-identity",
+                    audit_offline(&self.role)
                 ],
                 IamErrorKind::Denied(_) => vec![
                     format!(
@@ -159,12 +154,11 @@ impl Entry for AuditIncomplete {
                     ),
                     audit_offline(&self.role),
                 ],
-                IamErrorKind::NotAws { .. } => vec![
+                IamErrorKind::NotAws { .. } => steps![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
-                     say."
-                    .to_owned(),
-                    audit_offline(&self.role),
+                     say.",
+                    audit_offline(&self.role)
                 ],
                 IamErrorKind::OtherAccount(_)
                 | IamErrorKind::Throttled

@@ -40,13 +40,11 @@ impl Entry for DnsUnavailable {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See whether the cluster's DNS works:\nkubectl -n kube-system get pods -l k8s-app=kube-dns\n\
-             kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50"
-                .to_owned(),
+             kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50",
             "Let every NetworkPolicy of the pod allow UDP and TCP 53 to the cluster's DNS, and the nodes' \
              security groups let it through:\nkubectl -n NAMESPACE get networkpolicies"
-                .to_owned(),
         ]
     }
 

@@ -39,11 +39,10 @@ impl Entry for RegionMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             set_region(&self.of_issuer.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)),
             "If the webhook should inject the region, note that it leaves both out when the pod spec sets \
              either."
-                .to_owned(),
         ]
     }
 }
@@ -135,13 +134,12 @@ impl Entry for PartitionMismatch {
 
     fn remedy(&self) -> Vec<String> {
         if self.role == self.region.1 {
-            return vec![
+            return steps![
                 "If it is meant, nothing is to be done. If not, see which role and region belong to this cluster, and \
                  correct them."
-                    .to_owned(),
             ];
         }
-        vec![
+        steps![
             format!(
                 "If the role is right, set a region of partition {} in both variables, since SDKs differ in which \
                  they read:\n{}",
@@ -151,7 +149,6 @@ impl Entry for PartitionMismatch {
             "If the role is wrong, correct the annotation and delete the pod:\n\
              kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
              eks.amazonaws.com/role-arn=arn:PARTITION:iam::ACCOUNT:role/ROLE"
-                .to_owned(),
         ]
     }
 
@@ -223,10 +220,9 @@ impl Entry for EndpointOptionsConflict {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Keep only one of AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL, AWS_USE_FIPS_ENDPOINT and \
              AWS_USE_DUALSTACK_ENDPOINT, or choose a region that offers the combination."
-                .to_owned(),
         ]
     }
 }
@@ -247,7 +243,7 @@ impl Entry for EndpointInsecure {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec!["Use an https:// URL, or remove the variable to use the region's own endpoint.".to_owned()]
+        steps!["Use an https:// URL, or remove the variable to use the region's own endpoint."]
     }
 
     fn evidence(&self) -> Evidence {

@@ -216,14 +216,12 @@ impl Entry for PodIdentityOnly {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "If Pod Identity is meant, leave irsa-probe out of this pod, or run it with \
-             --tolerate not-judged."
-                .to_owned(),
+             --tolerate not-judged.",
             "If IRSA is meant, delete the Pod Identity association, which takes precedence over the \
              annotation, and then the pod:\n\
              aws eks list-pod-identity-associations --cluster-name CLUSTER"
-                .to_owned(),
         ]
     }
 
@@ -283,7 +281,7 @@ impl Entry for SessionNameMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec!["Correct AWS_ROLE_SESSION_NAME in the pod spec, or remove it.".to_owned()]
+        steps!["Correct AWS_ROLE_SESSION_NAME in the pod spec, or remove it."]
     }
 
     fn evidence(&self) -> Evidence {

@@ -171,13 +171,12 @@ impl Entry for IssuerUnreachable {
     fn remedy(&self) -> Vec<String> {
         let show = "kubectl get --raw /.well-known/openid-configuration\nkubectl get --raw /openid/v1/jwks";
         if let IssuerFault::NotAUrl(_) = self.fault {
-            return vec![
-                "See whether the token is the one that is meant: one of a service account, which a pod gets for STS."
-                    .to_owned(),
+            return steps![
+                "See whether the token is the one that is meant: one of a service account, which a pod gets for STS.",
                 format!(
                     "If it is, whoever runs the cluster sets --service-account-issuer of the API server to an https \
                      URL, and publishes there what the API server shows:\n{show}"
-                ),
+                )
             ];
         }
         let mut steps = vec![format!(

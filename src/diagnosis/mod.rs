@@ -7,6 +7,11 @@
 
 use crate::evidence::Evidence;
 
+/// The steps of a remedy: literals and texts that were put together.
+macro_rules! steps {
+    ($($step:expr),* $(,)?) => { vec![$(String::from($step)),*] };
+}
+
 pub mod audit;
 pub(crate) mod aws_cli;
 pub(crate) mod dns;

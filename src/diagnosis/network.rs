@@ -104,14 +104,12 @@ impl Entry for StsConnectionRefused {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See whether the name leads where it should: a private hosted zone, an entry of hostAliases, or \
-             AWS_ENDPOINT_URL_STS may point elsewhere."
-                .to_owned(),
+             AWS_ENDPOINT_URL_STS may point elsewhere.",
             "If a service mesh is in the way, let irsa-probe run after its proxy is ready, or leave STS out of \
-             the mesh."
-                .to_owned(),
-            POLICIES.to_owned(),
+             the mesh.",
+            POLICIES.to_owned()
         ]
     }
 
@@ -141,11 +139,10 @@ impl Entry for StsNoRoute {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "See whether the pod has an address of the family that STS's name resolves to, and a default route."
-                .to_owned(),
+        steps![
+            "See whether the pod has an address of the family that STS's name resolves to, and a default route.",
             SHOW_ENDPOINT.to_owned(),
-            POLICIES.to_owned(),
+            POLICIES.to_owned()
         ]
     }
 
@@ -185,23 +182,27 @@ impl Entry for StsTimedOut {
 
     fn remedy(&self) -> Vec<String> {
         match self.phase {
-            ConnectPhase::Connect if self.addresses.first().is_some_and(|first| AddressKind::of(*first) == AddressKind::Local) => vec![
-                "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
+            ConnectPhase::Connect
+                if self
+                    .addresses
+                    .first()
+                    .is_some_and(|first| AddressKind::of(*first) == AddressKind::Local) =>
+            {
+                steps![
+                    "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
                  sidecar, an entry of hostAliases, a DNS server that rewrites names."
-                    .to_owned(),
-            ],
-            ConnectPhase::Connect => vec![
+                ]
+            }
+            ConnectPhase::Connect => steps![
                 SHOW_ENDPOINT.to_owned(),
                 "Compare the route table of the pod's subnet, and the security groups of the node and of the \
-                 endpoint (TCP 443)."
-                    .to_owned(),
-                POLICIES.to_owned(),
+                 endpoint (TCP 443).",
+                POLICIES.to_owned()
             ],
-            ConnectPhase::Tls | ConnectPhase::Reply => vec![
+            ConnectPhase::Tls | ConnectPhase::Reply => steps![
                 "Something between the pod and STS takes the connection and then keeps silent: look at the \
-                 firewall, the proxy, the service mesh, and the path's MTU."
-                    .to_owned(),
-                "If STS is only slow, give it more time with --timeout and --wait.".to_owned(),
+                 firewall, the proxy, the service mesh, and the path's MTU.",
+                "If STS is only slow, give it more time with --timeout and --wait."
             ],
         }
     }
@@ -278,12 +279,11 @@ impl Entry for NotStsReply {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, let it name an STS endpoint, or remove it.".to_owned(),
-            "If a proxy or firewall answers, let it pass STS.".to_owned(),
+        steps![
+            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, let it name an STS endpoint, or remove it.",
+            "If a proxy or firewall answers, let it pass STS.",
             "The token was sent there: if you do not know that server, treat the token as known to others until \
              it expires."
-                .to_owned(),
         ]
     }
 

@@ -304,15 +304,13 @@ forbidden! {
             sanitize(&forbidden.role.text), forbidden.actions()
         )
     };
-    vec![
+    steps![
         format!(
             "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
             list = iam(&forbidden.role, "list-role-policies"), attached = iam(&forbidden.role, "list-attached-role-policies"),
             role = shell_quote(&forbidden.role.name)
-        ),
-        "Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
-         by a condition.".to_owned(),
-    ];
+        ),"Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
+         by a condition."];
 
     /// The permissions boundary does not allow an action.
     ActionOutsideBoundary;
@@ -322,13 +320,11 @@ forbidden! {
         sanitize(&forbidden.role.text), forbidden.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), sanitize),
         forbidden.actions()
     );
-    vec![
+    steps![
         format!(
             "Look at the boundary:\n{} --policy-arn {}",
             iam(&forbidden.role, "get-policy"), forbidden.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), shell_quote)
-        ),
-        "Ask whoever keeps the boundary to allow the action in it, or use a role that is within it.".to_owned(),
-    ];
+        ),"Ask whoever keeps the boundary to allow the action in it, or use a role that is within it."];
 
     /// A policy of the organization does not allow an action.
     ActionOutsideOrganization;

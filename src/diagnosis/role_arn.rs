@@ -52,14 +52,12 @@ impl Entry for RoleArnMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text"
-                .to_owned(),
+        steps![
+            "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text",
             "Correct the annotation (or the variable, where it was set by hand):\n\
              kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-             eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+             eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE",
+            super::identity::delete_pod(None, None)
         ]
     }
 

@@ -205,10 +205,9 @@ impl Entry for SdkUnknown {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "If the application uses an AWS SDK, compare its version with the least one that AWS supports with \
              IRSA: \"Use IRSA with the AWS SDK\" in the Amazon EKS User Guide."
-                .to_owned(),
         ]
     }
 

@@ -159,10 +159,7 @@ impl Entry for ShadowedBySharedFile {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Remove the file from the image, or unmount the volume that brings it, unless it is meant."
-                .to_owned(),
-        ]
+        steps!["Remove the file from the image, or unmount the volume that brings it, unless it is meant."]
     }
 
     fn evidence(&self) -> Evidence {
@@ -191,11 +188,10 @@ impl Entry for ShadowedByContainerCredentials {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Decide for one of the two: remove the annotation from the service account, or the Pod Identity \
              association, and then delete the pod:\n\
              aws eks list-pod-identity-associations --cluster-name CLUSTER"
-                .to_owned(),
         ]
     }
 
@@ -224,7 +220,7 @@ impl Entry for SharedConfigMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec!["Correct the file, or remove it from the image or the volume that brings it.".to_owned()]
+        steps!["Correct the file, or remove it from the image or the volume that brings it."]
     }
 
     fn evidence(&self) -> Evidence {
@@ -250,11 +246,10 @@ impl Entry for SdkCredentialError {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Remove what is in the way, or complete it: a variable of the container, or a profile in a \
-             shared file of the image or of a volume."
-                .to_owned(),
-            format!("See what each SDK does in the application's container, and why:\n{CHAIN}"),
+             shared file of the image or of a volume.",
+            format!("See what each SDK does in the application's container, and why:\n{CHAIN}")
         ]
     }
 
@@ -305,10 +300,9 @@ impl Entry for FallsToNodeRole {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let mut steps = vec![
+        let mut steps = steps![
             "Let the application's SDK stop instead of going on: set AWS_EC2_METADATA_DISABLED=true in its \
              container."
-                .to_owned(),
         ];
         if self.application_reason.is_some() {
             steps.insert(
@@ -358,14 +352,12 @@ impl Entry for NodeRoleReachable {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Keep pods from IMDS: require IMDSv2 with a hop limit of 1 in the node group's launch template, \
              or for one node:\n\
              aws ec2 modify-instance-metadata-options --instance-id INSTANCE --http-tokens required \
-             --http-put-response-hop-limit 1"
-                .to_owned(),
+             --http-put-response-hop-limit 1",
             "A pod with hostNetwork: true reaches IMDS all the same: leave it out where it is not needed."
-                .to_owned(),
         ]
     }
 

@@ -124,14 +124,12 @@ refusals! {
         key_id(&refused.request.claims, "not given"),
         sanitize(&refused.request.claims.issuer)
     );
-    |refused| vec![
+    |refused| steps![
         format!(
             "See whether the issuer answers, from anywhere on the internet:\ncurl -sS {}",
             refused.discovery()
-        ),
-        "On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
-         issuer's jwks_uri again, since its signing key has changed.".to_owned(),
-    ];
+        ),"On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
+         issuer's jwks_uri again, since its signing key has changed."];
 
     /// The provider's thumbprints do not match the issuer's certificate.
     ThumbprintMismatch;
@@ -205,7 +203,7 @@ refusals! {
     };
     |refused| {
         let needed = refused.needed();
-        vec![
+        steps![
             audit_step(&refused.request.role, "say which condition refused, and print the corrected policy"),
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
@@ -215,10 +213,8 @@ refusals! {
             format!(
                 "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
                 needed.trust_policy.statement_text()
-            ),
-            "If the role was changed within the last minutes, wait: IAM takes time to spread (--wait-for-access \
-             waits for you).".to_owned(),
-        ]
+            ),"If the role was changed within the last minutes, wait: IAM takes time to spread (--wait-for-access \
+             waits for you)."]
     };
 
     /// A VPC endpoint's policy forbids the call.
@@ -257,15 +253,13 @@ refusals! {
         refused.refusal.sentence(), refused.request.role.account,
         refused.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
     );
-    |refused| vec![
+    |refused| steps![
         format!(
             "In account {}, activate the region's STS endpoint in the IAM console under account settings, or, for \
              an opt-in region, enable the region:\naws account enable-region --region-name {}",
             refused.request.role.account,
             refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
-        ),
-        "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
-    ];
+        ),"Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION."];
 
     /// STS rejects the ARN, although its form is right.
     RoleArnRejected;
@@ -273,12 +267,9 @@ refusals! {
         "{}. STS does not accept {} as the ARN of a role.", refused.refusal.sentence(),
         sanitize(&refused.request.role.text)
     );
-    |_| vec![
-        "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text".to_owned(),
-        "Correct the annotation and delete the pod:\n\
+    |_| steps!["Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text","Correct the annotation and delete the pod:\n\
          kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-         eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE".to_owned(),
-    ];
+         eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"];
 
     /// STS rejects the session's name, duration or policy.
     SessionParametersRejected;
@@ -286,11 +277,8 @@ refusals! {
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
         refused.refusal.sentence(), sanitize(&refused.request.session_name)
     );
-    |_| vec![
-        "See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
-         kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 AWS_ENDPOINT_URL".to_owned(),
-        "If neither is set, please report this answer as a fault of irsa-probe: the name is made legal before it is sent.".to_owned(),
-    ];
+    |_| steps!["See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
+         kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 AWS_ENDPOINT_URL","If neither is set, please report this answer as a fault of irsa-probe: the name is made legal before it is sent."];
 
     /// STS throttles the account.
     Throttled;
@@ -299,10 +287,7 @@ refusals! {
          as well.",
         refused.refusal.sentence()
     );
-    |_| vec![
-        "Give it more time with --wait, or let a scale-up go on with --tolerate unreachable.".to_owned(),
-        "Find who calls STS so often (CloudTrail, by sourceIPAddress and userAgent), and ask AWS for a higher limit.".to_owned(),
-    ];
+    |_| steps!["Give it more time with --wait, or let a scale-up go on with --tolerate unreachable.","Find who calls STS so often (CloudTrail, by sourceIPAddress and userAgent), and ask AWS for a higher limit."];
 
     /// STS could not reach the issuer.
     IdpUnreachable;
@@ -324,7 +309,7 @@ refusals! {
         "{}: the fault is on AWS's side, or something in between answers in its name.",
         refused.refusal.sentence_with_status()
     );
-    |_| vec![check_aws_health(), "Let a scale-up go on meanwhile with --tolerate unreachable.".to_owned()];
+    |_| steps![check_aws_health(),"Let a scale-up go on meanwhile with --tolerate unreachable."];
 
     /// STS issued credentials and then rejected them.
     CredentialsRejected;
@@ -334,15 +319,13 @@ refusals! {
          moment, or in an opt-in region that the account has not enabled.",
         sanitize(&refused.request.role.text), refused.refusal.sentence()
     );
-    |refused| vec![
-        "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.".to_owned(),
+    |refused| steps!["If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.",
         format!(
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
             refused.needed().commands.show_trust_policy,
             refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
-        ),
-    ];
+        )];
 
     /// The catalogue does not know this error.
     Unclassified;
@@ -351,10 +334,7 @@ refusals! {
         refused.refusal.sentence_with_status(),
         refused.refusal.request_id.as_ref().map_or_else(|| "not given".to_owned(), |id| sanitize(id))
     );
-    |_| vec![
-        "Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.".to_owned(),
-        "Please report this answer, so that irsa-probe can name it.".to_owned(),
-    ];
+    |_| steps!["Look the words up in AWS's documentation of AssumeRoleWithWebIdentity, or ask AWS support with the request id.","Please report this answer, so that irsa-probe can name it."];
 }
 
 /// The credentials belong to another identity.
@@ -380,9 +360,9 @@ impl Entry for IdentityMismatch {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, see what answers there; an emulator does this.".to_owned(),
-            "Otherwise find out what is between the pod and STS before you trust these credentials.".to_owned(),
+        steps![
+            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, see what answers there; an emulator does this.",
+            "Otherwise find out what is between the pod and STS before you trust these credentials."
         ]
     }
 

@@ -52,7 +52,9 @@ impl Entry for TrustRootsMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec!["Install the ca-certificates package in the image, or mount a PEM file and name it in AWS_CA_BUNDLE.".to_owned()]
+        steps![
+            "Install the ca-certificates package in the image, or mount a PEM file and name it in AWS_CA_BUNDLE."
+        ]
     }
 
     fn evidence(&self) -> Evidence {
@@ -77,11 +79,10 @@ impl Entry for TlsNotSpoken {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, correct its scheme or port.".to_owned(),
+        steps![
+            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, correct its scheme or port.",
             "If not, something on the way answers in STS's place: a captive portal, a proxy or a service mesh \
              that expects plain HTTP."
-                .to_owned(),
         ]
     }
 
@@ -136,26 +137,25 @@ impl Entry for TlsUntrusted {
 
     fn remedy(&self) -> Vec<String> {
         if self.is_roots_replaced() {
-            return vec![
-                "Append the public CA certificates to that file, or remove the variable that names it.".to_owned(),
-                "If the file is meant to hold them all, compare it with the one of the ca-certificates package.".to_owned(),
+            return steps![
+                "Append the public CA certificates to that file, or remove the variable that names it.",
+                "If the file is meant to hold them all, compare it with the one of the ca-certificates package."
             ];
         }
         if self.roots.contains("(from ") {
-            return vec![
+            return steps![
                 format!(
                     "If your organisation intercepts TLS, append the certificate of the CA named above to {}: it is not \
                      in it.",
                     sanitize(&self.roots)
                 ),
-                "If it does not, find out what answers for STS before you send it a token.".to_owned(),
+                "If it does not, find out what answers for STS before you send it a token."
             ];
         }
-        vec![
+        steps![
             "If your organisation intercepts TLS, mount its CA certificate and name the file in AWS_CA_BUNDLE \
-             (and for the application in what its SDK reads)."
-                .to_owned(),
-            "If it does not, find out what answers for STS before you send it a token.".to_owned(),
+             (and for the application in what its SDK reads).",
+            "If it does not, find out what answers for STS before you send it a token."
         ]
     }
 
@@ -197,13 +197,11 @@ impl Entry for TlsNameMismatch {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "If a DNS alias points STS's name at a VPC endpoint, use the endpoint's private DNS instead, or \
-             set AWS_ENDPOINT_URL_STS to a name that is in the certificate."
-                .to_owned(),
+             set AWS_ENDPOINT_URL_STS to a name that is in the certificate.",
             "If AWS_ENDPOINT_URL_STS names the global sts.amazonaws.com, name the regional host instead. For the \
              application's SDK: AWS_STS_REGIONAL_ENDPOINTS=regional."
-                .to_owned(),
         ]
     }
 
@@ -244,12 +242,10 @@ impl Entry for TlsExpired {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Compare the time above with the real one; if the node's clock is wrong, mend its time service."
-                .to_owned(),
+        steps![
+            "Compare the time above with the real one; if the node's clock is wrong, mend its time service.",
             "AWS renews its certificates in time: an expired one comes from something on the way, such as a \
              proxy, and has to be renewed there."
-                .to_owned(),
         ]
     }
 
@@ -281,10 +277,9 @@ impl Entry for TlsFailed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "STS itself speaks TLS 1.2 and 1.3 with current ciphers, so look at what is on the way: a proxy, a \
              firewall or a service mesh."
-                .to_owned(),
         ]
     }
 

@@ -37,10 +37,9 @@ impl Entry for TokenFileVarHoldsToken {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "Remove the variable from the pod spec, and let the service account's annotation inject it."
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+        steps![
+            "Remove the variable from the pod spec, and let the service account's annotation inject it.",
+            super::identity::delete_pod(None, None)
         ]
     }
 }
@@ -73,14 +72,12 @@ impl Entry for TokenFileMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See where the volume is mounted in each container:\n\
-             kubectl -n NAMESPACE get pod POD -o jsonpath='{range .spec.containers[*]}{.name} {.volumeMounts}{\"\\n\"}{end}'"
-                .to_owned(),
+             kubectl -n NAMESPACE get pod POD -o jsonpath='{range .spec.containers[*]}{.name} {.volumeMounts}{\"\\n\"}{end}'",
             "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE from the pod spec, so that the webhook \
-             injects variables and volume together."
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+             injects variables and volume together.",
+            super::identity::delete_pod(None, None)
         ]
     }
 
@@ -124,16 +121,13 @@ impl Entry for TokenFileUnreadable {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Give the pod an fsGroup, so that the kubelet lets its group read the token (any number \
              does; 65534 is usual):\n\
-             spec:\n  securityContext:\n    fsGroup: 65534"
-                .to_owned(),
-            "If the volume was written by hand with a defaultMode, remove the defaultMode or make it 0644."
-                .to_owned(),
+             spec:\n  securityContext:\n    fsGroup: 65534",
+            "If the volume was written by hand with a defaultMode, remove the defaultMode or make it 0644.",
             "If the program changes its user after the start (su-exec, gosu), let the container start as \
              that user instead (runAsUser)."
-                .to_owned(),
         ]
     }
 
@@ -193,11 +187,10 @@ impl Entry for TokenFileEmpty {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See which volume is mounted there; it should be the projected volume aws-iam-token:\n\
-             kubectl -n NAMESPACE get pod POD -o yaml"
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+             kubectl -n NAMESPACE get pod POD -o yaml",
+            super::identity::delete_pod(None, None)
         ]
     }
 
@@ -224,11 +217,10 @@ impl Entry for TokenFileTooLarge {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See which file AWS_WEB_IDENTITY_TOKEN_FILE names and what writes it; remove the variable \
-             from the pod spec to let the webhook set it."
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+             from the pod spec to let the webhook set it.",
+            super::identity::delete_pod(None, None)
         ]
     }
 
@@ -266,11 +258,10 @@ impl Entry for TokenFileCorrupt {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Find what writes the file. The kubelet writes the token and nothing else; a script that \
-             redirects a command's error output into the file adds its log lines."
-                .to_owned(),
-            super::identity::delete_pod(None, None),
+             redirects a command's error output into the file adds its log lines.",
+            super::identity::delete_pod(None, None)
         ]
     }
 
@@ -310,13 +301,11 @@ impl Entry for TokenFileReadFailed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "Look at the node: the token lies on a tmpfs that the kubelet mounts.\n\
-             kubectl -n NAMESPACE get pod POD -o wide\nkubectl describe node NODE"
-                .to_owned(),
+             kubectl -n NAMESPACE get pod POD -o wide\nkubectl describe node NODE",
             "If AWS_WEB_IDENTITY_TOKEN_FILE was pointed at a network file system, remove it from the pod \
              spec."
-                .to_owned(),
         ]
     }
 

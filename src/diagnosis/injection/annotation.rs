@@ -33,12 +33,11 @@ impl Entry for ServiceAccountNotAnnotated {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             format!("Annotate the service account with the role:\n{}", self.target.annotate(None)),
             "If the pod should run as another service account, name that one in the pod spec instead \
-             (serviceAccountName)."
-                .to_owned(),
-            self.target.delete_pod(),
+             (serviceAccountName).",
+            self.target.delete_pod()
         ]
     }
 
@@ -64,14 +63,14 @@ impl Entry for ServiceAccountMissing {
 
     fn remedy(&self) -> Vec<String> {
         let (kubectl, account) = kubectl(Some(&self.target.service_account));
-        vec![
+        steps![
             format!(
                 "Create the service account, and annotate it with the role:\n\
                  {kubectl} create serviceaccount {account}\n{}",
                 self.target.annotate(None)
             ),
             self.target.delete_pod(),
-            "Find out what deleted it, such as an uninstalled chart or a pruned manifest.".to_owned(),
+            "Find out what deleted it, such as an uninstalled chart or a pruned manifest."
         ]
     }
 
@@ -117,11 +116,10 @@ impl Entry for AnnotatedAfterPod {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             self.target.delete_pod(),
             "Let whatever deploys the pods create and annotate the service account first, so that this does \
              not come back."
-                .to_owned(),
         ]
     }
 
@@ -163,7 +161,7 @@ impl Entry for WebhookMissed {
 
     fn remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.target.kubectl_and_pod();
-        vec![
+        steps![
             self.target.delete_pod(),
             format!(
                 "If the new pod has no identity either, see whether it asks to be left out: the label \
@@ -174,7 +172,6 @@ impl Entry for WebhookMissed {
             "Else see whether the webhook is registered, which namespaces it leaves out, and, where it runs in \
              the cluster itself, that it runs.\n\
              kubectl get mutatingwebhookconfigurations -o yaml"
-                .to_owned(),
         ]
     }
 
@@ -270,7 +267,7 @@ impl Entry for RoleAnnotationMisplaced {
 
     fn remedy(&self) -> Vec<String> {
         let is_role = arn::parse(&self.role_arn).is_ok();
-        vec![
+        steps![
             format!(
                 "If that role is meant, annotate the service account with it:\n{}",
                 self.target.annotate(is_role.then_some(self.role_arn.as_str()))
@@ -278,7 +275,6 @@ impl Entry for RoleAnnotationMisplaced {
             self.target.delete_pod(),
             "Correct the annotation where it is written, such as a chart's values, so that this does not come \
              back."
-                .to_owned(),
         ]
     }
 

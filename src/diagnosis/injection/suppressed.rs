@@ -107,8 +107,8 @@ impl InjectionSuppressed {
 
     fn ephemeral_remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.target.kubectl_and_pod();
-        vec![
-            "Audit the application's own container instead, with --container and its name.".to_owned(),
+        steps![
+            "Audit the application's own container instead, with --container and its name.",
             format!(
                 "To look at the application from a debugging container, make one in the PID namespace of its \
                  container, with its user (manifests/debug/restricted.yaml): irsa-probe then looks through the \
@@ -122,7 +122,7 @@ impl InjectionSuppressed {
                  {kubectl} debug {pod} -it --copy-to={pod}-irsa-probe --container=CONTAINER --image={IMAGE} \
                  --profile=restricted --custom=manifests/debug/copy.yaml -- /irsa-probe check\n\
                  {kubectl} delete pod {pod}-irsa-probe"
-            ),
+            )
         ]
     }
 }
@@ -192,15 +192,14 @@ impl Entry for InjectionSuppressed {
         let (kubectl, pod) = self.target.kubectl_and_pod();
         match &self.cause {
             SuppressionCause::Ephemeral => self.ephemeral_remedy(),
-            SuppressionCause::SkipWebhook => vec![
+            SuppressionCause::SkipWebhook => steps![
                 format!(
                     "Find what sets the label: the pod template, a chart's values, or a policy of the cluster that \
                      changes pods.\n\
                      {kubectl} get pod {pod} -o jsonpath='{{.metadata.labels}} {{.metadata.ownerReferences}}{{\"\\n\"}}'"
                 ),
-                "Remove the label eks.amazonaws.com/skip-pod-identity-webhook there. Another value does not help."
-                    .to_owned(),
-                self.recreate(),
+                "Remove the label eks.amazonaws.com/skip-pod-identity-webhook there. Another value does not help.",
+                self.recreate()
             ],
             SuppressionCause::SkipContainers => vec![
                 format!(
@@ -208,7 +207,10 @@ impl Entry for InjectionSuppressed {
                      that changes pods.\n\
                      {kubectl} get pod {pod} -o jsonpath='{{.metadata.annotations}} {{.metadata.ownerReferences}}{{\"\\n\"}}'"
                 ),
-                format!("Remove the name of {} from eks.amazonaws.com/skip-containers there.", self.container_words()),
+                format!(
+                    "Remove the name of {} from eks.amazonaws.com/skip-containers there.",
+                    self.container_words()
+                ),
                 self.recreate(),
             ],
             SuppressionCause::EnvPreset(variable) => vec![
@@ -227,38 +229,33 @@ impl Entry for InjectionSuppressed {
                 ),
                 self.recreate(),
             ],
-            SuppressionCause::EverythingPreset(_) => vec![
+            SuppressionCause::EverythingPreset(_) => steps![
                 format!("See what the pod sets.\n{}", self.show_containers()),
                 "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE where they are set, in the pod template or a \
-                 chart's values, so that the webhook injects them and mounts the token. The region may stay."
-                    .to_owned(),
-                self.recreate(),
+                 chart's values, so that the webhook injects them and mounts the token. The region may stay.",
+                self.recreate()
             ],
-            SuppressionCause::MountElsewhere { .. } => vec![
+            SuppressionCause::MountElsewhere { .. } => steps![
                 format!("See what the pod sets of it.\n{}", self.show_containers()),
                 "Remove it from the pod template, or a chart's values: AWS_ROLE_ARN and \
-                 AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, so that the webhook adds all of it."
-                    .to_owned(),
-                self.recreate(),
+                 AWS_WEB_IDENTITY_TOKEN_FILE, or the mount of aws-iam-token, so that the webhook adds all of it.",
+                self.recreate()
             ],
-            SuppressionCause::VolumePreset | SuppressionCause::VolumeMounted => vec![
+            SuppressionCause::VolumePreset | SuppressionCause::VolumeMounted => steps![
                 format!(
                     "See what the volume is.\n\
                      {kubectl} get pod {pod} -o jsonpath='{{.spec.volumes[?(@.name==\"aws-iam-token\")]}}{{\"\\n\"}}'"
                 ),
                 "If another purpose needs it, give it another name in the pod template, and in the mounts; else \
-                 remove it, so that the webhook makes its own."
-                    .to_owned(),
-                self.recreate(),
+                 remove it, so that the webhook makes its own.",
+                self.recreate()
             ],
-            SuppressionCause::AddedLater => vec![
+            SuppressionCause::AddedLater => steps![
                 "If the container belongs to something else, such as a service mesh, it needs no identity: audit \
-                 the application's own container, with --container and its name."
-                    .to_owned(),
+                 the application's own container, with --container and its name.",
                 "If it needs the role, write it into the pod template itself, where the webhook sees it when the \
-                 pod is created."
-                    .to_owned(),
-                self.recreate(),
+                 pod is created.",
+                self.recreate()
             ],
         }
     }

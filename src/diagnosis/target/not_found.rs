@@ -77,7 +77,7 @@ impl Entry for TargetNotFound {
         };
         match &self.search {
             TargetSearch::Unlisted(_) | TargetSearch::Nothing => {
-                vec![share(), "To judge this container itself:\nirsa-probe check --pid none".to_owned()]
+                steps![share(), "To judge this container itself:\nirsa-probe check --pid none"]
             }
             TargetSearch::NoSuch { candidates, .. } if candidates.is_empty() => vec![share()],
             TargetSearch::Several(candidates) | TargetSearch::NoSuch { candidates, .. } => {

@@ -129,11 +129,8 @@ impl Entry for TargetNotReadable {
                     .to_owned(),
             ])
             .collect(),
-            _ => vec![
-                "Look through another process of the same container, or give a debugging container the \
-                 variables, the volume and the user by hand (manifests/debug/env-and-volume.yaml)."
-                    .to_owned(),
-            ],
+            _ => steps!["Look through another process of the same container, or give a debugging container the \
+                 variables, the volume and the user by hand (manifests/debug/env-and-volume.yaml)."],
         }
     }
 

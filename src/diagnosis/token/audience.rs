@@ -81,17 +81,15 @@ impl Entry for TokenIsApiToken {
 
     fn remedy(&self) -> Vec<String> {
         if self.source == ApiTokenSource::GivenToAudit {
-            return vec![
+            return steps![
                 "If another token was meant, audit that: the one in the file that AWS_WEB_IDENTITY_TOKEN_FILE of the \
-                 pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token."
-                    .to_owned(),
-                format!("If that file holds this token: {USE_THE_WEBHOOK}"),
+                 pod names, usually /var/run/secrets/eks.amazonaws.com/serviceaccount/token.",
+                format!("If that file holds this token: {USE_THE_WEBHOOK}")
             ];
         }
-        vec![
+        steps![
             USE_THE_WEBHOOK.to_owned(),
             "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
-                .to_owned(),
         ]
     }
 

@@ -56,12 +56,11 @@ impl Entry for TokenExpired {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See whether the node's kubelet works and reaches the API server:\nkubectl get node NODE -o wide\n\
-             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD"
-                .to_owned(),
-            "If AWS_WEB_IDENTITY_TOKEN_FILE names a copied file, point it at the projected one.".to_owned(),
-            identity::delete_pod(None, None),
+             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD",
+            "If AWS_WEB_IDENTITY_TOKEN_FILE names a copied file, point it at the projected one.",
+            identity::delete_pod(None, None)
         ]
     }
 
@@ -96,10 +95,9 @@ impl Entry for TokenNotYetValid {
 
     fn remedy(&self) -> Vec<String> {
         if self.is_sts_clock {
-            vec![
+            steps![
                 "Look at the clock of the API server, in the headers of its answers, and mend it; then delete the \
                  pod:\nkubectl get --raw /version -v=8 2>&1 | grep -i 'date:'\nkubectl -n NAMESPACE delete pod POD"
-                    .to_owned(),
             ]
         } else {
             vec![COMPARE_CLOCKS.to_owned()]
@@ -131,13 +129,11 @@ impl Entry for TokenNotRotated {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             "See whether the node's kubelet works and reaches the API server:\nkubectl get node NODE -o wide\n\
-             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD"
-                .to_owned(),
+             kubectl -n NAMESPACE get events --field-selector involvedObject.name=POD",
             "If the token file is a copy or a subPath mount, mount the projected volume itself: the kubelet \
              updates nothing else."
-                .to_owned(),
         ]
     }
 
@@ -184,10 +180,9 @@ impl Entry for ClockSkewed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             COMPARE_CLOCKS.to_owned(),
             "On EC2, let the node use the Amazon Time Sync Service (chrony, server 169.254.169.123)."
-                .to_owned(),
         ]
     }
 

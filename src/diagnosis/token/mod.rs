@@ -46,11 +46,10 @@ impl Entry for TokenNotAJwt {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
+        steps![
             USE_THE_WEBHOOK.to_owned(),
             "If something else writes the file, let it write the token and nothing more: no quotes, no \
              \"Bearer\", no second line, no path in place of the token."
-                .to_owned(),
         ]
     }
 }
@@ -96,10 +95,7 @@ impl Entry for TokenClaimMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            USE_THE_WEBHOOK.to_owned(),
-            "If another issuer makes the tokens, let it add the claim.".to_owned(),
-        ]
+        steps![USE_THE_WEBHOOK.to_owned(), "If another issuer makes the tokens, let it add the claim."]
     }
 
     fn evidence(&self) -> Evidence {
@@ -124,11 +120,10 @@ impl Entry for TokenAlgorithmUnsupported {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            "On EKS: remove what replaced the projected token; EKS signs by RS256.".to_owned(),
+        steps![
+            "On EKS: remove what replaced the projected token; EKS signs by RS256.",
             "On a cluster of your own: give the API server an RSA or ECDSA key \
              (--service-account-signing-key-file)."
-                .to_owned(),
         ]
     }
 
