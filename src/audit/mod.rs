@@ -94,10 +94,6 @@ impl AuditOptions {
             network: self.network.clone(),
         }
     }
-
-    pub(crate) fn issuer_query(&self, request: &Request) -> issuer::IssuerQuery {
-        issuer::IssuerQuery { issuer: request.issuer.clone(), network: self.network.clone() }
-    }
 }
 
 impl AuditResult {

@@ -26,7 +26,7 @@ pub(crate) enum Chunk {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StdinFault {
+pub enum StdinFault {
     /// It had not gone on at the deadline.
     TimedOut,
     /// It has more bytes than this limit.

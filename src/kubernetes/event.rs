@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::MAX_NAME_BYTES;
@@ -12,68 +13,43 @@ const COMPONENT: &str = "irsa-probe";
 /// For how long the same is not told of a pod again.
 const DEDUPLICATION_PERIOD: Duration = Duration::from_secs(600);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum EventType {
     Normal,
     Warning,
 }
 
-impl EventType {
-    /// The type as the API writes it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-        }
-    }
-}
-
-/// An event to be created.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Event {
-    /// The namespace of the pod.
-    pub(crate) namespace: String,
-    body: Value,
-}
-
-impl Event {
-    /// An event on a pod. All events of one reason in the same ten minutes have one name, so the API
-    /// server itself refuses the second, also after a restart.
-    pub(crate) fn for_pod(
-        pod: &PodReference,
-        kind: EventType,
-        reason: &str,
-        message: &str,
-        now: SystemTime,
-    ) -> Self {
-        let time = format_utc(now);
-        let body = json!({
+/// An event on a pod, to be created. All events of one reason in the same ten minutes have one name, so the API
+/// server itself refuses the second, also after a restart.
+pub(crate) fn of_pod(
+    pod: &PodReference,
+    kind: EventType,
+    reason: &str,
+    message: &str,
+    now: SystemTime,
+) -> Value {
+    let time = format_utc(now);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": { "namespace": pod.namespace, "name": event_name(pod, reason, now) },
+        "involvedObject": {
             "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": { "namespace": pod.namespace, "name": event_name(pod, reason, now) },
-            "involvedObject": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "namespace": pod.namespace,
-                "name": pod.name,
-                "uid": pod.uid,
-            },
-            "type": kind.as_str(),
-            "reason": reason,
-            "message": message,
-            "firstTimestamp": time,
-            "lastTimestamp": time,
-            "count": 1,
-            "source": { "component": COMPONENT },
-            "reportingComponent": COMPONENT,
-            "reportingInstance": pod.name,
-        });
-        Self { namespace: pod.namespace.clone(), body }
-    }
-
-    pub(crate) fn body(&self) -> &Value {
-        &self.body
-    }
+            "kind": "Pod",
+            "namespace": pod.namespace,
+            "name": pod.name,
+            "uid": pod.uid,
+        },
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+        "source": { "component": COMPONENT },
+        "reportingComponent": COMPONENT,
+        "reportingInstance": pod.name,
+    })
 }
 
 fn event_name(pod: &PodReference, reason: &str, now: SystemTime) -> String {
@@ -88,7 +64,7 @@ fn event_name(pod: &PodReference, reason: &str, now: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::is_object_name;
-    use super::{Event, EventType, MAX_NAME_BYTES, event_name};
+    use super::{EventType, MAX_NAME_BYTES, event_name, of_pod};
     use crate::kubernetes::pod_status::PodReference;
     use serde_json::json;
     use std::time::{Duration, SystemTime};
@@ -103,12 +79,10 @@ mod tests {
 
     #[test]
     fn an_event() {
-        let event =
-            Event::for_pod(&pod("checkout-1"), EventType::Warning, "TokenExpired", "m", at(1_795_000_000));
-        assert_eq!(event.namespace, "payments");
+        let event = of_pod(&pod("checkout-1"), EventType::Warning, "TokenExpired", "m", at(1_795_000_000));
         assert_eq!(
-            event.body(),
-            &json!({
+            event,
+            json!({
                 "apiVersion": "v1", "kind": "Event",
                 "metadata": {"namespace": "payments", "name": "checkout-1.tokenexpired.2da632"},
                 "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": "payments",

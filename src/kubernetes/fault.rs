@@ -1,7 +1,7 @@
 //! Why a call to the Kubernetes API brought nothing.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -38,20 +38,8 @@ pub enum ApiFault {
     },
     /// No object can have this name.
     NameUnusable(String),
-    /// The pod's API token cannot be read.
-    TokenUnreadable {
-        /// Its file.
-        path: PathBuf,
-        /// Why, in words that follow the name of the file.
-        fault: String,
-    },
-    /// The file of the API server's CA cannot be used.
-    CaUnusable {
-        /// The file.
-        path: PathBuf,
-        /// Why, in words that follow the name of the file.
-        fault: String,
-    },
+    /// The file of the pod's API token, or of the API server's CA, cannot be used; in a sentence.
+    File(String),
     /// No connection could be opened.
     Connect(ConnectFault),
     /// The connection broke off; the library's words.
@@ -127,6 +115,12 @@ impl ApiFault {
         }
     }
 
+    /// A file cannot be read or used.
+    pub(super) fn file(path: &Path, what: &str, verb: &str, fault: &str) -> Self {
+        let path = sanitize(&path.to_string_lossy());
+        Self::File(format!("the {what} {path} cannot be {verb}: {}", sanitize(fault)))
+    }
+
     /// Why no connection was opened.
     pub(crate) fn from_connect(fault: ConnectFault) -> Self {
         match fault {
@@ -157,22 +151,7 @@ impl fmt::Display for ApiFault {
                 )
             }
             Self::NameUnusable(name) => write!(f, "\"{}\" cannot be a name in Kubernetes", sanitize(name)),
-            Self::TokenUnreadable { path, fault } => {
-                write!(
-                    f,
-                    "the API token {} cannot be read: {}",
-                    sanitize(&path.to_string_lossy()),
-                    sanitize(fault)
-                )
-            }
-            Self::CaUnusable { path, fault } => {
-                write!(
-                    f,
-                    "the API's CA {} cannot be used: {}",
-                    sanitize(&path.to_string_lossy()),
-                    sanitize(fault)
-                )
-            }
+            Self::File(sentence) => f.write_str(sentence),
             Self::Connect(fault) => write!(f, "the API cannot be reached: {}", sanitize(&fault.to_string())),
             Self::ConnectionLost(error) => {
                 write!(f, "the connection to the API broke off: {}", sanitize(error))
@@ -200,8 +179,6 @@ impl fmt::Display for ApiFault {
         }
     }
 }
-
-impl std::error::Error for ApiFault {}
 
 #[cfg(test)]
 mod tests {

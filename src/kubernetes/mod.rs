@@ -22,7 +22,6 @@ use crate::net::http::{self, ResponseError};
 use crate::net::tls::TrustRoots;
 use crate::text::{Secret, redact_secret};
 use crate::token::{MAX_TOKEN_FILE_BYTES, ServiceAccount};
-use event::Event;
 use fault::{ApiFault, ApiRequest};
 use pod_status::{PodReference, PodState};
 use service_account::AnnotatedAccount;
@@ -61,14 +60,8 @@ pub enum KubernetesUse {
     Off,
 }
 
-/// One request.
-struct Call<'a> {
-    method: Method,
-    request: ApiRequest<'a>,
-    path: String,
-    content_type: Option<&'static str>,
-    body: Vec<u8>,
-}
+/// A body, after its content type.
+type Body<'a> = (&'static str, &'a Value);
 
 impl Api {
     /// The API server that the pod's variables name; `None` outside a cluster. Its CA lies beside the
@@ -94,14 +87,9 @@ impl Api {
         account: &ServiceAccount,
         until: Instant,
     ) -> Result<AnnotatedAccount, ApiFault> {
-        let call = Call {
-            method: Method::GET,
-            request: ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace },
-            path: namespaced_path(&account.namespace, &["serviceaccounts", &account.name])?,
-            content_type: None,
-            body: Vec::new(),
-        };
-        let reply = self.call(call, until).await?;
+        let request = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace };
+        let parts = ["serviceaccounts", account.name.as_str()];
+        let reply = self.call(Method::GET, request, &parts, None, until).await?;
         AnnotatedAccount::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
     }
 
@@ -115,33 +103,34 @@ impl Api {
         patch: &Value,
         until: Instant,
     ) -> Result<PodState, ApiFault> {
-        let call = Call {
-            method: Method::PATCH,
-            request: ApiRequest { verb: "patch", resource: "pods/status", namespace: &pod.namespace },
-            path: namespaced_path(&pod.namespace, &["pods", &pod.name, "status"])?,
-            content_type: Some("application/strategic-merge-patch+json"),
-            body: patch.to_string().into_bytes(),
-        };
-        let reply = self.call(call, until).await?;
+        let request = ApiRequest { verb: "patch", resource: "pods/status", namespace: &pod.namespace };
+        let (parts, body) =
+            (["pods", pod.name.as_str(), "status"], ("application/strategic-merge-patch+json", patch));
+        let reply = self.call(Method::PATCH, request, &parts, Some(body), until).await?;
         PodState::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
     }
 
-    /// Creates an event.
-    ///
-    /// # Errors
-    /// Why it is not created.
-    pub(crate) async fn create_event(&self, event: &Event, until: Instant) -> Result<(), ApiFault> {
-        let call = Call {
-            method: Method::POST,
-            request: ApiRequest { verb: "create", resource: "events", namespace: &event.namespace },
-            path: namespaced_path(&event.namespace, &["events"])?,
-            content_type: Some("application/json"),
-            body: event.body().to_string().into_bytes(),
-        };
-        self.call(call, until).await.map(drop)
+    /// Creates an event on the pod.
+    pub(crate) async fn create_event(
+        &self,
+        pod: &PodReference,
+        event: &Value,
+        until: Instant,
+    ) -> Result<(), ApiFault> {
+        let request = ApiRequest { verb: "create", resource: "events", namespace: &pod.namespace };
+        let body = ("application/json", event);
+        self.call(Method::POST, request, &["events"], Some(body), until).await.map(drop)
     }
 
-    async fn call(&self, call: Call<'_>, until: Instant) -> Result<Bytes, ApiFault> {
+    async fn call(
+        &self,
+        method: Method,
+        asked: ApiRequest<'_>,
+        parts: &[&str],
+        body: Option<Body<'_>>,
+        until: Instant,
+    ) -> Result<Bytes, ApiFault> {
+        let path = namespaced_path(asked.namespace, parts)?;
         let token = self.token(until).await?;
         let trust = self.trust(until).await?;
         let endpoint = Endpoint::parse(&self.url)
@@ -150,7 +139,7 @@ impl Api {
         let route = Route { endpoint: &endpoint, proxy: None, trust: &trust, resolver: &resolver };
         let connected = Box::pin(connect::open(&self.pod, &route, Budget::ending_at(until))).await;
         let stream = connected.map_err(ApiFault::from_connect)?.stream;
-        let request = build_request(&call, &endpoint, &token)?;
+        let request = build_request(method, &path, body, &endpoint, &token)?;
         match timeout_at(until, http::send_once(stream, request, MAX_REPLY_BYTES)).await {
             Err(_) => Err(ApiFault::TimedOut),
             Ok(Err(words)) => Err(ApiFault::ConnectionLost(words)),
@@ -162,13 +151,13 @@ impl Api {
             }
             Ok(Ok((status, reply))) => {
                 let reply = redact_token(&reply.unwrap_or_default(), &token);
-                Err(ApiFault::from_reply(&call.request, status.as_u16(), &reply))
+                Err(ApiFault::from_reply(&asked, status.as_u16(), &reply))
             }
         }
     }
 
     async fn token(&self, until: Instant) -> Result<Secret, ApiFault> {
-        let unreadable = |fault: String| ApiFault::TokenUnreadable { path: self.token_file.clone(), fault };
+        let unreadable = |fault: String| ApiFault::file(&self.token_file, "API token", "read", &fault);
         let file = self.pod.read(&self.token_file, MAX_TOKEN_FILE_BYTES, until).await;
         let text = String::from_utf8(file.map_err(|error| unreadable(error.to_string()))?.bytes);
         let text = text.map_err(|_| unreadable("it is not text".to_owned()))?;
@@ -185,7 +174,7 @@ impl Api {
         let path = self.token_file.with_file_name(CA_FILE);
         TrustRoots::from_file(&self.pod, &path, until)
             .await
-            .map_err(|fault| ApiFault::CaUnusable { path, fault })
+            .map_err(|fault| ApiFault::file(&path, "API's CA", "used", &fault))
     }
 }
 
@@ -223,7 +212,9 @@ pub fn is_object_name(name: &str) -> bool {
 }
 
 fn build_request(
-    call: &Call<'_>,
+    method: Method,
+    path: &str,
+    body: Option<Body<'_>>,
     endpoint: &Endpoint,
     token: &Secret,
 ) -> Result<Request<Full<Bytes>>, ApiFault> {
@@ -233,16 +224,17 @@ fn build_request(
     bearer.set_sensitive(true);
     let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
     let mut request = Request::builder()
-        .method(call.method.clone())
-        .uri(&call.path)
+        .method(method)
+        .uri(path)
         .header(HOST, authority)
         .header(AUTHORIZATION, bearer)
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("irsa-probe/", env!("CARGO_PKG_VERSION")));
-    if let Some(content_type) = call.content_type {
+    if let Some((content_type, _)) = body {
         request = request.header(CONTENT_TYPE, content_type);
     }
-    request.body(Full::new(Bytes::from(call.body.clone()))).map_err(unfit)
+    let body = body.map_or_else(Bytes::new, |(_, value)| Bytes::from(value.to_string()));
+    request.body(Full::new(body)).map_err(unfit)
 }
 
 #[cfg(test)]

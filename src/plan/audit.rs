@@ -150,13 +150,13 @@ async fn ask(
     request: &Request,
     until: Instant,
 ) -> (Option<IamSnapshot>, Option<IssuerDocuments>) {
-    let (iam_query, issuer_query) = (options.iam_query(request), options.issuer_query(request));
+    let query = options.iam_query(request);
     let snapshot = async {
-        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &iam_query, until).await) } else { None }
+        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &query, until).await) } else { None }
     };
     let documents = async {
         if options.lookup.issuer_check {
-            Some(issuer::observe(pod, &issuer_query, until).await)
+            Some(issuer::observe(pod, request.issuer.clone(), &options.network, until).await)
         } else {
             None
         }

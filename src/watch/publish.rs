@@ -13,7 +13,7 @@ use super::pod_status::{PodStatus, ROLE_WORKS, Warning};
 use crate::host::Pod;
 use crate::host::backoff;
 use crate::kubernetes::Api;
-use crate::kubernetes::event::{Event, EventType};
+use crate::kubernetes::event::{self, EventType};
 use crate::kubernetes::fault::ApiFault;
 use crate::kubernetes::pod_status::{Condition, PodReference};
 use crate::report::termination;
@@ -209,8 +209,8 @@ impl Publisher {
                 told.push(reason);
                 continue;
             }
-            let event = Event::for_pod(&self.reference, kind, &reason, &message, self.pod.now());
-            match self.api.create_event(&event, self.call_deadline()).await {
+            let event = event::of_pod(&self.reference, kind, &reason, &message, self.pod.now());
+            match self.api.create_event(&self.reference, &event, self.call_deadline()).await {
                 Ok(()) | Err(ApiFault::AlreadyExists | ApiFault::TooLong) => {
                     told.push(reason);
                     pauses.reset();

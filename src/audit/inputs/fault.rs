@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::log::NoReport;
-use super::printed::BadDocument;
 use crate::audit::options::Input;
 use crate::diagnosis::Diagnosis;
 use crate::host::ReadError;
@@ -21,13 +20,12 @@ pub(crate) struct BadInput {
     pub(crate) flag: &'static str,
     /// Where it was to be read from.
     pub(crate) from: Input,
-    /// Why.
     pub(crate) why: InputFault,
 }
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum InputFault {
+pub enum InputFault {
     /// The file could not be read.
     File(ReadError),
     /// Standard input could not be read.
@@ -38,8 +36,23 @@ pub(crate) enum InputFault {
     NoReport(NoReport),
     /// The text is not a token.
     NoToken(TokenFault),
-    /// The document is not of the expected kind.
-    Unusable(BadDocument),
+    /// The document is empty.
+    Empty,
+    /// It is neither UTF-8 nor UTF-16 with a byte order mark.
+    NotText,
+    /// It is not JSON, in the words of the parser.
+    NotJson(String),
+    /// It is the output of another command.
+    Another(&'static str),
+    /// It has no member of this name.
+    Without(&'static str),
+    /// It has several objects, where one is needed.
+    Several {
+        /// The kind of the objects.
+        what: &'static str,
+        /// The number of the objects.
+        count: usize,
+    },
     /// The pod has no container of the requested name.
     NoContainer {
         /// The requested name.
@@ -51,30 +64,37 @@ pub(crate) enum InputFault {
 
 impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.flag, self.from)?;
-        match &self.why {
-            InputFault::File(error @ ReadError::NotRegular(_)) => {
+        write!(f, "{} {}: {}", self.flag, self.from, self.why)
+    }
+}
+
+/// In words that follow the name of the file.
+impl fmt::Display for InputFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error @ ReadError::NotRegular(_)) => {
                 write!(f, "{error}; save it to a file, or give - and pipe it in")
             }
-            InputFault::File(error) => error.fmt(f),
-            InputFault::Stdin(fault) => fault.fmt(f),
-            InputFault::StdinTaken(flag) => write!(f, "{flag} reads it already: only one can"),
-            InputFault::NoReport(none) => none.fmt(f),
-            InputFault::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
-            InputFault::Unusable(fault) => fault.fmt(f),
-            InputFault::NoContainer { name, names } => {
+            Self::File(error) => error.fmt(f),
+            Self::Stdin(fault) => fault.fmt(f),
+            Self::StdinTaken(flag) => write!(f, "{flag} reads it already: only one can"),
+            Self::NoReport(none) => none.fmt(f),
+            Self::NoToken(fault) => f.write_str(&Diagnosis::from(fault.clone()).cause()),
+            Self::Empty => {
+                f.write_str("it is empty: most likely the command that should have filled it failed")
+            }
+            Self::NotText => f.write_str("it is not text"),
+            Self::NotJson(words) => {
+                write!(f, "it is not JSON ({words}): let the command print JSON, with --output json")
+            }
+            Self::Another(what) => write!(f, "it is {what}"),
+            Self::Without(what) => write!(f, "it has no {what}"),
+            Self::Several { what, count } => write!(f, "it has {count} {what}: give one"),
+            Self::NoContainer { name, names } => {
                 let names: Vec<String> =
                     names.iter().take(MAX_NAMED_CONTAINERS).map(|name| sanitize(name)).collect();
                 write!(f, "it has no container {} (--container), but {}", sanitize(name), names.join(", "))
             }
         }
-    }
-}
-
-impl std::error::Error for BadInput {}
-
-impl From<BadDocument> for InputFault {
-    fn from(fault: BadDocument) -> Self {
-        Self::Unusable(fault)
     }
 }

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::printed::{self, BadDocument};
+use super::fault::InputFault;
+use super::printed;
 use crate::injection::view::WEBHOOK_DOMAIN;
 
 /// Reads the only object of a kind in what `kubectl` printed.
 ///
 /// # Errors
 /// If there is none of this kind, or several.
-pub(super) fn read(bytes: &[u8], kind: &'static str, plural: &'static str) -> Result<Value, BadDocument> {
+pub(super) fn read(bytes: &[u8], kind: &'static str, plural: &'static str) -> Result<Value, InputFault> {
     let value = printed::json(&printed::text(bytes)?)?;
     match kind_of(&value) {
         Some(found) if found == kind => Ok(value),
@@ -20,17 +21,17 @@ pub(super) fn read(bytes: &[u8], kind: &'static str, plural: &'static str) -> Re
             };
             let items: Vec<&Value> = list(&value, "items").iter().filter(is_of_kind).collect();
             match items.as_slice() {
-                [] => Err(BadDocument::Without(kind)),
+                [] => Err(InputFault::Without(kind)),
                 [item] => Ok((*item).clone()),
-                several => Err(BadDocument::Several { what: plural, count: several.len() }),
+                several => Err(InputFault::Several { what: plural, count: several.len() }),
             }
         }
-        Some("Status") => Err(BadDocument::Another("an error of the Kubernetes API")),
+        Some("Status") => Err(InputFault::Another("an error of the Kubernetes API")),
         Some("Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob") => {
-            Err(BadDocument::Another("what makes pods, and not one of them: give a pod that it made"))
+            Err(InputFault::Another("what makes pods, and not one of them: give a pod that it made"))
         }
-        Some(_) => Err(BadDocument::Another("an object of Kubernetes of another kind")),
-        None => Err(BadDocument::Another("no object of Kubernetes, as kubectl get -o json prints them")),
+        Some(_) => Err(InputFault::Another("an object of Kubernetes of another kind")),
+        None => Err(InputFault::Another("no object of Kubernetes, as kubectl get -o json prints them")),
     }
 }
 

@@ -131,8 +131,6 @@ impl fmt::Display for NoReport {
     }
 }
 
-impl std::error::Error for NoReport {}
-
 /// A log, read piece by piece.
 #[derive(Default)]
 pub struct Log {

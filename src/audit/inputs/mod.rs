@@ -80,10 +80,10 @@ fn check_stdin(paths: &AuditInputPaths) -> Result<(), BadInput> {
 }
 
 /// Reads the input that a flag names, if it is given.
-async fn read_input<T, E: Into<InputFault>>(
+async fn read_input<T>(
     host: &Pod,
     (flag, from): (&'static str, &Option<Input>),
-    read: impl FnOnce(&[u8]) -> Result<T, E>,
+    read: impl FnOnce(&[u8]) -> Result<T, InputFault>,
     until: Instant,
 ) -> Result<Option<T>, BadInput> {
     let Some(from) = from else { return Ok(None) };
@@ -93,7 +93,7 @@ async fn read_input<T, E: Into<InputFault>>(
             host.read(path, MAX_BYTES, until).await.map(|file| file.bytes).map_err(InputFault::File)
         }
     };
-    let read = bytes.and_then(|bytes| read(&bytes).map_err(Into::into));
+    let read = bytes.and_then(|bytes| read(&bytes));
     read.map(Some).map_err(|why| BadInput { flag, from: from.clone(), why })
 }
 
@@ -143,7 +143,6 @@ mod tests {
     #![expect(clippy::disallowed_methods, reason = "a test makes the files that it reads")]
 
     use super::{AuditInputPaths, BadInput, Input, InputFault, Inputs, observe};
-    use crate::audit::inputs::printed::BadDocument;
     use crate::audit::options::SubjectFlags;
     use crate::host::{Clock, Pod, ReadError};
     use crate::token::TokenFault;
@@ -199,7 +198,7 @@ mod tests {
             (
                 AuditInputPaths { trust_policy: at("empty"), ..AuditInputPaths::default() },
                 "--trust-policy",
-                Some(InputFault::Unusable(BadDocument::Empty)),
+                Some(InputFault::Empty),
             ),
             (
                 AuditInputPaths {

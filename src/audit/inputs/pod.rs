@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::fault::InputFault;
 use super::kubectl::{self, list, text, texts};
-use super::printed::BadDocument;
 use crate::env::USUAL_AUDIENCE;
 use crate::injection::view::{Container, ContainerKind, PodView, TOKEN_VOLUME, TokenVolume, known_variables};
 use crate::text::parse_timestamp;
@@ -20,10 +20,10 @@ const SKIP_WEBHOOK: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 ///
 /// # Errors
 /// If there is no pod, or several.
-pub fn read(bytes: &[u8]) -> Result<PodView, BadDocument> {
+pub fn read(bytes: &[u8]) -> Result<PodView, InputFault> {
     let pod = kubectl::read(bytes, "Pod", "pods")?;
-    let spec = pod.get("spec").ok_or(BadDocument::Without("spec"))?;
-    let metadata = pod.get("metadata").ok_or(BadDocument::Without("metadata"))?;
+    let spec = pod.get("spec").ok_or(InputFault::Without("spec"))?;
+    let metadata = pod.get("metadata").ok_or(InputFault::Without("metadata"))?;
     let annotations = texts(metadata, "annotations");
     let kinds = [
         ("initContainers", ContainerKind::Init),
@@ -107,7 +107,7 @@ fn csv(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::read;
-    use crate::audit::inputs::printed::BadDocument;
+    use crate::audit::inputs::fault::InputFault;
     use crate::audit::inputs::service_account;
     use crate::injection::view::{ContainerKind, Injection, PodView, TokenVolume};
     use crate::text::format_utc;
@@ -181,8 +181,8 @@ mod tests {
         let listed = json!({"kind": "PodList", "items": [without_kind]}).to_string();
         assert!(read(listed.as_bytes()).is_ok());
         let two = json!({"kind": "List", "items": [value(INJECTED), value(NOT_INJECTED)]}).to_string();
-        assert_eq!(read(two.as_bytes()), Err(BadDocument::Several { what: "pods", count: 2 }));
-        assert_eq!(service_account::read(two.as_bytes()), Err(BadDocument::Without("ServiceAccount")));
+        assert_eq!(read(two.as_bytes()), Err(InputFault::Several { what: "pods", count: 2 }));
+        assert_eq!(service_account::read(two.as_bytes()), Err(InputFault::Without("ServiceAccount")));
         for (kind, text) in [("Status", "error"), ("Deployment", "made"), ("Node", "another kind")] {
             let error = read(json!({"kind": kind}).to_string().as_bytes()).unwrap_err();
             assert!(error.to_string().contains(text), "{error}");

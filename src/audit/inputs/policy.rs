@@ -7,15 +7,35 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::printed::{self, BadDocument, Expected};
+use super::fault::InputFault;
+use super::printed::{self, OtherOutput};
 use crate::aws::iam::Role;
 use crate::text::parse_timestamp;
+
+/// What people hand in instead of a trust policy.
+const OTHER_OUTPUTS: [OtherOutput; 9] = [
+    (
+        &["Credentials", "AccessKeyId", "SecretAccessKey"],
+        "credentials, and no trust policy: keep them where nobody reads them",
+    ),
+    (&["token"], "a token, and no trust policy: keep it where nobody reads it"),
+    (
+        &["PolicyVersion"],
+        "a permission policy (aws iam get-policy-version), and no role with its trust policy",
+    ),
+    (&["PolicyDocument"], "a permission policy (aws iam get-role-policy), and no role with its trust policy"),
+    (&["AttachedPolicies"], "a list of permission policies, and no role with its trust policy"),
+    (&["ClientIDList"], "an OIDC provider, which belongs after --oidc-provider"),
+    (&["OpenIDConnectProviderList"], "a list of OIDC providers, which belongs after --oidc-provider"),
+    (&["schema"], "a document of irsa-probe's own, and no trust policy that a role has"),
+    (&["kind"], "an object of Kubernetes, and no trust policy"),
+];
 
 /// Reads a trust policy.
 ///
 /// # Errors
 /// If there is no document.
-pub fn read(bytes: &[u8]) -> Result<Role, BadDocument> {
+pub fn read(bytes: &[u8]) -> Result<Role, InputFault> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
         Ok(value) => read_value(&value, &text),
@@ -29,12 +49,12 @@ fn bare_policy(document: String) -> Role {
 }
 
 /// Reads JSON, given together with its text.
-fn read_value(value: &Value, text: &str) -> Result<Role, BadDocument> {
+fn read_value(value: &Value, text: &str) -> Result<Role, InputFault> {
     match value {
         Value::String(encoded) => Ok(bare_policy(printed::url_decoded(encoded))),
         Value::Array(list) => read_list(list),
         Value::Object(object) => read_json_object(object, text),
-        Value::Null => Err(BadDocument::Without(DOCUMENT)),
+        Value::Null => Err(InputFault::Without(DOCUMENT)),
         Value::Bool(_) | Value::Number(_) => Ok(bare_policy(text.to_owned())),
     }
 }
@@ -42,7 +62,7 @@ fn read_value(value: &Value, text: &str) -> Result<Role, BadDocument> {
 /// The member of a role that is its trust policy.
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
-fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, BadDocument> {
+fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, InputFault> {
     if let Some(Value::Object(role)) = object.get("Role") {
         return read_role(role);
     }
@@ -52,25 +72,25 @@ fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, Bad
     if let Some(Value::Array(roles)) = object.get("Roles") {
         return match roles.as_slice() {
             [Value::Object(role)] => read_role(role),
-            roles => Err(BadDocument::Several { what: "roles", count: roles.len() }),
+            roles => Err(InputFault::Several { what: "roles", count: roles.len() }),
         };
     }
     if object.contains_key("RoleName") || object.contains_key("RoleId") {
-        return Err(BadDocument::Without(DOCUMENT));
+        return Err(InputFault::Without(DOCUMENT));
     }
     let is_policy = object.contains_key("Statement");
-    match printed::other_output(object, Expected::TrustPolicy).filter(|_| !is_policy) {
-        Some(what) => Err(BadDocument::Another(what)),
+    match printed::other_output(object, &OTHER_OUTPUTS).filter(|_| !is_policy) {
+        Some(what) => Err(InputFault::Another(what)),
         None => Ok(bare_policy(text.to_owned())),
     }
 }
 
-fn read_role(role: &Map<String, Value>) -> Result<Role, BadDocument> {
+fn read_role(role: &Map<String, Value>) -> Result<Role, InputFault> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let inside = |object: &str, name: &str| text(role.get(object).and_then(|object| object.get(name)));
     let max_session = role.get("MaxSessionDuration").and_then(Value::as_u64);
     Ok(Role {
-        trust_policy: role.get(DOCUMENT).and_then(document_text).ok_or(BadDocument::Without(DOCUMENT))?,
+        trust_policy: role.get(DOCUMENT).and_then(document_text).ok_or(InputFault::Without(DOCUMENT))?,
         arn: text(role.get("Arn")),
         created_at: text(role.get("CreateDate")).as_deref().and_then(parse_timestamp),
         max_session: max_session.map(Duration::from_secs),
@@ -80,15 +100,15 @@ fn read_role(role: &Map<String, Value>) -> Result<Role, BadDocument> {
 }
 
 /// Reads a list as `--query 'Role.[Arn,AssumeRolePolicyDocument]'` picks it, in any order.
-fn read_list(list: &[Value]) -> Result<Role, BadDocument> {
+fn read_list(list: &[Value]) -> Result<Role, InputFault> {
     let is_arn = |value: &&Value| value.as_str().is_some_and(|text| text.starts_with("arn:"));
     let arn = list.iter().find(is_arn).and_then(Value::as_str).map(str::to_owned);
     let documents: Vec<String> =
         list.iter().filter(|value| !is_arn(value)).filter_map(document_text).collect();
     match documents.as_slice() {
-        [] => Err(BadDocument::Without(DOCUMENT)),
+        [] => Err(InputFault::Without(DOCUMENT)),
         [one] => Ok(Role { arn, trust_policy: one.clone(), ..Role::default() }),
-        several => Err(BadDocument::Several { what: "documents", count: several.len() }),
+        several => Err(InputFault::Several { what: "documents", count: several.len() }),
     }
 }
 
@@ -104,7 +124,7 @@ fn document_text(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Role, read};
-    use crate::audit::inputs::printed::BadDocument;
+    use crate::audit::inputs::fault::InputFault;
     use crate::text::format_utc;
     use iam_trust::document::{self, PolicyError};
     use serde_json::{Value, json};
@@ -209,7 +229,7 @@ mod tests {
     #[test]
     fn other_documents_are_named() {
         let two = json!({"Roles": [role(policy())["Role"], role(policy())["Role"]]});
-        let without = || BadDocument::Without("AssumeRolePolicyDocument");
+        let without = || InputFault::Without("AssumeRolePolicyDocument");
         for (value, expected) in [
             (json!(null), without()),
             (json!([]), without()),
@@ -218,8 +238,8 @@ mod tests {
             (json!({"Role": {"Arn": ARN}}), without()),
             (json!({"RoleName": "a", "Arn": ARN}), without()),
             (role(json!(null)), without()),
-            (two, BadDocument::Several { what: "roles", count: 2 }),
-            (json!([policy(), policy()]), BadDocument::Several { what: "documents", count: 2 }),
+            (two, InputFault::Several { what: "roles", count: 2 }),
+            (json!([policy(), policy()]), InputFault::Several { what: "documents", count: 2 }),
         ] {
             assert_eq!(read(value.to_string().as_bytes()), Err(expected), "{value}");
         }
@@ -232,11 +252,11 @@ mod tests {
         ] {
             let read = read(another.to_string().as_bytes());
             assert!(
-                matches!(read, Err(BadDocument::Another(_) | BadDocument::Without(_))),
+                matches!(read, Err(InputFault::Another(_) | InputFault::Without(_))),
                 "{another}: {read:?}"
             );
         }
-        assert_eq!(read(b" \r\n"), Err(BadDocument::Empty));
-        assert_eq!(read(b"\x00\xff"), Err(BadDocument::NotText));
+        assert_eq!(read(b" \r\n"), Err(InputFault::Empty));
+        assert_eq!(read(b"\x00\xff"), Err(InputFault::NotText));
     }
 }

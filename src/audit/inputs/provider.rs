@@ -6,7 +6,8 @@
 use iam_trust::issuer_without_scheme;
 use serde_json::Value;
 
-use super::printed::{self, BadDocument, Expected};
+use super::fault::InputFault;
+use super::printed::{self, OtherOutput};
 use crate::aws::iam::OidcProvider;
 use crate::text::parse_timestamp;
 
@@ -19,31 +20,37 @@ pub enum ProviderInput {
     Listed(Vec<String>),
 }
 
+/// What people hand in instead of a provider.
+const OTHER_OUTPUTS: [OtherOutput; 4] = [
+    (&["Role"], "a role, which belongs after --trust-policy"),
+    (&["Statement"], "a policy, which belongs after --trust-policy"),
+    (&["cluster"], "an EKS cluster, and no OIDC provider of IAM's"),
+    (&["jwks_uri"], "the issuer's own discovery document, and not the OIDC provider that IAM has of it"),
+];
+
 /// Reads what was handed in.
 ///
 /// # Errors
 /// If it is no provider.
-pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
+pub fn read(bytes: &[u8]) -> Result<ProviderInput, InputFault> {
     let value = printed::json(&printed::text(bytes)?)?;
     if let Some(providers) = value.get("OpenIDConnectProviderList").and_then(Value::as_array) {
         let arn = |provider: &Value| provider.get("Arn").and_then(Value::as_str).map(str::to_owned);
         return Ok(ProviderInput::Listed(providers.iter().filter_map(arn).collect()));
     }
-    if let Some(what) =
-        value.as_object().and_then(|object| printed::other_output(object, Expected::OidcProvider))
-    {
-        return Err(BadDocument::Another(what));
+    if let Some(what) = value.as_object().and_then(|object| printed::other_output(object, &OTHER_OUTPUTS)) {
+        return Err(InputFault::Another(what));
     }
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let url = text("Url").filter(|url| !url.is_empty()).ok_or(BadDocument::Without("Url"))?;
+    let url = text("Url").filter(|url| !url.is_empty()).ok_or(InputFault::Without("Url"))?;
     const CLIENT_IDS: &str = "ClientIDList";
     let client_ids = match value.get(CLIENT_IDS) {
         // The CLI leaves out a list that is empty.
         None | Some(Value::Null) => Vec::new(),
         Some(list) => {
-            let list = list.as_array().ok_or(BadDocument::Without(CLIENT_IDS))?;
+            let list = list.as_array().ok_or(InputFault::Without(CLIENT_IDS))?;
             let ids = list.iter().map(|id| id.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-            ids.ok_or(BadDocument::Without(CLIENT_IDS))?
+            ids.ok_or(InputFault::Without(CLIENT_IDS))?
         }
     };
     Ok(ProviderInput::One(OidcProvider {
@@ -57,7 +64,7 @@ pub fn read(bytes: &[u8]) -> Result<ProviderInput, BadDocument> {
 #[cfg(test)]
 mod tests {
     use super::{ProviderInput, read};
-    use crate::audit::inputs::printed::BadDocument;
+    use crate::audit::inputs::fault::InputFault;
     use crate::aws::iam::OidcProvider;
     use serde_json::{Value, json};
 
@@ -102,21 +109,21 @@ mod tests {
             provider.to_string()
         };
         for (text, expected) in [
-            (String::new(), BadDocument::Empty),
-            ("{}".to_owned(), BadDocument::Without("Url")),
-            ("[]".to_owned(), BadDocument::Without("Url")),
-            (with("Url", json!("")), BadDocument::Without("Url")),
-            (with("Url", json!(1)), BadDocument::Without("Url")),
-            (with("ClientIDList", json!("sts.amazonaws.com")), BadDocument::Without("ClientIDList")),
-            (with("ClientIDList", json!([1])), BadDocument::Without("ClientIDList")),
+            (String::new(), InputFault::Empty),
+            ("{}".to_owned(), InputFault::Without("Url")),
+            ("[]".to_owned(), InputFault::Without("Url")),
+            (with("Url", json!("")), InputFault::Without("Url")),
+            (with("Url", json!(1)), InputFault::Without("Url")),
+            (with("ClientIDList", json!("sts.amazonaws.com")), InputFault::Without("ClientIDList")),
+            (with("ClientIDList", json!([1])), InputFault::Without("ClientIDList")),
         ] {
             assert_eq!(read(text.as_bytes()), Err(expected), "{text}");
         }
         for text in ["{", "CLIENTIDLIST\tsts.amazonaws.com"] {
-            assert!(matches!(read(text.as_bytes()), Err(BadDocument::NotJson(_))), "{text}");
+            assert!(matches!(read(text.as_bytes()), Err(InputFault::NotJson(_))), "{text}");
         }
         for name in ["Role", "Statement", "cluster", "jwks_uri"] {
-            assert!(matches!(read(with(name, json!({})).as_bytes()), Err(BadDocument::Another(_))), "{name}");
+            assert!(matches!(read(with(name, json!({})).as_bytes()), Err(InputFault::Another(_))), "{name}");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::fault::InputFault;
 use super::kubectl::{self, text, texts};
-use super::printed::BadDocument;
 use crate::injection::view::ServiceAccountView;
 use crate::kubernetes::service_account::{AnnotatedAccount, ROLE_ANNOTATION};
 use crate::token::ServiceAccount;
@@ -15,15 +15,15 @@ const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 ///
 /// # Errors
 /// If there is no service account, or several.
-pub fn read(bytes: &[u8]) -> Result<ServiceAccountView, BadDocument> {
+pub fn read(bytes: &[u8]) -> Result<ServiceAccountView, InputFault> {
     const KIND: &str = "ServiceAccount";
     let mut object = kubectl::read(bytes, KIND, "service accounts")?;
     if let Value::Object(members) = &mut object {
         members.insert("kind".to_owned(), KIND.into());
     }
     let account =
-        AnnotatedAccount::parse(object.to_string().as_bytes()).ok_or(BadDocument::Without("metadata"))?;
-    let metadata = object.get("metadata").ok_or(BadDocument::Without("metadata"))?;
+        AnnotatedAccount::parse(object.to_string().as_bytes()).ok_or(InputFault::Without("metadata"))?;
+    let metadata = object.get("metadata").ok_or(InputFault::Without("metadata"))?;
     let mut annotations = texts(metadata, "annotations");
     let audience = annotations.iter().find(|(name, _)| *name == AUDIENCE_ANNOTATION);
     let audience = audience.map(|(_, audience)| (*audience).to_owned());
@@ -31,7 +31,7 @@ pub fn read(bytes: &[u8]) -> Result<ServiceAccountView, BadDocument> {
     Ok(ServiceAccountView {
         service_account: ServiceAccount {
             namespace: text(metadata, "namespace").unwrap_or_else(|| "default".to_owned()),
-            name: text(metadata, "name").ok_or(BadDocument::Without("metadata.name"))?,
+            name: text(metadata, "name").ok_or(InputFault::Without("metadata.name"))?,
         },
         account,
         audience,

@@ -39,15 +39,6 @@ const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Members that STS was seen to require, beside those that are used here.
 const EXPECTED_MEMBERS: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
 
-/// What to ask an issuer.
-#[derive(Debug, Clone)]
-pub struct IssuerQuery {
-    /// The issuer, as the token has it.
-    pub issuer: String,
-    /// How servers are found and trusted.
-    pub network: NetworkOptions,
-}
-
 /// The documents of an issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerDocuments {
@@ -123,9 +114,8 @@ impl HasEvidence for PublishedKeys {
 }
 
 /// Fetches the documents of the issuer, by `until` at the latest.
-pub async fn observe(pod: &Pod, query: &IssuerQuery, until: Instant) -> IssuerDocuments {
-    let issuer = query.issuer.clone();
-    let dialer = SmithyConnector::new(pod, query.network.clone(), until);
+pub async fn observe(pod: &Pod, issuer: String, network: &NetworkOptions, until: Instant) -> IssuerDocuments {
+    let dialer = SmithyConnector::new(pod, network.clone(), until);
     let discovery = match discovery_url(&issuer) {
         Ok(url) => fetch(&dialer, url, MAX_DISCOVERY_BYTES, until).await,
         Err(why) => {

@@ -19,7 +19,7 @@ use crate::aws::iam::Role;
 use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
 use crate::text::sanitize;
 use crate::token::{Claims, ServiceAccount};
-use source::{Audience, Candidates, choose};
+use source::choose;
 pub use source::{Disagreement, Source, Sourced};
 
 /// Everything that can say who asks for which role.
@@ -151,6 +151,7 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
     let (Some(issuer), Some(subject), Some(audience), Some(role)) = (issuer, subject, audience, role) else {
         return Err(sources.missing(found));
     };
+    let role = role.joined();
     let role_arn =
         arn::parse(&role.value).map_err(|fault| SubjectError::Role { text: role.clone(), fault })?;
     sources.check_policy_is_of(&role, &role_arn)?;
@@ -163,9 +164,9 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
     let session_name = flags.session_name.clone();
     let session_name = session_name.map(|value| Sourced { value, source: Source::Flag("--session-name") });
     Ok(AuditSubject {
-        issuer,
-        subject,
-        audience: Sourced { value: audience.value.0, source: audience.source },
+        issuer: issuer.joined(),
+        subject: subject.joined(),
+        audience,
         role: Sourced { value: role_arn, source: role.source },
         // A token that names no key is not the token of a report that names one.
         key_id: match token {
@@ -203,7 +204,7 @@ impl<'a> SubjectSources<'a> {
         }
     }
 
-    fn issuers(&self) -> Candidates<String> {
+    fn issuers(&self) -> Vec<(Source, Option<String>)> {
         vec![
             (Source::Flag("--issuer"), self.flags.issuer.as_deref().map(with_scheme)),
             (Source::Token, self.token.map(|token| token.issuer.clone())),
@@ -211,7 +212,7 @@ impl<'a> SubjectSources<'a> {
         ]
     }
 
-    fn subjects(&self) -> Candidates<String> {
+    fn subjects(&self) -> Vec<(Source, Option<String>)> {
         let of_pod = self.pod.and_then(|pod| pod.service_account.as_ref());
         let of_account = self.account.map(|account| &account.service_account);
         vec![
@@ -223,7 +224,7 @@ impl<'a> SubjectSources<'a> {
         ]
     }
 
-    fn role_arns(&self) -> Candidates<String> {
+    fn role_arns(&self) -> Vec<(Source, Option<String>)> {
         let of_container = self.pod.and_then(|pod| {
             let mut selected = pod.selected_containers(self.container);
             selected.find_map(|container| container.role_arn()).map(str::to_owned)
@@ -237,19 +238,18 @@ impl<'a> SubjectSources<'a> {
         ]
     }
 
-    fn audiences(&self) -> Candidates<Audience> {
+    fn audiences(&self) -> Vec<(Source, Vec<String>)> {
         let of_volume = self.pod.and_then(|pod| match &pod.token_volume {
             Some(TokenVolume::Token { audience, .. }) => audience.clone(),
             _ => None,
         });
         let of_account = self.account.and_then(|account| account.audience.clone());
-        let one = |audience: Option<String>| audience.map(|audience| Audience(vec![audience]));
         vec![
-            (Source::Flag("--audience"), Some(Audience(self.flags.audience.clone()))),
-            (Source::Token, self.token.map(|token| Audience(token.audience.clone()))),
-            (Source::Report, self.report.map(|report| Audience(report.audience.clone()))),
-            (Source::Pod, one(of_volume)),
-            (Source::ServiceAccount, one(of_account)),
+            (Source::Flag("--audience"), self.flags.audience.clone()),
+            (Source::Token, self.token.map(|token| token.audience.clone()).unwrap_or_default()),
+            (Source::Report, self.report.map(|report| report.audience.clone()).unwrap_or_default()),
+            (Source::Pod, Vec::from_iter(of_volume)),
+            (Source::ServiceAccount, Vec::from_iter(of_account)),
         ]
     }
 

@@ -55,6 +55,12 @@ pub struct Sourced<T> {
     pub source: Source,
 }
 
+impl Sourced<Vec<String>> {
+    pub(super) fn joined(&self) -> Sourced<String> {
+        Sourced { value: self.value.join(", "), source: self.source }
+    }
+}
+
 /// Two sources that disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
@@ -66,63 +72,29 @@ pub struct Disagreement {
     pub other: Sourced<String>,
 }
 
-/// A value that several sources can have.
-pub(super) trait SourceValue: Clone {
-    fn is_empty(&self) -> bool;
-    fn is_same(&self, other: &Self) -> bool;
-    fn text(&self) -> String;
-}
-
-impl SourceValue for String {
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-    fn is_same(&self, other: &Self) -> bool {
-        self == other
-    }
-    fn text(&self) -> String {
-        self.clone()
-    }
-}
-
-/// The audiences of a token, in any order.
-#[derive(Clone)]
-pub(super) struct Audience(pub(super) Vec<String>);
-
-impl SourceValue for Audience {
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(String::is_empty)
-    }
-    fn is_same(&self, Self(others): &Self) -> bool {
-        let within = |one: &[String], other: &[String]| one.iter().all(|audience| other.contains(audience));
-        within(&self.0, others) && within(others, &self.0)
-    }
-    fn text(&self) -> String {
-        self.0.join(", ")
-    }
-}
-
-/// What each source has of a value, the source that counts most first.
-pub(super) type Candidates<T> = Vec<(Source, Option<T>)>;
-
-/// Chooses the first candidate that has a value, and notes the others that disagree.
+/// Chooses the first candidate that has a value, and notes the others that disagree. A value is one text, or several in
+/// any order.
 ///
 /// # Errors
 /// A disagreement of one of the contradicting sources, unless a flag was chosen.
-pub(super) fn choose<T: SourceValue>(
+pub(super) fn choose<V: IntoIterator<Item = String>>(
     what: &'static str,
-    candidates: Candidates<T>,
+    candidates: Vec<(Source, V)>,
     contradicting: &[Source],
     disagreements: &mut Vec<Disagreement>,
-) -> Result<Option<Sourced<T>>, Box<Disagreement>> {
-    let values = candidates.into_iter().filter_map(|(source, value)| Some(Sourced { value: value?, source }));
-    let mut values = values.filter(|candidate| !candidate.value.is_empty());
+) -> Result<Option<Sourced<Vec<String>>>, Box<Disagreement>> {
+    let candidates = candidates.into_iter();
+    let values = candidates.map(|(source, texts)| Sourced { value: Vec::from_iter(texts), source });
+    let mut values = values.filter(|candidate| !candidate.value.iter().all(String::is_empty));
     let Some(chosen) = values.next() else { return Ok(None) };
-    let text = |candidate: &Sourced<T>| Sourced { value: candidate.value.text(), source: candidate.source };
-    for other in values.filter(|other| !other.value.is_same(&chosen.value)) {
+    let within = |one: &[String], other: &[String]| one.iter().all(|text| other.contains(text));
+    for other in values {
+        if within(&other.value, &chosen.value) && within(&chosen.value, &other.value) {
+            continue;
+        }
         let is_contradiction =
             contradicting.contains(&other.source) && !matches!(chosen.source, Source::Flag(_));
-        let disagreement = Disagreement { what, chosen: text(&chosen), other: text(&other) };
+        let disagreement = Disagreement { what, chosen: chosen.joined(), other: other.joined() };
         if is_contradiction {
             return Err(Box::new(disagreement));
         }

@@ -8,9 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use iam_trust::arn;
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
-use irsa_probe::audit::issuer::{
-    IssuerDocuments, IssuerQuery, PublishedKeys, Signature, SigningKey, judge, observe,
-};
+use irsa_probe::audit::issuer::{IssuerDocuments, PublishedKeys, Signature, SigningKey, judge, observe};
 use irsa_probe::diagnosis::{Diagnosis, Name};
 use irsa_probe::host::{Clock, Pod};
 use irsa_probe::net::options::NetworkOptions;
@@ -31,11 +29,8 @@ async fn fetched(world: &World, variables: &[(&str, &str)], time: Duration) -> I
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
     let trusting = [("AWS_CA_BUNDLE", bundle.as_str())];
     let pod = Pod::recorded(variables.iter().copied().chain(trusting), Clock::System);
-    let asked = IssuerQuery {
-        issuer: world.issuer().url().to_owned(),
-        network: NetworkOptions { dns_server: Some(world.dns().address()), ..NetworkOptions::default() },
-    };
-    observe(&pod, &asked, Instant::now() + time).await
+    let network = NetworkOptions { dns_server: Some(world.dns().address()), ..NetworkOptions::default() };
+    observe(&pod, world.issuer().url().to_owned(), &network, Instant::now() + time).await
 }
 
 const LONG: Duration = Duration::from_secs(60);
