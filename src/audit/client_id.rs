@@ -22,8 +22,9 @@ pub(super) fn nearest(client_ids: &[String], audience: &[String]) -> Option<Near
 
 /// The small difference between a client id and an audience, and its number of edits.
 fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
-    let invisible = invisible_characters(id);
-    let visible: String = id.chars().filter(|c| !is_invisible(*c)).collect();
+    // The places of characters are counted from 1.
+    let (invisible, visible): (Vec<_>, Vec<_>) = id.chars().zip(1..).partition(|(c, _)| is_invisible(*c));
+    let visible: String = visible.into_iter().map(|(c, _)| c).collect();
     if !invisible.is_empty() && visible == audience {
         return Some((0, ClientIdDifference::Invisible(invisible)));
     }
@@ -43,12 +44,6 @@ fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
     let edits = strsim::osa_distance(id, audience);
     let is_typo = edits <= MAX_EDITS && edits * 3 <= audience.chars().count();
     is_typo.then_some((edits, ClientIdDifference::Typo))
-}
-
-/// The invisible characters of a text, and their places, counted from 1.
-fn invisible_characters(text: &str) -> Vec<(char, usize)> {
-    let places = text.chars().zip(1..);
-    places.filter(|(c, _)| is_invisible(*c)).collect()
 }
 
 /// Whether a character is white space or a control character, has no width, or only sets a direction.

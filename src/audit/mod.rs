@@ -50,6 +50,19 @@ pub struct Findings<T> {
     pub others: Vec<Diagnosis>,
 }
 
+impl<T> Findings<T> {
+    /// The verdict is the first of the failures, the gravest; without any, the fact with its warnings.
+    fn of(fact: T, failures: Vec<Diagnosis>, warnings: Vec<Diagnosis>) -> Self {
+        let mut failures = failures.into_iter();
+        match failures.next() {
+            Some(gravest) => {
+                Self { verdict: Verdict::Fail(gravest), others: failures.chain(warnings).collect() }
+            }
+            None => Self { verdict: Verdict::holds(fact, warnings), others: Vec::new() },
+        }
+    }
+}
+
 /// What an audit found beside its checks, for the report.
 #[derive(Debug)]
 pub struct AuditResult {

@@ -86,7 +86,9 @@ pub(crate) fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<P
         ProviderInput::One(provider) => judge_one(request, provider),
         ProviderInput::Listed(arns) => {
             let unavailable = || Unavailable::not_given(CLIENT_IDS, OIDC_PROVIDER);
-            judge_list(request, arns, unavailable, |others| match account_of(arns) {
+            // IAM lists one account's providers only.
+            let account = arns.first().and_then(|arn| arn.split(':').nth(4));
+            judge_list(request, arns, unavailable, |others| match account {
                 Some(account) if account != request.role.account => {
                     ProviderInstead::InListOf(account.to_owned(), others)
                 }
@@ -212,11 +214,6 @@ fn account_difference(arn: &str, request: &Request) -> Option<ProviderDifference
     } else {
         (account != request.role.account).then(|| ProviderDifference::Account(account.to_owned()))
     }
-}
-
-/// The account of a list: IAM lists one account's providers only.
-fn account_of(arns: &[String]) -> Option<&str> {
-    arns.first()?.split(':').nth(4)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 use super::Findings;
 use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
 use super::inputs::printed::url_decoded;
-use crate::aws::iam::{Decision, IamError, IamErrorKind, IamResult, Permission, Role, SimulatedDecision};
+use crate::aws::iam::{
+    Decision, IamError, IamErrorKind, IamResult, PagedList, Permission, Role, SimulatedDecision,
+};
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, Unavailable};
@@ -169,28 +171,19 @@ pub(crate) fn judge_permissions(role: &RoleArn, iam: &IamSnapshot) -> Findings<P
         inline: inline.map(|list| list.entries.clone()),
         simulated: simulation.map(|list| list.entries.clone()).unwrap_or_default(),
     };
-    let mut denials = denials.into_iter();
-    match denials.next() {
-        Some(gravest) => {
-            Findings { verdict: Verdict::Fail(gravest), others: denials.chain(reservations).collect() }
-        }
-        None => Findings { verdict: Verdict::holds(permissions, reservations), others: Vec::new() },
-    }
+    Findings::of(permissions, denials, reservations)
 }
 
 /// That the role has no permissions, or that they are not known.
 fn reservations(role: &RoleArn, iam: &IamSnapshot) -> Vec<Diagnosis> {
     let mut reservations: Vec<Diagnosis> = Vec::new();
-    let is_empty = |is_complete: bool, count: usize| is_complete && count == 0;
-    let has_no_policies =
-        iam.attached.as_ref().is_ok_and(|list| is_empty(list.is_complete, list.entries.len()))
-            && iam.inline.as_ref().is_ok_and(|list| is_empty(list.is_complete, list.entries.len()));
-    if has_no_policies {
+    let policies = [&iam.attached, &iam.inline].map(Result::as_ref);
+    let has_none = |list: &PagedList<String>| list.is_complete && list.entries.is_empty();
+    if policies.iter().all(|list| list.is_ok_and(has_none)) {
         reservations.push(RoleHasNoPermissions { role: role.clone() }.into());
     }
     let simulation = iam.simulation.as_ref().and_then(|simulation| simulation.as_ref().ok());
-    let has_permissions = iam.attached.as_ref().is_ok_and(|list| !list.entries.is_empty())
-        || iam.inline.as_ref().is_ok_and(|list| !list.entries.is_empty())
+    let has_permissions = policies.iter().any(|list| list.is_ok_and(|list| !list.entries.is_empty()))
         || simulation
             .is_some_and(|list| list.entries.iter().any(|simulated| simulated.decision == Decision::Allowed));
     if !has_permissions {

@@ -5,7 +5,6 @@ use super::inputs::Inputs;
 use crate::evidence::{Evidence, HasEvidence};
 use crate::injection;
 use crate::injection::view::{AccountView, PodView, ServiceAccountView};
-use crate::run::Verdict;
 
 /// The pod carries a web identity, as far as its manifest shows.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +20,7 @@ impl HasEvidence for InjectedPod {
 pub(crate) fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<InjectedPod>> {
     let pod = inputs.pod.as_ref()?;
     let found = injection::judge(pod, container, &account_view(pod, inputs.service_account.as_ref()));
-    let mut failures = found.failures.into_iter();
-    Some(match failures.next() {
-        Some(gravest) => {
-            Findings { verdict: Verdict::Fail(gravest), others: failures.chain(found.warnings).collect() }
-        }
-        None => Findings { verdict: Verdict::holds(InjectedPod, found.warnings), others: Vec::new() },
-    })
+    Some(Findings::of(InjectedPod, found.failures, found.warnings))
 }
 
 /// What was handed in of the pod's service account. Another account's annotation says nothing about this pod.

@@ -32,12 +32,6 @@ const PROCESS_FAILED: &str = "external process exited with code";
 #[derive(Clone)]
 pub struct OperatorCredentials(pub(super) Credentials);
 
-impl std::fmt::Debug for OperatorCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Operator")
-    }
-}
-
 /// Why the operator has no credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoCredentials {
@@ -85,9 +79,6 @@ impl OperatorCredentials {
     /// Those of the profile, whatever the variables say, as with the AWS CLI's `--profile`; without one the
     /// first that the chain gives. The region is the one in which STS is asked, where the chain asks
     /// it for a role.
-    ///
-    /// # Errors
-    /// Why there are none.
     pub(crate) async fn load(
         pod: &Pod,
         dialer: &SmithyConnector,

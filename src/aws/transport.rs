@@ -254,27 +254,25 @@ impl SmithyConnector {
             let host = host.rsplit('@').next().unwrap_or_default();
             ServerUnreachable { host: host.to_owned(), cause: Arc::new(UnreachableCause::Url(fault)) }
         })?;
-        self.open(&endpoint, until)
-            .await
-            .map_err(|obstacle| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(obstacle) })
-    }
-
-    async fn open(&self, endpoint: &Endpoint, until: Instant) -> Result<SmithyConnection, UnreachableCause> {
-        let opened = self.connect(endpoint, until).await?;
-        let connection = HttpConnection::open(opened.stream).await;
-        let connection = connection.map_err(ConnectFault::before_first_request);
-        connection.map(SmithyConnection::new).map_err(UnreachableCause::Connect)
+        let stream = self.connect(&endpoint, until).await?.stream;
+        HttpConnection::open(stream).await.map(SmithyConnection::new).map_err(|words| {
+            let fault = ConnectFault::before_first_request(words);
+            ServerUnreachable { host: endpoint.host, cause: Arc::new(UnreachableCause::Connect(fault)) }
+        })
     }
 
     /// Opens a new connection for something else than the SDK, by `until` at the latest.
-    ///
-    /// # Errors
-    /// What stood in the way.
     pub(crate) async fn connect(
         &self,
         endpoint: &Endpoint,
         until: Instant,
-    ) -> Result<Connected, UnreachableCause> {
+    ) -> Result<Connected, ServerUnreachable> {
+        self.connect_to(endpoint, until)
+            .await
+            .map_err(|cause| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(cause) })
+    }
+
+    async fn connect_to(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, UnreachableCause> {
         let Shared { pod, network, .. } = &*self.0;
         let proxy = if is_on_this_machine(endpoint) {
             None

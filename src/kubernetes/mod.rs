@@ -79,9 +79,6 @@ impl Api {
     }
 
     /// Reads a service account.
-    ///
-    /// # Errors
-    /// Why it is not known.
     pub async fn service_account(
         &self,
         account: &ServiceAccount,
@@ -94,9 +91,6 @@ impl Api {
     }
 
     /// Patches the pod's status by strategic merge; a patch of nothing reads it.
-    ///
-    /// # Errors
-    /// Why it is not patched.
     pub async fn patch_pod_status(
         &self,
         pod: &PodReference,

@@ -98,32 +98,15 @@ pub struct PodState {
     pub(crate) conditions: Vec<Condition>,
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    kind: String,
-    metadata: Metadata,
-    #[serde(default)]
-    status: Status,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    uid: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    conditions: Option<Vec<Condition>>,
-}
-
 impl PodState {
     /// The pod in an answer of the API; `None` if there is none in it.
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
-        let Wire { kind, metadata, status } = serde_json::from_slice(json).ok()?;
-        let conditions = status.conditions.unwrap_or_default();
-        (kind == "Pod").then_some(Self { uid: metadata.uid, conditions })
+        let pod: Value = serde_json::from_slice(json).ok()?;
+        let uid = pod.pointer("/metadata/uid")?.as_str()?.to_owned();
+        let conditions = pod.pointer("/status/conditions").map(Option::deserialize).transpose().ok()?;
+        (pod.get("kind")? == "Pod")
+            .then(|| Self { uid, conditions: conditions.flatten().unwrap_or_default() })
     }
 
     /// The condition of this type.

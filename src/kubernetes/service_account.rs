@@ -23,12 +23,6 @@ pub struct AnnotatedAccount {
 }
 
 #[derive(Deserialize)]
-struct Wire {
-    kind: String,
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     annotations: Option<BTreeMap<String, String>>,
@@ -50,10 +44,16 @@ impl AnnotatedAccount {
     /// The service account in an answer of the API; `None` if there is none in it.
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
-        let Wire { kind, metadata } = serde_json::from_slice(json).ok()?;
-        if kind != "ServiceAccount" {
+        let object: Value = serde_json::from_slice(json).ok()?;
+        if object.get("kind")? != "ServiceAccount" {
             return None;
         }
+        Self::from_metadata(object.get("metadata")?)
+    }
+
+    /// The service account that has this metadata.
+    pub(crate) fn from_metadata(metadata: &Value) -> Option<Self> {
+        let metadata = Metadata::deserialize(metadata).ok()?;
         let annotated = |entry: &&ManagedFields| {
             let fields = entry.fields.as_ref().and_then(|fields| fields.get("f:metadata"));
             let fields = fields.and_then(|fields| fields.get("f:annotations"));

@@ -33,9 +33,6 @@ pub struct Token {
 
 impl Token {
     /// Decodes a token, and keeps its text.
-    ///
-    /// # Errors
-    /// The first thing about it that STS could not accept.
     pub fn decode(text: &str) -> Result<Self, TokenFault> {
         decode(text).map(|claims| Self { text: Secret::new(text.to_owned()), claims })
     }

@@ -27,9 +27,6 @@ const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 const LONGEST_EXPONENT: usize = 4;
 
 /// Whether a key of a key set, a JSON Web Key, verifies the token's signature.
-///
-/// # Errors
-/// Why that cannot be told.
 pub(crate) fn verifies(key: &Value, token: &Token) -> Result<bool, NotChecked> {
     let algorithm: Algorithm =
         token.claims.algorithm.parse().map_err(|_| "irsa-probe cannot verify the token's algorithm")?;

@@ -184,9 +184,6 @@ impl Log {
     }
 
     /// The last report.
-    ///
-    /// # Errors
-    /// Why there is none.
     pub fn finish(mut self, end: LogEnd) -> Result<FoundReport, NoReport> {
         if !self.line.is_empty() {
             self.end_line();

@@ -17,9 +17,6 @@ const SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
 const SKIP_WEBHOOK: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
 /// Reads a pod.
-///
-/// # Errors
-/// If there is no pod, or several.
 pub fn read(bytes: &[u8]) -> Result<PodView, InputFault> {
     let pod = kubectl::read(bytes, "Pod", "pods")?;
     let spec = pod.get("spec").ok_or(InputFault::Without("spec"))?;

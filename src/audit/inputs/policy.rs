@@ -32,9 +32,6 @@ const OTHER_OUTPUTS: [OtherOutput; 9] = [
 ];
 
 /// Reads a trust policy.
-///
-/// # Errors
-/// If there is no document.
 pub fn read(bytes: &[u8]) -> Result<Role, InputFault> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {

@@ -29,9 +29,6 @@ const OTHER_OUTPUTS: [OtherOutput; 4] = [
 ];
 
 /// Reads what was handed in.
-///
-/// # Errors
-/// If it is no provider.
 pub fn read(bytes: &[u8]) -> Result<ProviderInput, InputFault> {
     let value = printed::json(&printed::text(bytes)?)?;
     if let Some(providers) = value.get("OpenIDConnectProviderList").and_then(Value::as_array) {

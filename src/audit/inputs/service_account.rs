@@ -1,7 +1,5 @@
 //! A service account as `kubectl get serviceaccount -o json` prints it.
 
-use serde_json::Value;
-
 use super::fault::InputFault;
 use super::kubectl::{self, text, texts};
 use crate::injection::view::ServiceAccountView;
@@ -12,18 +10,10 @@ use crate::token::ServiceAccount;
 const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 
 /// Reads a service account.
-///
-/// # Errors
-/// If there is no service account, or several.
 pub fn read(bytes: &[u8]) -> Result<ServiceAccountView, InputFault> {
-    const KIND: &str = "ServiceAccount";
-    let mut object = kubectl::read(bytes, KIND, "service accounts")?;
-    if let Value::Object(members) = &mut object {
-        members.insert("kind".to_owned(), KIND.into());
-    }
-    let account =
-        AnnotatedAccount::parse(object.to_string().as_bytes()).ok_or(InputFault::Without("metadata"))?;
+    let object = kubectl::read(bytes, "ServiceAccount", "service accounts")?;
     let metadata = object.get("metadata").ok_or(InputFault::Without("metadata"))?;
+    let account = AnnotatedAccount::from_metadata(metadata).ok_or(InputFault::Without("metadata"))?;
     let mut annotations = texts(metadata, "annotations");
     let audience = annotations.iter().find(|(name, _)| *name == AUDIENCE_ANNOTATION);
     let audience = audience.map(|(_, audience)| (*audience).to_owned());

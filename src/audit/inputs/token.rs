@@ -7,9 +7,6 @@ use super::printed;
 use crate::token::Token;
 
 /// Reads a token.
-///
-/// # Errors
-/// If it is no token.
 pub(crate) fn read(bytes: &[u8]) -> Result<Token, InputFault> {
     let text = printed::text(bytes)?;
     let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };

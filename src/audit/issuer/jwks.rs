@@ -1,6 +1,6 @@
 //! The key set that an issuer publishes, and whether the key that signed the token is in it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::diagnosis::issuer::KeyFault;
 use crate::token::Token;
@@ -39,64 +39,44 @@ pub enum Signature {
     NoToken,
 }
 
-/// A key set. Keys of unknown types are allowed in it.
-pub(super) struct KeySet<'a>(&'a [Value]);
+/// Looks for the key that signed the token. Keys of unknown types are allowed in the set.
+///
+/// # Errors
+/// Why it is not there, or not in such a way that STS finds it.
+pub(super) fn find(keys: &[Value], signing: SigningKey<'_>) -> Result<Signature, KeyFault> {
+    // An absent id is not an empty one. A token that names no key can be signed by any.
+    let is_named = |key: &&Value| signing.id().is_none_or(|id| id_of(key) == Some(id));
+    let (named, others): (Vec<_>, Vec<_>) = keys.iter().partition(is_named);
+    let mut found = if named.is_empty() { Err(KeyFault::NotInSet) } else { Ok(Signature::NoToken) };
+    let SigningKey::OfToken(token) = signing else { return found };
 
-impl<'a> KeySet<'a> {
-    /// The set in a JSON document, if it is one. Source: RFC 7517, section 5.
-    pub(super) fn of(document: &'a Map<String, Value>) -> Option<Self> {
-        document.get("keys")?.as_array().map(|keys| Self(keys))
+    let verified: Vec<_> = named.iter().map(|key| verifies(key, token)).collect();
+    if verified.contains(&Ok(true)) {
+        return Ok(Signature::Verified);
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    if let Some(key) = others.iter().find(|key| verifies(key, token) == Ok(true)) {
+        return Err(KeyFault::UnderAnotherId(id_of(key).map(str::to_owned)));
     }
-
-    /// The ids of those keys that have one.
-    pub(super) fn ids(&self) -> Vec<String> {
-        self.0.iter().filter_map(id_of).map(str::to_owned).collect()
+    if !named.is_empty() {
+        let unchecked = verified.into_iter().find_map(Result::err);
+        found = unchecked.map(Signature::NotChecked).ok_or(KeyFault::DoesNotVerify);
     }
-
-    /// Looks for the key that signed the token.
-    ///
-    /// # Errors
-    /// Why it is not there, or not in such a way that STS finds it.
-    pub(super) fn find(&self, signing: SigningKey<'_>) -> Result<Signature, KeyFault> {
-        // An absent id is not an empty one. A token that names no key can be signed by any.
-        let is_named = |key: &&Value| signing.id().is_none_or(|id| id_of(key) == Some(id));
-        let (named, others): (Vec<_>, Vec<_>) = self.0.iter().partition(is_named);
-        let mut found = if named.is_empty() { Err(KeyFault::NotInSet) } else { Ok(Signature::NoToken) };
-        let SigningKey::OfToken(token) = signing else { return found };
-
-        let verified: Vec<_> = named.iter().map(|key| verifies(key, token)).collect();
-        if verified.contains(&Ok(true)) {
-            return Ok(Signature::Verified);
-        }
-        if let Some(key) = others.iter().find(|key| verifies(key, token) == Ok(true)) {
-            return Err(KeyFault::UnderAnotherId(id_of(key).map(str::to_owned)));
-        }
-        if !named.is_empty() {
-            let unchecked = verified.into_iter().find_map(Result::err);
-            found = unchecked.map(Signature::NotChecked).ok_or(KeyFault::DoesNotVerify);
-        }
-        found
-    }
+    found
 }
 
-fn id_of(key: &Value) -> Option<&str> {
+pub(super) fn id_of(key: &Value) -> Option<&str> {
     key.get("kid")?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyFault, KeySet, Signature, SigningKey};
+    use super::{KeyFault, Signature, SigningKey};
     use crate::token::Token;
     use crate::token::signature::tests::{RECORDED_KEYS, RECORDED_TOKEN, Signer};
     use serde_json::{Value, json};
 
     fn find(keys: &Value, signing: SigningKey<'_>) -> Result<Signature, KeyFault> {
-        let document = json!({"keys": keys});
-        KeySet::of(document.as_object().unwrap()).unwrap().find(signing)
+        super::find(keys.as_array().unwrap(), signing)
     }
 
     #[test]

@@ -6,7 +6,6 @@
 mod jwks;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use jwks::{Signature, SigningKey};
 
-use crate::aws::transport::{ServerUnreachable, SmithyConnector};
+use crate::aws::transport::SmithyConnector;
 use crate::diagnosis::issuer::{IssuerDocument, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -26,7 +25,6 @@ use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::http::{self, ResponseError};
 use crate::net::options::NetworkOptions;
 use crate::run::Verdict;
-use jwks::KeySet;
 
 /// The most bytes of a discovery document. The document of Kubernetes has some hundred.
 const MAX_DISCOVERY_BYTES: usize = 64 << 10;
@@ -123,7 +121,7 @@ pub async fn observe(pod: &Pod, issuer: String, network: &NetworkOptions, until:
         }
     };
     let keys = match read_discovery(&issuer, &discovery) {
-        Ok(Discovery { jwks_uri, .. }) => Some(fetch(&dialer, jwks_uri, MAX_KEYS_BYTES, until).await),
+        Ok((jwks_uri, _)) => Some(fetch(&dialer, jwks_uri, MAX_KEYS_BYTES, until).await),
         Err(_) => None,
     };
     IssuerDocuments { issuer, discovery, keys }
@@ -134,10 +132,7 @@ async fn fetch(dialer: &SmithyConnector, url: String, max_bytes: usize, until: I
     let mut answered_by = None;
     let answer = async {
         let endpoint = parse_https(&url).map_err(IssuerFault::NotAUrl)?;
-        let connected = dialer.connect(&endpoint, until).await.map_err(|cause| {
-            let cause = Arc::new(cause);
-            IssuerFault::Unreachable(ServerUnreachable { host: endpoint.host.clone(), cause })
-        })?;
+        let connected = dialer.connect(&endpoint, until).await.map_err(IssuerFault::Unreachable)?;
         answered_by = Some(connected.peer);
         let authority = endpoint.uri.authority().map_or("", |authority| authority.as_str());
         let path = endpoint.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -172,13 +167,8 @@ fn parse_https(url: &str) -> Result<Endpoint, UrlFault> {
     if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
 }
 
-/// The members of a discovery document that are used.
-struct Discovery {
-    jwks_uri: String,
-    missing_members: Vec<&'static str>,
-}
-
-fn read_discovery(issuer: &str, response: &Response) -> Result<Discovery, IssuerFault> {
+/// The URL of the key set in a discovery document, and the [`EXPECTED_MEMBERS`] that it lacks.
+fn read_discovery(issuer: &str, response: &Response) -> Result<(String, Vec<&'static str>), IssuerFault> {
     let document = read_object(response, MAX_DISCOVERY_BYTES)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     // Both must be the same to the letter. Source: OpenID Connect Discovery 1.0, section 4.3.
@@ -192,7 +182,7 @@ fn read_discovery(issuer: &str, response: &Response) -> Result<Discovery, Issuer
         Err(why) => return Err(IssuerFault::KeysElsewhere { url: jwks_uri, why }),
     }
     let missing_members = EXPECTED_MEMBERS.into_iter().filter(|name| !document.contains_key(*name)).collect();
-    Ok(Discovery { jwks_uri, missing_members })
+    Ok((jwks_uri, missing_members))
 }
 
 /// The JSON object in a response.
@@ -225,7 +215,7 @@ pub fn judge(documents: IssuerDocuments, key: SigningKey<'_>) -> Verdict<Publish
             fault,
         })
     };
-    let Discovery { jwks_uri, missing_members } = match read_discovery(&issuer, &discovery) {
+    let (jwks_uri, missing_members) = match read_discovery(&issuer, &discovery) {
         Ok(discovered) => discovered,
         Err(fault) => return fails(IssuerDocument::Discovery, &discovery, fault),
     };
@@ -236,11 +226,13 @@ pub fn judge(documents: IssuerDocuments, key: SigningKey<'_>) -> Verdict<Publish
         Ok(set) => set,
         Err(fault) => return fails(IssuerDocument::Keys, &response, fault),
     };
-    let Some(set) = KeySet::of(&set) else {
+    // Source: RFC 7517, section 5.
+    let Some(set) = set.get("keys").and_then(Value::as_array) else {
         return fails(IssuerDocument::Keys, &response, IssuerFault::Incomplete);
     };
-    let (keys, key_ids, key_id) = (set.len(), set.ids(), key.id().map(str::to_owned));
-    match set.find(key) {
+    let (keys, key_id) = (set.len(), key.id().map(str::to_owned));
+    let key_ids = set.iter().filter_map(jwks::id_of).map(str::to_owned).collect();
+    match jwks::find(set, key) {
         Ok(signature) => Verdict::Pass(PublishedKeys {
             issuer,
             jwks_uri,

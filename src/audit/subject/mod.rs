@@ -158,7 +158,7 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
     sources.check_report_is_of_pod()?;
 
     // What STS said to another call is not about this one.
-    let report = report.filter(|_| agree_with_report(&disagreements));
+    let report = report.filter(|_| disagreements.iter().all(|one| one.other.source != Source::Report));
     let of_report =
         |value: Option<&String>| value.map(|value| Sourced { value: value.clone(), source: Source::Report });
     let session_name = flags.session_name.clone();
@@ -182,11 +182,6 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
         }),
         disagreements,
     })
-}
-
-/// Whether the report, if there is one, is of the call that was chosen.
-fn agree_with_report(disagreements: &[Disagreement]) -> bool {
-    disagreements.iter().all(|disagreement| disagreement.other.source != Source::Report)
 }
 
 impl<'a> SubjectSources<'a> {
@@ -305,7 +300,7 @@ fn with_scheme(issuer: &str) -> String {
 impl AuditSubject {
     /// Whether the report, if there is one, is of this call.
     pub(crate) fn matches_report(&self) -> bool {
-        agree_with_report(&self.disagreements)
+        self.disagreements.iter().all(|one| one.other.source != Source::Report)
     }
 
     /// The call that STS gets.

@@ -108,7 +108,7 @@ impl Iam {
     /// The role of this name in the account of the credentials, if there is one.
     pub(crate) async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
-        let Some(output) = self.call_or_absent(Permission::GetRole, call).await? else { return Ok(None) };
+        let Some(output) = or_absent(self.call(Permission::GetRole, call).await)? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
         let role = output.role.filter(|role| !role.arn.is_empty());
         let role = role.ok_or_else(|| incomplete_answer(Permission::GetRole))?;
@@ -126,7 +126,7 @@ impl Iam {
     /// The OIDC provider with this ARN, if there is one.
     pub(crate) async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-        let output = self.call_or_absent(Permission::GetOpenIdConnectProvider, call).await?;
+        let output = or_absent(self.call(Permission::GetOpenIdConnectProvider, call).await)?;
         Ok(output.map(|provider| OidcProvider {
             arn: Some(arn.to_owned()),
             url: provider.url.unwrap_or_default(),
@@ -151,7 +151,7 @@ impl Iam {
             let output = self.call(Permission::ListAttachedRolePolicies, call).await?;
             let policies = output.attached_policies.unwrap_or_default().into_iter();
             let names = policies.filter_map(|policy| policy.policy_name).collect();
-            Ok(Page::new(names, output.is_truncated, output.marker))
+            Ok((names, output.is_truncated, output.marker))
         })
         .await
     }
@@ -162,7 +162,7 @@ impl Iam {
             let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
             let output = self.call(Permission::ListRolePolicies, call).await?;
-            Ok(Page::new(output.policy_names, output.is_truncated, output.marker))
+            Ok((output.policy_names, output.is_truncated, output.marker))
         })
         .await
     }
@@ -184,7 +184,7 @@ impl Iam {
             let output = self.call(Permission::SimulatePrincipalPolicy, call).await?;
             let results = output.evaluation_results.unwrap_or_default();
             let results = results.into_iter().flat_map(simulated).collect();
-            Ok(Page::new(results, output.is_truncated, output.marker))
+            Ok((results, output.is_truncated, output.marker))
         })
         .await
     }
@@ -204,36 +204,18 @@ impl Iam {
         };
         Err(IamError { permission, kind: why })
     }
+}
 
-    /// The same, where AWS's word that there is no such thing is an answer.
-    async fn call_or_absent<O, E>(
-        &self,
-        permission: Permission,
-        call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-    ) -> IamResult<Option<O>>
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        match self.call(permission, call).await {
-            Ok(output) => Ok(Some(output)),
-            Err(IamError { kind: IamErrorKind::NoRole, .. }) => Ok(None),
-            Err(unknown) => Err(unknown),
-        }
+/// The answer, where AWS's word that there is no such thing is one.
+fn or_absent<T>(answer: IamResult<T>) -> IamResult<Option<T>> {
+    match answer {
+        Err(IamError { kind: IamErrorKind::NoRole, .. }) => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
-/// A page of a list, and where the next begins.
-struct Page<T> {
-    entries: Vec<T>,
-    next: Option<String>,
-    is_truncated: bool,
-}
-
-impl<T> Page<T> {
-    fn new(entries: Vec<T>, is_truncated: bool, marker: Option<String>) -> Self {
-        Self { entries, next: marker.filter(|marker| is_truncated && !marker.is_empty()), is_truncated }
-    }
-}
+/// The entries of a page, whether the list goes on, and where.
+type Page<T> = (Vec<T>, bool, Option<String>);
 
 /// Reads the pages of a list, one after the other.
 async fn read_pages<T>(
@@ -242,11 +224,11 @@ async fn read_pages<T>(
 ) -> IamResult<PagedList<T>> {
     let (mut entries, mut marker) = (Vec::new(), None);
     for _ in 0..pages {
-        let page = read(marker).await?;
-        entries.extend(page.entries);
-        match page.next {
-            Some(next) => marker = Some(next),
-            None => return Ok(PagedList { entries, is_complete: !page.is_truncated }),
+        let (page, is_truncated, next) = read(marker).await?;
+        entries.extend(page);
+        marker = next.filter(|next| is_truncated && !next.is_empty());
+        if marker.is_none() {
+            return Ok(PagedList { entries, is_complete: !is_truncated });
         }
     }
     Ok(PagedList { entries, is_complete: false })
