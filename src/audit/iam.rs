@@ -5,6 +5,7 @@
 
 use tokio::time::Instant;
 
+use super::options::{AuditOptions, LookupOptions};
 use crate::aws::iam::{
     Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Permission, Role,
     SimulatedDecision,
@@ -15,10 +16,9 @@ use crate::aws::sts::StsCaller;
 use crate::aws::transport::SmithyConnector;
 use crate::diagnosis::audit::Unavailable;
 use crate::host::Pod;
-use crate::net::options::NetworkOptions;
 use iam_trust::arn::RoleArn;
 use iam_trust::partition::Partition;
-use iam_trust::provider_arn;
+use iam_trust::request::Request;
 
 /// The most round trips to IAM that follow one another.
 pub const ROUND_TRIPS: u8 = 3;
@@ -31,23 +31,6 @@ const OTHER_PROVIDERS: &str = "the account's other OIDC providers";
 pub(super) const ATTACHED: &str = "the role's attached policies";
 pub(super) const INLINE: &str = "the role's inline policies";
 pub(super) const SIMULATION: &str = "what the role may do";
-
-/// What to ask IAM.
-#[derive(Debug, Clone)]
-pub struct IamQuery {
-    /// The role.
-    pub role: RoleArn,
-    /// The token's issuer, as the token has it.
-    pub issuer: String,
-    /// The actions to simulate. Without any, nothing is simulated.
-    pub actions: Vec<String>,
-    /// The resources to simulate the actions on. Without any, all resources.
-    pub resources: Vec<String>,
-    /// The profile whose credentials are used instead of those of `AWS_PROFILE`.
-    pub profile: Option<String>,
-    /// How servers are found and trusted.
-    pub network: NetworkOptions,
-}
 
 /// What AWS answered.
 #[derive(Debug, Clone)]
@@ -69,29 +52,33 @@ pub struct IamSnapshot {
 }
 
 /// Loads the operator's credentials and asks IAM, by `until` at the latest.
-pub async fn observe(pod: &Pod, query: &IamQuery, until: Instant) -> IamSnapshot {
-    let profiles = Profiles::load(pod, query.profile.as_deref(), until).await;
-    let endpoints = endpoints(pod, profiles.as_ref().ok(), query.role.partition);
+pub async fn observe(pod: &Pod, options: &AuditOptions, request: &Request, until: Instant) -> IamSnapshot {
+    let LookupOptions { profile, action, .. } = &options.lookup;
+    let profile = profile.as_deref();
+    let profiles = Profiles::load(pod, profile, until).await;
+    let endpoints = endpoints(pod, profiles.as_ref().ok(), request.role.partition);
     // The credentials get a little less time, so that their own error is reported, and not a time-out.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
-    let dialer = SmithyConnector::new(pod, query.network.clone(), by);
-    let (profile, region) = (query.profile.as_deref(), &endpoints.sts_region);
+    let dialer = SmithyConnector::new(pod, options.network.clone(), by);
+    let region = &endpoints.sts_region;
     let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
     match operator {
-        Ok(operator) => ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), query).await,
-        Err(why) => IamSnapshot::failed(&IamErrorKind::NoCredentials(why), !query.actions.is_empty()),
+        Ok(operator) => {
+            ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), request, &options.lookup).await
+        }
+        Err(why) => IamSnapshot::failed(&IamErrorKind::NoCredentials(why), !action.is_empty()),
     }
 }
 
 /// Asks IAM.
-pub async fn ask(iam: &Iam, query: &IamQuery) -> IamSnapshot {
-    let name = query.role.name.as_str();
+pub async fn ask(iam: &Iam, request: &Request, lookup: &LookupOptions) -> IamSnapshot {
+    let name = request.role.name.as_str();
     let role = async {
         let role = iam.role(name).await;
-        let simulation = simulate(iam, query, &role).await;
+        let simulation = simulate(iam, &request.role, lookup, &role).await;
         (role, simulation)
     };
-    let provider_arn = provider_arn(&query.role, &query.issuer);
+    let provider_arn = request.provider_arn();
     let (caller, (role, simulation), provider, providers, attached, inline) = tokio::join!(
         Box::pin(iam.caller_identity()),
         Box::pin(role),
@@ -101,16 +88,17 @@ pub async fn ask(iam: &Iam, query: &IamQuery) -> IamSnapshot {
         Box::pin(iam.inline_policies(name, ROUND_TRIPS)),
     );
     IamSnapshot { caller, role, provider, providers, attached, inline, simulation }
-        .without_other_account(&query.role)
+        .without_other_account(&request.role)
 }
 
 /// Simulates with the ARN that IAM has: the ARN of the query can lack the role's path.
 async fn simulate(
     iam: &Iam,
-    query: &IamQuery,
+    asked: &RoleArn,
+    lookup: &LookupOptions,
     role: &IamResult<Option<Role>>,
 ) -> Option<IamResult<PagedList<SimulatedDecision>>> {
-    if query.actions.is_empty() {
+    if lookup.action.is_empty() {
         return None;
     }
     let arn = match role {
@@ -120,10 +108,7 @@ async fn simulate(
         }
         Err(_) => None,
     };
-    Some(
-        iam.simulate(arn.unwrap_or(&query.role.text), &query.actions, &query.resources, ROUND_TRIPS - 1)
-            .await,
-    )
+    Some(iam.simulate(arn.unwrap_or(&asked.text), &lookup.action, &lookup.resource, ROUND_TRIPS - 1).await)
 }
 
 fn error(permission: Permission, kind: IamErrorKind) -> IamError {

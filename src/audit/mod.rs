@@ -12,7 +12,6 @@ use crate::diagnosis::audit::Unavailable;
 use crate::run::Verdict;
 use crate::token::ServiceAccount;
 use iam::IamSnapshot;
-use iam_trust::request::Request;
 use inputs::Inputs;
 use inputs::log::LogEnd;
 use inputs::report::PodRef;
@@ -24,7 +23,6 @@ pub mod iam;
 pub mod inputs;
 pub mod issuer;
 pub mod options;
-pub mod permissions;
 pub(crate) mod provider;
 pub(crate) mod refusal;
 pub(crate) mod role;
@@ -64,7 +62,7 @@ impl<T> Findings<T> {
 }
 
 /// What an audit found beside its checks, for the report.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AuditResult {
     /// Who asks for which role. `None` if the pod has no identity.
     pub(crate) subject: Option<AuditSubject>,
@@ -96,19 +94,6 @@ pub enum Note {
     ReportOfOtherFailure(String),
 }
 
-impl AuditOptions {
-    pub(crate) fn iam_query(&self, request: &Request) -> iam::IamQuery {
-        iam::IamQuery {
-            role: request.role.clone(),
-            issuer: request.issuer.clone(),
-            actions: self.lookup.action.clone(),
-            resources: self.lookup.resource.clone(),
-            profile: self.lookup.profile.clone(),
-            network: self.network.clone(),
-        }
-    }
-}
-
 impl AuditResult {
     /// Starts a result from the inputs.
     pub(crate) fn new(subject: Option<AuditSubject>, inputs: &Inputs) -> Self {
@@ -136,15 +121,7 @@ impl AuditResult {
             notes.extend(failed.map(Note::ReportOfOtherFailure));
             notes.extend(found.is_one_of_several.then_some(Note::ReportsOfSeveralPods(found.reports)));
         }
-        Self {
-            subject,
-            pod,
-            policy: None,
-            simulated: Vec::new(),
-            others: Vec::new(),
-            unavailable: Vec::new(),
-            notes,
-        }
+        Self { subject, pod, notes, ..Self::default() }
     }
 
     /// The service account that asks for the role.

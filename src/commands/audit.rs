@@ -11,8 +11,8 @@ use super::output::{self, Console, OutputArgs, TERMINATION_LOG, TERMINATION_LOG_
 use super::values::longer_than_zero;
 use crate::audit::inputs;
 use crate::audit::options::{AuditInputPaths, AuditOptions, LookupOptions};
-use crate::audit::permissions::operator_policy;
 use crate::audit::subject::{self, SubjectSources};
+use crate::aws::iam::operator_policy;
 use crate::host::Pod;
 use crate::net::options::NetworkOptions;
 use crate::plan;

@@ -61,11 +61,8 @@ pub enum ApiFault {
     NotFound,
     /// An object of this name exists already.
     AlreadyExists,
-    /// The object is not the one, or not in the state, that the request was meant for.
-    Conflict {
-        /// The server's words.
-        message: String,
-    },
+    /// The object is not the one, or not in the state, that the request was meant for; the server's words.
+    Conflict(String),
     /// Kubernetes says no in another way.
     Other {
         /// The HTTP status.
@@ -75,11 +72,8 @@ pub enum ApiFault {
         /// The server's words.
         message: String,
     },
-    /// What answered does not speak as the Kubernetes API does.
-    NotKubernetes {
-        /// The HTTP status.
-        status: u16,
-    },
+    /// What answered, with this HTTP status, does not speak as the Kubernetes API does.
+    NotKubernetes(u16),
     /// The request was granted, and the answer is too long to be read.
     TooLong,
 }
@@ -99,7 +93,7 @@ impl ApiFault {
     pub fn from_reply(asked: &ApiRequest<'_>, status: u16, body: &[u8]) -> Self {
         let Status { kind, reason, message } = serde_json::from_slice(body).unwrap_or_default();
         if kind != "Status" {
-            return Self::NotKubernetes { status };
+            return Self::NotKubernetes(status);
         }
         match (status, reason.as_str()) {
             // So says the authorizer; admission and quota forbid in other words.
@@ -110,7 +104,7 @@ impl ApiFault {
             (401, _) => Self::Unauthorized,
             (404, "NotFound") => Self::NotFound,
             (409, "AlreadyExists") => Self::AlreadyExists,
-            (409, _) => Self::Conflict { message },
+            (409, _) => Self::Conflict(message),
             _ => Self::Other { status, reason, message },
         }
     }
@@ -168,11 +162,11 @@ impl fmt::Display for ApiFault {
             }
             Self::NotFound => f.write_str("the API knows no such object"),
             Self::AlreadyExists => f.write_str("an object of this name exists already"),
-            Self::Conflict { message } => write!(f, "the API answered 409 Conflict: {}", sanitize(message)),
+            Self::Conflict(message) => write!(f, "the API answered 409 Conflict: {}", sanitize(message)),
             Self::Other { status, reason, message } => {
                 write!(f, "the API answered {status} {}: {}", sanitize(reason), sanitize(message))
             }
-            Self::NotKubernetes { status } => {
+            Self::NotKubernetes(status) => {
                 write!(f, "what answered (HTTP {status}) does not speak as the Kubernetes API does")
             }
             Self::TooLong => f.write_str("the API's answer is too long to be read"),

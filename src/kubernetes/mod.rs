@@ -87,7 +87,7 @@ impl Api {
         let request = ApiRequest { verb: "get", resource: "serviceaccounts", namespace: &account.namespace };
         let parts = ["serviceaccounts", account.name.as_str()];
         let reply = self.call(Method::GET, request, &parts, None, until).await?;
-        AnnotatedAccount::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
+        AnnotatedAccount::parse(&reply).ok_or(ApiFault::NotKubernetes(StatusCode::OK.as_u16()))
     }
 
     /// Patches the pod's status by strategic merge; a patch of nothing reads it.
@@ -101,7 +101,7 @@ impl Api {
         let (parts, body) =
             (["pods", pod.name.as_str(), "status"], ("application/strategic-merge-patch+json", patch));
         let reply = self.call(Method::PATCH, request, &parts, Some(body), until).await?;
-        PodState::parse(&reply).ok_or(ApiFault::NotKubernetes { status: StatusCode::OK.as_u16() })
+        PodState::parse(&reply).ok_or(ApiFault::NotKubernetes(StatusCode::OK.as_u16()))
     }
 
     /// Creates an event on the pod.

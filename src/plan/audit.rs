@@ -100,7 +100,7 @@ pub(crate) async fn audit_subject(
         Some(documents) => {
             let key = match (&inputs.token, &key_id) {
                 (Some(token), _) => SigningKey::OfToken(token),
-                (None, Some(id)) => SigningKey::WithId(&id.value),
+                (None, Some(id)) => SigningKey::WithId(id),
                 (None, None) => SigningKey::Unknown,
             };
             Some(run.check(Check::Issuer, async { Ok(issuer::judge(documents, key)) }).await)
@@ -150,9 +150,12 @@ async fn ask(
     request: &Request,
     until: Instant,
 ) -> (Option<IamSnapshot>, Option<IssuerDocuments>) {
-    let query = options.iam_query(request);
     let snapshot = async {
-        if options.asks_iam(inputs) { Some(audit::iam::observe(pod, &query, until).await) } else { None }
+        if options.asks_iam(inputs) {
+            Some(audit::iam::observe(pod, options, request, until).await)
+        } else {
+            None
+        }
     };
     let documents = async {
         if options.lookup.issuer_check {
@@ -204,7 +207,7 @@ pub(crate) async fn audit_without_subject(
     };
     let blocked = match (unclear, injected) {
         (_, Some(Err(blocked))) => blocked,
-        (SubjectError::Role { text, .. }, _) => {
+        (SubjectError::Role(text), _) => {
             let role = run.check(Check::RoleArn, async { Ok(role_arn::judge(&text.value, None)) }).await;
             role.take().err()?
         }

@@ -106,7 +106,7 @@ fn token_of_audit(subject: &AuditSubject) -> wire::Token {
         issuer: Some(sanitize(&subject.issuer.value)),
         subject: Some(sanitize(&subject.subject.value)),
         audience: audiences(&subject.audience.value),
-        key_id: subject.key_id.as_ref().map(|id| sanitize(&id.value)),
+        key_id: subject.key_id.as_deref().map(sanitize),
         ..wire::Token::default()
     }
 }

@@ -9,6 +9,7 @@ use jsonwebtoken::crypto::{self, CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{Error as BadSignature, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use ring::error::Unspecified;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
     RSA_PKCS1_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
@@ -62,7 +63,7 @@ static RING: CryptoProvider = CryptoProvider {
 };
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
-    let with = match algorithm {
+    let verify = match algorithm {
         Algorithm::RS256 => rsa(key, &RSA_PKCS1_2048_8192_SHA256),
         Algorithm::RS384 => rsa(key, &RSA_PKCS1_2048_8192_SHA384),
         Algorithm::RS512 => rsa(key, &RSA_PKCS1_2048_8192_SHA512),
@@ -70,44 +71,41 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
         Algorithm::ES384 => ec(key, &ECDSA_P384_SHA384_FIXED, 48),
         _ => None,
     };
-    let with = with.ok_or(ErrorKind::InvalidKeyFormat)?;
-    Ok(Box::new(RingVerifier { algorithm: *algorithm, with }))
+    let verify = verify.ok_or(ErrorKind::InvalidKeyFormat)?;
+    Ok(Box::new(RingVerifier { algorithm: *algorithm, verify }))
 }
 
 /// A verifier by an RSA key that ring takes. Zeros before the modulus are no part of the number, and ring refuses
 /// them.
-fn rsa(key: &DecodingKey, parameters: &'static RsaParameters) -> Option<With> {
+fn rsa(key: &DecodingKey, parameters: &'static RsaParameters) -> Option<Verify> {
     let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else { return None };
     let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>();
     let (n, e) = (number(n), number(e));
     let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
     let fits = RSA_BITS.contains(&bits) && (1..=LONGEST_EXPONENT).contains(&e.len());
-    fits.then_some(With::Rsa(parameters, RsaPublicKeyComponents { n, e }))
+    let key = RsaPublicKeyComponents { n, e };
+    fits.then_some(Box::new(move |message, signature| key.verify(parameters, message, signature)))
 }
 
 /// A verifier by a point on a curve whose coordinates have so many bytes.
-fn ec(key: &DecodingKey, curve: &'static dyn VerificationAlgorithm, coordinate: usize) -> Option<With> {
+fn ec(key: &DecodingKey, curve: &'static dyn VerificationAlgorithm, coordinate: usize) -> Option<Verify> {
     let point = key.try_get_as_bytes().ok()?;
-    (point.len() == 1 + 2 * coordinate).then(|| With::Ec(UnparsedPublicKey::new(curve, point.to_vec())))
+    let key = UnparsedPublicKey::new(curve, point.to_vec());
+    let fits = point.len() == 1 + 2 * coordinate;
+    fits.then_some(Box::new(move |message, signature| key.verify(message, signature)))
 }
 
-enum With {
-    Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
-    Ec(UnparsedPublicKey<Vec<u8>>),
-}
+/// Whether a message has a signature.
+type Verify = Box<dyn Fn(&[u8], &[u8]) -> Result<(), Unspecified>>;
 
 struct RingVerifier {
     algorithm: Algorithm,
-    with: With,
+    verify: Verify,
 }
 
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), BadSignature> {
-        let verified = match &self.with {
-            With::Rsa(parameters, key) => key.verify(parameters, message, signature),
-            With::Ec(key) => key.verify(message, signature),
-        };
-        verified.map_err(|_| BadSignature::new())
+        (self.verify)(message, signature).map_err(|_| BadSignature::new())
     }
 }
 

@@ -177,7 +177,7 @@ impl Publisher {
             }
             Err(ApiFault::NotFound) => AfterCall::Stop,
             // Another pod has the name now, or another writer was faster. Reading shows which.
-            Err(fault @ (ApiFault::Conflict { .. } | ApiFault::Other { status: 422, .. })) => {
+            Err(fault @ (ApiFault::Conflict(_) | ApiFault::Other { status: 422, .. })) => {
                 match self.read_back(&condition.kind, written).await {
                     AfterCall::Stop => AfterCall::Stop,
                     _ => AfterCall::Retry(fault),

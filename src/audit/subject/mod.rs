@@ -9,7 +9,7 @@ mod source;
 use std::fmt;
 use std::time::SystemTime;
 
-use iam_trust::arn::{self, ArnFault, RoleArn};
+use iam_trust::arn::{self, RoleArn};
 use iam_trust::request::Request;
 
 use super::inputs::Inputs;
@@ -43,7 +43,7 @@ pub struct AuditSubject {
     pub(crate) audience: Sourced<Vec<String>>,
     pub(crate) role: Sourced<RoleArn>,
     /// The id of the key that signed the token.
-    pub(crate) key_id: Option<Sourced<String>>,
+    pub(crate) key_id: Option<String>,
     pub(crate) session_name: Option<Sourced<String>>,
     /// When STS was called.
     pub(crate) at: Option<SystemTime>,
@@ -66,12 +66,7 @@ pub enum SubjectError {
     /// Two sources contradict each other.
     Conflict(Box<Disagreement>),
     /// The text is not the ARN of a role.
-    Role {
-        /// The text.
-        text: Sourced<String>,
-        /// What is wrong with the text.
-        fault: ArnFault,
-    },
+    Role(Sourced<String>),
 }
 
 /// A part that no source has.
@@ -119,14 +114,12 @@ impl fmt::Display for SubjectError {
                     if other.source == Source::Role { "role" } else { "pod" }
                 )
             }
-            Self::Role { text, .. } => {
+            Self::Role(text) => {
                 write!(f, "\"{}\", from {}, is not the ARN of a role", sanitize(&text.value), text.source)
             }
         }
     }
 }
-
-impl std::error::Error for SubjectError {}
 
 impl From<Box<Disagreement>> for SubjectError {
     fn from(disagreement: Box<Disagreement>) -> Self {
@@ -152,17 +145,18 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
         return Err(sources.missing(found));
     };
     let role = role.joined();
-    let role_arn =
-        arn::parse(&role.value).map_err(|fault| SubjectError::Role { text: role.clone(), fault })?;
+    let role_arn = arn::parse(&role.value).map_err(|_| SubjectError::Role(role.clone()))?;
     sources.check_policy_is_of(&role, &role_arn)?;
     sources.check_report_is_of_pod()?;
 
     // What STS said to another call is not about this one.
     let report = report.filter(|_| disagreements.iter().all(|one| one.other.source != Source::Report));
-    let of_report =
-        |value: Option<&String>| value.map(|value| Sourced { value: value.clone(), source: Source::Report });
-    let session_name = flags.session_name.clone();
-    let session_name = session_name.map(|value| Sourced { value, source: Source::Flag("--session-name") });
+    // A flag that differs from the report means another session: nothing to note.
+    let session_names = vec![
+        (Source::Flag("--session-name"), flags.session_name.clone()),
+        (Source::Report, report.and_then(|report| report.session_name.clone())),
+    ];
+    let session_name = choose("session name", session_names, &[], &mut Vec::new())?;
     Ok(AuditSubject {
         issuer: issuer.joined(),
         subject: subject.joined(),
@@ -170,11 +164,10 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
         role: Sourced { value: role_arn, source: role.source },
         // A token that names no key is not the token of a report that names one.
         key_id: match token {
-            Some(token) => token.key_id.clone().map(|value| Sourced { value, source: Source::Token }),
-            None => of_report(report.and_then(|report| report.key_id.as_ref())),
+            Some(token) => token.key_id.clone(),
+            None => report.and_then(|report| report.key_id.clone()),
         },
-        session_name: session_name
-            .or_else(|| of_report(report.and_then(|report| report.session_name.as_ref()))),
+        session_name: session_name.as_ref().map(Sourced::joined),
         at: report.and_then(|report| report.refusal.as_ref().and_then(|refusal| refusal.at).or(report.at)),
         region: report.and_then(|report| {
             let region = report.region.as_ref()?;
@@ -331,7 +324,6 @@ mod tests {
     use crate::aws::iam::Role;
     use crate::injection::view::{PodView, ServiceAccountView};
     use crate::token::{self, Claims};
-    use iam_trust::arn::ArnFault;
     use iam_trust::evaluate::{Decision, evaluate};
     use iam_trust::{document, needed};
 
@@ -472,10 +464,7 @@ mod tests {
         }
         given.flags.role_arn = Some(format!("{ROLE} "));
         let error = resolve(all(&given)).unwrap_err();
-        assert!(
-            matches!(error, SubjectError::Role { fault: ArnFault::Surrounded("a space"), .. }),
-            "{error}"
-        );
+        assert!(matches!(error, SubjectError::Role(_)), "{error}");
     }
 
     #[test]

@@ -4,14 +4,12 @@ use std::fmt;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde_json::{Value, json};
 
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts_errors::{self, Meaning};
 use crate::aws::transport::{ServerUnreachable, find_source};
 use crate::net::http::ResponseError;
-
-/// The most bytes of a content type that is handed on.
-const MAX_CONTENT_TYPE_BYTES: usize = 64;
 
 /// A permission that an answer needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +55,21 @@ impl Permission {
             Self::SimulatePrincipalPolicy => "iam:SimulatePrincipalPolicy",
         }
     }
+}
+
+/// The least IAM policy that an operator needs. It names no resource, because the operator's account decides which
+/// roles an operator is allowed to read.
+#[must_use]
+pub fn operator_policy() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "IrsaProbeAudit",
+            "Effect": "Allow",
+            "Action": Permission::ALL.map(Permission::as_str),
+            "Resource": "*",
+        }],
+    })
 }
 
 /// What is known, or why it is not.
@@ -110,8 +123,6 @@ pub enum IamErrorKind {
     NotAws {
         /// The HTTP status.
         status: u16,
-        /// The content type, if it is a short one.
-        content_type: Option<String>,
     },
     /// There is no way to AWS.
     Unreachable(ServerUnreachable),
@@ -174,11 +185,7 @@ where
             None if status >= 500 => {
                 IamErrorKind::Refused { code: format!("HTTP {status}"), message, status }
             }
-            None => {
-                let content_type = raw.headers().get("content-type").map(str::to_owned);
-                let content_type = content_type.filter(|kind| kind.len() <= MAX_CONTENT_TYPE_BYTES);
-                IamErrorKind::NotAws { status, content_type }
-            }
+            None => IamErrorKind::NotAws { status },
         };
     }
     if let Some(unreachable) = find_source::<ServerUnreachable>(error) {
@@ -186,12 +193,12 @@ where
     }
     match find_source(error) {
         Some(ResponseError::ConnectionLost(message)) => IamErrorKind::ConnectionLost(message.clone()),
-        Some(ResponseError::TooLong(_)) => IamErrorKind::NotAws { status: 200, content_type: None },
+        Some(ResponseError::TooLong(_)) => IamErrorKind::NotAws { status: 200 },
         None => IamErrorKind::ConnectionLost(error.to_string()),
     }
 }
 
 /// An answer without what AWS's always has.
 pub(super) fn incomplete_answer(permission: Permission) -> IamError {
-    IamError { permission, kind: IamErrorKind::NotAws { status: 200, content_type: None } }
+    IamError { permission, kind: IamErrorKind::NotAws { status: 200 } }
 }

@@ -27,7 +27,7 @@ use error::{error_kind, incomplete_answer};
 use simulation::simulated;
 
 pub use answers::{OidcProvider, PagedList, Role};
-pub use error::{IamError, IamErrorKind, IamResult, Permission};
+pub use error::{IamError, IamErrorKind, IamResult, Permission, operator_policy};
 pub use simulation::{Decision, MatchedPolicy, SimulatedDecision};
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.

@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::own_process;
 use iam_trust::arn;
 use iam_trust::provider_arn;
-use irsa_probe::audit::iam::{IamQuery, IamSnapshot, ROUND_TRIPS, ask, observe};
+use iam_trust::request::Request;
+use irsa_probe::audit::iam::{IamSnapshot, ROUND_TRIPS, ask, observe};
+use irsa_probe::audit::options::{AuditOptions, LookupOptions};
 use irsa_probe::aws::iam::{Decision, Endpoints, Iam, IamErrorKind, MatchedPolicy, Permission};
 use irsa_probe::aws::operator::{NoCredentials, OperatorCredentials};
 use irsa_probe::aws::transport::SmithyConnector;
@@ -93,15 +95,17 @@ fn told(call: &str, answers: Vec<Answer>) -> BTreeMap<String, Vec<Step>> {
     [(call.to_owned(), answers.into_iter().map(Step::from).collect())].into()
 }
 
-fn asked(actions: &[&str]) -> IamQuery {
-    IamQuery {
-        role: arn::parse("arn:aws:iam::111122223333:role/checkout").unwrap(),
-        issuer: ISSUER.to_owned(),
-        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
-        resources: vec!["arn:aws:s3:::b/k".to_owned()],
-        profile: None,
-        network: NetworkOptions::default(),
-    }
+fn request() -> Request {
+    Request::new(&arn::parse("arn:aws:iam::111122223333:role/checkout").unwrap(), ISSUER, "", &[])
+}
+
+fn asked(actions: &[&str]) -> AuditOptions {
+    let lookup = LookupOptions {
+        action: actions.iter().map(|action| (*action).to_owned()).collect(),
+        resource: vec!["arn:aws:s3:::b/k".to_owned()],
+        ..LookupOptions::default()
+    };
+    AuditOptions { lookup, ..AuditOptions::default() }
 }
 
 fn far() -> Instant {
@@ -109,7 +113,7 @@ fn far() -> Instant {
 }
 
 /// What is told at this URL, to this caller.
-async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &IamQuery, until: Instant) -> IamSnapshot {
+async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &AuditOptions, until: Instant) -> IamSnapshot {
     let endpoints = Endpoints {
         iam_region: "us-east-1".to_owned(),
         iam_url: Some(url.to_owned()),
@@ -120,7 +124,7 @@ async fn ask_at(url: &str, pod: &Pod, caller: &Session, asked: &IamQuery, until:
     let Session { access_key_id, secret_access_key, session_token, .. } = caller;
     let operator = OperatorCredentials::from_keys(access_key_id, secret_access_key, Some(session_token));
     let dialer = SmithyConnector::new(pod, asked.network.clone(), until);
-    ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), asked).await
+    ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), &request(), &asked.lookup).await
 }
 
 fn pod(variables: &[(&str, &str)]) -> Pod {
@@ -361,7 +365,7 @@ async fn iam_is_reached_through_proxy_and_ca_bundle() {
     let proxy = format!("http://{}", world.proxy().unwrap().address());
     let bundle = world.dir().join("ca.pem").to_string_lossy().into_owned();
     let network = NetworkOptions { dns_server: Some(world.dns().address()), ..NetworkOptions::default() };
-    let asked = IamQuery { network, ..asked(&["s3:GetObject"]) };
+    let asked = AuditOptions { network, ..asked(&["s3:GetObject"]) };
 
     let trusting = pod(&[("AWS_CA_BUNDLE", &bundle), ("HTTPS_PROXY", &proxy)]);
     let side = ask_at(&url, &trusting, &operator, &asked, far()).await;
@@ -397,10 +401,11 @@ async fn of_this_process() {
     let dns_server = pod.nonempty_variable("IRSA_PROBE_DNS_SERVER").map(|server| server.parse().unwrap());
     let profile = pod.nonempty_variable("WANTED_PROFILE");
     let network = NetworkOptions { dns_server, ..NetworkOptions::default() };
-    let asked = IamQuery { profile, network, ..asked(&["s3:GetObject"]) };
+    let mut asked = AuditOptions { network, ..asked(&["s3:GetObject"]) };
+    asked.lookup.profile = profile;
     let within = pod.nonempty_variable("WITHIN").map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
     let until = within.map_or_else(far, |within| Instant::now() + within);
-    let side = observe(&pod, &asked, until).await;
+    let side = observe(&pod, &asked, &request(), until).await;
     let said = match &unknown(&side)[..] {
         [] => side.caller.unwrap().arn,
         [(_, IamErrorKind::NoCredentials(NoCredentials::NotFound)), rest @ ..] => {

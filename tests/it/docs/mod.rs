@@ -13,7 +13,7 @@ use crate::repository;
 use crate::settled::settled;
 use crate::watch::simulated_fleet as fleet;
 use clap::{ArgAction, CommandFactory, Parser};
-use irsa_probe::audit::permissions::operator_policy;
+use irsa_probe::aws::iam::operator_policy;
 use irsa_probe::commands::Cli;
 use irsa_probe::diagnosis::{Class, Name};
 use irsa_probe::run::check::{Check, RunKind};
