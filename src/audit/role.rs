@@ -46,7 +46,12 @@ pub(crate) fn judge_account(role: &RoleArn, iam: &IamSnapshot) -> Option<Verdict
         (Ok(caller), _) if caller.account != role.account => wrong(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OperatorAccount(caller.clone())),
         (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => wrong(account, None),
-        (Err(error), Err(_)) if is_credential_error(&error.kind) => {
+        (Err(error), Err(_))
+            if matches!(
+                error.kind,
+                IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. }
+            ) =>
+        {
             Verdict::fail(incomplete(role, ROLE, error))
         }
         (Err(_), _) => return None,
@@ -55,11 +60,6 @@ pub(crate) fn judge_account(role: &RoleArn, iam: &IamSnapshot) -> Option<Verdict
 
 fn incomplete(role: &RoleArn, what: &'static str, error: &IamError) -> AuditIncomplete {
     AuditIncomplete { role: role.clone(), unavailable: Unavailable::by_iam(what, error) }
-}
-
-/// Whether an error keeps every call from being made.
-fn is_credential_error(kind: &IamErrorKind) -> bool {
-    matches!(kind, IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. })
 }
 
 impl HasEvidence for Role {
@@ -197,7 +197,7 @@ fn reservations(role: &RoleArn, iam: &IamSnapshot) -> Vec<Diagnosis> {
     let undecided = simulation.and_then(|list| {
         let other = list.entries.iter().find_map(|simulated| match &simulated.decision {
             Decision::Other(code) => {
-                Some(IamErrorKind::Refused { code: code.clone(), message: String::new(), status: 200 })
+                Some(IamErrorKind::Refused { code: code.clone(), message: String::new() })
             }
             Decision::Allowed | Decision::ImplicitDeny | Decision::ExplicitDeny => None,
         });
@@ -260,13 +260,12 @@ fn denial_source(simulated: &SimulatedDecision) -> Option<DenialSource> {
 mod tests {
     use super::{RoleQuery, judge_account, judge_permissions};
     use crate::audit::iam::IamSnapshot;
-    use crate::aws::iam::{
-        Decision, IamError, IamErrorKind, MatchedPolicy, PagedList, Permission, Role, SimulatedDecision,
-    };
+    use crate::aws::iam::{Decision, IamError, IamErrorKind, PagedList, Permission, Role, SimulatedDecision};
     use crate::aws::operator::NoCredentials;
     use crate::aws::sts::StsCaller;
     use crate::diagnosis::Name;
     use crate::run::Verdict;
+    use crate::wire::MatchedPolicy;
     use iam_trust::arn;
     use iam_trust::request::Request;
     use iam_trust::{TrustPolicy, needed};

@@ -154,7 +154,7 @@ impl Entry for AuditIncomplete {
                     ),
                     audit_offline(&self.role),
                 ],
-                IamErrorKind::NotAws { .. } => steps![
+                IamErrorKind::NotAws(_) => steps![
                     "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
                      endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
                      say.",

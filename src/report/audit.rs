@@ -8,7 +8,7 @@ use crate::audit::inputs::log::LogEnd;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::PolicyExhibit;
 use crate::audit::{AuditResult, Note};
-use crate::aws::iam::{Decision, MatchedPolicy, SimulatedDecision};
+use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::audit::Unavailable;
 use crate::diagnosis::role::decision_name;
 use crate::text::{format_utc, sanitize};
@@ -42,7 +42,7 @@ pub(super) fn to_wire(audit: &AuditResult) -> wire::Audit {
 }
 
 fn simulated(result: &SimulatedDecision) -> wire::SimulatedAction {
-    let policies = result.matched.iter().map(|MatchedPolicy { policy, kind }| wire::MatchedPolicy {
+    let policies = result.matched.iter().map(|wire::MatchedPolicy { policy, kind }| wire::MatchedPolicy {
         policy: sanitize(policy),
         kind: kind.as_deref().map(sanitize),
     });

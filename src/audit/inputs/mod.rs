@@ -9,8 +9,8 @@ pub(crate) mod printed;
 pub mod provider;
 pub(crate) mod report;
 pub mod service_account;
-pub(crate) mod token;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::audit::options::{AuditInputPaths, Input};
@@ -51,7 +51,7 @@ pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant)
     let container = paths.container.as_deref();
     // The report comes last: a log that is followed takes all the time that there is.
     Ok(Inputs {
-        token: read_input(host, token, token::read, until).await?,
+        token: read_input(host, token, read_token, until).await?,
         pod: read_input(host, pod, |bytes| read_pod(bytes, container), until).await?,
         service_account: read_input(host, account, service_account::read, until).await?,
         trust_policy: read_input(host, trust_policy, policy::read, until).await?,
@@ -124,6 +124,14 @@ async fn read_log(host: &Pod, from: &Input, until: Instant) -> Result<FoundRepor
         }
     };
     log.finish(end).map_err(InputFault::NoReport)
+}
+
+/// Reads a token as the kubelet's file has it, or as `kubectl create token` prints it, with or without `-o json`.
+fn read_token(bytes: &[u8]) -> Result<Token, InputFault> {
+    let text = printed::text(bytes)?;
+    let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
+    let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
+    Token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
 }
 
 /// Reads a pod, which must have the container of a name.

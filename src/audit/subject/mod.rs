@@ -58,8 +58,8 @@ pub struct AuditSubject {
 pub enum SubjectError {
     /// No source has these parts.
     Missing {
-        /// The parts.
-        missing: Vec<MissingPart>,
+        /// The name of each part, with the flag that says it.
+        missing: Vec<String>,
         /// The diagnosis of the report, if it has one.
         reported: Option<String>,
     },
@@ -69,26 +69,11 @@ pub enum SubjectError {
     Role(Sourced<String>),
 }
 
-/// A part that no source has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MissingPart {
-    /// Its name.
-    pub what: &'static str,
-    /// The flag that says it.
-    pub flag: &'static str,
-    /// Whether the report has the part, but cut.
-    pub is_cut: bool,
-}
-
 impl fmt::Display for SubjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { missing, reported } => {
-                let list = missing.iter().map(|MissingPart { what, flag, is_cut }| {
-                    let cut = if *is_cut { ", which the report does not have to its end" } else { "" };
-                    format!("the {what} ({flag}{cut})")
-                });
-                let list = list.collect::<Vec<_>>().join(", ");
+                let list = missing.join(", ");
                 match reported.as_deref().map(sanitize) {
                     Some(name) => write!(
                         f,
@@ -251,7 +236,10 @@ impl<'a> SubjectSources<'a> {
         ];
         let is_cut = |name: &str| self.report.is_some_and(|report| report.cut.contains(&name));
         let missing = parts.into_iter().zip(found).filter(|(_, is_found)| !is_found);
-        let missing = missing.map(|((what, flag, name), _)| MissingPart { what, flag, is_cut: is_cut(name) });
+        let missing = missing.map(|((what, flag, name), _)| {
+            let cut = if is_cut(name) { ", which the report does not have to its end" } else { "" };
+            format!("the {what} ({flag}{cut})")
+        });
         let reported = self.report.and_then(|report| report.diagnosis.clone());
         SubjectError::Missing { missing: missing.collect(), reported }
     }
@@ -458,7 +446,7 @@ mod tests {
             resolve(SubjectSources { token: None, pod: None, account: None, ..all(&given) }).unwrap_err();
         match error {
             SubjectError::Missing { missing, .. } => {
-                assert_eq!((missing.len(), missing[0].flag, missing[0].is_cut), (1, "--role-arn", true));
+                assert_eq!(missing, ["the role (--role-arn, which the report does not have to its end)"]);
             }
             other => panic!("{other:?}"),
         }

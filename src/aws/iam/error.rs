@@ -87,7 +87,7 @@ pub struct IamError {
 impl IamError {
     /// The account has no OIDC provider of this ARN, in AWS's word.
     pub(crate) fn no_such_provider() -> Self {
-        let kind = IamErrorKind::Refused { code: NO_SUCH.to_owned(), message: String::new(), status: 404 };
+        let kind = IamErrorKind::Refused { code: NO_SUCH.to_owned(), message: String::new() };
         Self { permission: Permission::GetOpenIdConnectProvider, kind }
     }
 }
@@ -116,14 +116,9 @@ pub enum IamErrorKind {
         code: String,
         /// AWS's words.
         message: String,
-        /// The HTTP status.
-        status: u16,
     },
-    /// What answered is not AWS.
-    NotAws {
-        /// The HTTP status.
-        status: u16,
-    },
+    /// What answered, with this HTTP status, is not AWS.
+    NotAws(u16),
     /// There is no way to AWS.
     Unreachable(ServerUnreachable),
     /// The connection broke off; the library's words.
@@ -147,9 +142,9 @@ impl fmt::Display for IamErrorKind {
             Self::OtherAccount(account) => write!(f, "the credentials are of account {account}"),
             Self::Denied(message) => write!(f, "the credentials do not allow it: {message}"),
             Self::Throttled => f.write_str("AWS gets too many requests"),
-            Self::Refused { code, message, .. } if message.is_empty() => write!(f, "AWS said {code}"),
-            Self::Refused { code, message, .. } => write!(f, "AWS said {code}: {message}"),
-            Self::NotAws { status, .. } => write!(f, "what answered, with status {status}, is not AWS"),
+            Self::Refused { code, message } if message.is_empty() => write!(f, "AWS said {code}"),
+            Self::Refused { code, message } => write!(f, "AWS said {code}: {message}"),
+            Self::NotAws(status) => write!(f, "what answered, with status {status}, is not AWS"),
             Self::Unreachable(unreached) => unreached.fmt(f),
             Self::ConnectionLost(words) => write!(f, "the connection broke off: {words}"),
             Self::TimedOut => f.write_str("AWS did not answer in time"),
@@ -179,13 +174,11 @@ where
                 Some(meaning) if meaning.is_about_credentials() => {
                     IamErrorKind::CredentialsRejected { code: code.to_owned(), message }
                 }
-                _ => IamErrorKind::Refused { code: code.to_owned(), message, status },
+                _ => IamErrorKind::Refused { code: code.to_owned(), message },
             },
             None if status == 429 => IamErrorKind::Throttled,
-            None if status >= 500 => {
-                IamErrorKind::Refused { code: format!("HTTP {status}"), message, status }
-            }
-            None => IamErrorKind::NotAws { status },
+            None if status >= 500 => IamErrorKind::Refused { code: format!("HTTP {status}"), message },
+            None => IamErrorKind::NotAws(status),
         };
     }
     if let Some(unreachable) = find_source::<ServerUnreachable>(error) {
@@ -193,12 +186,12 @@ where
     }
     match find_source(error) {
         Some(ResponseError::ConnectionLost(message)) => IamErrorKind::ConnectionLost(message.clone()),
-        Some(ResponseError::TooLong(_)) => IamErrorKind::NotAws { status: 200 },
+        Some(ResponseError::TooLong(_)) => IamErrorKind::NotAws(200),
         None => IamErrorKind::ConnectionLost(error.to_string()),
     }
 }
 
 /// An answer without what AWS's always has.
 pub(super) fn incomplete_answer(permission: Permission) -> IamError {
-    IamError { permission, kind: IamErrorKind::NotAws { status: 200 } }
+    IamError { permission, kind: IamErrorKind::NotAws(200) }
 }

@@ -2,7 +2,6 @@
 //!
 //! Every call gives its answer, or why there is none and which permission it needs.
 
-mod answers;
 mod error;
 mod simulation;
 
@@ -26,9 +25,8 @@ use crate::host::Pod;
 use error::{error_kind, incomplete_answer};
 use simulation::simulated;
 
-pub use answers::{OidcProvider, PagedList, Role};
 pub use error::{IamError, IamErrorKind, IamResult, Permission, operator_policy};
-pub use simulation::{Decision, MatchedPolicy, SimulatedDecision};
+pub use simulation::{Decision, SimulatedDecision};
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
 const PAGE_ENTRIES: i32 = 1000;
@@ -51,6 +49,43 @@ pub struct Endpoints {
     pub fips: bool,
     /// Endpoints with IPv6 addresses, too.
     pub dual_stack: bool,
+}
+
+/// A role and its trust policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Role {
+    /// The ARN, with the path.
+    pub arn: Option<String>,
+    /// The text of the trust policy. IAM gives it percent-encoded.
+    pub trust_policy: String,
+    /// The longest session that it allows.
+    pub max_session: Option<Duration>,
+    /// The ARN of the policy that bounds its permissions.
+    pub boundary_arn: Option<String>,
+    pub(crate) created_at: Option<SystemTime>,
+    /// When it was last used, within AWS's tracking period of 400 days.
+    pub last_used: Option<SystemTime>,
+}
+
+/// An OIDC provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OidcProvider {
+    /// Its ARN, if known: what the AWS CLI prints of one provider does not have it.
+    pub(crate) arn: Option<String>,
+    /// The issuer, without `https://`, as IAM has it.
+    pub(crate) url: String,
+    /// Its client ids, which are the audiences that it accepts.
+    pub client_ids: Vec<String>,
+    pub(crate) created_at: Option<SystemTime>,
+}
+
+/// A list, as far as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PagedList<T> {
+    /// What was read.
+    pub entries: Vec<T>,
+    /// Whether that is all.
+    pub is_complete: bool,
 }
 
 /// IAM, and STS for the one question whose the credentials are.

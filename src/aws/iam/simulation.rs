@@ -2,8 +2,10 @@
 
 use aws_sdk_iam::types;
 
+use crate::wire::MatchedPolicy;
+
 /// What a simulation says of one action on one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SimulatedDecision {
     /// The action.
     pub action: String,
@@ -33,15 +35,6 @@ pub enum Decision {
     ExplicitDeny,
     /// Another one, that this version does not know.
     Other(String),
-}
-
-/// A policy of which a statement decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedPolicy {
-    /// AWS's name for it.
-    pub policy: String,
-    /// Its type in AWS's words, such as `IAM Policy`.
-    pub kind: Option<String>,
 }
 
 /// One result for each resource. IAM used to give each a result of its own, and now gives one for all with
