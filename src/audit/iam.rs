@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::options::{AuditOptions, LookupOptions};
 use crate::aws::iam::{
-    Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Permission, Role,
-    SimulatedDecision,
+    Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Role, SimulatedDecision,
+    permission,
 };
 use crate::aws::operator::OperatorCredentials;
 use crate::aws::profile::Profiles;
@@ -104,14 +104,14 @@ async fn simulate(
     let arn = match role {
         Ok(Some(role)) => role.arn.as_ref(),
         Ok(None) => {
-            return Some(Err(error(Permission::SimulatePrincipalPolicy, IamErrorKind::NoRole)));
+            return Some(Err(error(permission::SIMULATE, IamErrorKind::NoRole)));
         }
         Err(_) => None,
     };
     Some(iam.simulate(arn.unwrap_or(&asked.text), &lookup.action, &lookup.resource, ROUND_TRIPS - 1).await)
 }
 
-fn error(permission: Permission, kind: IamErrorKind) -> IamError {
+fn error(permission: &'static str, kind: IamErrorKind) -> IamError {
     IamError { permission, kind }
 }
 
@@ -120,13 +120,13 @@ impl IamSnapshot {
     fn failed(kind: &IamErrorKind, simulates: bool) -> Self {
         let failed = |permission| error(permission, kind.clone());
         Self {
-            caller: Err(failed(Permission::GetCallerIdentity)),
-            role: Err(failed(Permission::GetRole)),
-            provider: Err(failed(Permission::GetOpenIdConnectProvider)),
-            providers: Err(failed(Permission::ListOpenIdConnectProviders)),
-            attached: Err(failed(Permission::ListAttachedRolePolicies)),
-            inline: Err(failed(Permission::ListRolePolicies)),
-            simulation: simulates.then(|| Err(failed(Permission::SimulatePrincipalPolicy))),
+            caller: Err(failed(permission::GET_CALLER_IDENTITY)),
+            role: Err(failed(permission::GET_ROLE)),
+            provider: Err(failed(permission::GET_OIDC_PROVIDER)),
+            providers: Err(failed(permission::LIST_OIDC_PROVIDERS)),
+            attached: Err(failed(permission::LIST_ATTACHED_POLICIES)),
+            inline: Err(failed(permission::LIST_INLINE_POLICIES)),
+            simulation: simulates.then(|| Err(failed(permission::SIMULATE))),
         }
     }
 

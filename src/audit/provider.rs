@@ -221,7 +221,7 @@ mod tests {
     use super::{ProviderStatus, by_difference, judge_given, judge_iam};
     use crate::audit::iam::IamSnapshot;
     use crate::audit::inputs::provider::ProviderInput;
-    use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
+    use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, permission};
     use crate::evidence::HasEvidence;
     use crate::run::Verdict;
     use iam_trust::arn;
@@ -270,7 +270,7 @@ mod tests {
 
     /// What IAM said of the provider for the issuer, and of all.
     fn told(provider: Option<OidcProvider>, all: Option<&[String]>) -> IamSnapshot {
-        let error = || IamError { permission: Permission::GetRole, kind: IamErrorKind::TimedOut };
+        let error = || IamError { permission: permission::GET_ROLE, kind: IamErrorKind::TimedOut };
         IamSnapshot {
             caller: Err(error()),
             role: Err(error()),

@@ -140,7 +140,7 @@ fn private_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::{AllowingFacts, ParsedReport, ProviderStatus, Role, judge};
     use crate::audit::inputs::report::StsRefusal;
-    use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, Permission};
+    use crate::aws::iam::{IamError, IamErrorKind, OidcProvider, permission};
     use crate::diagnosis::audit::Unavailable;
     use crate::diagnosis::{Diagnosis, Name};
     use crate::run::check::Check;
@@ -203,7 +203,7 @@ mod tests {
     fn refusal_beside_facts_that_allow() {
         let (role, seen_provider) = (Role::default(), accepts(Some("arn")));
         let denied = || {
-            let permission = Permission::GetOpenIdConnectProvider;
+            let permission = permission::GET_OIDC_PROVIDER;
             let error = IamError { permission, kind: IamErrorKind::Denied(String::new()) };
             Unavailable::by_iam("the provider", &error)
         };

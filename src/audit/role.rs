@@ -5,7 +5,7 @@ use super::Findings;
 use super::iam::{ATTACHED, INLINE, IamSnapshot, ROLE, SIMULATION};
 use super::inputs::printed::url_decoded;
 use crate::aws::iam::{
-    Decision, IamError, IamErrorKind, IamResult, PagedList, Permission, Role, SimulatedDecision,
+    Decision, IamError, IamErrorKind, IamResult, PagedList, Role, SimulatedDecision, permission,
 };
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
@@ -204,7 +204,7 @@ fn reservations(role: &RoleArn, iam: &IamSnapshot) -> Vec<Diagnosis> {
         other.or((!list.is_complete).then_some(IamErrorKind::Truncated))
     });
     if let Some(kind) = undecided {
-        let error = IamError { permission: Permission::SimulatePrincipalPolicy, kind };
+        let error = IamError { permission: permission::SIMULATE, kind };
         reservations.push(incomplete(role, SIMULATION, &error).into());
     }
     reservations
@@ -260,7 +260,7 @@ fn denial_source(simulated: &SimulatedDecision) -> Option<DenialSource> {
 mod tests {
     use super::{RoleQuery, judge_account, judge_permissions};
     use crate::audit::iam::IamSnapshot;
-    use crate::aws::iam::{Decision, IamError, IamErrorKind, PagedList, Permission, Role, SimulatedDecision};
+    use crate::aws::iam::{Decision, IamError, IamErrorKind, PagedList, Role, SimulatedDecision, permission};
     use crate::aws::operator::NoCredentials;
     use crate::aws::sts::StsCaller;
     use crate::diagnosis::Name;
@@ -294,7 +294,7 @@ mod tests {
         PagedList { entries, is_complete: true }
     }
 
-    fn unknown(permission: Permission, why: IamErrorKind) -> IamError {
+    fn unknown(permission: &'static str, why: IamErrorKind) -> IamError {
         IamError { permission, kind: why }
     }
 
@@ -331,7 +331,7 @@ mod tests {
             edit(&mut aws);
             judge_account(&asked, &aws).map(|verdict| name(&verdict))
         };
-        let lost = || Err(unknown(Permission::GetCallerIdentity, IamErrorKind::TimedOut));
+        let lost = || Err(unknown(permission::GET_CALLER_IDENTITY, IamErrorKind::TimedOut));
         let none = || IamErrorKind::NoCredentials(NoCredentials::NotFound);
         assert_eq!(with(&|_| {}), Some(vec![]));
         assert_eq!(
@@ -344,14 +344,14 @@ mod tests {
             with(&|aws| {
                 aws.caller = lost();
                 aws.role =
-                    Err(unknown(Permission::GetRole, IamErrorKind::OtherAccount("444455556666".to_owned())));
+                    Err(unknown(permission::GET_ROLE, IamErrorKind::OtherAccount("444455556666".to_owned())));
             }),
             Some(vec![Name::AuditWrongAccount])
         );
         assert_eq!(
             with(&|aws| {
-                aws.caller = Err(unknown(Permission::GetCallerIdentity, none()));
-                aws.role = Err(unknown(Permission::GetRole, none()));
+                aws.caller = Err(unknown(permission::GET_CALLER_IDENTITY, none()));
+                aws.role = Err(unknown(permission::GET_ROLE, none()));
             }),
             Some(vec![Name::AuditIncomplete])
         );
@@ -359,7 +359,7 @@ mod tests {
         assert_eq!(
             with(&|aws| {
                 aws.caller = lost();
-                aws.role = Err(unknown(Permission::GetRole, IamErrorKind::Denied(String::new())));
+                aws.role = Err(unknown(permission::GET_ROLE, IamErrorKind::Denied(String::new())));
             }),
             None
         );
@@ -375,7 +375,7 @@ mod tests {
             (Ok(Some(role(with_path))), vec![Name::RoleNotFound]),
             (Ok(None), vec![Name::RoleNotFound]),
             (
-                Err(unknown(Permission::GetRole, IamErrorKind::Denied("no".to_owned()))),
+                Err(unknown(permission::GET_ROLE, IamErrorKind::Denied("no".to_owned()))),
                 vec![Name::AuditIncomplete],
             ),
         ] {
@@ -487,7 +487,7 @@ mod tests {
             (none(), vec![Name::RoleHasNoPermissions]),
             (Ok(PagedList { entries: Vec::new(), is_complete: false }), vec![]),
             (
-                Err(unknown(Permission::ListAttachedRolePolicies, IamErrorKind::TimedOut)),
+                Err(unknown(permission::LIST_ATTACHED_POLICIES, IamErrorKind::TimedOut)),
                 vec![Name::AuditIncomplete],
             ),
         ] {

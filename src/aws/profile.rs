@@ -97,18 +97,14 @@ impl Profiles {
 
     /// A setting of the profile in use.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.setting(key).filter(|value| !value.is_empty())
-    }
-
-    fn setting(&self, key: &str) -> Option<&str> {
-        self.profiles.get(&self.selected)?.get(key).map(String::as_str)
+        self.profiles.get(&self.selected)?.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The endpoint that the profile in use sets for a service, in its services section or for all.
     pub(crate) fn endpoint(&self, service: &'static str) -> Option<String> {
-        let services = self.setting("services").and_then(|name| self.services.get(name));
+        let services = self.get("services").and_then(|name| self.services.get(name));
         let of_service = services.and_then(|settings| nested_setting(settings.get(service)?, "endpoint_url"));
-        let url = of_service.or_else(|| self.setting("endpoint_url"))?;
+        let url = of_service.or_else(|| self.get("endpoint_url"))?;
         (!url.is_empty()).then(|| url.to_owned())
     }
 

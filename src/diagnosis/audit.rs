@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::Entry;
 use super::role::ROLE_ARN;
-use crate::aws::iam::{IamError, IamErrorKind, Permission};
+use crate::aws::iam::{IamError, IamErrorKind};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
@@ -103,9 +103,10 @@ fn audit_offline(role: &RoleArn) -> String {
 
 impl Entry for AuditIncomplete {
     fn cause(&self) -> String {
-        let needs = self.unavailable.permission().map_or_else(String::new, |permission| {
-            format!(" It takes the permission {}.", permission.as_str())
-        });
+        let needs = self
+            .unavailable
+            .permission()
+            .map_or_else(String::new, |permission| format!(" It takes the permission {}.", permission));
         format!("Not known: {}, because {}.{needs}", self.unavailable.what, self.unavailable.reason.because())
     }
 
@@ -150,7 +151,7 @@ impl Entry for AuditIncomplete {
                     format!(
                         "Let the credentials have {}. All that an audit needs is in the policy that this prints:\n\
                          irsa-probe audit --print-iam-policy",
-                        permission.as_str()
+                        permission
                     ),
                     audit_offline(&self.role),
                 ],
@@ -177,7 +178,7 @@ impl Entry for AuditIncomplete {
             Evidence::new().value("not_known", self.unavailable.what).text("role_arn", &self.role.text);
         match &self.unavailable.reason {
             UnavailableReason::Iam(unknown) => evidence
-                .text_if("permission", self.unavailable.permission().map(Permission::as_str))
+                .text_if("permission", self.unavailable.permission())
                 .text("why", &unknown.kind.to_string()),
             UnavailableReason::NotGiven(flag) => evidence.value("flag", *flag),
         }
@@ -427,7 +428,7 @@ impl Unavailable {
     }
 
     /// The permission that the credentials lack, if that is the reason.
-    pub(crate) fn permission(&self) -> Option<Permission> {
+    pub(crate) fn permission(&self) -> Option<&'static str> {
         match &self.reason {
             UnavailableReason::Iam(IamError { permission, kind: IamErrorKind::Denied(_) }) => {
                 Some(*permission)

@@ -61,7 +61,7 @@ fn unknown(unknown: &Unavailable) -> wire::Unknown {
     wire::Unknown {
         what: unknown.what.to_owned(),
         because: unknown.reason.because(),
-        permission: unknown.permission().map(|permission| permission.as_str().to_owned()),
+        permission: unknown.permission().map(str::to_owned),
     }
 }
 
@@ -171,9 +171,8 @@ pub(super) fn subject_rows(subject: &AuditSubject) -> Vec<(&'static str, String)
 pub(super) fn notes(audit: &AuditResult, in_diagnoses: &[&str], color: Color) -> String {
     let unknown = audit.unavailable.iter().filter(|unknown| !in_diagnoses.contains(&unknown.what));
     let unknown = unknown.map(|unknown| {
-        let needs = unknown
-            .permission()
-            .map_or_else(String::new, |permission| format!(" (needs {})", permission.as_str()));
+        let needs =
+            unknown.permission().map_or_else(String::new, |permission| format!(" (needs {permission})"));
         format!("Not known: {}, because {}{needs}.", unknown.what, unknown.reason.because())
     });
     let mut text = String::new();

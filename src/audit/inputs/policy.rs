@@ -35,7 +35,11 @@ const OTHER_OUTPUTS: [OtherOutput; 9] = [
 pub fn read(bytes: &[u8]) -> Result<Role, InputFault> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {
-        Ok(value) => read_value(&value, &text),
+        Ok(Value::String(encoded)) => Ok(bare_policy(printed::url_decoded(&encoded))),
+        Ok(Value::Array(list)) => read_list(&list),
+        Ok(Value::Object(object)) => read_json_object(&object, text),
+        Ok(Value::Null) => Err(InputFault::Without(DOCUMENT)),
+        Ok(Value::Bool(_) | Value::Number(_)) => Ok(bare_policy(text)),
         // The document is URL-encoded, or it is not JSON, which the reading of the policy reports.
         Err(_) => Ok(bare_policy(printed::url_decoded(&text))),
     }
@@ -45,21 +49,10 @@ fn bare_policy(document: String) -> Role {
     Role { trust_policy: document, ..Role::default() }
 }
 
-/// Reads JSON, given together with its text.
-fn read_value(value: &Value, text: &str) -> Result<Role, InputFault> {
-    match value {
-        Value::String(encoded) => Ok(bare_policy(printed::url_decoded(encoded))),
-        Value::Array(list) => read_list(list),
-        Value::Object(object) => read_json_object(object, text),
-        Value::Null => Err(InputFault::Without(DOCUMENT)),
-        Value::Bool(_) | Value::Number(_) => Ok(bare_policy(text.to_owned())),
-    }
-}
-
 /// The member of a role that is its trust policy.
 const DOCUMENT: &str = "AssumeRolePolicyDocument";
 
-fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, InputFault> {
+fn read_json_object(object: &Map<String, Value>, text: String) -> Result<Role, InputFault> {
     if let Some(Value::Object(role)) = object.get("Role") {
         return read_role(role);
     }
@@ -78,7 +71,7 @@ fn read_json_object(object: &Map<String, Value>, text: &str) -> Result<Role, Inp
     let is_policy = object.contains_key("Statement");
     match printed::other_output(object, &OTHER_OUTPUTS).filter(|_| !is_policy) {
         Some(what) => Err(InputFault::Another(what)),
-        None => Ok(bare_policy(text.to_owned())),
+        None => Ok(bare_policy(text)),
     }
 }
 

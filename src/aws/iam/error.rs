@@ -11,50 +11,33 @@ use crate::aws::sts_errors::{self, Meaning};
 use crate::aws::transport::{ServerUnreachable, find_source};
 use crate::net::http::ResponseError;
 
-/// A permission that an answer needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Permission {
+/// The permissions that answers need, by their names in a policy.
+pub mod permission {
     /// Whose the credentials are. AWS answers it to everyone.
-    GetCallerIdentity,
+    pub const GET_CALLER_IDENTITY: &str = "sts:GetCallerIdentity";
     /// The role and its trust policy.
-    GetRole,
+    pub const GET_ROLE: &str = "iam:GetRole";
     /// One OIDC provider.
-    GetOpenIdConnectProvider,
-    /// The names of all.
-    ListOpenIdConnectProviders,
+    pub const GET_OIDC_PROVIDER: &str = "iam:GetOpenIDConnectProvider";
+    /// The ARNs of all OIDC providers.
+    pub const LIST_OIDC_PROVIDERS: &str = "iam:ListOpenIDConnectProviders";
     /// The names of the managed policies of a role.
-    ListAttachedRolePolicies,
-    /// The names of its inline policies.
-    ListRolePolicies,
-    /// What the role may do.
-    SimulatePrincipalPolicy,
-}
+    pub const LIST_ATTACHED_POLICIES: &str = "iam:ListAttachedRolePolicies";
+    /// The names of the inline policies of a role.
+    pub const LIST_INLINE_POLICIES: &str = "iam:ListRolePolicies";
+    /// What a role is allowed to do.
+    pub const SIMULATE: &str = "iam:SimulatePrincipalPolicy";
 
-impl Permission {
     /// Every one.
-    pub const ALL: [Self; 7] = [
-        Self::GetCallerIdentity,
-        Self::GetRole,
-        Self::GetOpenIdConnectProvider,
-        Self::ListOpenIdConnectProviders,
-        Self::ListAttachedRolePolicies,
-        Self::ListRolePolicies,
-        Self::SimulatePrincipalPolicy,
+    pub const ALL: [&str; 7] = [
+        GET_CALLER_IDENTITY,
+        GET_ROLE,
+        GET_OIDC_PROVIDER,
+        LIST_OIDC_PROVIDERS,
+        LIST_ATTACHED_POLICIES,
+        LIST_INLINE_POLICIES,
+        SIMULATE,
     ];
-
-    /// Its name in a policy.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GetCallerIdentity => "sts:GetCallerIdentity",
-            Self::GetRole => "iam:GetRole",
-            Self::GetOpenIdConnectProvider => "iam:GetOpenIDConnectProvider",
-            Self::ListOpenIdConnectProviders => "iam:ListOpenIDConnectProviders",
-            Self::ListAttachedRolePolicies => "iam:ListAttachedRolePolicies",
-            Self::ListRolePolicies => "iam:ListRolePolicies",
-            Self::SimulatePrincipalPolicy => "iam:SimulatePrincipalPolicy",
-        }
-    }
 }
 
 /// The least IAM policy that an operator needs. It names no resource, because the operator's account decides which
@@ -66,7 +49,7 @@ pub fn operator_policy() -> Value {
         "Statement": [{
             "Sid": "IrsaProbeAudit",
             "Effect": "Allow",
-            "Action": Permission::ALL.map(Permission::as_str),
+            "Action": permission::ALL,
             "Resource": "*",
         }],
     })
@@ -79,7 +62,7 @@ pub type IamResult<T> = Result<T, IamError>;
 #[derive(Debug, Clone)]
 pub struct IamError {
     /// The permission that it needs.
-    pub permission: Permission,
+    pub permission: &'static str,
     /// Why it is not known.
     pub kind: IamErrorKind,
 }
@@ -88,7 +71,7 @@ impl IamError {
     /// The account has no OIDC provider of this ARN, in AWS's word.
     pub(crate) fn no_such_provider() -> Self {
         let kind = IamErrorKind::Refused { code: NO_SUCH.to_owned(), message: String::new() };
-        Self { permission: Permission::GetOpenIdConnectProvider, kind }
+        Self { permission: permission::GET_OIDC_PROVIDER, kind }
     }
 }
 
@@ -192,6 +175,6 @@ where
 }
 
 /// An answer without what AWS's always has.
-pub(super) fn incomplete_answer(permission: Permission) -> IamError {
+pub(super) fn incomplete_answer(permission: &'static str) -> IamError {
     IamError { permission, kind: IamErrorKind::NotAws(200) }
 }

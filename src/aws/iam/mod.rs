@@ -25,7 +25,7 @@ use crate::host::Pod;
 use error::{error_kind, incomplete_answer};
 use simulation::simulated;
 
-pub use error::{IamError, IamErrorKind, IamResult, Permission, operator_policy};
+pub use error::{IamError, IamErrorKind, IamResult, operator_policy, permission};
 pub use simulation::{Decision, SimulatedDecision};
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
@@ -132,21 +132,21 @@ impl Iam {
     /// Whose the credentials are.
     pub(crate) async fn caller_identity(&self) -> IamResult<StsCaller> {
         let call = self.sts.get_caller_identity().send();
-        let output = self.call(Permission::GetCallerIdentity, call).await?;
+        let output = self.call(permission::GET_CALLER_IDENTITY, call).await?;
         let request_id = aws_sdk_sts::operation::RequestId::request_id(&output).map(str::to_owned);
         match (output.arn, output.account) {
             (Some(arn), Some(account)) => Ok(StsCaller { arn, account, request_id }),
-            _ => Err(incomplete_answer(Permission::GetCallerIdentity)),
+            _ => Err(incomplete_answer(permission::GET_CALLER_IDENTITY)),
         }
     }
 
     /// The role of this name in the account of the credentials, if there is one.
     pub(crate) async fn role(&self, name: &str) -> IamResult<Option<Role>> {
         let call = self.iam.get_role().role_name(name).send();
-        let Some(output) = or_absent(self.call(Permission::GetRole, call).await)? else { return Ok(None) };
+        let Some(output) = or_absent(self.call(permission::GET_ROLE, call).await)? else { return Ok(None) };
         // The SDK makes up an empty role where the answer has none.
         let role = output.role.filter(|role| !role.arn.is_empty());
-        let role = role.ok_or_else(|| incomplete_answer(Permission::GetRole))?;
+        let role = role.ok_or_else(|| incomplete_answer(permission::GET_ROLE))?;
         let max_session = role.max_session_duration.and_then(|seconds| u64::try_from(seconds).ok());
         Ok(Some(Role {
             arn: Some(role.arn),
@@ -161,7 +161,7 @@ impl Iam {
     /// The OIDC provider with this ARN, if there is one.
     pub(crate) async fn oidc_provider(&self, arn: &str) -> IamResult<Option<OidcProvider>> {
         let call = self.iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send();
-        let output = or_absent(self.call(Permission::GetOpenIdConnectProvider, call).await)?;
+        let output = or_absent(self.call(permission::GET_OIDC_PROVIDER, call).await)?;
         Ok(output.map(|provider| OidcProvider {
             arn: Some(arn.to_owned()),
             url: provider.url.unwrap_or_default(),
@@ -173,7 +173,7 @@ impl Iam {
     /// The ARNs of all OIDC providers of the account.
     pub(crate) async fn oidc_provider_arns(&self) -> IamResult<Vec<String>> {
         let call = self.iam.list_open_id_connect_providers().send();
-        let output = self.call(Permission::ListOpenIdConnectProviders, call).await?;
+        let output = self.call(permission::LIST_OIDC_PROVIDERS, call).await?;
         let entries = output.open_id_connect_provider_list.unwrap_or_default();
         Ok(entries.into_iter().filter_map(|entry| entry.arn).collect())
     }
@@ -183,7 +183,7 @@ impl Iam {
         read_pages(pages, async |marker| {
             let call = self.iam.list_attached_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
-            let output = self.call(Permission::ListAttachedRolePolicies, call).await?;
+            let output = self.call(permission::LIST_ATTACHED_POLICIES, call).await?;
             let policies = output.attached_policies.unwrap_or_default().into_iter();
             let names = policies.filter_map(|policy| policy.policy_name).collect();
             Ok((names, output.is_truncated, output.marker))
@@ -196,7 +196,7 @@ impl Iam {
         read_pages(pages, async |marker| {
             let call = self.iam.list_role_policies().role_name(role).max_items(PAGE_ENTRIES);
             let call = call.set_marker(marker).send();
-            let output = self.call(Permission::ListRolePolicies, call).await?;
+            let output = self.call(permission::LIST_INLINE_POLICIES, call).await?;
             Ok((output.policy_names, output.is_truncated, output.marker))
         })
         .await
@@ -216,7 +216,7 @@ impl Iam {
             let resources = (!resources.is_empty()).then(|| resources.to_vec());
             let call = call.set_action_names(Some(actions.to_vec())).set_resource_arns(resources);
             let call = call.set_marker(marker).send();
-            let output = self.call(Permission::SimulatePrincipalPolicy, call).await?;
+            let output = self.call(permission::SIMULATE, call).await?;
             let results = output.evaluation_results.unwrap_or_default();
             let results = results.into_iter().flat_map(simulated).collect();
             Ok((results, output.is_truncated, output.marker))
@@ -226,7 +226,7 @@ impl Iam {
 
     async fn call<O, E>(
         &self,
-        permission: Permission,
+        permission: &'static str,
         call: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
     ) -> IamResult<O>
     where
