@@ -69,7 +69,11 @@ pub(crate) fn judge(
         return Some(Ok(Verdict::Pass(Accepted { account })));
     };
     let kind = refusal_kind(refusal)?;
-    Some(facts.map(|facts| match (kind, unavailable_provider(facts.provider)) {
+    let unavailable = |provider: Option<&ProviderStatus>| match provider {
+        None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),
+        Some(status) => status.unavailable().cloned(),
+    };
+    Some(facts.map(|facts| match (kind, unavailable(facts.provider)) {
         (RefusalKind::Provider | RefusalKind::Audience | RefusalKind::Token, Some(unavailable)) => {
             Verdict::fail(AuditIncomplete { role: request.role.clone(), unavailable })
         }
@@ -85,14 +89,6 @@ pub(crate) fn judge(
             hints: hints(kind, refusal, report, &facts),
         }),
     }))
-}
-
-/// What is not known of the OIDC provider.
-fn unavailable_provider(provider: Option<&ProviderStatus>) -> Option<Unavailable> {
-    match provider {
-        None => Some(Unavailable::not_given(PROVIDER, OIDC_PROVIDER)),
-        Some(status) => status.unavailable().cloned(),
-    }
 }
 
 fn hints(

@@ -130,48 +130,35 @@ impl RoleQuery<'_> {
 
 /// What the role is allowed to do, as far as it is known.
 #[derive(Debug, Clone)]
-pub(crate) struct Permissions {
-    attached: Option<Vec<String>>,
-    inline: Option<Vec<String>>,
-    simulated: Vec<SimulatedDecision>,
-}
+pub(crate) struct Permissions(IamSnapshot);
 
 impl HasEvidence for Permissions {
     fn evidence(&self) -> Evidence {
-        let list = |evidence: Evidence, name, list: &Option<Vec<String>>| match list {
-            Some(names) => evidence.texts(name, names),
-            None => evidence,
+        let list = |evidence: Evidence, name, list: &IamResult<PagedList<String>>| match list {
+            Ok(list) => evidence.texts(name, &list.entries),
+            Err(_) => evidence,
         };
-        let evidence = list(Evidence::new(), "attached_policies", &self.attached);
-        let evidence = list(evidence, "inline_policies", &self.inline);
-        if self.simulated.is_empty() {
+        let evidence = list(Evidence::new(), "attached_policies", &self.0.attached);
+        let evidence = list(evidence, "inline_policies", &self.0.inline);
+        let simulated = self.0.simulated_decisions();
+        if simulated.is_empty() {
             return evidence;
         }
         let sentence = |simulated: &SimulatedDecision| {
             let SimulatedDecision { action, resource, decision, .. } = simulated;
             format!("{action} on {resource}: {}", decision_name(decision))
         };
-        let sentences: Vec<String> = self.simulated.iter().map(sentence).collect();
-        let keys: Vec<&String> =
-            self.simulated.iter().flat_map(|simulated| &simulated.missing_context).collect();
+        let sentences: Vec<String> = simulated.iter().map(sentence).collect();
+        let keys: Vec<&String> = simulated.iter().flat_map(|simulated| &simulated.missing_context).collect();
         evidence.texts("simulated", &sentences).texts("missing_context", &keys)
     }
 }
 
 /// Judges what the role is allowed to do: denied actions, the gravest reason first, and then reservations.
 pub(crate) fn judge_permissions(role: &RoleArn, iam: &IamSnapshot) -> Findings<Permissions> {
-    let attached = iam.attached.as_ref().ok();
-    let inline = iam.inline.as_ref().ok();
-    let simulation = iam.simulation.as_ref().and_then(|simulation| simulation.as_ref().ok());
     let boundary = iam.role.as_ref().ok().and_then(|role| role.as_ref()?.boundary_arn.clone());
-    let denials = simulation.map(|list| denials(role, boundary, &list.entries)).unwrap_or_default();
-    let reservations = reservations(role, iam);
-    let permissions = Permissions {
-        attached: attached.map(|list| list.entries.clone()),
-        inline: inline.map(|list| list.entries.clone()),
-        simulated: simulation.map(|list| list.entries.clone()).unwrap_or_default(),
-    };
-    Findings::of(permissions, denials, reservations)
+    let denials = denials(role, boundary, iam.simulated_decisions());
+    Findings::of(Permissions(iam.clone()), denials, reservations(role, iam))
 }
 
 /// That the role has no permissions, or that they are not known.

@@ -2,25 +2,14 @@
 
 use super::Findings;
 use super::inputs::Inputs;
-use crate::evidence::{Evidence, HasEvidence};
 use crate::injection;
 use crate::injection::view::{AccountView, PodView, ServiceAccountView};
 
-/// The pod carries a web identity, as far as its manifest shows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct InjectedPod;
-
-impl HasEvidence for InjectedPod {
-    fn evidence(&self) -> Evidence {
-        Evidence::new()
-    }
-}
-
 /// Judges whether the pod carries a web identity; of one container, or of all. `None` without a pod.
-pub(crate) fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<InjectedPod>> {
+pub(crate) fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<()>> {
     let pod = inputs.pod.as_ref()?;
     let found = injection::judge(pod, container, &account_view(pod, inputs.service_account.as_ref()));
-    Some(Findings::of(InjectedPod, found.failures, found.warnings))
+    Some(Findings::of((), found.failures, found.warnings))
 }
 
 /// What was handed in of the pod's service account. Another account's annotation says nothing about this pod.

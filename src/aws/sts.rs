@@ -314,7 +314,10 @@ impl Sts {
                 Some(raw) => {
                     let (status, length) = (raw.status().as_u16(), raw.body().bytes().map_or(0, <[u8]>::len));
                     let request_id = raw.headers().get("x-amzn-requestid").map(|id| self.clean(id));
-                    match error.code().map(str::to_owned).or_else(|| code_of_status(status)) {
+                    // Where AWS gave no code, these statuses say enough.
+                    let code_of_status =
+                        || matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"));
+                    match error.code().map(str::to_owned).or_else(code_of_status) {
                         Some(code) => CallFault::Refused(Refusal {
                             code: self.clean(&code),
                             message: self.clean(error.message().unwrap_or_default()),
@@ -337,9 +340,4 @@ impl Sts {
         };
         Reply { result, server_time: head.server_time, at }
     }
-}
-
-/// What stands for the code where AWS gave none, and the status says enough by itself.
-fn code_of_status(status: u16) -> Option<String> {
-    matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"))
 }

@@ -89,8 +89,9 @@ impl SmithyConnection {
         let response = self.connection.send(Request::from_parts(parts, body)).await.map_err(lost_at_send)?;
         let (parts, body) = response.into_parts();
         let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let time = |text| SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok();
         *self.head.lock().unwrap_or_else(PoisonError::into_inner) = ResponseHead {
-            server_time: header(DATE).and_then(parse_http_date),
+            server_time: header(DATE).and_then(time),
             content_type: header(CONTENT_TYPE).map(str::to_owned),
             server: header(SERVER).map(str::to_owned),
         };
@@ -121,10 +122,6 @@ fn host_header(uri: &Uri) -> Option<HeaderValue> {
 fn error_with_source(error: &(dyn Error + 'static)) -> String {
     let text = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
     text.split(": https://").next().unwrap_or_default().to_owned()
-}
-
-fn parse_http_date(text: &str) -> Option<SystemTime> {
-    SystemTime::try_from(DateTime::from_str(text, Format::HttpDate).ok()?).ok()
 }
 
 /// The first error of a type among the sources of another, which the SDK wraps several times.
@@ -267,20 +264,16 @@ impl SmithyConnector {
         endpoint: &Endpoint,
         until: Instant,
     ) -> Result<Connected, ServerUnreachable> {
-        self.connect_to(endpoint, until)
-            .await
-            .map_err(|cause| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(cause) })
-    }
-
-    async fn connect_to(&self, endpoint: &Endpoint, until: Instant) -> Result<Connected, UnreachableCause> {
+        let unreachable = |cause| ServerUnreachable { host: endpoint.host.clone(), cause: Arc::new(cause) };
         let Shared { pod, network, .. } = &*self.0;
         let proxy = if is_on_this_machine(endpoint) {
             None
         } else {
-            proxy::for_endpoint(pod, &endpoint.uri).map_err(UnreachableCause::ProxyVariable)?
+            proxy::for_endpoint(pod, &endpoint.uri)
+                .map_err(|fault| unreachable(UnreachableCause::ProxyVariable(fault)))?
         };
         let trust = if endpoint.tls || proxy.as_ref().is_some_and(|proxy| proxy.tls) {
-            self.trust().await.map_err(UnreachableCause::Trust)?
+            self.trust().await.map_err(|fault| unreachable(UnreachableCause::Trust(fault)))?
         } else {
             TrustRoots::empty()
         };
@@ -288,7 +281,7 @@ impl SmithyConnector {
         let route = Route { endpoint, proxy: proxy.as_ref(), trust: &trust, resolver: &resolver };
         Box::pin(connect::open(pod, &route, Budget::ending_at(until)))
             .await
-            .map_err(UnreachableCause::Connect)
+            .map_err(|fault| unreachable(UnreachableCause::Connect(fault)))
     }
 
     async fn trust(&self) -> Result<TrustRoots, TrustFault> {

@@ -71,16 +71,10 @@ pub enum NoReport {
         /// Its schema.
         schema: String,
     },
-    /// The report is cut off or was changed.
-    Cut {
-        /// Its line.
-        line: usize,
-    },
-    /// The report is text for people.
-    AsText {
-        /// Its line.
-        line: usize,
-    },
+    /// The report on this line is cut off or was changed.
+    Cut(usize),
+    /// The report on this line is text for people.
+    AsText(usize),
     /// The log is in UTF-16, as PowerShell writes files.
     Utf16,
     /// No line is a report.
@@ -110,8 +104,8 @@ impl fmt::Display for NoReport {
                  version that wrote it",
                 sanitize(schema)
             ),
-            Self::Cut { line } => write!(f, "the report on line {line} is cut off or was changed"),
-            Self::AsText { line } => write!(
+            Self::Cut(line) => write!(f, "the report on line {line} is cut off or was changed"),
+            Self::AsText(line) => write!(
                 f,
                 "the report on line {line} is text for people: let irsa-probe print JSON (--output json), which \
                  it does by itself where nobody looks on"
@@ -203,9 +197,9 @@ impl Log {
         }
         Err(match (self.later, self.text_report) {
             (Some((line, BadReport::OtherVersion(schema))), _) => NoReport::OtherVersion { line, schema },
-            (Some((line, BadReport::Cut)), _) => NoReport::Cut { line },
+            (Some((line, BadReport::Cut)), _) => NoReport::Cut(line),
             _ if self.is_utf16 => NoReport::Utf16,
-            (None, Some(line)) => NoReport::AsText { line },
+            (None, Some(line)) => NoReport::AsText(line),
             _ if !self.has_text && end == LogEnd::TimedOut => NoReport::Silent,
             _ if !self.has_text => NoReport::Empty,
             _ => NoReport::None { lines: self.lines, end },
@@ -395,7 +389,7 @@ mod tests {
     fn passed_report_has_an_account_and_no_refusal() {
         let said = read(PASSED).unwrap().report;
         assert_eq!((said.account.as_deref(), said.refusal), (Some("111122223333"), None));
-        assert_eq!(said.outcome.as_deref(), Some("pass"));
+        assert_eq!(said.diagnosis, None);
     }
 
     #[test]
@@ -450,8 +444,9 @@ mod tests {
             (format!("{{\n\"schema\": \"irsa-probe.report/v1\",\n{passed}\n"), "pass", 3, 1, None),
         ] {
             let found = read(&text).unwrap();
-            let seen = (found.report.outcome.as_deref(), found.line, found.reports, found.later);
-            assert_eq!(seen, (Some(outcome), line, reports, later), "{}", &text[..80]);
+            let outcome_seen = if found.report.diagnosis.is_some() { "fail" } else { "pass" };
+            let seen = (outcome_seen, found.line, found.reports, found.later);
+            assert_eq!(seen, (outcome, line, reports, later), "{}", &text[..80]);
         }
     }
 
@@ -464,14 +459,14 @@ mod tests {
             (" \r\n\n".to_owned(), NoReport::Empty),
             ("a\nb".to_owned(), NoReport::None { lines: 2, end: LogEnd::Complete }),
             ("irsa-probe.report/v1".to_owned(), NoReport::None { lines: 1, end: LogEnd::Complete }),
-            (format!("a\n{}", &refused[..500]), NoReport::Cut { line: 2 }),
-            (refused[..500].replacen(':', " : ", 1), NoReport::Cut { line: 1 }),
-            (json!({"log": &refused[..500]}).to_string(), NoReport::Cut { line: 1 }),
-            (json!({"log": refused}).to_string()[..500].to_owned(), NoReport::Cut { line: 1 }),
-            (refused.replace("\"attempts\":1", "\"attempts\":"), NoReport::Cut { line: 1 }),
+            (format!("a\n{}", &refused[..500]), NoReport::Cut(2)),
+            (refused[..500].replacen(':', " : ", 1), NoReport::Cut(1)),
+            (json!({"log": &refused[..500]}).to_string(), NoReport::Cut(1)),
+            (json!({"log": refused}).to_string()[..500].to_owned(), NoReport::Cut(1)),
+            (refused.replace("\"attempts\":1", "\"attempts\":"), NoReport::Cut(1)),
             (refused.replacen("/v1", "/v2", 1), NoReport::OtherVersion { line: 1, schema: other() }),
-            ("{\n  \"schema\": \"irsa-probe.report/v1\",\n".to_owned(), NoReport::Cut { line: 2 }),
-            (include_str!("../../../examples/pass.txt").to_owned(), NoReport::AsText { line: 1 }),
+            ("{\n  \"schema\": \"irsa-probe.report/v1\",\n".to_owned(), NoReport::Cut(2)),
+            (include_str!("../../../examples/pass.txt").to_owned(), NoReport::AsText(1)),
             (
                 r#"{"schema":"irsa-probe.chain/v1"}"#.to_owned(),
                 NoReport::None { lines: 1, end: LogEnd::Complete },
@@ -518,14 +513,14 @@ mod tests {
         );
 
         let begun = r#"{"schema":"irsa-probe.report/v1","a":["#.repeat(MAX_LINE_BYTES / 40);
-        assert_eq!(read(&begun).unwrap_err(), NoReport::Cut { line: 1 });
+        assert_eq!(read(&begun).unwrap_err(), NoReport::Cut(1));
         let deep = format!("{}\"irsa-probe.report/v1\"", "{\"a\":".repeat(100_000));
         assert!(read(&deep).is_err());
         let spread = format!(
             "{{\n\"schema\": \"irsa-probe.report/v1\",\n{}",
             "\"a\": 1,\n".repeat(MAX_LINE_BYTES / 4)
         );
-        assert!(matches!(read(&spread), Err(NoReport::Cut { .. })));
+        assert!(matches!(read(&spread), Err(NoReport::Cut(_))));
 
         let mut log = Log::default();
         let piece = [vec![b'x'; (1 << 20) - 1], vec![b'\n']].concat();

@@ -12,8 +12,6 @@ use crate::wire;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedReport {
     pub(crate) at: Option<SystemTime>,
-    /// How the run ended: `pass`, `warn` or `fail`.
-    pub(crate) outcome: Option<String>,
     /// The name of the diagnosis.
     pub(crate) diagnosis: Option<String>,
     pub(crate) issuer: Option<String>,
@@ -74,7 +72,6 @@ impl From<wire::Report> for ParsedReport {
         };
         let mut parsed = Self {
             at: whole("time", Some(report.time)).as_deref().and_then(parse_timestamp),
-            outcome: whole("outcome", Some(report.outcome)),
             diagnosis: whole("diagnosis", report.diagnosis.map(|diagnosis| diagnosis.name)),
             issuer: whole("issuer", token.issuer),
             subject: whole("subject", token.subject),
