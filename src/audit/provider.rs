@@ -446,6 +446,20 @@ mod tests {
     }
 
     #[test]
+    fn client_ids_of_a_provider_that_only_the_list_shows_are_not_known() {
+        let request = request(&["sts.amazonaws.com"]);
+        match judge_iam(&request, &told(None, Some(&[OURS.to_owned()]))) {
+            Verdict::Pass(ProviderStatus::Exists(arn, unavailable)) => {
+                assert_eq!(
+                    (arn.as_str(), unavailable.reason.because().as_str()),
+                    (OURS, "AWS said NoSuchEntity")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
     fn answers_of_iam_are_judged() {
         let provider = |ids: &[&str]| OidcProvider {
             arn: Some(OURS.to_owned()),
