@@ -35,6 +35,18 @@ async fn reaches_its_name(name: Name) {
     judge_text(name, &text).unwrap_or_else(|wrong| panic!("{wrong}\n{}", printed(&text)));
 }
 
+/// Which remedy is printed depends on the SDK, and a page has one scenario.
+#[tokio::test]
+async fn the_page_of_an_old_sdk_has_the_command_for_each() {
+    for sdk in ["boto", "jsv2", "jsv3", "gov1", "jv1", "jv2"] {
+        let toml = format!("args = [\"--expect-sdk\", \"{sdk}@0.0.1\"]");
+        let finished = run(&Scenario::parse(&toml).unwrap(), "json").await;
+        let report: Value = serde_json::from_slice(&finished.stdout).unwrap();
+        assert_eq!(report["diagnosis"]["name"], "SdkTooOldForIrsa", "{report}");
+        assert_eq!(judge_commands(&report), Ok(()), "{sdk}");
+    }
+}
+
 async fn run(scenario: &Scenario, output: &str) -> Finished {
     let world = World::start(scenario).await;
     world.run(Path::new(env!("CARGO_BIN_EXE_irsa-probe")), &["--output", output]).await.unwrap()
@@ -61,17 +73,7 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished) -> Result<(), Str
         return Err(format!("against the schema: {error} at {}", error.instance_path()));
     }
 
-    let found = report["warnings"].as_array().into_iter().flatten().chain([&report["diagnosis"]]);
-    for found in found.filter(|found| !found.is_null()) {
-        let name = name_of(found).and_then(Name::parse).ok_or("a name is unknown")?;
-        let steps: Vec<&str> =
-            found["remedy"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let missing = missing_in_page(name, &steps);
-        if !missing.is_empty() {
-            return Err(format!("the page of {} does not show {missing:#?}", name.as_str()));
-        }
-    }
-
+    judge_commands(&report)?;
     let diagnosis = report["diagnosis"]["name"].as_str();
     let warnings: Vec<&str> =
         report["warnings"].as_array().into_iter().flatten().filter_map(name_of).collect();
@@ -100,6 +102,21 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished) -> Result<(), Str
         return Err("the termination message is empty, too long, or of something else".to_owned());
     }
     no_leaks(finished)
+}
+
+/// Each command that the report prints is on the page of its diagnosis.
+fn judge_commands(report: &Value) -> Result<(), String> {
+    let found = report["warnings"].as_array().into_iter().flatten().chain([&report["diagnosis"]]);
+    for found in found.filter(|found| !found.is_null()) {
+        let name = name_of(found).and_then(Name::parse).ok_or("a name is unknown")?;
+        let steps: Vec<&str> =
+            found["remedy"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let missing = missing_in_page(name, &steps);
+        if !missing.is_empty() {
+            return Err(format!("the page of {} does not show {missing:#?}", name.as_str()));
+        }
+    }
+    Ok(())
 }
 
 fn judge_text(name: Name, finished: &Finished) -> Result<(), String> {
