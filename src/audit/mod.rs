@@ -86,6 +86,13 @@ pub enum Note {
     LogIncomplete(LogEnd),
     /// The token expired at this time, which no policy depends on.
     TokenExpired(SystemTime),
+    /// The issuer publishes keys, and none of them verified the token's signature.
+    SignatureNotVerified {
+        /// Why it was not verified.
+        signature: issuer::Signature,
+        /// Whether the id of the token's key is known, and a key with that id is published.
+        has_key_id: bool,
+    },
     /// The report is of another call, so its answer of STS does not count.
     ReportOfOtherCall,
     /// The log has this many reports, of several pods or roles.

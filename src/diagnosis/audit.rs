@@ -367,7 +367,8 @@ impl Entry for RefusedOutsideTrust {
             )
         };
         let key = self.hints.contains(&Hint::SigningKeyNotChecked).then(|| {
-            "See whether the issuer publishes the key that signed the token: add --issuer-check to the command."
+            "Check whether the issuer publishes the key that signed the token: add --issuer-check --token TOKEN_FILE to \
+             the command."
                 .to_owned()
         });
         match self.kind {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::audit::iam::IamSnapshot;
 use crate::audit::inputs::Inputs;
-use crate::audit::issuer::{self, IssuerDocuments, SigningKey};
+use crate::audit::issuer::{self, IssuerDocuments, Signature, SigningKey};
 use crate::audit::options::AuditOptions;
 use crate::audit::provider::ProviderStatus;
 use crate::audit::subject::{AuditSubject, SubjectError};
@@ -103,7 +103,13 @@ pub(crate) async fn audit_subject(
                 (None, Some(id)) => SigningKey::WithId(id),
                 (None, None) => SigningKey::Unknown,
             };
-            Some(run.check(Check::Issuer, async { Ok(issuer::judge(documents, key)) }).await)
+            let keys = run.check(Check::Issuer, async { Ok(issuer::judge(documents, key)) }).await;
+            let unverified = keys.known().filter(|keys| keys.signature != Signature::Verified);
+            found.notes.extend(unverified.map(|keys| Note::SignatureNotVerified {
+                signature: keys.signature,
+                has_key_id: keys.key_id.is_some(),
+            }));
+            Some(keys)
         }
         None => None,
     };
@@ -127,12 +133,12 @@ pub(crate) async fn audit_subject(
         let seen = || {
             let (role, provider) = (role.get()?, provider.as_ref().map(Fact::get).transpose()?);
             trust.get()?;
-            keys.as_ref().map(Fact::get).transpose()?;
+            let keys = keys.as_ref().map(Fact::get).transpose()?;
             Ok(refusal::AllowingFacts {
                 role,
                 provider,
                 policy_is_from_file: inputs.trust_policy.is_some(),
-                key_was_checked: keys.is_some(),
+                key_was_checked: keys.is_some_and(|keys| keys.signature == Signature::Verified),
             })
         };
         if let Some(judged) = refusal::judge(&request, &report.report, seen()) {

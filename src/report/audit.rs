@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::style::{Color, wrap};
 use crate::audit::inputs::log::LogEnd;
+use crate::audit::issuer::Signature;
 use crate::audit::subject::{AuditSubject, Disagreement, Sourced};
 use crate::audit::trust::PolicyExhibit;
 use crate::audit::{AuditResult, Note};
@@ -134,6 +135,22 @@ fn note_sentence(note: &Note) -> String {
             "The token that was given expired at {}: STS takes it no more, whatever the policies allow.",
             format_utc(*at)
         ),
+        Note::SignatureNotVerified { signature, has_key_id } => {
+            let compared = match has_key_id {
+                true => "Of the issuer's keys only the id was compared with the token's",
+                false => "The issuer publishes keys, and nothing was compared with the token",
+            };
+            match signature {
+                Signature::NotChecked(why) => {
+                    format!("{compared}: its signature was not verified, because {why}.")
+                }
+                Signature::NoToken | Signature::Verified => {
+                    format!(
+                        "{compared}: its signature was not verified. Add --token TOKEN_FILE to verify it."
+                    )
+                }
+            }
+        }
         Note::ReportOfOtherCall => {
             "So the report is of another call, and what STS said of that does not count here.".to_owned()
         }
