@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::Read;
 
 use iam_trust::evaluate::{Decision, evaluate};
-use iam_trust::{arn, correct::correct, document, mismatch, needed, render, request::Request};
+use iam_trust::{arn, correct::correct, document, mismatch, render, request::Request};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,8 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("Statement[{}]: {:?}", refusal.statement, refusal.mismatch);
             }
             let before = serde_json::from_str(&text)?;
-            if let Some(corrected) = correct(&before, &needed(&request).trust_policy, &request) {
-                print!("{}", render::diff(&before, &corrected.document));
+            match correct(&before, &request) {
+                Ok(corrected) => print!("{}", render::diff(&before, &corrected.document)),
+                Err(why) => println!("no corrected policy: {why}"),
             }
         }
     }

@@ -324,7 +324,7 @@ fn join_place(place: &str, name: &str) -> String {
     if place.is_empty() { sanitize(name) } else { format!("{place}.{}", sanitize(name)) }
 }
 
-fn read_statement((index, value): (usize, &Value)) -> Result<Statement, PolicyError> {
+pub(crate) fn read_statement((index, value): (usize, &Value)) -> Result<Statement, PolicyError> {
     let place = format!("Statement[{index}]");
     let statement =
         value.as_object().ok_or_else(|| malformed(&place, PolicyFault::WrongType("an object")))?;

@@ -3,6 +3,10 @@
 //! Source: "Policy evaluation logic" in the IAM User Guide. A matching Deny wins, then a matching Allow, else
 //! the call is refused.
 
+use std::fmt;
+
+use foreign_text::sanitize;
+
 use super::condition::{self, Truth};
 use super::document::{Action, Condition, Document, Effect, Principal, PrincipalKind, Statement, Version};
 use super::pattern::Pattern;
@@ -85,6 +89,16 @@ pub enum ElementKind {
         /// The key.
         key: String,
     },
+}
+
+impl fmt::Display for ElementKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal => f.write_str("Principal"),
+            Self::Action(name) => f.write_str(name),
+            Self::Condition { operator, key } => write!(f, "{} on {}", sanitize(operator), sanitize(key)),
+        }
+    }
 }
 
 /// Evaluates a policy for a call.

@@ -55,6 +55,8 @@ pub enum SubjectDifference {
     Swapped,
     /// In letter case only.
     Case,
+    /// In an invisible character.
+    Invisible,
     /// `system:serviceaccount:` is missing or misspelled.
     Prefix,
     /// Not at all: a negated operator excludes this subject.
@@ -258,7 +260,7 @@ fn principal_mismatch(principal: &Principal, request: &Request) -> Mismatch {
 }
 
 /// How the name of a provider differs.
-fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
+pub(crate) fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
     if differs_invisibly(name, &request.provider_arn()) {
         return Mismatch::Issuer(IssuerDifference::Invisible);
     }
@@ -416,6 +418,9 @@ fn condition_mismatch(operator: &str, key: &str, wanted: &[String], request: &Re
 /// How one subject differs from another.
 #[must_use]
 pub fn subject_difference(wanted: &str, had: &str) -> SubjectDifference {
+    if differs_invisibly(wanted, had) {
+        return SubjectDifference::Invisible;
+    }
     let small = |text: &str| text.to_ascii_lowercase();
     if Pattern::parse(&small(wanted)).matches(&small(had)) {
         return SubjectDifference::Case;
@@ -428,7 +433,9 @@ pub fn subject_difference(wanted: &str, had: &str) -> SubjectDifference {
         Some(before) => before.is_empty() || before.ends_with(':') && before != PREFIX,
         None => false,
     };
-    if had.strip_prefix(PREFIX).is_some_and(is_tail) {
+    let fits_with_prefix = || Pattern::parse(&format!("{PREFIX}{wanted}")).matches(had);
+    if had.strip_prefix(PREFIX).is_some_and(is_tail) || !wanted.starts_with(['*', '?']) && fits_with_prefix()
+    {
         return SubjectDifference::Prefix;
     }
     match (parts(wanted), parts(had)) {

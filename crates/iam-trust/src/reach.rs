@@ -22,7 +22,7 @@ pub enum Reach {
 }
 
 /// A name that no service account has.
-const NOBODY: &str = "zz-nobody-s";
+pub(crate) const NOBODY: &str = "zz-nobody-s";
 
 /// Finds out who else gets in, by evaluating invented subjects that match the patterns of the policy.
 #[must_use]

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and reads the folder of its cases"
 )]
 
+mod corrections;
 mod documented;
 mod generated;
 mod properties;
