@@ -90,7 +90,7 @@ pub(crate) async fn audit_subject(
         .check(Check::TrustPolicy, async {
             token.get()?;
             let document = &role.get()?.trust_policy;
-            let (judged, policy) = trust::judge(document, &request, &needed, has_provider);
+            let (judged, policy) = trust::judge(document, &request, has_provider);
             found.policy = policy;
             Ok(found.add_findings(judged))
         })

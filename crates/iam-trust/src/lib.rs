@@ -31,8 +31,9 @@
 //! ```
 //!
 //! The way of a policy: [`document`] parses it, [`evaluate`] decides ([`condition`], [`pattern`] and
-//! [`variable`] know the language, [`request`] knows the call), [`mismatch`] explains a refusal, [`reach`] says who else gets in, [`correct`]
-//! proposes a changed policy, [`render`] shows both. [`needed()`] builds a policy from nothing.
+//! [`variable`] know the language, [`request`] knows the call), [`mismatch`] explains a refusal,
+//! [`reading`] says whether policy or pod is likelier wrong, [`reach`] says who else gets in, [`correct`] proposes a
+//! changed policy, [`render`] shows both. [`needed()`] builds a policy from nothing.
 
 pub mod arn;
 pub mod condition;
@@ -44,6 +45,7 @@ mod needed;
 pub mod partition;
 pub mod pattern;
 pub mod reach;
+pub mod reading;
 pub mod render;
 pub mod request;
 pub mod variable;

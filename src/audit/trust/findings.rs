@@ -11,7 +11,7 @@ use crate::diagnosis::trust::{
 use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use iam_trust::condition::Truth;
-use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
+use iam_trust::correct::{CorrectedPolicy, Uncorrected};
 use iam_trust::document::{self, Document, Effect, Statement};
 use iam_trust::evaluate::{Decision, Evaluation, evaluate};
 use iam_trust::mismatch::{ExplainedRefusal, exclusions, issuer_difference};
@@ -44,7 +44,7 @@ impl EvaluatedPolicy<'_> {
     pub(super) fn judge(
         &self,
         refusals: Vec<ExplainedRefusal>,
-        corrected: Option<CorrectedPolicy>,
+        corrected: Result<CorrectedPolicy, Uncorrected>,
     ) -> Findings<AllowingStatement> {
         let too_wide = self.too_wide().map(Diagnosis::from);
         let (diagnosis, mut further) = match &self.evaluation.decision {
@@ -54,8 +54,13 @@ impl EvaluatedPolicy<'_> {
                 return Findings { verdict, others: Vec::new() };
             }
             Decision::Refuses => {
-                let fix = corrected.map(|corrected| self.replacement(corrected));
-                let fix = fix.unwrap_or_else(|| Fix::Edit(self.cautions(&refusals)));
+                let cautions = self.cautions(&refusals);
+                let fix = match corrected {
+                    Ok(policy) => {
+                        Fix::Replace { patterns: self.widening_patterns(&policy), policy, cautions }
+                    }
+                    Err(why) => Fix::Edit { cautions, why: Some(why) },
+                };
                 self.refused(refusals, fix)
             }
             Decision::Denies(index) => {
@@ -63,7 +68,8 @@ impl EvaluatedPolicy<'_> {
                 let further = if self.can_allow() {
                     Vec::new()
                 } else {
-                    let (first, others) = self.refused(refusals, Fix::Edit(Vec::new()));
+                    let (first, others) =
+                        self.refused(refusals, Fix::Edit { cautions: Vec::new(), why: None });
                     [vec![first], others].concat()
                 };
                 (self.denied(*index).into(), further)
@@ -102,7 +108,11 @@ impl EvaluatedPolicy<'_> {
         let diagnosis = self.refusing(first, others, fix);
         let name = diagnosis.name();
         let further = kinds.map(|(first, others)| {
-            let fix = if is_replaced { Fix::SeeDiagnosis(name) } else { Fix::Edit(Vec::new()) };
+            let fix = if is_replaced {
+                Fix::SeeDiagnosis(name)
+            } else {
+                Fix::Edit { cautions: Vec::new(), why: None }
+            };
             self.refusing(first, others, fix)
         });
         let further = further.collect();
@@ -115,22 +125,18 @@ impl EvaluatedPolicy<'_> {
         RefusingStatement { request, statement, first, others, fix, has_provider }.into()
     }
 
-    /// The fix by a corrected policy, with the patterns that widen its reach, if any do.
-    fn replacement(&self, policy: CorrectedPolicy) -> Fix {
-        let patterns = match policy.kind {
-            CorrectionKind::InPlace(index) => self.widening_patterns(&policy, index).unwrap_or_default(),
-            CorrectionKind::Added => Vec::new(),
-        };
-        Fix::Replace { policy, patterns }
-    }
-
-    fn widening_patterns(&self, corrected: &CorrectedPolicy, index: usize) -> Option<Vec<String>> {
-        let after = document::read(&corrected.document).ok()?;
-        let (before, statement) = (self.document.statements.get(index)?, after.statements.get(index)?);
-        let is_wider =
-            reach_of(&after, statement, self.request) > reach_of(self.document, before, self.request);
-        let patterns = subject_patterns(statement, self.request).map(|(_, value)| value.to_owned());
-        is_wider.then(|| patterns.collect())
+    /// The patterns of the changed statements that let in more than the policy did before.
+    fn widening_patterns(&self, corrected: &CorrectedPolicy) -> Vec<String> {
+        let Ok(after) = document::read(&corrected.document) else { return Vec::new() };
+        let (before, request) = (&self.document.statements, self.request);
+        let reach_before =
+            before.iter().filter_map(|statement| reach_of(self.document, statement, request)).max();
+        let changed = after.statements.iter().filter(|statement| !before.contains(statement));
+        let wider = changed.filter(|statement| reach_of(&after, statement, request) > reach_before);
+        wider
+            .flat_map(|statement| subject_patterns(statement, request))
+            .map(|(_, value)| value.to_owned())
+            .collect()
     }
 
     /// What keeps the call out, or can keep it out, beside the nearest statement.

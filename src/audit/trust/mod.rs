@@ -10,12 +10,12 @@ use crate::run::Verdict;
 pub use findings::AllowingStatement;
 use findings::EvaluatedPolicy;
 use iam_trust::condition::Truth;
-use iam_trust::correct::correct;
+use iam_trust::correct::{Uncorrected, correct};
+use iam_trust::document;
 use iam_trust::evaluate::{Decision, ElementKind, ElementResult, Evaluation, evaluate};
 use iam_trust::mismatch::{ExplainedRefusal, explain_refusal};
 use iam_trust::render::{Line, diff, mark_elements};
 use iam_trust::request::Request;
-use iam_trust::{TrustPolicy, document};
 
 /// A trust policy, prepared for a reader.
 #[derive(Debug, Clone)]
@@ -30,13 +30,12 @@ pub struct PolicyExhibit {
 
 /// Judges a policy, given as text, for a call.
 ///
-/// `needed` is the policy that the call needs. `has_provider` says that the account has the token's OIDC provider.
+/// `has_provider` says that the account has the token's OIDC provider.
 /// There is nothing to show of a text that is not JSON or is too long.
 #[must_use]
 pub fn judge(
     text: &str,
     request: &Request,
-    needed: &TrustPolicy,
     has_provider: bool,
 ) -> (Findings<AllowingStatement>, Option<PolicyExhibit>) {
     let value =
@@ -54,11 +53,12 @@ pub fn judge(
     };
     let evaluation = evaluate(&document, request);
     let refusals = explain_refusal(&document, &evaluation, request);
-    let corrected = value.as_ref().and_then(|value| correct(value, needed, request));
+    let corrected = value.as_ref().map_or(Err(Uncorrected::NotRefused), |value| correct(value, request));
     let policy = value.map(|document| PolicyExhibit {
         lines: mark_elements(&document, deciding_elements(&evaluation, &refusals)),
         corrected: corrected
             .as_ref()
+            .ok()
             .map(|policy| (policy.document.clone(), diff(&document, &policy.document))),
         document,
     });

@@ -86,7 +86,7 @@ impl Entry for TrustDenied {
                 format!("In {place}, write {keys}; it then still denies this call, so ask its author. {asks}")
             }
         };
-        edit_policy(&self.request.role, &[], &change)
+        edit_policy(&self.request.role, &[], None, &change)
     }
 
     fn evidence(&self) -> Evidence {

@@ -137,7 +137,7 @@ fn subject(difference: SubjectDifference, element: &ElementResult, request: &Req
     let ((namespace, name), (our_namespace, our_name)) = (parts(expected), parts(token_subject));
     let differs = match difference {
         _ if expected.contains("${") => "with its variables replaced, that is another subject".to_owned(),
-        _ if differs_invisibly(expected, token_subject) => invisible(expected, token_subject),
+        SubjectDifference::Invisible => invisible(expected, token_subject),
         SubjectDifference::Namespace => {
             format!("only the namespace differs, \"{namespace}\" there and \"{our_namespace}\" in the token")
         }
@@ -407,6 +407,7 @@ pub(super) fn name(mismatch: &Mismatch) -> Option<&'static str> {
             SubjectDifference::Name => "name",
             SubjectDifference::Swapped => "swapped",
             SubjectDifference::Case => "case",
+            SubjectDifference::Invisible => "invisible",
             SubjectDifference::Prefix => "prefix",
             SubjectDifference::Excluded => "excluded",
             SubjectDifference::Whole => "whole",

@@ -1,13 +1,13 @@
 //! The nearest statement of the policy does not match the call.
 
-use super::remedy::{Caution, ask_author, edit_policy, replace_policy};
-use super::{MOST_NAMED, StatementId, call_evidence, difference, element_evidence, words};
+use super::remedy::{Caution, ask_author, edit_policy, heed, replace_policy};
+use super::{MOST_NAMED, StatementId, call_evidence, difference, element_evidence, subject, words};
 use crate::diagnosis::aws_cli::iam;
 use crate::diagnosis::{Diagnosis, Entry, Name};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use iam_trust::USUAL_AUDIENCE;
-use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind, Uncorrected};
 use iam_trust::evaluate::ElementKind;
 use iam_trust::mismatch::{ExplainedRefusal, Mismatch, SubjectDifference};
 use iam_trust::request::{ACTION, Request};
@@ -19,11 +19,17 @@ pub(crate) enum Fix {
         policy: CorrectedPolicy,
         /// The patterns through which the corrected statement lets in others that it kept out before.
         patterns: Vec<String>,
+        /// What can still keep the call out.
+        cautions: Vec<Caution>,
     },
     /// The corrected document that this diagnosis prints replaces it.
     SeeDiagnosis(Name),
     /// A person must edit it, and must know this first.
-    Edit(Vec<Caution>),
+    Edit {
+        cautions: Vec<Caution>,
+        /// Why there is no corrected document.
+        why: Option<Uncorrected>,
+    },
 }
 
 /// The mismatches of one kind in the statement that is nearest to allowing the call.
@@ -80,11 +86,13 @@ impl RefusingStatement {
     fn remedy(&self, before: Vec<String>, change: &str, after: Vec<String>) -> Vec<String> {
         let role = &self.request.role;
         let fix = match &self.fix {
-            Fix::Replace { policy, patterns } => vec![replace_policy(policy, patterns, role)],
-            Fix::SeeDiagnosis(name) => {
-                vec![format!("Mended by the corrected policy under {}.", name.as_str())]
+            Fix::Replace { policy, patterns, cautions } => {
+                std::iter::once(replace_policy(policy, patterns, role)).chain(heed(cautions)).collect()
             }
-            Fix::Edit(cautions) => edit_policy(role, cautions, change),
+            Fix::SeeDiagnosis(name) => {
+                vec![format!("The corrected policy under {} corrects this, too.", name.as_str())]
+            }
+            Fix::Edit { cautions, why } => edit_policy(role, cautions, why.as_ref(), change),
         };
         [before, fix, after].concat()
     }
@@ -169,25 +177,12 @@ mismatches! {
     TrustSubjectMismatch;
     |refusing| {
         let subject = sanitize(&refusing.request.subject);
-        let is_spelling = matches!(
-            refusing.first.mismatch, Mismatch::Subject(SubjectDifference::Case | SubjectDifference::Prefix | SubjectDifference::Swapped)
-        );
-        let change = match refusing.first.mismatch {
-            Mismatch::Subject(SubjectDifference::Excluded) => {
-                ask_author(&refusing.element(), &format!("have it except {subject}"))
-            }
-            _ => format!("Let the condition on the subject have {subject}, beside what else is meant."),
-        };
-        let stays = "The subject that the policy had before stays in it; take it out if no pod needs it.";
-        let pod = "If it is the pod that is wrong, and not the policy, let the pod have the service account that the \
-                   policy names (spec.serviceAccountName), and create it anew.";
-        let is_excluded = refusing.first.mismatch == Mismatch::Subject(SubjectDifference::Excluded);
-        let after: &[&str] = match (is_spelling || is_excluded, &refusing.fix) {
-            (true, _) => &[],
-            (false, Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::InPlace(_), .. }, .. }) => &[stays, pod],
-            (false, _) => &[pod],
-        };
-        refusing.remedy(Vec::new(), &change, after.iter().map(|step| (*step).to_owned()).collect())
+        if refusing.first.mismatch == Mismatch::Subject(SubjectDifference::Excluded) {
+            let change = ask_author(&refusing.element(), &format!("have it except {subject}"));
+            return refusing.remedy(Vec::new(), &change, Vec::new());
+        }
+        let change = format!("Let the condition on the subject have {subject}, beside what else is meant.");
+        subject::remedy(refusing, refusing.remedy(Vec::new(), &change, Vec::new()))
     };
 
     /// A pattern is under an operator that takes it for plain text.
@@ -201,8 +196,8 @@ mismatches! {
                      letters in its own way. If the pattern itself is meant, its author has to put it under \
                      StringLike in a statement of its own.";
         let after = match &refusing.fix {
-            Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::Added, .. }, .. } => vec![stays.to_owned()],
-            Fix::Replace { .. } | Fix::SeeDiagnosis(_) | Fix::Edit(_) => Vec::new(),
+            Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::Copied(_), .. }, .. } => vec![stays.to_owned()],
+            Fix::Replace { .. } | Fix::SeeDiagnosis(_) | Fix::Edit { .. } => Vec::new(),
         };
         refusing.remedy(Vec::new(), &format!("Put the pattern for the subject under {}.", sanitize(like)), after)
     };
@@ -319,11 +314,13 @@ impl Entry for TrustActionMissing {
                     sanitize(&request.provider_arn())
                 );
                 match &nothing.fix {
-                    Fix::Replace { policy, patterns } => {
+                    Fix::Replace { policy, patterns, .. } => {
                         vec![replace_policy(policy, patterns, &request.role)]
                     }
-                    Fix::SeeDiagnosis(_) => edit_policy(&request.role, &[], &change),
-                    Fix::Edit(cautions) => edit_policy(&request.role, cautions, &change),
+                    Fix::SeeDiagnosis(_) => edit_policy(&request.role, &[], None, &change),
+                    Fix::Edit { cautions, why } => {
+                        edit_policy(&request.role, cautions, why.as_ref(), &change)
+                    }
                 }
             }
         }

@@ -7,6 +7,7 @@ pub(super) mod difference;
 mod malformed;
 mod mismatch;
 mod remedy;
+mod subject;
 mod too_wide;
 mod undecidable;
 pub(super) mod words;

@@ -3,7 +3,7 @@
 use super::{MOST_NAMED, OpenElement, StatementId, words};
 use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy, write_trust_policy};
 use iam_trust::arn::RoleArn;
-use iam_trust::correct::{CorrectedPolicy, CorrectionKind};
+use iam_trust::correct::{CorrectedPolicy, CorrectionKind, DEFAULT_TRUST_POLICY_CHARACTERS, Uncorrected};
 use iam_trust::evaluate::ElementKind;
 
 /// What else in the policy keeps the call out, or can keep it out, after the edit.
@@ -25,7 +25,7 @@ impl Caution {
                 words::element(element)
             ),
             Self::CanDeny(open) => format!(
-                "{} Mended or not, the policy may still refuse by that, and no statement that allows undoes a denial.",
+                "{} Corrected or not, the policy can still refuse by that: no statement that allows undoes a denial.",
                 open.cause()
             ),
         }
@@ -36,9 +36,32 @@ impl Caution {
 pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], role: &RoleArn) -> String {
     let how = match corrected.kind {
         CorrectionKind::InPlace(index) => format!("only Statement[{index}] changes"),
+        CorrectionKind::Copied(index) => {
+            format!("a copy of Statement[{index}] for this token is added at the end, and all others stay")
+        }
+        CorrectionKind::Split(index) => {
+            format!("Statement[{index}] becomes one statement for each of its OIDC providers")
+        }
         CorrectionKind::Added => {
             "a statement for this token is added at the end, and all others stay".to_owned()
         }
+    };
+    let guards = match corrected.guards.as_slice() {
+        [] => String::new(),
+        guards => {
+            let named: Vec<String> = guards.iter().take(MOST_NAMED).map(words::element).collect();
+            format!(
+                " The call must also meet {}, which the author put there and which stays.",
+                named.join(", ")
+            )
+        }
+    };
+    let length = match corrected.characters {
+        characters if characters > DEFAULT_TRUST_POLICY_CHARACTERS => format!(
+            " It has {characters} characters; IAM stores {DEFAULT_TRUST_POLICY_CHARACTERS} unless the account's quota \
+             for the length of role trust policies was raised."
+        ),
+        _ => String::new(),
     };
     let admits = match patterns {
         [] => String::new(),
@@ -49,7 +72,7 @@ pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], r
         ),
     };
     format!(
-        "In account {}, put the corrected policy in place: {how}.{admits} It replaces the whole policy; if that was \
+        "In account {}, put the corrected policy in place: {how}.{admits}{guards}{length} It replaces the whole policy; if that was \
          changed since it was judged, judge it again first.\n\
          {} &&\n{}",
         role.account,
@@ -58,14 +81,25 @@ pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], r
     )
 }
 
+/// The steps that heed what else keeps the call out, or can.
+pub(super) fn heed(cautions: &[Caution]) -> impl Iterator<Item = String> {
+    cautions.iter().take(MOST_NAMED).map(Caution::step)
+}
+
 /// The steps if there is no corrected document: look, heed each caution, then make the change.
-pub(super) fn edit_policy(role: &RoleArn, cautions: &[Caution], change: &str) -> Vec<String> {
+pub(super) fn edit_policy(
+    role: &RoleArn,
+    cautions: &[Caution],
+    why: Option<&Uncorrected>,
+    change: &str,
+) -> Vec<String> {
+    let why = why.map(|why| format!(" There is no corrected policy to paste: {why}.")).unwrap_or_default();
     let mut steps = vec![format!(
-        "In account {}, look at the role's trust policy:\n{}",
+        "In account {}, look at the role's trust policy.{why}\n{}",
         role.account,
         show_trust_policy(role)
     )];
-    steps.extend(cautions.iter().take(MOST_NAMED).map(Caution::step));
+    steps.extend(heed(cautions));
     steps.push(format!(
         "{change} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
         update_trust_policy(role)

@@ -126,7 +126,7 @@ impl Entry for TrustUndecidable {
                 sanitize(&self.request.subject)
             ),
         };
-        steps.extend(edit_policy(&self.request.role, &[], &change));
+        steps.extend(edit_policy(&self.request.role, &[], None, &change));
         steps
     }
 

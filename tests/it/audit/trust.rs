@@ -38,8 +38,7 @@ prop_compose! {
 /// Judges a text as the audit does: it passes if the policy allows, and whatever it says can be printed.
 fn audited(text: &str) {
     let request = request();
-    let needed = needed(&request).trust_policy;
-    let (judged, policy) = audit::trust::judge(text, &request, &needed, false);
+    let (judged, policy) = audit::trust::judge(text, &request, false);
     let allows = document::parse(text)
         .is_ok_and(|document| matches!(evaluate(&document, &request).decision, Decision::Allows(_)));
     assert_eq!(!matches!(judged.verdict, Verdict::Fail(_)), allows, "{text}");

@@ -10,7 +10,6 @@ use iam_trust::correct::{CorrectedPolicy, CorrectionKind, correct};
 use iam_trust::document;
 use iam_trust::evaluate::{Decision, evaluate};
 use iam_trust::mismatch::explain_refusal;
-use iam_trust::needed;
 use iam_trust::reach::{Reach, reach};
 use iam_trust::render::{diff, mark_elements};
 use iam_trust::request::Request;
@@ -77,7 +76,7 @@ impl Case {
     /// What is found in this case's policy for another's call.
     fn findings_for(&self, call: &Self) -> Findings<AllowingStatement> {
         let request = call.request();
-        trust::judge(&self.text(), &request, &needed(&request).trust_policy, false).0
+        trust::judge(&self.text(), &request, false).0
     }
 }
 
@@ -290,7 +289,7 @@ fn on(statements: &[Value]) -> Case {
 impl Case {
     fn corrected(&self) -> Option<CorrectedPolicy> {
         let request = self.request();
-        correct(&self.case["policy"], &needed(&request).trust_policy, &request)
+        correct(&self.case["policy"], &request).ok()
     }
 
     /// All that is said to do first.
