@@ -12,7 +12,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::document::{Condition, Version};
 use super::pattern::Pattern;
-use super::request::{KeyValue, Request};
+use super::request::{KeyValue, ROLE_SESSION_NAME, Request, is_always_there};
 use super::variable::{Expanded, expand};
 
 /// Three-valued truth.
@@ -148,7 +148,7 @@ impl Operator {
             "DateGreaterThan" => date(Ordering::Greater, false),
             "DateGreaterThanEquals" => date(Ordering::GreaterOrEqual, false),
             "Bool" => Comparison::Bool,
-            "Null" if !if_exists && set.is_none() => Comparison::Null,
+            "Null" if !if_exists => Comparison::Null,
             _ => return None,
         };
         Some(Self { set, base, if_exists })
@@ -233,15 +233,56 @@ impl Operator {
         let fits = |wanted: &Expanded| match wanted {
             Expanded::Pattern(pattern) => self.value_matches(pattern, had),
             Expanded::NoValue => Truth::False,
-            Expanded::Unknown => Truth::Unknown,
+            Expanded::Unknown(Some(pattern)) if !pattern.can_match(had) && self.knows_case() => Truth::False,
+            Expanded::Unknown(_) => Truth::Unknown,
         };
         let any = Truth::any(wanted.iter().map(fits));
         if self.is_negated() { any.not() } else { any }
     }
 
+    /// Whether capital letters count.
+    fn knows_case(self) -> bool {
+        matches!(self.base, Comparison::Text { by: TextComparison::Equals | TextComparison::Like, .. })
+    }
+
+    /// Whether any value that a key can have satisfies the operator for all policy values.
+    fn any_value_satisfies(self, wanted: &[Expanded], is_session_name: bool) -> Truth {
+        let is_pattern = self.knows_patterns();
+        let fits = |wanted: &Expanded| match (wanted, self.base) {
+            (Expanded::NoValue, _) => Truth::False,
+            (Expanded::Pattern(pattern), Comparison::Text { .. }) if is_session_name => {
+                pattern.fits_session_names(is_pattern).map_or(Truth::Unknown, Truth::of)
+            }
+            (Expanded::Pattern(pattern), Comparison::Text { by: TextComparison::Like, .. })
+                if pattern.is_anything() =>
+            {
+                Truth::True
+            }
+            _ => Truth::Unknown,
+        };
+        let any = Truth::any(wanted.iter().map(fits));
+        if self.is_negated() { any.not() } else { any }
+    }
+
+    /// Evaluates the operator for a key whose value is unknown: what holds for each value that it can have, and
+    /// for its absence, holds.
+    fn evaluate_unknown(self, key: &str, wanted: &[Expanded]) -> Truth {
+        let present = match self.base {
+            Comparison::Null => self.evaluate_condition(wanted, &KeyValue::Values(vec!["any".to_owned()])),
+            _ => self.any_value_satisfies(wanted, key.eq_ignore_ascii_case(ROLE_SESSION_NAME)),
+        };
+        let absent =
+            if is_always_there(key) { present } else { self.evaluate_condition(wanted, &KeyValue::Absent) };
+        if present == absent { present } else { Truth::Unknown }
+    }
+
     /// Evaluates the operator for a key's value.
     fn evaluate_condition(self, wanted: &[Expanded], known: &KeyValue) -> Truth {
         if self.base == Comparison::Null {
+            // IAM Access Analyzer's checks: "ForAllValues with Null always returns true", and ForAnyValue false.
+            if let Some(set) = self.set {
+                return Truth::of(set == SetOperator::All);
+            }
             let is_absent = match known {
                 KeyValue::Absent => true,
                 KeyValue::Values(_) => false,
@@ -253,7 +294,7 @@ impl Operator {
                     "false" => Truth::of(!is_absent),
                     _ => Truth::Unknown,
                 },
-                Expanded::NoValue | Expanded::Unknown => Truth::Unknown,
+                Expanded::NoValue | Expanded::Unknown(_) => Truth::Unknown,
             };
             return Truth::any(wanted.iter().map(wants));
         }
@@ -274,12 +315,10 @@ impl Operator {
                 match set {
                     Some(SetOperator::Any) => Truth::any(suits),
                     Some(SetOperator::All) => Truth::all(suits),
-                    // What a key with several values does without a set operator is not documented.
-                    None => {
-                        let suits: Vec<Truth> = suits.collect();
-                        let (all, any) = (Truth::all(suits.iter().copied()), Truth::any(suits));
-                        if all == any { all } else { Truth::Unknown }
-                    }
+                    // "Multivalued context keys require a condition set operator". What happens without one is not
+                    // documented.
+                    None if had.len() > 1 => Truth::Unknown,
+                    None => Truth::any(suits),
                 }
             }
         }
@@ -299,7 +338,10 @@ pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Tru
             KeyValue::Unknown("what this operator does with this key is not documented"),
         );
     }
-    if condition.values.is_empty() {
+    if condition.values.is_empty() && operator.set == Some(SetOperator::Any) {
+        return (Truth::False, known);
+    }
+    if condition.values.is_empty() && !(operator.if_exists && known == KeyValue::Absent) {
         return (Truth::Unknown, KeyValue::Unknown("what a condition without values does is not documented"));
     }
     // IAM Access Analyzer's checks: "The condition match might not return the results that you expect."
@@ -307,13 +349,18 @@ pub fn judge(condition: &Condition, version: Version, request: &Request) -> (Tru
         return (Truth::Unknown, KeyValue::Unknown("what several truth values do is not documented"));
     }
     let expand = |value: &String| match value.contains("${") && !operator.knows_variables() {
-        true => Expanded::Unknown,
+        true => Expanded::Unknown(None),
         false => expand(value, version, request),
     };
     let wanted: Vec<Expanded> = condition.values.iter().map(expand).collect();
-    let truth = operator.evaluate_condition(&wanted, &known);
-    // "If AWS cannot resolve a variable, this might cause the entire statement to be invalid."
-    let is_sure = !wanted.contains(&Expanded::NoValue);
+    let truth = match known {
+        KeyValue::Unknown(_) => operator.evaluate_unknown(&condition.key, &wanted),
+        _ => operator.evaluate_condition(&wanted, &known),
+    };
+    // "If AWS cannot resolve a variable, this might cause the entire statement to be invalid." For negated
+    // comparisons of text the guide says that the condition holds.
+    let is_sure = !wanted.contains(&Expanded::NoValue)
+        || operator.is_negated() && matches!(operator.base, Comparison::Text { .. });
     (if is_sure { truth } else { truth.min(Truth::Unknown) }, known)
 }
 

@@ -371,10 +371,10 @@ pub(crate) fn read_statement((index, value): (usize, &Value)) -> Result<Statemen
             return Err(malformed(place, PolicyFault::MutuallyExclusive("Action", "NotAction")));
         }
         (Some(patterns), None) => {
-            Action { is_not: false, patterns: string_or_list(patterns, &join_place(&place, "Action"))? }
+            Action { is_not: false, patterns: read_actions(patterns, &join_place(&place, "Action"))? }
         }
         (None, Some(patterns)) => {
-            Action { is_not: true, patterns: string_or_list(patterns, &join_place(&place, "NotAction"))? }
+            Action { is_not: true, patterns: read_actions(patterns, &join_place(&place, "NotAction"))? }
         }
     };
     let conditions = match statement.get("Condition") {
@@ -382,6 +382,24 @@ pub(crate) fn read_statement((index, value): (usize, &Value)) -> Result<Statemen
         Some(conditions) => read_conditions(conditions, &join_place(&place, "Condition"))?,
     };
     Ok(Statement { sid, effect, principal, action, conditions })
+}
+
+/// Reads actions: `*`, or a service and an action. IAM refuses others: "Action vendors … must not contain
+/// wildcards", "Actions/Conditions can contain only one colon".
+fn read_actions(value: &Value, place: &str) -> Result<Vec<String>, PolicyError> {
+    let actions = string_or_list(value, place)?;
+    for action in actions.iter().filter(|action| *action != "*") {
+        let why = match action.split_once(':') {
+            None => "has no service before the action, such as sts:",
+            Some((service, _)) if service.contains(['*', '?']) => {
+                "has a wildcard in the service before the colon"
+            }
+            Some((_, rest)) if rest.contains(':') => "has more than one colon",
+            Some(_) => continue,
+        };
+        return Err(malformed(place, PolicyFault::NotAllowed(why)));
+    }
+    Ok(actions)
 }
 
 fn read_principal(value: &Value, place: &str) -> Result<Principal, PolicyError> {

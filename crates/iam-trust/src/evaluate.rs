@@ -163,7 +163,8 @@ fn principal(principal: &Principal, request: &Request) -> ElementResult {
                 _ => Truth::False,
             };
             let wanted: Vec<String> = each.clone().map(|(_, name)| name.clone()).collect();
-            (if wanted.is_empty() { Truth::Unknown } else { Truth::any(each.map(is)) }, wanted)
+            // IAM Access Analyzer's checks of an empty list: "does not affect the policy".
+            (Truth::any(each.map(is)), wanted)
         }
     };
     ElementResult {
@@ -177,12 +178,9 @@ fn principal(principal: &Principal, request: &Request) -> ElementResult {
 fn action(action: &Action) -> ElementResult {
     let call = ACTION.to_lowercase();
     let fits = action.patterns.iter().any(|pattern| Pattern::parse(&pattern.to_lowercase()).matches(&call));
-    // What an empty list does is not documented.
-    let truth = match (action.patterns.is_empty(), fits == action.is_not) {
-        (true, _) => Truth::Unknown,
-        (false, true) => Truth::False,
-        (false, false) => Truth::True,
-    };
+    // IAM Access Analyzer's checks: "This statement includes no actions and does not affect the policy."
+    let matches = !action.patterns.is_empty() && fits != action.is_not;
+    let truth = if matches { Truth::True } else { Truth::False };
     let had = KeyValue::Values(vec![ACTION.to_owned()]);
     ElementResult {
         kind: ElementKind::Action(action.name()),

@@ -7,7 +7,18 @@ enum Piece {
     Plain(char),
     /// `*` or `?`, where the operator knows patterns.
     Wild(char),
+    /// Any name of a session.
+    SessionName,
 }
+
+/// Whether a character can be part of a session's name: `[\w+=,.@-]`. Source: the STS API model,
+/// `roleSessionNameType`.
+pub(crate) fn is_of_session_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
+}
+
+/// The least and the most characters of a session's name. Source: the STS API model, `roleSessionNameType`.
+const SESSION_NAME_CHARACTERS: (usize, usize) = (2, 64);
 
 /// A policy value, which some operators read as a pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,10 +45,45 @@ impl Pattern {
         self.0.extend(text.chars().map(Piece::Plain));
     }
 
+    /// Adds a place for any name of a session.
+    pub(crate) fn push_session_name(&mut self) {
+        self.0.push(Piece::SessionName);
+    }
+
+    /// Whether every text fits.
+    pub(crate) fn is_anything(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|piece| *piece == Piece::Wild('*'))
+    }
+
+    /// Which names of sessions fit, where `*` and `?` are read as a pattern or not: all, none, or some (`None`).
+    pub(crate) fn fits_session_names(&self, is_pattern: bool) -> Option<bool> {
+        let (least, most) = SESSION_NAME_CHARACTERS;
+        let is_wild = |piece: &Piece| is_pattern && matches!(piece, Piece::Wild(_));
+        let stars = self.0.iter().filter(|piece| is_wild(piece) && **piece == Piece::Wild('*')).count();
+        let single = self.0.len() - stars;
+        let can_fit = single <= most
+            && (stars > 0 || single >= least)
+            && self.0.iter().all(|piece| match piece {
+                Piece::Plain(c) => is_of_session_name(*c),
+                wild @ Piece::Wild(_) => is_wild(wild),
+                Piece::SessionName => true,
+            });
+        let fits_all = stars > 0 && single <= least && self.0.iter().all(is_wild);
+        match (can_fit, fits_all) {
+            (false, _) => Some(false),
+            (true, true) => Some(true),
+            (true, false) => None,
+        }
+    }
+
     /// The value as a text, where the operator knows no patterns.
     #[must_use]
     pub fn text(&self) -> String {
-        self.0.iter().map(|(Piece::Plain(c) | Piece::Wild(c))| *c).collect()
+        let plain = |piece: &Piece| match piece {
+            Piece::Plain(c) | Piece::Wild(c) => Some(*c),
+            Piece::SessionName => None,
+        };
+        self.0.iter().filter_map(plain).collect()
     }
 
     /// Whether there is a `*` or a `?` in it.
@@ -56,6 +102,7 @@ impl Pattern {
                 Piece::Plain(c) => text.push(*c),
                 Piece::Wild('*') => text.push_str(stars.next().unwrap_or_default()),
                 Piece::Wild(_) => text.push('z'),
+                Piece::SessionName => text.push_str(others),
             }
         }
         text
@@ -66,6 +113,24 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         fits(&self.0, &text)
+    }
+
+    /// Whether the text fits with some name of a session in its place, as far as that can be told.
+    pub(crate) fn can_match(&self, text: &str) -> bool {
+        let is_name = |text: &str| {
+            let (least, most) = SESSION_NAME_CHARACTERS;
+            (least..=most).contains(&text.len()) && text.chars().all(is_of_session_name)
+        };
+        let parts: Vec<&[Piece]> = self.0.split(|piece| *piece == Piece::SessionName).collect();
+        match parts.as_slice() {
+            [before, after] if !self.is_wild() => {
+                let (before, after) = (Self(before.to_vec()).text(), Self(after.to_vec()).text());
+                let name =
+                    text.strip_prefix(before.as_str()).and_then(|rest| rest.strip_suffix(after.as_str()));
+                name.is_some_and(is_name)
+            }
+            _ => self.matches(text),
+        }
     }
 
     /// Whether an ARN fits, part by part: a star does not reach beyond a colon, but in the last part.
@@ -87,7 +152,7 @@ fn fits(pattern: &[Piece], text: &[char]) -> bool {
     let mut retry: Option<(usize, usize)> = None;
     while let Some(c) = text.get(place) {
         match pattern.get(at) {
-            Some(Piece::Wild('*')) => {
+            Some(Piece::Wild('*') | Piece::SessionName) => {
                 at += 1;
                 retry = Some((at, place));
             }
@@ -102,7 +167,7 @@ fn fits(pattern: &[Piece], text: &[char]) -> bool {
             },
         }
     }
-    pattern.iter().skip(at).all(|piece| *piece == Piece::Wild('*'))
+    pattern.iter().skip(at).all(|piece| matches!(piece, Piece::Wild('*') | Piece::SessionName))
 }
 
 #[cfg(test)]

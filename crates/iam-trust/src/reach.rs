@@ -43,7 +43,7 @@ pub fn reach(document: &Document, request: &Request) -> Option<Reach> {
         subject_patterns(statement, request).filter_map(|(_, value)| {
             match expand(value, document.version, request) {
                 Expanded::Pattern(pattern) => Some(pattern),
-                Expanded::NoValue | Expanded::Unknown => None,
+                Expanded::NoValue | Expanded::Unknown(_) => None,
             }
         })
     });

@@ -45,7 +45,7 @@ pub enum KeyValue {
 /// Keys that the call does not have, by their availability in the User Guide. They describe callers with an AWS
 /// identity, calls by a service, or parameters of other actions. `aws:PrincipalAccount`, `aws:PrincipalArn`,
 /// `aws:PrincipalType` and `aws:userid` are missing here: their values in this call are not documented.
-const NOT_THERE: [&str; 16] = [
+const NOT_THERE: [&str; 19] = [
     "aws:calledvia",
     "aws:calledviafirst",
     "aws:calledvialast",
@@ -57,12 +57,30 @@ const NOT_THERE: [&str; 16] = [
     "aws:referer",
     "aws:sourceaccount",
     "aws:sourcearn",
+    "aws:tagkeys",
     "aws:tokenissuetime",
     "aws:username",
     "sts:awsservicename",
     "sts:durationseconds",
     "sts:externalid",
+    "sts:sourceidentity",
+    "sts:transitivetagkeys",
 ];
+
+/// The name of the session, which each call has.
+pub(crate) const ROLE_SESSION_NAME: &str = "sts:RoleSessionName";
+
+/// Whether each call has a key, by its availability in the User Guide.
+pub(crate) fn is_always_there(key: &str) -> bool {
+    [ROLE_SESSION_NAME, "aws:RequestedRegion", "aws:UserAgent", "aws:userid", "aws:PrincipalAccount"]
+        .into_iter()
+        .chain(["aws:CurrentTime", "aws:EpochTime"])
+        .any(|there| there.eq_ignore_ascii_case(key))
+}
+
+/// Claims of a Kubernetes token of which it is not documented whether IAM has a key for them. IAM has none for `iss`,
+/// and tokens of Kubernetes have no others.
+const CLAIMS_OF_KUBERNETES: [&str; 6] = ["exp", "iat", "nbf", "jti", "kubernetes.io", "oaud"];
 
 impl Request {
     /// A call with a token of this issuer, subject and audience, without a session name.
@@ -105,7 +123,10 @@ impl Request {
                     [] => KeyValue::Absent,
                     audience => KeyValue::Values(audience.to_vec()),
                 },
-                _ => KeyValue::Unknown("which other claims IAM passes on is not documented"),
+                claim if CLAIMS_OF_KUBERNETES.contains(&claim) => {
+                    KeyValue::Unknown("whether IAM passes on this claim is not documented")
+                }
+                _ => KeyValue::Absent,
             };
         }
         match key.as_str() {
@@ -127,7 +148,12 @@ impl Request {
             "aws:viaawsservice" => KeyValue::Values(vec!["false".to_owned()]),
             // STS's table of keys has them for AssumeRoleWithSAML only.
             key if key.starts_with("saml:") => KeyValue::Absent,
-            key if NOT_THERE.contains(&key) || key.starts_with("aws:principaltag/") => KeyValue::Absent,
+            // A token's tags and source identity are claims below https://aws.amazonaws.com/, which tokens of
+            // Kubernetes do not have.
+            key if ["aws:principaltag/", "aws:requesttag/"].iter().any(|tags| key.starts_with(tags)) => {
+                KeyValue::Absent
+            }
+            key if NOT_THERE.contains(&key) => KeyValue::Absent,
             key if is_claim_of_another_provider(key) => KeyValue::Absent,
             _ => KeyValue::Unknown("nothing here says what the call has there"),
         }
@@ -183,6 +209,9 @@ mod tests {
             "aws:PrincipalOrgID",
             "aws:PrincipalTag/team",
             "sts:ExternalId",
+            "aws:RequestTag/a.b",
+            &format!("{provider}:iss"),
+            &format!("{provider}:amr"),
             "SAML:aud",
             "token.actions.githubusercontent.com:sub",
             "accounts.google.com:email",
@@ -197,12 +226,11 @@ mod tests {
             "sub",
             "aws:SourceIp",
             "aws:PrincipalAccount",
-            "aws:RequestTag/a.b",
             "iam:ResourceTag/a.b:c",
             "sts:RoleSessionName",
             "aws:CurrentTime",
             "localhost:sub",
-            &format!("{provider}:iss"),
+            &format!("{provider}:exp"),
         ] {
             assert!(matches!(key(unknown), KeyValue::Unknown(_)), "{unknown}");
         }

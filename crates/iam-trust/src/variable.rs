@@ -4,7 +4,7 @@
 
 use super::document::Version;
 use super::pattern::Pattern;
-use super::request::{KeyValue, Request, is_time};
+use super::request::{KeyValue, ROLE_SESSION_NAME, Request, is_time};
 
 /// A policy value with its variables replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,58 +13,62 @@ pub enum Expanded {
     Pattern(Pattern),
     /// A variable has no value, so nothing matches.
     NoValue,
-    /// The value of a variable is unknown.
-    Unknown,
+    /// The value of a variable is unknown. If there is a pattern, only what fits it can be the result.
+    Unknown(Option<Pattern>),
 }
 
 /// Replaces the variables in a policy value.
 #[must_use]
 pub fn expand(value: &str, version: Version, request: &Request) -> Expanded {
     let mut pattern = Pattern::default();
-    let mut rest = value;
+    let (mut rest, mut is_known) = (value, true);
     if version == Version::V2012 {
         while let Some((before, after)) = rest.split_once("${") {
             // IAM Access Analyzer's checks call a missing brace an error, and do not say what it does.
-            let Some((variable, behind)) = after.split_once('}') else { return Expanded::Unknown };
+            let Some((variable, behind)) = after.split_once('}') else { return Expanded::Unknown(None) };
             pattern.push(before);
             rest = behind;
             match variable {
                 "*" | "?" | "$" => pattern.push_literal(variable),
                 _ => match value_of(variable, request) {
                     Expanded::Pattern(plain) => pattern.push_literal(&plain.text()),
+                    Expanded::Unknown(None) if variable.eq_ignore_ascii_case(ROLE_SESSION_NAME) => {
+                        pattern.push_session_name();
+                        is_known = false;
+                    }
                     other => return other,
                 },
             }
         }
     }
     pattern.push(rest);
-    Expanded::Pattern(pattern)
+    if is_known { Expanded::Pattern(pattern) } else { Expanded::Unknown(Some(pattern)) }
 }
 
 fn value_of(variable: &str, request: &Request) -> Expanded {
     let (key, default) = match variable.split_once(',') {
         Some((key, default)) => {
-            let quoted = default.trim().strip_prefix('\'').and_then(|default| default.strip_suffix('\''));
-            // How anything else is read is not documented.
-            let Some(default) = quoted else { return Expanded::Unknown };
+            let quoted = default.strip_prefix(" '").and_then(|default| default.strip_suffix('\''));
+            // How anything but a comma, a space and a text in single quotes is read is not documented.
+            let Some(default) = quoted else { return Expanded::Unknown(None) };
             (key, Some(default))
         }
         None => (variable, None),
     };
     // How the time is written as a text is not documented.
     if is_time(key) {
-        return Expanded::Unknown;
+        return Expanded::Unknown(None);
     }
     let plain = |text: &str| Expanded::Pattern(Pattern::parse(text));
     match (request.value_of(key), default) {
         (KeyValue::Values(values), _) => match values.as_slice() {
             [one] => plain(one),
             // "You can't use a multivalued context key as a policy variable."
-            _ => Expanded::Unknown,
+            _ => Expanded::Unknown(None),
         },
         (KeyValue::Absent, Some(default)) => plain(default),
         (KeyValue::Absent, None) => Expanded::NoValue,
-        (KeyValue::Unknown(_), _) => Expanded::Unknown,
+        (KeyValue::Unknown(_), _) => Expanded::Unknown(None),
     }
 }
 
@@ -86,7 +90,7 @@ mod tests {
             ("${*}${?}${$}", "*?$"),
             ("${$}{aws:username}", "${aws:username}"),
             ("${aws:username, 'nobody'}", "nobody"),
-            ("${aws:username,''}", ""),
+            ("${aws:username, ''}", ""),
             ("$}{", "$}{"),
         ] {
             let Expanded::Pattern(pattern) = expanded(value) else { panic!("{value}") };
@@ -97,11 +101,13 @@ mod tests {
             "a${unfinished",
             "${aws:SourceIp}",
             "${aws:username, nobody}",
+            "${aws:username,'nobody'}",
+            "${aws:username,  'nobody'}",
             "${aws:username, 'nobody}",
             "${aws:CurrentTime}",
             "${${aws:username}}",
         ] {
-            assert_eq!(expanded(value), Expanded::Unknown, "{value}");
+            assert_eq!(expanded(value), Expanded::Unknown(None), "{value}");
         }
         assert_eq!(expanded("a${aws:username}b"), Expanded::NoValue);
         let Expanded::Pattern(pattern) = expanded("${sts:RoleSessionName}") else { panic!() };

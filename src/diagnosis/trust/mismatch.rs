@@ -49,6 +49,9 @@ pub struct RefusingStatement {
 
 impl RefusingStatement {
     fn cause(&self) -> String {
+        if let Some(cause) = self.several_issuers() {
+            return cause;
+        }
         let first = &self.first.mismatch;
         let is_same =
             |other: &&ExplainedRefusal| matches!(first, Mismatch::Issuer(_)) && other.mismatch == *first;
@@ -71,6 +74,20 @@ impl RefusingStatement {
             sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
         }
         sentences.join(" ")
+    }
+
+    /// The cause if the statement asks for the claims of several OIDC providers at once.
+    fn several_issuers(&self) -> Option<String> {
+        let Fix::Replace { policy: CorrectedPolicy { kind: CorrectionKind::Split(_), .. }, .. } = &self.fix
+        else {
+            return None;
+        };
+        Some(format!(
+            "{} lists several OIDC providers, and {} is about the tokens of another one than this token's. All \
+             conditions of a statement must hold, and a token has one issuer: no token meets this statement.",
+            self.statement.words(),
+            words::element(&self.first.element.kind)
+        ))
     }
 
     fn evidence(&self) -> Evidence {

@@ -2,7 +2,7 @@
 //! either, the likelier first.
 
 use super::mismatch::RefusingStatement;
-use crate::diagnosis::identity::{delete_pod, kubectl};
+use crate::diagnosis::identity::kubectl;
 use crate::diagnosis::role::ROLE_ARN;
 use crate::text::sanitize;
 use crate::token::ServiceAccount;
@@ -31,9 +31,9 @@ pub(super) fn remedy(refusing: &RefusingStatement, in_policy: Vec<String>) -> Ve
         Reading::Either => "Either the pod asks for the wrong role, or the policy lacks it. ".to_owned(),
     };
     let other_role = format!(
-        "{why}If {whose} is meant to have another role than {role}, set that role, and recreate the pod:\n{} &&\n{}",
-        annotate(&account),
-        delete_pod(Some(&account), None)
+        "{why}If {whose} is meant to have another role than {role}, set that role, and recreate the pod (replace \
+         POD):\n{}",
+        annotate_and_recreate(&account)
     );
     let other_account = format!(
         "If the pod is meant to run as {}, set spec.serviceAccountName in its template.",
@@ -60,9 +60,12 @@ pub(super) fn remedy(refusing: &RefusingStatement, in_policy: Vec<String>) -> Ve
     }
 }
 
-fn annotate(account: &ServiceAccount) -> String {
+fn annotate_and_recreate(account: &ServiceAccount) -> String {
     let (kubectl, name) = kubectl(Some(account));
-    format!("{kubectl} annotate --overwrite serviceaccount {name} eks.amazonaws.com/role-arn={ROLE_ARN}")
+    format!(
+        "{kubectl} annotate --overwrite serviceaccount {name} eks.amazonaws.com/role-arn={ROLE_ARN} &&\n\
+         {kubectl} delete pod POD"
+    )
 }
 
 /// The service account that the policy names, in a sentence.

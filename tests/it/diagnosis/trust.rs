@@ -321,7 +321,7 @@ fn correction_lets_in_nobody_else() {
     ] {
         let case = on(&[statement]);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.kind, CorrectionKind::Added, "{}", case.name);
+        assert_eq!(corrected.kind, CorrectionKind::Copied(0), "{}", case.name);
         assert_eq!(reached(&corrected.document, &case.request()), None, "{}", case.name);
     }
     for case in cases().iter().filter(|case| case.expect() == "refuses" && case.case["policy"].is_object()) {
@@ -390,10 +390,11 @@ fn open_denial_is_not_bypassed() {
     assert!(remedy.contains("does not help") && !remedy.contains("give the pod a statement"), "{remedy}");
     let refused = on(&[typo, denial]);
     assert_eq!(diagnosis(&refused.findings()).unwrap().name(), Name::TrustSubjectMismatch);
-    assert_eq!(refused.corrected(), None);
+    let corrected = refused.corrected().unwrap();
+    assert_eq!(corrected.document["Statement"][1], refused.case["policy"]["Statement"][1]);
     let remedy = refused.remedy();
     assert!(
-        remedy.contains("Statement[1] denies the call if ") && remedy.contains("may still refuse"),
+        remedy.contains("Statement[1] denies the call if ") && remedy.contains("can still refuse"),
         "{remedy}"
     );
     let allowing = on(&[guarded]).remedy();
@@ -442,17 +443,17 @@ fn pattern_moves_alone_or_not_at_all() {
          fits \"d*\"",
     );
     moves(json!(of("*:*")), "every service account of the cluster");
+    moves(json!([of("default:*"), of("billing:*")]), "in the namespace \"billing\"");
+    moves(json!([of("default:*"), of("billing:api")]), "every service account in the namespace \"default\"");
 
     let stays = |operator: &str, values: Value| {
         let case = under(operator, &values);
         let corrected = case.corrected().unwrap();
-        assert_eq!(corrected.kind, CorrectionKind::Added, "{}", case.name);
+        assert_eq!(corrected.kind, CorrectionKind::Copied(0), "{}", case.name);
         assert!(case.remedy().contains("stays as it was"), "{}", case.remedy());
         assert_eq!(corrected.document["Statement"][0], case.case["policy"]["Statement"][0]);
-        assert_eq!(reached(&corrected.document, &case.request()), None);
+        assert_eq!(reached(&corrected.document, &case.request()), Some(Reach::Namespace));
     };
-    stays("StringEquals", json!([of("default:*"), of("billing:*")]));
-    stays("StringEquals", json!([of("default:*"), of("billing:api")]));
     stays("StringEqualsIgnoreCase", json!(of("default:*")));
 }
 
@@ -531,7 +532,13 @@ fn corrected_policy_allows_the_token_and_is_shown() {
         };
         mended += 1;
         let decision = evaluate(&document::read(&corrected).unwrap(), &request).decision;
-        assert!(matches!(decision, Decision::Allows(_)), "{}: {decision:?}", case.name);
+        let has_guards = steps.iter().any(|step| step.contains(" The call must also meet "));
+        let may_deny = steps.iter().any(|step| step.contains(" denies the call if "));
+        match decision {
+            Decision::Allows(_) => {}
+            Decision::Undecidable(_) if has_guards || may_deny => {}
+            other => panic!("{}: {other:?}", case.name),
+        }
         let before: Value = serde_json::from_str(&case.text()).unwrap();
         let change = diff(&before, &corrected);
         assert!(change.lines().any(|line| line.starts_with('+')), "{}: {change}", case.name);

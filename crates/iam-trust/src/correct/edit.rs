@@ -227,9 +227,9 @@ impl<'a> StatementEdit<'a> {
             Mismatch::SubjectWildcard { operator: pattern } => {
                 let subject = &self.request.subject;
                 let fits = |value: &&String| Pattern::parse(value).matches(subject);
-                // Under the other operator, text without a star or a question mark means the same.
-                let keeps = |value: &String| fits(&value) || !value.contains(['*', '?']);
-                if expected.iter().all(keeps) && !operator.contains("IgnoreCase") {
+                // Under the other operator, text without a star or a question mark means the same, and the other
+                // patterns are as much their author's.
+                if !operator.contains("IgnoreCase") {
                     let condition = self.statement.get_mut("Condition")?.as_object_mut()?;
                     return move_to_operator(condition, operator, key, pattern);
                 }
