@@ -335,7 +335,7 @@ catalogue! {
         RoleNotFound: Refused, Iam, since "0.1.0";
     }
     trust {
-        TrustPolicyMalformed: Misconfigured, Iam, since "0.1.0";
+        TrustPolicyMalformed: Refused, Iam, since "0.1.0";
         TrustPrincipalWrong: Refused, Iam, since "0.1.0";
         TrustPartitionMismatch: Refused, Iam, since "0.1.0";
         TrustAccountMismatch: Refused, Iam, since "0.1.0";

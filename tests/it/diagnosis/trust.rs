@@ -214,7 +214,7 @@ fn is_whole(name: &str, findings: &Findings<AllowingStatement>) {
     assert_eq!(names.len(), all.len(), "{name}: a diagnosis is there twice");
     for diagnosis in all {
         let class = match diagnosis.name() {
-            Name::TrustPolicyMalformed | Name::TrustTooWide => Class::Misconfigured,
+            Name::TrustTooWide => Class::Misconfigured,
             Name::TrustUndecidable => Class::NotJudged,
             _ => Class::Refused,
         };
