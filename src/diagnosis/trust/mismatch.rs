@@ -199,7 +199,8 @@ mismatches! {
             return refusing.remedy(Vec::new(), &change, Vec::new());
         }
         let change = format!("Let the condition on the subject have {subject}, beside what else is meant.");
-        subject::remedy(refusing, refusing.remedy(Vec::new(), &change, Vec::new()))
+        let in_policy = refusing.remedy(Vec::new(), &change, Vec::new());
+        subject::remedy(&refusing.request, &refusing.first.element.expected, in_policy)
     };
 
     /// A pattern is under an operator that takes it for plain text.

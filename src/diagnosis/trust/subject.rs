@@ -1,16 +1,15 @@
 //! What to do when policy and token name different service accounts: which of the two is wrong, and the steps for
 //! either, the likelier first.
 
-use super::mismatch::RefusingStatement;
 use crate::diagnosis::identity::kubectl;
 use crate::diagnosis::role::ROLE_ARN;
 use crate::text::sanitize;
 use crate::token::ServiceAccount;
 use iam_trust::reading::Reading;
+use iam_trust::request::Request;
 
-/// The steps, where `in_policy` are those that let the token's service account into the role.
-pub(super) fn remedy(refusing: &RefusingStatement, in_policy: Vec<String>) -> Vec<String> {
-    let (request, wanted) = (&refusing.request, &refusing.first.element.expected);
+/// The steps, where the policy wants these subjects, and `in_policy` are the steps that let the token's in.
+pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String>) -> Vec<String> {
     let Some(account) = ServiceAccount::of_subject(&request.subject) else { return in_policy };
     let role = sanitize(&request.role.name);
     let whose = format!("{}/{}", sanitize(&account.namespace), sanitize(&account.name));
