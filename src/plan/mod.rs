@@ -9,7 +9,7 @@
 //! and a `Probe` the pod, the options and the time that is left.
 //!
 //! - `check`: does the pod get its role, and does its application take it? (`irsa`, `application`)
-//! - `check_token`: the same about a new token, without a call to STS.
+//! - `check_token`: the same about a new token and the application, without a call to STS.
 //! - `node_role`: after a failure, which SDKs would hide it behind the node's role?
 //! - `retry`: `check` again, while a failure can pass.
 //! - `trust_policy`: which trust policy does the token need?
@@ -68,14 +68,16 @@ pub(crate) async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pas
 }
 
 /// Checks a new token as far as that needs no STS.
-pub(crate) async fn check_token(probe: &Probe<'_>, pass: &mut Pass) {
-    let Pass { identity, run, facts, .. } = pass;
+pub(crate) async fn check_token(probe: &Probe<'_>, memory: &Memory, pass: &mut Pass) {
+    let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await;
+    let Pass { identity, run, facts, chain, .. } = pass;
     match identity {
         Identity::Irsa(settings) => {
             let given = irsa::check_given(probe, settings, run, facts).await;
             irsa::check_freshness(probe, &given.token, None, run).await;
         }
     }
+    application::check(probe, identity, memory.application.as_ref(), &profiles, run, chain).await;
 }
 
 /// After the last attempt: finds which SDKs hide a failure behind the node's role. Asks IMDS only if there

@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
             Some(last) => Pass::after(self.pod, self.options, last),
             None => Pass::new(self.pod, self.options, Some(&self.memory)),
         };
-        plan::check_token(&probe, &mut pass).await;
+        plan::check_token(&probe, &self.memory, &mut pass).await;
 
         let claims = pass.facts.claims.clone();
         let is_other = claims.is_some() && self.token.is_some() && claims != self.token;
