@@ -1,5 +1,5 @@
 //! The layers of ARCHITECTURE.md, held: an import in `src/` points down the list of rooms, and neither files
-//! nor folders import each other in a circle. What only `#[cfg(test)]` compiles is not looked at.
+//! nor folders import each other in a circle, in `src/` and in each crate. What only `#[cfg(test)]` compiles is not looked at.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -38,7 +38,7 @@ const IMPURE: [&str; 3] = ["irsa-probe", "tokio", "hyper"];
 
 #[test]
 fn imports_point_down_the_list_of_rooms() {
-    let source = Source::read();
+    let source = Source::read(&repository::path("src"));
     let wrong = source.imports.iter().filter_map(|import| {
         let (from, to) = (source.room_of(&import.file), source.room_of(&import.to));
         let rule = match (place(from), place(to)) {
@@ -56,7 +56,11 @@ fn imports_point_down_the_list_of_rooms() {
 /// In every folder: a folder in it counts as one, with all that it holds.
 #[test]
 fn files_and_folders_import_each_other_in_no_circle() {
-    let imports = Source::read().imports;
+    let crates =
+        fs::read_dir(repository::path("crates")).unwrap().map(|entry| entry.unwrap().path().join("src"));
+    let sources = crates.chain([repository::path("src")]);
+    let imports: Vec<Import> = sources.flat_map(|source| Source::read(&source).imports).collect();
+    assert!(imports.len() > 500, "imports are found");
     let edges = imports.iter().map(|import| {
         let shared = import.file.iter().zip(import.to.iter()).take_while(|(from, to)| from == to).count();
         let entry = |file: &Path| file.iter().take(shared + 1).collect::<PathBuf>();
@@ -155,22 +159,24 @@ struct Source {
 }
 
 impl Source {
-    fn read() -> Self {
-        let src = repository::path("src");
-        // The root of the library only declares the rooms.
-        let files = repository::files(&src, &["rs"]).into_iter().filter(|file| *file != src.join("lib.rs"));
-        let module_of = |file: PathBuf| (module(file.strip_prefix(&src).unwrap()), file);
+    fn read(src: &Path) -> Self {
+        // The root of a library only declares its modules, and gives names to what is in them.
+        let exported = exports(&fs::read_to_string(src.join("lib.rs")).unwrap());
+        let files = repository::files(src, &["rs"]).into_iter().filter(|file| *file != src.join("lib.rs"));
+        let module_of = |file: PathBuf| (module(file.strip_prefix(src).unwrap()), file);
         let modules: BTreeMap<_, _> = files.map(module_of).collect();
         let mut source = Self { modules, imports: Vec::new() };
         for (module, file) in source.modules.clone() {
-            for (line, path) in paths(&fs::read_to_string(&file).unwrap(), &module) {
+            for (line, mut path) in paths(&fs::read_to_string(&file).unwrap(), &module) {
+                if let Some(module) = path.first().and_then(|name| exported.get(name)) {
+                    path.splice(..0, module.clone());
+                }
                 let Some(to) = source.file_of(&path) else { continue };
                 if to != file {
                     source.imports.push(Import { file: file.clone(), line, path, to });
                 }
             }
         }
-        assert!(source.imports.len() > 100, "imports are found");
         source
     }
 
@@ -183,6 +189,13 @@ impl Source {
         let (module, _) = self.modules.iter().find(|(_, at)| *at == file).unwrap();
         &module[0]
     }
+}
+
+/// What `pub use MODULE::{NAME, …};` in the root of a library gives names to: the module of each name.
+fn exports(root: &str) -> BTreeMap<String, Vec<String>> {
+    let statements = root.split(';').filter_map(|statement| statement.rsplit_once("pub use "));
+    let trees = statements.flat_map(|(_, tree)| paths(&format!("crate::{}", tree.trim()), &[]));
+    trees.filter_map(|(_, mut path)| path.pop().map(|name| (name, path))).collect()
 }
 
 /// The path of a file's module, from `src/`.

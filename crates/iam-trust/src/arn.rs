@@ -152,6 +152,18 @@ fn fault_of_resource(resource: &str) -> ArnFault {
     })
 }
 
+/// The issuer without `https://`, as IAM writes it in provider ARNs and condition keys.
+#[must_use]
+pub fn issuer_without_scheme(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").unwrap_or(issuer)
+}
+
+/// The ARN of the OIDC provider for an issuer in the role's account.
+#[must_use]
+pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
+    format!("arn:{}:iam::{}:oidc-provider/{}", role.partition.id, role.account, issuer_without_scheme(issuer))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ArnFault, parse};

@@ -50,6 +50,5 @@ pub mod render;
 pub mod request;
 pub mod variable;
 
-pub use needed::{
-    Needed, OidcProvider, TrustPolicy, USUAL_AUDIENCE, issuer_without_scheme, literal, needed, provider_arn,
-};
+pub use arn::{issuer_without_scheme, provider_arn};
+pub use needed::{Needed, OidcProvider, TrustPolicy, USUAL_AUDIENCE, literal, needed};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::arn::RoleArn;
 use crate::request::Request;
 use foreign_text::escape_json;
 
@@ -82,18 +81,6 @@ fn audience(request: &Request) -> String {
 #[must_use]
 pub fn literal(text: &str) -> String {
     text.replace("${", "${$}{")
-}
-
-/// The issuer without `https://`, as IAM writes it in provider ARNs and condition keys.
-#[must_use]
-pub fn issuer_without_scheme(issuer: &str) -> &str {
-    issuer.strip_prefix("https://").unwrap_or(issuer)
-}
-
-/// The ARN of the OIDC provider for an issuer in the role's account.
-#[must_use]
-pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
-    format!("arn:{}:iam::{}:oidc-provider/{}", role.partition.id, role.account, issuer_without_scheme(issuer))
 }
 
 /// The trust policy and the OIDC provider that a request needs.

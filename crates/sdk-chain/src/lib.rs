@@ -30,6 +30,7 @@
 //! rules mean. [`dialect`] and [`ini`] read the shared files as each SDK does.
 
 mod application;
+mod credential_source;
 pub mod dialect;
 pub mod ini;
 mod resolution;
@@ -40,5 +41,6 @@ pub mod situation;
 pub mod walk;
 
 pub use application::{ApplicationSdks, ChainContext};
-pub use resolution::{CredentialSource, Resolution, names_of, resolve, resolve_all};
+pub use credential_source::CredentialSource;
+pub use resolution::{Resolution, names_of, resolve, resolve_all};
 pub use sdk_id::SdkId;

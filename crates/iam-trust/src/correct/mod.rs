@@ -5,7 +5,7 @@
 //! replaced; a value that another token can need stays, and the token's value is added beside it. Where that
 //! cannot be done in place, the statement gets a copy for the token.
 //!
-//! [`correct`] tries one change after the other, and returns the first that [`check`] accepts. Otherwise it
+//! [`correct`] tries one change after the other, and returns the first that `check` accepts. Otherwise it
 //! returns why there is none.
 
 mod check;

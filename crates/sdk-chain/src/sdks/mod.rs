@@ -12,8 +12,9 @@ pub mod ruby;
 pub mod rust;
 pub mod swift;
 
+use super::SdkId;
 use super::dialect::Dialect;
-use super::rules::FileRule;
+use super::rules::{FileRule, Sdk};
 
 const SPECIFIED: Dialect = Dialect::SPECIFIED;
 
@@ -29,6 +30,34 @@ const CREDENTIALS: FileRule = FileRule {
 const CONFIG: FileRule = FileRule { variable: Some("AWS_CONFIG_FILE"), ..CREDENTIALS };
 
 const SIGN_ON: &[&str] = &["sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name"];
+
+impl SdkId {
+    /// The rules of the SDK.
+    #[must_use]
+    pub fn rules(self) -> &'static Sdk {
+        match self {
+            Self::Boto => &python::BOTO,
+            Self::CliV2 => &python::CLI_V2,
+            Self::JsV3 => &javascript::V3,
+            Self::JsV2 => &javascript::V2,
+            Self::JsV2LoadConfig => &javascript::V2_LOAD_CONFIG,
+            Self::GoV2 => &go::V2,
+            Self::GoV1 => &go::V1,
+            Self::GoV1LoadConfig => &go::V1_LOAD_CONFIG,
+            Self::GoV1Old => &go::V1_OLD,
+            Self::Rust => &rust::RUST,
+            Self::Ruby => &ruby::RUBY,
+            Self::Cpp => &cpp::CPP,
+            Self::JavaV1 => &java::V1,
+            Self::JavaV2 => &java::V2,
+            Self::DotNet3 => &dotnet::V3,
+            Self::DotNet4 => &dotnet::V4,
+            Self::Php => &php::PHP,
+            Self::Kotlin => &kotlin::KOTLIN,
+            Self::Swift => &swift::SWIFT,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
