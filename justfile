@@ -26,7 +26,7 @@ e2e:
 tools:
     .ci/run tools
 
-# Several of these tests write README.md, so they run one at a time.
+# One of these tests writes README.md, which others read, so they run one at a time.
 #
 # Render the generated tables and examples again
 docs:

@@ -310,8 +310,10 @@ mod tests {
         };
         let (node_role, failing) = sources("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
         let expected = [SdkId::Boto, SdkId::CliV2, SdkId::GoV2, SdkId::GoV1, SdkId::GoV1LoadConfig];
-        assert_eq!((node_role, failing), (12, expected.to_vec()));
+        let words = "the cause of RoleArnVarMissing and its page name the SDKs that do this";
+        assert_eq!((node_role, failing), (12, expected.to_vec()), "{words}");
         let (node_role, failing) = sources("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/checkout");
-        assert_eq!((node_role, failing), (16, vec![SdkId::JavaV1]));
+        let words = "the cause of TokenFileVarMissing and its page name the SDKs that do this";
+        assert_eq!((node_role, failing), (16, vec![SdkId::JavaV1]), "{words}");
     }
 }

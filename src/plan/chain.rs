@@ -112,7 +112,7 @@ async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchan
     }
 }
 
-/// Connects to STS as an SDK does that needs no region.
+/// Connects to STS. Without a region it calls the global endpoint, as SDKs do that need none.
 async fn connect(probe: &Probe<'_>) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
     let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await.ok();
     let mut settings = sts_endpoint::observe(probe, profiles.as_ref());

@@ -34,7 +34,7 @@ use crate::run::probe::Probe;
 use crate::token::Claims;
 use iam_trust::arn::RoleArn;
 
-/// Makes every check once. The application is checked beside the role, so that neither takes the other's time.
+/// Makes every check once. The application and the role are checked at the same time: neither waits for the other.
 pub(crate) async fn check(probe: &Probe<'_>, memory: &mut Memory, pass: &mut Pass) {
     let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await;
     let (identity, run) = (&pass.identity, &pass.run);
@@ -103,7 +103,7 @@ pub(crate) struct TrustPolicyFacts {
 /// Reads the role and the claims that a trust policy must match. Calls nobody.
 ///
 /// # Errors
-/// What is wrong with them.
+/// The first failure, if a check failed.
 pub(crate) async fn trust_policy(probe: &Probe<'_>) -> Result<TrustPolicyFacts, Option<Diagnosis>> {
     let mut pass = Pass::new(probe.pod, probe.options, None);
     let Pass { identity: Identity::Irsa(settings), run, facts, .. } = &mut pass;

@@ -49,9 +49,9 @@ impl<'a> Attempts<'a> {
             let pass = self.current.insert(Pass::new(pod, options, Some(&memory)));
             plan::check(probe, &mut memory, pass).await;
             let pass = self.current.take();
-            // If the inspected process has ended, its files are gone too. If the deadline cut an attempt
-            // short, it can blame whatever it just waited for. Unless such an attempt got the role, the
-            // findings of the one before it stay.
+            // An attempt is not sound if the inspected process has ended, because its files are gone too.
+            // Neither is one that the deadline cut short: its last step can fail for lack of time alone.
+            // Unless such an attempt got the role, the findings of the one before it stay.
             let gone = target::ensure_alive(pod, Instant::now() + LOCAL).await.err();
             let is_sound = gone.is_none() && (self.ended.is_none() || !budget.is_spent());
             if is_sound || pass.as_ref().is_some_and(|pass| !pass.run.role_fails()) {

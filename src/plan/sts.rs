@@ -26,7 +26,7 @@ pub(super) async fn connect<T>(
         .check(Check::StsEndpoint, async {
             let settings = sts_endpoint::observe(probe, profiles.as_ref().ok());
             if settings.region.is_none() {
-                // The injection that is missing would have set the region too.
+                // Without an identity the check is skipped: the missing injection would have set the region too.
                 identity.get()?;
             }
             Ok(sts_endpoint::judge(settings, role, facts.claims.as_ref()).await)
@@ -48,8 +48,8 @@ pub(super) async fn connect<T>(
     (endpoint, connection.into())
 }
 
-/// Checks whose credentials STS gave. They are known to be those of the `known` caller while STS calls the
-/// session by its name.
+/// Checks whose credentials STS gave. STS is not asked again if its answer to the role's request already names
+/// the session of the `known` caller, whom an earlier pass confirmed.
 pub(super) async fn confirm_caller(
     probe: &Probe<'_>,
     endpoint: &Fact<StsEndpoint>,

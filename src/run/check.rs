@@ -16,7 +16,7 @@ pub enum RunKind {
 impl RunKind {
     /// The checks of such a run, in order.
     pub(crate) fn checks(self) -> impl Iterator<Item = Check> {
-        Check::ALL.into_iter().filter(move |check| check.is_made_by(self))
+        Check::ALL.into_iter().filter(move |check| check.kinds().contains(&self))
     }
 }
 
@@ -44,10 +44,10 @@ macro_rules! checks {
                 match self { $(Self::$check => $title,)+ }
             }
 
-            /// Whether a run of this kind makes the check.
+            /// The kinds of run that make the check.
             #[must_use]
-            pub fn is_made_by(self, kind: RunKind) -> bool {
-                match self { $(Self::$check => [$(RunKind::$kind),+].contains(&kind),)+ }
+            pub fn kinds(self) -> &'static [RunKind] {
+                match self { $(Self::$check => &[$(RunKind::$kind),+],)+ }
             }
         }
     };

@@ -11,6 +11,7 @@ use testbed::scenario::{self, Scenario};
 use testbed::world::{Exit, Finished, World};
 
 use crate::diagnosis::commands::missing_in_page;
+use crate::program::schema_error;
 
 /// A test for every row of the catalogue.
 macro_rules! pages {
@@ -68,9 +69,8 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished) -> Result<(), Str
         return Err("the JSON is not one line".to_owned());
     }
     let report: Value = serde_json::from_str(&stdout).map_err(|error| format!("no JSON: {error}"))?;
-    let schema = serde_json::from_str(include_str!("../../examples/report.v1.schema.json")).unwrap();
-    if let Err(error) = jsonschema::validate(&schema, &report) {
-        return Err(format!("against the schema: {error} at {}", error.instance_path()));
+    if let Some(error) = schema_error(&report) {
+        return Err(error);
     }
 
     judge_commands(&report)?;
@@ -88,7 +88,10 @@ fn judge(name: Name, scenario: &Scenario, finished: &Finished) -> Result<(), Str
         (diagnosis == Some(name.as_str()) && report["outcome"] == "fail", exit_code(name))
     };
     if !found {
-        return Err(format!("found {diagnosis:?} with warnings {warnings:?}"));
+        let name = name.as_str();
+        return Err(format!(
+            "the scenario of {name} ends with the diagnosis {diagnosis:?} and the warnings {warnings:?}"
+        ));
     }
     if finished.status != Exit::Code(exit) || report["exit_code"] != exit {
         return Err(format!("the exit code is not {exit}"));
@@ -113,7 +116,8 @@ fn judge_commands(report: &Value) -> Result<(), String> {
             found["remedy"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let missing = missing_in_page(name, &steps);
         if !missing.is_empty() {
-            return Err(format!("the page of {} does not show {missing:#?}", name.as_str()));
+            let name = name.as_str();
+            return Err(format!("src/diagnosis/pages/{name}.md lacks commands of its remedy: {missing:#?}"));
         }
     }
     Ok(())

@@ -6,6 +6,8 @@ use serde_json::Value;
 use testbed::scenario::Scenario;
 use testbed::world::{Exit, Finished, World};
 
+use crate::repository;
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_irsa-probe");
 
 /// A world as its scenario describes it.
@@ -41,9 +43,20 @@ pub(crate) fn report(finished: &Finished) -> Value {
     report
 }
 
+/// How to render the generated files again.
+pub(crate) const RENDER: &str = "If you changed this on purpose, run `just docs`: \
+    UPDATE_DOCS=1 cargo test --locked --test it docs -- --test-threads 1";
+
 pub(crate) fn fits_schema(report: &Value) {
-    let schema = serde_json::from_str(include_str!("../../examples/report.v1.schema.json")).unwrap();
-    if let Err(error) = jsonschema::validate(&schema, report) {
-        panic!("{error} at {}: {report}", error.instance_path());
+    if let Some(error) = schema_error(report) {
+        panic!("{error}\n{report}");
     }
+}
+
+/// Why a report does not fit the published schema.
+pub(crate) fn schema_error(report: &Value) -> Option<String> {
+    let path = "examples/report.v1.schema.json";
+    let schema = serde_json::from_str(&repository::read(path)).unwrap();
+    let error = jsonschema::validate(&schema, report).err()?;
+    Some(format!("the report does not fit {path} at \"{}\": {error}. {RENDER}", error.instance_path()))
 }

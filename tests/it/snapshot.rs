@@ -1,5 +1,5 @@
-//! Whole screens, held by files in `tests/it/snapshots/`. `INSTA_UPDATE=always cargo test --locked --test it`
-//! writes them; read the difference before you commit it.
+//! Whole screens, held by files in `tests/it/snapshots/`. `just snapshots` writes them; read the difference
+//! before you commit it.
 
 use testbed::node::Node;
 use testbed::sts::Sts;
@@ -23,5 +23,7 @@ pub(crate) fn assert_text(name: &str, text: &str) {
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    // Shown only if the test fails.
+    println!("If you changed this screen on purpose, run `just snapshots`, and read the difference in git.");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }

@@ -9,12 +9,14 @@
 
 mod situations;
 
+use std::collections::BTreeSet;
+
 use sdk_chain::CredentialSource::{
     self, AssumedRole, Error, NodeRole, Nothing, Profile, ProfileWebIdentity, WebIdentity,
 };
 use sdk_chain::situation::{ChainInput, FileContent, FileLocation, TokenFile};
 use sdk_chain::{SdkId, resolve};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use situations::{RECORDED, Situation, TokenFiles, compare, described, recorded};
 
 /// The input of a situation, as if its files lay here.
@@ -71,7 +73,27 @@ fn pairs(situation: &Situation) -> Vec<(String, String)> {
 #[test]
 fn every_sdk_picks_as_recorded() {
     let compared = compare(recorded().into_iter().map(|case| (case.clone(), input(&case.1))));
-    assert_eq!(compared, RECORDED);
+    assert_eq!(compared, RECORDED, "`RECORDED` is the number of recorded answers");
+}
+
+#[test]
+fn tables_say_which_sdks_were_run() {
+    let recorded = recorded();
+    let winners = recorded.iter().map(|(_, situation)| situation["winner"].as_object().unwrap());
+    let ids: BTreeSet<&str> = winners.flat_map(Map::keys).map(String::as_str).collect();
+    for id in SdkId::ALL {
+        let (id, was_run) = (id.as_str(), id.rules().was_run);
+        assert_eq!(was_run, ids.contains(id), "{id}: `was_run`, and whether answers are recorded");
+    }
+}
+
+#[test]
+fn readme_lists_every_sdk() {
+    for id in SdkId::ALL {
+        let id = format!("`{}`", id.as_str());
+        let is_row = |line: &str| line.starts_with('|') && line.contains(&id);
+        assert!(include_str!("../README.md").lines().any(is_row), "README.md has no row with {id}");
+    }
 }
 
 /// In more situations, of a conformance run: its file is in the variable `SDK_MATRIX`.
@@ -89,14 +111,14 @@ const CREDENTIALS_REFUSED: &str = "http://127.0.0.1:18999/stsdeny";
 
 /// A pod, with variables and files in which `+keys`, `+role` and `+web-identity` stand for settings.
 struct Pod {
-    variables: serde_json::Map<String, Value>,
+    variables: Map<String, Value>,
     config: Option<String>,
     credentials: Option<String>,
 }
 
 /// A pod without any credentials.
 fn pod() -> Pod {
-    Pod { variables: serde_json::Map::new(), config: None, credentials: None }
+    Pod { variables: Map::new(), config: None, credentials: None }
 }
 
 /// A pod with a role and a token file of its own.

@@ -16,8 +16,11 @@ const SECTIONS: [&str; 5] = ["What it means", "Why it happens", "Fix", "Confirm"
 fn published_names_match_the_catalogue() {
     let published: BTreeSet<&str> = PUBLISHED.lines().collect();
     let names: BTreeSet<&str> = Name::ALL.iter().map(|name| name.as_str()).collect();
-    assert_eq!(published, names);
-    assert_eq!(PUBLISHED.lines().count(), names.len(), "a name is listed twice");
+    let missing: Vec<_> = names.difference(&published).collect();
+    assert!(missing.is_empty(), "add to the end of tests/published-names.txt: {missing:?}");
+    let removed: Vec<_> = published.difference(&names).collect();
+    assert!(removed.is_empty(), "a published name stays in the catalogue: {removed:?}");
+    assert_eq!(PUBLISHED.lines().count(), names.len(), "tests/published-names.txt lists a name twice");
 }
 
 #[test]
@@ -34,10 +37,12 @@ fn every_page_has_the_form() {
     for name in Name::ALL {
         let page = name.page();
         let mut lines = page.lines().filter(|line| !line.trim().is_empty());
-        assert_eq!(lines.next(), Some(format!("# {}", name.as_str()).as_str()));
+        let heading = format!("# {}", name.as_str());
+        assert_eq!(lines.next(), Some(heading.as_str()), "the first line of pages/{}.md", name.as_str());
         let title = lines.next().unwrap();
         assert_eq!(title, name.title());
-        assert!(title.chars().count() <= 90 && !title.ends_with('.'), "{}: {title}", name.as_str());
+        let is_short = title.chars().count() <= 90 && !title.ends_with('.');
+        assert!(is_short, "{}: a title has at most 90 characters and no full stop: {title}", name.as_str());
 
         let scenario = Scenario::parse(scenario::of_page(name.page()).unwrap()).unwrap();
         let ends = if scenario.beside.is_some() {
@@ -50,10 +55,10 @@ fn every_page_has_the_form() {
             format!("exit code {}", name.class().exit_code())
         };
         let class = format!("Class {}, owner {}, {ends}.", name.class().as_str(), name.owner().as_str());
-        assert_eq!(lines.next(), Some(class.as_str()), "{}", name.as_str());
+        assert_eq!(lines.next(), Some(class.as_str()), "the third line of pages/{}.md", name.as_str());
 
         let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-        assert_eq!(sections, SECTIONS, "{}", name.as_str());
+        assert_eq!(sections, SECTIONS, "the sections of pages/{}.md", name.as_str());
         assert!(!explain::page(*name).contains("## Scenario"));
     }
 }
@@ -73,8 +78,15 @@ fn since_is_a_version_up_to_the_next_one() {
 
 #[test]
 fn titles_are_unique() {
-    let titles: BTreeSet<&str> = Name::ALL.iter().map(|name| name.title()).collect();
-    assert_eq!(titles.len(), Name::ALL.len());
+    let mut titles = BTreeSet::new();
+    for name in Name::ALL {
+        assert!(
+            titles.insert(name.title()),
+            "{} has the title of another page: {}",
+            name.as_str(),
+            name.title()
+        );
+    }
 }
 
 #[test]

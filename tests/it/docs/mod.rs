@@ -1,5 +1,5 @@
 //! The README and the examples say what the code does: their tables and outputs are rendered here
-//! and compared. `UPDATE_DOCS=1 cargo test --locked --test it docs` writes them again.
+//! and compared. `just docs` writes them again.
 
 mod readme_story;
 mod schema;
@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::program::RENDER;
 use crate::repository;
 use crate::settled::settled;
 use crate::watch::simulated_fleet as fleet;
@@ -34,7 +35,19 @@ fn hold(path: &Path, expected: &str) {
         std::fs::write(path, expected).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(found, expected, "{} is stale; UPDATE_DOCS=1 writes it anew", path.display());
+    let differs = |number: &usize| found.lines().nth(*number) != expected.lines().nth(*number);
+    let Some(at) = (0..=found.lines().count().max(expected.lines().count())).find(differs) else {
+        assert_eq!(found, expected, "{}", repository::shown(path));
+        return;
+    };
+    let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").chars().take(500).collect::<String>();
+    panic!(
+        "{}:{} is stale. {RENDER}\n   found {}\nexpected {}",
+        repository::shown(path),
+        at + 1,
+        line(&found),
+        line(expected)
+    );
 }
 
 /// An example, if it was rendered.
@@ -93,19 +106,12 @@ fn flags(command: &clap::Command, but: Option<&clap::Command>) -> String {
     table
 }
 
-fn is_made_in_pod(check: Check) -> bool {
-    [RunKind::Irsa, RunKind::Application].into_iter().any(|kind| check.is_made_by(kind))
-}
-
-fn is_made_by_audit(check: Check) -> bool {
-    check.is_made_by(RunKind::Audit)
-}
-
 fn checks() -> String {
     let mut table = "| check | the fact that holds when it passes | made by |\n|---|---|---|\n".to_owned();
     for check in Check::ALL {
-        let in_pod = is_made_in_pod(check).then_some("`check`, `watch`");
-        let by_audit = is_made_by_audit(check).then_some("`audit`");
+        let is_made = |by_audit: bool| check.kinds().iter().any(|kind| (*kind == RunKind::Audit) == by_audit);
+        let in_pod = is_made(false).then_some("`check`, `watch`");
+        let by_audit = is_made(true).then_some("`audit`");
         let by: Vec<&str> = in_pod.into_iter().chain(by_audit).collect();
         let _ = writeln!(table, "| `{}` | {} | {} |", check.name(), check.title(), by.join(", "));
     }

@@ -8,7 +8,7 @@ use sdk_chain::situation::{ChainInput, ContainerEndpoint, EndpointReply, TokenEx
 use sdk_chain::{SdkId, resolve};
 use serde_json::Value;
 
-/// The situations of `facts/`: 34 of them, in which 13 SDKs were run.
+/// 34 situations, each with several conditions, in which 13 SDKs were run.
 const MATRIX: &str = include_str!("../recorded/sdk-matrix.json");
 /// More of them, each with one condition, in a pod with a web identity and in one without.
 const SINGLES: &str = include_str!("../recorded/sdk-singles.json");
