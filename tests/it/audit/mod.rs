@@ -3,4 +3,5 @@
 mod iam;
 mod inputs;
 mod issuer;
+mod reports;
 mod trust;

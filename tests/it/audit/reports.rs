@@ -1,0 +1,136 @@
+//! Public reports of people whose pods did not get their role, as the trust policies and tokens of `tests/recorded/reports`:
+//! what is said of each, and what its first step is.
+
+use std::process::Command;
+
+use crate::repository;
+use serde_json::Value;
+
+/// The report of an offline audit of a policy for a token.
+fn audit(report: &str, policy: &str, claims: &str) -> Value {
+    let folder = repository::path("tests/recorded/reports").join(report);
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let claims: Value = serde_json::from_str(&read(claims)).unwrap();
+    let claim = |name: &str| {
+        let value = &claims[name];
+        value.get(0).unwrap_or(value).as_str().unwrap().to_owned()
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--output", "json", "--termination-log", "/dev/null", "--trust-policy"])
+        .arg(folder.join(policy))
+        .args(["--issuer", &claim("iss"), "--subject", &claim("sub"), "--audience", &claim("aud")])
+        .args(["--role-arn", read("role-arn.txt").trim()])
+        .env_clear()
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn steps(report: &Value) -> String {
+    let steps = report["diagnosis"]["remedy"].as_array().unwrap();
+    steps.iter().map(|step| step.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// The policy in the command that writes it.
+fn corrected(report: &Value) -> Option<Value> {
+    let steps = steps(report);
+    let (_, rest) = steps.split_once("printf '%s\\n' '")?;
+    serde_json::from_str(rest.split_once("' > trust-policy.json")?.0).ok()
+}
+
+#[test]
+fn each_report_has_its_name() {
+    const CLAIMS: &str = "claims.json";
+    for (report, policy, claims, name) in [
+        ("tf-two-providers-one-statement", "trust.json", CLAIMS, Some("TrustIssuerMismatch")),
+        ("tf-two-providers-one-statement", "trust-fixed.json", CLAIMS, None),
+        ("tf-two-providers-one-statement", "trust-fixed.json", "claims-other-cluster.json", None),
+        ("iss-is-no-condition-key", "trust-forallvalues.json", CLAIMS, None),
+        ("iss-is-no-condition-key", "trust-stringequals.json", CLAIMS, Some("TrustConditionUnmet")),
+        ("iss-is-no-condition-key", "iss-IfExists.json", CLAIMS, None),
+        ("iss-is-no-condition-key", "iss-never-equal.json", CLAIMS, Some("TrustConditionUnmet")),
+        ("emr-on-eks-china-partition", "trust-before.json", CLAIMS, Some("TrustPartitionMismatch")),
+        ("emr-on-eks-china-partition", "trust-after.json", CLAIMS, None),
+        ("emr-on-eks-china-partition", "trust-after.json", "claims-executor.json", None),
+        (
+            "emr-on-eks-china-partition",
+            "trust-after.json",
+            "claims-other-role.json",
+            Some("TrustSubjectMismatch"),
+        ),
+        ("crossplane-doc-provider-of-cluster-account", "trust.json", CLAIMS, Some("TrustAccountMismatch")),
+        ("session-name-variable-for-sub", "trust.json", CLAIMS, Some("TrustSubjectMismatch")),
+        ("source-vpc-condition", "trust.json", CLAIMS, Some("TrustUndecidable")),
+        ("source-vpc-condition", "audience-and-SourceVpce.json", CLAIMS, Some("TrustAudienceMismatch")),
+        ("source-vpc-condition", "subject-and-SourceIp.json", CLAIMS, Some("TrustSubjectMismatch")),
+        ("source-vpc-condition", "subject-and-SourceVpc.json", CLAIMS, Some("TrustSubjectMismatch")),
+        ("source-vpc-condition", "subject-and-PrincipalOrgID.json", CLAIMS, Some("TrustSubjectMismatch")),
+        ("kyverno-swaps-two-roles", "trust.json", CLAIMS, Some("TrustSubjectMismatch")),
+    ] {
+        let found = audit(report, policy, claims);
+        assert_eq!(found["diagnosis"]["name"].as_str(), name, "{report} {policy} {claims}");
+    }
+}
+
+/// What the correction of one policy lets in: each of these tokens passes an audit of the corrected policy.
+#[test]
+fn correction_keeps_the_family_working() {
+    for (report, policy, members) in [
+        (
+            "tf-two-providers-one-statement",
+            "trust.json",
+            &["claims.json", "claims-cart.json", "claims-other-cluster.json"][..],
+        ),
+        ("emr-on-eks-china-partition", "trust-before.json", &["claims.json", "claims-executor.json"]),
+        ("crossplane-doc-provider-of-cluster-account", "trust.json", &["claims.json", "claims-next.json"]),
+    ] {
+        let fixed = corrected(&audit(report, policy, "claims.json")).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), fixed.to_string()).unwrap();
+        for member in members {
+            let found = audit(report, file.path().to_str().unwrap(), member);
+            assert_eq!(found["outcome"], "pass", "{report} {member}: {found:#}");
+        }
+    }
+}
+
+#[test]
+fn guard_stays_beside_what_is_corrected() {
+    for (policy, operator, key) in [
+        ("audience-and-SourceVpce.json", "StringEquals", "aws:SourceVpce"),
+        ("subject-and-SourceIp.json", "IpAddress", "aws:SourceIp"),
+        ("subject-and-SourceVpc.json", "StringEquals", "aws:SourceVpc"),
+    ] {
+        let found = audit("source-vpc-condition", policy, "claims.json");
+        let fixed = corrected(&found).unwrap();
+        let statements = fixed["Statement"].as_array().unwrap();
+        assert!(
+            statements.iter().all(|statement| !statement["Condition"][operator][key].is_null()),
+            "{fixed:#}"
+        );
+        assert!(
+            steps(&found).contains(&format!("The call must also meet {operator} on {key}")),
+            "{}",
+            steps(&found)
+        );
+    }
+    let unmet = audit("source-vpc-condition", "subject-and-PrincipalOrgID.json", "claims.json");
+    assert_eq!(corrected(&unmet), None);
+    assert!(steps(&unmet).contains("There is no corrected policy to paste: "), "{}", steps(&unmet));
+}
+
+/// Step 1 does not give one application the rights of another.
+#[test]
+fn swapped_role_is_blamed_before_the_policy() {
+    for (report, policy, claims) in [
+        ("kyverno-swaps-two-roles", "trust.json", "claims.json"),
+        ("emr-on-eks-china-partition", "trust-after.json", "claims-other-role.json"),
+    ] {
+        let found = audit(report, policy, claims);
+        let first = found["diagnosis"]["remedy"][0].as_str().unwrap();
+        assert!(
+            first.contains("is meant to have another role") && !first.contains("update-assume-role-policy"),
+            "{first}"
+        );
+    }
+}
