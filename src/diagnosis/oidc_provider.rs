@@ -9,6 +9,7 @@ use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::USUAL_AUDIENCE;
+use iam_trust::issuer::is_private;
 use iam_trust::mismatch::IssuerDifference;
 use iam_trust::request::Request;
 
@@ -139,6 +140,24 @@ impl OtherProviders {
     }
 }
 
+/// The steps for an issuer that STS cannot reach. A provider for it would not help, and would trust every cluster that
+/// has the same name.
+fn use_public_issuer(issuer: &str) -> Vec<String> {
+    let issuer = sanitize(issuer);
+    steps![
+        format!(
+            "Check which cluster issued the token. {issuer} is a private name or address, as of a virtual cluster: STS \
+             cannot read its keys. Use the token that the kubelet of the EKS cluster projects into the pod; do not use \
+             one that was requested inside a virtual cluster."
+        ),
+        format!(
+            "If the cluster is your own, set a public issuer for its API server (--service-account-issuer), publish its \
+             keys there, and recreate the pod. Do not create an IAM OIDC provider for {issuer}: clusters of other people \
+             have the same issuer."
+        ),
+    ]
+}
+
 impl MissingProvider {
     fn cause(&self) -> String {
         let Self { request, instead } = self;
@@ -170,6 +189,9 @@ impl MissingProvider {
     }
 
     fn remedy(&self) -> Vec<String> {
+        if is_private(&self.request.issuer) {
+            return use_public_issuer(&self.request.issuer);
+        }
         let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
         let create = &needed.commands.create_oidc_provider;
         let mut steps = match self.instead {
@@ -253,6 +275,9 @@ impl Entry for OidcProviderMissing {
             Self::RefusedBySts(refused) => refused,
             Self::FoundByAudit(found) => return found.remedy(),
         };
+        if is_private(&refused.request.claims.issuer) {
+            return use_public_issuer(&refused.request.claims.issuer);
+        }
         let (role, commands) = (&refused.request.role, refused.needed().commands);
         vec![
             format!(

@@ -40,6 +40,7 @@ pub mod condition;
 pub mod correct;
 pub mod document;
 pub mod evaluate;
+pub mod issuer;
 pub mod mismatch;
 mod needed;
 pub mod partition;

@@ -1,6 +1,7 @@
 //! Public reports of people whose pods did not get their role, as the trust policies and tokens of `tests/recorded/reports`:
 //! what is said of each, and what its first step is.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::repository;
@@ -11,6 +12,7 @@ fn audit(report: &str, policy: &str, claims: &str) -> Value {
     let folder = repository::path("tests/recorded/reports").join(report);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let claims: Value = serde_json::from_str(&read(claims)).unwrap();
+    let provider = Some(folder.join("provider.json")).filter(|provider| provider.exists());
     let claim = |name: &str| {
         let value = &claims[name];
         value.get(0).unwrap_or(value).as_str().unwrap().to_owned()
@@ -20,6 +22,7 @@ fn audit(report: &str, policy: &str, claims: &str) -> Value {
         .arg(folder.join(policy))
         .args(["--issuer", &claim("iss"), "--subject", &claim("sub"), "--audience", &claim("aud")])
         .args(["--role-arn", read("role-arn.txt").trim()])
+        .args(provider.iter().flat_map(|provider| [Path::new("--oidc-provider"), provider]))
         .env_clear()
         .output()
         .unwrap();
@@ -117,6 +120,18 @@ fn guard_stays_beside_what_is_corrected() {
     let unmet = audit("source-vpc-condition", "subject-and-PrincipalOrgID.json", "claims.json");
     assert_eq!(corrected(&unmet), None);
     assert!(steps(&unmet).contains("There is no corrected policy to paste: "), "{}", steps(&unmet));
+}
+
+/// A provider for an issuer that STS cannot reach helps nobody, and would trust other clusters of that name.
+#[test]
+fn no_provider_is_made_for_a_private_issuer() {
+    let folder = "vcluster-token-of-inner-cluster";
+    let inner = audit(folder, "trust.json", "claims.json");
+    assert_eq!(inner["diagnosis"]["name"], "OidcProviderMissing");
+    assert!(!steps(&inner).contains("create-open-id-connect-provider"), "{}", steps(&inner));
+    let first = inner["diagnosis"]["remedy"][0].as_str().unwrap();
+    assert!(first.contains("private name") && first.contains("virtual cluster"), "{first}");
+    assert_eq!(audit(folder, "trust.json", "claims-of-the-pods-own-token.json")["outcome"], "pass");
 }
 
 /// Step 1 does not give one application the rights of another.
