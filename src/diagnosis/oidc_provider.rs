@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::USUAL_AUDIENCE;
-use iam_trust::issuer::is_private;
+use iam_trust::issuer::{eks_region, is_private};
 use iam_trust::mismatch::IssuerDifference;
 use iam_trust::request::Request;
 
@@ -158,6 +158,13 @@ fn use_public_issuer(issuer: &str) -> Vec<String> {
     ]
 }
 
+/// The region whose STS was asked, and the region of the EKS cluster, if they differ.
+fn other_region(refused: &RequestRefused) -> Option<(String, String)> {
+    let asked = refused.request.region.as_deref()?;
+    let region = eks_region(&refused.request.claims.issuer).filter(|region| *region != asked)?;
+    Some((sanitize(asked), sanitize(region)))
+}
+
 impl MissingProvider {
     fn cause(&self) -> String {
         let Self { request, instead } = self;
@@ -279,7 +286,15 @@ impl Entry for OidcProviderMissing {
             return use_public_issuer(&refused.request.claims.issuer);
         }
         let (role, commands) = (&refused.request.role, refused.needed().commands);
-        vec![
+        let region = other_region(refused).map(|(asked, region)| {
+            format!(
+                "Check that account {} has the region {asked} enabled, whose STS was asked. The cluster is in {region}, \
+                 and STS of a region that is not enabled finds no provider either. If it is not enabled, set \
+                 AWS_REGION={region} in the pod template, and recreate the pod.",
+                role.account
+            )
+        });
+        let steps = [
             format!(
                 "In account {}, see whether the provider exists:\n{}",
                 role.account, commands.show_oidc_provider
@@ -291,7 +306,8 @@ impl Entry for OidcProviderMissing {
                 role.account
             ),
             audit_step(role, "say which provider is nearly the one, and whether the role would trust it"),
-        ]
+        ];
+        region.into_iter().chain(steps).collect()
     }
 
     fn evidence(&self) -> Evidence {

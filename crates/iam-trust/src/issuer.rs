@@ -34,9 +34,30 @@ pub fn is_private(issuer: &str) -> bool {
     }
 }
 
+/// The region in the name of an EKS issuer: `oidc.eks.REGION.…`, or `oidc-eks.REGION.…` for dual stack.
+#[must_use]
+pub fn eks_region(issuer: &str) -> Option<&str> {
+    let host = issuer_without_scheme(issuer).split('/').next()?;
+    let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
+    rest.split_once('.').map(|(region, _)| region).filter(|region| !region.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_private;
+    use super::{eks_region, is_private};
+
+    #[test]
+    fn an_eks_issuer_names_its_region() {
+        for (issuer, region) in [
+            ("https://oidc.eks.eu-west-1.amazonaws.com/id/A", Some("eu-west-1")),
+            ("https://oidc-eks.cn-north-1.api.amazonwebservices.com.cn/id/A", Some("cn-north-1")),
+            ("https://oidc.eks.", None),
+            ("https://oidc.eks..com", None),
+            ("https://oidc.example.com/eks", None),
+        ] {
+            assert_eq!(eks_region(issuer), region, "{issuer}");
+        }
+    }
 
     #[test]
     fn names_and_addresses_inside_of_a_cluster_are_private() {

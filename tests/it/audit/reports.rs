@@ -6,6 +6,8 @@ use std::process::Command;
 
 use crate::repository;
 use serde_json::Value;
+use testbed::scenario::Scenario;
+use testbed::world::World;
 
 /// The report of an offline audit of a policy for a token.
 fn audit(report: &str, policy: &str, claims: &str) -> Value {
@@ -148,4 +150,21 @@ fn swapped_role_is_blamed_before_the_policy() {
             "{first}"
         );
     }
+}
+
+/// STS of a region that the role's account has not enabled says that there is no provider.
+#[tokio::test]
+async fn region_that_is_off_is_suspected_before_the_provider() {
+    let toml = "[provider]\npresent = false\n[sts]\nendpoint = \"none\"\nhost = \"sts.ap-southeast-5.amazonaws.com\"\n[proxy]\n\
+                [env]\nAWS_REGION = \"ap-southeast-5\"\n";
+    let world = World::start(&Scenario::parse(toml).unwrap()).await;
+    let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
+    let finished = world.run(program, &["--output", "json", "--wait", "0s"]).await.unwrap();
+    let report: Value = serde_json::from_slice(&finished.stdout).unwrap();
+    assert_eq!(report["diagnosis"]["name"], "OidcProviderMissing", "{report:#}");
+    let first = report["diagnosis"]["remedy"][0].as_str().unwrap();
+    assert!(
+        first.contains("region ap-southeast-5 enabled") && first.contains("set AWS_REGION=eu-west-1"),
+        "{first}"
+    );
 }
