@@ -173,7 +173,7 @@ async fn ask(
     tokio::join!(Box::pin(snapshot), Box::pin(documents))
 }
 
-/// What IAM said, unless the credentials that asked are known to be of another account than the role.
+/// What IAM said, unless the credentials that asked are missing, rejected or of another account than the role.
 async fn of_account<'a>(role: &RoleArn, snapshot: &'a IamSnapshot, run: &CheckRun) -> Fact<&'a IamSnapshot> {
     match role::judge_account(role, snapshot) {
         Some(account) => {
@@ -184,8 +184,8 @@ async fn of_account<'a>(role: &RoleArn, snapshot: &'a IamSnapshot, run: &CheckRu
     }
 }
 
-/// Checks that the token is meant for STS. An audit cannot judge the rest of a token that it only knows by its
-/// claims, so a report has this check only if it fails.
+/// Checks that the token is meant for STS. An audit knows only the claims of a token and cannot judge the rest,
+/// so its report has this check only if it fails.
 async fn for_sts(audience: &[String], lists_audience: bool, run: &CheckRun) -> Fact<()> {
     match token::judge_audience(audience, lists_audience) {
         Ok(()) => Ok(()).into(),
