@@ -93,9 +93,10 @@ pub(super) fn edit_policy(
     why: Option<&Uncorrected>,
     change: &str,
 ) -> Vec<String> {
-    let why = why.map(|why| format!(" There is no corrected policy to paste: {why}.")).unwrap_or_default();
+    let why =
+        why.map_or_else(|| ":".to_owned(), |why| format!(". There is no corrected policy to paste: {why}."));
     let mut steps = vec![format!(
-        "In account {}, look at the role's trust policy.{why}\n{}",
+        "In account {}, look at the role's trust policy{why}\n{}",
         role.account,
         show_trust_policy(role)
     )];
