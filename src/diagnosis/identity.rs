@@ -47,6 +47,12 @@ pub(super) fn kubectl(service_account: Option<&ServiceAccount>) -> (String, Stri
     )
 }
 
+/// The command that annotates a service account with a role, whose ARN is quoted for a shell already.
+pub(super) fn annotate_role(service_account: Option<&ServiceAccount>, role_arn: &str) -> String {
+    let (kubectl, account) = kubectl(service_account);
+    format!("{kubectl} annotate --overwrite serviceaccount {account} eks.amazonaws.com/role-arn={role_arn}")
+}
+
 /// The command that recreates the pod.
 pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&str>) -> String {
     let (kubectl, _) = kubectl(service_account);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Entry;
 use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
+use crate::diagnosis::identity::annotate_role;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
@@ -39,13 +40,7 @@ impl RoleNotFound {
     }
 
     fn annotate(&self, role_arn: &str) -> String {
-        let (namespace, name) = match &self.service_account {
-            Some(account) => (shell_quote(&account.namespace), shell_quote(&account.name)),
-            None => ("NAMESPACE".to_owned(), "SERVICE_ACCOUNT".to_owned()),
-        };
-        format!(
-            "kubectl -n {namespace} annotate --overwrite serviceaccount {name} eks.amazonaws.com/role-arn={role_arn}"
-        )
+        annotate_role(self.service_account.as_ref(), role_arn)
     }
 }
 

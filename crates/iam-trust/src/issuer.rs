@@ -38,8 +38,14 @@ pub fn is_private(issuer: &str) -> bool {
 #[must_use]
 pub fn eks_region(issuer: &str) -> Option<&str> {
     let host = issuer_without_scheme(issuer).split('/').next()?;
+    let (region, domain) = eks_region_and_domain(host)?;
+    (!region.is_empty() && !domain.is_empty()).then_some(region)
+}
+
+/// The region and the domain of an EKS issuer's host.
+pub(crate) fn eks_region_and_domain(host: &str) -> Option<(&str, &str)> {
     let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
-    rest.split_once('.').map(|(region, _)| region).filter(|region| !region.is_empty())
+    Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
 #[cfg(test)]

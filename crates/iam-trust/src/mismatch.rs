@@ -7,6 +7,7 @@ use super::USUAL_AUDIENCE;
 use super::condition::{Operator, Truth};
 use super::document::{Document, Effect, Principal, PrincipalKind, Statement};
 use super::evaluate::{ElementKind, ElementResult, Evaluation, StatementResult};
+use super::issuer::eks_region_and_domain;
 use super::pattern::Pattern;
 use super::request::Request;
 use foreign_text::sanitize;
@@ -338,12 +339,6 @@ fn without_scheme(issuer: &str) -> Option<&str> {
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
     after("https://").or_else(|| after("http://"))
-}
-
-/// The region and the domain of an EKS issuer's host.
-fn eks_region_and_domain(host: &str) -> Option<(&str, &str)> {
-    let rest = host.strip_prefix("oidc.eks.").or_else(|| host.strip_prefix("oidc-eks."))?;
-    Some(rest.split_once('.').unwrap_or((rest, "")))
 }
 
 /// The host `oidc.REGION.eks.…` with region and `eks` in the right order.

@@ -15,7 +15,7 @@ pub(crate) use suppressed::{InjectionSuppressed, SuppressionCause};
 
 use std::time::SystemTime;
 
-use super::identity::{delete_pod, kubectl};
+use super::identity::{annotate_role, delete_pod, kubectl};
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{format_utc, sanitize, shell_quote};
@@ -36,11 +36,8 @@ impl InjectionTarget {
     }
 
     fn annotate(&self, role_arn: Option<&str>) -> String {
-        let (kubectl, account) = kubectl(Some(&self.service_account));
         let role_arn = role_arn.map_or_else(|| "arn:aws:iam::ACCOUNT:role/ROLE".to_owned(), shell_quote);
-        format!(
-            "{kubectl} annotate --overwrite serviceaccount {account} eks.amazonaws.com/role-arn={role_arn}"
-        )
+        annotate_role(Some(&self.service_account), &role_arn)
     }
 
     fn delete_pod(&self) -> String {

@@ -116,8 +116,7 @@ impl RefusingStatement {
 
     /// The first element in a sentence, with its statement.
     fn element(&self) -> String {
-        let element = words::element(&self.first.element.kind);
-        format!("{} in {}", element.strip_prefix("its ").unwrap_or(&element), self.statement.words())
+        format!("{} in {}", self.first.element.kind, self.statement.words())
     }
 
     /// The change by hand that names the token's issuer.

@@ -1,7 +1,7 @@
 //! What to do when policy and token name different service accounts: which of the two is wrong, and the steps for
 //! either, the likelier first.
 
-use crate::diagnosis::identity::kubectl;
+use crate::diagnosis::identity::{annotate_role, kubectl};
 use crate::diagnosis::role::ROLE_ARN;
 use crate::text::sanitize;
 use crate::token::ServiceAccount;
@@ -60,11 +60,8 @@ pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String
 }
 
 fn annotate_and_recreate(account: &ServiceAccount) -> String {
-    let (kubectl, name) = kubectl(Some(account));
-    format!(
-        "{kubectl} annotate --overwrite serviceaccount {name} eks.amazonaws.com/role-arn={ROLE_ARN} &&\n\
-         {kubectl} delete pod POD"
-    )
+    let (kubectl, _) = kubectl(Some(account));
+    format!("{} &&\n{kubectl} delete pod POD", annotate_role(Some(account), ROLE_ARN))
 }
 
 /// The service account that the policy names, in a sentence.

@@ -9,9 +9,8 @@ use iam_trust::request::{KeyValue, Request};
 /// An element in a sentence.
 pub(super) fn element(element: &ElementKind) -> String {
     match element {
-        ElementKind::Principal => "its Principal".to_owned(),
-        ElementKind::Action(name) => format!("its {name}"),
-        ElementKind::Condition { operator, key } => format!("{} on {}", sanitize(operator), sanitize(key)),
+        ElementKind::Principal | ElementKind::Action(_) => format!("its {element}"),
+        ElementKind::Condition { .. } => element.to_string(),
     }
 }
 

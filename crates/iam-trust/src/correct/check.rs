@@ -52,12 +52,8 @@ pub(super) fn check(policy: &Policy, change: &Change) -> Result<Vec<ElementKind>
     else {
         return Err(Uncorrected::NoChange);
     };
-    let guards = |statement: &Statement| {
-        statement.conditions.iter().filter(|it| is_guard_condition(it)).cloned().collect::<Vec<_>>()
-    };
-    let has_guards =
-        before.is_none_or(|before| guards(before).iter().all(|guard| statement.conditions.contains(guard)));
-    if !has_guards {
+    let mut guards = before.iter().flat_map(|before| &before.conditions).filter(|it| is_guard_condition(it));
+    if !guards.all(|guard| statement.conditions.contains(guard)) {
         return Err(Uncorrected::NoChange);
     }
     let lets_in = |document: &Document, request: &Request| {
@@ -68,13 +64,12 @@ pub(super) fn check(policy: &Policy, change: &Change) -> Result<Vec<ElementKind>
             return Err(Uncorrected::NoChange);
         }
     }
-    let patterns = before.map(subject_values).unwrap_or_default();
     let is_named = |subject: &str| {
-        let fits = |pattern: &String| Pattern::parse(pattern).matches(subject);
-        let is_meant = |pattern: &&String| {
+        let fits = |pattern: &str| Pattern::parse(pattern).matches(subject);
+        let is_meant = |(_, pattern): (&str, &str)| {
             fits(pattern) || fits(&pattern.to_ascii_lowercase()) || fits(&format!("{PREFIX}{pattern}"))
         };
-        patterns.iter().any(|pattern| is_meant(&pattern))
+        before.is_some_and(|before| values_of(before, "sub").any(is_meant))
     };
     let issuers = before.map(|before| issuers_of(before, request)).unwrap_or_default();
     let audiences =
@@ -100,11 +95,6 @@ fn matches_but_for_guards(result: &StatementResult) -> bool {
 
 fn is_guard_condition(condition: &Condition) -> bool {
     !is_about_token(&condition.operator, &condition.key)
-}
-
-/// The values of a statement for the subject of any token.
-fn subject_values(statement: &Statement) -> Vec<String> {
-    values_of(statement, "sub").map(|(_, value)| value.to_owned()).collect()
 }
 
 /// The values for one claim of a token: provider and value.
