@@ -1,8 +1,6 @@
 //! Names that EKS, Kubernetes and the AWS SDKs share: variables, paths and audiences.
 
-/// The variable that names the role.
 pub const ROLE_ARN_VARIABLE: &str = "AWS_ROLE_ARN";
-/// The variable that names the token's file.
 pub const TOKEN_FILE_VARIABLE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// The variables that name container credentials instead, as EKS Pod Identity sets them.
 pub(crate) const CONTAINER_CREDENTIALS_VARIABLES: [&str; 2] =

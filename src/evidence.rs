@@ -68,7 +68,6 @@ impl From<Evidence> for Map<String, Value> {
 
 /// A fact that says what was seen of it.
 pub(crate) trait HasEvidence {
-    /// What was seen.
     fn evidence(&self) -> Evidence;
 }
 

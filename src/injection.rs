@@ -33,7 +33,6 @@ pub mod view;
 pub struct InjectionFindings {
     /// Why the pod cannot have its role, the gravest first.
     pub failures: Vec<Diagnosis>,
-    /// What is only odd.
     pub warnings: Vec<Diagnosis>,
 }
 

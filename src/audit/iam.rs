@@ -32,7 +32,6 @@ pub(super) const ATTACHED: &str = "the role's attached policies";
 pub(super) const INLINE: &str = "the role's inline policies";
 pub(super) const SIMULATION: &str = "what the role may do";
 
-/// What AWS answered.
 #[derive(Debug, Clone)]
 pub struct IamSnapshot {
     /// The owner of the credentials.
@@ -70,7 +69,6 @@ pub async fn observe(pod: &Pod, options: &AuditOptions, request: &Request, until
     }
 }
 
-/// Asks IAM.
 pub async fn ask(iam: &Iam, request: &Request, lookup: &LookupOptions) -> IamSnapshot {
     let name = request.role.name.as_str();
     let role = async {

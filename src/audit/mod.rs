@@ -42,7 +42,6 @@ impl AuditOptions {
 /// The verdict of a check, and what else was found.
 #[derive(Debug)]
 pub struct Findings<T> {
-    /// The verdict.
     pub verdict: Verdict<T>,
     /// Diagnoses beside the verdict's own.
     pub others: Vec<Diagnosis>,
@@ -82,13 +81,11 @@ pub enum Note {
     SourcesDisagree(Disagreement),
     /// The log has a later report on this line, which is cut off or of another version.
     LaterReport(usize),
-    /// The log was not read to its end.
     LogIncomplete(LogEnd),
     /// The token expired at this time, which no policy depends on.
     TokenExpired(SystemTime),
     /// The issuer publishes keys, and none of them verified the token's signature.
     SignatureNotVerified {
-        /// Why it was not verified.
         signature: issuer::Signature,
         /// Whether the id of the token's key is known, and a key with that id is published.
         has_key_id: bool,
@@ -131,7 +128,6 @@ impl AuditResult {
         Self { subject, pod, notes, ..Self::default() }
     }
 
-    /// The service account that asks for the role.
     pub(crate) fn service_account(&self) -> Option<ServiceAccount> {
         let PodRef { namespace, service_account, .. } = &self.pod;
         Some(ServiceAccount { namespace: namespace.clone()?, name: service_account.clone()? })

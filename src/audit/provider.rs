@@ -24,7 +24,6 @@ pub(crate) const OIDC_PROVIDER: &str = "--oidc-provider";
 /// What the provider's client ids are called where they are not known.
 const CLIENT_IDS: &str = "the client ids of the OIDC provider";
 
-/// The part of a provider's ARN before its URL.
 const ARN_BEFORE_URL: &str = ":oidc-provider/";
 
 /// The most providers that are named as similar to the missing one.
@@ -33,16 +32,13 @@ const MAX_NEAR_PROVIDERS: usize = 3;
 /// The provider for the token, as far as it is known.
 #[derive(Debug, Clone)]
 pub(crate) enum ProviderStatus {
-    /// This one accepts the token.
     Accepts(OidcProvider),
     /// One with this ARN exists. Whether it accepts the token is not known.
     Exists(String, Unavailable),
-    /// Whether there is one is not known.
     Unknown(Unavailable),
 }
 
 impl ProviderStatus {
-    /// What is not known of the provider.
     pub(crate) fn unavailable(&self) -> Option<&Unavailable> {
         match self {
             Self::Accepts(_) => None,
@@ -50,7 +46,6 @@ impl ProviderStatus {
         }
     }
 
-    /// The provider that accepts the token.
     pub(crate) fn accepting(&self) -> Option<&OidcProvider> {
         match self {
             Self::Accepts(provider) => Some(provider),
@@ -80,7 +75,6 @@ impl HasEvidence for ProviderStatus {
     }
 }
 
-/// Judges what was handed in.
 pub(crate) fn judge_given(request: &Request, given: &ProviderInput) -> Verdict<ProviderStatus> {
     match given {
         ProviderInput::One(provider) => judge_one(request, provider),

@@ -44,7 +44,6 @@ impl HasEvidence for Accepted {
     }
 }
 
-/// Facts that all allow the call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AllowingFacts<'a> {
     pub(crate) role: &'a Role,

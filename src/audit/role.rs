@@ -77,11 +77,9 @@ impl HasEvidence for Role {
     }
 }
 
-/// The role that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoleQuery<'a> {
     pub(crate) role: &'a RoleArn,
-    /// The service account that asks for the role.
     pub(crate) service_account: Option<&'a ServiceAccount>,
     /// The trust policy that the call needs. `None` if the token is not meant for STS.
     pub(crate) needed: Option<&'a TrustPolicy>,
@@ -107,7 +105,6 @@ impl RoleQuery<'_> {
         }
     }
 
-    /// Judges the role that IAM has.
     pub(crate) fn judge_iam(&self, role: &IamResult<Option<Role>>) -> Verdict<Role> {
         match role {
             Err(error) => Verdict::fail(incomplete(self.role, ROLE, error)),
@@ -208,7 +205,6 @@ enum DenialSource {
     NotGranted,
 }
 
-/// A diagnosis for each source of denials.
 fn denials(role: &RoleArn, boundary: Option<String>, simulated: &[SimulatedDecision]) -> Vec<Diagnosis> {
     let denied_by = |source: DenialSource| {
         let denied = simulated.iter().filter(|simulated| denial_source(simulated) == Some(source));

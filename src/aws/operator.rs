@@ -32,10 +32,8 @@ const PROCESS_FAILED: &str = "external process exited with code";
 #[derive(Clone)]
 pub struct OperatorCredentials(pub(super) Credentials);
 
-/// Why the operator has no credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoCredentials {
-    /// None are set.
     NotFound,
     /// They come from a login of the AWS CLI, `aws sso login` or `aws login`, which is not read here:
     /// `aws configure export-credentials --format env` prints them.

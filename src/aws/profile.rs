@@ -38,7 +38,6 @@ pub(crate) struct Profiles {
 pub struct ProfileFileError {
     /// Its path, or the paths of all the files that were parsed.
     pub(crate) path: String,
-    /// What is wrong with it.
     pub(crate) fault: String,
 }
 

@@ -24,9 +24,7 @@ use crate::text::{Secret, format_utc, redact_secret, sanitize};
 pub struct Refusal {
     /// The error's code, for instance `AccessDenied`.
     pub code: String,
-    /// STS's own words.
     pub message: String,
-    /// The HTTP status.
     pub status: u16,
     /// The request's id, to show to AWS.
     pub request_id: Option<String>,
@@ -102,20 +100,14 @@ pub struct Reply<T> {
 /// Why a call brought nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallFault {
-    /// STS said no.
     Refused(Refusal),
-    /// What answered is not STS.
     NotSts {
-        /// The HTTP status.
         status: u16,
-        /// The content type.
         content_type: Option<String>,
-        /// What the server calls itself.
         server: Option<String>,
         /// The length of the answer in bytes, as far as it was read.
         length: usize,
     },
-    /// The connection broke off.
     ConnectionLost(String),
     /// No answer until the deadline.
     TimedOut,
@@ -133,7 +125,6 @@ pub(crate) struct Exchange {
 pub enum ExchangeResult {
     /// STS gave what was asked for.
     Ok,
-    /// STS said no.
     Refused,
     /// STS said that there are too many requests.
     Throttled,
@@ -142,7 +133,6 @@ pub enum ExchangeResult {
 }
 
 impl ExchangeResult {
-    /// Every one.
     pub const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Throttled, Self::Failed];
 
     /// The name in metrics.
@@ -158,7 +148,6 @@ impl ExchangeResult {
 }
 
 impl<T> Reply<T> {
-    /// The request as it is counted.
     pub(crate) fn exchange(&self, took: Duration) -> Exchange {
         let result = match &self.result {
             Ok(_) => ExchangeResult::Ok,
@@ -184,12 +173,9 @@ pub struct Session {
     pub(crate) request_id: Option<String>,
 }
 
-/// Whom STS takes the caller for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StsCaller {
-    /// The caller's ARN.
     pub arn: String,
-    /// The caller's account.
     pub account: String,
     pub(crate) request_id: Option<String>,
 }
@@ -207,7 +193,6 @@ impl Sts {
         }
     }
 
-    /// The same over another connection.
     pub(crate) fn over_connection(&self, connection: HttpConnection) -> Self {
         Self { connection: SmithyConnection::new(connection), ..self.clone() }
     }

@@ -8,7 +8,6 @@
 pub(crate) enum Meaning {
     /// There are too many requests.
     Throttled,
-    /// The account has not activated this region.
     RegionNotActivated,
     /// The policy of the VPC endpoint denies the call.
     DeniedByVpcEndpoint,
@@ -16,9 +15,7 @@ pub(crate) enum Meaning {
     DeniedByOrganization,
     /// The call is denied; STS does not say by what.
     AccessDenied,
-    /// The token, or the credentials, have expired.
     Expired,
-    /// STS could not reach the issuer.
     IssuerUnreachable,
     /// The role's account has no OIDC provider for the issuer.
     NoProvider,
@@ -28,7 +25,6 @@ pub(crate) enum Meaning {
     Thumbprint,
     /// STS could not get the key that signed the token.
     VerificationKey,
-    /// The token is not a JWT.
     NotAJwt,
     /// The token lacks a claim, which [`missing_claim`] names.
     ClaimMissing,

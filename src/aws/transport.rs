@@ -161,10 +161,8 @@ impl fmt::Debug for SmithyConnector {
     }
 }
 
-/// Why no connection could be opened.
 #[derive(Debug, Clone)]
 pub struct ServerUnreachable {
-    /// The host that was to be called.
     pub(crate) host: String,
     /// What stood in the way.
     pub(crate) cause: Arc<UnreachableCause>,
@@ -173,11 +171,8 @@ pub struct ServerUnreachable {
 /// What stood in the way.
 #[derive(Debug)]
 pub(crate) enum UnreachableCause {
-    /// The URL is no endpoint's.
     Url(UrlFault),
-    /// There is nobody to trust.
     Trust(TrustFault),
-    /// A proxy variable is no proxy's URL.
     ProxyVariable(ProxyUrlError),
     /// A step on the way failed.
     Connect(ConnectFault),
@@ -222,7 +217,6 @@ impl SmithyConnector {
         Self::new(pod, network.clone(), *until)
     }
 
-    /// It as the SDK's client.
     pub(super) fn http_client(&self) -> SharedHttpClient {
         let connector = self.clone();
         SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {

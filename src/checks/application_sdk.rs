@@ -124,7 +124,6 @@ impl HasEvidence for Scan {
     }
 }
 
-/// Whether an SDK can use the role.
 enum SdkUse {
     Can,
     Cannot(SdkLimitation),

@@ -46,7 +46,6 @@ pub(crate) struct AssumeRoleSummary {
     pub(crate) request_id: Option<String>,
     /// The clock of STS when it answered.
     pub(crate) server_time: Option<SystemTime>,
-    /// The request as it is counted.
     pub(crate) exchange: Exchange,
 }
 
@@ -71,7 +70,6 @@ impl AssumeRoleCall {
 pub(crate) struct RoleSession {
     pub(crate) session: Session,
     pub(crate) request: RoleRequest,
-    /// STS, for the next call.
     pub(crate) sts: Sts,
     pub(crate) host: String,
     /// When STS answered, by the local clock.

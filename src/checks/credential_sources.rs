@@ -16,7 +16,6 @@ use crate::run::identity::Identity;
 use sdk_chain::situation::ChainInput;
 use sdk_chain::{self, ChainContext, CredentialSource, Resolution, SdkId};
 
-/// The sources that were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CredentialSources {
     files: Vec<String>,
@@ -59,18 +58,15 @@ pub(crate) fn judge(
     Verdict::holds(CredentialSources { files }, answers.warnings())
 }
 
-/// What the SDKs use.
 struct SdkAnswers<'a> {
     /// Whether SDKs find the pod's identity.
     is_injected: bool,
-    /// The source of an SDK that uses it.
     expected: CredentialSource,
     situation: &'a ChainInput,
     profiles: &'a Result<Profiles, ProfileFileError>,
     answers: Vec<Resolution>,
 }
 
-/// The variables of an access key.
 const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// Their old names, which some SDKs still read.
 const LEGACY_KEYS: [&str; 5] = [
@@ -168,7 +164,6 @@ impl SdkAnswers<'_> {
         warnings
     }
 
-    /// What keeps one SDK from the role.
     fn failure_of_sdk(&self, sdk: SdkId) -> Option<Diagnosis> {
         let answer = self.answers.iter().find(|answer| answer.sdk == sdk)?;
         let name = answer.sdk.rules().name;

@@ -61,7 +61,6 @@ pub(crate) enum NodeRoleFindings {
     #[default]
     None,
     Warnings(Vec<Diagnosis>),
-    /// The failure, with the role.
     Failure(Diagnosis),
 }
 

@@ -17,7 +17,6 @@ use crate::diagnosis::token::{
 };
 use crate::token::is_for_the_api;
 
-/// One of the two calls to STS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StsCall {
     /// AssumeRoleWithWebIdentity.
@@ -26,7 +25,6 @@ pub enum StsCall {
     Identity,
 }
 
-/// The diagnosis of a refusal.
 #[must_use]
 pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };

@@ -19,21 +19,17 @@ use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 /// What decides which STS is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct EndpointSettings {
-    /// The region, and where it was set.
     pub(crate) region: Option<(String, &'static str)>,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`, if both are set and differ.
     pub(crate) disagreement: Option<(String, String)>,
     /// An endpoint instead of the region's own, and where it was set.
     pub(crate) url: Option<(String, &'static str)>,
-    /// Whether a FIPS endpoint is requested.
     pub(crate) fips: bool,
-    /// Whether a dual-stack endpoint is requested.
     pub(crate) dual_stack: bool,
     /// `AWS_STS_REGIONAL_ENDPOINTS`: `legacy` makes older SDKs call the global endpoint.
     pub(crate) regional_endpoints: Option<String>,
 }
 
-/// The kind of endpoint that is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EndpointOptions {
     /// One that conforms to FIPS 140.
@@ -43,7 +39,6 @@ pub(crate) struct EndpointOptions {
 }
 
 impl EndpointOptions {
-    /// The variables that request it.
     pub(crate) fn variables(self) -> Vec<&'static str> {
         let requested =
             [(self.fips, "AWS_USE_FIPS_ENDPOINT"), (self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT")];
@@ -55,7 +50,6 @@ impl EndpointOptions {
 pub(crate) struct StsEndpoint {
     pub(crate) endpoint: Endpoint,
     pub(crate) region: String,
-    /// Where the region was set.
     pub(crate) region_source: &'static str,
     /// The region of the called host, for the signature.
     pub(crate) signing_region: String,

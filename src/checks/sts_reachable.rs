@@ -24,7 +24,6 @@ use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
 use crate::run::probe::Probe;
 
-/// An attempt to connect to STS.
 pub(crate) struct ConnectAttempt {
     host: String,
     port: u16,
@@ -32,7 +31,6 @@ pub(crate) struct ConnectAttempt {
     result: Result<OpenConnection, ConnectError>,
 }
 
-/// Why there is no connection.
 enum ConnectError {
     Trust(TrustFault),
     ProxyVariable(ProxyUrlError),
@@ -43,15 +41,12 @@ enum ConnectError {
 pub(crate) struct StsConnection {
     /// The addresses of STS, or of the proxy if there is one.
     pub(crate) addresses: Vec<String>,
-    /// Where the addresses came from.
     pub(crate) address_source: &'static str,
     pub(crate) peer: String,
-    /// The version of TLS, if it is used.
     pub(crate) tls_version: Option<&'static str>,
     pub(crate) proxy: Option<String>,
 }
 
-/// An open connection, and how it was reached.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     link: HttpConnection,
@@ -76,7 +71,6 @@ impl HasEvidence for OpenConnection {
     }
 }
 
-/// Opens a connection to STS.
 pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttempt {
     let Probe { pod, options, budget } = *probe;
     let endpoint_options = endpoint.options.variables();
@@ -119,7 +113,6 @@ pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> Connec
     }
 }
 
-/// Judges an attempt.
 pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
     let ConnectAttempt { host, port, options, result } = attempt;
     match result {
@@ -142,7 +135,6 @@ pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenCon
     }
 }
 
-/// The address of STS.
 struct StsAddress {
     host: String,
     port: u16,

@@ -19,7 +19,6 @@ use crate::run::probe::Probe;
 use crate::text::Secret;
 use crate::token::{self, Claims, MAX_STS_TOKEN_BYTES};
 
-/// A token file that could be read.
 #[derive(Debug, Clone)]
 pub struct TokenFile {
     pub(crate) path: PathBuf,
@@ -34,14 +33,12 @@ impl HasEvidence for TokenFile {
     }
 }
 
-/// The result of reading the file.
 pub struct TokenFileRead {
     path: PathBuf,
     result: Result<FileRead, ReadError>,
     took: Duration,
 }
 
-/// Reads the file.
 pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
     let started = Instant::now();
     let result = probe.pod.read(path, MAX_STS_TOKEN_BYTES, probe.step_deadline()).await;

@@ -63,7 +63,6 @@ enum ServiceAccountRead {
     Missing(ServiceAccount),
     Failed {
         fault: ApiFault,
-        /// Whether the API token had not expired.
         token_is_valid: bool,
     },
 }
@@ -176,7 +175,6 @@ async fn read_account(probe: &Probe<'_>, api_claims: Option<&Claims>) -> Service
     })
 }
 
-/// The pod's name, if known.
 pub(crate) fn pod_name(pod: &Pod, api_claims: Option<&Claims>) -> Option<String> {
     api_claims.and_then(|claims| claims.bound.pod.clone()).or_else(|| pod.pod_name())
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 /// How many messages wait for a reader that does not read. Further ones are lost.
-const MOST_WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 
 /// The stack of the thread, which only copies bytes.
 const STACK: usize = 64 << 10;
@@ -30,7 +30,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes to the output that `open` returns; directly, where the system gives no thread.
     pub(super) fn new(open: fn() -> Box<dyn Write>) -> Self {
-        let (sender, messages) = mpsc::sync_channel(MOST_WAITING);
+        let (sender, messages) = mpsc::sync_channel(MAX_WAITING);
         let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || {
             let mut out = open();
             for message in messages {

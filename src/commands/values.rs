@@ -15,7 +15,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The longest name of a condition after its prefix.
 /// Source: `k8s.io/apimachinery`, `IsQualifiedName`.
-const LONGEST_CONDITION: usize = 63;
+const MAX_CONDITION_CHARS: usize = 63;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
@@ -36,7 +36,6 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// An SDK, or an SDK at a version.
 pub(super) fn sdk(text: &str) -> Result<ExpectedSdk, String> {
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
@@ -56,7 +55,7 @@ pub(super) fn sdk(text: &str) -> Result<ExpectedSdk, String> {
 pub(super) fn condition_type(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_condition = |name: &str| {
-        name.len() <= LONGEST_CONDITION
+        name.len() <= MAX_CONDITION_CHARS
             && name.chars().all(inner)
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.ends_with(|c: char| c.is_ascii_alphanumeric())

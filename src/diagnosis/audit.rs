@@ -17,7 +17,6 @@ use iam_trust::request::Request;
 #[derive(Debug, Clone)]
 pub struct AuditWrongAccount {
     pub(crate) role: RoleArn,
-    /// The account of the credentials.
     pub(crate) account: String,
     /// The identity of the credentials, if STS said so.
     pub(crate) caller: Option<StsCaller>,
@@ -66,16 +65,13 @@ pub struct AuditIncomplete {
     pub(crate) unavailable: Unavailable,
 }
 
-/// Something that is not known.
 #[derive(Debug, Clone)]
 pub struct Unavailable {
     /// The fact, in words that follow "not known".
     pub(crate) what: &'static str,
-    /// Why it is not known.
     pub reason: UnavailableReason,
 }
 
-/// Why something is not known.
 #[derive(Debug, Clone)]
 pub enum UnavailableReason {
     /// AWS did not answer the question.
@@ -223,10 +219,8 @@ pub(crate) enum Hint {
     SigningKeyNotChecked,
 }
 
-/// A policy that is not the role's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyLayer {
-    /// The policy of a VPC endpoint.
     VpcEndpoint,
     /// A service or resource control policy of the organization.
     Organization,
@@ -236,13 +230,10 @@ pub(crate) enum PolicyLayer {
 #[derive(Debug, Clone)]
 pub struct RefusedOutsideTrust {
     pub(crate) request: Request,
-    /// What the refusal is about.
     pub(crate) kind: RefusalKind,
     /// The error code of STS.
     pub(crate) code: String,
-    /// The message of STS.
     pub(crate) message: Option<String>,
-    /// The request's id.
     pub(crate) request_id: Option<String>,
     /// When STS refused.
     pub(crate) refused_at: Option<SystemTime>,
@@ -295,7 +286,6 @@ impl Hint {
 }
 
 impl RefusedOutsideTrust {
-    /// The possible causes.
     fn causes(&self) -> &'static str {
         match self.kind {
             RefusalKind::Access => {

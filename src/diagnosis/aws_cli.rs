@@ -14,7 +14,6 @@ pub(crate) struct NeededWithCommands {
     pub(crate) trust_policy: TrustPolicy,
     /// The provider in the role's account.
     pub(crate) oidc_provider: OidcProvider,
-    /// The commands.
     pub(crate) commands: Commands,
 }
 
@@ -25,7 +24,6 @@ pub(crate) struct Commands {
     pub(crate) show_trust_policy: String,
     /// Shows the provider and its client ids, if it exists.
     pub(crate) show_oidc_provider: String,
-    /// Creates the provider.
     pub(crate) create_oidc_provider: String,
     /// Adds the audience to a provider that lacks it.
     pub(crate) add_client_id_to_oidc_provider: String,

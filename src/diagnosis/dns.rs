@@ -56,9 +56,7 @@ impl Entry for DnsUnavailable {
 /// The name servers say that the name has no address.
 #[derive(Debug, Clone)]
 pub struct StsNameNotResolved {
-    /// The name.
     pub(crate) host: String,
-    /// The servers that answered so.
     pub(crate) servers: Vec<SocketAddr>,
     /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
     pub(crate) no_such_name: bool,

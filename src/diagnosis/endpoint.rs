@@ -47,11 +47,9 @@ impl Entry for RegionMissing {
     }
 }
 
-/// The text is not a region.
 #[derive(Debug, Clone)]
 pub struct RegionMalformed {
     pub(crate) region: String,
-    /// Where it was set.
     pub(crate) source: &'static str,
 }
 
@@ -106,7 +104,6 @@ impl Entry for RegionsDisagree {
 #[derive(Debug, Clone)]
 pub struct PartitionMismatch {
     pub(crate) role: &'static str,
-    /// The region and its partition.
     pub(crate) region: (String, &'static str),
     /// The region and partition of the issuer, if it is the issuer of an EKS cluster.
     pub(crate) issuer: Option<(String, &'static str)>,
@@ -170,7 +167,6 @@ impl Entry for PartitionMismatch {
 #[derive(Debug, Clone)]
 pub struct EndpointMalformed {
     pub(crate) url: String,
-    /// Where it was set.
     pub(crate) source: &'static str,
     pub(crate) fault: &'static str,
 }
@@ -204,7 +200,6 @@ impl Entry for EndpointMalformed {
     }
 }
 
-/// Options that exclude each other.
 #[derive(Debug, Clone)]
 pub struct EndpointOptionsConflict {
     /// What the SDK's endpoint rules said.

@@ -26,7 +26,6 @@ pub struct NotInjected {
 pub enum ServiceAccountError {
     /// The API refused the pod's own token, which has not expired by the pod's clock.
     Unauthorized,
-    /// Another reason, in words.
     Other(String),
 }
 

@@ -8,9 +8,8 @@ use crate::text::{sanitize, shell_quote};
 use iam_trust::partition::region_of_issuer;
 
 /// The most key ids that a sentence names.
-const MOST_NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
-/// One of the two documents of an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IssuerDocument {
     /// The document that says where the keys are.
@@ -38,9 +37,7 @@ pub enum IssuerFault {
     TimedOut,
     /// The connection broke off, with this error.
     ConnectionLost(String),
-    /// The answer is a redirect.
     Redirect(u16),
-    /// The answer has this status.
     Status(u16),
     /// The answer is longer than this many bytes.
     TooLarge(usize),
@@ -69,7 +66,6 @@ pub struct IssuerUnreachable {
     pub(crate) document: IssuerDocument,
     /// The URL of the document, or the issuer itself if it is not a URL.
     pub(crate) url: String,
-    /// The address that answered, if any.
     pub(crate) answered_by: Option<String>,
     pub(crate) fault: IssuerFault,
 }
@@ -239,22 +235,20 @@ pub(crate) enum KeyFault {
 /// The issuer does not publish the key that signed the token, or publishes it under another id.
 #[derive(Debug, Clone)]
 pub struct SigningKeyNotPublished {
-    /// The issuer.
     pub(crate) issuer: String,
     pub(crate) jwks_uri: String,
     /// The id of the key that signed the token, if the token names one and it is known.
     pub(crate) key_id: Option<String>,
     /// The number of published keys.
     pub(crate) keys: usize,
-    /// The ids of the keys that have one.
     pub(crate) key_ids: Vec<String>,
     pub(crate) fault: KeyFault,
 }
 
 impl SigningKeyNotPublished {
     fn published_words(&self) -> String {
-        let ids = self.key_ids.iter().take(MOST_NAMED).map(|id| format!("\"{}\"", sanitize(id)));
-        let more = self.key_ids.len().saturating_sub(MOST_NAMED);
+        let ids = self.key_ids.iter().take(MAX_NAMED).map(|id| format!("\"{}\"", sanitize(id)));
+        let more = self.key_ids.len().saturating_sub(MAX_NAMED);
         let more = (more > 0).then(|| format!("{more} more"));
         let ids: Vec<String> = ids.chain(more).collect();
         match (self.keys, ids.is_empty()) {

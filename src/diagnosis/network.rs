@@ -32,7 +32,6 @@ impl ConnectPhase {
 pub(crate) enum AddressKind {
     /// An address in a VPC. For STS, it belongs to an interface endpoint.
     Private,
-    /// This host.
     Local,
     Public,
 }
@@ -118,12 +117,10 @@ impl Entry for StsConnectionRefused {
     }
 }
 
-/// There is no route to STS.
 #[derive(Debug, Clone)]
 pub struct StsNoRoute {
     pub(crate) host: String,
     pub(crate) addresses: Vec<IpAddr>,
-    /// The error of the system.
     pub(crate) error: String,
 }
 
@@ -151,7 +148,6 @@ impl Entry for StsNoRoute {
     }
 }
 
-/// STS does not answer in time.
 #[derive(Debug, Clone)]
 pub struct StsTimedOut {
     pub(crate) host: String,

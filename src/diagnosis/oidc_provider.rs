@@ -31,14 +31,12 @@ pub(crate) enum ClientIdDifference {
     Typo,
 }
 
-const MOST_IDS_NAMED: usize = 8;
+const MAX_IDS_NAMED: usize = 8;
 
 /// The role's account has no OIDC provider for the issuer.
 #[derive(Debug, Clone)]
 pub enum OidcProviderMissing {
-    /// STS said so.
     RefusedBySts(RequestRefused),
-    /// An audit looked for the provider.
     FoundByAudit(MissingProvider),
 }
 
@@ -59,14 +57,11 @@ pub(crate) enum ProviderInstead {
     InList(OtherProviders),
     /// A given list of this other account.
     InListOf(String, OtherProviders),
-    /// Only this provider was given.
     Given(NearProvider),
 }
 
-/// The other providers of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtherProviders {
-    /// Their number.
     pub(crate) count: usize,
     /// The similar ones, nearest first.
     pub(crate) near: Vec<NearProvider>,
@@ -83,11 +78,8 @@ pub(crate) struct NearProvider {
 /// How a provider differs from the expected one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProviderDifference {
-    /// In the issuer.
     Issuer(IssuerDifference),
-    /// Only in the partition, which is this one.
     Partition(String),
-    /// Only in the account, which is this one.
     Account(String),
 }
 
@@ -321,7 +313,6 @@ impl Entry for OidcProviderMissing {
 /// The provider does not list the token's audience.
 #[derive(Debug, Clone)]
 pub enum OidcProviderAudienceMissing {
-    /// STS said so.
     RefusedBySts(RequestRefused),
     /// An audit read its client ids.
     FoundByAudit(MissingClientId),
@@ -333,13 +324,11 @@ pub struct MissingClientId {
     pub(crate) request: Request,
     /// Its ARN or, if that is not known, its URL without the scheme.
     pub(crate) name: String,
-    /// The provider's client ids.
     pub(crate) client_ids: Vec<String>,
     /// The client id that was most likely meant.
     pub(crate) near: Option<NearClientId>,
 }
 
-/// Invisible characters with their places.
 fn invisible_words(characters: &[(char, usize)]) -> Vec<String> {
     characters.iter().map(|(c, place)| format!("U+{:04X} at place {place}", u32::from(*c))).collect()
 }
@@ -349,10 +338,10 @@ impl MissingClientId {
         let ids = match self.client_ids.as_slice() {
             [] => "it has no client id at all".to_owned(),
             ids => {
-                let more = ids.len().saturating_sub(MOST_IDS_NAMED);
+                let more = ids.len().saturating_sub(MAX_IDS_NAMED);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let named: Vec<String> =
-                    ids.iter().take(MOST_IDS_NAMED).map(|id| format!("\"{}\"", sanitize(id))).collect();
+                    ids.iter().take(MAX_IDS_NAMED).map(|id| format!("\"{}\"", sanitize(id))).collect();
                 format!("its client ids are {}{more}", named.join(", "))
             }
         };

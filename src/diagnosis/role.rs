@@ -13,15 +13,14 @@ use iam_trust::TrustPolicy;
 use iam_trust::arn::RoleArn;
 
 /// The most actions or policies that a sentence names.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// A placeholder for a role's ARN. The shell stops if it is not filled in.
 pub(crate) const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
 
 /// The maximum length of a policy's name in characters. Source: the IAM API model, `policyNameType`.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME_CHARS: usize = 128;
 
-/// No role has this ARN.
 #[derive(Debug, Clone)]
 pub struct RoleNotFound {
     pub(crate) role: RoleArn,
@@ -113,7 +112,6 @@ impl Entry for RoleNotFound {
     }
 }
 
-/// The role has no policy.
 #[derive(Debug, Clone)]
 pub struct RoleHasNoPermissions {
     pub(crate) role: RoleArn,
@@ -233,7 +231,7 @@ impl ForbiddenActions {
         actions.dedup();
         let name = format!("grant-{}", actions.join("-"));
         let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
-        name.chars().map(|c| if allowed(c) { c } else { '-' }).take(LONGEST_NAME).collect()
+        name.chars().map(|c| if allowed(c) { c } else { '-' }).take(MAX_NAME_CHARS).collect()
     }
 }
 
@@ -248,8 +246,8 @@ pub(crate) fn decision_name(decision: &Decision) -> &str {
 }
 
 fn list(all: impl ExactSizeIterator<Item = String>) -> String {
-    let more = all.len().saturating_sub(MOST_NAMED);
-    let named: Vec<String> = all.take(MOST_NAMED).collect();
+    let more = all.len().saturating_sub(MAX_NAMED);
+    let named: Vec<String> = all.take(MAX_NAMED).collect();
     if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
 }
 
@@ -279,7 +277,6 @@ macro_rules! forbidden {
 }
 
 forbidden! {
-    /// No policy grants an action.
     ActionNotGranted;
     |forbidden| format!("No policy of the role {} grants it {}.", sanitize(&forbidden.role.text), forbidden.actions());
     vec![format!(
@@ -289,7 +286,6 @@ forbidden! {
         shell_quote(&forbidden.policy_name())
     )];
 
-    /// A policy denies an action.
     ActionDenied;
     |forbidden| {
         let by = forbidden.policies();

@@ -6,7 +6,6 @@ use crate::text::sanitize;
 use iam_trust::arn::{ArnFault, LENGTH};
 use iam_trust::partition::Partition;
 
-/// The text is not the ARN of a role.
 #[derive(Debug, Clone)]
 pub struct RoleArnMalformed {
     pub(crate) text: String,

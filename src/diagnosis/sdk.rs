@@ -54,7 +54,6 @@ fn scan_gaps(scan: &Scan) -> String {
     format!("{stopped}{unreadable}")
 }
 
-/// The SDK is older than IRSA.
 #[derive(Debug, Clone)]
 pub struct SdkTooOldForIrsa {
     pub(crate) found: FoundSdk,

@@ -104,9 +104,7 @@ impl Entry for ShadowedByStaticKeys {
 /// A profile is selected, and some SDK uses it instead of the role.
 #[derive(Debug, Clone)]
 pub struct ShadowedByProfile {
-    /// The variable that selects it.
     pub(crate) variable: &'static str,
-    /// The profile's name.
     pub(crate) profile: String,
     pub(crate) taken_by: Vec<&'static str>,
     /// The SDKs that stop with an error because of it.
@@ -330,7 +328,6 @@ impl Entry for FallsToNodeRole {
 #[derive(Debug, Clone)]
 pub struct NodeRoleReachable {
     pub(crate) node_role: String,
-    /// The endpoint of IMDS.
     pub(crate) endpoint: String,
     /// Whether IMDS answers only calls without a token (IMDSv1).
     pub(crate) only_v1: bool,

@@ -17,7 +17,6 @@ use iam_trust::arn::RoleArn;
 pub struct RoleRequest {
     /// The role.
     pub role: RoleArn,
-    /// The claims of the token.
     pub claims: Claims,
     /// The name of the session, which CloudTrail shows.
     pub session_name: String,
@@ -340,11 +339,9 @@ refusals! {
 /// The credentials belong to another identity.
 #[derive(Debug, Clone)]
 pub struct IdentityMismatch {
-    /// The role in the call.
     pub(crate) role_arn: String,
     /// The identity that STS names.
     pub(crate) caller_arn: String,
-    /// What differs.
     pub(crate) differs: &'static str,
 }
 

@@ -102,7 +102,6 @@ pub struct TlsUntrusted {
     pub(crate) presented: PresentedCertificate,
     /// Where the trusted certificates come from.
     pub(crate) roots: String,
-    /// The error of the TLS library.
     pub(crate) error: String,
 }
 
@@ -266,7 +265,6 @@ impl Entry for TlsExpired {
 #[derive(Debug, Clone)]
 pub struct TlsFailed {
     pub(crate) host: String,
-    /// The error of the TLS library.
     pub(crate) error: String,
     pub(crate) presented: PresentedCertificate,
 }

@@ -44,7 +44,6 @@ impl Entry for TokenFileVarHoldsToken {
     }
 }
 
-/// The file does not exist.
 #[derive(Debug, Clone)]
 pub struct TokenFileMissing {
     pub(crate) path: PathBuf,
@@ -93,7 +92,6 @@ pub struct TokenFileUnreadable {
     pub(crate) path: PathBuf,
     /// Owner, group and mode, unless a directory denies access.
     pub(crate) stat: Option<FileStat>,
-    /// The user that tried.
     pub(crate) who: ProcessUser,
 }
 
@@ -170,7 +168,6 @@ impl Entry for TokenFileNotRegular {
     }
 }
 
-/// The file is empty.
 #[derive(Debug, Clone)]
 pub struct TokenFileEmpty {
     pub(crate) path: PathBuf,
@@ -232,7 +229,6 @@ impl Entry for TokenFileTooLarge {
 /// What is wrong in a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Corruption {
-    /// Not text from this byte on.
     NotText(usize),
     /// Something else after the token, from this byte on.
     Trailing(usize),
@@ -278,7 +274,6 @@ pub(crate) enum ReadFault {
     Slow(Duration),
 }
 
-/// The system failed to read the file.
 #[derive(Debug, Clone)]
 pub struct TokenFileReadFailed {
     pub(crate) path: PathBuf,

@@ -30,7 +30,6 @@ pub struct Program {
 pub struct ProcAccessError {
     pub(crate) own: Process,
     pub(crate) process: Process,
-    /// Why.
     pub fault: ProcFault,
 }
 
@@ -43,9 +42,7 @@ impl ProcAccessError {
 /// Why another process cannot be inspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcFault {
-    /// The process has ended.
     Exited,
-    /// The kernel does not allow it.
     Denied,
     /// The process can perhaps read the file; we cannot take on its user.
     UserNotAssumable,
@@ -59,7 +56,6 @@ pub enum ProcFault {
     RelativePath,
     /// The process's memory or file system did not answer before the deadline.
     TimedOut,
-    /// The system reported another error.
     Io(i32),
 }
 

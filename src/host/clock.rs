@@ -6,7 +6,6 @@ use std::time::SystemTime;
 /// Where the wall-clock time comes from.
 #[derive(Clone)]
 pub enum Clock {
-    /// The system's clock.
     System,
     /// A clock that stands still, to judge a recorded world.
     Fixed(SystemTime),

@@ -39,7 +39,6 @@ impl Budget {
         self.deadline.min(Instant::now() + self.timeout)
     }
 
-    /// Whether no time is left.
     pub(crate) fn is_spent(&self) -> bool {
         Instant::now() >= self.deadline
     }

@@ -9,7 +9,6 @@ use rustix::fs::{FileType, OFlags, Stat};
 
 use super::access::{ProcAccessError, ProcFault};
 
-/// The metadata of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStat {
     pub(crate) uid: u32,
@@ -45,18 +44,12 @@ impl From<&Stat> for FileStat {
     }
 }
 
-/// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// A regular file.
     Regular,
-    /// A directory.
     Directory,
-    /// A named pipe.
     Fifo,
-    /// A socket.
     Socket,
-    /// A device.
     Device,
     /// A file of `/proc` in another process's path. Here it would describe us.
     Proc,
@@ -75,16 +68,13 @@ impl FileKind {
     }
 }
 
-/// The content of a file with its metadata.
 #[derive(Clone)]
 pub struct FileRead {
-    /// The content.
     pub bytes: Vec<u8>,
     /// The metadata when the file was opened.
     pub(crate) stat: FileStat,
 }
 
-/// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
     /// The path does not exist. The longest part that does.
@@ -97,14 +87,11 @@ pub enum ReadError {
     NotRegular(FileStat),
     /// The file is larger than the limit.
     TooLarge {
-        /// The metadata.
         stat: FileStat,
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The system reported another error.
     Io {
-        /// The error number.
         errno: Option<i32>,
     },
     /// The file system had not answered at the deadline.
@@ -142,11 +129,8 @@ impl fmt::Display for ReadError {
 pub enum FileFingerprint {
     /// The file cannot be inspected.
     Unavailable,
-    /// The file's identity.
     File {
-        /// The file system.
         device: u64,
-        /// The inode.
         inode: u64,
         /// The size in bytes.
         size: i64,
@@ -155,12 +139,9 @@ pub enum FileFingerprint {
     },
 }
 
-/// Whether a path exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It exists.
     Exists,
-    /// It does not exist.
     Missing,
     /// Unknown: a directory forbids access, or the file system is slow or broken.
     Unknown,

@@ -177,7 +177,6 @@ impl Pod {
         self.target().map_or_else(|| self.own_user(), |process| process.user.clone())
     }
 
-    /// The user of this process.
     pub(crate) fn own_user(&self) -> ProcessUser {
         ProcessUser {
             uid: rustix::process::geteuid().as_raw(),

@@ -16,7 +16,6 @@ use super::ProcessUser;
 
 /// The most bytes of a `status` that are read: a process may be in 65,536 groups.
 const MAX_STATUS_BYTES: u64 = 1 << 20;
-/// The most processes that are looked at.
 const MAX_PROCESSES: usize = 4096;
 /// The most bytes of a list of mounts that are read.
 const MAX_MOUNTS_BYTES: u64 = 1 << 20;
@@ -72,7 +71,6 @@ impl Process {
 }
 
 impl Process {
-    /// The process, if it has not ended.
     pub(super) fn if_running(self) -> Result<Self, Errno> {
         if self.has_ended { Err(Errno::SRCH) } else { Ok(self) }
     }
@@ -81,7 +79,6 @@ impl Process {
 /// The processes of our PID namespace.
 #[derive(Debug, Clone)]
 pub struct Processes {
-    /// This process.
     pub own: Process,
     /// All that can be seen, this one among them, in the order of their ids.
     pub all: Vec<Process>,
@@ -90,7 +87,6 @@ pub struct Processes {
     pub(crate) first_is_in_our_container: Option<bool>,
 }
 
-/// Why there is no list of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessListError {
     /// There is no `/proc`, or one of another PID namespace.
@@ -161,7 +157,6 @@ impl ProcFolder {
         Process::parse(self.pid, &String::from_utf8_lossy(&text)).ok_or(Errno::SRCH)
     }
 
-    /// Whether the process has not ended.
     pub(super) fn is_alive(&self) -> bool {
         self.status().and_then(Process::if_running).is_ok()
     }
@@ -188,7 +183,6 @@ impl ProcFolder {
         rustix::fs::openat(&self.folder, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// The program's path in the process's root.
     pub(super) fn program_path(&self) -> Result<PathBuf, Errno> {
         self.read_link("exe")
     }

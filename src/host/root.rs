@@ -31,7 +31,6 @@ const TRIES: usize = 16;
 
 #[derive(Debug, Clone)]
 pub(super) enum Root {
-    /// Into our own file system.
     Ours,
     OtherProcess(Arc<OtherRoot>),
 }
@@ -50,7 +49,6 @@ pub(super) struct OtherRoot {
 }
 
 impl OtherRoot {
-    /// The root of a process.
     pub(super) fn open(
         own: Process,
         process: Process,
@@ -92,7 +90,6 @@ impl OtherRoot {
         is_worker_thread() && take_rights_of(&self.process).is_ok()
     }
 
-    /// Whether the process has ended.
     pub(super) fn has_ended(&self) -> bool {
         !self.handle.is_alive()
     }

@@ -9,7 +9,6 @@ use std::io::{self, ErrorKind, Read};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{Instant, timeout_at};
 
-/// The most bytes of one piece.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// How many pieces wait to be taken.
@@ -20,7 +19,6 @@ pub(crate) struct Stdin(Receiver<io::Result<Vec<u8>>>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// These bytes, of which there is at least one.
     Bytes(Vec<u8>),
     End,
 }
@@ -31,8 +29,9 @@ pub enum StdinFault {
     TimedOut,
     /// It has more bytes than this limit.
     TooLarge(usize),
-    /// The system reported an error.
-    Io { errno: Option<i32> },
+    Io {
+        errno: Option<i32>,
+    },
 }
 
 /// In words that follow the name of the stream.

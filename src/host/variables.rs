@@ -5,7 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-/// The variables of the inspected process.
 #[derive(Clone)]
 pub(super) enum Variables {
     /// Those of this process, or recorded ones.

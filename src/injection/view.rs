@@ -91,7 +91,6 @@ pub struct ServiceAccountView {
     pub(crate) service_account: ServiceAccount,
     /// The role annotation, and the ages.
     pub(crate) account: AnnotatedAccount,
-    /// The audience that the account asks for.
     pub(crate) audience: Option<String>,
     /// Annotations of other names that hold a role. The webhook reads none of them.
     pub(crate) other_role_annotations: Vec<(String, String)>,

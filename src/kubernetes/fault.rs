@@ -14,11 +14,8 @@ use crate::text::sanitize;
 /// What was asked of the API, as a rule in a Role would name it.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiRequest<'a> {
-    /// The verb.
     pub verb: &'static str,
-    /// The resource, with its subresource.
     pub resource: &'static str,
-    /// The namespace.
     pub namespace: &'a str,
 }
 
@@ -31,16 +28,12 @@ pub enum ApiFault {
     NoServiceAccount,
     /// The variables make no address.
     AddressUnusable {
-        /// What they make.
         url: String,
-        /// What is wrong with it.
         fault: UrlFault,
     },
-    /// No object can have this name.
     NameUnusable(String),
     /// The file of the pod's API token, or of the API server's CA, cannot be used; in a sentence.
     File(String),
-    /// No connection could be opened.
     Connect(ConnectFault),
     /// The connection broke off; the library's words.
     ConnectionLost(String),
@@ -48,28 +41,20 @@ pub enum ApiFault {
     TimedOut,
     /// Nothing grants it to the service account.
     Denied {
-        /// The verb.
         verb: &'static str,
-        /// The resource, with its subresource.
         resource: &'static str,
-        /// The namespace.
         namespace: String,
     },
     /// The API server does not accept the token.
     Unauthorized,
-    /// There is no such object.
     NotFound,
-    /// An object of this name exists already.
     AlreadyExists,
     /// The object is not the one, or not in the state, that the request was meant for; the server's words.
     Conflict(String),
     /// Kubernetes says no in another way.
     Other {
-        /// The HTTP status.
         status: u16,
-        /// The reason.
         reason: String,
-        /// The server's words.
         message: String,
     },
     /// What answered, with this HTTP status, does not speak as the Kubernetes API does.
@@ -115,7 +100,6 @@ impl ApiFault {
         Self::File(format!("the {what} {path} cannot be {verb}: {}", sanitize(fault)))
     }
 
-    /// Why no connection was opened.
     pub(crate) fn from_connect(fault: ConnectFault) -> Self {
         match fault {
             ConnectFault::Lookup { fault: LookupFault::Unavailable(DnsFault::TimedOut), .. }

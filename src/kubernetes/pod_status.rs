@@ -68,7 +68,6 @@ impl Condition {
         }
     }
 
-    /// Whether both say the same.
     pub(crate) fn has_same_content(&self, other: &Self) -> bool {
         (&self.status, &self.reason, &self.message) == (&other.status, &other.reason, &other.message)
     }
@@ -109,7 +108,6 @@ impl PodState {
             .then(|| Self { uid, conditions: conditions.flatten().unwrap_or_default() })
     }
 
-    /// The condition of this type.
     pub(crate) fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }

@@ -33,7 +33,6 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 pub(crate) struct Route<'a> {
     pub(crate) endpoint: &'a Endpoint,
-    /// Through which proxy, if any.
     pub(crate) proxy: Option<&'a Proxy>,
     pub(crate) trust: &'a TrustRoots,
     /// How to look names up.
@@ -46,36 +45,26 @@ pub(crate) struct Connected {
     /// The addresses of the host, or of the proxy if there is one.
     pub(crate) resolved: Resolved,
     pub(crate) peer: SocketAddr,
-    /// The TLS version, if TLS was spoken.
     pub(crate) tls_version: Option<&'static str>,
 }
 
-/// Why no connection could be opened.
 #[derive(Debug)]
 pub enum ConnectFault {
-    /// A name lookup failed.
     Lookup {
         /// The name. With a proxy, the proxy's name.
         host: String,
-        /// The fault.
         fault: LookupFault,
     },
     /// No address accepted a connection.
     Tcp {
-        /// The addresses tried.
         addresses: Vec<IpAddr>,
-        /// The fault of the last address.
         fault: TcpFault,
     },
-    /// The proxy opened no tunnel.
     Proxy(ProxyFault),
-    /// The TLS handshake failed.
     Tls {
         /// The addresses of the host. Empty behind a proxy.
         addresses: Vec<IpAddr>,
-        /// The fault.
         fault: TlsFault,
-        /// The server's certificate.
         presented: PresentedCertificate,
     },
 }
@@ -91,10 +80,8 @@ impl ConnectFault {
     }
 }
 
-/// Why a TCP connection failed.
 #[derive(Debug)]
 pub enum TcpFault {
-    /// The port is closed.
     Refused,
     /// The server did not answer before the deadline.
     TimedOut(Duration),
@@ -104,20 +91,16 @@ pub enum TcpFault {
     ConnectionLost(String),
 }
 
-/// Why a TLS handshake failed.
 #[derive(Debug)]
 pub enum TlsFault {
     /// The server did not answer before the deadline.
     TimedOut(Duration),
     /// The connection broke off; the system's message.
     ConnectionLost(String),
-    /// The server does not speak TLS.
     NotTls,
     /// No trusted CA signed the certificate; the library's message.
     Untrusted(String),
-    /// The certificate is for these other names.
     WrongName(Vec<String>),
-    /// The certificate is not valid now.
     NotValidNow {
         /// The start or the end of its validity.
         bound: SystemTime,
@@ -269,7 +252,6 @@ fn tcp_fault(error: &io::Error, started: Instant) -> TcpFault {
     }
 }
 
-/// Asks a proxy for a tunnel.
 async fn open_tunnel(
     pod: &Pod,
     mut stream: Box<dyn Stream>,

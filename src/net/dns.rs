@@ -24,9 +24,7 @@ use iam_trust::partition::Partition;
 /// Why the name servers gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DnsFault {
-    /// None answered in time.
     TimedOut,
-    /// They answered with this error.
     ErrorCode(String),
     /// They could not be asked; the system's words.
     NotReachable(String),
@@ -76,7 +74,6 @@ pub(crate) struct Resolved {
     pub(crate) source: Source,
 }
 
-/// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupFault {
     /// The name servers say so; whether they said that there is no such name at all.
@@ -117,7 +114,6 @@ impl Resolver {
         Self { conf, hosts: String::from_utf8_lossy(&read(HOSTS).await).into_owned() }
     }
 
-    /// The servers that are asked.
     pub(crate) fn servers(&self) -> Vec<SocketAddr> {
         let mut servers: Vec<SocketAddr> = self.conf.servers.iter().map(|server| server.addr).collect();
         servers.dedup();

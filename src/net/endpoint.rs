@@ -9,11 +9,9 @@ pub struct Endpoint {
     pub(crate) uri: Uri,
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Whether the connection is TLS.
     pub(crate) tls: bool,
 }
 
-/// Why a URL is no endpoint.
 pub(crate) type UrlFault = &'static str;
 
 impl Endpoint {

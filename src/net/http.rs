@@ -19,7 +19,6 @@ use tokio::sync::Mutex;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
-/// Why a response was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponseError {
     /// The body has more bytes than this limit.

@@ -11,15 +11,12 @@ use crate::host::Pod;
 /// What a proxy did instead of opening a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyFault {
-    /// Its name has no address.
     NameNotResolved,
     /// Nothing listens there, or there is no route; the system's words.
     NotReachable(String),
-    /// It did not answer in time.
     TimedOut,
     /// It wants a user name and password, or others than were given.
     AuthenticationRequired,
-    /// It answered with this status.
     Refused(u16),
     /// It answered with something that is not HTTP, or closed the connection.
     NotAProxy,
@@ -41,10 +38,8 @@ impl fmt::Display for ProxyFault {
     }
 }
 
-/// A proxy on the way.
 #[derive(Debug, Clone)]
 pub struct Proxy {
-    /// The variable that names it.
     pub(crate) variable: &'static str,
     pub(crate) host: String,
     pub(crate) port: u16,

@@ -18,7 +18,6 @@ use x509_cert::der::Decode;
 use crate::evidence::Evidence;
 use crate::host::{FileRead, Pod, ReadError};
 
-/// The certificate that was presented.
 #[derive(Debug, Clone, Default)]
 pub struct PresentedCertificate {
     pub(crate) subject: Option<String>,
@@ -26,7 +25,6 @@ pub struct PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    /// The facts of the certificate.
     pub(crate) fn evidence(&self) -> Evidence {
         Evidence::new()
             .text_if("certificate_subject", self.subject.as_deref())
@@ -56,21 +54,12 @@ pub(crate) struct TrustRoots {
     pub(crate) source: String,
 }
 
-/// Why there is nobody to trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrustFault {
     /// The file that a variable names cannot be used.
-    Bundle {
-        variable: &'static str,
-        path: String,
-        /// What is wrong with it.
-        fault: String,
-    },
+    Bundle { variable: &'static str, path: String, fault: String },
     /// No file of CA certificates was found.
-    NoRoots {
-        /// Where they were looked for.
-        tried: Vec<String>,
-    },
+    NoRoots { tried: Vec<String> },
 }
 
 impl TrustRoots {

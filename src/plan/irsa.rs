@@ -17,7 +17,6 @@ use crate::token::Token;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
 
-/// What the pod was given.
 pub(super) struct GivenIdentity {
     pub(super) web_identity: Fact<WebIdentity>,
     pub(super) role: Fact<RoleArn>,

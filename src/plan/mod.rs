@@ -94,7 +94,6 @@ pub(crate) async fn node_role(probe: &Probe<'_>, memory: &mut Memory, pass: &mut
 /// What a trust policy must match, and what is odd about it.
 pub(crate) struct TrustPolicyFacts {
     pub(crate) role: RoleArn,
-    /// The claims of the token.
     pub(crate) claims: Claims,
     /// What is odd about them.
     pub(crate) warnings: Vec<Diagnosis>,

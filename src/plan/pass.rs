@@ -19,18 +19,15 @@ use sdk_chain::ChainContext;
 pub(crate) struct Pass {
     /// How the pod gets its role.
     pub(crate) identity: Identity,
-    /// The checks.
     pub(crate) run: CheckRun,
     /// What they learned about the pod.
     pub(crate) facts: PodFacts,
     /// What SDKs find in the pod.
     pub(crate) chain: ChainContext,
-    /// What the node's role adds.
     pub(crate) node_role: NodeRoleFindings,
 }
 
 impl Pass {
-    /// A pass that has not begun.
     pub(crate) fn new(pod: &Pod, options: &CheckOptions, memory: Option<&Memory>) -> Self {
         let identity = Identity::of(pod, options);
         let has_application = memory.is_some_and(|memory| memory.application.is_some());
@@ -58,7 +55,6 @@ impl Pass {
         Self { identity, run, facts, chain: ChainContext::default(), node_role: NodeRoleFindings::default() }
     }
 
-    /// The report of the pass.
     pub(crate) fn into_report(self, pod: &Pod, circumstances: Circumstances) -> Report {
         Report::new(pod, circumstances, self.facts, self.node_role.join(self.run.into_results()))
     }

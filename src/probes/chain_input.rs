@@ -46,7 +46,6 @@ const LENIENT: Dialect = Dialect {
     credentials: HeaderStyle::Either,
 };
 
-/// Reads what the SDKs read.
 pub async fn read_chain_input(pod: &Pod, until: Instant) -> ChainInput {
     let mut situation = ChainInput::default();
     for name in VARIABLES {
@@ -97,7 +96,6 @@ fn token_file(read: Result<Vec<u8>, ReadError>) -> TokenFile {
     }
 }
 
-/// The variables that select a profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 
 /// The profiles of every file, in the order in which they matter: those that an SDK can select, then their sources,

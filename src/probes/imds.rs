@@ -45,8 +45,9 @@ pub(crate) enum NodeRole {
         /// Whether only IMDSv1 works, which needs no token.
         only_v1: bool,
     },
-    /// The node has no role.
-    None { endpoint: String },
+    None {
+        endpoint: String,
+    },
     /// It does not answer, or refuses, for this reason.
     Unreachable(String),
 }

@@ -26,10 +26,8 @@ const NAMESPACE_KEEPERS: [&str; 2] = ["pause", "kthreadd"];
 /// The program that podman runs to keep a pod's namespaces. With a child it is an init program.
 const PODMAN_PAUSE: &str = "catatonit";
 
-/// The process to inspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessSelector {
-    /// The application's, if it can be identified.
     Auto,
     None,
     Pid(u32),
@@ -150,7 +148,6 @@ fn is_debug_container(found: &Processes) -> bool {
         && matches!(first_process(found), FirstProcess::OfContainer(_))
 }
 
-/// Whether a process can be the application.
 fn can_be_application(found: &Processes) -> impl Fn(&&Process) -> bool {
     let lineage = own_ancestry(found);
     move |process| {

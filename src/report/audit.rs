@@ -16,10 +16,10 @@ use crate::text::{format_utc, sanitize};
 use crate::wire;
 
 /// The most audiences of a token that the text names.
-const MOST_AUDIENCES: usize = 8;
+const MAX_AUDIENCES: usize = 8;
 
 /// The most actions or keys that a sentence names.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// The audit in its public form.
 pub(super) fn to_wire(audit: &AuditResult) -> wire::Audit {
@@ -80,20 +80,20 @@ fn note_sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
 fn allowed_actions(simulated: &[SimulatedDecision]) -> Option<String> {
     let allowed = || simulated.iter().filter(|result| result.decision == Decision::Allowed);
     let actions: Vec<String> = allowed()
-        .take(MOST_NAMED)
+        .take(MAX_NAMED)
         .map(|result| format!("{} on {}", sanitize(&result.action), sanitize(&result.resource)))
         .collect();
     if actions.is_empty() {
         return None;
     }
-    let more = match allowed().count().saturating_sub(MOST_NAMED) {
+    let more = match allowed().count().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let mut keys: Vec<String> = allowed()
         .flat_map(|result| &result.missing_context)
         .map(|key| sanitize(key))
-        .take(MOST_NAMED)
+        .take(MAX_NAMED)
         .collect();
     keys.sort_unstable();
     keys.dedup();
@@ -174,7 +174,7 @@ pub(super) fn subject_rows(subject: &AuditSubject) -> Vec<(&'static str, String)
     let AuditSubject { issuer, subject, audience, session_name, .. } = subject;
     let sourced = |text: &Sourced<String>| format!("{} (from {})", sanitize(&text.value), text.source.name());
     let audiences: Vec<String> =
-        audience.value.iter().take(MOST_AUDIENCES).map(|audience| sanitize(audience)).collect();
+        audience.value.iter().take(MAX_AUDIENCES).map(|audience| sanitize(audience)).collect();
     let mut rows = vec![
         ("issuer", sourced(issuer)),
         ("subject", sourced(subject)),

@@ -28,7 +28,6 @@ pub(crate) struct ChainReport {
 }
 
 impl ChainReport {
-    /// The SDKs that were found.
     pub(crate) fn found(&self) -> &[FoundSdk] {
         self.scan.as_ref().map_or(&[], |scan| scan.found.as_slice())
     }
@@ -96,7 +95,6 @@ fn node_role(node_role: &NodeRole) -> wire::NodeRole {
     }
 }
 
-/// The report as text.
 pub(crate) fn render(chains: &ChainReport, pod: &Pod, color: Color) -> String {
     let place =
         pod.target().map_or_else(|| "here".to_owned(), |process| format!("in {}", describe_process(process)));

@@ -19,7 +19,6 @@ pub(crate) struct PodFacts {
     /// The ARN of the role, as it is written.
     pub(crate) role_arn: Option<String>,
     pub(crate) token_file: Option<TokenFileFacts>,
-    /// The claims of the token.
     pub(crate) claims: Option<Claims>,
     pub(crate) sts: StsFacts,
     /// How the role's credentials were requested.
@@ -28,7 +27,6 @@ pub(crate) struct PodFacts {
     pub(crate) caller: Option<CallerIdentity>,
 }
 
-/// A token file that was read.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenFileFacts {
     pub(crate) path: PathBuf,

@@ -12,7 +12,7 @@ use crate::text::{escape_json, format_utc, sanitize};
 use crate::wire;
 
 /// The most audiences of a token that are printed.
-const MOST_AUDIENCES: usize = 16;
+const MAX_AUDIENCES: usize = 16;
 
 /// The report as one line of JSON, without its newline.
 pub(crate) fn line(report: &Report) -> String {
@@ -100,7 +100,6 @@ fn token(report: &Report) -> Option<wire::Token> {
     })
 }
 
-/// What an audit knows of the token.
 fn token_of_audit(subject: &AuditSubject) -> wire::Token {
     wire::Token {
         issuer: Some(sanitize(&subject.issuer.value)),
@@ -112,7 +111,7 @@ fn token_of_audit(subject: &AuditSubject) -> wire::Token {
 }
 
 fn audiences(audiences: &[String]) -> Vec<String> {
-    audiences.iter().take(MOST_AUDIENCES).map(|audience| sanitize(audience)).collect()
+    audiences.iter().take(MAX_AUDIENCES).map(|audience| sanitize(audience)).collect()
 }
 
 fn sts(report: &Report) -> Option<wire::Sts> {

@@ -48,12 +48,10 @@ pub struct FailurePolicy {
     pub(crate) tolerate: Vec<Class>,
 }
 
-/// The circumstances of a run.
 #[derive(Debug)]
 pub(crate) struct Circumstances {
     /// When the run began, by the wall clock and by the steady one.
     pub(crate) started: (SystemTime, Instant),
-    /// How many attempts there were.
     pub(crate) attempts: u32,
     /// Whether the last attempt was interrupted.
     pub(crate) interrupted: bool,
@@ -70,13 +68,11 @@ pub struct Report {
     pub(crate) started: SystemTime,
     /// How long it took, all attempts together.
     pub(crate) took: Duration,
-    /// How many attempts there were.
     pub(crate) attempts: u32,
     /// Whether SIGTERM ended it.
     pub(crate) interrupted: bool,
     /// The name of the container, if the pod spec says it.
     pub(crate) container: Option<String>,
-    /// The user of this process.
     pub(crate) user: ProcessUser,
     /// The process whose variables and files were read, if not this one.
     pub(crate) target: Option<Process>,
@@ -151,7 +147,6 @@ impl Report {
         of_role.into_iter().find_map(CheckResult::failure)
     }
 
-    /// The failure of this check.
     pub(crate) fn failure_of(&self, check: Check) -> Option<&Diagnosis> {
         self.checks.iter().find(|result| result.check == check).and_then(CheckResult::failure)
     }
@@ -226,7 +221,6 @@ impl Report {
         self.claims().and_then(Claims::service_account)
     }
 
-    /// The pod's name.
     pub(crate) fn pod_name(&self) -> Option<&str> {
         if let Some(audit) = &self.audit {
             return audit.pod.pod.as_deref();
@@ -234,7 +228,6 @@ impl Report {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.pod.as_deref())
     }
 
-    /// The node's name.
     pub(crate) fn node(&self) -> Option<&str> {
         self.facts.api_claims.as_ref().or(self.claims()).and_then(|claims| claims.bound.node.as_deref())
     }

@@ -1,6 +1,5 @@
 //! Colors and line width of text for a terminal.
 
-/// Whether text is colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
     /// With ANSI escape sequences.

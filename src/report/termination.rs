@@ -5,7 +5,7 @@ use crate::diagnosis::Name;
 use crate::text::sanitize;
 
 /// The most bytes of a message. Kubernetes takes 4,096 for a container and 12 KiB for a pod.
-pub(crate) const MOST_BYTES: usize = 1024;
+pub(crate) const MAX_BYTES: usize = 1024;
 /// The fewest bytes for the cause, however long the first step is.
 const CAUSE_BYTES: usize = 300;
 /// The fewest bytes of a sentence before its command that are worth printing.
@@ -26,8 +26,8 @@ pub(crate) fn message(report: &Report) -> String {
                 name.title(),
             );
             let first = report.remedy(diagnosis).into_iter().next().unwrap_or_default();
-            let first = first_step(&first, MOST_BYTES - CAUSE_BYTES - head.len());
-            let cause = truncate(&diagnosis.cause(), MOST_BYTES - head.len() - first.len());
+            let first = first_step(&first, MAX_BYTES - CAUSE_BYTES - head.len());
+            let cause = truncate(&diagnosis.cause(), MAX_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
         (None, Outcome::Fail) => NO_VERDICT.to_owned(),
@@ -51,7 +51,7 @@ pub(crate) fn message(report: &Report) -> String {
             }
         }
     };
-    truncate(&text, MOST_BYTES)
+    truncate(&text, MAX_BYTES)
 }
 
 /// The first step in at most so many bytes. If the command fits, it stays whole and the sentence before it is cut.

@@ -26,9 +26,8 @@ pub(super) const ANOTHER_NETWORK: &str =
 const NOTHING_REFUSES: &str = "Nothing that was looked at keeps this pod from this role.";
 
 /// The most audiences of a token that the text names.
-const MOST_AUDIENCES: usize = 8;
+const MAX_AUDIENCES: usize = 8;
 
-/// The report as text.
 pub(crate) fn render(report: &Report, color: Color) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{}", headline(report));
@@ -61,7 +60,6 @@ pub(crate) fn render(report: &Report, color: Color) -> String {
     text
 }
 
-/// A diagnosis that is all there is to say.
 pub(crate) fn render_diagnosis(diagnosis: &Diagnosis, color: Color) -> String {
     section(diagnosis, &diagnosis.remedy(), "FAIL", &Context::default(), color)
 }
@@ -159,7 +157,7 @@ fn facts_table(report: &Report, color: Color) -> String {
             claims
                 .audience
                 .iter()
-                .take(MOST_AUDIENCES)
+                .take(MAX_AUDIENCES)
                 .map(|audience| sanitize(audience))
                 .collect::<Vec<_>>()
                 .join(", "),

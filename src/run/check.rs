@@ -9,7 +9,6 @@ pub enum RunKind {
     Irsa,
     /// What a run in a pod adds if it knows where the application is, or which SDK it has.
     Application,
-    /// An audit by an operator.
     Audit,
 }
 
@@ -22,7 +21,6 @@ impl RunKind {
 
 macro_rules! checks {
     ($($check:ident = $name:literal, $title:literal, [$($kind:ident),+];)+) => {
-        /// The checks, in the order of a report.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Check {
             $(#[doc = $title] $check,)+
@@ -32,7 +30,6 @@ macro_rules! checks {
             /// Every check, in order.
             pub const ALL: [Self; [$(Self::$check),+].len()] = [$(Self::$check),+];
 
-            /// The name in reports.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$check => $name,)+ }

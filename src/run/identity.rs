@@ -25,7 +25,6 @@ pub(crate) enum Identity {
 pub(crate) struct RoleAndTokenFile {
     /// The ARN of the role, as it is written.
     pub(crate) role_arn: Option<String>,
-    /// The path of the file.
     pub(crate) token_file: Option<PathBuf>,
 }
 
@@ -55,7 +54,6 @@ impl WebIdentitySettings {
         self.flags.role_arn.as_deref().or(self.variables.role_arn.as_deref())
     }
 
-    /// The token file that counts.
     pub(crate) fn token_file(&self) -> Option<&Path> {
         self.flags.token_file.as_deref().or(self.variables.token_file.as_deref())
     }

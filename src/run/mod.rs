@@ -24,7 +24,6 @@ pub(crate) enum CheckOutcome {
     Pass,
     /// The fact holds, with these warnings.
     Warn(Vec<Diagnosis>),
-    /// The fact does not hold.
     Fail(Diagnosis),
     /// The check was not made, because this other check failed.
     Skipped(BlockedBy),
@@ -49,7 +48,6 @@ impl CheckOutcome {
     }
 }
 
-/// One check of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckResult {
     pub(crate) check: Check,
@@ -175,7 +173,6 @@ impl CheckRun {
         failures.find_map(|result| Some((result.check, result.failure()?.clone())))
     }
 
-    /// Whether a check was made, and passed.
     pub(crate) fn passes(&self, check: Check) -> bool {
         let passes = |outcome: &CheckOutcome| matches!(outcome, CheckOutcome::Pass | CheckOutcome::Warn(_));
         self.results.borrow().iter().any(|result| result.check == check && passes(&result.outcome))
@@ -194,7 +191,6 @@ impl CheckRun {
         self.results.borrow().iter().any(|result| result.check == check && !result.warnings().is_empty())
     }
 
-    /// Whether a check about the role failed.
     pub(crate) fn role_fails(&self) -> bool {
         self.first_failure(|check| !check.is_of_application()).is_some()
     }

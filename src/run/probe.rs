@@ -11,9 +11,7 @@ use crate::run::options::CheckOptions;
 pub struct Probe<'a> {
     /// The pod, as one process in it sees it.
     pub pod: &'a Pod,
-    /// What the user wants.
     pub options: &'a CheckOptions,
-    /// The time that can be spent.
     pub budget: Budget,
 }
 

@@ -6,11 +6,8 @@ use crate::run::check::Check;
 /// What a check found: its fact holds, perhaps with warnings, or it does not.
 #[derive(Debug)]
 pub enum Verdict<T> {
-    /// The fact holds.
     Pass(T),
-    /// The fact holds, and there are warnings.
     Warn(T, Vec<Diagnosis>),
-    /// The fact does not hold.
     Fail(Diagnosis),
 }
 
@@ -20,7 +17,6 @@ impl<T> Verdict<T> {
         if warnings.is_empty() { Self::Pass(fact) } else { Self::Warn(fact, warnings) }
     }
 
-    /// The fact does not hold.
     pub(crate) fn fail(entry: impl Into<Diagnosis>) -> Self {
         Self::Fail(entry.into())
     }
@@ -53,7 +49,6 @@ impl<T> Fact<T> {
         self.0
     }
 
-    /// The fact, if it is known.
     pub(crate) fn known(&self) -> Option<&T> {
         self.0.as_ref().ok()
     }

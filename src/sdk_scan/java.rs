@@ -98,7 +98,6 @@ pub(super) struct Java {
     closed: usize,
 }
 
-/// What was found of one SDK.
 #[derive(Default)]
 struct Sdk {
     cores: Vec<Core>,

@@ -25,7 +25,6 @@ use meter::Meter;
 use root::Root;
 use sdk_chain::{ApplicationSdks, SdkId};
 
-/// What shows that an SDK is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SdkEvidence {
     /// What the package manager keeps about the package.
@@ -56,10 +55,8 @@ impl SdkEvidence {
     }
 }
 
-/// An SDK that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSdk {
-    /// Which.
     pub sdk: SdkId,
     /// The version of its `packages::package`, where it is known.
     pub version: Option<String>,
@@ -97,7 +94,6 @@ pub enum StoppedBy {
     Entries,
     /// The bound on bytes that are read.
     Bytes,
-    /// The bound on time.
     Time,
     /// There is no folder at the root's path.
     Missing,
@@ -125,21 +121,17 @@ impl StoppedBy {
     }
 }
 
-/// How a scan ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanEnd {
     /// Everything that can be read was seen.
     Complete,
-    /// It was not.
     Stopped(StoppedBy),
 }
 
 /// What a scan may spend.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanBudget {
-    /// Directory entries.
     pub entries: usize,
-    /// Bytes that are read.
     pub bytes: u64,
     /// When it has to be over.
     pub until: Instant,
@@ -162,11 +154,8 @@ pub enum RuntimeHint {
     Unknown,
     /// A Go program, which names the modules in it.
     Go,
-    /// Java.
     Java,
-    /// Python.
     Python,
-    /// Node.js.
     Node,
     /// Something else, or what cannot be seen.
     Other,
@@ -192,7 +181,6 @@ impl RuntimeHint {
     }
 }
 
-/// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// What the process runs.
@@ -289,7 +277,6 @@ const MAX_FOUND: usize = 64;
 /// The longest text that is taken for a version: those that Go makes up for a commit have 40 bytes.
 const MAX_VERSION_BYTES: usize = 128;
 
-/// SDKs as they are found.
 #[derive(Default)]
 struct FoundSdks(Vec<FoundSdk>);
 

@@ -33,7 +33,6 @@ const NO_FILES: [u64; 12] = [
     0x6165_676c,
 ];
 
-/// The root of a scan.
 pub(super) struct Root<'m> {
     handle: OwnedFd,
     meter: &'m Meter,

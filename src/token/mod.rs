@@ -57,7 +57,6 @@ pub struct Claims {
     pub not_before: Option<SystemTime>,
     /// `exp`: when it expires.
     pub expires_at: SystemTime,
-    /// What the API server bound it to.
     pub bound: Bound,
 }
 
@@ -92,7 +91,6 @@ impl Claims {
         Request::new(role, &self.issuer, &self.subject, &self.audience)
     }
 
-    /// The service account that the token speaks for.
     #[must_use]
     pub fn service_account(&self) -> Option<ServiceAccount> {
         ServiceAccount::of_subject(&self.subject)

@@ -25,7 +25,7 @@ pub(crate) type NotChecked = &'static str;
 /// Lengths of an RSA modulus that ring verifies with, in bits.
 const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 /// The longest public exponent that ring verifies with, in bytes.
-const LONGEST_EXPONENT: usize = 4;
+const MAX_EXPONENT_BYTES: usize = 4;
 
 /// Whether a key of a key set, a JSON Web Key, verifies the token's signature.
 pub(crate) fn verifies(key: &Value, token: &Token) -> Result<bool, NotChecked> {
@@ -88,12 +88,11 @@ fn rsa(key: &DecodingKey, parameters: &'static RsaParameters) -> Option<Verify> 
     let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>();
     let (n, e) = (number(n), number(e));
     let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
-    let fits = RSA_BITS.contains(&bits) && (1..=LONGEST_EXPONENT).contains(&e.len());
+    let fits = RSA_BITS.contains(&bits) && (1..=MAX_EXPONENT_BYTES).contains(&e.len());
     let key = RsaPublicKeyComponents { n, e };
     fits.then_some(Box::new(move |message, signature| key.verify(parameters, message, signature)))
 }
 
-/// A verifier by a point on a curve.
 fn ec(key: &DecodingKey, curve: &'static dyn VerificationAlgorithm) -> Option<Verify> {
     let key = UnparsedPublicKey::new(curve, key.try_get_as_bytes().ok()?.to_vec());
     Some(Box::new(move |message, signature| key.verify(message, signature)))

@@ -19,12 +19,10 @@ pub struct LastCheck {
     pub(super) warnings: Vec<Warning>,
     /// Whether this would not fail the container: the role works, or the failure is tolerated.
     pub(super) accepted: bool,
-    /// The outcome of each check.
     pub(super) checks: Vec<(Check, &'static str)>,
     /// The ARN of the role, sanitized.
     pub(super) role_arn: Option<String>,
     pub(super) token_expires_at: Option<SystemTime>,
-    /// The termination message.
     pub(super) message: String,
 }
 

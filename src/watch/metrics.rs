@@ -15,16 +15,12 @@ use super::pod_status::Warning;
 use super::status::WatchStatus;
 use crate::diagnosis::Name;
 
-/// The content type of the format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A metric.
 pub struct Metric {
     /// The name in queries. A counter's name ends in `_total`.
     pub name: &'static str,
-    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it means.
     pub help: &'static str,
 }
 
@@ -86,15 +82,12 @@ const ROLE: Metric = Metric {
     help: "The role that the pod was given; only with --metrics-role-arn",
 };
 
-/// Every metric.
 pub const ALL: [Metric; 12] =
     [UP, READY, DIAGNOSIS, WARNING, CHECK, EXPIRY, SUCCESS, LAST_REQUEST, REQUESTS, ROTATIONS, BUILD, ROLE];
 
-/// The metrics of a status.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     pub(crate) status: Arc<WatchStatus>,
-    /// Whether the role's ARN is among them.
     pub(crate) with_role_arn: bool,
 }
 

@@ -55,10 +55,8 @@ pub struct WatchSettings {
     pub container: Option<String>,
 }
 
-/// What the watch has to say.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// The verdict changed.
     Verdict(&'a Report),
     /// The token file has another token.
     Rotation {
@@ -108,7 +106,6 @@ impl<'a> Watch<'a> {
         Self { pod, options, settings, status, schedule, last: None, token: None, memory }
     }
 
-    /// The last report, if a check has ended.
     pub(crate) fn last(&self) -> Option<&Report> {
         self.last.as_ref()
     }

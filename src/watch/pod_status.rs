@@ -2,7 +2,6 @@
 
 use crate::diagnosis::Name;
 
-/// The reason while the role works.
 pub const ROLE_WORKS: &str = "RoleWorks";
 
 /// The status of the pod, for its condition and its events.
@@ -10,7 +9,6 @@ pub const ROLE_WORKS: &str = "RoleWorks";
 pub struct PodStatus {
     /// What `/readyz` says.
     pub ready: bool,
-    /// Whether the role works.
     pub works: bool,
     /// The name of the diagnosis, or [`ROLE_WORKS`].
     pub reason: String,
@@ -31,7 +29,6 @@ impl PodStatus {
 /// A warning, and what it means in this pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The name of the diagnosis.
     pub name: Name,
     /// What is odd, in full sentences.
     pub cause: String,

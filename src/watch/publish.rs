@@ -27,7 +27,7 @@ impl PodStatus {
         let warnings = self.warnings.iter().map(|Warning { name, cause }| PodEvent {
             kind: EventType::Warning,
             reason: name.as_str().to_owned(),
-            message: termination::truncate(&format!("{}: {cause}", name.title()), termination::MOST_BYTES),
+            message: termination::truncate(&format!("{}: {cause}", name.title()), termination::MAX_BYTES),
         });
         std::iter::once(main).chain(warnings).collect()
     }
@@ -42,7 +42,6 @@ struct PodEvent {
 /// How long calls and the pauses after faults take.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// The longest that one call can take.
     pub call: Duration,
     /// The bound of the first pause after a fault, which is drawn at random. Each further bound is twice as high.
     pub first: Duration,
@@ -81,15 +80,12 @@ pub(crate) async fn publish(
 pub struct Publisher {
     /// For its clock.
     pub pod: Pod,
-    /// The Kubernetes API.
     pub api: Api,
-    /// The pod.
     pub reference: PodReference,
     /// How long to wait, and for how long.
     pub retry: RetryPolicy,
 }
 
-/// What follows a call.
 enum AfterCall {
     /// The next status.
     GoOn,
@@ -225,7 +221,6 @@ impl Publisher {
     }
 }
 
-/// The condition, as the API server has it.
 enum PublishedCondition {
     Unknown,
     /// `None` if the pod has no such condition.

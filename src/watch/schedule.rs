@@ -11,11 +11,8 @@ use crate::host::backoff;
 /// How a check ended, as far as the next one depends on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckEnd {
-    /// The role works.
     Works,
-    /// The role does not work.
     Fails,
-    /// STS throttles.
     Throttled,
 }
 
@@ -27,7 +24,6 @@ const MAX_RETRY: Duration = Duration::from_secs(300);
 const MIN_THROTTLED: Duration = Duration::from_secs(120);
 /// The highest bound while STS throttles.
 const MAX_THROTTLED: Duration = Duration::from_secs(1200);
-/// The shortest pause.
 const MIN_PAUSE: Duration = Duration::from_millis(500);
 
 /// The pause, in intervals, after a check that ended like the one before it.
@@ -39,7 +35,6 @@ const SPREAD: Range<f64> = 0.5..1.5;
 /// The shortest time between two checks, if the token file changes all the time.
 const MIN_BETWEEN_CHECKS: Duration = Duration::from_secs(5);
 
-/// The schedule of one sidecar.
 #[derive(Debug)]
 pub struct Schedule {
     interval: Duration,
@@ -55,7 +50,6 @@ impl Schedule {
         Self { interval, random, failures: 0, last: None }
     }
 
-    /// The pause after a check.
     pub fn pause_after(&mut self, ended: CheckEnd) -> Duration {
         let before = self.last.replace(ended);
         if ended == CheckEnd::Works {

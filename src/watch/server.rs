@@ -26,9 +26,7 @@ use super::metrics::{CONTENT_TYPE as OPEN_METRICS, Metrics};
 
 /// How long the head of a request can take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection can last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most connections at once.
 const MAX_CONNECTIONS: usize = 32;
 /// The size of a request's buffer: the smallest that hyper accepts.
 const BUFFER_BYTES: usize = 8 << 10;

@@ -40,7 +40,6 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Readiness {
     pub(super) ready: bool,
-    /// One line.
     pub(super) reason: String,
 }
 
@@ -77,7 +76,6 @@ impl Snapshot {
     }
 }
 
-/// The status of the watch.
 #[derive(Debug)]
 pub struct WatchStatus {
     snapshot: Mutex<Snapshot>,

@@ -23,6 +23,8 @@
 //! assert_eq!(format!("{secret:?}"), "[not shown]");
 //! ```
 
+#![deny(missing_docs)]
+
 use std::borrow::Cow;
 use std::fmt;
 

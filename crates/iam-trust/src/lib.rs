@@ -35,6 +35,8 @@
 //! [`reading`] says whether policy or pod is likelier wrong, [`reach`] says who else gets in, [`correct`] proposes a
 //! changed policy, [`render`] shows both. [`needed()`] builds a policy from nothing.
 
+#![deny(missing_docs)]
+
 pub mod arn;
 pub mod condition;
 pub mod correct;

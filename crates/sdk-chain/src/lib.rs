@@ -29,6 +29,8 @@
 //! [`sdks`] declares the rules of each SDK and their sources, in the words of [`rules`]. [`walk`] says what the
 //! rules mean. [`dialect`] and [`ini`] read the shared files as each SDK does.
 
+#![deny(missing_docs)]
+
 mod application;
 mod credential_source;
 pub mod dialect;

@@ -10,33 +10,24 @@ use crate::host::stdin::StdinFault;
 use crate::text::sanitize;
 use crate::token::TokenFault;
 
-/// The most containers that a message names.
 const MAX_NAMED_CONTAINERS: usize = 16;
 
-/// An input that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadInput {
-    /// The flag that names it.
     pub(crate) flag: &'static str,
-    /// Where it was to be read from.
     pub(crate) from: Input,
     pub(crate) why: InputFault,
 }
 
-/// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputFault {
-    /// The file could not be read.
     File(ReadError),
     /// Standard input could not be read.
     Stdin(StdinFault),
     /// This flag reads standard input, too.
     StdinTaken(&'static str),
-    /// The log has no report.
     NoReport(NoReport),
-    /// The text is not a token.
     NoToken(TokenFault),
-    /// The document is empty.
     Empty,
     /// It is neither UTF-8 nor UTF-16 with a byte order mark.
     NotText,
@@ -50,14 +41,11 @@ pub enum InputFault {
     Several {
         /// The kind of the objects.
         what: &'static str,
-        /// The number of the objects.
         count: usize,
     },
     /// The pod has no container of the requested name.
     NoContainer {
-        /// The requested name.
         name: String,
-        /// The names of the containers that it has.
         names: Vec<String>,
     },
 }

@@ -15,7 +15,6 @@ use super::report::ParsedReport;
 use crate::text::sanitize;
 use crate::wire::{self, SCHEMA};
 
-/// The most bytes of a log that are read.
 pub(super) const MAX_LOG_BYTES: usize = 64 << 20;
 
 /// The most bytes of a line that are kept. A report has a few thousand.
@@ -30,14 +29,11 @@ const MAX_PLACES: usize = 4;
 /// The most times that a report is wrapped: a collector does it once, a second collector once more.
 const MAX_WRAPPINGS: usize = 2;
 
-/// The last report of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundReport {
-    /// What it says.
     pub report: ParsedReport,
     /// The line on which it ends, counted from 1.
     pub(crate) line: usize,
-    /// How many reports the log has.
     pub(crate) reports: usize,
     /// Whether some of them are of another pod, or another role.
     pub(crate) is_one_of_several: bool,
@@ -46,10 +42,8 @@ pub struct FoundReport {
     pub(crate) end: LogEnd,
 }
 
-/// How the reading of a log ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEnd {
-    /// At the log's end.
     Complete,
     /// The log went on after the most that is read.
     TooLong,
@@ -57,18 +51,13 @@ pub enum LogEnd {
     TimedOut,
 }
 
-/// Why there is no report in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoReport {
-    /// The log is empty.
     Empty,
     /// Nothing came before the time was over.
     Silent,
-    /// The report has another version.
     OtherVersion {
-        /// Its line.
         line: usize,
-        /// Its schema.
         schema: String,
     },
     /// The report on this line is cut off or was changed.
@@ -79,9 +68,7 @@ pub enum NoReport {
     Utf16,
     /// No line is a report.
     None {
-        /// How many lines the log has.
         lines: usize,
-        /// How its reading ended.
         end: LogEnd,
     },
 }
@@ -302,7 +289,6 @@ fn ends_in_schema_key(before: &[u8]) -> bool {
     name.ends_with(b"schema") || name.ends_with(br"schema\")
 }
 
-/// The JSON value that a text begins with.
 fn first_value(text: &[u8]) -> Option<Value> {
     Deserializer::from_slice(text).into_iter().next()?.ok()
 }

@@ -24,20 +24,13 @@ use log::{FoundReport, Log, LogEnd, MAX_LOG_BYTES};
 use printed::MAX_BYTES;
 use provider::ProviderInput;
 
-/// What was handed in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
-    /// The last report of the log.
     pub report: Option<FoundReport>,
-    /// The token.
     pub token: Option<Token>,
-    /// The pod.
     pub pod: Option<PodView>,
-    /// The service account.
     pub service_account: Option<ServiceAccountView>,
-    /// The role with its trust policy.
     pub trust_policy: Option<Role>,
-    /// The OIDC provider.
     pub oidc_provider: Option<ProviderInput>,
 }
 

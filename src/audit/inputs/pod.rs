@@ -16,7 +16,6 @@ const SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
 /// The pod's label that leaves it out, whatever its value is.
 const SKIP_WEBHOOK: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
-/// Reads a pod.
 pub fn read(bytes: &[u8]) -> Result<PodView, InputFault> {
     let pod = kubectl::read(bytes, "Pod", "pods")?;
     let spec = pod.get("spec").ok_or(InputFault::Without("spec"))?;

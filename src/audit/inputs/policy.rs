@@ -31,7 +31,6 @@ const OTHER_OUTPUTS: [OtherOutput; 9] = [
     (&["kind"], "an object of Kubernetes, and no trust policy"),
 ];
 
-/// Reads a trust policy.
 pub fn read(bytes: &[u8]) -> Result<Role, InputFault> {
     let text = printed::text(bytes)?;
     match serde_json::from_str(&text) {

@@ -14,7 +14,6 @@ use crate::text::parse_timestamp;
 /// What was handed in of an account's OIDC providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderInput {
-    /// One, in full.
     One(OidcProvider),
     /// The ARNs of all that the account has.
     Listed(Vec<String>),
@@ -28,7 +27,6 @@ const OTHER_OUTPUTS: [OtherOutput; 4] = [
     (&["jwks_uri"], "the issuer's own discovery document, and not the OIDC provider that IAM has of it"),
 ];
 
-/// Reads what was handed in.
 pub fn read(bytes: &[u8]) -> Result<ProviderInput, InputFault> {
     let value = printed::json(&printed::text(bytes)?)?;
     if let Some(providers) = value.get("OpenIDConnectProviderList").and_then(Value::as_array) {

@@ -12,14 +12,11 @@ use crate::wire;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedReport {
     pub(crate) at: Option<SystemTime>,
-    /// The name of the diagnosis.
     pub(crate) diagnosis: Option<String>,
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) audience: Vec<String>,
-    /// The id of the key that signed the token.
     pub(crate) key_id: Option<String>,
-    /// The role, as the pod has it.
     pub(crate) role_arn: Option<String>,
     pub(crate) session_name: Option<String>,
     /// The account of the identity that STS confirmed.
@@ -102,7 +99,6 @@ impl From<wire::Report> for ParsedReport {
     }
 }
 
-/// What STS refused the role with.
 fn refusal(checks: &[wire::Check]) -> Option<StsRefusal> {
     let check =
         checks.iter().find(|check| check.name == Check::AssumeRole.name() && check.outcome == "fail")?;

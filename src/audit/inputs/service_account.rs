@@ -9,7 +9,6 @@ use crate::token::ServiceAccount;
 /// The annotation that names the audience.
 const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 
-/// Reads a service account.
 pub fn read(bytes: &[u8]) -> Result<ServiceAccountView, InputFault> {
     let object = kubectl::read(bytes, "ServiceAccount", "service accounts")?;
     let metadata = object.get("metadata").ok_or(InputFault::Without("metadata"))?;

@@ -31,11 +31,9 @@ impl SigningKey<'_> {
 /// Whether a published key verifies the token's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signature {
-    /// It does.
     Verified,
     /// There is such a key, and irsa-probe cannot verify with it.
     NotChecked(NotChecked),
-    /// There is such a key, and no token.
     NoToken,
 }
 

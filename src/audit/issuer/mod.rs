@@ -37,12 +37,9 @@ const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 /// Members that STS was seen to require, beside those that are used here.
 const EXPECTED_MEMBERS: [&str; 2] = ["response_types_supported", "id_token_signing_alg_values_supported"];
 
-/// The documents of an issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerDocuments {
-    /// The issuer.
     pub issuer: String,
-    /// The discovery document.
     pub discovery: Response,
     /// The key set, if the discovery document names its URL.
     pub keys: Option<Response>,
@@ -51,7 +48,6 @@ pub struct IssuerDocuments {
 /// The response to the request for a document.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// The requested URL.
     pub url: String,
     /// The address that answered: the issuer's, or a proxy's.
     pub answered_by: Option<SocketAddr>,
@@ -62,7 +58,6 @@ pub struct Response {
 /// The keys that an issuer publishes, with the key of the token among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedKeys {
-    /// The issuer.
     pub issuer: String,
     /// The URL of the key set.
     pub jwks_uri: String,
@@ -70,13 +65,10 @@ pub struct PublishedKeys {
     pub key_id: Option<String>,
     /// Whether a published key verifies the token's signature.
     pub signature: Signature,
-    /// How many keys are published.
     pub keys: usize,
-    /// The ids of those keys that have one.
     pub key_ids: Vec<String>,
     /// Members that STS was seen to require and that the discovery document lacks.
     pub missing_members: Vec<&'static str>,
-    /// The address that answered.
     pub answered_by: Option<SocketAddr>,
 }
 
@@ -127,7 +119,6 @@ pub async fn observe(pod: &Pod, issuer: String, network: &NetworkOptions, until:
     IssuerDocuments { issuer, discovery, keys }
 }
 
-/// Fetches one document.
 async fn fetch(dialer: &SmithyConnector, url: String, max_bytes: usize, until: Instant) -> Response {
     let mut answered_by = None;
     let answer = async {
@@ -152,7 +143,6 @@ async fn fetch(dialer: &SmithyConnector, url: String, max_bytes: usize, until: I
     Response { url, answered_by, answer }
 }
 
-/// The URL of an issuer's discovery document.
 fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
     parse_https(issuer)?;
     if issuer.contains(['?', '#']) {
@@ -161,7 +151,6 @@ fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
     Ok(format!("{}{DISCOVERY_PATH}", issuer.strip_suffix('/').unwrap_or(issuer)))
 }
 
-/// Parses a URL that must be HTTPS.
 fn parse_https(url: &str) -> Result<Endpoint, UrlFault> {
     let endpoint = Endpoint::parse(url)?;
     if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
@@ -185,7 +174,6 @@ fn read_discovery(issuer: &str, response: &Response) -> Result<(String, Vec<&'st
     Ok((jwks_uri, missing_members))
 }
 
-/// The JSON object in a response.
 fn read_object(response: &Response, max_bytes: usize) -> Result<Map<String, Value>, IssuerFault> {
     let (status, body) = response.answer.as_ref().map_err(Clone::clone)?;
     match status {

@@ -42,7 +42,6 @@ pub struct AuditSubject {
     pub(crate) subject: Sourced<String>,
     pub(crate) audience: Sourced<Vec<String>>,
     pub(crate) role: Sourced<RoleArn>,
-    /// The id of the key that signed the token.
     pub(crate) key_id: Option<String>,
     pub(crate) session_name: Option<Sourced<String>>,
     /// When STS was called.
@@ -60,7 +59,6 @@ pub enum SubjectError {
     Missing {
         /// The name of each part, with the flag that says it.
         missing: Vec<String>,
-        /// The diagnosis of the report, if it has one.
         reported: Option<String>,
     },
     /// Two sources contradict each other.
@@ -255,7 +253,6 @@ impl<'a> SubjectSources<'a> {
         }
     }
 
-    /// Checks that the report is not another pod's.
     fn check_report_is_of_pod(&self) -> Result<(), Box<Disagreement>> {
         let reported = self.report.and_then(|report| report.pod.pod.as_ref());
         match reported.zip(self.pod.and_then(|pod| pod.name.as_ref())) {

@@ -5,15 +5,10 @@ use std::fmt;
 /// A source of what an audit knows about the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// A flag of this name.
     Flag(&'static str),
-    /// The token.
     Token,
-    /// The report.
     Report,
-    /// The pod.
     Pod,
-    /// The service account.
     ServiceAccount,
     /// The role that was printed with the trust policy.
     Role,
@@ -46,12 +41,9 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// The value.
     pub value: T,
-    /// The source.
     pub source: Source,
 }
 
@@ -64,11 +56,8 @@ impl Sourced<Vec<String>> {
 /// Two sources that disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
-    /// What they disagree on.
     pub what: &'static str,
-    /// The value that counts.
     pub chosen: Sourced<String>,
-    /// The value that does not count.
     pub other: Sourced<String>,
 }
 

@@ -20,7 +20,6 @@ use iam_trust::request::Request;
 /// A trust policy, prepared for a reader.
 #[derive(Debug, Clone)]
 pub struct PolicyExhibit {
-    /// The document.
     pub document: Value,
     /// The document line by line, with the elements that refuse marked.
     pub lines: Vec<Line>,

@@ -15,20 +15,13 @@ use crate::net::http::ResponseError;
 pub mod permission {
     /// Whose the credentials are. AWS answers it to everyone.
     pub const GET_CALLER_IDENTITY: &str = "sts:GetCallerIdentity";
-    /// The role and its trust policy.
     pub const GET_ROLE: &str = "iam:GetRole";
-    /// One OIDC provider.
     pub const GET_OIDC_PROVIDER: &str = "iam:GetOpenIDConnectProvider";
-    /// The ARNs of all OIDC providers.
     pub const LIST_OIDC_PROVIDERS: &str = "iam:ListOpenIDConnectProviders";
-    /// The names of the managed policies of a role.
     pub const LIST_ATTACHED_POLICIES: &str = "iam:ListAttachedRolePolicies";
-    /// The names of the inline policies of a role.
     pub const LIST_INLINE_POLICIES: &str = "iam:ListRolePolicies";
-    /// What a role is allowed to do.
     pub const SIMULATE: &str = "iam:SimulatePrincipalPolicy";
 
-    /// Every one.
     pub const ALL: [&str; 7] = [
         GET_CALLER_IDENTITY,
         GET_ROLE,
@@ -55,15 +48,11 @@ pub fn operator_policy() -> Value {
     })
 }
 
-/// What is known, or why it is not.
 pub type IamResult<T> = Result<T, IamError>;
 
-/// Something that is not known.
 #[derive(Debug, Clone)]
 pub struct IamError {
-    /// The permission that it needs.
     pub permission: &'static str,
-    /// Why it is not known.
     pub kind: IamErrorKind,
 }
 
@@ -78,13 +67,10 @@ impl IamError {
 /// Why something is not known. Texts are AWS's own, as they came.
 #[derive(Debug, Clone)]
 pub enum IamErrorKind {
-    /// The operator has no credentials.
     NoCredentials(NoCredentials),
     /// AWS does not take the credentials, whatever they would allow.
     CredentialsRejected {
-        /// AWS's code.
         code: String,
-        /// AWS's words.
         message: String,
     },
     /// The credentials are of this other account, whose roles and providers are others.
@@ -97,7 +83,6 @@ pub enum IamErrorKind {
     Refused {
         /// AWS's code, or `HTTP` and the status.
         code: String,
-        /// AWS's words.
         message: String,
     },
     /// What answered, with this HTTP status, is not AWS.
@@ -108,7 +93,6 @@ pub enum IamErrorKind {
     ConnectionLost(String),
     /// No answer until the deadline.
     TimedOut,
-    /// There is no such role.
     NoRole,
     /// The answer goes on after what was read of it.
     Truncated,

@@ -39,11 +39,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 pub struct Endpoints {
     /// The region whose IAM is asked: each partition has one IAM.
     pub iam_region: String,
-    /// IAM's URL, if one is set.
     pub iam_url: Option<String>,
-    /// The region whose STS is asked.
     pub sts_region: String,
-    /// STS's URL, if one is set.
     pub sts_url: Option<String>,
     /// Endpoints that keep to FIPS 140.
     pub fips: bool,
@@ -51,14 +48,11 @@ pub struct Endpoints {
     pub dual_stack: bool,
 }
 
-/// A role and its trust policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Role {
-    /// The ARN, with the path.
     pub arn: Option<String>,
     /// The text of the trust policy. IAM gives it percent-encoded.
     pub trust_policy: String,
-    /// The longest session that it allows.
     pub max_session: Option<Duration>,
     /// The ARN of the policy that bounds its permissions.
     pub boundary_arn: Option<String>,
@@ -67,7 +61,6 @@ pub struct Role {
     pub last_used: Option<SystemTime>,
 }
 
-/// An OIDC provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcProvider {
     /// Its ARN, if known: what the AWS CLI prints of one provider does not have it.
@@ -79,12 +72,9 @@ pub struct OidcProvider {
     pub(crate) created_at: Option<SystemTime>,
 }
 
-/// A list, as far as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PagedList<T> {
-    /// What was read.
     pub entries: Vec<T>,
-    /// Whether that is all.
     pub is_complete: bool,
 }
 
@@ -129,7 +119,6 @@ impl Iam {
         }
     }
 
-    /// Whose the credentials are.
     pub(crate) async fn caller_identity(&self) -> IamResult<StsCaller> {
         let call = self.sts.get_caller_identity().send();
         let output = self.call(permission::GET_CALLER_IDENTITY, call).await?;

@@ -7,11 +7,9 @@ use crate::wire::MatchedPolicy;
 /// What a simulation says of one action on one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimulatedDecision {
-    /// The action.
     pub action: String,
     /// The resource, `*` if any.
     pub(crate) resource: String,
-    /// What it comes to.
     pub decision: Decision,
     /// The policies whose statements decided. With an explicit deny only those that deny.
     pub matched: Vec<MatchedPolicy>,
@@ -27,11 +25,8 @@ pub struct SimulatedDecision {
 /// What a simulation comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It is allowed.
     Allowed,
-    /// No policy allows it.
     ImplicitDeny,
-    /// A policy denies it.
     ExplicitDeny,
     /// Another one, that this version does not know.
     Other(String),

@@ -223,7 +223,6 @@ impl Entry for AnnotationDiffersFromEnv {
     }
 }
 
-/// The object that is annotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnnotatedObject {
     Account,

@@ -28,7 +28,6 @@ pub enum SuppressionCause {
     /// The variable names another path than the mount of the token's volume, so the pod spec itself has one of the
     /// two.
     MountElsewhere {
-        /// The path of the mount.
         mounted_at: String,
         /// The path in the variable.
         token_file: String,

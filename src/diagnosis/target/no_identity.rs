@@ -15,7 +15,6 @@ pub struct TargetHasNoIdentity {
     pub(crate) process: Process,
     /// Whether the token is where the webhook mounts it, which shows that the container was injected.
     pub(crate) token: Presence,
-    /// What is known of the pod.
     pub(crate) pod: NotInjected,
 }
 

@@ -7,7 +7,7 @@ use crate::evidence::Evidence;
 use crate::host::process::{Process, ProcessListError};
 
 /// The most processes that are listed.
-const MOST_LISTED: usize = 8;
+const MAX_LISTED: usize = 8;
 
 /// There is no process to inspect, or it is unclear which one.
 #[derive(Debug, Clone)]
@@ -110,18 +110,16 @@ fn with_candidates(evidence: Evidence, candidates: &[Process]) -> Evidence {
 }
 
 fn list(candidates: &[Process]) -> String {
-    let all: Vec<String> = candidates.iter().take(MOST_LISTED).map(words).collect();
-    let more = candidates.len().saturating_sub(MOST_LISTED);
+    let all: Vec<String> = candidates.iter().take(MAX_LISTED).map(words).collect();
+    let more = candidates.len().saturating_sub(MAX_LISTED);
     if more == 0 { all.join("; ") } else { format!("{}; and {more} more", all.join("; ")) }
 }
 
 /// The steps that choose one of several processes.
 fn choose(candidates: &[Process], pod: Option<&str>) -> Vec<String> {
     // The command has no name of a process: a process chooses its own name.
-    let lines = candidates
-        .iter()
-        .take(MOST_LISTED)
-        .map(|process| format!("\nirsa-probe check --pid {}", process.pid));
+    let lines =
+        candidates.iter().take(MAX_LISTED).map(|process| format!("\nirsa-probe check --pid {}", process.pid));
     let all = list(candidates);
     let mut steps =
         vec![format!("Look through the process of the application ({all}):{}", lines.collect::<String>())];

@@ -43,7 +43,6 @@ impl Entry for TokenAudienceUnexpected {
     }
 }
 
-/// How the token was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiTokenSource {
     /// It is in the token file, and STS was not called yet.

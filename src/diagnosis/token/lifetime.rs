@@ -17,16 +17,13 @@ pub(crate) enum ExpiryWitness {
     Sts(String),
     /// The clock of STS, although STS accepted the token, or refused it for another reason.
     StsClock,
-    /// Only the clock of this container.
     OwnClock,
 }
 
-/// The token has expired.
 #[derive(Debug, Clone)]
 pub struct TokenExpired {
     pub(crate) expired_at: SystemTime,
     pub(crate) issued_at: SystemTime,
-    /// The time by that clock.
     pub(crate) now: SystemTime,
     pub(crate) witness: ExpiryWitness,
 }
@@ -69,7 +66,6 @@ impl Entry for TokenExpired {
     }
 }
 
-/// The token is not valid yet.
 #[derive(Debug, Clone)]
 pub struct TokenNotYetValid {
     pub(crate) valid_from: SystemTime,

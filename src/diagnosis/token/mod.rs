@@ -14,7 +14,6 @@ use crate::token::{ALGORITHMS, ServiceAccount, TokenFault};
 const USE_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
     the service account's annotation inject them together with the right token.";
 
-/// Why a text is not a JWT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JwtFault {
     /// It has this number of parts; a signed JWT has three.
@@ -23,7 +22,6 @@ pub(crate) enum JwtFault {
     NotBase64(&'static str),
     /// A part is not a JSON object.
     NotJson(&'static str),
-    /// STS says so, with this message.
     RejectedBySts(String),
 }
 
@@ -132,7 +130,6 @@ impl Entry for TokenAlgorithmUnsupported {
     }
 }
 
-/// The token is bound to another pod.
 #[derive(Debug, Clone)]
 pub struct TokenFromAnotherPod {
     /// The name and uid of the pod in the token.

@@ -1,7 +1,7 @@
 //! A statement of the policy denies the call.
 
 use super::remedy::edit_policy;
-use super::{ForeignCondition, MOST_NAMED, StatementId, call_evidence, difference, words};
+use super::{ForeignCondition, MAX_NAMED, StatementId, call_evidence, difference, words};
 use crate::diagnosis::Entry;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
@@ -13,9 +13,7 @@ use iam_trust::request::Request;
 #[derive(Debug, Clone)]
 pub struct TrustDenied {
     pub(crate) request: Request,
-    /// The statement.
     pub(crate) statement: StatementId,
-    /// Its elements, all of which match.
     pub(crate) elements: Vec<ElementResult>,
     /// Its conditions on claims of other issuers' tokens.
     pub(crate) foreign: Vec<ForeignCondition>,
@@ -46,7 +44,7 @@ impl Entry for TrustDenied {
                 words::actual(&element.actual)
             )
         };
-        let met: Vec<String> = self.conditions().take(MOST_NAMED).map(met).collect();
+        let met: Vec<String> = self.conditions().take(MAX_NAMED).map(met).collect();
         let why = match met.as_slice() {
             [] => "it has no condition, so that it denies every such call".to_owned(),
             met => met.join("; "),

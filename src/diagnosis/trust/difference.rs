@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::words::{self, actual, mark_difference, values};
-use super::{ForeignCondition, MOST_NAMED};
+use super::{ForeignCondition, MAX_NAMED};
 use crate::text::{format_utc, sanitize};
 use iam_trust::condition::Operator;
 use iam_trust::evaluate::{ElementKind, ElementResult};
@@ -379,7 +379,7 @@ fn time_of(key: &str, actual: &KeyValue) -> Option<String> {
 
 /// Says of each condition on another issuer's claims that it holds for every token of this cluster.
 pub(super) fn foreign_conditions(conditions: &[ForeignCondition], request: &Request) -> String {
-    conditions.iter().take(MOST_NAMED).map(|foreign| foreign_condition(foreign, request)).collect()
+    conditions.iter().take(MAX_NAMED).map(|foreign| foreign_condition(foreign, request)).collect()
 }
 
 fn foreign_condition(foreign: &ForeignCondition, request: &Request) -> String {

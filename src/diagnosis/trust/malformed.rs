@@ -11,7 +11,6 @@ use iam_trust::document::PolicyError;
 #[derive(Debug, Clone)]
 pub struct TrustPolicyMalformed {
     pub(crate) role: RoleArn,
-    /// What is wrong, and where.
     pub(crate) error: PolicyError,
 }
 

@@ -1,7 +1,7 @@
 //! The nearest statement of the policy does not match the call.
 
 use super::remedy::{Caution, ask_author, edit_policy, heed, replace_policy};
-use super::{MOST_NAMED, StatementId, call_evidence, difference, element_evidence, subject, words};
+use super::{MAX_NAMED, StatementId, call_evidence, difference, element_evidence, subject, words};
 use crate::diagnosis::aws_cli::iam;
 use crate::diagnosis::{Diagnosis, Entry, Name};
 use crate::evidence::Evidence;
@@ -36,11 +36,9 @@ pub(crate) enum Fix {
 #[derive(Debug, Clone)]
 pub struct RefusingStatement {
     pub(crate) request: Request,
-    /// The statement.
     pub(crate) statement: StatementId,
     /// The first mismatch of this kind.
     pub(crate) first: ExplainedRefusal,
-    /// The others of this kind.
     pub(crate) others: Vec<ExplainedRefusal>,
     pub(crate) fix: Fix,
     /// Whether the account is known to have the token's OIDC provider.
@@ -57,19 +55,19 @@ impl RefusingStatement {
             |other: &&ExplainedRefusal| matches!(first, Mismatch::Issuer(_)) && other.mismatch == *first;
         let (same, different): (Vec<&ExplainedRefusal>, Vec<&ExplainedRefusal>) =
             self.others.iter().partition(is_same);
-        let named = std::iter::once(&self.first).chain(different.iter().copied()).take(MOST_NAMED);
+        let named = std::iter::once(&self.first).chain(different.iter().copied()).take(MAX_NAMED);
         let place = self.statement.words();
         let mut sentences: Vec<String> = named
             .map(|refusal| format!("{place} refuses: {}.", difference::words(refusal, &self.request)))
             .collect();
-        let more = (1 + different.len()).saturating_sub(MOST_NAMED);
+        let more = (1 + different.len()).saturating_sub(MAX_NAMED);
         if more > 0 {
             sentences.push(format!("There are {more} more of this kind."));
         }
         if !same.is_empty() {
             let places: Vec<String> =
-                same.iter().take(MOST_NAMED).map(|refusal| words::element(&refusal.element.kind)).collect();
-            let more = same.len().saturating_sub(MOST_NAMED);
+                same.iter().take(MAX_NAMED).map(|refusal| words::element(&refusal.element.kind)).collect();
+            let more = same.len().saturating_sub(MAX_NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
         }
@@ -300,7 +298,6 @@ pub enum TrustActionMissing {
 #[derive(Debug, Clone)]
 pub struct NothingAllowed {
     pub(crate) request: Request,
-    /// How to correct it.
     pub(crate) fix: Fix,
 }
 

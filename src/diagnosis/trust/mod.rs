@@ -31,7 +31,7 @@ use iam_trust::mismatch::IssuerDifference;
 use iam_trust::request::{KeyValue, Request};
 
 /// The most items of one kind that a sentence names.
-const MOST_NAMED: usize = 4;
+const MAX_NAMED: usize = 4;
 
 /// Which statement of the policy is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

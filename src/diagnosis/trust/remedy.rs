@@ -1,6 +1,6 @@
 //! Steps that change a trust policy.
 
-use super::{MOST_NAMED, OpenElement, StatementId, words};
+use super::{MAX_NAMED, OpenElement, StatementId, words};
 use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy, write_trust_policy};
 use iam_trust::arn::RoleArn;
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, DEFAULT_TRUST_POLICY_CHARACTERS, Uncorrected};
@@ -49,7 +49,7 @@ pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], r
     let guards = match corrected.guards.as_slice() {
         [] => String::new(),
         guards => {
-            let named: Vec<String> = guards.iter().take(MOST_NAMED).map(words::element).collect();
+            let named: Vec<String> = guards.iter().take(MAX_NAMED).map(words::element).collect();
             format!(
                 " The call must also meet {}, which the author put there and which stays.",
                 named.join(", ")
@@ -83,7 +83,7 @@ pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], r
 
 /// The steps that heed what else keeps the call out, or can.
 pub(super) fn heed(cautions: &[Caution]) -> impl Iterator<Item = String> {
-    cautions.iter().take(MOST_NAMED).map(Caution::step)
+    cautions.iter().take(MAX_NAMED).map(Caution::step)
 }
 
 /// The steps if there is no corrected document: look, heed each caution, then make the change.

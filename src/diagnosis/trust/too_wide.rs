@@ -1,6 +1,6 @@
 //! The policy also lets in service accounts that it does not name.
 
-use super::{ForeignCondition, MOST_NAMED, StatementId, call_evidence, difference, words};
+use super::{ForeignCondition, MAX_NAMED, StatementId, call_evidence, difference, words};
 use crate::diagnosis::Entry;
 use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy};
 use crate::evidence::Evidence;
@@ -15,11 +15,9 @@ use iam_trust::request::Request;
 #[derive(Debug, Clone)]
 pub struct TrustTooWide {
     pub(crate) request: Request,
-    /// The statement.
     pub(crate) statement: StatementId,
     /// Who else gets the role.
     pub(crate) reach: Reach,
-    /// Its conditions on the subject.
     pub(crate) subjects: Vec<Condition>,
     /// Its conditions on the subject of other issuers' tokens.
     pub(crate) foreign: Vec<ForeignCondition>,
@@ -30,7 +28,7 @@ impl Entry for TrustTooWide {
         let conditions: Vec<String> = self
             .subjects
             .iter()
-            .take(MOST_NAMED)
+            .take(MAX_NAMED)
             .map(|condition| {
                 format!("{} {}", sanitize(&condition.operator), words::values(&condition.values))
             })

@@ -1,7 +1,7 @@
 //! The policy alone does not decide the call.
 
 use super::remedy::edit_policy;
-use super::{MOST_NAMED, StatementId, call_evidence, element_evidence, words};
+use super::{MAX_NAMED, StatementId, call_evidence, element_evidence, words};
 use crate::diagnosis::Entry;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
@@ -89,8 +89,8 @@ pub struct TrustUndecidable {
 
 impl Entry for TrustUndecidable {
     fn cause(&self) -> String {
-        let causes: Vec<String> = self.open.iter().take(MOST_NAMED).map(OpenElement::cause).collect();
-        let more = self.open.len().saturating_sub(MOST_NAMED);
+        let causes: Vec<String> = self.open.iter().take(MAX_NAMED).map(OpenElement::cause).collect();
+        let more = self.open.len().saturating_sub(MAX_NAMED);
         let more = if more > 0 { format!(" {more} more are open.") } else { String::new() };
         format!("The policy alone does not decide it. {}{more}", causes.join(" "))
     }
@@ -103,7 +103,7 @@ impl Entry for TrustUndecidable {
             }
         }
         let elements_of = |effect: Effect| {
-            let those = self.open.iter().filter(move |open| open.effect == effect).take(MOST_NAMED);
+            let those = self.open.iter().filter(move |open| open.effect == effect).take(MAX_NAMED);
             let mut named: Vec<String> = Vec::new();
             for open in those {
                 let place = open.statement.words();

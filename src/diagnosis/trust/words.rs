@@ -1,6 +1,6 @@
 //! The vocabulary of the sentences about a trust policy.
 
-use super::{ForeignCondition, MOST_NAMED};
+use super::{ForeignCondition, MAX_NAMED};
 use crate::text::sanitize;
 use iam_trust::evaluate::ElementKind;
 use iam_trust::reach::split_subject;
@@ -17,10 +17,10 @@ pub(super) fn element(element: &ElementKind) -> String {
 /// Values in a sentence.
 pub(in crate::diagnosis) fn values(values: &[String]) -> String {
     let named: Vec<String> =
-        values.iter().take(MOST_NAMED).map(|value| format!("\"{}\"", sanitize(value))).collect();
+        values.iter().take(MAX_NAMED).map(|value| format!("\"{}\"", sanitize(value))).collect();
     match values.len() {
         0 => "nothing".to_owned(),
-        all if all > MOST_NAMED => format!("{} and {} more", named.join(", "), all - MOST_NAMED),
+        all if all > MAX_NAMED => format!("{} and {} more", named.join(", "), all - MAX_NAMED),
         _ => named.join(" or "),
     }
 }
@@ -28,8 +28,8 @@ pub(in crate::diagnosis) fn values(values: &[String]) -> String {
 /// The service accounts whose subjects match patterns.
 pub(super) fn service_accounts(patterns: &[String]) -> String {
     let mut each: Vec<String> =
-        patterns.iter().take(MOST_NAMED).map(|pattern| service_accounts_of(pattern)).collect();
-    let more = patterns.len().saturating_sub(MOST_NAMED);
+        patterns.iter().take(MAX_NAMED).map(|pattern| service_accounts_of(pattern)).collect();
+    let more = patterns.len().saturating_sub(MAX_NAMED);
     if more > 0 {
         each.push(format!("those that fit {more} more patterns"));
     }

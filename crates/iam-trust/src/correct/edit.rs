@@ -24,7 +24,7 @@ pub(super) enum Manner {
 }
 
 /// The number of times that a statement is edited: one error can hide another.
-const MOST_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// A statement under edit.
 pub(super) struct StatementEdit<'a> {
@@ -49,7 +49,7 @@ impl<'a> StatementEdit<'a> {
         if self.manner != Manner::InPlace {
             self.narrow_to_token();
         }
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let refusals = self.refusals()?;
             if refusals.is_empty() {
                 return Some(self.statement);
