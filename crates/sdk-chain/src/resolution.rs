@@ -1,5 +1,6 @@
 //! The answer of a chain: the source that an SDK takes, and why.
 
+use crate::rules::{RuleOverride, Sdk};
 use crate::situation::ChainInput;
 use crate::{CredentialSource, SdkId, walk};
 
@@ -24,9 +25,22 @@ pub fn names_of(resolutions: &[Resolution], sources: &[CredentialSource]) -> Vec
 /// Walks the chain of one SDK.
 #[must_use]
 pub fn resolve(id: SdkId, input: &ChainInput) -> Resolution {
-    let rules = id.rules().for_input(input);
+    let rules = applicable(id.rules(), input);
     let (source, reason) = walk::walk(rules, input.limitations.get(&id), input);
     Resolution { sdk: id, source, reason }
+}
+
+/// The rules that apply in this environment in place of these.
+fn applicable(sdk: &'static Sdk, input: &ChainInput) -> &'static Sdk {
+    let load_config = input.filled("AWS_SDK_LOAD_CONFIG");
+    match (sdk.overridden_by, load_config) {
+        (Some(RuleOverride::ByAnything(rules)), Some(_))
+        | (Some(RuleOverride::ByTrue(rules)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => rules,
+        (Some(RuleOverride::ByOptOut(rules)), _) if input.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() => {
+            rules
+        }
+        _ => sdk,
+    }
 }
 
 /// Walks the chain of every SDK. The SDKs in `found` come first.

@@ -1,7 +1,10 @@
-//! The SDKs, each with its id. To add an SDK, add its row here and the table of its rules in [`crate::sdks`].
+//! The SDKs, each with its id and the table of its rules in [`sdks`].
+
+use crate::rules::Sdk;
+use crate::sdks;
 
 macro_rules! sdk_ids {
-    ($($name:ident = $id:literal;)*) => {
+    ($($name:ident = $id:literal, $table:ident::$rules:ident;)*) => {
         /// An SDK. One that reads other files in another mode counts once per mode.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum SdkId {
@@ -17,30 +20,36 @@ macro_rules! sdk_ids {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $id,)* }
             }
+
+            /// The rules of the SDK.
+            #[must_use]
+            pub fn rules(self) -> &'static Sdk {
+                match self { $(Self::$name => &sdks::$table::$rules,)* }
+            }
         }
     };
 }
 
 sdk_ids! {
-    Boto = "boto";
-    CliV2 = "cliv2";
-    JsV3 = "jsv3";
-    JsV2 = "jsv2";
-    JsV2LoadConfig = "jsv2lc";
-    GoV2 = "gov2";
-    GoV1 = "gov1";
-    GoV1LoadConfig = "gov1lc";
-    GoV1Old = "gov1old";
-    Rust = "rust";
-    Ruby = "ruby";
-    Cpp = "cpp-tls";
-    JavaV1 = "jv1";
-    JavaV2 = "jv2";
-    DotNet3 = "dotnet3";
-    DotNet4 = "dotnet4";
-    Php = "php";
-    Kotlin = "kotlin";
-    Swift = "swift";
+    Boto = "boto", python::BOTO;
+    CliV2 = "cliv2", python::CLI_V2;
+    JsV3 = "jsv3", javascript::V3;
+    JsV2 = "jsv2", javascript::V2;
+    JsV2LoadConfig = "jsv2lc", javascript::V2_LOAD_CONFIG;
+    GoV2 = "gov2", go::V2;
+    GoV1 = "gov1", go::V1;
+    GoV1LoadConfig = "gov1lc", go::V1_LOAD_CONFIG;
+    GoV1Old = "gov1old", go::V1_OLD;
+    Rust = "rust", rust::RUST;
+    Ruby = "ruby", ruby::RUBY;
+    Cpp = "cpp-tls", cpp::CPP;
+    JavaV1 = "jv1", java::V1;
+    JavaV2 = "jv2", java::V2;
+    DotNet3 = "dotnet3", dotnet::V3;
+    DotNet4 = "dotnet4", dotnet::V4;
+    Php = "php", php::PHP;
+    Kotlin = "kotlin", kotlin::KOTLIN;
+    Swift = "swift", swift::SWIFT;
 }
 
 impl SdkId {

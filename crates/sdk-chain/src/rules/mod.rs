@@ -18,15 +18,12 @@ pub use profile::{
 pub use region::{EmptyRegion, NoRegion, Region};
 pub use variables::{EmptyVariable, EnvKeysRule, WebIdentityRule};
 
+use crate::CredentialSource;
 use crate::dialect::Dialect;
-use crate::situation::ChainInput;
-use crate::{CredentialSource, SdkId};
 
 /// The rules of one SDK.
 #[derive(Debug)]
 pub struct Sdk {
-    /// The id.
-    pub id: SdkId,
     /// The name in sentences.
     pub name: &'static str,
     /// The version whose rules these are.
@@ -57,33 +54,13 @@ pub struct Sdk {
     pub at_end: CredentialSource,
 }
 
-impl Sdk {
-    /// The rules that apply in this environment.
-    #[must_use]
-    pub fn for_input(&'static self, input: &ChainInput) -> &'static Self {
-        let value = input.filled("AWS_SDK_LOAD_CONFIG");
-        match (self.overridden_by, value) {
-            (Some(RuleOverride::ByAnything(id)), Some(_))
-            | (Some(RuleOverride::ByTrue(id)), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => {
-                id.rules()
-            }
-            (Some(RuleOverride::ByOptOut(rules)), _)
-                if input.variable("AWS_SDK_CONFIG_OPT_OUT").is_some() =>
-            {
-                rules
-            }
-            _ => self,
-        }
-    }
-}
-
 /// When other rules apply.
 #[derive(Debug, Clone, Copy)]
 pub enum RuleOverride {
-    /// Those of this SDK, if `AWS_SDK_LOAD_CONFIG` is not empty.
-    ByAnything(SdkId),
-    /// Those of this SDK, if Go's `strconv.ParseBool` reads the variable as true.
-    ByTrue(SdkId),
+    /// These, if `AWS_SDK_LOAD_CONFIG` is not empty.
+    ByAnything(&'static Sdk),
+    /// These, if Go's `strconv.ParseBool` reads the variable as true.
+    ByTrue(&'static Sdk),
     /// These, if `AWS_SDK_CONFIG_OPT_OUT` is set, even to an empty value.
     ByOptOut(&'static Sdk),
 }

@@ -1,13 +1,6 @@
 //! The AWS SDK for C++: whatever a provider fails with, it gives empty credentials, which lead on.
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
-use crate::dialect::{Dialect, Headers, Trailing};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, Sdk, SsoRule, Step,
-    TokenRule, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// The profile provider of aws-c-sdkutils.
 const DIALECT: Dialect = Dialect {
@@ -19,7 +12,6 @@ const DIALECT: Dialect = Dialect {
 /// The core of the SDK, as pyarrow has it. That the web identity of a profile ends the process, and that
 /// only `AWS_PROFILE` selects one, was seen when it was run.
 pub const CPP: Sdk = Sdk {
-    id: SdkId::Cpp,
     name: "C++",
     version: "1.11.900",
     was_run: true,

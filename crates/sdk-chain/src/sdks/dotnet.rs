@@ -1,14 +1,7 @@
 //! The AWS SDK for .NET, version 3 and version 4: a source is chosen by what is configured, and what it
 //! then fails with ends the search.
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
-use crate::dialect::{Dialect, Faults};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, ImdsDisabled, NoRegion, OnFailure, ProcessRule, ProfileFile,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule,
-    Step, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `EnvironmentVariablesAWSCredentials`.
 const KEYS: Step = Step::Keys(EnvKeysRule::USUAL);
@@ -42,7 +35,6 @@ const CONTAINER: Step = Step::Container(ContainerRule::usual(OnFailure::Error));
 
 /// Version 3: the web identity and the profile come before keys in the environment.
 pub const V3: Sdk = Sdk {
-    id: SdkId::DotNet3,
     name: ".NET v3",
     version: "AWSSDK.Core 3.7",
     was_run: false,
@@ -71,7 +63,6 @@ pub const V3: Sdk = Sdk {
 
 /// Version 4.
 pub const V4: Sdk = Sdk {
-    id: SdkId::DotNet4,
     name: ".NET v4",
     version: "AWSSDK.Core 4.0",
     source: "aws/aws-sdk-net: sdk/src/Core/Amazon.Runtime/Credentials/DefaultAWSCredentialsIdentityResolver.cs",

@@ -1,16 +1,7 @@
 //! The AWS SDKs for Go, version 2, and version 1 in its three ways to a session. Both choose a source
 //! once; what it then fails with ends the search.
 
-use super::{CONFIG, CREDENTIALS, SPECIFIED};
-use crate::dialect::{
-    Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
-};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, FileRule, GoProfile, ImdsDisabled, NoRegion, OnFailure,
-    ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRule,
-    RoleWithoutSource, RuleOverride, Sdk, SsoRule, Step, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `aws-sdk-go-v2/internal/ini`: lenient; a header without `profile` in the config file is passed over.
 const V2_DIALECT: Dialect = Dialect {
@@ -74,7 +65,6 @@ const V1_CONTAINER: Step = Step::Container(ContainerRule { relative_first: false
 
 /// Version 2.
 pub const V2: Sdk = Sdk {
-    id: SdkId::GoV2,
     name: "Go v2",
     version: "config 1.33.16",
     was_run: true,
@@ -111,40 +101,18 @@ pub const V2: Sdk = Sdk {
     at_end: CredentialSource::Error,
 };
 
-/// Version 1, `session.NewSession`: the credentials file alone, and of it no roles.
-pub const V1: Sdk = Sdk {
-    id: SdkId::GoV1,
-    name: "Go v1",
+/// Version 1, `session.NewSession` with `AWS_SDK_LOAD_CONFIG`.
+pub const V1_LOAD_CONFIG: Sdk = Sdk {
+    name: "Go v1 with AWS_SDK_LOAD_CONFIG",
     version: "1.55.8",
     was_run: true,
     source: "aws/aws-sdk-go: aws/session/credentials.go, aws/session/session.go, aws/defaults/defaults.go",
-    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: false },
     credentials: Some(CREDENTIALS_FILE),
-    config: None,
+    config: Some(CONFIG_FILE),
     dialect: V1_DIALECT,
     merge: FileMerge::ByPair,
     profiles_need_config: false,
-    region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
-    overridden_by: Some(RuleOverride::ByTrue(SdkId::GoV1LoadConfig)),
-    steps: &[
-        Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: true },
-        Step::ProfileMustBeSound(GoProfile { roles: false, half_pair_fails: false, unless_keys: true }),
-        KEYS,
-        Step::WebIdentity(V1_WEB_IDENTITY),
-        PROFILE_KEYS,
-        Step::Process(ProcessRule::of(ProfileFile::Both)),
-        V1_CONTAINER,
-        Step::Imds(ImdsDisabled::True),
-    ],
-    at_end: CredentialSource::Error,
-};
-
-/// Version 1, `session.NewSession` with `AWS_SDK_LOAD_CONFIG`.
-pub const V1_LOAD_CONFIG: Sdk = Sdk {
-    id: SdkId::GoV1LoadConfig,
-    name: "Go v1 with AWS_SDK_LOAD_CONFIG",
-    profile: ProfileName { variables: &["AWS_PROFILE", "AWS_DEFAULT_PROFILE"], empty_counts: false },
-    config: Some(CONFIG_FILE),
     region: Region::of(
         &["AWS_REGION", "AWS_DEFAULT_REGION"],
         &[ProfileFile::Both],
@@ -164,12 +132,31 @@ pub const V1_LOAD_CONFIG: Sdk = Sdk {
         V1_CONTAINER,
         Step::Imds(ImdsDisabled::True),
     ],
-    ..V1
+    at_end: CredentialSource::Error,
+};
+
+/// Version 1, `session.NewSession`: the credentials file alone, and of it no roles.
+pub const V1: Sdk = Sdk {
+    name: "Go v1",
+    profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
+    config: None,
+    region: Region::of(&["AWS_REGION"], &[], NoRegion::FailsWithoutEndpoint),
+    overridden_by: Some(RuleOverride::ByTrue(&V1_LOAD_CONFIG)),
+    steps: &[
+        Step::FilesMustParse { on_failure: OnFailure::Error, unless_keys: true },
+        Step::ProfileMustBeSound(GoProfile { roles: false, half_pair_fails: false, unless_keys: true }),
+        KEYS,
+        Step::WebIdentity(V1_WEB_IDENTITY),
+        PROFILE_KEYS,
+        Step::Process(ProcessRule::of(ProfileFile::Both)),
+        V1_CONTAINER,
+        Step::Imds(ImdsDisabled::True),
+    ],
+    ..V1_LOAD_CONFIG
 };
 
 /// Version 1, the deprecated `session.New`: `defaults.CredProviders`, which know no web identity.
 pub const V1_OLD: Sdk = Sdk {
-    id: SdkId::GoV1Old,
     name: "Go v1 by session.New",
     source: "aws/aws-sdk-go: aws/defaults/defaults.go, CredProviders; aws/session/session.go, New",
     dialect: Dialect { credentials: HeaderStyle::AsWritten, ..V1_DIALECT },

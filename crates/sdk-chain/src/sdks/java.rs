@@ -1,13 +1,6 @@
 //! The AWS SDKs for Java, version 1 and version 2: a chain swallows every exception of its links.
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
-use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
-use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled,
-    LineBreak, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
-    Region, RoleRule, RoleWithoutSource, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `AbstractProfilesConfigFileScanner` and `BasicProfileConfigLoader`: a header is a profile's name,
 /// with or without `profile `.
@@ -26,7 +19,6 @@ const V1_DIALECT: Dialect = Dialect {
 
 /// Version 1, with the sts module.
 pub const V1: Sdk = Sdk {
-    id: SdkId::JavaV1,
     name: "Java v1",
     version: "1.11.901",
     was_run: true,
@@ -91,7 +83,6 @@ pub const V1: Sdk = Sdk {
 
 /// Version 2, with the sts module.
 pub const V2: Sdk = Sdk {
-    id: SdkId::JavaV2,
     name: "Java v2",
     version: "2.57.8",
     was_run: true,

@@ -1,15 +1,6 @@
 //! The AWS SDKs for JavaScript, version 3 and version 2, on Node.
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON};
-use crate::dialect::{
-    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, KeyGap, Trailing,
-};
-use crate::rules::{
-    ContainerRule, EmptyRegion, EnvKeysRule, FileMerge, FileRule, Hosts, ImdsDisabled, LineBreak, NoRegion,
-    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
-    RoleRule, RoleWithoutSource, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `parseIni` and `getConfigData` of `@smithy/shared-ini-file-loader`; a file that cannot be read is empty.
 const V3_DIALECT: Dialect = Dialect {
@@ -40,7 +31,6 @@ const V3_SIGN_ON: SsoRule = SsoRule { any_of: SIGN_ON, on_failure: OnFailure::Er
 /// Version 3. What a link throws as a `CredentialsProviderError` leads on, all else ends the search:
 /// `chain` of `@smithy/property-provider`.
 pub const V3: Sdk = Sdk {
-    id: SdkId::JsV3,
     name: "JavaScript v3",
     version: "@aws-sdk/credential-provider-node 3.972.97",
     was_run: true,
@@ -155,22 +145,28 @@ const V2_PROFILE_WEB_IDENTITY: Step = Step::ProfileWebIdentity(ProfileWebIdentit
     ..ProfileWebIdentity::of(ProfileFile::Both)
 });
 
-/// Version 2. Every failure leads on: `CredentialProviderChain.resolve`.
-pub const V2: Sdk = Sdk {
-    id: SdkId::JsV2,
-    name: "JavaScript v2",
+/// Version 2 with `AWS_SDK_LOAD_CONFIG`: the config file is read, too, and must exist, or no profile is
+/// read at all. Every failure leads on: `CredentialProviderChain.resolve`.
+pub const V2_LOAD_CONFIG: Sdk = Sdk {
+    name: "JavaScript v2 with AWS_SDK_LOAD_CONFIG",
     version: "2.1693.0",
     was_run: true,
-    source: "aws/aws-sdk-js: lib/node_loader.js, CredentialProviderChain.defaultProviders",
+    source: "aws/aws-sdk-js: lib/node_loader.js; lib/util.js, getProfilesFromSharedConfig",
     profile: ProfileName { variables: &["AWS_PROFILE"], empty_counts: false },
-    credentials: Some(V2_CREDENTIALS),
-    config: None,
+    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
+    config: Some(FileRule { tilde: false, ..CONFIG }),
     dialect: V2_DIALECT,
     merge: FileMerge::BySetting,
-    profiles_need_config: false,
-    region: Region::of(&["AWS_REGION", "AMAZON_REGION"], &[], NoRegion::FailsWithEndpoint),
-    overridden_by: Some(RuleOverride::ByAnything(SdkId::JsV2LoadConfig)),
+    profiles_need_config: true,
+    region: Region::of(
+        &["AWS_REGION", "AMAZON_REGION"],
+        &[ProfileFile::Credentials, ProfileFile::Config],
+        NoRegion::FailsWithEndpoint,
+    ),
+    overridden_by: None,
     steps: &[
+        // getRegion of lib/node_loader.js, as the module is loaded
+        Step::ConfigForRegion,
         V2_KEYS,
         V2_AMAZON_KEYS,
         V2_SIGN_ON,
@@ -186,30 +182,16 @@ pub const V2: Sdk = Sdk {
     at_end: CredentialSource::Error,
 };
 
-/// Version 2 with `AWS_SDK_LOAD_CONFIG`: the config file is read, too, and must exist, or no profile is
-/// read at all.
-pub const V2_LOAD_CONFIG: Sdk = Sdk {
-    id: SdkId::JsV2LoadConfig,
-    name: "JavaScript v2 with AWS_SDK_LOAD_CONFIG",
-    source: "aws/aws-sdk-js: lib/node_loader.js; lib/util.js, getProfilesFromSharedConfig",
-    credentials: Some(FileRule { tilde: false, ..CREDENTIALS }),
-    config: Some(FileRule { tilde: false, ..CONFIG }),
-    profiles_need_config: true,
-    region: Region { files: &[ProfileFile::Credentials, ProfileFile::Config], ..V2.region },
-    overridden_by: None,
-    steps: &[
-        // getRegion of lib/node_loader.js, as the module is loaded
-        Step::ConfigForRegion,
-        V2_KEYS,
-        V2_AMAZON_KEYS,
-        V2_SIGN_ON,
-        V2_ROLE,
-        V2_PROFILE_KEYS,
-        V2_CONTAINER,
-        Step::Process(ProcessRule::of(ProfileFile::Both)),
-        V2_WEB_IDENTITY,
-        V2_PROFILE_WEB_IDENTITY,
-        Step::Imds(ImdsDisabled::Anything),
-    ],
-    ..V2
+/// Version 2.
+pub const V2: Sdk = Sdk {
+    name: "JavaScript v2",
+    source: "aws/aws-sdk-js: lib/node_loader.js, CredentialProviderChain.defaultProviders",
+    credentials: Some(V2_CREDENTIALS),
+    config: None,
+    profiles_need_config: false,
+    region: Region { files: &[], ..V2_LOAD_CONFIG.region },
+    overridden_by: Some(RuleOverride::ByAnything(&V2_LOAD_CONFIG)),
+    // without ConfigForRegion
+    steps: V2_LOAD_CONFIG.steps.split_at(1).1,
+    ..V2_LOAD_CONFIG
 };

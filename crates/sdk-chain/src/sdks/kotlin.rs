@@ -1,17 +1,10 @@
 //! The AWS SDK for Kotlin: the chain swallows every exception of its links (`IdentityProviderChain` of
 //! smithy-kotlin).
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, ImdsDisabled, NoRegion, OnFailure, ProcessRule, ProfileFile,
-    ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRule, Sdk, SsoRule, Step, WebIdentityRule,
-    WithoutRole,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// Version 1.5.
 pub const KOTLIN: Sdk = Sdk {
-    id: SdkId::Kotlin,
     name: "Kotlin",
     version: "1.5",
     was_run: false,

@@ -1,13 +1,6 @@
 //! The AWS SDK for PHP: each link of the chain is the "otherwise" of the one before it.
 
-use super::{CONFIG, CREDENTIALS, SIGN_ON, SPECIFIED};
-use crate::dialect::{Dialect, Faults, HeaderStyle, Headers, Indented, Trailing};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion, OnFailure, ProcessRule,
-    ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion, RoleRule, Sdk, Sources,
-    SsoRule, Step, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `ini`, for one of the two files.
 const fn role(file: ProfileFile) -> Step {
@@ -35,7 +28,6 @@ const DIALECT: Dialect = Dialect {
 
 /// Version 3.
 pub const PHP: Sdk = Sdk {
-    id: SdkId::Php,
     name: "PHP",
     version: "3",
     was_run: false,

@@ -1,15 +1,6 @@
 //! botocore, which boto3 uses, and the AWS CLI v2, which has its own copy of it.
 
-use super::{CONFIG, CREDENTIALS, SPECIFIED};
-use crate::dialect::{
-    Bytes, Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
-};
-use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion,
-    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, Region, RoleRegion, RoleRule, Sdk,
-    Sources, SsoRule, Step, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `raw_config_parse` and `build_profile_map` of `botocore/configloader.py`, on top of `configparser`.
 const DIALECT: Dialect = Dialect {
@@ -88,7 +79,6 @@ const STEPS: &[Step] = &[
 
 /// botocore and boto3.
 pub const BOTO: Sdk = Sdk {
-    id: SdkId::Boto,
     name: "Python (boto3)",
     version: "botocore 1.44.5",
     was_run: true,
@@ -108,7 +98,6 @@ pub const BOTO: Sdk = Sdk {
 
 /// The AWS CLI v2. A command ends with an error where botocore finds nothing.
 pub const CLI_V2: Sdk = Sdk {
-    id: SdkId::CliV2,
     name: "AWS CLI v2",
     version: "2.36.12",
     source: "aws/aws-cli (v2): awscli/botocore/credentials.py, create_credential_resolver",

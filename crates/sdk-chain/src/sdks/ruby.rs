@@ -1,15 +1,6 @@
 //! The AWS SDK for Ruby: an exception ends the search, credentials that are not set lead on.
 
-use super::{CONFIG, CREDENTIALS, SPECIFIED};
-use crate::dialect::{
-    Dialect, DuplicateHeaders, Faults, HeaderStyle, Headers, Indented, InlineSpaces, Trailing,
-};
-use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, LineBreak,
-    NamedSource, NoRegion, OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity,
-    Region, RoleRule, RuleOverride, Sdk, Sources, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `ini_parser.rb`: lenient; `profile NAME` is NAME in either file.
 const DIALECT: Dialect = Dialect {
@@ -96,7 +87,6 @@ pub const RUBY: Sdk = Sdk {
 /// With `AWS_SDK_CONFIG_OPT_OUT`, `Aws.shared_config.config_enabled?` is false: of the shared files the keys
 /// in the credentials file are left.
 const OPTED_OUT: Sdk = Sdk {
-    id: SdkId::Ruby,
     name: "Ruby",
     version: "aws-sdk-core 3.211.0",
     was_run: true,

@@ -1,13 +1,6 @@
 //! The AWS SDK for Rust: only what a provider calls "not loaded" leads on, all else ends the search.
 
-use super::{CONFIG, CREDENTIALS, SPECIFIED};
-use crate::dialect::{Bytes, Dialect};
-use crate::rules::{
-    ContainerRule, EmptyRegion, EmptyVariable, EnvKeysRule, FileMerge, FileRule, ImdsDisabled, NoRegion,
-    OnFailure, ProcessRule, ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRegion,
-    RoleRule, Sdk, SsoRule, Step, TokenRule, WebIdentityRule, WithoutRole,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// `aws-runtime`, `env_config/source.rs`: a variable that is set to nothing names no file.
 const CREDENTIALS_FILE: FileRule = FileRule { empty_counts: true, ..CREDENTIALS };
@@ -15,7 +8,6 @@ const CONFIG_FILE: FileRule = FileRule { empty_counts: true, ..CONFIG };
 
 /// aws-config.
 pub const RUST: Sdk = Sdk {
-    id: SdkId::Rust,
     name: "Rust",
     version: "aws-config 1.13.0",
     was_run: true,

@@ -1,17 +1,9 @@
 //! The AWS SDK for Swift: the profile comes before the web identity, and every failure leads on.
 
-use super::{CONFIG, CREDENTIALS, SPECIFIED};
-use crate::dialect::{Dialect, Faults};
-use crate::rules::{
-    ContainerRule, EnvKeysRule, FileMerge, Hosts, ImdsDisabled, NoRegion, OnFailure, ProcessRule,
-    ProfileFile, ProfileKeys, ProfileName, ProfileWebIdentity, Region, RoleRule, RoleWithoutSource, Sdk,
-    Sources, Step, WebIdentityRule,
-};
-use crate::{CredentialSource, SdkId};
+use super::*;
 
 /// Version 1.
 pub const SWIFT: Sdk = Sdk {
-    id: SdkId::Swift,
     name: "Swift",
     version: "1",
     was_run: false,

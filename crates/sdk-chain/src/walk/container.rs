@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{ResolvedView, StepFailure, StepResult};
+use super::{ResolvedView, StepFailure, StepResult, takes};
 use crate::CredentialSource;
 use crate::rules::{ContainerRule, Hosts, LineBreak, OnFailure};
 use crate::situation::{ContainerEndpoint as Endpoint, EndpointReply, TokenFile};
@@ -22,12 +22,10 @@ impl ResolvedView<'_> {
         let (relative, full) = (value(RELATIVE), value(FULL));
         let chosen = if rule.relative_first { relative.or(full) } else { full.or(relative) };
         let token = self.container_token(rule);
-        if rule.token.read_first
-            && let Err((on_failure, why)) = &token
-        {
-            return on_failure.because(why.as_str());
+        if rule.token.read_first && token.is_err() {
+            return token.map(|_| None);
         }
-        let Some((variable, value)) = chosen else { return StepResult::Nothing };
+        let Some((variable, value)) = chosen else { return Ok(None) };
         let endpoint = if variable == RELATIVE { &self.input.relative } else { &self.input.full };
         let host = if variable == RELATIVE { None } else { Some(host_of(value)) };
         if value.is_empty() {
@@ -38,16 +36,15 @@ impl ResolvedView<'_> {
         if host.is_some_and(|host| !allowed(&rule.hosts, host)) {
             return rule.bad_host.because(format!("The host in {variable} is none that it calls"));
         }
-        let with_token = match token {
-            Ok(SentToken::Sent) => true,
-            Ok(SentToken::None) => false,
-            Ok(SentToken::OnlyWithout(on_failure)) => {
+        let with_token = match token? {
+            SentToken::Sent => true,
+            SentToken::None => false,
+            SentToken::OnlyWithout(on_failure) => {
                 if !host.is_some_and(|host| matches!(host.host, Some("localhost" | "127.0.0.1"))) {
                     return on_failure.because("The token for the container credentials has a line break");
                 }
                 false
             }
-            Err((on_failure, why)) => return on_failure.because(why),
         };
         replied(rule, variable, endpoint, with_token)
     }
@@ -60,19 +57,16 @@ impl ResolvedView<'_> {
             return Ok(if variable.is_some() { SentToken::Sent } else { SentToken::None });
         };
         match self.input.token(file) {
-            TokenFile::Unreadable(why) => {
-                let why = format!(
-                    "The token file {} for the container credentials cannot be read: {why}",
-                    sanitize(file)
-                );
-                Err((rule.token.unreadable, why))
-            }
+            TokenFile::Unreadable(why) => rule.token.unreadable.because(format!(
+                "The token file {} for the container credentials cannot be read: {why}",
+                sanitize(file)
+            )),
             TokenFile::Readable { line_break: false, .. } => Ok(SentToken::Sent),
             TokenFile::Readable { .. } => match rule.token.line_break {
                 LineBreak::Sent => Ok(SentToken::Sent),
                 LineBreak::WithoutIt(on_failure) => Ok(SentToken::OnlyWithout(on_failure)),
                 LineBreak::Fails(on_failure) => {
-                    Err((on_failure, "The token for the container credentials has a line break".to_owned()))
+                    on_failure.because("The token for the container credentials has a line break")
                 }
             },
         }
@@ -92,14 +86,12 @@ enum SentToken {
 fn replied(rule: &ContainerRule, variable: &str, endpoint: &Endpoint, with_token: bool) -> StepResult {
     let reply = if with_token { &endpoint.with_token } else { &endpoint.without_token };
     match reply {
-        EndpointReply::Given => StepResult::Takes(
-            CredentialSource::Container,
-            format!("The endpoint in {variable} gives credentials."),
-        ),
-        EndpointReply::NotTried => StepResult::Takes(
-            CredentialSource::Container,
-            format!("It asks the endpoint in {variable} for credentials."),
-        ),
+        EndpointReply::Given => {
+            takes(CredentialSource::Container, format!("The endpoint in {variable} gives credentials."))
+        }
+        EndpointReply::NotTried => {
+            takes(CredentialSource::Container, format!("It asks the endpoint in {variable} for credentials."))
+        }
         EndpointReply::Status(status) => {
             rule.on_failure.because(format!("The endpoint in {variable} answers {status}"))
         }

@@ -8,7 +8,7 @@ impl ResolvedView<'_> {
     /// `sharedConfig.setFromIniFiles` in `aws-sdk-go/aws/session/shared_config.go`.
     pub(super) fn profile_must_be_sound(&self, go: GoProfile) -> StepResult {
         if go.unless_keys && self.has_keys() && self.profile_is_default() {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let mut profile = self.profile.as_str();
         let mut visited: Vec<&str> = Vec::new();
@@ -27,7 +27,7 @@ impl ResolvedView<'_> {
                 return OnFailure::Error.because(format!("There is no role_arn for the source in {words}"));
             }
             if !visited.is_empty() && is_pair(section) {
-                return StepResult::Nothing;
+                return Ok(None);
             }
             if kinds.iter().filter(|kind| **kind).count() > 1 {
                 return OnFailure::Error.because(format!("There is more than one kind of source in {words}"));
@@ -40,7 +40,7 @@ impl ResolvedView<'_> {
                     return OnFailure::Error
                         .because(format!("There are no credentials in the source, {words}"));
                 }
-                return StepResult::Nothing;
+                return Ok(None);
             };
             if self.section(ProfileFile::Both, source).is_none() {
                 let source = self.profile_words(source);
@@ -48,7 +48,7 @@ impl ResolvedView<'_> {
             }
             profile = source;
         }
-        StepResult::Nothing
+        Ok(None)
     }
 
     /// Whether the file that wins has half a pair of keys for the profile.

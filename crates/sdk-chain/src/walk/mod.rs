@@ -21,104 +21,100 @@ pub use container::{ECS_ADDRESS, EKS_ADDRESS, EKS_IPV6_ADDRESS, is_node_local};
 #[must_use]
 pub fn walk(sdk: &Sdk, limitation: Option<&SdkLimitation>, input: &ChainInput) -> (CredentialSource, String) {
     let view = ResolvedView::new(sdk, input);
-    let mut passed: Vec<String> = Vec::new();
+    let mut sentences: Vec<String> = Vec::new();
     let mut later = None;
     let (mut left_profile, mut only_container) = (false, false);
-    for step in sdk.steps {
-        left_profile &= step.is_of_profile();
-        if left_profile || only_container && !matches!(step, Step::Container(_)) {
-            continue;
-        }
-        if let Step::Role(role) = step {
-            later = later.or(Some(role).filter(|role| view.assumes_role_later(role)));
-        }
-        match view.step(step).limited_by(limitation, step) {
-            StepResult::Nothing => {}
-            StepResult::PassedOver(why) => passed.push(format!("{why}, which it passes over.")),
-            StepResult::SkipsProfile(why) => {
-                left_profile = true;
-                passed.push(format!("{why}, which it passes over."));
+    let (source, why) = 'end: {
+        for step in sdk.steps {
+            left_profile &= step.is_of_profile();
+            if left_profile || only_container && !matches!(step, Step::Container(_)) {
+                continue;
             }
-            StepResult::Ends(source, why) => return (source, join_sentences(&passed, &why)),
-            StepResult::OnlyContainer(why) => {
-                only_container = true;
-                passed.push(format!("{why}, and nothing but container credentials is left."));
+            if let Step::Role(role) = step {
+                later = later.or(Some(role).filter(|role| view.assumes_role_later(role)));
             }
-            StepResult::Takes(source, why) => {
-                let role = later.filter(|_| source != CredentialSource::ProfileWebIdentity);
-                let (source, why) = match role.map(|role| view.can_assume(role)) {
-                    None => (source, why),
-                    Some(Ok(())) => (
-                        CredentialSource::AssumedRole,
-                        format!("{why} With them it assumes the profile's role."),
-                    ),
-                    Some(Err(fault)) => (
-                        CredentialSource::Error,
-                        format!("{why} The profile's role cannot be assumed: {fault}."),
-                    ),
-                };
-                return (source, join_sentences(&passed, &why));
+            let (on_failure, why) = match limited(view.step(step), limitation, step) {
+                Ok(None) => continue,
+                Ok(Some((source, why))) => {
+                    let role = later.filter(|_| source != CredentialSource::ProfileWebIdentity);
+                    break 'end match role.map(|role| view.can_assume(role)) {
+                        None => (source, why),
+                        Some(Ok(())) => (
+                            CredentialSource::AssumedRole,
+                            format!("{why} With them it assumes the profile's role."),
+                        ),
+                        Some(Err(fault)) => (
+                            CredentialSource::Error,
+                            format!("{why} The profile's role cannot be assumed: {fault}."),
+                        ),
+                    };
+                }
+                Err(failure) => failure,
+            };
+            match on_failure {
+                OnFailure::Next => sentences.push(format!("{why}, which it passes over.")),
+                OnFailure::SkipProfile => {
+                    left_profile = true;
+                    sentences.push(format!("{why}, which it passes over."));
+                }
+                OnFailure::OnlyContainer => {
+                    only_container = true;
+                    sentences.push(format!("{why}, and nothing but container credentials is left."));
+                }
+                OnFailure::Error => break 'end (CredentialSource::Error, format!("{why}.")),
+                OnFailure::Nothing => {
+                    break 'end (
+                        CredentialSource::Nothing,
+                        format!("{why}; it goes on without credentials."),
+                    );
+                }
+                OnFailure::Crash => {
+                    break 'end (CredentialSource::Crash, format!("{why}, which ends the process."));
+                }
             }
         }
+        (sdk.at_end, "There is no other source.".to_owned())
+    };
+    sentences.push(why);
+    (source, sentences.join(" "))
+}
+
+/// A source, and why the SDK takes it, in sentences.
+type Taken = (CredentialSource, String);
+
+/// A failed step: what it leads to, and why, in a sentence without its full stop.
+type StepFailure = (OnFailure, String);
+
+/// The result of a step. Without a source, the step does not apply.
+type StepResult = Result<Option<Taken>, StepFailure>;
+
+fn takes(source: CredentialSource, why: impl Into<String>) -> StepResult {
+    Ok(Some((source, why.into())))
+}
+
+/// The result in a copy of the SDK that cannot use a web identity.
+fn limited(result: StepResult, limitation: Option<&SdkLimitation>, step: &Step) -> StepResult {
+    let Some(limitation) = limitation else { return result };
+    let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
+    let assumes = matches!(result, Ok(Some((CredentialSource::AssumedRole, _))))
+        && matches!(limitation, SdkLimitation::MissingModule(_));
+    if is_web_identity && result != Ok(None) || assumes {
+        return OnFailure::Next.because(limitation.to_string());
     }
-    (sdk.at_end, join_sentences(&passed, "There is no other source."))
-}
-
-fn join_sentences(passed: &[String], why: &str) -> String {
-    passed.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join(" ")
-}
-
-/// The result of a step.
-enum StepResult {
-    /// The step does not apply.
-    Nothing,
-    /// It failed, and the SDK goes on.
-    PassedOver(String),
-    /// It failed, and the SDK skips the steps that read the profile.
-    SkipsProfile(String),
-    /// It failed, as all steps do except the one for container credentials.
-    OnlyContainer(String),
-    /// The SDK takes this source.
-    Takes(CredentialSource, String),
-    /// It failed, and the SDK stops.
-    Ends(CredentialSource, String),
-}
-
-impl StepResult {
-    /// The result in a copy of the SDK that cannot use a web identity.
-    fn limited_by(self, limitation: Option<&SdkLimitation>, step: &Step) -> Self {
-        let Some(limitation) = limitation else { return self };
-        let is_web_identity = matches!(step, Step::WebIdentity(_) | Step::ProfileWebIdentity(_));
-        let assumes = matches!(self, Self::Takes(CredentialSource::AssumedRole, _))
-            && matches!(limitation, SdkLimitation::MissingModule(_));
-        if is_web_identity && !matches!(self, Self::Nothing) || assumes {
-            return Self::PassedOver(limitation.to_string());
-        }
-        self
-    }
+    result
 }
 
 impl OnFailure {
     /// The result of a failed step. `why` is a sentence without its full stop.
-    fn because(self, why: impl Into<String>) -> StepResult {
-        let why = why.into();
-        match self {
-            Self::Next => StepResult::PassedOver(why),
-            Self::SkipProfile => StepResult::SkipsProfile(why),
-            Self::OnlyContainer => StepResult::OnlyContainer(why),
-            Self::Error => StepResult::Ends(CredentialSource::Error, format!("{why}.")),
-            Self::Nothing => {
-                StepResult::Ends(CredentialSource::Nothing, format!("{why}; it goes on without credentials."))
-            }
-            Self::Crash => {
-                StepResult::Ends(CredentialSource::Crash, format!("{why}, which ends the process."))
-            }
-        }
+    fn because<T>(self, why: impl Into<String>) -> Result<T, StepFailure> {
+        Err((self, why.into()))
+    }
+
+    /// The same, but the step does not apply where its failure leads to the next.
+    fn unless_next(self, why: impl Into<String>) -> StepResult {
+        if self == Self::Next { Ok(None) } else { self.because(why) }
     }
 }
-
-/// A failure on the way to the source of a profile: what it leads to, and why it happened.
-type StepFailure = (OnFailure, String);
 
 /// The environment as one SDK sees it.
 struct ResolvedView<'a> {
@@ -171,7 +167,7 @@ impl<'a> ResolvedView<'a> {
             Step::NoDirectories => self.no_directories(),
             Step::ProfileMustBeSound(go) => self.profile_must_be_sound(*go),
             Step::RegionMustBeSet => match self.region() {
-                Ok(()) => StepResult::Nothing,
+                Ok(()) => Ok(None),
                 Err(why) => OnFailure::Error.because(format!("No call can be made: {why}")),
             },
             Step::ConfigForRegion => self.config_for_region(),
@@ -220,7 +216,7 @@ impl<'a> ResolvedView<'a> {
         let bad = [self.config_at, self.credentials_at].into_iter().flatten();
         match bad.into_iter().find(|at| self.input.directories.contains(at)) {
             Some(at) => OnFailure::Error.because(format!("{at} is a directory")),
-            None => StepResult::Nothing,
+            None => Ok(None),
         }
     }
 
@@ -236,7 +232,7 @@ impl<'a> ResolvedView<'a> {
             Some((Malformed { line, fault }, name)) if !excused => {
                 on_failure.because(format!("The shared {name} file is malformed: {fault}, on line {line}"))
             }
-            _ => StepResult::Nothing,
+            _ => Ok(None),
         }
     }
 
@@ -251,7 +247,7 @@ impl<'a> ResolvedView<'a> {
         even_default: bool,
     ) -> StepResult {
         if self.profile == "default" && !even_default {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let set = |name: &&&str| {
             if empty_counts { self.input.variable(name) } else { self.input.filled(name) }.is_some()
@@ -262,7 +258,7 @@ impl<'a> ResolvedView<'a> {
                 OnFailure::Error
                     .because(format!("{variable} selects {profile}, and there is none of that name"))
             }
-            _ => StepResult::Nothing,
+            _ => Ok(None),
         }
     }
 
@@ -271,7 +267,7 @@ impl<'a> ResolvedView<'a> {
         let in_credentials =
             self.selected(ProfileFile::Credentials).and_then(|section| filled(section, "region"));
         if named || in_credentials.is_some() || self.has_config {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         OnFailure::Crash
             .because("No variable names a region, and the config file that is read for it does not exist")
@@ -304,18 +300,15 @@ impl<'a> ResolvedView<'a> {
 
     fn keys(&self, keys: &EnvKeysRule) -> StepResult {
         if keys.unless.is_some_and(|name| self.input.filled(name).is_some()) {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         match self.key_variables(keys) {
-            None => StepResult::Nothing,
-            Some((id, None)) => match keys.secret_missing {
-                OnFailure::Next => StepResult::Nothing,
-                on_failure => on_failure.because(format!("{id} is set without its secret")),
-            },
+            None => Ok(None),
+            Some((id, None)) => keys.secret_missing.unless_next(format!("{id} is set without its secret")),
             Some((id, Some(secret))) => {
                 let legacy = keys.legacy || keys.id.first() != Some(&id);
                 let source = if legacy { CredentialSource::LegacyKeys } else { CredentialSource::Keys };
-                StepResult::Takes(source, format!("{id} and {secret} are set."))
+                takes(source, format!("{id} and {secret} are set."))
             }
         }
     }
@@ -381,9 +374,9 @@ impl<'a> ResolvedView<'a> {
     fn imds(&self, disabled: ImdsDisabled) -> StepResult {
         if self.is_disabled(disabled) {
             let value = self.input.variable(METADATA_DISABLED).unwrap_or_default();
-            return StepResult::PassedOver(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
+            return OnFailure::Next.because(format!("{METADATA_DISABLED} is \"{}\"", sanitize(value)));
         }
-        StepResult::Takes(CredentialSource::NodeRole, "It asks IMDS for the node's role.".to_owned())
+        takes(CredentialSource::NodeRole, "It asks IMDS for the node's role.")
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a profile gives: keys, the output of a program, or a role that is assumed with another source.
 
-use super::{NO_REGION, ResolvedView, StepFailure, StepResult, filled, is_pair};
+use super::{NO_REGION, ResolvedView, StepFailure, StepResult, Taken, filled, is_pair, takes};
 use crate::CredentialSource;
 use crate::ini::Section;
 use crate::rules::{
@@ -9,10 +9,7 @@ use crate::rules::{
 };
 
 fn half_pair(on_failure: OnFailure, words: &str) -> StepResult {
-    match on_failure {
-        OnFailure::Next => StepResult::Nothing,
-        on_failure => on_failure.because(format!("Half a pair of keys is in {words}")),
-    }
+    on_failure.unless_next(format!("Half a pair of keys is in {words}"))
 }
 
 fn is_sign_on(rule: &SsoRule, section: &Section) -> bool {
@@ -38,9 +35,9 @@ impl ResolvedView<'_> {
     }
 
     pub(super) fn role(&self, role: &RoleRule) -> StepResult {
-        let Some(section) = self.selected(role.file) else { return StepResult::Nothing };
+        let Some(section) = self.selected(role.file) else { return Ok(None) };
         if role.unless_token_file && section.contains_key("web_identity_token_file") {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let has_role = section.contains_key("role_arn");
         let by_name = source_setting(role, section, "credential_source").is_some();
@@ -52,39 +49,32 @@ impl ResolvedView<'_> {
                 return on_failure.because(format!("A source is in {words} without a role"));
             }
             WithoutRole::NamedSourceUsed if by_name => {}
-            _ => return StepResult::Nothing,
+            _ => return Ok(None),
         }
         if !sourced {
             return match role.without_source {
-                RoleWithoutSource::Ignored | RoleWithoutSource::AssumedLater => StepResult::Nothing,
+                RoleWithoutSource::Ignored | RoleWithoutSource::AssumedLater => Ok(None),
                 RoleWithoutSource::Fails(on_failure) => {
                     on_failure.because(format!("A role is in {words} without a source for it"))
                 }
             };
         }
-        let base = match self.role_source(role, &self.profile, section, &mut Vec::new()) {
-            Ok(base) => base,
-            Err((on_failure, why)) => return on_failure.because(why),
-        };
+        let (source, base) = self.role_source(role, &self.profile, section, &mut Vec::new())?;
         if let Some(on_failure) = role.mfa
             && section.contains_key("mfa_serial")
         {
             return on_failure.because(format!("A one-time password is wanted for the role in {words}"));
         }
         if !has_role {
-            let (source, base) = base;
-            return StepResult::Takes(
-                source,
-                format!("A source without a role is in {words}: it takes {base}."),
-            );
+            return takes(source, format!("A source without a role is in {words}: it takes {base}."));
         }
         if filled(section, "role_arn").is_none() {
             return role.on_failure.because(format!("The role in {words} has no ARN"));
         }
         match self.can_assume(role) {
-            Ok(()) => StepResult::Takes(
+            Ok(()) => takes(
                 CredentialSource::AssumedRole,
-                format!("A role is in {words}, which it assumes with {}.", base.1),
+                format!("A role is in {words}, which it assumes with {base}."),
             ),
             Err(why) => role.on_failure.because(format!("The role in {words} cannot be assumed: {why}")),
         }
@@ -108,20 +98,21 @@ impl ResolvedView<'_> {
         profile: &str,
         section: &Section,
         visited: &mut Vec<String>,
-    ) -> Result<(CredentialSource, String), StepFailure> {
+    ) -> Result<Taken, StepFailure> {
         let words = self.profile_words(profile);
         let setting = |name| source_setting(role, section, name);
         match (setting("source_profile"), setting("credential_source")) {
             (Some(_), Some(_)) if !role.named_sources.is_empty() => {
-                Err((role.two_sources, format!("There are two sources for the role in {words}")))
+                role.two_sources.because(format!("There are two sources for the role in {words}"))
             }
-            (None, None) => Err((role.source_empty, format!("There is no source for the role in {words}"))),
+            (None, None) => role.source_empty.because(format!("There is no source for the role in {words}")),
             (None, Some(source)) => self.named_source(role, profile, source),
             (Some(source), _) if source == profile => {
                 if role.sources.own_keys && is_pair(section) {
                     Ok((CredentialSource::Profile, format!("the keys in {words}")))
                 } else {
-                    Err((role.source_empty, format!("The source of {words} is {words} itself, without keys")))
+                    role.source_empty
+                        .because(format!("The source of {words} is {words} itself, without keys"))
                 }
             }
             (Some(source), _) => self.source_profile(role, source, visited),
@@ -133,7 +124,7 @@ impl ResolvedView<'_> {
         role: &RoleRule,
         profile: &str,
         source: &str,
-    ) -> Result<(CredentialSource, String), StepFailure> {
+    ) -> Result<Taken, StepFailure> {
         let words = self.profile_words(profile);
         let is_meant = |named: &&NamedSource| {
             let name = named.as_str();
@@ -141,8 +132,7 @@ impl ResolvedView<'_> {
         };
         let Some(named) = role.named_sources.iter().find(is_meant) else {
             // Not which: somebody may have put a secret there.
-            let why = format!("It does not know the credential_source of {words}");
-            return Err((role.named_unknown, why));
+            return role.named_unknown.because(format!("It does not know the credential_source of {words}"));
         };
         let found = match named {
             NamedSource::Environment if self.has_keys() => {
@@ -150,10 +140,10 @@ impl ResolvedView<'_> {
             }
             NamedSource::Environment => None,
             NamedSource::EcsContainer => self.sdk.steps.iter().find_map(|step| match step {
-                Step::Container(rule) => match self.container(rule) {
-                    StepResult::Takes(source, _) => Some((source, "the container credentials".to_owned())),
-                    _ => None,
-                },
+                Step::Container(rule) => {
+                    let (source, _) = self.container(rule).ok()??;
+                    Some((source, "the container credentials".to_owned()))
+                }
                 _ => None,
             }),
             NamedSource::Ec2InstanceMetadata => self.sdk.steps.iter().find_map(|step| match step {
@@ -163,10 +153,13 @@ impl ResolvedView<'_> {
                 _ => None,
             }),
         };
-        found.ok_or_else(|| {
-            let why = format!("The credential_source {} of {words} has no credentials", named.as_str());
-            (role.named_empty, why)
-        })
+        let named = named.as_str();
+        match found {
+            Some(found) => Ok(found),
+            None => role
+                .named_empty
+                .because(format!("The credential_source {named} of {words} has no credentials")),
+        }
     }
 
     /// The credentials of a source profile.
@@ -175,10 +168,10 @@ impl ResolvedView<'_> {
         role: &RoleRule,
         profile: &str,
         visited: &mut Vec<String>,
-    ) -> Result<(CredentialSource, String), StepFailure> {
+    ) -> Result<Taken, StepFailure> {
         let words = self.profile_words(profile);
         let Some(section) = self.section(role.file, profile) else {
-            return Err((role.source_missing, format!("The source profile, {words}, does not exist")));
+            return role.source_missing.because(format!("The source profile, {words}, does not exist"));
         };
         if is_pair(section) {
             return Ok((CredentialSource::Profile, format!("the keys in {words}")));
@@ -186,19 +179,18 @@ impl ResolvedView<'_> {
         let any =
             ["aws_access_key_id", "aws_secret_access_key"].iter().any(|name| section.contains_key(*name));
         if any && role.sources.half_pair_fails {
-            return Err((role.source_empty, format!("Half a pair of keys is in {words}")));
+            return role.source_empty.because(format!("Half a pair of keys is in {words}"));
         }
         if visited.iter().any(|seen| seen == profile) || visited.len() > MAX_SOURCE_PROFILES {
-            return Err((role.source_cycle, format!("The source profiles lead back to {words}")));
+            return role.source_cycle.because(format!("The source profiles lead back to {words}"));
         }
         visited.push(profile.to_owned());
         let token_file = filled(section, "web_identity_token_file");
         match (filled(section, "role_arn"), token_file) {
             (Some(arn), Some(file)) if role.sources.web_identity => {
-                let traded = self.exchange_token(arn, file, 0, 0, false);
-                traded
-                    .map(|why| (CredentialSource::ProfileWebIdentity, why))
-                    .map_err(|why| (role.on_failure, why))
+                let why = self.exchange_token(arn, file, 0, 0, false);
+                let why = why.or_else(|why| role.on_failure.because(why))?;
+                Ok((CredentialSource::ProfileWebIdentity, why))
             }
             (Some(_), None)
                 if role.sources.named_sources
@@ -211,33 +203,28 @@ impl ResolvedView<'_> {
             }
             _ => match &role.sources.sign_on {
                 Some(rule) if is_sign_on(rule, section) => {
-                    Err((rule.on_failure, format!("A sign-on is wanted by the source, {words}")))
+                    rule.on_failure.because(format!("A sign-on is wanted by the source, {words}"))
                 }
-                _ => Err((role.source_empty, format!("There are no credentials in the source, {words}"))),
+                _ => role.source_empty.because(format!("There are no credentials in the source, {words}")),
             },
         }
     }
 
     pub(super) fn profile_keys(&self, rule: &ProfileKeys) -> StepResult {
-        let Some(section) = self.selected(rule.file) else { return StepResult::Nothing };
+        let Some(section) = self.selected(rule.file) else { return Ok(None) };
         let has = |name: &str| section.get(name).is_some_and(|value| rule.empty_counts || !value.is_empty());
         if rule.unless_role && filled(section, "role_arn").is_some() {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let words = self.profile_words(&self.profile);
         match (has("aws_access_key_id"), has("aws_secret_access_key")) {
-            (true, true) => {
-                StepResult::Takes(CredentialSource::Profile, format!("There are keys in {words}."))
-            }
+            (true, true) => takes(CredentialSource::Profile, format!("There are keys in {words}.")),
             (true, false) => half_pair(rule.secret_missing, &words),
             (false, true) => half_pair(rule.id_missing, &words),
-            (false, false) => match rule.only_session_token {
-                OnFailure::Next => StepResult::Nothing,
-                on_failure if has("aws_session_token") => {
-                    on_failure.because(format!("A session token without keys is in {words}"))
-                }
-                _ => StepResult::Nothing,
-            },
+            (false, false) if has("aws_session_token") => {
+                rule.only_session_token.unless_next(format!("A session token without keys is in {words}"))
+            }
+            (false, false) => Ok(None),
         }
     }
 
@@ -246,20 +233,19 @@ impl ResolvedView<'_> {
         let section = section.filter(|section| !(rule.unless_role && filled(section, "role_arn").is_some()));
         let command = section.and_then(|section| section.get("credential_process"));
         let words = self.profile_words(&self.profile);
-        match (command.map(String::as_str), rule.empty) {
-            (None, _) | (Some(""), OnFailure::Next) => StepResult::Nothing,
-            (Some(""), on_failure) => on_failure.because(format!("A program without a name is in {words}")),
-            (Some(_), _) => StepResult::Takes(
-                CredentialSource::Process,
-                format!("A program is in {words}, which it runs for them."),
-            ),
+        match command.map(String::as_str) {
+            None => Ok(None),
+            Some("") => rule.empty.unless_next(format!("A program without a name is in {words}")),
+            Some(_) => {
+                takes(CredentialSource::Process, format!("A program is in {words}, which it runs for them."))
+            }
         }
     }
 
     pub(super) fn sign_on(&self, rule: &SsoRule) -> StepResult {
         let section = self.selected(ProfileFile::Both);
         if !section.is_some_and(|section| is_sign_on(rule, section)) {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let words = self.profile_words(&self.profile);
         rule.on_failure.because(format!("A sign-on is wanted by {words}, and nobody signs on in a pod"))

@@ -1,7 +1,7 @@
 //! A token that is exchanged for a role: that of the pod, or of a profile.
 
 use super::profile::MAX_SOURCE_PROFILES;
-use super::{ResolvedView, StepResult, filled, selected};
+use super::{ResolvedView, StepResult, filled, selected, takes};
 use crate::CredentialSource;
 use crate::rules::{EmptyVariable, OnFailure, ProfileWebIdentity, WebIdentityRule};
 use crate::situation::{TokenExchange, TokenFile};
@@ -28,23 +28,18 @@ impl ResolvedView<'_> {
         let token_file = of(TOKEN_FILE, "web_identity_token_file");
         let role = of(ROLE_ARN, "role_arn");
         match (token_file, role) {
-            (None, None) => StepResult::Nothing,
-            (None, Some((_, false))) => StepResult::Nothing,
-            (None, Some((_, true))) => match rule.without_token {
-                OnFailure::Next => StepResult::Nothing,
-                on_failure => on_failure.because(format!("{ROLE_ARN} is set without {TOKEN_FILE}")),
-            },
-            (Some(_), None) => match rule.without_role {
-                OnFailure::Next => StepResult::PassedOver(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
-                on_failure => on_failure.because(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
-            },
+            (None, None | Some((_, false))) => Ok(None),
+            (None, Some((_, true))) => {
+                rule.without_token.unless_next(format!("{ROLE_ARN} is set without {TOKEN_FILE}"))
+            }
+            (Some(_), None) => rule.without_role.because(format!("{TOKEN_FILE} is set without {ROLE_ARN}")),
             (Some((file, _)), Some((role, of_pod))) => {
                 let exchange =
                     self.exchange_token(role, file, rule.min_token_bytes, rule.min_role_chars, of_pod);
                 let source =
                     if of_pod { CredentialSource::WebIdentity } else { CredentialSource::ProfileWebIdentity };
                 match exchange {
-                    Ok(why) => StepResult::Takes(source, why),
+                    Ok(why) => takes(source, why),
                     Err(why) => rule.on_failure.because(why),
                 }
             }
@@ -89,10 +84,10 @@ impl ResolvedView<'_> {
 
     pub(super) fn profile_web_identity(&self, rule: &ProfileWebIdentity) -> StepResult {
         if rule.unless_variables && self.input.injected_role_and_token().is_some() {
-            return StepResult::Nothing;
+            return Ok(None);
         }
         let profile = rule.profile_name.as_ref().map_or(self.profile.as_str(), |by| selected(by, self.input));
-        let Some(mut section) = self.section_in_use(rule.file, profile) else { return StepResult::Nothing };
+        let Some(mut section) = self.section_in_use(rule.file, profile) else { return Ok(None) };
         let words = self.profile_words(profile);
         let mut of_source = false;
         for _ in 0..MAX_SOURCE_PROFILES {
@@ -112,7 +107,7 @@ impl ResolvedView<'_> {
                     && (file != Some("") || self.input.filled(TOKEN_FILE).is_some())
                     && self.region().is_ok();
                 if !gets_there {
-                    return StepResult::Nothing;
+                    return Ok(None);
                 }
                 OnFailure::Crash.because(format!("There is a web identity in {words}"))
             }
@@ -120,16 +115,15 @@ impl ResolvedView<'_> {
             {
                 Ok(why) if of_source => {
                     let why = format!("{why} With it it assumes the role in {words}.");
-                    StepResult::Takes(CredentialSource::AssumedRole, why)
+                    takes(CredentialSource::AssumedRole, why)
                 }
-                Ok(why) => StepResult::Takes(CredentialSource::ProfileWebIdentity, why),
+                Ok(why) => takes(CredentialSource::ProfileWebIdentity, why),
                 Err(why) => rule.on_failure.because(why),
             },
-            (None, Some(_)) => match rule.without_role {
-                OnFailure::Next => StepResult::Nothing,
-                on_failure => on_failure.because(format!("A web identity is in {words} without a role")),
-            },
-            (_, None) => StepResult::Nothing,
+            (None, Some(_)) => {
+                rule.without_role.unless_next(format!("A web identity is in {words} without a role"))
+            }
+            (_, None) => Ok(None),
         }
     }
 }
