@@ -15,9 +15,7 @@ use crate::run::Verdict;
 use crate::run::options::CheckOptions;
 use crate::run::probe::Probe;
 use crate::sdk_scan::packages::{IrsaSupport, irsa_support, minimum_version, package, sts_module};
-use crate::sdk_scan::{
-    ExpectedSdk, FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, SdkEvidence, StoppedBy, scan,
-};
+use crate::sdk_scan::{ExpectedSdk, FoundSdk, RuntimeHint, Scan, ScanBudget, SdkEvidence, StoppedBy, scan};
 use crate::text::sanitize;
 use sdk_chain::situation::SdkLimitation;
 use sdk_chain::{ApplicationSdks, SdkId};
@@ -107,7 +105,7 @@ impl HasEvidence for Scan {
         let lines: Vec<String> = self.found.iter().map(FoundSdk::describe).collect();
         let evidence = Evidence::new().texts("sdks", &lines);
         if self.found.iter().any(|found| found.evidence == SdkEvidence::Stated)
-            && self.end == ScanEnd::Complete
+            && self.stopped_by.is_none()
             && self.entries == 0
         {
             return evidence;
@@ -117,9 +115,9 @@ impl HasEvidence for Scan {
             .value("bytes_read", self.bytes)
             .value("unreadable", self.unreadable)
             .value("closed_archives", self.closed_archives);
-        match self.end {
-            ScanEnd::Complete => evidence,
-            ScanEnd::Stopped(by) => evidence.value("stopped_by", by.as_str()),
+        match self.stopped_by {
+            None => evidence,
+            Some(by) => evidence.value("stopped_by", by.as_str()),
         }
     }
 }
@@ -149,7 +147,7 @@ fn sdk_use(found: &FoundSdk, scan: &Scan) -> SdkUse {
         _ => {}
     }
     let is_searched =
-        matches!(found.evidence, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by().is_none();
+        matches!(found.evidence, SdkEvidence::Archive | SdkEvidence::Classes) && scan.stopped_by.is_none();
     match (sts_module(found.sdk), found.sts_module) {
         (Some(module), Some(false)) => return SdkUse::Cannot(SdkLimitation::MissingModule(module)),
         (Some(module), None) if is_searched => return SdkUse::Doubtful(SdkLimitation::MissingModule(module)),
@@ -218,7 +216,7 @@ pub(crate) fn judge(scan: &Scan) -> Verdict<Scan> {
         return Verdict::Fail(faults.swap_remove(0));
     }
     // An SDK that an incomplete search found is perhaps not the one that the application uses.
-    let is_its = can && scan.end == ScanEnd::Complete && scan.runtime != RuntimeHint::Other;
+    let is_its = can && scan.stopped_by.is_none() && scan.runtime != RuntimeHint::Other;
     if faults.is_empty() && !is_its {
         faults.push(SdkUnknown { scan: scan.clone() }.into());
     }
@@ -229,7 +227,7 @@ pub(crate) fn judge(scan: &Scan) -> Verdict<Scan> {
 mod tests {
     use super::{judge, sdk_limitations};
     use crate::run::Verdict;
-    use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
+    use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, SdkEvidence, StoppedBy};
     use sdk_chain::SdkId;
 
     fn found(sdk: SdkId, version: Option<&str>, sts_module: Option<bool>, how: SdkEvidence) -> FoundSdk {
@@ -242,9 +240,18 @@ mod tests {
         }
     }
 
-    fn scan(found: Vec<FoundSdk>, end: ScanEnd) -> Scan {
-        let runs = RuntimeHint::Unknown;
-        Scan { runtime: runs, found, end, entries: 1, bytes: 1, unreadable: 0, unseen: 0, closed_archives: 0 }
+    fn scan(found: Vec<FoundSdk>, stopped_by: Option<StoppedBy>) -> Scan {
+        let runtime = RuntimeHint::Unknown;
+        Scan {
+            runtime,
+            found,
+            stopped_by,
+            entries: 1,
+            bytes: 1,
+            unreadable: 0,
+            unseen: 0,
+            closed_archives: 0,
+        }
     }
 
     fn names(scan: &Scan) -> (&'static str, Vec<&'static str>) {
@@ -265,8 +272,8 @@ mod tests {
         let java = |version, sts| found(SdkId::JavaV2, version, sts, SdkEvidence::Archive);
         let jv1 = |version, sts| found(SdkId::JavaV1, version, sts, SdkEvidence::Archive);
         let said = |sdk, version| found(sdk, version, None, SdkEvidence::Stated);
-        let whole = ScanEnd::Complete;
-        let stopped = ScanEnd::Stopped(StoppedBy::Entries);
+        let whole = None;
+        let stopped = Some(StoppedBy::Entries);
         for (sdks, end, expected) in [
             (vec![new()], whole, ("pass", vec![])),
             (vec![new()], stopped, ("warn", vec!["SdkUnknown"])),
@@ -308,10 +315,8 @@ mod tests {
 
     #[test]
     fn only_what_is_certain_is_a_failure() {
-        let old =
-            || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, SdkEvidence::Source)], ScanEnd::Complete);
-        let new =
-            || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, SdkEvidence::Source)], ScanEnd::Complete);
+        let old = || scan(vec![found(SdkId::Boto, Some("1.12.199"), None, SdkEvidence::Source)], None);
+        let new = || scan(vec![found(SdkId::Boto, Some("1.44.5"), None, SdkEvidence::Source)], None);
         for (runs, unseen, if_old, if_new) in [
             (RuntimeHint::Unknown, 0, "fail", "pass"),
             (RuntimeHint::Python, 0, "fail", "pass"),

@@ -4,7 +4,7 @@ use super::Entry;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::sdk_scan::packages::{IrsaSupport, first_with_web_identity, irsa_support, package};
-use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanEnd, SdkEvidence, StoppedBy};
+use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, SdkEvidence, StoppedBy};
 use crate::text::sanitize;
 use sdk_chain::SdkId;
 
@@ -42,10 +42,8 @@ fn location(found: &FoundSdk, scan: &Scan) -> String {
 
 /// What the scan missed, in sentences that follow others.
 fn scan_gaps(scan: &Scan) -> String {
-    let stopped = match scan.end {
-        ScanEnd::Complete => String::new(),
-        ScanEnd::Stopped(by) => format!(" Not everything was seen: {}.", by.as_str()),
-    };
+    let stopped =
+        scan.stopped_by.map_or_else(String::new, |by| format!(" Not everything was seen: {}.", by.as_str()));
     let unreadable = match scan.unreadable {
         0 => String::new(),
         1 => " One file or folder could not be read.".to_owned(),
@@ -171,7 +169,7 @@ pub struct SdkUnknown {
 impl Entry for SdkUnknown {
     fn cause(&self) -> String {
         use StoppedBy::{Denied, Kernel, Missing, Root};
-        if let ScanEnd::Stopped(by @ (Missing | Denied | Kernel | Root)) = self.scan.end
+        if let Some(by @ (Missing | Denied | Kernel | Root)) = self.scan.stopped_by
             && self.scan.entries == 0
         {
             return format!(

@@ -49,7 +49,11 @@ pub(crate) fn to_wire(chains: &ChainReport, pod: &Pod) -> wire::ChainReport {
         target: pod.target().map(|process| json::target(process, pod.has_another_network())),
         sdks: chains.outlook.resolutions().iter().map(choice).collect(),
         found: chains.found().iter().map(found).collect(),
-        search_stopped_by: chains.scan.as_ref().and_then(Scan::stopped_by).map(|by| by.as_str().to_owned()),
+        search_stopped_by: chains
+            .scan
+            .as_ref()
+            .and_then(|scan| scan.stopped_by)
+            .map(|by| by.as_str().to_owned()),
         node_role: node_role(&chains.node_role),
     }
 }
@@ -139,7 +143,7 @@ fn describe_scan(scan: &Scan) -> String {
     if scan.found.is_empty() {
         lines.push_str("Found: no AWS SDK in the application's files.\n");
     }
-    if let Some(by) = scan.stopped_by() {
+    if let Some(by) = scan.stopped_by {
         let _ = writeln!(lines, "Not everything was seen: {}.", by.as_str());
     }
     lines

@@ -8,12 +8,13 @@ use super::{ScanBudget, StoppedBy};
 /// Counts entries and bytes, and looks at the clock with each.
 pub(super) struct Meter {
     budget: ScanBudget,
-    entries: Cell<usize>,
-    bytes: Cell<u64>,
+    pub(super) entries: Cell<usize>,
+    pub(super) bytes: Cell<u64>,
     /// Whether the application cannot read either what cannot be read here.
     reads_as_application: bool,
-    unreadable: Cell<usize>,
-    unseen: Cell<usize>,
+    pub(super) unreadable: Cell<usize>,
+    /// How much of the unreadable the application may be able to read.
+    pub(super) unseen: Cell<usize>,
     stopped: Cell<Option<StoppedBy>>,
     /// Whether something was not read to its end.
     is_cut: Cell<bool>,
@@ -89,23 +90,6 @@ impl Meter {
     /// What kept the scan from seeing everything.
     pub(super) fn stopped(&self) -> Option<StoppedBy> {
         self.stopped.get().or_else(|| self.is_cut.get().then_some(StoppedBy::Bytes))
-    }
-
-    pub(super) fn entries(&self) -> usize {
-        self.entries.get()
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.get()
-    }
-
-    pub(super) fn unreadable(&self) -> usize {
-        self.unreadable.get()
-    }
-
-    /// How much of the unreadable the application may be able to read.
-    pub(super) fn unseen(&self) -> usize {
-        self.unseen.get()
     }
 }
 

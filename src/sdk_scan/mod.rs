@@ -121,13 +121,6 @@ impl StoppedBy {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScanEnd {
-    /// Everything that can be read was seen.
-    Complete,
-    Stopped(StoppedBy),
-}
-
 /// What a scan may spend.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanBudget {
@@ -188,8 +181,8 @@ pub struct Scan {
     /// The SDKs: those of the process's executable first, and then as they were come upon. The same
     /// SDK in the same version is listed once.
     pub found: Vec<FoundSdk>,
-    /// Whether everything was seen.
-    pub end: ScanEnd,
+    /// What ended it before everything was seen, if anything did.
+    pub stopped_by: Option<StoppedBy>,
     /// How many directory entries were seen.
     pub entries: usize,
     /// How many bytes were read.
@@ -211,19 +204,11 @@ pub struct ExpectedSdk {
 }
 
 impl Scan {
-    /// What ended it before everything was seen, if anything did.
-    pub(crate) fn stopped_by(&self) -> Option<StoppedBy> {
-        match self.end {
-            ScanEnd::Complete => None,
-            ScanEnd::Stopped(by) => Some(by),
-        }
-    }
-
     /// Whether the application has what was found, and nothing else: everything was seen, and its process,
     /// if there is one, is such that uses it.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.end == ScanEnd::Complete && self.unseen == 0 && self.runtime != RuntimeHint::Other
+        self.stopped_by.is_none() && self.unseen == 0 && self.runtime != RuntimeHint::Other
     }
 
     /// What was found that the application may have for its own: the AWS CLI is a tool beside it, unless
@@ -244,7 +229,7 @@ impl Scan {
     pub(crate) fn from_user(ExpectedSdk { sdk, version }: ExpectedSdk) -> Self {
         let place = "--expect-sdk".to_owned();
         let found = vec![FoundSdk { sdk, version, place, sts_module: None, evidence: SdkEvidence::Stated }];
-        Self { found, ..Self::empty(ScanEnd::Complete) }
+        Self { found, ..Self::empty(None) }
     }
 
     /// What was found of this SDK; where that is nothing, what the user said.
@@ -262,12 +247,21 @@ impl Scan {
 
     /// A scan that found nothing for this reason.
     pub(crate) fn stopped(by: StoppedBy) -> Self {
-        Self::empty(ScanEnd::Stopped(by))
+        Self::empty(Some(by))
     }
 
-    fn empty(end: ScanEnd) -> Self {
-        let (runs, found) = (RuntimeHint::Unknown, Vec::new());
-        Self { runtime: runs, found, end, entries: 0, bytes: 0, unreadable: 0, unseen: 0, closed_archives: 0 }
+    fn empty(stopped_by: Option<StoppedBy>) -> Self {
+        let (runtime, found) = (RuntimeHint::Unknown, Vec::new());
+        Self {
+            runtime,
+            found,
+            stopped_by,
+            entries: 0,
+            bytes: 0,
+            unreadable: 0,
+            unseen: 0,
+            closed_archives: 0,
+        }
     }
 }
 
@@ -329,11 +323,11 @@ pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan
     Scan {
         runtime: runs,
         found: finds.0,
-        end: meter.stopped().map_or(ScanEnd::Complete, ScanEnd::Stopped),
-        entries: meter.entries(),
-        bytes: meter.bytes(),
-        unreadable: meter.unreadable(),
-        unseen: meter.unseen(),
+        stopped_by: meter.stopped(),
+        entries: meter.entries.get(),
+        bytes: meter.bytes.get(),
+        unreadable: meter.unreadable.get(),
+        unseen: meter.unseen.get(),
         closed_archives,
     }
 }

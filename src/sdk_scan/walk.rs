@@ -44,8 +44,8 @@ const LISTING_BYTES: usize = 32 << 10;
 /// The smallest executable that is looked into: a Go program with an AWS SDK has more than 5 MB.
 const MIN_PROGRAM_BYTES: i64 = 1 << 20;
 
-/// A folder that is to be entered, and the file system that the folder above is on.
-type Folder = (Vec<u8>, Option<u64>);
+/// A file or folder that is to be seen, and the file system that the folder above is on.
+type Found = (Vec<u8>, Option<u64>);
 
 /// What a walk looks for, and where it begins.
 pub(super) struct WalkPlan {
@@ -66,10 +66,10 @@ pub(super) struct Walk<'w, 'm> {
     java: Java,
     /// The folders that come first, in order.
     first: Vec<Vec<u8>>,
-    folders: PathStack<Folder>,
-    system: PathStack<Folder>,
-    last: PathStack<Folder>,
-    scripts: PathStack<Vec<u8>>,
+    folders: PathStack,
+    system: PathStack,
+    last: PathStack,
+    scripts: PathStack,
 }
 
 impl<'w, 'm> Walk<'w, 'm> {
@@ -112,9 +112,9 @@ impl<'w, 'm> Walk<'w, 'm> {
             self.visit(&folder, parent, listing.spare_capacity_mut());
         }
         // Which scripts are read says nothing about archives.
-        let is_whole = self.meter.stopped().is_none() && self.meter.unseen() == 0;
+        let is_whole = self.meter.stopped().is_none() && self.meter.unseen.get() == 0;
         let closed_archives = self.java.conclude(is_whole, self.finds);
-        while let Some(script) = self.scripts.pop().filter(|_| self.meter.may_continue()) {
+        while let Some((script, _)) = self.scripts.pop().filter(|_| self.meter.may_continue()) {
             if let Some(file) = self.root.file(&script) {
                 javascript::look_into(&file, &String::from_utf8_lossy(&script), self.finds);
             }
@@ -122,7 +122,7 @@ impl<'w, 'm> Walk<'w, 'm> {
         closed_archives
     }
 
-    fn next(&mut self) -> Option<Folder> {
+    fn next(&mut self) -> Option<Found> {
         self.folders.pop().or_else(|| self.system.pop()).or_else(|| self.last.pop())
     }
 
@@ -226,7 +226,7 @@ impl<'w, 'm> Walk<'w, 'm> {
             }
         } else if is_script(name) {
             let may_be_bundle = self.runtime.can_be(RuntimeHint::Node) && !is_in_packages(folder);
-            if may_be_bundle && !self.scripts.push(path()) {
+            if may_be_bundle && !self.scripts.push((path(), None)) {
                 self.meter.stop(StoppedBy::Entries);
             }
         } else if self.with_programs
@@ -270,51 +270,34 @@ fn can_be_program(name: &[u8]) -> bool {
 }
 
 /// Paths for later, up to so many bytes of them.
-struct PathStack<T> {
-    paths: Vec<T>,
+#[derive(Default)]
+struct PathStack {
+    paths: Vec<Found>,
     bytes: usize,
 }
 
-impl<T> Default for PathStack<T> {
-    fn default() -> Self {
-        Self { paths: Vec::new(), bytes: 0 }
-    }
-}
-
-impl<T: Path> PathStack<T> {
+impl PathStack {
     /// Keeps the path, if there is room.
-    fn push(&mut self, path: T) -> bool {
-        let bytes = self.bytes + path.cost();
+    fn push(&mut self, found: Found) -> bool {
+        let bytes = self.bytes + cost(&found);
         if bytes > MAX_LIST_BYTES {
             return false;
         }
         self.bytes = bytes;
-        self.paths.push(path);
+        self.paths.push(found);
         true
     }
 
-    fn pop(&mut self) -> Option<T> {
-        let path = self.paths.pop()?;
-        self.bytes = self.bytes.saturating_sub(path.cost());
-        Some(path)
+    fn pop(&mut self) -> Option<Found> {
+        let found = self.paths.pop()?;
+        self.bytes = self.bytes.saturating_sub(cost(&found));
+        Some(found)
     }
 }
 
-/// What takes memory for as long as it is kept.
-trait Path {
-    fn cost(&self) -> usize;
-}
-
-impl Path for Vec<u8> {
-    fn cost(&self) -> usize {
-        self.len() + size_of::<Self>()
-    }
-}
-
-impl Path for Folder {
-    fn cost(&self) -> usize {
-        self.0.cost()
-    }
+/// The bytes that it takes for as long as it is kept.
+fn cost((path, _): &Found) -> usize {
+    path.len() + size_of::<Vec<u8>>()
 }
 
 #[cfg(test)]

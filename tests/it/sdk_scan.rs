@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use irsa_probe::host::{Clock, Pod, Program};
-use irsa_probe::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanBudget, ScanEnd, StoppedBy, scan};
+use irsa_probe::sdk_scan::{FoundSdk, RuntimeHint, Scan, ScanBudget, StoppedBy, scan};
 use proptest::prelude::*;
 use sdk_chain::SdkId;
 use serde_json::Value;
@@ -159,7 +159,7 @@ fn python_packages_are_found_by_metadata_or_source() {
     ] {
         let files: Vec<_> = files.iter().map(|path| (*path, &source[..])).collect();
         let scan = look(root(&files).path());
-        assert_eq!((lines(&scan), scan.end), (owned(expected), ScanEnd::Complete));
+        assert_eq!((lines(&scan), scan.stopped_by), (owned(expected), None));
     }
 }
 
@@ -491,7 +491,7 @@ fn search_stays_below_the_root_and_opens_only_files() {
     std::os::unix::net::UnixListener::bind(at("socket.js")).unwrap();
 
     let scan = look(root.path());
-    assert_eq!((lines(&scan), scan.end), (Vec::new(), ScanEnd::Complete));
+    assert_eq!((lines(&scan), scan.stopped_by), (Vec::new(), None));
     assert_eq!(scan.bytes, 0);
     assert_eq!(scan.unreadable, 2, "package.json is a link, __init__.py a pipe");
 }
@@ -499,7 +499,7 @@ fn search_stays_below_the_root_and_opens_only_files() {
 #[test]
 fn kernel_filesystems_are_not_entered() {
     let scan = scan(open(Path::new("/proc/self")), None, budget());
-    assert_eq!((scan.entries, scan.end), (0, ScanEnd::Complete));
+    assert_eq!((scan.entries, scan.stopped_by), (0, None));
 }
 
 #[test]
@@ -510,15 +510,14 @@ fn reached_bound_is_named() {
     let whole = budget();
     let spent = |budget| {
         let scan = scan(open(root.path()), None, budget);
-        (scan.end, scan.entries, scan.bytes)
+        (scan.stopped_by, scan.entries, scan.bytes)
     };
-    assert_eq!(spent(whole), (ScanEnd::Complete, 100, 400));
-    let by = ScanEnd::Stopped;
-    assert_eq!(spent(ScanBudget { entries: 60, ..whole }), (by(StoppedBy::Entries), 60, 0));
-    assert_eq!(spent(ScanBudget { bytes: 100, ..whole }), (by(StoppedBy::Bytes), 100, 96));
-    assert_eq!(spent(ScanBudget { until: Instant::now(), ..whole }), (by(StoppedBy::Time), 0, 0));
+    assert_eq!(spent(whole), (None, 100, 400));
+    assert_eq!(spent(ScanBudget { entries: 60, ..whole }), (Some(StoppedBy::Entries), 60, 0));
+    assert_eq!(spent(ScanBudget { bytes: 100, ..whole }), (Some(StoppedBy::Bytes), 100, 96));
+    assert_eq!(spent(ScanBudget { until: Instant::now(), ..whole }), (Some(StoppedBy::Time), 0, 0));
     let file = scan(open(&root.path().join("d1/x.js")), None, whole);
-    assert_eq!(file.end, by(StoppedBy::Root));
+    assert_eq!(file.stopped_by, Some(StoppedBy::Root));
 }
 
 #[test]
@@ -527,7 +526,7 @@ fn module_is_missing_only_after_a_whole_search() {
     let bytes = scan(open(root.path()), None, budget()).bytes;
     let look = |bytes| {
         let scan = scan(open(root.path()), None, ScanBudget { bytes, ..budget() });
-        (scan.found.first().map(|found| found.sts_module), scan.end == ScanEnd::Complete)
+        (scan.found.first().map(|found| found.sts_module), scan.stopped_by.is_none())
     };
     assert_eq!(look(bytes), (Some(Some(false)), true));
     assert_eq!(look(bytes - 1), (Some(Some(false)), false), "scripts say nothing about archives");
@@ -541,7 +540,7 @@ fn one_script_does_not_use_up_the_budget() {
     let root = root(&[("a/huge.js", b""), ("b/x.js", &[b' '; 4096])]);
     fs::File::options().write(true).open(root.path().join("a/huge.js")).unwrap().set_len(40 << 20).unwrap();
     let scan = look(root.path());
-    assert_eq!(scan.end, ScanEnd::Stopped(StoppedBy::Bytes));
+    assert_eq!(scan.stopped_by, Some(StoppedBy::Bytes));
     assert!((32 << 20..34 << 20).contains(&scan.bytes), "{}", scan.bytes);
 }
 
@@ -563,7 +562,7 @@ async fn trees_and_archives_are_bounded() {
         fs::create_dir(folder.join(format!("{number}{long}"))).unwrap();
     }
     let budget = budget();
-    assert_eq!(below(deep.path(), budget).await.end, ScanEnd::Stopped(StoppedBy::Entries));
+    assert_eq!(below(deep.path(), budget).await.stopped_by, Some(StoppedBy::Entries));
 
     // An archive each of whose many jars is the archive itself.
     let mut quine = stored((0..400).map(|number| (format!("{number}.jar"), [b'.'; 8]))).unwrap();
@@ -593,7 +592,7 @@ async fn small_stack_is_enough() {
         ("a/x.js", &[b'x'; 1 << 20]),
         ("a/botocore/__init__.py", &[b'\n'; 1 << 20]),
     ]);
-    assert_eq!(below(root.path(), budget()).await.end, ScanEnd::Complete);
+    assert_eq!(below(root.path(), budget()).await.stopped_by, None);
 }
 
 /// The report of a check in this world, with these arguments.
@@ -651,12 +650,12 @@ proptest! {
         cut in 0..1000_usize,
     ) {
         let root = root(&[("whole.jar", &jar), ("cut.jar", &jar[..cut.min(jar.len())])]);
-        prop_assert_eq!(look(root.path()).end, ScanEnd::Complete);
+        prop_assert_eq!(look(root.path()).stopped_by, None);
     }
 
     #[test]
     fn damaged_programs_are_survived(program in mutated(go_program(GO, 16))) {
         let root = root(&[("server", &program)]);
-        prop_assert_eq!(look_through(root.path(), "/server", "/").end, ScanEnd::Complete);
+        prop_assert_eq!(look_through(root.path(), "/server", "/").stopped_by, None);
     }
 }
