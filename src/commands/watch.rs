@@ -23,7 +23,7 @@ use crate::report::model::INTERRUPTED;
 use crate::report::termination;
 use crate::text::{format_utc, sanitize};
 use crate::watch::metrics::Metrics;
-use crate::watch::publish::publish;
+use crate::watch::publish::{Publisher, RetryPolicy};
 use crate::watch::schedule::Schedule;
 use crate::watch::status::WatchStatus;
 use crate::watch::{Notice, Watch, WatchSettings, server};
@@ -121,9 +121,10 @@ async fn publish_to_cluster(pod: &Pod, args: &WatchCommand, status: &WatchStatus
         match Api::from_variables(pod, file) {
             Some(api) => {
                 if let Some(reference) = pod_reference(pod, file, args.checks.timeout).await {
-                    let condition = args.pod_condition.clone();
-                    publish(pod.clone(), api, reference, condition, args.pod_events, status.subscribe())
-                        .await;
+                    let publisher =
+                        Publisher { pod: pod.clone(), api, reference, retry: RetryPolicy::default() };
+                    let condition = args.pod_condition.as_deref();
+                    publisher.run(condition, args.pod_events, status.subscribe()).await;
                 } else {
                     let file = sanitize(&file.to_string_lossy());
                     tracing::warn!(%file, "the API token does not name a pod: no condition and no event is published");

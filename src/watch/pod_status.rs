@@ -9,7 +9,6 @@ pub const ROLE_WORKS: &str = "RoleWorks";
 pub struct PodStatus {
     /// What `/readyz` says.
     pub ready: bool,
-    pub works: bool,
     /// The name of the diagnosis, or [`ROLE_WORKS`].
     pub reason: String,
     /// The reason in words, in at most 1,024 bytes: the API accepts no more.
@@ -21,7 +20,7 @@ pub struct PodStatus {
 impl PodStatus {
     /// Whether the cluster learns nothing from the other one. A message alone, which contains times, is no news.
     pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
-        (self.ready, self.works, &self.reason) == (other.ready, other.works, &other.reason)
+        (self.ready, &self.reason) == (other.ready, &other.reason)
             && Warning::names(&self.warnings).eq(Warning::names(&other.warnings))
     }
 }

@@ -22,7 +22,7 @@ use crate::text::sanitize;
 impl PodStatus {
     /// The events that tell it: one about the role, and one for each warning.
     fn events(&self) -> Vec<PodEvent> {
-        let kind = if self.works { EventType::Normal } else { EventType::Warning };
+        let kind = if self.reason == ROLE_WORKS { EventType::Normal } else { EventType::Warning };
         let main = PodEvent { kind, reason: self.reason.clone(), message: self.message.clone() };
         let warnings = self.warnings.iter().map(|Warning { name, cause }| PodEvent {
             kind: EventType::Warning,
@@ -62,19 +62,6 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Publishes every status until its sender is dropped, or until the pod is gone.
-pub(crate) async fn publish(
-    pod: Pod,
-    api: Api,
-    reference: PodReference,
-    condition_type: Option<String>,
-    events: bool,
-    status: Receiver<Option<PodStatus>>,
-) {
-    let publisher = Publisher { pod, api, reference, retry: RetryPolicy::default() };
-    publisher.run(condition_type.as_deref(), events, status).await;
-}
-
 /// Publishes the status of one pod.
 #[derive(Debug)]
 pub struct Publisher {
@@ -84,15 +71,6 @@ pub struct Publisher {
     pub reference: PodReference,
     /// How long to wait, and for how long.
     pub retry: RetryPolicy,
-}
-
-enum AfterCall {
-    /// The next status.
-    GoOn,
-    /// The same call, after a pause.
-    Retry(ApiFault),
-    /// Nothing more: the pod is gone.
-    Stop,
 }
 
 impl Publisher {
@@ -133,53 +111,48 @@ impl Publisher {
                 }
             };
             match next {
-                AfterCall::GoOn => pauses.reset(),
-                AfterCall::Retry(fault) => pauses.wait_after(&fault).await,
-                AfterCall::Stop => {
+                Ok(()) => pauses.reset(),
+                Err(ApiFault::NotFound) => {
                     tracing::info!(
                         pod = %sanitize(&self.reference.name),
                         "this pod was deleted or replaced; its condition is published no longer"
                     );
                     return;
                 }
+                Err(fault) => pauses.wait_after(&fault).await,
             }
         }
     }
 
-    /// Reads the condition with an empty patch, which needs no other permission than writing it.
-    async fn read_back(&self, kind: &str, written: &mut PublishedCondition) -> AfterCall {
-        match self.api.patch_pod_status(&self.reference, &json!({}), self.call_deadline()).await {
-            Ok(pod) if pod.uid != self.reference.uid => AfterCall::Stop,
-            Ok(pod) => {
-                *written = PublishedCondition::Known(pod.condition(kind).cloned());
-                AfterCall::GoOn
-            }
+    /// Reads the condition with an empty patch, which needs no other permission than writing it. A pod that has
+    /// another uid is not found.
+    async fn read_back(&self, kind: &str, written: &mut PublishedCondition) -> Result<(), ApiFault> {
+        let known = match self.api.patch_pod_status(&self.reference, &json!({}), self.call_deadline()).await {
+            Ok(pod) if pod.uid != self.reference.uid => return Err(ApiFault::NotFound),
+            Ok(pod) => pod.condition(kind).cloned(),
             // A pod too long to read can still be patched.
-            Err(ApiFault::TooLong) => {
-                *written = PublishedCondition::Known(None);
-                AfterCall::GoOn
-            }
-            Err(ApiFault::NotFound) => AfterCall::Stop,
-            Err(fault) => AfterCall::Retry(fault),
-        }
+            Err(ApiFault::TooLong) => None,
+            Err(fault) => return Err(fault),
+        };
+        *written = PublishedCondition::Known(known);
+        Ok(())
     }
 
-    async fn write(&self, condition: Condition, written: &mut PublishedCondition) -> AfterCall {
+    async fn write(&self, condition: Condition, written: &mut PublishedCondition) -> Result<(), ApiFault> {
         let patch = condition.patch(&self.reference);
         match self.api.patch_pod_status(&self.reference, &patch, self.call_deadline()).await {
             Ok(_) | Err(ApiFault::TooLong) => {
                 *written = PublishedCondition::Known(Some(condition));
-                AfterCall::GoOn
+                Ok(())
             }
-            Err(ApiFault::NotFound) => AfterCall::Stop,
             // Another pod has the name now, or another writer was faster. Reading shows which.
             Err(fault @ (ApiFault::Conflict(_) | ApiFault::Other { status: 422, .. })) => {
                 match self.read_back(&condition.kind, written).await {
-                    AfterCall::Stop => AfterCall::Stop,
-                    _ => AfterCall::Retry(fault),
+                    Err(ApiFault::NotFound) => Err(ApiFault::NotFound),
+                    _ => Err(fault),
                 }
             }
-            Err(fault) => AfterCall::Retry(fault),
+            Err(fault) => Err(fault),
         }
     }
 

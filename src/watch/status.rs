@@ -127,7 +127,6 @@ impl WatchStatus {
         snapshot.heartbeat_deadline = deadline;
         let now = snapshot.last_check.as_ref().map(|last| PodStatus {
             ready: snapshot.readiness(self.grace, Instant::now()).ready,
-            works: last.diagnosis.is_none(),
             reason: last.diagnosis.map_or(ROLE_WORKS, Name::as_str).to_owned(),
             message: last.message.clone(),
             warnings: last.warnings.clone(),

@@ -139,11 +139,9 @@ impl Drop for Sidecar {
 
 impl Sidecar {
     fn say(&self, reason: &str, message: &str) {
-        let works = reason == ROLE_WORKS;
+        let ready = reason == ROLE_WORKS;
         let (reason, message) = (reason.to_owned(), message.to_owned());
-        self.standing
-            .send(Some(PodStatus { ready: works, works, reason, message, warnings: Vec::new() }))
-            .unwrap();
+        self.standing.send(Some(PodStatus { ready, reason, message, warnings: Vec::new() })).unwrap();
     }
 
     /// Waits until it ends by itself.
@@ -525,7 +523,6 @@ async fn warning_has_its_own_event() {
     let sidecar = cluster.sidecar(PACE, false, true).await;
     let warned = |warnings: Vec<Warning>| PodStatus {
         ready: true,
-        works: true,
         reason: ROLE_WORKS.to_owned(),
         message: "m".to_owned(),
         warnings,
