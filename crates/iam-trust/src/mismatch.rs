@@ -361,14 +361,14 @@ fn split_host(issuer: &str) -> (&str, &str) {
 /// Whether a character is visible.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
-    !c.is_whitespace() && sanitize(&c.to_string()) == c.to_string()
+    c.is_ascii_graphic() || !c.is_whitespace() && sanitize(&c.to_string()) == c.to_string()
 }
 
 /// Whether two texts differ only in invisible characters.
 #[must_use]
 pub fn differs_invisibly(text: &str, other: &str) -> bool {
-    let seen = |text: &str| text.chars().filter(|c| is_visible(*c)).collect::<String>();
-    text != other && seen(text) == seen(other)
+    let is_seen = |c: &char| is_visible(*c);
+    text != other && text.chars().filter(is_seen).eq(other.chars().filter(is_seen))
 }
 
 pub(crate) const PREFIX: &str = "system:serviceaccount:";

@@ -117,15 +117,7 @@ pub fn correct(text: &Value, request: &Request) -> Result<CorrectedPolicy, Uncor
         return Err(Uncorrected::Guarded(index, guard));
     }
     let policy = Policy { text, document: &document, request };
-    let mut reason = Uncorrected::NoChange;
-    for change in policy.changes(&refusals) {
-        match policy.accept(change) {
-            Ok(corrected) => return Ok(corrected),
-            // A change that widens says more than one that does not help.
-            Err(why) => reason = if reason == Uncorrected::NoChange { why } else { reason },
-        }
-    }
-    Err(reason)
+    policy.corrected(&refusals)
 }
 
 /// The condition that keeps the call out beside what is about the token: of the nearest statement, or of one that
@@ -178,12 +170,12 @@ impl Change {
 }
 
 impl Policy<'_> {
-    /// The changes that come into question, smallest first.
-    fn changes(&self, refusals: &[ExplainedRefusal]) -> Vec<Change> {
+    /// The first change that `check` accepts, smallest first.
+    fn corrected(&self, refusals: &[ExplainedRefusal]) -> Result<CorrectedPolicy, Uncorrected> {
         let Some(index) = refusals.first().map(|refusal| refusal.statement) else {
-            return self.added(None).into_iter().collect();
+            return self.accept(self.added(None));
         };
-        let Some(statement) = self.statement(index) else { return Vec::new() };
+        let Some(statement) = self.statement(index) else { return Err(Uncorrected::NoChange) };
         let is_elsewhere = |refusal: &ExplainedRefusal| {
             let is_principal = refusal.element.kind == ElementKind::Principal;
             is_principal
@@ -193,24 +185,28 @@ impl Policy<'_> {
                 )
         };
         if refusals.iter().any(is_elsewhere) {
-            return self.added(Some(statement)).into_iter().collect();
+            return self.accept(self.added(Some(statement)));
         }
         let edit = |manner| StatementEdit::new(statement, self.document.version, self.request, manner);
-        let in_place = edit(Manner::InPlace).apply();
-        let copied = edit(Manner::Copy).apply();
-        let exact = edit(Manner::ExactCopy).apply();
-        let split = edit(Manner::InPlace).split();
-        let kept = || statement.clone();
         let change = |kind, replaced, added| Change { kind, replaced, added };
-        [
-            split.map(|parts| change(CorrectionKind::Split(index), parts, None)),
-            in_place.map(|fixed| change(CorrectionKind::InPlace(index), vec![fixed], None)),
-            copied.map(|copy| change(CorrectionKind::Copied(index), vec![kept()], Some(copy))),
-            exact.map(|copy| change(CorrectionKind::Copied(index), vec![kept()], Some(copy))),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let copy = |manner| {
+            let copied = edit(manner).apply()?;
+            Some(change(CorrectionKind::Copied(index), vec![statement.clone()], Some(copied)))
+        };
+        let split = || Some(change(CorrectionKind::Split(index), edit(Manner::InPlace).split()?, None));
+        let in_place =
+            || Some(change(CorrectionKind::InPlace(index), vec![edit(Manner::InPlace).apply()?], None));
+        let (copy_pattern, copy_subject) = (|| copy(Manner::Copy), || copy(Manner::ExactCopy));
+        let changes: [&dyn Fn() -> Option<Change>; 4] = [&split, &in_place, &copy_pattern, &copy_subject];
+        let mut reason = Uncorrected::NoChange;
+        for change in changes {
+            match self.accept(change()) {
+                Err(why) if reason == Uncorrected::NoChange => reason = why,
+                Err(_) => {}
+                corrected => return corrected,
+            }
+        }
+        Err(reason)
     }
 
     /// A statement for the token alone, with the conditions of the nearest statement that are not about a token.
@@ -232,19 +228,17 @@ impl Policy<'_> {
         }
     }
 
-    /// Makes a change, and evaluates what comes of it.
-    fn accept(&self, change: Change) -> Result<CorrectedPolicy, Uncorrected> {
+    /// Makes a change, if there is one that keeps what the author wrote.
+    fn accept(&self, change: Option<Change>) -> Result<CorrectedPolicy, Uncorrected> {
+        let change = change.ok_or(Uncorrected::NoChange)?;
         let guards = check::check(self, &change)?;
         let kind = change.kind;
         let document = self.with(change).ok_or(Uncorrected::NoChange)?;
-        let characters = serde_json::to_string(&document).map_or(0, |text| text.chars().count());
-        match document::read(&document) {
-            Ok(_) if characters <= MAX_TRUST_POLICY_CHARACTERS => {
-                Ok(CorrectedPolicy { document, kind, guards, characters })
-            }
-            Ok(_) => Err(Uncorrected::TooLong(characters)),
-            Err(_) => Err(Uncorrected::NoChange),
+        let characters = document.to_string().chars().count();
+        if characters > MAX_TRUST_POLICY_CHARACTERS {
+            return Err(Uncorrected::TooLong(characters));
         }
+        Ok(CorrectedPolicy { document, kind, guards, characters })
     }
 
     /// The policy with a statement replaced, and another one at the end.

@@ -11,4 +11,5 @@
 mod corrections;
 mod documented;
 mod generated;
+mod near_policies;
 mod properties;
