@@ -23,6 +23,7 @@ use crate::diagnosis::injection::{
 };
 use crate::diagnosis::role_arn::RoleArnMalformed;
 use crate::env::{ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE};
+use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::token::ServiceAccount;
 use view::{AccountView, Container, Injection, PodView, ServiceAccountView, WEBHOOK_DOMAIN};
 
@@ -146,9 +147,7 @@ impl Judge<'_> {
         let unread = match self.account {
             AccountView::Known(ServiceAccountView { service_account, account, .. }) => {
                 if !self.account_explains_nothing_injected() {
-                    let (of, account) = (self.target(service_account), account.clone());
-                    let volume_made = self.pod.seen_at.first().copied();
-                    self.fail(WebhookMissed { target: of, account, volume_made });
+                    self.annotated(service_account, account);
                 }
                 return;
             }
@@ -160,7 +159,35 @@ impl Judge<'_> {
             AccountView::NotRead => None,
         };
         let (service_account, pod) = (self.pod.service_account.clone(), self.pod.name.clone());
-        self.fail(NotInjected { service_account, pod, service_account_error: unread });
+        self.fail(NotInjected {
+            service_account,
+            pod,
+            service_account_error: unread,
+            account: None,
+            is_left_out_by_nothing: self.pod.has_metadata,
+        });
+    }
+
+    /// Says that nothing was injected, although the service account is annotated. That blames the webhook only if the
+    /// annotation is known to be older than the pod.
+    fn annotated(&mut self, service_account: &ServiceAccount, account: &AnnotatedAccount) {
+        let is_left_out_by_nothing = self.pod.has_metadata;
+        match account.annotated_before.zip(self.pod.seen_at.first()) {
+            Some((annotated_before, volume_made)) => self.fail(WebhookMissed {
+                target: self.target(service_account),
+                account: account.clone(),
+                annotated_before,
+                volume_made: *volume_made,
+                is_left_out_by_nothing,
+            }),
+            None => self.fail(NotInjected {
+                service_account: Some(service_account.clone()),
+                pod: self.pod.name.clone(),
+                service_account_error: None,
+                account: Some(account.clone()),
+                is_left_out_by_nothing,
+            }),
+        }
     }
 
     /// Whether the service account alone explains that nothing was injected. Adds the diagnosis if so.

@@ -3,28 +3,22 @@
 use super::Findings;
 use super::inputs::Inputs;
 use crate::injection;
-use crate::injection::view::{AccountView, PodView, ServiceAccountView};
+use crate::injection::view::AccountView;
 
 /// Judges whether the pod carries a web identity; of one container, or of all. `None` without a pod.
 pub(crate) fn judge(inputs: &Inputs, container: Option<&str>) -> Option<Findings<()>> {
     let pod = inputs.pod.as_ref()?;
-    let found = injection::judge(pod, container, &account_view(pod, inputs.service_account.as_ref()));
+    let account = inputs.service_account.clone().map_or(AccountView::NotRead, AccountView::Known);
+    let found = injection::judge(pod, container, &account);
     Some(Findings::of((), found.failures, found.warnings))
-}
-
-/// What was handed in of the pod's service account. Another account's annotation says nothing about this pod.
-fn account_view(pod: &PodView, account: Option<&ServiceAccountView>) -> AccountView {
-    let own = account.filter(|account| Some(&account.service_account) == pod.service_account.as_ref());
-    own.cloned().map_or(AccountView::NotRead, AccountView::Known)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::account_view;
     use crate::audit::inputs::{pod as pod_input, service_account};
     use crate::diagnosis::Diagnosis;
     use crate::diagnosis::injection::SuppressionCause;
-    use crate::injection::view::PodView;
+    use crate::injection::view::{AccountView, PodView};
     use crate::injection::{InjectionFindings, judge};
     use serde_json::{Value, json};
 
@@ -66,7 +60,7 @@ mod tests {
         let pod = self::pod(pod);
         let read = || service_account::read(account.to_string().as_bytes()).unwrap();
         let account = (!account.is_null()).then(read);
-        judge(&pod, container, &account_view(&pod, account.as_ref()))
+        judge(&pod, container, &account.map_or(AccountView::NotRead, AccountView::Known))
     }
 
     /// What is found of a container, or of all: first the failures, then the warnings after a bar.
@@ -183,14 +177,13 @@ mod tests {
         for (pod, account, expected) in [
             (&injected, value(ANNOTATED), "|"),
             (&injected, Value::Null, "|"),
-            (&injected, value(BARE), "|"),
             (&injected, with_role("arn:aws:iam::111122223333:role/b"), "| AnnotationDiffersFromEnv"),
             (&injected, with_role(""), "| AnnotationDiffersFromEnv"),
             (&injected, with_role("arn:aws:iam::1:role/b"), "| AnnotationDiffersFromEnv RoleArnMalformed"),
             (&bare, Value::Null, "NotInjected |"),
-            (&bare, value(ANNOTATED), "NotInjected |"),
             (&bare, value(BARE), "ServiceAccountNotAnnotated |"),
-            (&bare, account.clone(), "WebhookMissed |"),
+            // Without managed fields nothing says when it was annotated.
+            (&bare, account.clone(), "NotInjected |"),
             (&bare, annotated_at("2026-11-23T18:00:00Z"), "WebhookMissed |"),
             (&bare, annotated_at("2026-11-23T19:00:00Z"), "AnnotatedAfterPod |"),
             (
@@ -297,8 +290,8 @@ mod tests {
             (left_out(token("vault", "token"), right()), "VolumePreset |"),
             (left_out(token("sts.amazonaws.com", "t"), right()), "VolumePreset |"),
             // That is the webhook's own, and it would have gone on.
-            (left_out(token("sts.amazonaws.com", "token"), right()), "WebhookMissed |"),
-            (left_out(token("vault", "token"), for_vault()), "WebhookMissed |"),
+            (left_out(token("sts.amazonaws.com", "token"), right()), "NotInjected |"),
+            (left_out(token("vault", "token"), for_vault()), "NotInjected |"),
         ] {
             assert_eq!(found(&pod, &account), expected, "{pod} {account}");
         }
@@ -349,7 +342,7 @@ mod tests {
         }
         let (pod, account) =
             left_out(on_pod("eks.amazonaws.com/role-arn"), role_at("eks.amazonaws.com/role-arn"));
-        assert_eq!(found(&pod, &account), "WebhookMissed |");
+        assert_eq!(found(&pod, &account), "NotInjected |");
         // Nothing is missing where the pod was injected.
         let mut injected = value(INJECTED);
         injected["metadata"]["annotations"] = role_at("iam.amazonaws.com/role");

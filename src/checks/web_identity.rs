@@ -251,6 +251,8 @@ fn for_target(failure: Diagnosis, target: Option<&TargetView>) -> Diagnosis {
             service_account: Some(missed.target.service_account),
             pod: missed.target.pod,
             service_account_error: None,
+            account: Some(missed.account),
+            is_left_out_by_nothing: missed.is_left_out_by_nothing,
         },
         other => return other,
     };
@@ -366,6 +368,8 @@ mod tests {
             name: account(),
             account: AnnotatedAccount {
                 role_arn: role_arn.map(str::to_owned),
+                annotation_is_empty: false,
+                manager: None,
                 created_at: at(hours.account_created),
                 annotated_before: at(hours.annotated_before),
             },
@@ -388,9 +392,10 @@ mod tests {
             (annotated(Some(ROLE), &hours(9, None)), "AnnotatedAfterPod"),
             (annotated(Some(ROLE), &hours(1, Some(2))), "WebhookMissed"),
             (annotated(Some(ROLE), &hours(1, Some(5))), "WebhookMissed"),
-            (annotated(Some(ROLE), &hours(1, None)), "WebhookMissed"),
-            (annotated(Some(ROLE), &Hours { pod_created: None, ..hours(1, Some(9)) }), "WebhookMissed"),
-            (annotated(Some(ROLE), &Hours::default()), "WebhookMissed"),
+            // Nothing says when it was annotated, or when the pod was created.
+            (annotated(Some(ROLE), &hours(1, None)), "NotInjected"),
+            (annotated(Some(ROLE), &Hours { pod_created: None, ..hours(1, Some(9)) }), "NotInjected"),
+            (annotated(Some(ROLE), &Hours::default()), "NotInjected"),
             (ServiceAccountRead::Missing(account()), "ServiceAccountMissing"),
             (failed(ApiFault::Unauthorized), "NotInjected"),
             (failed(ApiFault::NotConfigured), "NotInjected"),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::Entry;
-use super::role::ROLE_ARN;
+use super::identity::ROLE_ARN;
 use crate::aws::iam::{IamError, IamErrorKind};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::StsCaller;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Entry;
 use crate::evidence::Evidence;
+use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
 
@@ -19,6 +20,10 @@ pub struct NotInjected {
     pub(crate) pod: Option<String>,
     /// Why the Kubernetes API did not show the service account, if it was asked.
     pub(crate) service_account_error: Option<ServiceAccountError>,
+    /// The service account with its annotation, if it was read. Which is older, annotation or pod, is not known then.
+    pub(crate) account: Option<AnnotatedAccount>,
+    /// Whether the pod's labels and annotations were seen and keep the webhook from nothing.
+    pub(crate) is_left_out_by_nothing: bool,
 }
 
 /// Why the Kubernetes API did not show a service account.
@@ -38,6 +43,9 @@ impl fmt::Display for ServiceAccountError {
     }
 }
 
+/// A placeholder for a role's ARN. The shell stops if it is not filled in.
+pub(super) const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
+
 /// `kubectl -n NAMESPACE` for a service account's namespace, and the account's name.
 pub(super) fn kubectl(service_account: Option<&ServiceAccount>) -> (String, String) {
     service_account.map_or_else(
@@ -52,6 +60,21 @@ pub(super) fn annotate_role(service_account: Option<&ServiceAccount>, role_arn: 
     format!("{kubectl} annotate --overwrite serviceaccount {account} eks.amazonaws.com/role-arn={role_arn}")
 }
 
+/// The service account of a pod whose spec names none.
+pub(super) const DEFAULT_ACCOUNT: &str = "default";
+
+/// The step that names the service account in the pod's spec, for a pod that runs as `default`.
+pub(super) fn name_intended_account(service_account: &ServiceAccount) -> String {
+    let (kubectl, _) = kubectl(Some(service_account));
+    format!(
+        "Set spec.serviceAccountName in the pod's template to the service account that has the role. The pod runs as \
+         {DEFAULT_ACCOUNT}, as a pod does whose spec names none. The service accounts of the namespace with their \
+         roles:\n\
+         {kubectl} get serviceaccounts -o \
+         custom-columns='NAME:.metadata.name,ROLE:.metadata.annotations.eks\\.amazonaws\\.com/role-arn'"
+    )
+}
+
 /// The command that recreates the pod.
 pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&str>) -> String {
     let (kubectl, _) = kubectl(service_account);
@@ -62,10 +85,91 @@ pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&
     )
 }
 
+impl NotInjected {
+    /// What can have kept the webhook from the pod, with the annotation as it is known.
+    fn possible_reasons(&self) -> String {
+        let annotation = match &self.account {
+            Some(_) => {
+                "the annotation was written after the pod was created (the object does not record when it was written)"
+            }
+            None => "the service account had no role annotation at that moment",
+        };
+        let left_out = if self.is_left_out_by_nothing {
+            ""
+        } else {
+            ", or the pod's label or annotation leaves out the pod or this container"
+        };
+        format!("Either {annotation}{left_out}, or the webhook did not see the pod or the annotation.")
+    }
+
+    /// The steps for a pod that was created without its identity.
+    pub(super) fn steps(&self) -> Vec<String> {
+        let (service_account, pod) = (self.service_account.as_ref(), self.pod.as_deref());
+        match service_account {
+            Some(account) if self.account.is_some() => {
+                return steps_to_inject_again(account, pod, self.is_left_out_by_nothing);
+            }
+            Some(account) if account.name == DEFAULT_ACCOUNT => {
+                let recreate = delete_pod(service_account, pod);
+                return vec![
+                    name_intended_account(account),
+                    recreate.replacen("Delete the pod", "Then delete the pod", 1),
+                ];
+            }
+            _ => {}
+        }
+        let (kubectl, account) = kubectl(service_account);
+        let pod = pod.map_or_else(|| "POD".to_owned(), shell_quote);
+        vec![
+            format!(
+                "Check whether the service account is annotated, and what is older, the annotation or the pod:\n\
+                 {kubectl} get serviceaccount {account} -o yaml --show-managed-fields\n\
+                 {kubectl} get pod {pod} -o jsonpath='{{.metadata.creationTimestamp}} {{.spec.serviceAccountName}}{{\"\\n\"}}'"
+            ),
+            format!(
+                "If it is not annotated, annotate it, and delete the pod. If it is annotated, only delete the pod (a pod \
+                 without a controller must be recreated by hand):\n{} &&\n{kubectl} delete pod {pod}",
+                annotate_role(service_account, ROLE_ARN)
+            ),
+        ]
+    }
+}
+
+/// The steps for a pod whose service account is annotated. Where the pod's labels and annotations were seen, no step
+/// looks at them.
+pub(super) fn steps_to_inject_again(
+    service_account: &ServiceAccount,
+    pod: Option<&str>,
+    is_left_out_by_nothing: bool,
+) -> Vec<String> {
+    let mut steps = vec![delete_pod(Some(service_account), pod)];
+    if !is_left_out_by_nothing {
+        let (kubectl, _) = kubectl(Some(service_account));
+        let pod = pod.map_or_else(|| "POD".to_owned(), shell_quote);
+        steps.push(format!(
+            "If the new pod has no identity either, check for the label eks.amazonaws.com/skip-pod-identity-webhook and \
+             the annotation eks.amazonaws.com/skip-containers:\n\
+             {kubectl} get pod {pod} -o jsonpath='{{.metadata.labels}} {{.metadata.annotations}}{{\"\\n\"}}'"
+        ));
+    }
+    steps.push(
+        "If a new pod has no identity either, check that the webhook is registered, which namespaces it leaves out, and, \
+         if it runs in the cluster itself, that it runs and that its caBundle fits its certificate:\n\
+         kubectl get mutatingwebhookconfigurations -o yaml"
+            .to_owned(),
+    );
+    steps
+}
+
 impl Entry for NotInjected {
     fn cause(&self) -> String {
-        let whose = self.service_account.as_ref().map_or_else(String::new, |account| {
+        let account = self.service_account.as_ref();
+        let whose = account.map_or_else(String::new, |account| {
             format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
+        });
+        let annotated = self.account.as_ref().and_then(|account| account.role_arn.as_deref());
+        let annotated = annotated.map_or_else(String::new, |role_arn| {
+            format!(" The service account is annotated with the role {}.", sanitize(role_arn))
         });
         let gone = match self.service_account_error {
             Some(ServiceAccountError::Unauthorized) => {
@@ -76,38 +180,28 @@ impl Entry for NotInjected {
         };
         format!(
             "Neither AWS_ROLE_ARN nor AWS_WEB_IDENTITY_TOKEN_FILE is set in this container: when the \
-             pod was admitted, no identity was injected{whose}. Either the service account had no \
-             role annotation at that moment, or this container is left out (the pod's annotation eks.amazonaws.com/skip-containers), or \
-             the webhook did not see the pod or the annotation. Injection happens \
-             only when a pod is created, so restarting the container never helps.{gone}"
+             pod was admitted, no identity was injected{whose}.{annotated} {} Injection happens only when a pod is \
+             created, so restarting the container never helps.{gone}",
+            self.possible_reasons()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, account) = kubectl(self.service_account.as_ref());
-        let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote);
-        vec![
-            format!(
-                "See whether the service account is annotated, and what is older, the annotation or \
-                 the pod:\n\
-                 {kubectl} get serviceaccount {account} -o yaml --show-managed-fields\n\
-                 {kubectl} get pod {pod} -o jsonpath='{{.metadata.creationTimestamp}} {{.spec.serviceAccountName}}{{\"\\n\"}}'"
-            ),
-            format!(
-                "If it is not annotated, annotate it:\n{kubectl} annotate serviceaccount {account} \
-                 eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"
-            ),
-            delete_pod(self.service_account.as_ref(), self.pod.as_deref()),
-            format!(
+        let mut steps = self.steps();
+        // A container without an API token can be one of kubectl debug.
+        if self.service_account.is_none() {
+            let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote);
+            steps.push(format!(
                 "If this is an ephemeral container of kubectl debug: those are never injected. Make one in the \
                  PID namespace of the application's container (--target), with its user \
                  (manifests/debug/restricted.yaml), and it looks through the application. Where the pod \
                  shares one PID namespace, --pid auto (IRSA_PROBE_PID=auto) looks through another container's \
                  process:\n\
-                 {kubectl} debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
+                 kubectl -n NAMESPACE debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
                  --custom=manifests/debug/restricted.yaml"
-            ),
-        ]
+            ));
+        }
+        steps
     }
 
     fn evidence(&self) -> Evidence {
@@ -115,6 +209,10 @@ impl Entry for NotInjected {
         Evidence::new()
             .text_if("namespace", account.map(|account| account.namespace.as_str()))
             .text_if("service_account", account.map(|account| account.name.as_str()))
+            .text_if(
+                "annotated_role_arn",
+                self.account.as_ref().and_then(|account| account.role_arn.as_deref()),
+            )
             .text_if(
                 "service_account_read",
                 self.service_account_error.as_ref().map(ServiceAccountError::to_string).as_deref(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Entry;
 use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
-use crate::diagnosis::identity::annotate_role;
+use crate::diagnosis::identity::{ROLE_ARN, annotate_role};
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
 use crate::token::ServiceAccount;
@@ -14,9 +14,6 @@ use iam_trust::arn::RoleArn;
 
 /// The most actions or policies that a sentence names.
 const MAX_NAMED: usize = 8;
-
-/// A placeholder for a role's ARN. The shell stops if it is not filled in.
-pub(crate) const ROLE_ARN: &str = r#""${ROLE_ARN:?set it to the ARN of the right role}""#;
 
 /// The maximum length of a policy's name in characters. Source: the IAM API model, `policyNameType`.
 const MAX_NAME_CHARS: usize = 128;

@@ -46,6 +46,8 @@ pub struct PodView {
     pub(crate) skip_containers: Vec<String>,
     /// Whether the pod's label leaves it out.
     pub(crate) skips_webhook: bool,
+    /// Whether the pod's labels and annotations are among what the view shows.
+    pub(crate) has_metadata: bool,
     /// The pod's own annotations that hold a role. The webhook reads none of them.
     pub(crate) role_annotations: Vec<(String, String)>,
 }

@@ -16,10 +16,22 @@ pub(crate) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 pub struct AnnotatedAccount {
     /// The role that it is annotated with. To the webhook an empty annotation is none.
     pub(crate) role_arn: Option<String>,
+    /// Whether the annotation is there, but empty.
+    pub(crate) annotation_is_empty: bool,
     pub(crate) created_at: Option<SystemTime>,
     /// When whoever wrote the annotation last changed the service account: the annotation was written
     /// then, or before. `None` if it is not recorded.
     pub(crate) annotated_before: Option<SystemTime>,
+    /// The manager that wrote the annotation. If none is recorded, the manager that made the last recorded change.
+    pub(crate) manager: Option<FieldManager>,
+}
+
+/// A tool or a person that wrote fields of an object, by the name that the API records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldManager {
+    pub(crate) name: String,
+    /// When it last changed the object.
+    pub(crate) changed_at: Option<SystemTime>,
 }
 
 #[derive(Deserialize)]
@@ -30,14 +42,31 @@ struct Metadata {
     managed_fields: Option<Vec<ManagedFields>>,
 }
 
-/// The fields that one manager, a tool or a person, wrote. `time` moves with each of its changes,
+/// The fields that one manager wrote. `time` moves with each of its changes,
 /// whichever field that was of.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManagedFields {
+    manager: Option<String>,
     time: Option<String>,
     #[serde(rename = "fieldsV1")]
     fields: Option<Value>,
+}
+
+impl ManagedFields {
+    fn changed_at(&self) -> Option<SystemTime> {
+        parse_timestamp(self.time.as_deref()?)
+    }
+
+    fn wrote_role_annotation(&self) -> bool {
+        let fields = self.fields.as_ref().and_then(|fields| fields.get("f:metadata"));
+        let fields = fields.and_then(|fields| fields.get("f:annotations"));
+        fields.is_some_and(|fields| fields.get(format!("f:{ROLE_ANNOTATION}")).is_some())
+    }
+
+    fn manager(&self) -> Option<FieldManager> {
+        Some(FieldManager { name: self.manager.clone()?, changed_at: self.changed_at() })
+    }
 }
 
 impl AnnotatedAccount {
@@ -54,20 +83,18 @@ impl AnnotatedAccount {
     /// The service account that has this metadata.
     pub(crate) fn from_metadata(metadata: &Value) -> Option<Self> {
         let metadata = Metadata::deserialize(metadata).ok()?;
-        let annotated = |entry: &&ManagedFields| {
-            let fields = entry.fields.as_ref().and_then(|fields| fields.get("f:metadata"));
-            let fields = fields.and_then(|fields| fields.get("f:annotations"));
-            fields.is_some_and(|fields| fields.get(format!("f:{ROLE_ANNOTATION}")).is_some())
-        };
-        // Several may own the same value; it is as old as the first of them wrote it.
-        let annotated_before = metadata.managed_fields.iter().flatten().filter(annotated);
-        let annotated_before =
-            annotated_before.filter_map(|entry| parse_timestamp(entry.time.as_deref()?)).min();
-        let role_arn = metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION));
+        let entries = metadata.managed_fields.unwrap_or_default();
+        let annotating = || entries.iter().filter(|entry| entry.wrote_role_annotation());
+        // Several can own the same value. It is as old as the first of them wrote it.
+        let first = annotating().min_by_key(|entry| (entry.changed_at().is_none(), entry.changed_at()));
+        let last = || entries.iter().max_by_key(|entry| entry.changed_at());
+        let annotation = metadata.annotations.and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION));
         Some(Self {
-            role_arn: role_arn.filter(|role_arn| !role_arn.is_empty()),
+            annotation_is_empty: annotation.as_deref() == Some(""),
+            role_arn: annotation.filter(|role_arn| !role_arn.is_empty()),
             created_at: metadata.creation_timestamp.as_deref().and_then(parse_timestamp),
-            annotated_before,
+            annotated_before: first.and_then(ManagedFields::changed_at),
+            manager: first.or_else(last).and_then(ManagedFields::manager),
         })
     }
 }

@@ -204,6 +204,9 @@ pub(crate) async fn audit_without_subject(
     unclear: &SubjectError,
     run: &CheckRun,
 ) -> Option<AuditResult> {
+    if matches!(unclear, SubjectError::AccountOfAnotherPod { .. }) {
+        return None;
+    }
     let mut found = AuditResult::new(None, inputs);
     let injected = match audit::web_identity::judge(inputs, options.container.as_deref()) {
         Some(judged) => {
@@ -217,7 +220,7 @@ pub(crate) async fn audit_without_subject(
             let role = run.check(Check::RoleArn, async { Ok(role_arn::judge(&text.value, None)) }).await;
             role.take().err()?
         }
-        (SubjectError::Missing { .. } | SubjectError::Conflict(_), _) => return None,
+        _ => return None,
     };
     for check in [Check::Role, Check::OidcProvider, Check::TrustPolicy] {
         run.skip(check, blocked);

@@ -505,7 +505,7 @@ async fn service_account_is_read_only_when_needed() {
         assert_eq!(world.kubernetes().unwrap().requests().len(), usize::from(asked), "{when} {identity}");
         let expected = match (identity, asked) {
             (true, _) => Value::Null,
-            (false, true) => json!("WebhookMissed"),
+            (false, true) => json!("NotInjected"),
             (false, false) => json!("NotInjected"),
         };
         assert_eq!(report["diagnosis"]["name"], expected, "{when} {identity}");

@@ -51,6 +51,7 @@ pub fn read(bytes: &[u8]) -> Result<PodView, InputFault> {
             .collect(),
         skip_containers: skipped.map(|(_, names)| csv(names)).unwrap_or_default(),
         skips_webhook: texts(metadata, "labels").iter().any(|(name, _)| *name == SKIP_WEBHOOK),
+        has_metadata: true,
         role_annotations: kubectl::role_annotations(&annotations),
     })
 }

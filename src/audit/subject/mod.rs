@@ -17,7 +17,7 @@ use super::inputs::report::ParsedReport;
 use super::options::SubjectFlags;
 use crate::aws::iam::Role;
 use crate::injection::view::{PodView, ServiceAccountView, TokenVolume};
-use crate::text::sanitize;
+use crate::text::{sanitize, shell_quote};
 use crate::token::{Claims, ServiceAccount};
 use source::choose;
 pub use source::{Disagreement, Source, Sourced};
@@ -63,6 +63,13 @@ pub enum SubjectError {
     },
     /// Two sources contradict each other.
     Conflict(Box<Disagreement>),
+    /// The service account is not the one that the pod runs as.
+    AccountOfAnotherPod {
+        /// The pod's.
+        pod: ServiceAccount,
+        /// The one that was handed in.
+        given: ServiceAccount,
+    },
     /// The text is not the ARN of a role.
     Role(Sourced<String>),
 }
@@ -97,6 +104,21 @@ impl fmt::Display for SubjectError {
                     if other.source == Source::Role { "role" } else { "pod" }
                 )
             }
+            Self::AccountOfAnotherPod { pod, given } => {
+                let ServiceAccount { namespace, name } = pod;
+                write!(
+                    f,
+                    "the pod (--pod) runs as service account {}/{}, and --service-account is {}/{}, whose annotation \
+                     says nothing about this pod; pass the pod's own: kubectl -n {} get serviceaccount {} -o json \
+                     --show-managed-fields",
+                    sanitize(namespace),
+                    sanitize(name),
+                    sanitize(&given.namespace),
+                    sanitize(&given.name),
+                    shell_quote(namespace),
+                    shell_quote(name)
+                )
+            }
             Self::Role(text) => {
                 write!(f, "\"{}\", from {}, is not the ARN of a role", sanitize(&text.value), text.source)
             }
@@ -116,6 +138,7 @@ impl From<Box<Disagreement>> for SubjectError {
 /// What is missing or contradictory.
 pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError> {
     let SubjectSources { flags, token, report, .. } = sources;
+    sources.check_account_is_of_pod()?;
     let mut disagreements = Vec::new();
     let issuer = choose("issuer", sources.issuers(), &[Source::Report], &mut disagreements)?;
     let of_one_pod = [Source::Report, Source::Pod, Source::ServiceAccount];
@@ -248,6 +271,17 @@ impl<'a> SubjectSources<'a> {
             Some(text) if arn::parse(text).is_ok_and(|other| !other.is_namesake_of(role)) => {
                 let other = Sourced { value: text.clone(), source: Source::Role };
                 Err(Box::new(Disagreement { what: "role", chosen: chosen.clone(), other }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the service account is the pod's.
+    fn check_account_is_of_pod(&self) -> Result<(), SubjectError> {
+        let of_pod = self.pod.and_then(|pod| pod.service_account.as_ref());
+        match of_pod.zip(self.account.map(|account| &account.service_account)) {
+            Some((pod, given)) if pod != given => {
+                Err(SubjectError::AccountOfAnotherPod { pod: pod.clone(), given: given.clone() })
             }
             _ => Ok(()),
         }
@@ -398,8 +432,6 @@ mod tests {
         for (what, change) in [
             ("issuer", (|given| given.report.issuer = Some(format!("{ISSUER}0"))) as fn(&mut Given)),
             ("subject", |given| given.report.subject = Some("system:serviceaccount:a:b".to_owned())),
-            ("subject", |given| given.pod.service_account.as_mut().unwrap().name = "bare".to_owned()),
-            ("subject", |given| given.account.service_account.namespace = "a".to_owned()),
             ("audience", |given| given.report.audience.push("vault".to_owned())),
         ] {
             let mut given = given();
@@ -409,6 +441,10 @@ mod tests {
                 other => panic!("{what}: {other:?}"),
             }
         }
+        let mut given = given();
+        given.account.service_account.namespace = "a".to_owned();
+        let found = resolve(all(&given));
+        assert!(matches!(found, Err(SubjectError::AccountOfAnotherPod { .. })), "{found:?}");
     }
 
     #[test]

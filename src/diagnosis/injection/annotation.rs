@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use super::InjectionTarget;
+use super::manager::lasting_place;
 use crate::diagnosis::Entry;
-use crate::diagnosis::identity::kubectl;
+use crate::diagnosis::identity::{DEFAULT_ACCOUNT, kubectl, steps_to_inject_again};
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{format_utc, sanitize};
@@ -19,26 +20,31 @@ pub struct ServiceAccountNotAnnotated {
 
 impl Entry for ServiceAccountNotAnnotated {
     fn cause(&self) -> String {
-        let default = if self.target.service_account.name == "default" {
-            " It is the one that a pod gets whose spec names none."
+        let annotation = if self.account.annotation_is_empty {
+            "has an empty annotation eks.amazonaws.com/role-arn: the value is missing, as of a variable that was not set"
+        } else {
+            "has no annotation eks.amazonaws.com/role-arn"
+        };
+        let default = if self.target.service_account.name == DEFAULT_ACCOUNT {
+            " A pod runs as default if its spec names no service account. A pod that another program creates, such as a \
+             job of a CI runner, inherits no service account from that program."
         } else {
             ""
         };
         format!(
-            "No identity was injected into this container, and the pod's {} has no annotation \
-             eks.amazonaws.com/role-arn, so there is no role to inject.{default} Injection happens only when a \
-             pod is created: after the annotation the pod has to be created anew, too.",
+            "No identity was injected into this container, because the pod's {} {annotation}.{default} Injection \
+             happens only when a pod is created: recreate the pod after the change.",
             self.target.account()
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            format!("Annotate the service account with the role:\n{}", self.target.annotate(None)),
-            "If the pod should run as another service account, name that one in the pod spec instead \
-             (serviceAccountName).",
-            self.target.delete_pod()
-        ]
+        let annotate = if self.account.annotation_is_empty {
+            "Set the role in the annotation, which is empty"
+        } else {
+            "Annotate the service account with the role"
+        };
+        self.target.steps_to_annotate(annotate, None, lasting_place(&self.account))
     }
 
     fn evidence(&self) -> Evidence {
@@ -66,7 +72,7 @@ impl Entry for ServiceAccountMissing {
         steps![
             format!(
                 "Create the service account, and annotate it with the role:\n\
-                 {kubectl} create serviceaccount {account}\n{}",
+                 {kubectl} create serviceaccount {account} &&\n{}",
                 self.target.annotate(None)
             ),
             self.target.delete_pod(),
@@ -101,7 +107,11 @@ impl Entry for AnnotatedAfterPod {
         let (what, most_likely) = match self.newer {
             AnnotationAge::Annotation(time) => {
                 // The API records when somebody last changed an object, not when which field.
-                (format!("whoever annotated it last changed it at {}", format_utc(time)), "most likely ")
+                let manager = self.account.manager.as_ref().map(|manager| sanitize(&manager.name));
+                let manager = manager.unwrap_or_else(|| "an unnamed manager".to_owned());
+                let what =
+                    format!("{manager}, which wrote the annotation, last changed it at {}", format_utc(time));
+                (what, "most likely ")
             }
             AnnotationAge::Account(time) => (format!("it was created at {}", format_utc(time)), ""),
         };
@@ -128,55 +138,47 @@ impl Entry for AnnotatedAfterPod {
     }
 }
 
-/// The service account is annotated and not known to be newer than the pod, but nothing was injected.
+/// The service account was annotated before the pod was set up, but nothing was injected.
 #[derive(Debug, Clone)]
 pub struct WebhookMissed {
     pub(crate) target: InjectionTarget,
     pub(crate) account: AnnotatedAccount,
-    pub(crate) volume_made: Option<SystemTime>,
+    /// When the annotation was written, at the latest.
+    pub(crate) annotated_before: SystemTime,
+    pub(crate) volume_made: SystemTime,
+    /// Whether the pod's labels and annotations were seen and keep the webhook from nothing.
+    pub(crate) is_left_out_by_nothing: bool,
 }
 
 impl Entry for WebhookMissed {
     fn cause(&self) -> String {
-        let age = match (self.account.annotated_before, self.volume_made) {
-            (Some(annotated), Some(made)) => format!(
-                "The annotation was there by {}, and the kubelet set this pod up later ({}): most likely the webhook \
-                 left the pod as it was",
-                format_utc(annotated),
-                format_utc(made)
-            ),
-            _ => "Which is older, the annotation or the pod, is not known here: either the annotation was \
-                  written after the pod was created, or the webhook left the pod as it was"
-                .to_owned(),
+        let left_out = if self.is_left_out_by_nothing {
+            ""
+        } else {
+            ", or a label or an annotation of the pod leaves out the pod or this container"
         };
         format!(
-            "No identity was injected into this container, although the pod's {} is annotated with the role {}. \
-             {age}. The webhook does so where it is not reachable (the pod is then admitted as it is), where it has not \
-             seen the annotation yet, and where a label or an annotation of the pod tells it to leave out the pod \
-             or this container.",
+            "No identity was injected into this container, although the pod's {} is annotated with the role {}. The \
+             annotation was there by {}, and the kubelet set this pod up later ({}): most likely the webhook left the \
+             pod as it was. Either the API server could not call it (the pod is then admitted as it is), or it had not \
+             seen the annotation yet{left_out}.",
             self.target.account(),
-            sanitize(self.account.role_arn.as_deref().unwrap_or_default())
+            sanitize(self.account.role_arn.as_deref().unwrap_or_default()),
+            format_utc(self.annotated_before),
+            format_utc(self.volume_made)
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (kubectl, pod) = self.target.kubectl_and_pod();
-        steps![
-            self.target.delete_pod(),
-            format!(
-                "If the new pod has no identity either, see whether it asks to be left out: the label \
-                 eks.amazonaws.com/skip-pod-identity-webhook, or the annotation \
-                 eks.amazonaws.com/skip-containers.\n\
-                 {kubectl} get pod {pod} -o jsonpath='{{.metadata.labels}} {{.metadata.annotations}}{{\"\\n\"}}'"
-            ),
-            "Else see whether the webhook is registered, which namespaces it leaves out, and, where it runs in \
-             the cluster itself, that it runs.\n\
-             kubectl get mutatingwebhookconfigurations -o yaml"
-        ]
+        steps_to_inject_again(
+            &self.target.service_account,
+            self.target.pod.as_deref(),
+            self.is_left_out_by_nothing,
+        )
     }
 
     fn evidence(&self) -> Evidence {
-        self.target.evidence(Some(&self.account), self.volume_made)
+        self.target.evidence(Some(&self.account), Some(self.volume_made))
     }
 }
 
@@ -190,10 +192,11 @@ pub struct AnnotationDiffersFromEnv {
 
 impl Entry for AnnotationDiffersFromEnv {
     fn cause(&self) -> String {
-        let annotation = self.account.role_arn.as_deref().map_or_else(
-            || "has no role annotation".to_owned(),
-            |role_arn| format!("is annotated with the role {}", sanitize(role_arn)),
-        );
+        let annotation = match &self.account.role_arn {
+            Some(role_arn) => format!("is annotated with the role {}", sanitize(role_arn)),
+            None if self.account.annotation_is_empty => "has an empty role annotation".to_owned(),
+            None => "has no role annotation".to_owned(),
+        };
         format!(
             "AWS_ROLE_ARN of this pod is {}, and its {} {annotation}. A pod keeps the role with which it was \
              admitted: either the annotation was changed or removed after that, or the pod spec sets AWS_ROLE_ARN \
@@ -205,15 +208,33 @@ impl Entry for AnnotationDiffersFromEnv {
 
     fn remedy(&self) -> Vec<String> {
         let (kubectl, pod) = self.target.kubectl_and_pod();
+        let account = &self.target.service_account;
+        let shared = if account.name == DEFAULT_ACCOUNT {
+            format!(
+                " Each pod of namespace {} that names no service account gets that role then.",
+                sanitize(&account.namespace)
+            )
+        } else {
+            String::new()
+        };
+        let lasting = lasting_place(&self.account).map_or_else(String::new, |lasting| format!(" {lasting}"));
+        let keep = format!(
+            "If the pod's role is right, annotate the service account with it.{shared}{lasting}\n{}",
+            self.target.annotate(Some(&self.role_arn))
+        );
+        if self.account.role_arn.is_none() {
+            return steps![
+                keep,
+                "If the pod is meant to have no role, remove AWS_ROLE_ARN from its template if it is set there, and \
+                 recreate the pod."
+            ];
+        }
         vec![
             format!(
                 "If the annotation is right, delete the pod, so that a new one gets the role that it names \
                  (a pod without a controller has to be created again by hand):\n{kubectl} delete pod {pod}"
             ),
-            format!(
-                "If the pod's role is right, annotate the service account with it:\n{}",
-                self.target.annotate(Some(&self.role_arn))
-            ),
+            keep,
         ]
     }
 
@@ -266,15 +287,20 @@ impl Entry for RoleAnnotationMisplaced {
 
     fn remedy(&self) -> Vec<String> {
         let is_role = arn::parse(&self.role_arn).is_ok();
-        steps![
-            format!(
-                "If that role is meant, annotate the service account with it:\n{}",
-                self.target.annotate(is_role.then_some(self.role_arn.as_str()))
-            ),
-            self.target.delete_pod(),
-            "Correct the annotation where it is written, such as a chart's values, so that this does not come \
-             back."
-        ]
+        let role_arn = is_role.then_some(self.role_arn.as_str());
+        let mut steps = self.target.steps_to_annotate(
+            "If that role is meant, annotate the service account with it",
+            role_arn,
+            None,
+        );
+        if steps.len() < 3 {
+            steps.push(
+                "Correct the annotation where it is written, such as a chart's values, so that this does not come \
+                 back."
+                    .to_owned(),
+            );
+        }
+        steps
     }
 
     fn evidence(&self) -> Evidence {

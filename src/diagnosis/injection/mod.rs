@@ -5,6 +5,7 @@
 //! the volume is newer than the injection, and what is older is most likely older than the injection too.
 
 mod annotation;
+mod manager;
 mod suppressed;
 
 pub(crate) use annotation::{
@@ -15,7 +16,8 @@ pub(crate) use suppressed::{InjectionSuppressed, SuppressionCause};
 
 use std::time::SystemTime;
 
-use super::identity::{annotate_role, delete_pod, kubectl};
+use super::identity::{DEFAULT_ACCOUNT, ROLE_ARN, annotate_role, delete_pod, kubectl, name_intended_account};
+
 use crate::evidence::Evidence;
 use crate::kubernetes::service_account::AnnotatedAccount;
 use crate::text::{format_utc, sanitize, shell_quote};
@@ -35,9 +37,34 @@ impl InjectionTarget {
         format!("service account {}/{}", sanitize(namespace), sanitize(name))
     }
 
+    /// The command that annotates the service account with a role, or with one to fill in.
     fn annotate(&self, role_arn: Option<&str>) -> String {
-        let role_arn = role_arn.map_or_else(|| "arn:aws:iam::ACCOUNT:role/ROLE".to_owned(), shell_quote);
+        let role_arn = role_arn.map_or_else(|| ROLE_ARN.to_owned(), shell_quote);
         annotate_role(Some(&self.service_account), &role_arn)
+    }
+
+    /// The steps that give the pod a role by its service account. `annotate` says when to annotate it, and `lasting`
+    /// where else to write that. A pod that runs as `default` first gets an account of its own.
+    fn steps_to_annotate(
+        &self,
+        annotate: &str,
+        role_arn: Option<&str>,
+        lasting: Option<String>,
+    ) -> Vec<String> {
+        let command = self.annotate(role_arn);
+        if self.service_account.name == DEFAULT_ACCOUNT {
+            let namespace = sanitize(&self.service_account.namespace);
+            return steps![
+                name_intended_account(&self.service_account),
+                self.delete_pod().replacen("Delete the pod", "Then delete the pod", 1),
+                format!(
+                    "Annotate {DEFAULT_ACCOUNT} only if each pod of namespace {namespace} that names no service account \
+                     is meant to have the role:\n{command}"
+                )
+            ];
+        }
+        let lasting = lasting.map_or_else(String::new, |lasting| format!(" {lasting}"));
+        steps![format!("{annotate}.{lasting}\n{command}"), self.delete_pod()]
     }
 
     fn delete_pod(&self) -> String {
@@ -60,6 +87,7 @@ impl InjectionTarget {
             .text("service_account", &self.service_account.name)
             .text_if("annotated_role_arn", role_arn)
             .text_if("annotated_by", annotated.as_deref())
+            .text_if("manager", account.and_then(|account| Some(account.manager.as_ref()?.name.as_str())))
             .text_if("service_account_created", created.as_deref())
             .text_if("token_volume_made", time(volume_made).as_deref())
     }

@@ -71,10 +71,7 @@ impl Entry for TargetHasNoIdentity {
             );
         }
         if self.token != Presence::Exists {
-            let of_pod = self.pod.remedy();
-            // The last step is about a container that was inspected by mistake; the next step here replaces it.
-            let before = of_pod.len().saturating_sub(1);
-            steps.extend(of_pod.into_iter().take(before));
+            steps.extend(self.pod.steps().into_iter().take(2));
         }
         steps.push(format!(
             "If another process is the application, look through that one, with its own user (here 1000):\n\
@@ -115,7 +112,13 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_of_the_token_is_not_claimed() {
-        let pod = || NotInjected { service_account: None, pod: None, service_account_error: None };
+        let pod = || NotInjected {
+            service_account: None,
+            pod: None,
+            service_account_error: None,
+            account: None,
+            is_left_out_by_nothing: false,
+        };
         for (token, mounted, injected, lost) in [
             (Presence::Exists, Some("true"), false, true),
             (Presence::Missing, Some("false"), true, false),
@@ -126,7 +129,7 @@ mod tests {
             assert_eq!(cause.contains("no identity was injected"), injected, "{cause}");
             assert_eq!(cause.contains("left the variables out"), lost, "{cause}");
             assert_eq!(cause.contains("could not be seen"), token == Presence::Unknown, "{cause}");
-            assert_eq!(steps.contains("annotate serviceaccount"), injected, "{steps}");
+            assert_eq!(steps.contains("whether the service account is annotated"), injected, "{steps}");
             assert_eq!(steps.contains("/environ"), lost, "{steps}");
             let evidence = found.evidence();
             let value = evidence.iter().find(|(name, _)| *name == "token_mounted");

@@ -1,8 +1,7 @@
 //! What to do when policy and token name different service accounts: which of the two is wrong, and the steps for
 //! either, the likelier first.
 
-use crate::diagnosis::identity::{annotate_role, kubectl};
-use crate::diagnosis::role::ROLE_ARN;
+use crate::diagnosis::identity::{ROLE_ARN, annotate_role, kubectl};
 use crate::text::sanitize;
 use crate::token::ServiceAccount;
 use iam_trust::reading::Reading;

@@ -3,5 +3,6 @@
 mod iam;
 mod inputs;
 mod issuer;
+mod pods;
 mod reports;
 mod trust;
