@@ -5,6 +5,8 @@
 //! checks and the audit decide which diagnosis holds. The page of the same name is the documentation, the text of
 //! `explain` and a test. Names are public: they are never changed, and never used again for something else.
 
+use std::ops::Deref;
+
 use crate::evidence::Evidence;
 
 /// The steps of a remedy: literals and texts that were put together.
@@ -37,15 +39,15 @@ pub(crate) mod trust;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Class {
     /// The pod was admitted without its identity.
-    NotInjected,
+    NotInjected = 10,
     /// Something in the pod, the service account or the cluster must be changed.
-    Misconfigured,
+    Misconfigured = 11,
     /// Something in IAM, the account or the organisation must be changed.
-    Refused,
+    Refused = 12,
     /// The network, AWS or the issuer did not answer as they should, for now.
-    Unreachable,
+    Unreachable = 13,
     /// A failure that the catalogue does not know, or a set-up that is not tested.
-    NotJudged,
+    NotJudged = 14,
 }
 
 impl Class {
@@ -68,13 +70,7 @@ impl Class {
     /// The exit code of a run whose diagnosis has this class.
     #[must_use]
     pub fn exit_code(self) -> u8 {
-        match self {
-            Self::NotInjected => 10,
-            Self::Misconfigured => 11,
-            Self::Refused => 12,
-            Self::Unreachable => 13,
-            Self::NotJudged => 14,
-        }
+        self as u8
     }
 }
 
@@ -114,13 +110,13 @@ impl Owner {
 }
 
 /// A struct with a row in the catalogue. The catalogue implements it.
-pub(crate) trait Catalogued {
+pub trait Catalogued {
     /// The name in its row.
     fn name(&self) -> Name;
 }
 
 /// The words of a diagnosis, made from its facts.
-pub(crate) trait Entry: Catalogued {
+pub trait Entry: Catalogued {
     /// What is wrong, in full sentences that claim no more than the facts show.
     fn cause(&self) -> String;
     /// The steps that fix it, in order. The lines after the first line of a step can be pasted.
@@ -131,7 +127,7 @@ pub(crate) trait Entry: Catalogued {
     }
     /// Whether the same attempt can succeed a little later, without a change.
     fn may_pass(&self) -> bool {
-        self.name().class() == Class::Unreachable
+        self.name().may_pass()
     }
 }
 
@@ -187,8 +183,10 @@ macro_rules! catalogue {
                 $name(Box<$module::$name>),)*)*
         }
 
-        impl Diagnosis {
-            fn entry(&self) -> &dyn Entry {
+        impl Deref for Diagnosis {
+            type Target = dyn Entry;
+
+            fn deref(&self) -> &Self::Target {
                 match self { $($(Self::$name(entry) => entry.as_ref(),)*)* }
             }
         }
@@ -394,41 +392,16 @@ impl Name {
         Self::ALL.iter().copied().find(|name| name.as_str().eq_ignore_ascii_case(text))
     }
 
+    /// Whether the same attempt can usually succeed a little later, without a change.
+    fn may_pass(self) -> bool {
+        use Name::{NotStsReply, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted};
+        let lasts = [NotStsReply, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted];
+        self.class() == Class::Unreachable && !lasts.contains(&self)
+    }
+
     /// Whether it only informs, so that nobody must act.
     #[must_use]
     pub fn is_information(self) -> bool {
         self == Self::SdkUnknown
-    }
-}
-
-impl Diagnosis {
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> Name {
-        self.entry().name()
-    }
-
-    /// What is wrong, in full sentences.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        self.entry().cause()
-    }
-
-    /// The steps that fix it, in order. The lines after the first line of a step can be pasted.
-    #[must_use]
-    pub fn remedy(&self) -> Vec<String> {
-        self.entry().remedy()
-    }
-
-    /// The facts that show it.
-    #[must_use]
-    pub fn evidence(&self) -> Evidence {
-        self.entry().evidence()
-    }
-
-    /// Whether the same attempt can succeed a little later, without a change.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        self.entry().may_pass()
     }
 }

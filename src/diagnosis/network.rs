@@ -290,10 +290,6 @@ impl Entry for NotStsReply {
             .text_if("content_type", self.content_type.as_deref())
             .text_if("server", self.server.as_deref())
     }
-
-    fn may_pass(&self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

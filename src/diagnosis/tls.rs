@@ -89,10 +89,6 @@ impl Entry for TlsNotSpoken {
     fn evidence(&self) -> Evidence {
         Evidence::new().text("host", &self.host).value("port", self.port)
     }
-
-    fn may_pass(&self) -> bool {
-        false
-    }
 }
 
 /// No trusted CA signed the certificate.
@@ -164,10 +160,6 @@ impl Entry for TlsUntrusted {
             .text("trusted_roots", &self.roots)
             .merge(self.presented.evidence())
     }
-
-    fn may_pass(&self) -> bool {
-        false
-    }
 }
 
 /// The certificate is for another host.
@@ -209,10 +201,6 @@ impl Entry for TlsNameMismatch {
             .text("host", &self.host)
             .texts("certificate_names", &self.names)
             .merge(self.presented.evidence())
-    }
-
-    fn may_pass(&self) -> bool {
-        false
     }
 }
 
@@ -256,10 +244,6 @@ impl Entry for TlsExpired {
             .value("local_time", format_utc(self.now))
             .merge(self.presented.evidence())
     }
-
-    fn may_pass(&self) -> bool {
-        false
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -283,9 +267,5 @@ impl Entry for TlsFailed {
 
     fn evidence(&self) -> Evidence {
         Evidence::new().text("host", &self.host).merge(self.presented.evidence())
-    }
-
-    fn may_pass(&self) -> bool {
-        false
     }
 }

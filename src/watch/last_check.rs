@@ -30,7 +30,7 @@ impl LastCheck {
     pub(super) fn from_report(report: &Report) -> Self {
         let warning = |found: &Diagnosis| Warning { name: found.name(), cause: found.cause() };
         Self {
-            diagnosis: report.diagnosis().map(Diagnosis::name),
+            diagnosis: report.diagnosis().map(|found| found.name()),
             role_works: report.role_works(),
             warnings: report.warnings().into_iter().map(warning).collect(),
             accepted: report.exit_code() == 0,

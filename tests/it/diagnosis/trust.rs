@@ -171,7 +171,7 @@ fn every_mismatch_has_its_diagnosis_and_its_own_cause() {
 fn every_other_outcome_has_its_diagnosis() {
     for case in cases() {
         let findings = case.findings();
-        let name = diagnosis(&findings).map(Diagnosis::name);
+        let name = diagnosis(&findings).map(|found| found.name());
         let expected = match case.expect() {
             "refuses" => continue,
             "allows" => None,
