@@ -17,6 +17,14 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 
+/// Texts in a sentence: the first `most` of them, and how many more there are.
+pub(crate) fn list(texts: &[String], most: usize) -> String {
+    match texts.split_at_checked(most) {
+        Some((named, more @ [_, ..])) => format!("{} and {} more", named.join(", "), more.len()),
+        _ => texts.join(", "),
+    }
+}
+
 /// A span of time in words, to the second from two seconds on.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {

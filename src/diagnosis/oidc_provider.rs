@@ -6,7 +6,7 @@ use super::sts::{RequestRefused, audience_list, audit_step};
 use super::trust::{call_evidence, difference, words};
 use crate::diagnosis::aws_cli::{iam, needed_with_commands};
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote};
+use crate::text::{list, sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::issuer::{eks_region, is_private};
@@ -338,11 +338,8 @@ impl MissingClientId {
         let ids = match self.client_ids.as_slice() {
             [] => "it has no client id at all".to_owned(),
             ids => {
-                let more = ids.len().saturating_sub(MAX_IDS_NAMED);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let named: Vec<String> =
-                    ids.iter().take(MAX_IDS_NAMED).map(|id| format!("\"{}\"", sanitize(id))).collect();
-                format!("its client ids are {}{more}", named.join(", "))
+                let ids: Vec<String> = ids.iter().map(|id| format!("\"{}\"", sanitize(id))).collect();
+                format!("its client ids are {}", list(&ids, MAX_IDS_NAMED))
             }
         };
         let near = self.near.as_ref().map_or_else(String::new, |NearClientId { id, difference: slip }| {

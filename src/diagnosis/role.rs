@@ -1,5 +1,7 @@
 //! The role does not exist, or is not allowed to do what it is for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Entry;
@@ -7,7 +9,7 @@ use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::aws_cli::{iam, organization_policies, write_json, write_trust_policy};
 use crate::diagnosis::identity::{ROLE_ARN, annotate_role};
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote};
+use crate::text::{list, sanitize, shell_quote};
 use crate::token::ServiceAccount;
 use iam_trust::TrustPolicy;
 use iam_trust::arn::RoleArn;
@@ -148,12 +150,8 @@ pub(crate) struct ForbiddenActions {
 }
 
 impl ForbiddenActions {
-    /// `s3:GetObject on *`, for each.
     fn actions(&self) -> String {
-        let each = |action: &SimulatedDecision| {
-            format!("{} on {}", sanitize(&action.action), sanitize(&action.resource))
-        };
-        list(self.actions.iter().map(each))
+        action_list(&self.actions)
     }
 
     /// The policies that decided, without duplicates.
@@ -170,29 +168,6 @@ impl ForbiddenActions {
         policies
     }
 
-    /// The context keys that the simulation did not have.
-    fn missing_context(&self) -> Vec<&str> {
-        let mut keys: Vec<&str> =
-            self.actions.iter().flat_map(|action| &action.missing_context).map(String::as_str).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    /// The limits of the simulation, in sentences.
-    fn caveat(&self) -> String {
-        let keys = self.missing_context();
-        let keys = if keys.is_empty() {
-            String::new()
-        } else {
-            format!(
-                " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
-                list(keys.into_iter().map(sanitize))
-            )
-        };
-        format!("{keys} Policies of resources and of keys, and resource control policies, are not simulated.")
-    }
-
     fn evidence(&self) -> Evidence {
         let actions: Vec<String> =
             self.actions.iter().map(|action| format!("{} on {}", action.action, action.resource)).collect();
@@ -203,18 +178,14 @@ impl ForbiddenActions {
             .texts("actions", &actions)
             .texts("decisions", &decisions)
             .texts("policies", &self.policies())
-            .texts("missing_context", &self.missing_context())
+            .texts("missing_context", &Vec::from_iter(missing_context(&self.actions)))
             .text_if("permissions_boundary", self.boundary.as_deref())
     }
 
     /// The policy that grants the actions.
     fn grant(&self) -> Value {
-        let mut actions: Vec<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
-        let mut resources: Vec<&str> = self.actions.iter().map(|action| action.resource.as_str()).collect();
-        for each in [&mut actions, &mut resources] {
-            each.sort_unstable();
-            each.dedup();
-        }
+        let actions: BTreeSet<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
+        let resources: BTreeSet<&str> = self.actions.iter().map(|action| action.resource.as_str()).collect();
         json!({
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}],
@@ -223,10 +194,8 @@ impl ForbiddenActions {
 
     /// The name of the policy that grants the actions.
     fn policy_name(&self) -> String {
-        let mut actions: Vec<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
-        actions.sort_unstable();
-        actions.dedup();
-        let name = format!("grant-{}", actions.join("-"));
+        let actions: BTreeSet<&str> = self.actions.iter().map(|action| action.action.as_str()).collect();
+        let name = format!("grant-{}", Vec::from_iter(actions).join("-"));
         let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
         name.chars().map(|c| if allowed(c) { c } else { '-' }).take(MAX_NAME_CHARS).collect()
     }
@@ -242,10 +211,31 @@ pub(crate) fn decision_name(decision: &Decision) -> &str {
     }
 }
 
-fn list(all: impl ExactSizeIterator<Item = String>) -> String {
-    let more = all.len().saturating_sub(MAX_NAMED);
-    let named: Vec<String> = all.take(MAX_NAMED).collect();
-    if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
+/// The actions, as `s3:GetObject on *`.
+pub(crate) fn action_list(simulated: &[SimulatedDecision]) -> String {
+    let each = |action: &SimulatedDecision| {
+        format!("{} on {}", sanitize(&action.action), sanitize(&action.resource))
+    };
+    list(&simulated.iter().map(each).collect::<Vec<_>>(), MAX_NAMED)
+}
+
+/// The context keys that a simulation did not have.
+fn missing_context(simulated: &[SimulatedDecision]) -> BTreeSet<&String> {
+    simulated.iter().flat_map(|action| &action.missing_context).collect()
+}
+
+/// The limits of a simulation, in sentences.
+pub(crate) fn caveat(simulated: &[SimulatedDecision]) -> String {
+    let keys: Vec<String> = missing_context(simulated).into_iter().map(|key| sanitize(key)).collect();
+    let keys = if keys.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
+            list(&keys, MAX_NAMED)
+        )
+    };
+    format!("{keys} Policies of resources and of keys, and resource control policies, are not simulated.")
 }
 
 /// Diagnoses whose only fact is [`ForbiddenActions`].
@@ -258,7 +248,7 @@ macro_rules! forbidden {
         impl Entry for $name {
             fn cause(&self) -> String {
                 let $forbidden = &self.0;
-                format!("{}{}", $cause, $forbidden.caveat())
+                format!("{}{}", $cause, caveat(&$forbidden.actions))
             }
 
             fn remedy(&self) -> Vec<String> {
@@ -286,7 +276,7 @@ forbidden! {
     ActionDenied;
     |forbidden| {
         let by = forbidden.policies();
-        let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(by.into_iter()) };
+        let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(&by, MAX_NAMED) };
         format!(
             "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.",
             sanitize(&forbidden.role.text), forbidden.actions()

@@ -11,15 +11,12 @@ use crate::audit::trust::PolicyExhibit;
 use crate::audit::{AuditResult, Note};
 use crate::aws::iam::{Decision, SimulatedDecision};
 use crate::diagnosis::audit::Unavailable;
-use crate::diagnosis::role::decision_name;
+use crate::diagnosis::role::{action_list, caveat, decision_name};
 use crate::text::{format_utc, sanitize};
 use crate::wire;
 
 /// The most audiences of a token that the text names.
 const MAX_AUDIENCES: usize = 8;
-
-/// The most actions or keys that a sentence names.
-const MAX_NAMED: usize = 8;
 
 /// The audit in its public form.
 pub(super) fn to_wire(audit: &AuditResult) -> wire::Audit {
@@ -78,38 +75,10 @@ fn note_sentences(audit: &AuditResult) -> impl Iterator<Item = String> {
 
 /// What the simulation allows, and how much that means. What it does not allow is a diagnosis of its own.
 fn allowed_actions(simulated: &[SimulatedDecision]) -> Option<String> {
-    let allowed = || simulated.iter().filter(|result| result.decision == Decision::Allowed);
-    let actions: Vec<String> = allowed()
-        .take(MAX_NAMED)
-        .map(|result| format!("{} on {}", sanitize(&result.action), sanitize(&result.resource)))
-        .collect();
-    if actions.is_empty() {
-        return None;
-    }
-    let more = match allowed().count().saturating_sub(MAX_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let mut keys: Vec<String> = allowed()
-        .flat_map(|result| &result.missing_context)
-        .map(|key| sanitize(key))
-        .take(MAX_NAMED)
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let keys = if keys.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " Policies read keys that the simulation does not know, and with them it may end otherwise: {}.",
-            keys.join(", ")
-        )
-    };
-    Some(format!(
-        "By IAM's simulation the role's policies allow {}{more}.{keys} Policies of resources and of keys, and \
-         resource control policies, are not simulated.",
-        actions.join(", ")
-    ))
+    let allowed = simulated.iter().filter(|result| result.decision == Decision::Allowed).cloned();
+    let allowed: Vec<SimulatedDecision> = allowed.collect();
+    let (actions, caveat) = (action_list(&allowed), caveat(&allowed));
+    (!allowed.is_empty()).then(|| format!("By IAM's simulation the role's policies allow {actions}.{caveat}"))
 }
 
 fn note_sentence(note: &Note) -> String {

@@ -4,7 +4,7 @@ use super::InjectionTarget;
 use crate::diagnosis::Entry;
 use crate::diagnosis::identity::IMAGE;
 use crate::evidence::Evidence;
-use crate::text::sanitize;
+use crate::text::{list, sanitize};
 
 /// What kept the webhook from injecting, as far as the resulting pod shows it.
 ///
@@ -77,14 +77,9 @@ pub struct InjectionSuppressed {
 impl InjectionSuppressed {
     /// The containers in a sentence.
     fn container_words(&self) -> String {
-        let named: Vec<String> =
-            self.containers.iter().take(CONTAINERS_NAMED).map(|name| sanitize(name)).collect();
-        let others = match self.containers.len().saturating_sub(named.len()) {
-            0 => String::new(),
-            others => format!(" and {others} more"),
-        };
+        let names: Vec<String> = self.containers.iter().map(|name| sanitize(name)).collect();
         let noun = if self.containers.len() == 1 { "container" } else { "containers" };
-        format!("{noun} {}{others}", named.join(", "))
+        format!("{noun} {}", list(&names, CONTAINERS_NAMED))
     }
 
     /// The command that prints what the containers of the pod set and mount.

@@ -5,7 +5,7 @@ use super::{MAX_NAMED, StatementId, call_evidence, difference, element_evidence,
 use crate::diagnosis::aws_cli::iam;
 use crate::diagnosis::{Diagnosis, Entry, Name};
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote};
+use crate::text::{list, sanitize, shell_quote};
 use iam_trust::USUAL_AUDIENCE;
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, Uncorrected};
 use iam_trust::evaluate::ElementKind;
@@ -66,10 +66,8 @@ impl RefusingStatement {
         }
         if !same.is_empty() {
             let places: Vec<String> =
-                same.iter().take(MAX_NAMED).map(|refusal| words::element(&refusal.element.kind)).collect();
-            let more = same.len().saturating_sub(MAX_NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            sentences.push(format!("The same is wrong with {}{more}.", places.join(", ")));
+                same.iter().map(|refusal| words::element(&refusal.element.kind)).collect();
+            sentences.push(format!("The same is wrong with {}.", list(&places, MAX_NAMED)));
         }
         sentences.join(" ")
     }

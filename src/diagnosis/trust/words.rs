@@ -1,7 +1,7 @@
 //! The vocabulary of the sentences about a trust policy.
 
 use super::{ForeignCondition, MAX_NAMED};
-use crate::text::sanitize;
+use crate::text::{list, sanitize};
 use iam_trust::evaluate::ElementKind;
 use iam_trust::reach::split_subject;
 use iam_trust::request::{KeyValue, Request};
@@ -16,12 +16,11 @@ pub(super) fn element(element: &ElementKind) -> String {
 
 /// Values in a sentence.
 pub(in crate::diagnosis) fn values(values: &[String]) -> String {
-    let named: Vec<String> =
-        values.iter().take(MAX_NAMED).map(|value| format!("\"{}\"", sanitize(value))).collect();
+    let quoted: Vec<String> = values.iter().map(|value| format!("\"{}\"", sanitize(value))).collect();
     match values.len() {
         0 => "nothing".to_owned(),
-        all if all > MAX_NAMED => format!("{} and {} more", named.join(", "), all - MAX_NAMED),
-        _ => named.join(" or "),
+        1..=MAX_NAMED => quoted.join(" or "),
+        _ => list(&quoted, MAX_NAMED),
     }
 }
 
