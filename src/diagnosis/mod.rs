@@ -14,6 +14,32 @@ macro_rules! steps {
     ($($step:expr),* $(,)?) => { vec![$(String::from($step)),*] };
 }
 
+/// Diagnoses that differ only in their words: the facts of each are the same struct.
+macro_rules! wordings {
+    ($facts:ident: $($(#[$doc:meta])* $name:ident;
+        |$in_cause:pat_param| $cause:expr; |$in_remedy:pat_param| $remedy:expr;)*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub(crate) $facts);
+
+        impl Entry for $name {
+            fn cause(&self) -> String {
+                let $in_cause = &self.0;
+                $cause
+            }
+
+            fn remedy(&self) -> Vec<String> {
+                let $in_remedy = &self.0;
+                $remedy
+            }
+
+            fn evidence(&self) -> Evidence {
+                self.0.evidence()
+            }
+        })*
+    };
+}
+
 pub mod audit;
 pub(crate) mod aws_cli;
 pub(crate) mod dns;

@@ -150,10 +150,6 @@ pub(crate) struct ForbiddenActions {
 }
 
 impl ForbiddenActions {
-    fn actions(&self) -> String {
-        action_list(&self.actions)
-    }
-
     /// The policies that decided, without duplicates.
     fn policies(&self) -> Vec<String> {
         let mut policies: Vec<String> = Vec::new();
@@ -238,35 +234,13 @@ pub(crate) fn caveat(simulated: &[SimulatedDecision]) -> String {
     format!("{keys} Policies of resources and of keys, and resource control policies, are not simulated.")
 }
 
-/// Diagnoses whose only fact is [`ForbiddenActions`].
-macro_rules! forbidden {
-    ($($(#[$doc:meta])* $name:ident; |$forbidden:ident| $cause:expr; $remedy:expr;)*) => {
-        $($(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $name(pub(crate) ForbiddenActions);
-
-        impl Entry for $name {
-            fn cause(&self) -> String {
-                let $forbidden = &self.0;
-                format!("{}{}", $cause, caveat(&$forbidden.actions))
-            }
-
-            fn remedy(&self) -> Vec<String> {
-                let $forbidden = &self.0;
-                $remedy
-            }
-
-            fn evidence(&self) -> Evidence {
-                self.0.evidence()
-            }
-        })*
-    };
-}
-
-forbidden! {
+wordings! { ForbiddenActions:
     ActionNotGranted;
-    |forbidden| format!("No policy of the role {} grants it {}.", sanitize(&forbidden.role.text), forbidden.actions());
-    vec![format!(
+    |forbidden| format!(
+        "No policy of the role {} grants it {}.{}",
+        sanitize(&forbidden.role.text), action_list(&forbidden.actions), caveat(&forbidden.actions)
+    );
+    |forbidden| vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
          policy of this name is replaced):\n{} &&\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
         write_json(&forbidden.grant(), "policy.json"), iam(&forbidden.role, "put-role-policy"), shell_quote(&forbidden.role.name),
@@ -278,11 +252,11 @@ forbidden! {
         let by = forbidden.policies();
         let by = if by.is_empty() { "a policy that IAM does not name".to_owned() } else { list(&by, MAX_NAMED) };
         format!(
-            "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.",
-            sanitize(&forbidden.role.text), forbidden.actions()
+            "The role {} is denied {}, by {by}. A denial goes before whatever else is granted.{}",
+            sanitize(&forbidden.role.text), action_list(&forbidden.actions), caveat(&forbidden.actions)
         )
     };
-    steps![
+    |forbidden| steps![
         format!(
             "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
             list = iam(&forbidden.role, "list-role-policies"), attached = iam(&forbidden.role, "list-attached-role-policies"),
@@ -294,11 +268,11 @@ forbidden! {
     ActionOutsideBoundary;
     |forbidden| format!(
         "The role {} has a permissions boundary, {}, which does not let through {}. What a boundary does not allow \
-         is denied, whatever the role's own policies grant.",
+         is denied, whatever the role's own policies grant.{}",
         sanitize(&forbidden.role.text), forbidden.boundary.as_deref().map_or_else(|| "which IAM did not name".to_owned(), sanitize),
-        forbidden.actions()
+        action_list(&forbidden.actions), caveat(&forbidden.actions)
     );
-    steps![
+    |forbidden| steps![
         format!(
             "Look at the boundary:\n{} --policy-arn {}",
             iam(&forbidden.role, "get-policy"), forbidden.boundary.as_deref().map_or_else(|| "POLICY_ARN".to_owned(), shell_quote)
@@ -307,10 +281,10 @@ forbidden! {
     /// A policy of the organization does not allow an action.
     ActionOutsideOrganization;
     |forbidden| format!(
-        "A service control policy of the AWS organisation does not let the role {} do {}.",
-        sanitize(&forbidden.role.text), forbidden.actions()
+        "A service control policy of the AWS organisation does not let the role {} do {}.{}",
+        sanitize(&forbidden.role.text), action_list(&forbidden.actions), caveat(&forbidden.actions)
     );
-    vec![format!(
+    |forbidden| vec![format!(
         "Ask those who manage the organisation. They find the policies of the account by:\n{}",
         organization_policies(&forbidden.role, "SERVICE_CONTROL_POLICY")
     )];

@@ -75,31 +75,6 @@ pub(super) fn audit_step(role: &RoleArn, what: &str) -> String {
     )
 }
 
-/// Diagnoses whose only fact is a [`RequestRefused`].
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident; |$in_cause:ident| $cause:expr; |$in_remedy:pat_param| $remedy:expr;)*) => {
-        $($(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $name(pub(crate) RequestRefused);
-
-        impl Entry for $name {
-            fn cause(&self) -> String {
-                let $in_cause = &self.0;
-                $cause
-            }
-
-            fn remedy(&self) -> Vec<String> {
-                let $in_remedy = &self.0;
-                $remedy
-            }
-
-            fn evidence(&self) -> Evidence {
-                self.0.evidence()
-            }
-        })*
-    };
-}
-
 /// The id of the key that signed the token. An empty id differs from an absent one.
 fn key_id(claims: &Claims, absent: &str) -> String {
     match claims.key_id.as_deref() {
@@ -113,7 +88,7 @@ fn check_aws_health() -> String {
     "See whether AWS reports a fault: https://health.aws.amazon.com/health/status".to_owned()
 }
 
-refusals! {
+wordings! { RequestRefused:
     /// STS could not fetch the issuer's keys.
     VerificationKeyUnavailable;
     |refused| format!(

@@ -160,33 +160,10 @@ impl RefusingStatement {
     }
 }
 
-/// Diagnoses whose only fact is a [`RefusingStatement`].
-macro_rules! mismatches {
-    ($($(#[$doc:meta])* $name:ident; |$refusing:ident| $remedy:expr;)*) => {
-        $($(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $name(pub(crate) RefusingStatement);
-
-        impl Entry for $name {
-            fn cause(&self) -> String {
-                self.0.cause()
-            }
-
-            fn remedy(&self) -> Vec<String> {
-                let $refusing = &self.0;
-                $remedy
-            }
-
-            fn evidence(&self) -> Evidence {
-                self.0.evidence()
-            }
-        })*
-    };
-}
-
-mismatches! {
+wordings! { RefusingStatement:
     /// A condition expects another subject.
     TrustSubjectMismatch;
+    |refusing| refusing.cause();
     |refusing| {
         let subject = sanitize(&refusing.request.subject);
         if refusing.first.mismatch == Mismatch::Subject(SubjectDifference::Excluded) {
@@ -200,6 +177,7 @@ mismatches! {
 
     /// A pattern is under an operator that takes it for plain text.
     TrustSubjectWildcard;
+    |refusing| refusing.cause();
     |refusing| {
         let like = match &refusing.first.mismatch {
             Mismatch::SubjectWildcard { operator } => operator.as_str(),
@@ -217,6 +195,7 @@ mismatches! {
 
     /// A condition expects another audience.
     TrustAudienceMismatch;
+    |refusing| refusing.cause();
     |refusing| {
         if refusing.first.is_exclusion() {
             return refusing.remedy(Vec::new(), &ask_author(&refusing.element(), "take the token's audience from it"), Vec::new());
@@ -236,6 +215,7 @@ mismatches! {
 
     /// The statement names another issuer, or misspells this one.
     TrustIssuerMismatch;
+    |refusing| refusing.cause();
     |refusing| {
         let change = refusing.name_issuer();
         let is_provider = refusing.first.element.kind == ElementKind::Principal;
@@ -244,6 +224,7 @@ mismatches! {
 
     /// The OIDC provider is in another account.
     TrustAccountMismatch;
+    |refusing| refusing.cause();
     |refusing| {
         let change = refusing.name_issuer();
         refusing.remedy(refusing.ensure_provider(), &change, Vec::new())
@@ -251,6 +232,7 @@ mismatches! {
 
     /// The OIDC provider is in another partition.
     TrustPartitionMismatch;
+    |refusing| refusing.cause();
     |refusing| {
         let change = refusing.name_issuer();
         refusing.remedy(refusing.ensure_provider(), &change, Vec::new())
@@ -258,6 +240,7 @@ mismatches! {
 
     /// The principal is not an OIDC provider.
     TrustPrincipalWrong;
+    |refusing| refusing.cause();
     |refusing| {
         let change =
             format!("Add a statement for this token, with the Principal {}.", refusing.expected_issuer());
@@ -266,6 +249,7 @@ mismatches! {
 
     /// The key is about one claim, and its value belongs to another.
     TrustKeySwapped;
+    |refusing| refusing.cause();
     |refusing| {
         let meant = match refusing.first.mismatch {
             Mismatch::KeySwapped { meant, .. } => meant,
@@ -277,6 +261,7 @@ mismatches! {
 
     /// A condition on something other than the subject and the audience is not met.
     TrustConditionUnmet;
+    |refusing| refusing.cause();
     |refusing| {
         let change = ask_author(&refusing.element(), "give the pod a statement of its own without it");
         refusing.remedy(Vec::new(), &change, Vec::new())
