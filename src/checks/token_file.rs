@@ -13,7 +13,7 @@ use crate::diagnosis::token_file::{
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::host::deadline::Budget;
-use crate::host::{FileRead, FileStat, Pod, ProcessUser, ReadError};
+use crate::host::{FileRead, FileStat, Folder, Pod, ProcessUser, ReadError};
 use crate::run::Verdict;
 use crate::run::probe::Probe;
 use crate::text::Secret;
@@ -36,13 +36,20 @@ impl HasEvidence for TokenFile {
 pub struct TokenFileRead {
     path: PathBuf,
     result: Result<FileRead, ReadError>,
+    /// The folder, if it is there and the file is not.
+    folder: Option<Folder>,
     took: Duration,
 }
 
 pub async fn observe(probe: &Probe<'_>, path: &Path) -> TokenFileRead {
     let started = Instant::now();
     let result = probe.pod.read(path, MAX_STS_TOKEN_BYTES, probe.step_deadline()).await;
-    TokenFileRead { path: path.to_owned(), result, took: started.elapsed() }
+    let took = started.elapsed();
+    let folder = match &result {
+        Err(ReadError::NotFound(_)) => probe.pod.folder_of(path, probe.step_deadline()).await,
+        _ => None,
+    };
+    TokenFileRead { path: path.to_owned(), result, folder, took }
 }
 
 /// The claims of the pod's API token, if it can be read.
@@ -61,17 +68,17 @@ pub(crate) async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Op
 /// Judges the result of reading the file as this user, in the pod of this name if it is known.
 #[must_use]
 pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Verdict<TokenFile> {
-    let TokenFileRead { path, result, took } = read;
+    let TokenFileRead { path, result, folder, took } = read;
     if looks_like_jwt(&path.to_string_lossy()) {
         return Verdict::fail(TokenFileVarHoldsToken);
     }
     let FileRead { bytes, stat } = match result {
         Ok(file) => file,
         Err(ReadError::NotFound(exists)) => {
-            return Verdict::fail(TokenFileMissing { path, exists, circular: false });
+            return Verdict::fail(TokenFileMissing { path, exists, folder, circular: false });
         }
         Err(ReadError::Loop) => {
-            return Verdict::fail(TokenFileMissing { path, exists: None, circular: true });
+            return Verdict::fail(TokenFileMissing { path, exists: None, folder: None, circular: true });
         }
         Err(ReadError::Denied(stat)) => {
             return Verdict::fail(TokenFileUnreadable { path, stat, who: who.clone() });
@@ -125,16 +132,42 @@ fn looks_like_jwt(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{TokenFileRead, judge};
-    use crate::host::{FileKind, FileRead, FileStat, ProcessUser, ReadError};
+    use crate::host::{FileKind, FileRead, FileStat, Folder, ProcessUser, ReadError};
     use crate::run::Verdict;
     use std::time::Duration;
 
     const STAT: FileStat = FileStat { uid: 0, gid: 65534, mode: 0o640, kind: FileKind::Regular, size: 9 };
     const TOKEN: &str = include_str!("../../tests/recorded/projected-token.jwt");
 
+    /// The owner, and the beginning of the first step, for a file that is not in a folder like this.
+    fn missing(names: &[&str], is_mount: bool, link: Option<&str>) -> (&'static str, String) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let folder = Some(Folder { names, is_mount, link: link.map(Into::into) });
+        let result = Err(ReadError::NotFound(Some("/t".into())));
+        let read = TokenFileRead { path: "/t/token".into(), result, folder, took: Duration::ZERO };
+        match judge(read, &ProcessUser { uid: 1, gid: 1, groups: vec![] }, None) {
+            Verdict::Fail(found) => (found.owner().as_str(), found.remedy()[0].chars().take(24).collect()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A volume that was not filled is the node's fault, and the variables are right.
+    #[test]
+    fn folder_says_who_is_at_fault() {
+        for (found, owner, step) in [
+            (missing(&[], true, None), "node", "Check what the node and"),
+            (missing(&[], false, None), "node", "Check what the node and"),
+            (missing(&["token"], true, Some("..data/token")), "node", "Check what the node and"),
+            (missing(&["token"], false, Some("/elsewhere")), "workload", "Check where the volume"),
+            (missing(&["jwt"], true, None), "workload", "Set AWS_WEB_IDENTITY_TO"),
+        ] {
+            assert!(found.0 == owner && found.1.starts_with(step), "{found:?}");
+        }
+    }
+
     fn outcome(path: &str, result: Result<&[u8], ReadError>) -> Option<&'static str> {
         let result = result.map(|bytes| FileRead { bytes: bytes.to_vec(), stat: STAT });
-        let read = TokenFileRead { path: path.into(), result, took: Duration::ZERO };
+        let read = TokenFileRead { path: path.into(), result, folder: None, took: Duration::ZERO };
         match judge(read, &ProcessUser { uid: 1, gid: 1, groups: vec![] }, None) {
             Verdict::Fail(diagnosis) => Some(diagnosis.name().as_str()),
             _ => None,

@@ -151,6 +151,10 @@ pub trait Entry: Catalogued {
     fn evidence(&self) -> Evidence {
         Evidence::new()
     }
+    /// Who must act: usually the owner of the name, unless these facts say otherwise.
+    fn owner(&self) -> Owner {
+        self.name().owner()
+    }
     /// Whether the same attempt can succeed a little later, without a change.
     fn may_pass(&self) -> bool {
         self.name().may_pass()
@@ -189,7 +193,7 @@ macro_rules! catalogue {
                 match self { $($(Self::$name => Class::$class,)*)* }
             }
 
-            /// Who must act.
+            /// Who usually must act.
             #[must_use]
             pub fn owner(self) -> Owner {
                 match self { $($(Self::$name => Owner::$owner,)*)* }

@@ -1,20 +1,20 @@
 //! The token file cannot be read or used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Entry;
+use super::{Catalogued, Entry, Owner};
 use crate::evidence::Evidence;
-use crate::host::{FileKind, FileStat, ProcessUser};
+use crate::host::{FileKind, FileStat, Folder, ProcessUser};
 use crate::text::{format_duration, sanitize};
 use crate::token::MAX_STS_TOKEN_BYTES;
 use std::time::Duration;
 
-fn path_text(path: &std::path::Path) -> String {
+fn path_text(path: &Path) -> String {
     sanitize(&path.to_string_lossy())
 }
 
 /// The path, owner, group and mode of the file.
-pub(crate) fn file_evidence(path: &std::path::Path, stat: Option<&FileStat>) -> Evidence {
+pub(crate) fn file_evidence(path: &Path, stat: Option<&FileStat>) -> Evidence {
     let evidence = Evidence::new().text("token_file", &path.to_string_lossy());
     match stat {
         Some(stat) => evidence
@@ -49,40 +49,137 @@ pub struct TokenFileMissing {
     pub(crate) path: PathBuf,
     /// The longest part of the path that exists.
     pub(crate) exists: Option<PathBuf>,
+    /// The folder of the file, if it exists and can be listed.
+    pub(crate) folder: Option<Folder>,
     /// Whether the symbolic links of the path form a loop.
     pub(crate) circular: bool,
+}
+
+/// The folder of the data that the kubelet projects, beside the links into it.
+const KUBELET_DATA: &str = "..data";
+
+/// Why a token file does not exist, as far as its path shows it.
+enum MissingBecause<'a> {
+    /// The symbolic links of the path lead in a circle.
+    Circle,
+    /// The kubelet's link is there, and the data that it leads to is not.
+    DataIsMissing,
+    /// Another symbolic link leads to nothing.
+    LinkLeadsNowhere(&'a Path),
+    /// The volume's folder is there and empty.
+    VolumeIsEmpty { is_mount: bool },
+    /// The folder has only files of other names.
+    OtherNames(&'a [String]),
+    /// The folder is not there, or its content is not known.
+    NotMounted,
+}
+
+impl TokenFileMissing {
+    fn because(&self) -> MissingBecause<'_> {
+        let link = self.folder.as_ref().and_then(|folder| folder.link.as_deref());
+        match (&self.folder, link) {
+            _ if self.circular => MissingBecause::Circle,
+            (_, Some(link)) if link.starts_with(KUBELET_DATA) => MissingBecause::DataIsMissing,
+            (_, Some(link)) => MissingBecause::LinkLeadsNowhere(link),
+            (Some(folder), _) if folder.names.is_empty() => {
+                MissingBecause::VolumeIsEmpty { is_mount: folder.is_mount }
+            }
+            (Some(folder), _) => MissingBecause::OtherNames(&folder.names),
+            (None, _) => MissingBecause::NotMounted,
+        }
+    }
 }
 
 impl Entry for TokenFileMissing {
     fn cause(&self) -> String {
         let path = path_text(&self.path);
-        if self.circular {
-            return format!("The token file {path} does not exist: its symbolic links lead in a circle.");
+        let folder = self.path.parent().map(path_text).unwrap_or_default();
+        match self.because() {
+            MissingBecause::Circle => {
+                format!("The token file {path} does not exist: its symbolic links lead in a circle.")
+            }
+            MissingBecause::DataIsMissing => format!(
+                "The token file {path} is a symbolic link that leads to nothing. The kubelet makes such a link when it \
+                 mounts a volume, and the data behind the link is not there: the volume is mounted and was not filled."
+            ),
+            MissingBecause::LinkLeadsNowhere(link) => format!(
+                "The token file {path} is a symbolic link to {}, which does not exist in the container.",
+                path_text(link)
+            ),
+            MissingBecause::VolumeIsEmpty { is_mount: true } => format!(
+                "The token file {path} does not exist. Its folder {folder} is mounted and empty: the volume was not \
+                 filled. The pod and its variables are not at fault; the kubelet of the node, or what acts as a kubelet \
+                 there, writes the token."
+            ),
+            MissingBecause::VolumeIsEmpty { is_mount: false } => format!(
+                "The token file {path} does not exist. Its folder {folder} exists and is empty. Images have no such \
+                 folder, so most likely the volume was mounted and not filled: the kubelet of the node, or what acts as \
+                 a kubelet there, writes the token."
+            ),
+            MissingBecause::OtherNames(names) => {
+                let names: Vec<String> = names.iter().map(|name| sanitize(name)).collect();
+                format!(
+                    "The token file {path} does not exist. Its folder exists and holds {}: AWS_WEB_IDENTITY_TOKEN_FILE \
+                     names another file than the volume has, or another volume is mounted there.",
+                    names.join(", ")
+                )
+            }
+            MissingBecause::NotMounted => {
+                let seen = self.exists.as_ref().map_or_else(String::new, |part| {
+                    format!(" Of its path only {} exists.", path_text(part))
+                });
+                format!(
+                    "The token file {path} does not exist in the container.{seen} The variable is set, so either the \
+                     volume aws-iam-token is not mounted there, or the variable was copied from elsewhere."
+                )
+            }
         }
-        let seen = match &self.exists {
-            Some(part) if *part == self.path => " It is a symbolic link that leads to nothing.".to_owned(),
-            Some(part) => format!(" Of its path only {} exists.", path_text(part)),
-            None => String::new(),
-        };
-        format!(
-            "The token file {path} does not exist in the container.{seen} The variable is set, so \
-             either the volume aws-iam-token is not mounted there, or the variable was copied from elsewhere."
-        )
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "See where the volume is mounted in each container:\n\
-             kubectl -n NAMESPACE get pod POD -o jsonpath='{range .spec.containers[*]}{.name} {.volumeMounts}{\"\\n\"}{end}'",
-            "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE from the pod spec, so that the webhook \
-             injects variables and volume together.",
-            super::identity::delete_pod(None, None)
-        ]
+        match self.because() {
+            MissingBecause::DataIsMissing | MissingBecause::VolumeIsEmpty { .. } => steps![
+                "Check what the node and its events say of the pod's volumes. A node of a virtual kubelet must support \
+                 projected volumes (serviceAccountToken):\n\
+                 kubectl -n NAMESPACE describe pod POD\n\
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.nodeName} {.spec.volumes[?(@.name==\"aws-iam-token\")]}{\"\\n\"}'",
+                "If pods on other nodes have their token, keep the workload off this node until its kubelet is repaired.",
+                super::identity::delete_pod(None, None)
+            ],
+            MissingBecause::OtherNames(_) => steps![
+                "Set AWS_WEB_IDENTITY_TOKEN_FILE in the pod's template to the path of the token in its volume, or remove \
+                 it and AWS_ROLE_ARN there, so that the webhook injects both. The volumes and their files:\n\
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.volumes}{\"\\n\"}'",
+                super::identity::delete_pod(None, None)
+            ],
+            MissingBecause::Circle | MissingBecause::LinkLeadsNowhere(_) | MissingBecause::NotMounted => {
+                steps![
+                    "Check where the volume is mounted in each container:\n\
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{range .spec.containers[*]}{.name} {.volumeMounts}{\"\\n\"}{end}'",
+                    "Remove AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE from the pod spec, so that the webhook \
+                 injects variables and volume together.",
+                    super::identity::delete_pod(None, None)
+                ]
+            }
+        }
     }
 
     fn evidence(&self) -> Evidence {
         let exists = self.exists.as_ref().map(|path| path.to_string_lossy().into_owned());
-        file_evidence(&self.path, None).text_if("existing_part", exists.as_deref())
+        let evidence = file_evidence(&self.path, None).text_if("existing_part", exists.as_deref());
+        match &self.folder {
+            Some(folder) => {
+                evidence.texts("folder_holds", &folder.names).value("folder_is_mount", folder.is_mount)
+            }
+            None => evidence,
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self.because() {
+            MissingBecause::DataIsMissing | MissingBecause::VolumeIsEmpty { .. } => Owner::Node,
+            _ => self.name().owner(),
+        }
     }
 }
 

@@ -5,7 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, OFlags, Stat};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
 use super::access::{ProcAccessError, ProcFault};
 
@@ -121,6 +125,37 @@ impl fmt::Display for ReadError {
                 _ => "its process may read it, and this one may not",
             }),
         }
+    }
+}
+
+/// What is in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// The first names in it that do not begin with a dot, at most [`MAX_FOLDER_NAMES`].
+    pub(crate) names: Vec<String>,
+    /// Whether a file system of its own is mounted here. A mount of the same file system is not told apart.
+    pub(crate) is_mount: bool,
+    /// Where the symbolic link of the wanted name leads, if there is one.
+    pub(crate) link: Option<PathBuf>,
+}
+
+/// The most names of a folder that are read: a sentence names no more.
+const MAX_FOLDER_NAMES: usize = 4;
+
+impl Folder {
+    /// Lists a folder by its handle, and reads the link of a name in it. `None` if it cannot be listed.
+    pub(super) fn list(handle: &OwnedFd, wanted: &OsStr) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(handle, ".", flags, Mode::empty()).ok()?;
+        let [own, parent] = [".", ".."]
+            .map(|path| rustix::fs::statat(&opened, path, AtFlags::empty()).map(|stat| stat.st_dev));
+        let is_mount = own.ok()? != parent.ok()?;
+        let names = Dir::read_from(&opened).ok()?.filter_map(Result::ok);
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names = names.filter(|name| !name.starts_with('.')).take(MAX_FOLDER_NAMES).collect();
+        let link = rustix::fs::readlinkat(&opened, wanted, Vec::new()).ok();
+        let link = link.map(|link| PathBuf::from(OsString::from_vec(link.into_bytes())));
+        Some(Self { names, is_mount, link })
     }
 }
 

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 pub use access::{MAX_ENVIRONMENT_BYTES, ProcAccessError, ProcFault, ProcessUser, Program};
 pub use clock::Clock;
-pub use files::{FileFingerprint, FileKind, FileRead, FileStat, Presence, ReadError};
+pub use files::{FileFingerprint, FileKind, FileRead, FileStat, Folder, Presence, ReadError};
 
 use files::overwrite;
 use process::{Process, ProcessListError, Processes};
@@ -242,6 +242,12 @@ impl Pod {
         seen.unwrap_or(Err(ReadError::TimedOut))
     }
 
+    /// What is in the folder of a file, by `until` at the latest. `None` if it cannot be listed.
+    pub(crate) async fn folder_of(&self, file: &Path, until: Instant) -> Option<Folder> {
+        let (folder, name) = (file.parent()?, file.file_name()?.to_owned());
+        self.with_folder(folder, until, move |handle, _| Folder::list(&handle, &name)).await.ok()?
+    }
+
     /// The fingerprint of the file at a path, by `until` at the latest. It changes when the file is replaced. `None`
     /// if the file system does not answer.
     pub(crate) async fn fingerprint(&self, path: &Path, until: Instant) -> Option<FileFingerprint> {
@@ -330,6 +336,22 @@ mod tests {
         std::fs::write(folder.join("token"), "rotated").unwrap();
         assert_eq!(made(&link).await, age, "the link leads to a newer file");
         assert_eq!(made(&folder.join("token")).await, None, "a file's age says nothing of the volume");
+    }
+
+    #[tokio::test]
+    async fn folder_of_a_missing_file_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let pod = Pod::recorded([("A", "b")], Clock::System);
+        let folder = async |file: &str| {
+            let found = pod.folder_of(&dir.path().join(file), Instant::now() + Duration::from_secs(20)).await;
+            found.map(|found| (found.names, found.is_mount, found.link))
+        };
+        assert_eq!(folder("token").await, Some((vec![], false, None)));
+        assert_eq!(folder("none/token").await, None);
+        std::os::unix::fs::symlink("..data/token", dir.path().join("token")).unwrap();
+        std::fs::create_dir(dir.path().join("..old")).unwrap();
+        let link = Some("..data/token".into());
+        assert_eq!(folder("token").await, Some((vec!["token".to_owned()], false, link)));
     }
 
     #[test]

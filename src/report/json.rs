@@ -53,7 +53,7 @@ pub(crate) fn diagnosis(found: &Diagnosis, remedy: Vec<String>) -> wire::Diagnos
     wire::Diagnosis {
         name: name.as_str().to_owned(),
         class: name.class().as_str().to_owned(),
-        owner: name.owner().as_str().to_owned(),
+        owner: found.owner().as_str().to_owned(),
         title: name.title().to_owned(),
         cause: found.cause(),
         remedy,

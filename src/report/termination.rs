@@ -21,7 +21,7 @@ pub(crate) fn message(report: &Report) -> String {
             let head = format!(
                 "{} (owner: {}, class: {}): {}\n",
                 name.as_str(),
-                name.owner().as_str(),
+                diagnosis.owner().as_str(),
                 name.class().as_str(),
                 name.title(),
             );

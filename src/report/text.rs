@@ -226,7 +226,7 @@ fn section(diagnosis: &Diagnosis, remedy: &[String], word: &str, context: &Conte
     let _ = writeln!(
         text,
         "      who must act: {}; class: {}\n",
-        color.strong(name.owner().as_str()),
+        color.strong(diagnosis.owner().as_str()),
         name.class().as_str()
     );
     let _ = writeln!(text, "{}", wrap(&diagnosis.cause(), "  ", "  "));

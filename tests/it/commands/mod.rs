@@ -3,3 +3,4 @@
 mod audit;
 mod chain;
 mod check;
+mod reports;
