@@ -1,6 +1,7 @@
 //! The record of a run: which checks it makes, and how each of them ended.
 //!
-//! The record only grows. A check is made once, and nothing changes its result.
+//! The record only grows. A check is made once, and nothing changes its result. What IMDS says of the node's role
+//! after the last attempt is kept beside the record, and the report shows it with `credential-sources`.
 
 pub mod check;
 pub(crate) mod identity;
@@ -147,8 +148,12 @@ impl CheckRun {
         self.add(CheckResult { outcome, ..CheckResult::interrupted(check) });
     }
 
+    /// Records a result. The first result of a check stays.
     fn add(&self, result: CheckResult) {
-        self.results.borrow_mut().push(result);
+        let mut results = self.results.borrow_mut();
+        if results.iter().all(|earlier| earlier.check != result.check) {
+            results.push(result);
+        }
     }
 
     /// The results in the order in which the checks were made.
@@ -246,8 +251,8 @@ mod tests {
         ];
         for (failures, again) in cases {
             let run = run();
-            for failure in failures {
-                let _ = run.check::<Holds>(Check::StsReachable, async { Ok(Verdict::Fail(failure)) }).await;
+            for (check, failure) in Check::ALL.into_iter().zip(failures) {
+                let _ = run.check::<Holds>(check, async { Ok(Verdict::Fail(failure)) }).await;
             }
             assert_eq!(run.is_worth_another(false), again);
         }
@@ -261,6 +266,15 @@ mod tests {
         let file = run.check(Check::TokenFile, async { Ok(Verdict::Pass(*identity.get()?)) }).await;
         let token = run.check(Check::Token, async { Ok(Verdict::Pass(*file.get()?)) }).await;
         assert_eq!(token.take(), Err(BlockedBy(Check::WebIdentity)));
+    }
+
+    #[tokio::test]
+    async fn a_second_result_of_a_check_changes_nothing() {
+        let run = run();
+        let _ = run.check(Check::Token, async { Ok(Verdict::Pass(Holds)) }).await;
+        run.fail_all(Check::Token, transient());
+        assert!(run.passes(Check::Token));
+        assert_eq!(run.into_recorded().iter().filter(|result| result.check == Check::Token).count(), 1);
     }
 
     #[tokio::test]
