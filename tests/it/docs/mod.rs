@@ -162,6 +162,7 @@ fn fleet() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn examples_and_readme_are_rendered() {
     schema::report_schema_is_rendered();
+    schema::other_schemas_are_rendered();
     examples().await;
     story_of_the_readme().await;
     tables_and_blocks();

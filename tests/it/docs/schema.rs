@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::{example, hold};
+use crate::program::{self, run};
 use crate::repository;
 
 /// The schema of a form as it is written, under its public name.
@@ -61,6 +62,88 @@ pub(super) fn validate(report: &Value) {
 pub(super) fn report_schema_is_rendered() {
     let text = serde_json::to_string_pretty(&report_schema()).unwrap();
     hold(&repository::path("examples/report.v1.schema.json"), &format!("{text}\n"));
+}
+
+/// The other forms, by the name of the file with the schema.
+fn other_schemas() -> [(&'static str, Vec<Schema>); 3] {
+    [
+        (
+            "chain.v1",
+            vec![
+                schema_of::<wire::ChainReport>(wire::CHAIN_SCHEMA),
+                schema_of::<wire::ChainFailure>(wire::CHAIN_SCHEMA),
+            ],
+        ),
+        (
+            "explain.v1",
+            vec![
+                schema_of::<wire::Catalogue>(wire::EXPLAIN_SCHEMA),
+                schema_of::<wire::CataloguePage>(wire::EXPLAIN_SCHEMA),
+            ],
+        ),
+        (
+            "trust-policy.v1",
+            vec![
+                schema_of::<wire::Needs>(wire::TRUST_POLICY_SCHEMA),
+                schema_of::<wire::NeedsFailure>(wire::TRUST_POLICY_SCHEMA),
+            ],
+        ),
+    ]
+}
+
+#[test]
+pub(super) fn other_schemas_are_rendered() {
+    for (name, forms) in other_schemas() {
+        let text = serde_json::to_string_pretty(&any_of(name, forms)).unwrap();
+        hold(&repository::path(&format!("examples/{name}.schema.json")), &format!("{text}\n"));
+    }
+}
+
+/// One schema for an answer that has one of several forms.
+fn any_of(name: &str, forms: Vec<Schema>) -> Value {
+    let mut forms: Vec<Value> = forms.into_iter().map(Value::from).collect();
+    let mut definitions = serde_json::Map::new();
+    for form in &mut forms {
+        let form = form.as_object_mut().unwrap();
+        form.remove("$id");
+        form.remove("$schema");
+        if let Some(Value::Object(own)) = form.remove("$defs") {
+            definitions.extend(own);
+        }
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("irsa-probe.{}", name.replace(".v1", "/v1")),
+        "anyOf": forms,
+        "$defs": definitions,
+    })
+}
+
+#[tokio::test]
+async fn answers_fit_their_schemas() {
+    let schema =
+        |name: &str| -> Value { serde_json::from_str(&example(&format!("{name}.schema.json"))).unwrap() };
+    let no_identity = "unset = [\"AWS_ROLE_ARN\", \"AWS_WEB_IDENTITY_TOKEN_FILE\"]\n";
+    for (name, command, toml, words) in [
+        ("chain.v1", "chain", "", &[][..]),
+        ("chain.v1", "chain", "", &["--pid", "4194305"]),
+        ("explain.v1", "explain", "", &[]),
+        ("explain.v1", "explain", "", &["StsNoRoute"]),
+        ("trust-policy.v1", "trust-policy", "", &[]),
+        ("trust-policy.v1", "trust-policy", no_identity, &[]),
+    ] {
+        let words = [words, &["--output", "json"]].concat();
+        let answer = program::json(&run(&format!("command = \"{command}\"\n{toml}"), &words).await.stdout);
+        let schema = schema(name);
+        jsonschema::validate(&schema, &answer)
+            .unwrap_or_else(|error| panic!("{command} {words:?}: {error}: {answer}"));
+        let mut changed = answer.clone();
+        changed["unknown"] = json!(1);
+        assert!(
+            !jsonschema::is_valid(&schema, &changed),
+            "{command} {words:?}: with a field that is not published"
+        );
+    }
 }
 
 #[test]
