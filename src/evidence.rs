@@ -54,7 +54,6 @@ impl Evidence {
     }
 
     /// Whether nothing was seen.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -41,7 +41,6 @@ pub struct InjectionFindings {
 ///
 /// Without a name, containers that the pod's annotation skips are ignored, and so are containers without an identity
 /// in a pod whose other containers have one.
-#[must_use]
 pub fn judge(pod: &PodView, container: Option<&str>, account: &AccountView) -> InjectionFindings {
     let mut judge = Judge { pod, account, findings: InjectionFindings::default() };
     for selected in pod.selected_containers(container) {

@@ -26,7 +26,6 @@ pub(crate) fn list(texts: &[String], most: usize) -> String {
 }
 
 /// A span of time in words, to the second from two seconds on.
-#[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let coarse = if duration >= Duration::from_secs(2) {
         Duration::from_secs(duration.as_secs())

@@ -146,7 +146,6 @@ impl IamSnapshot {
     }
 
     /// Everything that AWS did not tell.
-    #[must_use]
     pub fn unavailable(&self) -> Vec<Unavailable> {
         let simulation = self.simulation.as_ref().and_then(|simulation| simulation.as_ref().err());
         let all = [

@@ -118,7 +118,6 @@ impl OperatorCredentials {
     }
 
     /// These, in place of what the chain would give.
-    #[must_use]
     pub fn from_keys(access_key_id: &str, secret_access_key: &str, session_token: Option<&str>) -> Self {
         let token = session_token.map(str::to_owned);
         Self(Credentials::new(access_key_id, secret_access_key, token, None, "given"))

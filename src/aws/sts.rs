@@ -136,7 +136,6 @@ impl ExchangeResult {
     pub const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Throttled, Self::Failed];
 
     /// The name in metrics.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -182,7 +181,6 @@ pub struct StsCaller {
 
 impl Sts {
     /// STS at this URL, signed for this region.
-    #[must_use]
     pub fn new(pod: &Pod, connection: HttpConnection, url: String, region: String) -> Self {
         Self {
             pod: pod.clone(),

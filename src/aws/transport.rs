@@ -205,7 +205,6 @@ impl Error for ServerUnreachable {}
 
 impl SmithyConnector {
     /// One that opens nothing after `until`.
-    #[must_use]
     pub fn new(pod: &Pod, network: NetworkOptions, until: Instant) -> Self {
         let (trust, idle) = (OnceCell::new(), Mutex::default());
         Self(Arc::new(Shared { pod: pod.clone(), network, until, trust, idle }))

@@ -138,7 +138,6 @@ pub(crate) struct NodeRoleFallback {
 impl NodeRoleFallback {
     /// The SDKs that hide this failure of the pod's role; `None` if no SDK does, or if SDKs do not meet
     /// the failure.
-    #[must_use]
     fn of_failure(
         identity: &Identity,
         chain: &ChainContext,
@@ -153,7 +152,6 @@ impl NodeRoleFallback {
     }
 
     /// The SDKs that cannot use a role that works, and go on to the node's.
-    #[must_use]
     fn of_limitations(input: &ChainInput) -> Option<Self> {
         let answers = input.limitations.keys().map(|sdk| sdk_chain::resolve(*sdk, input));
         let answers: Vec<Resolution> =

@@ -25,7 +25,6 @@ pub enum StsCall {
     Identity,
 }
 
-#[must_use]
 pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
     let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
     let Some(meaning) = refusal.meaning() else {

@@ -66,7 +66,6 @@ pub(crate) async fn read_api_token(pod: &Pod, path: &Path, budget: Budget) -> Op
 }
 
 /// Judges the result of reading the file as this user, in the pod of this name if it is known.
-#[must_use]
 pub fn judge(read: TokenFileRead, who: &ProcessUser, pod: Option<String>) -> Verdict<TokenFile> {
     let TokenFileRead { path, result, folder, took } = read;
     if looks_like_jwt(&path.to_string_lossy()) {

@@ -38,7 +38,6 @@ pub(super) fn run(console: &Console, args: &ExplainCommand) -> u8 {
 }
 
 /// The page without its scenario, which is for tests.
-#[must_use]
 pub fn page(name: Name) -> &'static str {
     let page = name.page();
     page.split_once("\n## Scenario").map_or(page, |(before, _)| before).trim_end()
@@ -56,7 +55,6 @@ fn page_json(name: Name) -> wire::CataloguePage {
 }
 
 /// All names with their titles, in the order of the checks.
-#[must_use]
 pub fn list() -> String {
     let width = Name::ALL.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -78,7 +76,6 @@ fn list_json() -> wire::Catalogue {
 }
 
 /// The names that are like a misspelt one, the likeliest first.
-#[must_use]
 pub fn did_you_mean(text: &str) -> Vec<&'static str> {
     let text: String = text.to_ascii_lowercase().chars().take(64).collect();
     let mut near: Vec<(f64, &'static str)> = Name::ALL

@@ -37,7 +37,6 @@ pub struct Console {
 
 impl Console {
     /// Opens both.
-    #[must_use]
     #[expect(clippy::new_without_default, reason = "it starts threads")]
     pub fn new() -> Self {
         Self { out: Writer::new(|| Box::new(io::stdout())), err: Writer::new(|| Box::new(io::stderr())) }
@@ -154,7 +153,6 @@ pub(super) async fn print_usage(console: &Console, pod: &Pod, error: &clap::Erro
 }
 
 /// Says why the process cannot start, and returns the exit code.
-#[must_use]
 pub fn cannot_start(error: &io::Error) -> u8 {
     let _ = writeln!(io::stderr(), "irsa-probe cannot start: {error}");
     Class::NotJudged.exit_code()

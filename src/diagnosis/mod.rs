@@ -82,7 +82,6 @@ impl Class {
         [Self::NotInjected, Self::Misconfigured, Self::Refused, Self::Unreachable, Self::NotJudged];
 
     /// The name in reports and on the command line.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotInjected => "not-injected",
@@ -94,7 +93,6 @@ impl Class {
     }
 
     /// The exit code of a run whose diagnosis has this class.
-    #[must_use]
     pub fn exit_code(self) -> u8 {
         self as u8
     }
@@ -121,7 +119,6 @@ pub enum Owner {
 
 impl Owner {
     /// The name in reports.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Workload => "workload",
@@ -174,13 +171,11 @@ macro_rules! catalogue {
             pub const ALL: &[Self] = &[$($(Self::$name,)*)*];
 
             /// The name as it is written everywhere.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $($(Self::$name => stringify!($name),)*)* }
             }
 
             /// The page that documents it.
-            #[must_use]
             pub fn page(self) -> &'static str {
                 match self {
                     $($(Self::$name => include_str!(concat!("pages/", stringify!($name), ".md")),)*)*
@@ -188,19 +183,16 @@ macro_rules! catalogue {
             }
 
             /// Its class.
-            #[must_use]
             pub fn class(self) -> Class {
                 match self { $($(Self::$name => Class::$class,)*)* }
             }
 
             /// Who usually must act.
-            #[must_use]
             pub fn owner(self) -> Owner {
                 match self { $($(Self::$name => Owner::$owner,)*)* }
             }
 
             /// The version of irsa-probe that introduced it.
-            #[must_use]
             pub fn since(self) -> &'static str {
                 match self { $($(Self::$name => $since,)*)* }
             }
@@ -411,13 +403,11 @@ catalogue! {
 
 impl Name {
     /// The title of its page: what is wrong, in one line.
-    #[must_use]
     pub fn title(self) -> &'static str {
         self.page().lines().map(str::trim).filter(|line| !line.is_empty()).nth(1).unwrap_or_default()
     }
 
     /// The name with this spelling, in upper or lower case.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|name| name.as_str().eq_ignore_ascii_case(text))
     }
@@ -430,7 +420,6 @@ impl Name {
     }
 
     /// Whether it only informs, so that nobody must act.
-    #[must_use]
     pub fn is_information(self) -> bool {
         self == Self::SdkUnknown
     }

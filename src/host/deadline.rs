@@ -24,7 +24,6 @@ const STEPS: u32 = 7;
 
 impl Budget {
     /// A single pass that begins now, each step of which may take its time.
-    #[must_use]
     pub fn single_pass(timeout: Duration) -> Self {
         Self { deadline: Instant::now() + timeout.saturating_mul(STEPS), timeout }
     }

@@ -59,13 +59,11 @@ impl fmt::Debug for Pod {
 
 impl Pod {
     /// The world of this process.
-    #[must_use]
     pub fn of_this_process() -> Self {
         Self::recorded(std::env::vars_os(), Clock::System)
     }
 
     /// A world with these variables and this clock.
-    #[must_use]
     pub fn recorded<N: Into<OsString>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (N, V)>,
         clock: Clock,
@@ -155,13 +153,11 @@ impl Pod {
     }
 
     /// A variable's value as text, if set. Invalid UTF-8 becomes U+FFFD.
-    #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         self.raw_variable(name).map(|value| value.to_string_lossy().into_owned())
     }
 
     /// A variable's value as text, if set and not empty.
-    #[must_use]
     pub fn nonempty_variable(&self, name: &str) -> Option<String> {
         self.variable(name).filter(|value| !value.is_empty())
     }
@@ -172,7 +168,6 @@ impl Pod {
     }
 
     /// The user of the inspected process.
-    #[must_use]
     pub fn user(&self) -> ProcessUser {
         self.target().map_or_else(|| self.own_user(), |process| process.user.clone())
     }

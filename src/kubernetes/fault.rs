@@ -74,7 +74,6 @@ struct Status {
 
 impl ApiFault {
     /// What an answer says that grants nothing.
-    #[must_use]
     pub fn from_reply(asked: &ApiRequest<'_>, status: u16, body: &[u8]) -> Self {
         let Status { kind, reason, message } = serde_json::from_slice(body).unwrap_or_default();
         if kind != "Status" {

@@ -66,7 +66,6 @@ type Body<'a> = (&'static str, &'a Value);
 impl Api {
     /// The API server that the pod's variables name; `None` outside a cluster. Its CA lies beside the
     /// token.
-    #[must_use]
     pub fn from_variables(pod: &Pod, api_token_file: &Path) -> Option<Self> {
         let [host, port] = SERVER_VARIABLES.map(|name| pod.nonempty_variable(name));
         let (host, port) = (host?, port?);
@@ -196,7 +195,6 @@ fn namespaced_path(namespace: &str, parts: &[&str]) -> Result<String, ApiFault> 
 pub const MAX_NAME_BYTES: usize = 253;
 
 /// Whether an object can have the name: a DNS subdomain.
-#[must_use]
 pub fn is_object_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     name.len() <= MAX_NAME_BYTES

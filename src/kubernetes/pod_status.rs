@@ -20,7 +20,6 @@ pub struct PodReference {
 
 impl PodReference {
     /// The pod that a token is bound to, if it is bound to one.
-    #[must_use]
     pub fn from_claims(claims: &Claims) -> Option<Self> {
         Some(Self {
             namespace: claims.service_account()?.namespace,
@@ -99,7 +98,6 @@ pub struct PodState {
 
 impl PodState {
     /// The pod in an answer of the API; `None` if there is none in it.
-    #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
         let pod: Value = serde_json::from_slice(json).ok()?;
         let uid = pod.pointer("/metadata/uid")?.as_str()?.to_owned();

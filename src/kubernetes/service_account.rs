@@ -71,7 +71,6 @@ impl ManagedFields {
 
 impl AnnotatedAccount {
     /// The service account in an answer of the API; `None` if there is none in it.
-    #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
         let object: Value = serde_json::from_slice(json).ok()?;
         if object.get("kind")? != "ServiceAccount" {

@@ -135,7 +135,6 @@ fn token_files(situation: &ChainInput) -> Vec<String> {
 }
 
 /// The roles and token files that an SDK can exchange at STS, the pod's own first.
-#[must_use]
 pub fn roles_and_tokens(situation: &ChainInput) -> Vec<RoleAndToken> {
     let of_pod = (situation.filled("AWS_ROLE_ARN"), situation.filled("AWS_WEB_IDENTITY_TOKEN_FILE"));
     let mut pairs: Vec<RoleAndToken> = Vec::new();

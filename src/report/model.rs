@@ -134,7 +134,6 @@ impl Report {
     }
 
     /// The first failure in the order of the checks that is not tolerated, or else the first failure.
-    #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         let mut failures = self.checks.iter().filter_map(CheckResult::failure);
         let counts = |failure: &&Diagnosis| !self.failure_policy.tolerate.contains(&failure.name().class());
@@ -158,7 +157,6 @@ impl Report {
 
     /// Everything else that was found: warnings, and the other failures. What has the name of the diagnosis is
     /// left out.
-    #[must_use]
     pub fn warnings(&self) -> Vec<&Diagnosis> {
         let main = self.diagnosis();
         let mut found: Vec<&Diagnosis> = Vec::new();

@@ -30,19 +30,16 @@ macro_rules! checks {
             /// Every check, in order.
             pub const ALL: [Self; [$(Self::$check),+].len()] = [$(Self::$check),+];
 
-            #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$check => $name,)+ }
             }
 
             /// The fact that holds when the check passes.
-            #[must_use]
             pub fn title(self) -> &'static str {
                 match self { $(Self::$check => $title,)+ }
             }
 
             /// The kinds of run that make the check.
-            #[must_use]
             pub fn kinds(self) -> &'static [RunKind] {
                 match self { $(Self::$check => &[$(RunKind::$kind),+],)+ }
             }

@@ -70,7 +70,6 @@ pub struct FoundSdk {
 
 impl FoundSdk {
     /// The SDK in one line: `boto 1.44.5 (/app/…, package metadata)`.
-    #[must_use]
     pub fn describe(&self) -> String {
         let version = self.version.as_deref().map_or_else(|| "?".to_owned(), sanitize);
         let sts = match self.sts_module {
@@ -206,7 +205,6 @@ pub struct ExpectedSdk {
 impl Scan {
     /// Whether the application has what was found, and nothing else: everything was seen, and its process,
     /// if there is one, is such that uses it.
-    #[must_use]
     pub fn is_certain(&self) -> bool {
         self.stopped_by.is_none() && self.unseen == 0 && self.runtime != RuntimeHint::Other
     }
@@ -299,7 +297,6 @@ fn path_text(folder: &[u8], name: &[u8]) -> String {
 /// what it uses, and is not looked at. Of Java, Python and Node.js only their own packages are looked for. A
 /// program that cannot be opened may be one of those below the root, so that these are looked into. Blocks for
 /// as long as the file system does: to be called in a thread of its own.
-#[must_use]
 pub fn scan(root: OwnedFd, program: Option<Program>, budget: ScanBudget) -> Scan {
     let meter = Meter::new(budget, program.as_ref().is_some_and(|program| program.has_its_rights));
     let mut finds = FoundSdks::default();

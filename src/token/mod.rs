@@ -86,18 +86,15 @@ impl ServiceAccount {
 
 impl Claims {
     /// The call that a pod with this token makes for a role.
-    #[must_use]
     pub fn request(&self, role: &RoleArn) -> Request {
         Request::new(role, &self.issuer, &self.subject, &self.audience)
     }
 
-    #[must_use]
     pub fn service_account(&self) -> Option<ServiceAccount> {
         ServiceAccount::of_subject(&self.subject)
     }
 
     /// How long the token lives, from issue to expiry.
-    #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.expires_at.duration_since(self.issued_at).unwrap_or_default()
     }

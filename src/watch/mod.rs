@@ -94,7 +94,6 @@ enum TokenChange {
 
 impl<'a> Watch<'a> {
     /// A watch that has not begun.
-    #[must_use]
     pub fn new(
         pod: &'a Pod,
         options: &'a CheckOptions,

@@ -45,7 +45,6 @@ pub struct Schedule {
 
 impl Schedule {
     /// A schedule with one check an interval, on average, while the role works.
-    #[must_use]
     pub fn new(interval: Duration, random: fastrand::Rng) -> Self {
         Self { interval, random, failures: 0, last: None }
     }

@@ -85,7 +85,6 @@ pub struct WatchStatus {
 
 impl WatchStatus {
     /// Before the first check. A failure makes the pod unready when it has lasted for `grace`.
-    #[must_use]
     pub fn new(grace: Duration) -> Self {
         let snapshot = Snapshot {
             last_check: None,
@@ -105,7 +104,6 @@ impl WatchStatus {
     }
 
     /// What is known now.
-    #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.lock().clone()
     }

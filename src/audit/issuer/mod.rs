@@ -191,7 +191,6 @@ fn read_object(response: &Response, max_bytes: usize) -> Result<Map<String, Valu
 }
 
 /// Judges whether the issuer answers as it should and publishes the key that signed the token.
-#[must_use]
 pub fn judge(documents: IssuerDocuments, key: SigningKey<'_>) -> Verdict<PublishedKeys> {
     let IssuerDocuments { issuer, discovery, keys } = documents;
     let fails = |document, response: &Response, fault| {

@@ -185,7 +185,6 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
 
 impl<'a> SubjectSources<'a> {
     /// The sources among what was handed in.
-    #[must_use]
     pub fn new(inputs: &'a Inputs, flags: &'a SubjectFlags, container: Option<&'a str>) -> Self {
         Self {
             flags,
@@ -316,7 +315,6 @@ impl AuditSubject {
     }
 
     /// The call that STS gets.
-    #[must_use]
     pub fn request(&self) -> Request {
         let region = self.region.iter();
         Request {

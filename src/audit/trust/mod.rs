@@ -31,7 +31,6 @@ pub struct PolicyExhibit {
 ///
 /// `has_provider` says that the account has the token's OIDC provider.
 /// There is nothing to show of a text that is not JSON or is too long.
-#[must_use]
 pub fn judge(
     text: &str,
     request: &Request,

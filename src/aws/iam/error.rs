@@ -35,7 +35,6 @@ pub mod permission {
 
 /// The least IAM policy that an operator needs. It names no resource, because the operator's account decides which
 /// roles an operator is allowed to read.
-#[must_use]
 pub fn operator_policy() -> Value {
     json!({
         "Version": "2012-10-17",

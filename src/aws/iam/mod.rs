@@ -88,7 +88,6 @@ pub struct Iam {
 
 impl Iam {
     /// IAM for these credentials. No call lasts longer than `until`.
-    #[must_use]
     pub fn new(
         pod: &Pod,
         dialer: &SmithyConnector,
