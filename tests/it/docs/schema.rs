@@ -95,7 +95,7 @@ fn other_schemas() -> [(&'static str, Vec<Schema>); 3] {
 pub(super) fn other_schemas_are_rendered() {
     for (name, forms) in other_schemas() {
         let text = serde_json::to_string_pretty(&any_of(name, forms)).unwrap();
-        hold(&repository::path(&format!("examples/{name}.schema.json")), &format!("{text}\n"));
+        hold(&repository::path(format!("examples/{name}.schema.json")), &format!("{text}\n"));
     }
 }
 
