@@ -33,9 +33,14 @@ impl Evidence {
     }
 
     /// Adds a list of texts from outside.
-    pub(crate) fn texts<T: AsRef<str>>(self, name: &'static str, values: &[T]) -> Self {
-        let values: Vec<String> = values.iter().take(16).map(|value| sanitize(value.as_ref())).collect();
+    pub(crate) fn texts(self, name: &'static str, values: &[impl ToString]) -> Self {
+        let values: Vec<String> = values.iter().take(16).map(|value| sanitize(&value.to_string())).collect();
         self.value(name, values)
+    }
+
+    /// Adds a list of texts from outside, unless it is empty.
+    pub(crate) fn texts_if_any(self, name: &'static str, values: &[impl ToString]) -> Self {
+        if values.is_empty() { self } else { self.texts(name, values) }
     }
 
     /// These facts and then the others.

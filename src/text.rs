@@ -17,6 +17,11 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
 }
 
+/// Everything in a sentence.
+pub(crate) fn join(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Texts in a sentence: the first `most` of them, and how many more there are.
 pub(crate) fn list(texts: &[String], most: usize) -> String {
     match texts.split_at_checked(most) {

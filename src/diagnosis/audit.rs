@@ -107,66 +107,54 @@ impl Entry for AuditIncomplete {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let again = || {
-            steps![
+        let (permission, kind) = match &self.unavailable.reason {
+            UnavailableReason::Iam(IamError { permission, kind }) => (permission, kind),
+            UnavailableReason::NotGiven(flag) => {
+                return vec![
+                    format!("Give it, too: add {flag} FILE to the command, a file as the AWS CLI prints it."),
+                    format!(
+                        "Or audit without those files, with credentials of account {}, so that AWS is asked.",
+                        self.role.account
+                    ),
+                ];
+            }
+        };
+        let first = match kind {
+            IamErrorKind::NoCredentials(NoCredentials::NotFound) => &use_credentials_of(&self.role),
+            IamErrorKind::NoCredentials(NoCredentials::CliLogin) => {
+                "Export the credentials of the login, and audit again:\n\
+                 eval \"$(aws configure export-credentials --format env)\""
+            }
+            IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => {
+                "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
+                 aws configure list-profiles"
+            }
+            IamErrorKind::NoCredentials(NoCredentials::FileUnusable(_)) => "Mend that file.",
+            IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => {
+                "See whether AWS takes the credentials, and renew them if it does not:\n\
+                 aws sts get-caller-identity"
+            }
+            IamErrorKind::Denied(_) => &format!(
+                "Let the credentials have {permission}. All that an audit needs is in the policy that this prints:\n\
+                 irsa-probe audit --print-iam-policy"
+            ),
+            IamErrorKind::NotAws(_) => {
+                "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an endpoint in \
+                 AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY say."
+            }
+            IamErrorKind::OtherAccount(_)
+            | IamErrorKind::Throttled
+            | IamErrorKind::Refused { .. }
+            | IamErrorKind::Unreachable(_)
+            | IamErrorKind::ConnectionLost(_)
+            | IamErrorKind::TimedOut
+            | IamErrorKind::Truncated
+            | IamErrorKind::NoRole => {
                 "Audit again, with more time if it is slow here (--timeout). Whether AWS is reached shows:\n\
                  aws sts get-caller-identity"
-            ]
+            }
         };
-        match &self.unavailable.reason {
-            UnavailableReason::NotGiven(flag) => vec![
-                format!("Give it, too: add {flag} FILE to the command, a file as the AWS CLI prints it."),
-                format!(
-                    "Or audit without those files, with credentials of account {}, so that AWS is asked.",
-                    self.role.account
-                ),
-            ],
-            UnavailableReason::Iam(IamError { permission, kind: why }) => match why {
-                IamErrorKind::NoCredentials(NoCredentials::NotFound) => {
-                    vec![use_credentials_of(&self.role), audit_offline(&self.role)]
-                }
-                IamErrorKind::NoCredentials(NoCredentials::CliLogin) => steps![
-                    "Export the credentials of the login, and audit again:\n\
-                     eval \"$(aws configure export-credentials --format env)\"",
-                    audit_offline(&self.role)
-                ],
-                IamErrorKind::NoCredentials(NoCredentials::NoProfile(_)) => steps![
-                    "See which profiles there are, and name one of them, by --profile or AWS_PROFILE:\n\
-                     aws configure list-profiles",
-                    audit_offline(&self.role)
-                ],
-                IamErrorKind::NoCredentials(NoCredentials::FileUnusable(_)) => {
-                    steps!["Mend that file.", audit_offline(&self.role)]
-                }
-                IamErrorKind::NoCredentials(_) | IamErrorKind::CredentialsRejected { .. } => steps![
-                    "See whether AWS takes the credentials, and renew them if it does not:\n\
-                     aws sts get-caller-identity",
-                    audit_offline(&self.role)
-                ],
-                IamErrorKind::Denied(_) => vec![
-                    format!(
-                        "Let the credentials have {}. All that an audit needs is in the policy that this prints:\n\
-                         irsa-probe audit --print-iam-policy",
-                        permission
-                    ),
-                    audit_offline(&self.role),
-                ],
-                IamErrorKind::NotAws(_) => steps![
-                    "Something between here and AWS answers in AWS's place: a captive portal, a proxy, or an \
-                     endpoint in AWS_ENDPOINT_URL. See what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_IAM and HTTPS_PROXY \
-                     say.",
-                    audit_offline(&self.role)
-                ],
-                IamErrorKind::OtherAccount(_)
-                | IamErrorKind::Throttled
-                | IamErrorKind::Refused { .. }
-                | IamErrorKind::Unreachable(_)
-                | IamErrorKind::ConnectionLost(_)
-                | IamErrorKind::TimedOut
-                | IamErrorKind::Truncated
-                | IamErrorKind::NoRole => [again(), vec![audit_offline(&self.role)]].concat(),
-            },
-        }
+        steps![first, audit_offline(&self.role)]
     }
 
     fn evidence(&self) -> Evidence {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::Entry;
 use crate::evidence::Evidence;
-use crate::text::{sanitize, shell_quote};
+use crate::text::{join, sanitize, shell_quote};
 
 /// The name servers do not answer.
 #[derive(Debug, Clone)]
@@ -13,14 +13,6 @@ pub struct DnsUnavailable {
     pub(crate) host: String,
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) fault: DnsFault,
-}
-
-fn server_list(servers: &[SocketAddr]) -> Vec<String> {
-    servers.iter().map(SocketAddr::to_string).collect()
-}
-
-fn server_words(servers: &[SocketAddr]) -> String {
-    server_list(servers).join(", ")
 }
 
 impl Entry for DnsUnavailable {
@@ -35,7 +27,7 @@ impl Entry for DnsUnavailable {
             "The name {} could not be looked up: the name servers ({}) {fault}. This says nothing about the \
              name itself.",
             sanitize(&self.host),
-            server_words(&self.servers)
+            join(&self.servers)
         )
     }
 
@@ -49,7 +41,7 @@ impl Entry for DnsUnavailable {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("dns_servers", &server_list(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &self.servers)
     }
 }
 
@@ -77,7 +69,7 @@ impl Entry for StsNameNotResolved {
         };
         format!(
             "The name servers ({}) answer, and say that {} {}. {why}",
-            server_words(&self.servers),
+            join(&self.servers),
             sanitize(&self.host),
             if self.no_such_name { "does not exist (NXDOMAIN)" } else { "has no address" }
         )
@@ -104,6 +96,6 @@ impl Entry for StsNameNotResolved {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("dns_servers", &server_list(&self.servers))
+        Evidence::new().text("host", &self.host).texts("dns_servers", &self.servers)
     }
 }

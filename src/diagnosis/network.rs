@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Entry;
 use crate::evidence::Evidence;
-use crate::text::{format_duration, sanitize};
+use crate::text::{format_duration, join, sanitize};
 
 /// The phase of a connection in which it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,6 @@ impl AddressKind {
     }
 }
 
-fn address_list(addresses: &[IpAddr]) -> Vec<String> {
-    addresses.iter().map(IpAddr::to_string).collect()
-}
-
-fn address_words(addresses: &[IpAddr]) -> String {
-    address_list(addresses).join(", ")
-}
-
 /// The advice for the network that an address leads to.
 fn network_advice(addresses: &[IpAddr]) -> &'static str {
     match addresses.first().map(|address| AddressKind::of(*address)) {
@@ -97,7 +89,7 @@ impl Entry for StsConnectionRefused {
              firewall refuses. {}",
             sanitize(&self.host),
             self.port,
-            address_words(&self.addresses),
+            join(&self.addresses),
             network_advice(&self.addresses)
         )
     }
@@ -113,7 +105,7 @@ impl Entry for StsConnectionRefused {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &address_list(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &self.addresses)
     }
 }
 
@@ -130,7 +122,7 @@ impl Entry for StsNoRoute {
             "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
              that family (IPv4 or IPv6), or no route leads there.",
             sanitize(&self.host),
-            address_words(&self.addresses),
+            join(&self.addresses),
             sanitize(&self.error)
         )
     }
@@ -144,7 +136,7 @@ impl Entry for StsNoRoute {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &address_list(&self.addresses))
+        Evidence::new().text("host", &self.host).texts("addresses", &self.addresses)
     }
 }
 
@@ -158,11 +150,8 @@ pub struct StsTimedOut {
 
 impl Entry for StsTimedOut {
     fn cause(&self) -> String {
-        let addresses = if self.addresses.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", address_words(&self.addresses))
-        };
+        let addresses =
+            if self.addresses.is_empty() { String::new() } else { format!(" ({})", join(&self.addresses)) };
         let advice = if self.phase == ConnectPhase::Connect {
             network_advice(&self.addresses)
         } else {
@@ -204,12 +193,10 @@ impl Entry for StsTimedOut {
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new().text("host", &self.host).value("stopped_while", self.phase.as_str());
-        if self.addresses.is_empty() {
-            evidence
-        } else {
-            evidence.texts("addresses", &address_list(&self.addresses))
-        }
+        Evidence::new()
+            .text("host", &self.host)
+            .value("stopped_while", self.phase.as_str())
+            .texts_if_any("addresses", &self.addresses)
     }
 }
 

@@ -245,7 +245,7 @@ impl MissingProvider {
             ProviderInstead::InAccount(None) | ProviderInstead::Given(_) => evidence,
         };
         let names: Vec<&str> = self.near().iter().map(|near| near.name.as_str()).collect();
-        let evidence = if names.is_empty() { evidence } else { evidence.texts("near", &names) };
+        let evidence = evidence.texts_if_any("near", &names);
         let gap = self.near().first().map(|near| match &near.difference {
             ProviderDifference::Issuer(gap) => difference::issuer_name(*gap),
             ProviderDifference::Partition(_) => "partition",

@@ -95,24 +95,28 @@ impl Entry for TargetNotFound {
     fn evidence(&self) -> Evidence {
         match &self.search {
             TargetSearch::Unlisted(_) | TargetSearch::Nothing => Evidence::new(),
-            TargetSearch::Several(candidates) => with_candidates(Evidence::new(), candidates),
+            TargetSearch::Several(candidates) => {
+                Evidence::new().texts_if_any("candidates", &named(candidates))
+            }
             TargetSearch::NoSuch { pid, candidates } => {
-                with_candidates(Evidence::new().value("target_pid", *pid), candidates)
+                Evidence::new().value("target_pid", *pid).texts_if_any("candidates", &named(candidates))
             }
             TargetSearch::Ended(process) => evidence(process),
         }
     }
 }
 
-fn with_candidates(evidence: Evidence, candidates: &[Process]) -> Evidence {
-    let names: Vec<String> = candidates.iter().map(words).collect();
-    if names.is_empty() { evidence } else { evidence.texts("candidates", &names) }
+fn named(candidates: &[Process]) -> Vec<String> {
+    candidates.iter().map(words).collect()
 }
 
 fn list(candidates: &[Process]) -> String {
-    let all: Vec<String> = candidates.iter().take(MAX_LISTED).map(words).collect();
-    let more = candidates.len().saturating_sub(MAX_LISTED);
-    if more == 0 { all.join("; ") } else { format!("{}; and {more} more", all.join("; ")) }
+    let mut all = named(candidates);
+    if candidates.len() > MAX_LISTED {
+        all.truncate(MAX_LISTED);
+        all.push(format!("and {} more", candidates.len() - MAX_LISTED));
+    }
+    all.join("; ")
 }
 
 /// The steps that choose one of several processes.

@@ -87,12 +87,12 @@ impl RefusingStatement {
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = element_evidence(&self.statement, &self.first.element);
-        let evidence = evidence.text_if("gap", difference::name(&self.first.mismatch));
         let others: Vec<String> =
             self.others.iter().map(|refusal| words::element(&refusal.element.kind)).collect();
-        let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
-        evidence.merge(call_evidence(&self.request))
+        element_evidence(&self.statement, &self.first.element)
+            .text_if("gap", difference::name(&self.first.mismatch))
+            .texts_if_any("also", &others)
+            .merge(call_evidence(&self.request))
     }
 
     /// The steps: replace the policy if it could be corrected, else make this `change` by hand.

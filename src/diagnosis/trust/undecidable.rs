@@ -137,7 +137,6 @@ impl Entry for TrustUndecidable {
             .map_or_else(Evidence::new, |open| element_evidence(&open.statement, &open.element));
         let others: Vec<String> =
             self.open.iter().skip(1).map(|open| words::element(&open.element.kind)).collect();
-        let evidence = if others.is_empty() { evidence } else { evidence.texts("also", &others) };
-        evidence.merge(call_evidence(&self.request))
+        evidence.texts_if_any("also", &others).merge(call_evidence(&self.request))
     }
 }
