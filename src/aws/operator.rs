@@ -32,45 +32,31 @@ const PROCESS_FAILED: &str = "external process exited with code";
 #[derive(Clone)]
 pub struct OperatorCredentials(pub(super) Credentials);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why there are none, in words that follow "because".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoCredentials {
+    #[error("there are no AWS credentials")]
     NotFound,
-    /// They come from a login of the AWS CLI, `aws sso login` or `aws login`, which is not read here:
-    /// `aws configure export-credentials --format env` prints them.
+    /// The login is `aws sso login` or `aws login`, which is not read here.
+    #[error(
+        "the AWS credentials come from a login of the AWS CLI, and have to be exported: `aws configure \
+         export-credentials --format env`"
+    )]
     CliLogin,
-    /// The files have no profile of this name, which is to be used.
+    /// The profile is to be used.
+    #[error("neither ~/.aws/config nor ~/.aws/credentials has a profile {}", sanitize(.0))]
     NoProfile(String),
-    /// A shared file cannot be used.
+    /// A shared file.
+    #[error("{} cannot be used: {}", sanitize(&.0.path), sanitize(&.0.fault))]
     FileUnusable(ProfileFileError),
-    /// The profile's program for credentials failed.
+    #[error("the profile's credential_process failed; what it says shows when you run it yourself")]
     ProcessFailed,
     /// A source is set, and gives none; the library's words, which may be foreign ones.
+    #[error("the AWS credentials cannot be had: {0}")]
     Failed(String),
     /// A source is set, and has not given them by the deadline.
+    #[error("the AWS credentials did not come in time")]
     TimedOut,
-}
-
-impl std::fmt::Display for NoCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotFound => f.write_str("there are no AWS credentials"),
-            Self::CliLogin => f.write_str(
-                "the AWS credentials come from a login of the AWS CLI, and have to be exported: \
-                 `aws configure export-credentials --format env`",
-            ),
-            Self::NoProfile(name) => {
-                write!(f, "neither ~/.aws/config nor ~/.aws/credentials has a profile {}", sanitize(name))
-            }
-            Self::FileUnusable(ProfileFileError { path, fault }) => {
-                write!(f, "{} cannot be used: {}", sanitize(path), sanitize(fault))
-            }
-            Self::ProcessFailed => f.write_str(
-                "the profile's credential_process failed; what it says shows when you run it yourself",
-            ),
-            Self::Failed(words) => write!(f, "the AWS credentials cannot be had: {words}"),
-            Self::TimedOut => f.write_str("the AWS credentials did not come in time"),
-        }
-    }
 }
 
 impl OperatorCredentials {

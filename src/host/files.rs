@@ -1,6 +1,5 @@
 //! Files: what reading one gives, why it fails, and how one is overwritten.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -79,53 +78,42 @@ pub struct FileRead {
     pub(crate) stat: FileStat,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a file cannot be read: a clause that follows its name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The path does not exist. The longest part that does.
+    /// The longest part of the path that does.
+    #[error("it does not exist")]
     NotFound(Option<PathBuf>),
-    /// The permissions forbid it. The file's metadata, unless a directory already forbade access.
+    /// The file's metadata, unless a directory already forbade access.
+    #[error("its permissions forbid reading it")]
     Denied(Option<FileStat>),
-    /// The symbolic links form a circle.
+    #[error("its symbolic links lead in a circle")]
     Loop,
-    /// The path is not a regular file. It was not opened.
+    /// It was not opened.
+    #[error("it is {}", .0.kind.as_str())]
     NotRegular(FileStat),
-    /// The file is larger than the limit.
-    TooLarge {
-        stat: FileStat,
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    Io {
-        errno: Option<i32>,
-    },
-    /// The file system had not answered at the deadline.
+    #[error("it has more than {limit} bytes")]
+    TooLarge { stat: FileStat, limit: usize },
+    #[error("{}", errno_words(*errno))]
+    Io { errno: Option<i32> },
+    #[error("the file system did not answer")]
     TimedOut,
     /// The other process ended, or the kernel denies access to it.
+    #[error("{}", match .0.fault {
+        ProcFault::Exited => "its process has ended",
+        ProcFault::ProcLink => "it lies behind a link of /proc, which is not followed",
+        ProcFault::RelativePath => "its path is relative, and the process's working directory is not known",
+        _ => "its process may read it, and this one may not",
+    })]
     Blocked(Box<ProcAccessError>),
 }
 
-/// The error as a clause that follows the name of the file.
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound(_) => f.write_str("it does not exist"),
-            Self::Denied(_) => f.write_str("its permissions forbid reading it"),
-            Self::Loop => f.write_str("its symbolic links lead in a circle"),
-            Self::NotRegular(stat) => write!(f, "it is {}", stat.kind.as_str()),
-            Self::TooLarge { limit, .. } => write!(f, "it has more than {limit} bytes"),
-            Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
-            Self::Io { errno: None } => f.write_str("reading it failed"),
-            Self::TimedOut => f.write_str("the file system did not answer"),
-            Self::Blocked(blocked) => f.write_str(match blocked.fault {
-                ProcFault::Exited => "its process has ended",
-                ProcFault::ProcLink => "it lies behind a link of /proc, which is not followed",
-                ProcFault::RelativePath => {
-                    "its path is relative, and the process's working directory is not known"
-                }
-                _ => "its process may read it, and this one may not",
-            }),
-        }
-    }
+/// The system's words for an error number of reading.
+pub(super) fn errno_words(errno: Option<i32>) -> String {
+    errno.map_or_else(
+        || "reading it failed".to_owned(),
+        |number| io::Error::from_raw_os_error(number).to_string(),
+    )
 }
 
 /// What is in a folder.

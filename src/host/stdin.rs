@@ -3,11 +3,12 @@
 //! Reading it cannot be given up, so a thread of its own does it. That reads on only as fast as its pieces are
 //! taken, and stays behind if the last one never comes.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read};
 
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{Instant, timeout_at};
+
+use super::files::errno_words;
 
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -23,27 +24,15 @@ pub(crate) enum Chunk {
     End,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why it cannot be read, in words that follow the name of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StdinFault {
-    /// It had not gone on at the deadline.
+    #[error("it had not ended when the time was over")]
     TimedOut,
-    /// It has more bytes than this limit.
+    #[error("it has more than {0} bytes")]
     TooLarge(usize),
-    Io {
-        errno: Option<i32>,
-    },
-}
-
-/// In words that follow the name of the stream.
-impl fmt::Display for StdinFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("it had not ended when the time was over"),
-            Self::TooLarge(limit) => write!(f, "it has more than {limit} bytes"),
-            Self::Io { errno: Some(number) } => io::Error::from_raw_os_error(*number).fmt(f),
-            Self::Io { errno: None } => f.write_str("reading it failed"),
-        }
-    }
+    #[error("{}", errno_words(*errno))]
+    Io { errno: Option<i32> },
 }
 
 impl Stdin {

@@ -1,13 +1,11 @@
 //! Why a call to the Kubernetes API brought nothing.
 
-use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::net::connect::{ConnectFault, TcpFault, TlsFault};
-use crate::net::dns::DnsFault;
-use crate::net::dns::LookupFault;
+use crate::net::dns::{DnsFault, LookupFault};
 use crate::net::endpoint::UrlFault;
 use crate::text::sanitize;
 
@@ -19,47 +17,50 @@ pub struct ApiRequest<'a> {
     pub namespace: &'a str,
 }
 
-/// Why a call brought nothing.
-#[derive(Debug)]
+/// Why a call brought nothing: a sentence without its full stop, for one line of the log. Where a permission is missing,
+/// it says what to grant.
+#[derive(Debug, thiserror::Error)]
 pub enum ApiFault {
-    /// The variables that name the API server are not set.
+    #[error("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so there is no API to ask")]
     NotConfigured,
-    /// The pod's API token does not say whose it is, so there is nothing to ask for.
+    #[error("the pod's API token cannot be read, or names no service account")]
     NoServiceAccount,
-    /// The variables make no address.
-    AddressUnusable {
-        url: String,
-        fault: UrlFault,
-    },
+    #[error("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make {}, and {fault}", sanitize(url))]
+    AddressUnusable { url: String, fault: UrlFault },
+    #[error("\"{}\" cannot be a name in Kubernetes", sanitize(.0))]
     NameUnusable(String),
     /// The file of the pod's API token, or of the API server's CA, cannot be used; in a sentence.
+    #[error("{0}")]
     File(String),
+    #[error("the API cannot be reached: {}", sanitize(&.0.to_string()))]
     Connect(ConnectFault),
-    /// The connection broke off; the library's words.
+    /// With the library's words.
+    #[error("the connection to the API broke off: {}", sanitize(.0))]
     ConnectionLost(String),
-    /// No answer until the deadline.
+    #[error("the API did not answer in time")]
     TimedOut,
-    /// Nothing grants it to the service account.
-    Denied {
-        verb: &'static str,
-        resource: &'static str,
-        namespace: String,
-    },
-    /// The API server does not accept the token.
+    #[error(
+        "the pod's service account may not {verb} {resource} in namespace {}; to allow it, grant the verb {verb} on \
+         the resource {resource} there, by a Role and a RoleBinding",
+        sanitize(namespace)
+    )]
+    Denied { verb: &'static str, resource: &'static str, namespace: String },
+    #[error("the API does not accept the pod's API token (401 Unauthorized)")]
     Unauthorized,
+    #[error("the API knows no such object")]
     NotFound,
+    #[error("an object of this name exists already")]
     AlreadyExists,
     /// The object is not the one, or not in the state, that the request was meant for; the server's words.
+    #[error("the API answered 409 Conflict: {}", sanitize(.0))]
     Conflict(String),
     /// Kubernetes says no in another way.
-    Other {
-        status: u16,
-        reason: String,
-        message: String,
-    },
-    /// What answered, with this HTTP status, does not speak as the Kubernetes API does.
+    #[error("the API answered {status} {}: {}", sanitize(reason), sanitize(message))]
+    Other { status: u16, reason: String, message: String },
+    #[error("what answered (HTTP {0}) does not speak as the Kubernetes API does")]
     NotKubernetes(u16),
-    /// The request was granted, and the answer is too long to be read.
+    /// The request was granted.
+    #[error("the API's answer is too long to be read")]
     TooLong,
 }
 
@@ -105,54 +106,6 @@ impl ApiFault {
             | ConnectFault::Tcp { fault: TcpFault::TimedOut(_), .. }
             | ConnectFault::Tls { fault: TlsFault::TimedOut(_), .. } => Self::TimedOut,
             other => Self::Connect(other),
-        }
-    }
-}
-
-/// A sentence without its full stop, for one line of the log: where a permission is missing, it says
-/// what to grant.
-impl fmt::Display for ApiFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotConfigured => f.write_str(
-                "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set, so there is no API to ask",
-            ),
-            Self::NoServiceAccount => {
-                f.write_str("the pod's API token cannot be read, or names no service account")
-            }
-            Self::AddressUnusable { url, fault } => {
-                write!(
-                    f,
-                    "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT make {}, and {fault}",
-                    sanitize(url)
-                )
-            }
-            Self::NameUnusable(name) => write!(f, "\"{}\" cannot be a name in Kubernetes", sanitize(name)),
-            Self::File(sentence) => f.write_str(sentence),
-            Self::Connect(fault) => write!(f, "the API cannot be reached: {}", sanitize(&fault.to_string())),
-            Self::ConnectionLost(error) => {
-                write!(f, "the connection to the API broke off: {}", sanitize(error))
-            }
-            Self::TimedOut => f.write_str("the API did not answer in time"),
-            Self::Denied { verb, resource, namespace } => write!(
-                f,
-                "the pod's service account may not {verb} {resource} in namespace {}; to allow it, grant the \
-                 verb {verb} on the resource {resource} there, by a Role and a RoleBinding",
-                sanitize(namespace)
-            ),
-            Self::Unauthorized => {
-                f.write_str("the API does not accept the pod's API token (401 Unauthorized)")
-            }
-            Self::NotFound => f.write_str("the API knows no such object"),
-            Self::AlreadyExists => f.write_str("an object of this name exists already"),
-            Self::Conflict(message) => write!(f, "the API answered 409 Conflict: {}", sanitize(message)),
-            Self::Other { status, reason, message } => {
-                write!(f, "the API answered {status} {}: {}", sanitize(reason), sanitize(message))
-            }
-            Self::NotKubernetes(status) => {
-                write!(f, "what answered (HTTP {status}) does not speak as the Kubernetes API does")
-            }
-            Self::TooLong => f.write_str("the API's answer is too long to be read"),
         }
     }
 }

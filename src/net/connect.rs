@@ -80,27 +80,37 @@ impl ConnectFault {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum TcpFault {
+    #[error("the connection is refused")]
     Refused,
     /// The server did not answer before the deadline.
+    #[error("it does not answer")]
     TimedOut(Duration),
     /// There is no route; the system's message.
+    #[error("{0}")]
     NoRoute(String),
     /// The connection broke off at once; the system's message.
+    #[error("{0}")]
     ConnectionLost(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
     /// The server did not answer before the deadline.
+    #[error("it does not answer the TLS handshake")]
     TimedOut(Duration),
-    /// The connection broke off; the system's message.
+    /// With the system's message.
+    #[error("the connection broke off: {0}")]
     ConnectionLost(String),
+    #[error("it does not speak TLS")]
     NotTls,
     /// No trusted CA signed the certificate; the library's message.
+    #[error("its certificate is not trusted: {0}")]
     Untrusted(String),
+    #[error("its certificate is for other names")]
     WrongName(Vec<String>),
+    #[error("its certificate is {}", if *not_yet { "not valid yet" } else { "no longer valid" })]
     NotValidNow {
         /// The start or the end of its validity.
         bound: SystemTime,
@@ -108,6 +118,7 @@ pub enum TlsFault {
         not_yet: bool,
     },
     /// Another failure; the library's message.
+    #[error("TLS failed: {0}")]
     Other(String),
 }
 
@@ -119,31 +130,6 @@ impl fmt::Display for ConnectFault {
             Self::Tcp { fault, .. } => fault.fmt(f),
             Self::Proxy(fault) => fault.fmt(f),
             Self::Tls { fault, .. } => fault.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for TcpFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused => f.write_str("the connection is refused"),
-            Self::TimedOut(_) => f.write_str("it does not answer"),
-            Self::NoRoute(error) | Self::ConnectionLost(error) => f.write_str(error),
-        }
-    }
-}
-
-impl fmt::Display for TlsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut(_) => f.write_str("it does not answer the TLS handshake"),
-            Self::ConnectionLost(error) => write!(f, "the connection broke off: {error}"),
-            Self::NotTls => f.write_str("it does not speak TLS"),
-            Self::Untrusted(error) => write!(f, "its certificate is not trusted: {error}"),
-            Self::WrongName(_) => f.write_str("its certificate is for other names"),
-            Self::NotValidNow { not_yet: true, .. } => f.write_str("its certificate is not valid yet"),
-            Self::NotValidNow { not_yet: false, .. } => f.write_str("its certificate is no longer valid"),
-            Self::Other(error) => write!(f, "TLS failed: {error}"),
         }
     }
 }

@@ -19,24 +19,14 @@ use tokio::sync::Mutex;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
-    /// The body has more bytes than this limit.
+    #[error("the answer has more than {0} bytes")]
     TooLong(usize),
     /// The connection broke off; hyper's message.
+    #[error("{0}")]
     ConnectionLost(String),
 }
-
-impl fmt::Display for ResponseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(max_bytes) => write!(f, "the answer has more than {max_bytes} bytes"),
-            Self::ConnectionLost(message) => f.write_str(message),
-        }
-    }
-}
-
-impl Error for ResponseError {}
 
 /// A status, and the body as far as it could be read.
 pub(crate) type StatusAndBody = (StatusCode, Result<Bytes, ResponseError>);

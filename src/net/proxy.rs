@@ -1,7 +1,5 @@
 //! Whether the way goes through a proxy, as the variables say.
 
-use std::fmt;
-
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -9,33 +7,25 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::host::Pod;
 
 /// What a proxy did instead of opening a tunnel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyFault {
+    #[error("the proxy's name has no address")]
     NameNotResolved,
     /// Nothing listens there, or there is no route; the system's words.
+    #[error("the proxy cannot be reached: {0}")]
     NotReachable(String),
+    #[error("the proxy does not answer")]
     TimedOut,
-    /// It wants a user name and password, or others than were given.
+    #[error("the proxy requires other credentials")]
     AuthenticationRequired,
+    #[error("the proxy opens no tunnel (HTTP status {0})")]
     Refused(u16),
     /// It answered with something that is not HTTP, or closed the connection.
+    #[error("the proxy does not speak HTTP")]
     NotAProxy,
-    /// It is an HTTPS proxy, and its certificate is not trusted.
+    /// It is an HTTPS proxy.
+    #[error("the proxy's certificate is not trusted: {0}")]
     Untrusted(String),
-}
-
-impl fmt::Display for ProxyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NameNotResolved => f.write_str("the proxy's name has no address"),
-            Self::NotReachable(error) => write!(f, "the proxy cannot be reached: {error}"),
-            Self::TimedOut => f.write_str("the proxy does not answer"),
-            Self::AuthenticationRequired => f.write_str("the proxy requires other credentials"),
-            Self::Refused(status) => write!(f, "the proxy opens no tunnel (HTTP status {status})"),
-            Self::NotAProxy => f.write_str("the proxy does not speak HTTP"),
-            Self::Untrusted(error) => write!(f, "the proxy's certificate is not trusted: {error}"),
-        }
-    }
 }
 
 #[derive(Debug, Clone)]

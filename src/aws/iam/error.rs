@@ -1,7 +1,5 @@
 //! Why IAM gave no answer, and which permission the answer needs.
 
-use std::fmt;
-
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::{Value, json};
@@ -64,62 +62,42 @@ impl IamError {
 }
 
 /// Why something is not known. Texts are AWS's own, as they came.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IamErrorKind {
+    #[error("{0}")]
     NoCredentials(NoCredentials),
-    /// AWS does not take the credentials, whatever they would allow.
-    CredentialsRejected {
-        code: String,
-        message: String,
-    },
-    /// The credentials are of this other account, whose roles and providers are others.
+    /// Whatever they would allow.
+    #[error("AWS does not take the credentials: {code}: {message}")]
+    CredentialsRejected { code: String, message: String },
+    /// Another account than the role's: its roles and providers are others.
+    #[error("the credentials are of account {0}")]
     OtherAccount(String),
-    /// The credentials do not allow it; AWS's words, which say of which policies.
+    /// With AWS's words, which say of which policies.
+    #[error("the credentials do not allow it: {0}")]
     Denied(String),
-    /// There are too many requests.
+    #[error("AWS gets too many requests")]
     Throttled,
     /// AWS said no for another reason.
+    #[error("AWS said {code}{}{message}", if message.is_empty() { "" } else { ": " })]
     Refused {
         /// AWS's code, or `HTTP` and the status.
         code: String,
         message: String,
     },
-    /// What answered, with this HTTP status, is not AWS.
+    #[error("what answered, with status {0}, is not AWS")]
     NotAws(u16),
     /// There is no way to AWS.
+    #[error("{0}")]
     Unreachable(ServerUnreachable),
-    /// The connection broke off; the library's words.
+    /// With the library's words.
+    #[error("the connection broke off: {0}")]
     ConnectionLost(String),
-    /// No answer until the deadline.
+    #[error("AWS did not answer in time")]
     TimedOut,
+    #[error("there is no such role")]
     NoRole,
-    /// The answer goes on after what was read of it.
+    #[error("AWS's answer goes on after what was read of it; ask for less at once")]
     Truncated,
-}
-
-/// In words that follow "because".
-impl fmt::Display for IamErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCredentials(why) => why.fmt(f),
-            Self::CredentialsRejected { code, message } => {
-                write!(f, "AWS does not take the credentials: {code}: {message}")
-            }
-            Self::OtherAccount(account) => write!(f, "the credentials are of account {account}"),
-            Self::Denied(message) => write!(f, "the credentials do not allow it: {message}"),
-            Self::Throttled => f.write_str("AWS gets too many requests"),
-            Self::Refused { code, message } if message.is_empty() => write!(f, "AWS said {code}"),
-            Self::Refused { code, message } => write!(f, "AWS said {code}: {message}"),
-            Self::NotAws(status) => write!(f, "what answered, with status {status}, is not AWS"),
-            Self::Unreachable(unreached) => unreached.fmt(f),
-            Self::ConnectionLost(words) => write!(f, "the connection broke off: {words}"),
-            Self::TimedOut => f.write_str("AWS did not answer in time"),
-            Self::NoRole => f.write_str("there is no such role"),
-            Self::Truncated => {
-                f.write_str("AWS's answer goes on after what was read of it; ask for less at once")
-            }
-        }
-    }
 }
 
 /// IAM's code for what does not exist. Where the thing itself was not asked for, it is the role.
