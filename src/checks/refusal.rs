@@ -71,7 +71,9 @@ fn diagnose_assume_role(meaning: Meaning, request: &RoleRequest, refusal: &Refus
         Meaning::VerificationKey => VerificationKeyUnavailable(refused()).into(),
         Meaning::Thumbprint => ThumbprintMismatch(refused()).into(),
         Meaning::NotAJwt | Meaning::TokenParameter => {
-            TokenNotAJwt { fault: JwtFault::RejectedBySts(refusal.message.clone()) }.into()
+            let (algorithm, issuer) = (request.claims.algorithm.clone(), request.claims.issuer.clone());
+            let message = refusal.message.clone();
+            TokenNotAJwt { fault: JwtFault::RejectedBySts { message, algorithm, issuer } }.into()
         }
         Meaning::ClaimMissing => {
             let claim = missing_claim(&refusal.message).to_owned();

@@ -119,7 +119,12 @@ pub enum TokenFault {
     /// A claim is there but not of the type that it must have.
     ClaimMistyped(&'static str, &'static str),
     /// It is signed by a method that IAM does not accept.
-    Algorithm(String),
+    Algorithm {
+        /// The `alg` of the header.
+        algorithm: String,
+        /// The `iss` claim, if there is one.
+        issuer: Option<String>,
+    },
 }
 
 /// The signature algorithms that IAM accepts from an OIDC provider: RSA and ECDSA.
@@ -154,7 +159,7 @@ pub fn decode(text: &str) -> Result<Claims, TokenFault> {
     }
     let algorithm = required_text(&header, "alg")?;
     if !ALGORITHMS.contains(&algorithm.as_str()) {
-        return Err(TokenFault::Algorithm(algorithm));
+        return Err(TokenFault::Algorithm { algorithm, issuer: text_claim(&payload, "iss").ok().flatten() });
     }
     Ok(Claims {
         algorithm,
@@ -291,6 +296,8 @@ mod tests {
             jwt(&rs, &claims)
         };
         assert!(decode(&jwt(&rs, &good)).is_ok());
+        let algorithm =
+            |name: &str| TokenFault::Algorithm { algorithm: name.to_owned(), issuer: Some("i".to_owned()) };
         for (text, fault) in [
             (String::new(), TokenFault::Parts(1)),
             ("a.b".to_owned(), TokenFault::Parts(2)),
@@ -299,10 +306,10 @@ mod tests {
             ("bm8.e30.c2ln".to_owned(), TokenFault::NotJson("header")),
             ("e30.W10.c2ln".to_owned(), TokenFault::NotJson("payload")),
             ("e30.e30.".to_owned(), TokenFault::NotBase64("signature")),
-            (jwt(&json!({"alg": "none"}), &good), TokenFault::Algorithm("none".to_owned())),
-            (jwt(&json!({"alg": "EdDSA"}), &good), TokenFault::Algorithm("EdDSA".to_owned())),
-            (jwt(&json!({"alg": "PS256"}), &good), TokenFault::Algorithm("PS256".to_owned())),
-            (jwt(&json!({"alg": "rs256"}), &good), TokenFault::Algorithm("rs256".to_owned())),
+            (jwt(&json!({"alg": "none"}), &good), algorithm("none")),
+            (jwt(&json!({"alg": "EdDSA"}), &good), algorithm("EdDSA")),
+            (jwt(&json!({"alg": "PS256"}), &good), algorithm("PS256")),
+            (jwt(&json!({"alg": "rs256"}), &good), algorithm("rs256")),
             (jwt(&json!({"alg": ["RS256"]}), &good), TokenFault::ClaimMistyped("alg", "a text")),
             (jwt(&json!({"alg": "RS256", "kid": 5}), &good), TokenFault::ClaimMistyped("kid", "a text")),
             (jwt(&json!({}), &good), TokenFault::ClaimMissing("alg")),

@@ -6,10 +6,11 @@ mod lifetime;
 pub(crate) use audience::{ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
 pub(crate) use lifetime::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 
-use super::{Diagnosis, Entry};
+use super::{Catalogued, Diagnosis, Entry, Owner};
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use crate::token::{ALGORITHMS, ServiceAccount, TokenFault};
+use iam_trust::issuer::eks_region;
 
 const USE_THE_WEBHOOK: &str = "Remove AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN from the pod spec, and let \
     the service account's annotation inject them together with the right token.";
@@ -22,7 +23,8 @@ pub(crate) enum JwtFault {
     NotBase64(&'static str),
     /// A part is not a JSON object.
     NotJson(&'static str),
-    RejectedBySts(String),
+    /// STS says so, though the token is well formed.
+    RejectedBySts { message: String, algorithm: String, issuer: String },
 }
 
 /// The content of the file is not a token.
@@ -38,18 +40,81 @@ impl Entry for TokenNotAJwt {
             JwtFault::Parts(parts) => format!("it has {parts} parts, and a signed JWT has three"),
             JwtFault::NotBase64(part) => format!("its {part} is not base64url"),
             JwtFault::NotJson(part) => format!("its {part} is not a JSON object"),
-            JwtFault::RejectedBySts(message) => format!("STS answered \"{}\"", sanitize(message)),
+            JwtFault::RejectedBySts { message, algorithm, issuer } => {
+                let suspect = if algorithm == EKS_ALGORITHM {
+                    format!(" It is signed with {EKS_ALGORITHM}, as the tokens of EKS are.")
+                } else {
+                    format!(
+                        " Suspect first the algorithm of its signature, {}. AWS documents it as supported, but there \
+                         are reports that STS refuses such tokens. Tokens of EKS are signed with {EKS_ALGORITHM}.",
+                        sanitize(algorithm)
+                    )
+                };
+                return format!(
+                    "STS answered \"{}\", although the token is a well-formed JWT of the issuer {}.{suspect}",
+                    sanitize(message),
+                    sanitize(issuer)
+                );
+            }
         };
         format!("The token file does not hold a JSON Web Token: {fault}.")
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            USE_THE_WEBHOOK.to_owned(),
-            "If something else writes the file, let it write the token and nothing more: no quotes, no \
-             \"Bearer\", no second line, no path in place of the token."
-        ]
+        match &self.fault {
+            JwtFault::RejectedBySts { algorithm, .. } if algorithm == EKS_ALGORITHM => steps![
+                "Check what issues the token. STS accepts only an ID token, such as the token that the API server \
+                 projects for a service account, and no access token.",
+                USE_THE_WEBHOOK
+            ],
+            JwtFault::RejectedBySts { issuer, .. } => sign_with_rsa(Some(issuer)),
+            _ => steps![
+                USE_THE_WEBHOOK.to_owned(),
+                "If something else writes the file, let it write the token and nothing more: no quotes, no \
+                 \"Bearer\", no second line, no path in place of the token."
+            ],
+        }
     }
+
+    fn evidence(&self) -> Evidence {
+        match &self.fault {
+            JwtFault::RejectedBySts { algorithm, issuer, .. } => {
+                Evidence::new().text("algorithm", algorithm).text("issuer", issuer)
+            }
+            _ => Evidence::new(),
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match &self.fault {
+            JwtFault::RejectedBySts { .. } => Owner::Cluster,
+            _ => self.name().owner(),
+        }
+    }
+}
+
+/// The algorithm of the tokens of EKS.
+const EKS_ALGORITHM: &str = "RS256";
+
+/// The steps that make an issuer sign with RSA. A token of EKS has RSA already, so another token took its place.
+fn sign_with_rsa(issuer: Option<&str>) -> Vec<String> {
+    if issuer.is_some_and(|issuer| eks_region(issuer).is_some()) {
+        return steps![
+            format!(
+                "Find what replaced the token that the API server projects, and remove it. EKS signs with {EKS_ALGORITHM}:\n\
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
+            ),
+            super::identity::delete_pod(None, None)
+        ];
+    }
+    steps![
+        "Set an RSA key to sign service account tokens: --service-account-signing-key-file of the API server. If another \
+         issuer makes the tokens, such as Nomad, rotate its keys to RS256.",
+        "Publish the public key of the new key in the issuer's key set (jwks_uri), beside the old one. The API server shows \
+         its keys:\n\
+         kubectl get --raw /openid/v1/jwks",
+        super::identity::delete_pod(None, None).replacen("Delete the pod", "Then delete the pod", 1)
+    ]
 }
 
 /// The token comes from a service account Secret.
@@ -106,6 +171,7 @@ impl Entry for TokenClaimMissing {
 pub struct TokenAlgorithmUnsupported {
     /// The `alg` of the header.
     pub(crate) algorithm: String,
+    pub(crate) issuer: Option<String>,
 }
 
 impl Entry for TokenAlgorithmUnsupported {
@@ -118,15 +184,11 @@ impl Entry for TokenAlgorithmUnsupported {
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "On EKS: remove what replaced the projected token; EKS signs by RS256.",
-            "On a cluster of your own: give the API server an RSA or ECDSA key \
-             (--service-account-signing-key-file)."
-        ]
+        sign_with_rsa(self.issuer.as_deref())
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("algorithm", &self.algorithm)
+        Evidence::new().text("algorithm", &self.algorithm).text_if("issuer", self.issuer.as_deref())
     }
 }
 
@@ -176,7 +238,9 @@ impl From<TokenFault> for Diagnosis {
             TokenFault::ClaimMistyped(claim, kind) => {
                 TokenClaimMissing { claim: claim.to_owned(), expected_type: Some(kind) }.into()
             }
-            TokenFault::Algorithm(algorithm) => TokenAlgorithmUnsupported { algorithm }.into(),
+            TokenFault::Algorithm { algorithm, issuer } => {
+                TokenAlgorithmUnsupported { algorithm, issuer }.into()
+            }
         }
     }
 }

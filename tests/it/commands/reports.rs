@@ -29,3 +29,36 @@ async fn token_folder_that_is_empty_blames_the_node() {
         assert_eq!(step(&found, 0).starts_with("Check what the node"), owner == "node", "{found:#}");
     }
 }
+
+/// STS decides whether it accepts an algorithm that IAM documents. If it does not, the algorithm is the suspect.
+#[tokio::test]
+async fn algorithm_of_a_refused_token_is_named() {
+    const REFUSED: &str = "[[sts.assume]]\nerror = { status = 400, code = \"InvalidIdentityToken\", message = \"The ID \
+         Token provided is not a valid JWT. (You may see this error if you sent an Access Token)\" }\n";
+    let of = async |algorithm: &str, answer: &str| {
+        check(&format!("[token]\nheader = {{ alg = \"{algorithm}\" }}\n{answer}")).await
+    };
+    for (algorithm, name, step_begins) in [
+        ("ES256", "TokenNotAJwt", "Find what replaced the token that the API server projects"),
+        ("RS256", "TokenNotAJwt", "Check what issues the token"),
+        ("EdDSA", "TokenAlgorithmUnsupported", "Find what replaced the token that the API server projects"),
+    ] {
+        let found = of(algorithm, REFUSED).await;
+        let diagnosis = &found["diagnosis"];
+        assert_eq!((&diagnosis["name"], &diagnosis["owner"]), (&name.into(), &"cluster".into()), "{found:#}");
+        assert!(diagnosis["cause"].as_str().unwrap().contains(algorithm), "{found:#}");
+        assert_eq!(diagnosis["evidence"]["algorithm"], algorithm);
+        let token =
+            found["checks"].as_array().unwrap().iter().find(|check| check["name"] == "token").unwrap();
+        assert_eq!(token["outcome"] == "pass", name == "TokenNotAJwt", "STS is asked: {token:#}");
+        assert!(step(&found, 0).starts_with(step_begins), "{found:#}");
+    }
+    const OWN_ISSUER: &str =
+        "claims = { iss = \"https://example-oidc.s3.eu-west-1.amazonaws.com/mycluster\" }\n";
+    for algorithm in ["ES256", "EdDSA"] {
+        let found = of(algorithm, &format!("{OWN_ISSUER}{REFUSED}")).await;
+        assert!(step(&found, 0).starts_with("Set an RSA key to sign service account tokens"), "{found:#}");
+        assert!(step(&found, 1).starts_with("Publish the public key"), "{found:#}");
+        assert!(step(&found, 2).starts_with("Then delete the pod"), "{found:#}");
+    }
+}
