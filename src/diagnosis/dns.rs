@@ -76,23 +76,18 @@ impl Entry for StsNameNotResolved {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let mut steps = Vec::new();
-        if !self.options.is_empty() {
-            steps.push(format!(
-                "Remove {} from the pod, or use a region that has such an endpoint.",
-                self.options.join(" and ")
-            ));
-        }
-        steps.push(
-            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.".to_owned(),
-        );
-        steps.push(format!(
-            "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with private \
-             DNS, or a forwarder to the VPC's resolver.\n\
-             kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
-            shell_quote(&self.host)
-        ));
-        steps
+        let options = self.options.join(" and ");
+        let remove = format!("Remove {options} from the pod, or use a region that has such an endpoint.");
+        let steps = steps![
+            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.",
+            format!(
+                "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with \
+                 private DNS, or a forwarder to the VPC's resolver.\n\
+                 kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
+                shell_quote(&self.host)
+            )
+        ];
+        (!options.is_empty()).then_some(remove).into_iter().chain(steps).collect()
     }
 
     fn evidence(&self) -> Evidence {

@@ -37,6 +37,10 @@ pub(crate) enum AddressKind {
 }
 
 impl AddressKind {
+    fn of_first(addresses: &[IpAddr]) -> Option<Self> {
+        addresses.first().copied().map(Self::of)
+    }
+
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_link_local() => Self::Local,
@@ -53,7 +57,7 @@ impl AddressKind {
 
 /// The advice for the network that an address leads to.
 fn network_advice(addresses: &[IpAddr]) -> &'static str {
-    match addresses.first().map(|address| AddressKind::of(*address)) {
+    match AddressKind::of_first(addresses) {
         Some(AddressKind::Private) => {
             "The address is private; for STS that is usually a VPC endpoint's: its security group has to let this \
              pod's addresses in on TCP 443, and it needs a subnet that the pod can reach."
@@ -100,7 +104,7 @@ impl Entry for StsConnectionRefused {
              AWS_ENDPOINT_URL_STS may point elsewhere.",
             "If a service mesh is in the way, let irsa-probe run after its proxy is ready, or leave STS out of \
              the mesh.",
-            POLICIES.to_owned()
+            POLICIES
         ]
     }
 
@@ -130,8 +134,8 @@ impl Entry for StsNoRoute {
     fn remedy(&self) -> Vec<String> {
         steps![
             "See whether the pod has an address of the family that STS's name resolves to, and a default route.",
-            SHOW_ENDPOINT.to_owned(),
-            POLICIES.to_owned()
+            SHOW_ENDPOINT,
+            POLICIES
         ]
     }
 
@@ -167,22 +171,17 @@ impl Entry for StsTimedOut {
 
     fn remedy(&self) -> Vec<String> {
         match self.phase {
-            ConnectPhase::Connect
-                if self
-                    .addresses
-                    .first()
-                    .is_some_and(|first| AddressKind::of(*first) == AddressKind::Local) =>
-            {
+            ConnectPhase::Connect if AddressKind::of_first(&self.addresses) == Some(AddressKind::Local) => {
                 steps![
                     "Find out what answers for STS's name on this host, and see whether it runs: a mesh's or a proxy's \
                  sidecar, an entry of hostAliases, a DNS server that rewrites names."
                 ]
             }
             ConnectPhase::Connect => steps![
-                SHOW_ENDPOINT.to_owned(),
+                SHOW_ENDPOINT,
                 "Compare the route table of the pod's subnet, and the security groups of the node and of the \
                  endpoint (TCP 443).",
-                POLICIES.to_owned()
+                POLICIES
             ],
             ConnectPhase::Tls | ConnectPhase::Reply => steps![
                 "Something between the pod and STS takes the connection and then keeps silent: look at the \
@@ -220,10 +219,7 @@ impl Entry for StsConnectionLost {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![
-            format!("Let the firewall or proxy pass TLS to {} untouched.", sanitize(&self.host)),
-            POLICIES.to_owned(),
-        ]
+        steps![format!("Let the firewall or proxy pass TLS to {} untouched.", sanitize(&self.host)), POLICIES]
     }
 
     fn evidence(&self) -> Evidence {

@@ -366,10 +366,8 @@ impl MissingClientId {
 
     fn remedy(&self) -> Vec<String> {
         let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
-        let mut steps = Vec::new();
-        if let Some(step) = audience_not_intended(&self.request.audience, &self.request.subject) {
-            steps.push(step);
-        }
+        let not_intended = audience_not_intended(&self.request.audience, &self.request.subject);
+        let mut steps = Vec::from_iter(not_intended);
         steps.push(format!(
             "In account {}, add the audience; the client ids that are there stay:\n{}",
             role.account, needed.commands.add_client_id_to_oidc_provider

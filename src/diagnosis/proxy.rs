@@ -68,24 +68,21 @@ impl Entry for ProxyFailed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let mut steps = match &self.fault {
+        let variable = self.variable;
+        let first = match &self.fault {
             ProxyFault::AuthenticationRequired => {
-                vec![format!(
-                    "Put the right user name and password into {} (http://USER:PASSWORD@HOST:PORT).",
-                    self.variable
-                )]
+                format!(
+                    "Put the right user name and password into {variable} (http://USER:PASSWORD@HOST:PORT)."
+                )
             }
-            ProxyFault::Refused(_) => {
-                vec![format!("Let the proxy allow CONNECT to {}.", sanitize(&self.target))]
-            }
-            _ => vec![format!("Correct {}, or mend the proxy.", self.variable)],
+            ProxyFault::Refused(_) => format!("Let the proxy allow CONNECT to {}.", sanitize(&self.target)),
+            _ => format!("Correct {variable}, or mend the proxy."),
         };
-        steps.push(
+        steps![
+            first,
             "If STS is to be reached without the proxy, add .amazonaws.com to NO_PROXY, together with \
              169.254.169.254 and 169.254.170.23."
-                .to_owned(),
-        );
-        steps
+        ]
     }
 
     fn may_pass(&self) -> bool {

@@ -298,21 +298,17 @@ impl Entry for FallsToNodeRole {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let mut steps = steps![
+        let first = if self.application_reason.is_some() {
+            "Make the SDK take the role: a newer version, the module that it lacks, or another way to its session, as \
+             irsa-probe explain FallsToNodeRole lists them."
+        } else {
+            "Mend the role first: the diagnosis of this report says how."
+        };
+        steps![
+            first,
             "Let the application's SDK stop instead of going on: set AWS_EC2_METADATA_DISABLED=true in its \
              container."
-        ];
-        if self.application_reason.is_some() {
-            steps.insert(
-                0,
-                "Make the SDK take the role: a newer version, the module that it lacks, or another way to its \
-                 session, as irsa-probe explain FallsToNodeRole lists them."
-                    .to_owned(),
-            );
-        } else {
-            steps.insert(0, "Mend the role first: the diagnosis of this report says how.".to_owned());
-        }
-        steps
+        ]
     }
 
     fn evidence(&self) -> Evidence {

@@ -84,9 +84,7 @@ fn key_id(claims: &Claims, absent: &str) -> String {
     }
 }
 
-fn check_aws_health() -> String {
-    "See whether AWS reports a fault: https://health.aws.amazon.com/health/status".to_owned()
-}
+const CHECK_AWS_HEALTH: &str = "See whether AWS reports a fault: https://health.aws.amazon.com/health/status";
 
 wordings! { RequestRefused:
     /// STS could not fetch the issuer's keys.
@@ -269,12 +267,8 @@ wordings! { RequestRefused:
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
         refused.refusal.sentence(), sanitize(&refused.request.claims.issuer)
     );
-    |refused| vec![
-        format!(
-            "See whether the issuer answers:\ncurl -sS {}",
-            refused.discovery()
-        ),
-        check_aws_health(),
+    |refused| steps![
+        format!("See whether the issuer answers:\ncurl -sS {}", refused.discovery()), CHECK_AWS_HEALTH
     ];
 
     /// STS itself failed.
@@ -283,7 +277,7 @@ wordings! { RequestRefused:
         "{}: the fault is on AWS's side, or something in between answers in its name.",
         refused.refusal.sentence_with_status()
     );
-    |_| steps![check_aws_health(),"Let a scale-up go on meanwhile with --tolerate unreachable."];
+    |_| steps![CHECK_AWS_HEALTH,"Let a scale-up go on meanwhile with --tolerate unreachable."];
 
     /// STS issued credentials and then rejected them.
     CredentialsRejected;

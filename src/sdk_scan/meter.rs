@@ -16,8 +16,8 @@ pub(super) struct Meter {
     /// How much of the unreadable the application may be able to read.
     pub(super) unseen: Cell<usize>,
     stopped: Cell<Option<StoppedBy>>,
-    /// Whether something was not read to its end.
-    is_cut: Cell<bool>,
+    /// Whether something was not read to its end, for its size.
+    pub(super) is_cut: Cell<bool>,
 }
 
 /// Folders that only root reads in most images, and that hold no application.
@@ -65,11 +65,6 @@ impl Meter {
         if !self.reads_as_application && EXPECTED_UNREADABLE.iter().all(is_missed) {
             self.unseen.set(self.unseen.get() + 1);
         }
-    }
-
-    /// Notes that something was not read to its end, for its size, and that the scan goes on.
-    pub(super) fn note_cut(&self) {
-        self.is_cut.set(true);
     }
 
     /// Ends the scan, unless it has ended already.

@@ -120,7 +120,7 @@ impl<'m> File<'m> {
 
     /// Notes that the file is not read to its end.
     pub(super) fn cut(&self) {
-        self.meter.note_cut();
+        self.meter.is_cut.set(true);
     }
 
     /// The first bytes of the file, up to so many.

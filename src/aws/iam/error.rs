@@ -61,7 +61,7 @@ impl IamError {
     }
 }
 
-/// Why something is not known. Texts are AWS's own, as they came.
+/// Why something is not known, in words that follow "because". Texts are AWS's own, as they came.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum IamErrorKind {
     #[error("{0}")]

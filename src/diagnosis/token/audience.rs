@@ -87,7 +87,7 @@ impl Entry for TokenIsApiToken {
             ];
         }
         steps![
-            USE_THE_WEBHOOK.to_owned(),
+            USE_THE_WEBHOOK,
             "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
         ]
     }

@@ -177,7 +177,7 @@ impl Entry for ClockSkewed {
 
     fn remedy(&self) -> Vec<String> {
         steps![
-            COMPARE_CLOCKS.to_owned(),
+            COMPARE_CLOCKS,
             "On EC2, let the node use the Amazon Time Sync Service (chrony, server 169.254.169.123)."
         ]
     }

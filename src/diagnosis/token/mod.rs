@@ -132,7 +132,7 @@ impl Entry for TokenIsLegacySecret {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![USE_THE_WEBHOOK.to_owned(), super::identity::delete_pod(self.service_account.as_ref(), None)]
+        steps![USE_THE_WEBHOOK, super::identity::delete_pod(self.service_account.as_ref(), None)]
     }
 }
 
@@ -158,7 +158,7 @@ impl Entry for TokenClaimMissing {
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![USE_THE_WEBHOOK.to_owned(), "If another issuer makes the tokens, let it add the claim."]
+        steps![USE_THE_WEBHOOK, "If another issuer makes the tokens, let it add the claim."]
     }
 
     fn evidence(&self) -> Evidence {
