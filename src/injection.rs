@@ -14,7 +14,8 @@ use iam_trust::arn;
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::identity::{
-    NotInjected, PodIdentityOnly, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty, TokenFileVarMissing,
+    NotInjected, PodIdentityOnly, PresetVariable, RoleArnVarEmpty, RoleArnVarMissing, TokenFileVarEmpty,
+    TokenFileVarMissing,
 };
 use crate::diagnosis::injection::{
     AnnotatedAfterPod, AnnotatedObject, AnnotationAge, AnnotationDiffersFromEnv, InjectionSuppressed,
@@ -70,7 +71,7 @@ impl Judge<'_> {
     fn variables(&mut self, container: &Container) {
         match container.role_arn() {
             None => {}
-            Some("") => self.fail(RoleArnVarEmpty),
+            Some("") => self.fail(RoleArnVarEmpty(PresetVariable(ROLE_ARN_VARIABLE))),
             Some(text) => {
                 if let Err(fault) = arn::parse(text) {
                     self.fail(RoleArnMalformed { text: text.to_owned(), fault });
@@ -84,7 +85,7 @@ impl Judge<'_> {
             }
         }
         if container.value(TOKEN_FILE_VARIABLE) == Some("") {
-            self.fail(TokenFileVarEmpty);
+            self.fail(TokenFileVarEmpty(PresetVariable(TOKEN_FILE_VARIABLE)));
         }
     }
 
@@ -94,8 +95,10 @@ impl Judge<'_> {
         match container.injection() {
             // The other one can be among those whose names are not known.
             Injection::Partial if container.has_env_from => return,
-            Injection::Partial if container.has(ROLE_ARN_VARIABLE) => self.fail(TokenFileVarMissing),
-            Injection::Partial => self.fail(RoleArnVarMissing),
+            Injection::Partial if container.has(ROLE_ARN_VARIABLE) => {
+                self.fail(TokenFileVarMissing(PresetVariable(ROLE_ARN_VARIABLE)))
+            }
+            Injection::Partial => self.fail(RoleArnVarMissing(PresetVariable(TOKEN_FILE_VARIABLE))),
             Injection::PodIdentity(variable) => {
                 self.fail(PodIdentityOnly { variable });
                 return;

@@ -224,83 +224,58 @@ impl Entry for NotInjected {
 const HALF_SET: &str = "The webhook injects both variables or neither: if the pod spec already sets \
     one of them, it leaves the other out.";
 
-fn remove_preset(preset: &str) -> Vec<String> {
-    vec![
-        format!(
-            "Find where {preset} is set: env, envFrom, a chart's values or the image's ENV.\n\
-             kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
-        ),
-        format!("Remove {preset} there, and let the service account's annotation inject both."),
-        delete_pod(None, None),
-    ]
-}
-
-/// The token file is set and the role is not.
+/// The variable of the pair that the pod spec sets.
 #[derive(Debug, Clone)]
-pub struct RoleArnVarMissing;
+pub(crate) struct PresetVariable(pub(crate) &'static str);
 
-impl Entry for RoleArnVarMissing {
-    fn cause(&self) -> String {
-        format!(
-            "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not. {HALF_SET} With this half \
-             boto3, the AWS CLI and the Go SDKs stop with an error; the Java, JavaScript, Rust, Ruby, \
-             C++, .NET, PHP, Kotlin and Swift SDKs silently take the node's role."
-        )
+impl PresetVariable {
+    fn remedy(&self) -> Vec<String> {
+        let Self(preset) = self;
+        vec![
+            format!(
+                "Find where {preset} is set: env, envFrom, a chart's values or the image's ENV.\n\
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
+            ),
+            format!("Remove {preset} there, and let the service account's annotation inject both."),
+            delete_pod(None, None),
+        ]
     }
 
-    fn remedy(&self) -> Vec<String> {
-        remove_preset("AWS_WEB_IDENTITY_TOKEN_FILE")
+    fn evidence(&self) -> Evidence {
+        Evidence::new()
     }
 }
 
-/// The role is set to an empty text.
-#[derive(Debug, Clone)]
-pub struct RoleArnVarEmpty;
+wordings! { PresetVariable:
+    /// The token file is set and the role is not.
+    RoleArnVarMissing;
+    |_| format!(
+        "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not. {HALF_SET} With this half \
+         boto3, the AWS CLI and the Go SDKs stop with an error; the Java, JavaScript, Rust, Ruby, \
+         C++, .NET, PHP, Kotlin and Swift SDKs silently take the node's role."
+    );
+    |preset| preset.remedy();
 
-impl Entry for RoleArnVarEmpty {
-    fn cause(&self) -> String {
-        "AWS_ROLE_ARN is set, but to an empty text. A variable that the pod spec sets, even to \
-         nothing, keeps the webhook from injecting the pair."
-            .to_owned()
-    }
+    /// The role is set to an empty text.
+    RoleArnVarEmpty;
+    |_| "AWS_ROLE_ARN is set, but to an empty text. A variable that the pod spec sets, even to \
+         nothing, keeps the webhook from injecting the pair.".to_owned();
+    |preset| preset.remedy();
 
-    fn remedy(&self) -> Vec<String> {
-        remove_preset("AWS_ROLE_ARN")
-    }
-}
+    /// The role is set and the token file is not.
+    TokenFileVarMissing;
+    |_| format!(
+        "AWS_ROLE_ARN is set, AWS_WEB_IDENTITY_TOKEN_FILE is not. {HALF_SET} With this half \
+         nearly every SDK, boto3, the AWS CLI, Go, JavaScript, Rust, Ruby and C++ among them, \
+         silently takes the node's role; version 1 of the Java SDK fails."
+    );
+    |preset| preset.remedy();
 
-/// The role is set and the token file is not.
-#[derive(Debug, Clone)]
-pub struct TokenFileVarMissing;
-
-impl Entry for TokenFileVarMissing {
-    fn cause(&self) -> String {
-        format!(
-            "AWS_ROLE_ARN is set, AWS_WEB_IDENTITY_TOKEN_FILE is not. {HALF_SET} With this half \
-             nearly every SDK, boto3, the AWS CLI, Go, JavaScript, Rust, Ruby and C++ among them, \
-             silently takes the node's role; version 1 of the Java SDK fails."
-        )
-    }
-
-    fn remedy(&self) -> Vec<String> {
-        remove_preset("AWS_ROLE_ARN")
-    }
-}
-
-/// The token file is set to an empty text.
-#[derive(Debug, Clone)]
-pub struct TokenFileVarEmpty;
-
-impl Entry for TokenFileVarEmpty {
-    fn cause(&self) -> String {
-        "AWS_WEB_IDENTITY_TOKEN_FILE is set, but to an empty text. A variable that the pod spec sets, \
-         even to nothing, keeps the webhook from injecting the pair."
-            .to_owned()
-    }
-
-    fn remedy(&self) -> Vec<String> {
-        remove_preset("AWS_WEB_IDENTITY_TOKEN_FILE")
-    }
+    /// The token file is set to an empty text.
+    TokenFileVarEmpty;
+    |_| "AWS_WEB_IDENTITY_TOKEN_FILE is set, but to an empty text. A variable that the pod spec sets, \
+         even to nothing, keeps the webhook from injecting the pair.".to_owned();
+    |preset| preset.remedy();
 }
 
 /// The pod uses EKS Pod Identity, which this version does not test.

@@ -218,8 +218,8 @@ mod tests {
     use super::{BlockedBy, CheckRun, Evidence, HasEvidence, Verdict};
     use crate::diagnosis::Diagnosis;
     use crate::diagnosis::dns::DnsUnavailable;
-    use crate::diagnosis::identity::RoleArnVarMissing;
     use crate::diagnosis::tls::TrustRootsMissing;
+    use crate::diagnosis::token_file::TokenFileVarHoldsToken;
     use crate::net::dns::DnsFault;
     use crate::run::check::{Check, RunKind};
 
@@ -246,7 +246,7 @@ mod tests {
         let cases: [(Vec<Diagnosis>, bool); 4] = [
             (vec![], false),
             (vec![transient()], true),
-            (vec![RoleArnVarMissing.into(), transient()], false),
+            (vec![TokenFileVarHoldsToken.into(), transient()], false),
             (vec![TrustRootsMissing { tried: Vec::new() }.into()], false),
         ];
         for (failures, again) in cases {
@@ -261,7 +261,8 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_fact_names_the_check_that_failed_first() {
         let run = run();
-        let identity = run.check::<Holds>(Check::WebIdentity, async { Ok(Verdict::fail(RoleArnVarMissing)) });
+        let identity =
+            run.check::<Holds>(Check::WebIdentity, async { Ok(Verdict::fail(TokenFileVarHoldsToken)) });
         let identity = identity.await;
         let file = run.check(Check::TokenFile, async { Ok(Verdict::Pass(*identity.get()?)) }).await;
         let token = run.check(Check::Token, async { Ok(Verdict::Pass(*file.get()?)) }).await;
