@@ -5,8 +5,6 @@
 //! many lines. The last report shows what the pod is like now. A log can be huge and comes from elsewhere, so it is
 //! read piece by piece, and only a bounded part of each line is kept.
 
-use std::fmt;
-
 use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 use serde_json::{Deserializer, Value};
@@ -51,65 +49,41 @@ pub enum LogEnd {
     TimedOut,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a log has no report, in words that follow its name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoReport {
+    #[error(
+        "it is empty: the command before it failed, or the container has logged nothing (after a restart, kubectl logs \
+         --previous has the log of the one before)"
+    )]
     Empty,
-    /// Nothing came before the time was over.
+    #[error(
+        "nothing came before the time was over: the command before it may wait, for a login for instance, or follow a \
+         log to which nothing is written"
+    )]
     Silent,
-    OtherVersion {
-        line: usize,
-        schema: String,
-    },
-    /// The report on this line is cut off or was changed.
+    #[error(
+        "the report on line {line} is {}, and this program reads {SCHEMA}: take the program of the version that wrote \
+         it",
+        sanitize(schema)
+    )]
+    OtherVersion { line: usize, schema: String },
+    #[error("the report on line {0} is cut off or was changed")]
     Cut(usize),
-    /// The report on this line is text for people.
+    #[error(
+        "the report on line {0} is text for people: let irsa-probe print JSON (--output json), which it does by itself \
+         where nobody looks on"
+    )]
     AsText(usize),
-    /// The log is in UTF-16, as PowerShell writes files.
+    /// As PowerShell writes files.
+    #[error("it is in UTF-16; save it as UTF-8, or pipe it in")]
     Utf16,
-    /// No line is a report.
-    None {
-        lines: usize,
-        end: LogEnd,
-    },
-}
-
-/// In words that follow the name of the log.
-impl fmt::Display for NoReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str(
-                "it is empty: the command before it failed, or the container has logged nothing (after a \
-                 restart, kubectl logs --previous has the log of the one before)",
-            ),
-            Self::Silent => f.write_str(
-                "nothing came before the time was over: the command before it may wait, for a login for instance, \
-                 or follow a log to which nothing is written",
-            ),
-            Self::OtherVersion { line, schema } => write!(
-                f,
-                "the report on line {line} is {}, and this program reads {SCHEMA}: take the program of the \
-                 version that wrote it",
-                sanitize(schema)
-            ),
-            Self::Cut(line) => write!(f, "the report on line {line} is cut off or was changed"),
-            Self::AsText(line) => write!(
-                f,
-                "the report on line {line} is text for people: let irsa-probe print JSON (--output json), which \
-                 it does by itself where nobody looks on"
-            ),
-            Self::Utf16 => f.write_str("it is in UTF-16; save it as UTF-8, or pipe it in"),
-            Self::None { lines, end } => {
-                write!(f, "none of its {lines} lines is a report of irsa-probe ({SCHEMA})")?;
-                match end {
-                    LogEnd::Complete => {
-                        f.write_str("; name the probe's container with kubectl logs POD -c CONTAINER")
-                    }
-                    LogEnd::TooLong => write!(f, "; more than {} MiB of it are not read", MAX_LOG_BYTES >> 20),
-                    LogEnd::TimedOut => f.write_str("; it had not ended when the time was over"),
-                }
-            }
-        }
-    }
+    #[error("none of its {lines} lines is a report of irsa-probe ({SCHEMA}); {}", match end {
+        LogEnd::Complete => "name the probe's container with kubectl logs POD -c CONTAINER".to_owned(),
+        LogEnd::TooLong => format!("more than {} MiB of it are not read", MAX_LOG_BYTES >> 20),
+        LogEnd::TimedOut => "it had not ended when the time was over".to_owned(),
+    })]
+    None { lines: usize, end: LogEnd },
 }
 
 /// A log, read piece by piece.
