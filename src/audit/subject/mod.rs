@@ -6,7 +6,6 @@
 
 mod source;
 
-use std::fmt;
 use std::time::SystemTime;
 
 use iam_trust::arn::{self, RoleArn};
@@ -53,77 +52,50 @@ pub struct AuditSubject {
 }
 
 /// Why it is not known who asks for which role.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectError {
     /// No source has these parts.
+    #[error("not known: {}; {}", missing.join(", "), match reported.as_deref().map(sanitize) {
+        Some(name) => format!(
+            "the report ends before that with {name}: do first what it says of it, or irsa-probe explain {name}"
+        ),
+        None => "the report of irsa-probe in the pod has it all: kubectl logs POD -c CONTAINER | irsa-probe audit".to_owned(),
+    })]
     Missing {
         /// The name of each part, with the flag that says it.
         missing: Vec<String>,
         reported: Option<String>,
     },
     /// Two sources contradict each other.
+    #[error(
+        "the {} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
+        .0.what,
+        sanitize(&.0.chosen.value),
+        .0.chosen.source,
+        sanitize(&.0.other.value),
+        .0.other.source,
+        if .0.other.source == Source::Role { "role" } else { "pod" }
+    )]
     Conflict(Box<Disagreement>),
     /// The service account is not the one that the pod runs as.
+    #[error(
+        "the pod (--pod) runs as service account {}/{}, and --service-account is {}/{}, whose annotation says nothing \
+         about this pod; pass the pod's own: kubectl -n {} get serviceaccount {} -o json --show-managed-fields",
+        sanitize(&pod.namespace),
+        sanitize(&pod.name),
+        sanitize(&given.namespace),
+        sanitize(&given.name),
+        shell_quote(&pod.namespace),
+        shell_quote(&pod.name)
+    )]
     AccountOfAnotherPod {
         /// The pod's.
         pod: ServiceAccount,
         /// The one that was handed in.
         given: ServiceAccount,
     },
-    /// The text is not the ARN of a role.
+    #[error("\"{}\", from {}, is not the ARN of a role", sanitize(&.0.value), .0.source)]
     Role(Sourced<String>),
-}
-
-impl fmt::Display for SubjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { missing, reported } => {
-                let list = missing.join(", ");
-                match reported.as_deref().map(sanitize) {
-                    Some(name) => write!(
-                        f,
-                        "not known: {list}; the report ends before that with {name}: do first what it says of \
-                         it, or irsa-probe explain {name}"
-                    ),
-                    None => write!(
-                        f,
-                        "not known: {list}; the report of irsa-probe in the pod has it all: kubectl logs POD -c \
-                         CONTAINER | irsa-probe audit"
-                    ),
-                }
-            }
-            Self::Conflict(disagreement) => {
-                let Disagreement { what, chosen, other } = &**disagreement;
-                write!(
-                    f,
-                    "the {what} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
-                    sanitize(&chosen.value),
-                    chosen.source,
-                    sanitize(&other.value),
-                    other.source,
-                    if other.source == Source::Role { "role" } else { "pod" }
-                )
-            }
-            Self::AccountOfAnotherPod { pod, given } => {
-                let ServiceAccount { namespace, name } = pod;
-                write!(
-                    f,
-                    "the pod (--pod) runs as service account {}/{}, and --service-account is {}/{}, whose annotation \
-                     says nothing about this pod; pass the pod's own: kubectl -n {} get serviceaccount {} -o json \
-                     --show-managed-fields",
-                    sanitize(namespace),
-                    sanitize(name),
-                    sanitize(&given.namespace),
-                    sanitize(&given.name),
-                    shell_quote(namespace),
-                    shell_quote(name)
-                )
-            }
-            Self::Role(text) => {
-                write!(f, "\"{}\", from {}, is not the ARN of a role", sanitize(&text.value), text.source)
-            }
-        }
-    }
 }
 
 impl From<Box<Disagreement>> for SubjectError {
