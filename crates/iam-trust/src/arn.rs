@@ -1,6 +1,7 @@
 //! Parses the ARN of an IAM role, and names the exact fault of a text that is not one.
 
 use super::partition::Partition;
+use foreign_text::sanitize;
 
 /// A well-formed role ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,33 +28,46 @@ impl RoleArn {
 pub const LENGTH: std::ops::RangeInclusive<usize> = 20..=2048;
 
 /// What is wrong with a text that should be a role ARN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArnFault {
     /// White space before or after it; what kind.
+    #[error("it has {0} around it")]
     Surrounded(&'static str),
     /// Quotation marks around it.
+    #[error("it has quotation marks around it")]
     Quoted,
     /// Not even the start of an ARN.
+    #[error("it is no ARN at all")]
     NotAnArn,
     /// A partition that does not exist.
+    #[error("\"{}\" is no AWS partition (they are {})", sanitize(.0), Partition::names())]
     Partition(String),
     /// Another service's ARN.
+    #[error("it is an ARN of the service \"{}\", and a role's is of iam", sanitize(.0))]
     Service(String),
     /// A region where an IAM ARN has none.
+    #[error("\"{}\" stands where IAM ARNs have nothing, between two colons", sanitize(.0))]
     Region(String),
     /// The account is not 12 digits.
+    #[error("the account \"{}\" is not 12 digits", sanitize(.0))]
     Account(String),
     /// The ARN of something that is no role.
+    #[error("it is the ARN of {0}")]
     Resource(&'static str),
     /// `:role:` where `:role/` belongs.
+    #[error("it has \":role:\" where \":role/\" belongs")]
     RoleColon,
     /// One colon more than an ARN has.
+    #[error("it has a colon too many")]
     ExtraColon,
     /// The role has no name.
+    #[error("the role has no name")]
     NameMissing,
     /// A character that role names and paths cannot have, and its place, counted from 1.
+    #[error("character {1}, \"{char}\" (U+{code:04X}), cannot stand there", char = sanitize(&.0.to_string()), code = u32::from(*.0))]
     Character(char, usize),
     /// Too short or too long, in characters.
+    #[error("it has {0} characters, and STS takes {least} to {most}", least = LENGTH.start(), most = LENGTH.end())]
     Length(usize),
 }
 

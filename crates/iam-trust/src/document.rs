@@ -120,7 +120,8 @@ pub struct Condition {
 }
 
 /// Why a document is not a trust policy that IAM would store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} {fault}", if place.is_empty() { "the document" } else { place })]
 pub struct PolicyError {
     /// The place, for example `Statement[0].Effect`. Empty for the whole document.
     pub place: String,
@@ -131,48 +132,34 @@ pub struct PolicyError {
 /// The maximum length of a document in bytes. Source: the IAM API model, `policyDocumentType`.
 pub const MAX_DOCUMENT_BYTES: usize = 131_072;
 
-/// A fault in a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A fault in a document: what follows its place in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyFault {
     /// The document is too long; its length in bytes.
+    #[error("has {0} bytes, and a policy at most {MAX_DOCUMENT_BYTES}")]
     TooLong(usize),
     /// The text is not JSON; the parser's message.
+    #[error("is not JSON: {0}")]
     NotJson(String),
     /// An object has a key twice; which one and where.
+    #[error("{0}")]
     DuplicateKey(String),
     /// The value must be of this type.
+    #[error("is not {0}")]
     WrongType(&'static str),
     /// A required element is missing.
+    #[error("has no {0}")]
     Missing(&'static str),
     /// The value is not one that the language knows.
+    #[error("is \"{}\", which IAM does not know", sanitize(.0))]
     Unknown(String),
     /// The element or value is not allowed here; the reason.
+    #[error("{0}")]
     NotAllowed(&'static str),
     /// Only one of the two elements is allowed.
+    #[error("has both {0} and {1}")]
     MutuallyExclusive(&'static str, &'static str),
 }
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.place.is_empty() { "the document" } else { self.place.as_str() };
-        match &self.fault {
-            PolicyFault::NotJson(words) => write!(f, "{place} is not JSON: {words}"),
-            PolicyFault::DuplicateKey(which) => write!(f, "{place} {which}"),
-            PolicyFault::WrongType(kind) => write!(f, "{place} is not {kind}"),
-            PolicyFault::Missing(name) => write!(f, "{place} has no {name}"),
-            PolicyFault::Unknown(text) => {
-                write!(f, "{place} is \"{}\", which IAM does not know", sanitize(text))
-            }
-            PolicyFault::NotAllowed(why) => write!(f, "{place} {why}"),
-            PolicyFault::TooLong(bytes) => {
-                write!(f, "{place} has {bytes} bytes, and a policy at most {MAX_DOCUMENT_BYTES}")
-            }
-            PolicyFault::MutuallyExclusive(one, other) => write!(f, "{place} has both {one} and {other}"),
-        }
-    }
-}
-
-impl std::error::Error for PolicyError {}
 
 fn malformed(place: impl Into<String>, fault: PolicyFault) -> PolicyError {
     PolicyError { place: place.into(), fault }

@@ -11,8 +11,6 @@
 mod check;
 mod edit;
 
-use std::fmt;
-
 use serde_json::{Map, Value};
 
 use super::condition::Truth;
@@ -57,47 +55,27 @@ pub enum CorrectionKind {
 }
 
 /// Why there is no corrected policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Uncorrected {
     /// The policy is malformed, or it does not refuse the call.
+    #[error("the policy does not refuse this call")]
     NotRefused,
     /// A condition keeps the call out that is not about the token's subject or audience.
+    #[error("Statement[{0}] has a condition that this call does not meet, {1}: its author has to decide")]
     Guarded(usize, ElementKind),
     /// An element that lists what it excludes keeps the call out.
+    #[error("Statement[{0}] excludes this call by {1}: its author has to decide")]
     Excluded(usize, ElementKind),
     /// Each change that lets the token in also lets in tokens that no pattern of the author names.
+    #[error("each change that lets this token in lets in others, too, which the policy does not name")]
     Widens,
     /// No change keeps all that the author wrote and lets the token in.
+    #[error("no change keeps all that the policy says and lets this token in")]
     NoChange,
     /// The corrected policy has this many characters, more than IAM stores.
+    #[error("the corrected policy has {0} characters, and IAM stores at most {MAX_TRUST_POLICY_CHARACTERS}")]
     TooLong(usize),
 }
-
-impl fmt::Display for Uncorrected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotRefused => f.write_str("the policy does not refuse this call"),
-            Self::Guarded(index, element) => write!(
-                f,
-                "Statement[{index}] has a condition that this call does not meet, {element}: its author has to decide"
-            ),
-            Self::Excluded(index, element) => {
-                write!(f, "Statement[{index}] excludes this call by {element}: its author has to decide")
-            }
-            Self::Widens => f.write_str(
-                "each change that lets this token in lets in others, too, which the policy does not name",
-            ),
-            Self::NoChange => f.write_str("no change keeps all that the policy says and lets this token in"),
-            Self::TooLong(characters) => write!(
-                f,
-                "the corrected policy has {characters} characters, and IAM stores at most \
-                 {MAX_TRUST_POLICY_CHARACTERS}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Uncorrected {}
 
 /// Corrects a policy so that it allows a call wherever the author's other conditions hold.
 ///
