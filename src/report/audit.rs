@@ -14,6 +14,7 @@ use crate::diagnosis::audit::Unavailable;
 use crate::diagnosis::role::{action_list, caveat, decision_name};
 use crate::text::{format_utc, sanitize};
 use crate::wire;
+use iam_trust::render::Line;
 
 /// The most audiences of a token that the text names.
 const MAX_AUDIENCES: usize = 8;
@@ -29,7 +30,7 @@ pub(super) fn to_wire(audit: &AuditResult) -> wire::Audit {
         }),
         trust_policy: audit.policy.as_ref().map(|policy| wire::TrustPolicy {
             document: policy.document.clone(),
-            marked: policy.lines.iter().map(|line| mark(line.is_marked, &line.text)).collect(),
+            marked: policy.lines.iter().map(Line::to_string).collect(),
             corrected: policy.corrected.as_ref().map(|(document, _)| document.clone()),
             diff: policy.corrected.as_ref().map(|(_, diff)| diff.clone()),
         }),
@@ -61,11 +62,6 @@ fn unknown(unknown: &Unavailable) -> wire::Unknown {
         because: unknown.reason.because(),
         permission: unknown.permission().map(str::to_owned),
     }
-}
-
-/// A line of the policy, with `>` before what decides against the token.
-fn mark(is_marked: bool, line: &str) -> String {
-    format!("{} {line}", if is_marked { '>' } else { ' ' })
 }
 
 /// The notes as sentences, and what the simulation allows.
@@ -175,7 +171,7 @@ pub(super) fn notes(audit: &AuditResult, in_diagnoses: &[&str], color: Color) ->
 pub(super) fn marked_policy(policy: &PolicyExhibit, color: Color) -> String {
     let mut text = "\n  The trust policy; > stands before what decides:\n\n".to_owned();
     for line in &policy.lines {
-        let marked = mark(line.is_marked, &line.text);
+        let marked = line.to_string();
         let _ = writeln!(text, "    {}", if line.is_marked { color.bad(&marked) } else { marked });
     }
     if let Some((_, diff)) = &policy.corrected {

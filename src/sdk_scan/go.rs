@@ -46,11 +46,11 @@ pub(super) fn add_found(list: &str, place: &str, finds: &mut FoundSdks) {
 /// build it.
 pub(super) fn modules(file: &File<'_>) -> Option<String> {
     let header = file.head(64)?;
-    if !header.starts_with(b"\x7fELF\x02\x01") || u16_at(&header, 54)? != 56 {
+    if !header.starts_with(b"\x7fELF\x02\x01") || u16::from_le_bytes(array_at(&header, 54)?) != 56 {
         return None;
     }
-    let count = usize::from(u16_at(&header, 56)?.min(MAX_SEGMENTS));
-    let segments = file.part(u64_at(&header, 32)?, count * 56)?;
+    let count = usize::from(u16::from_le_bytes(array_at(&header, 56)?).min(MAX_SEGMENTS));
+    let segments = file.part(u64::from_le_bytes(array_at(&header, 32)?), count * 56)?;
     segments.chunks_exact(56).filter_map(Segment::writable).find_map(|segment| segment.modules(file))
 }
 
@@ -67,8 +67,13 @@ impl Segment {
         const LOAD: u32 = 1;
         const EXECUTE: u32 = 1;
         const WRITE: u32 = 2;
-        let is_data = u32_at(header, 0)? == LOAD && u32_at(header, 4)? & (EXECUTE | WRITE) == WRITE;
-        let (offset, address, size) = (u64_at(header, 8)?, u64_at(header, 16)?, u64_at(header, 32)?);
+        let is_data = u32::from_le_bytes(array_at(header, 0)?) == LOAD
+            && u32::from_le_bytes(array_at(header, 4)?) & (EXECUTE | WRITE) == WRITE;
+        let (offset, address, size) = (
+            u64::from_le_bytes(array_at(header, 8)?),
+            u64::from_le_bytes(array_at(header, 16)?),
+            u64::from_le_bytes(array_at(header, 32)?),
+        );
         is_data.then_some(Self { offset, address, size })
     }
 
@@ -163,14 +168,6 @@ fn is_release(version: &str) -> bool {
     version.starts_with(|c: char| c.is_ascii_digit()) && !version.starts_with("0.0.0-")
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
 }

@@ -81,10 +81,15 @@ impl Signs {
         !CLASS_FOLDERS.iter().any(of)
     }
 
-    /// The version in an archive's name, if it is one of these names.
-    fn version_of_name(&self, place: &str, names: &[&str]) -> Option<String> {
-        let name = place.rsplit('/').next()?;
-        version_of_name(name.strip_prefix(self.group).unwrap_or(name), names)
+    /// The version in an archive's name, if it has one of these beginnings, which end with the first number.
+    fn version_of_name(&self, place: &str, beginnings: &[&str]) -> Option<String> {
+        let name = place.rsplit('/').next()?.strip_suffix(".jar")?;
+        let name = name.strip_prefix(self.group).unwrap_or(name);
+        beginnings.iter().find_map(|beginning| {
+            let rest = name.strip_prefix(beginning)?;
+            let first = beginning.rsplit('-').next()?;
+            rest.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{first}{rest}"))
+        })
     }
 }
 
@@ -321,26 +326,16 @@ fn version_in(properties: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// The version in an archive's name, if it has one of these beginnings, which end with the first number.
-fn version_of_name(place: &str, beginnings: &[&str]) -> Option<String> {
-    let name = place.rsplit('/').next()?.strip_suffix(".jar")?;
-    beginnings.iter().find_map(|beginning| {
-        let rest = name.strip_prefix(beginning)?;
-        let first = beginning.rsplit('-').next()?;
-        rest.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{first}{rest}"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{is_archive, version_in, version_of_name};
+    use super::{SIGNS, is_archive, version_in};
 
     #[test]
     fn versions_are_read_from_properties_and_names() {
         let text = "#Created by Apache Maven 3.5.4\nversion=2.10.11\ngroupId=software.amazon.awssdk\n";
         assert_eq!(version_in(text).as_deref(), Some("2.10.11"));
         assert_eq!(version_in("internalVersion=1\nversion=\n"), None);
-        let named = |place| version_of_name(place, &["aws-java-sdk-core-1.", "auth-2."]);
+        let named = |place| SIGNS.iter().find_map(|signs| signs.version_of_name(place, &signs.archives));
         for (place, expected) in [
             ("/app/lib/aws-java-sdk-core-1.11.704.jar", Some("1.11.704")),
             ("/app/app.war!/WEB-INF/lib/auth-2.31.78.jar", Some("2.31.78")),

@@ -51,13 +51,7 @@ pub(crate) fn minimum_version(sdk: SdkId) -> Option<&'static str> {
         SdkId::Ruby => Some("3.58.0"),
         SdkId::Cpp => Some("1.7.174"),
         SdkId::Php => Some("3.110.7"),
-        SdkId::CliV2
-        | SdkId::GoV2
-        | SdkId::Rust
-        | SdkId::DotNet3
-        | SdkId::DotNet4
-        | SdkId::Kotlin
-        | SdkId::Swift => None,
+        _ => None,
     }
 }
 

@@ -23,7 +23,9 @@ impl Folder {
     pub(super) fn see(&mut self, place: &[u8], name: &[u8], is_folder: bool, finds: &mut FoundSdks) {
         self.has_package |= is_folder && name == b"botocore";
         let Ok(name) = std::str::from_utf8(name) else { return };
-        let Some(record) = ["dist-info", "egg-info", "egg"].iter().find_map(|kind| stem(name, kind)) else {
+        let Some(record) =
+            [".dist-info", ".egg-info", ".egg"].iter().find_map(|kind| name.strip_suffix(kind))
+        else {
             return;
         };
         for (package, sdk) in [("botocore-", SdkId::Boto), ("awscli-2.", SdkId::CliV2)] {
@@ -55,10 +57,6 @@ impl Folder {
             finds.add(SdkId::Boto, Some(version), place, SdkEvidence::Source);
         }
     }
-}
-
-fn stem<'a>(name: &'a str, kind: &str) -> Option<&'a str> {
-    name.strip_suffix(kind)?.strip_suffix('.')
 }
 
 /// The version in `__version__ = '1.44.5'`.

@@ -160,26 +160,22 @@ impl<'w, 'm> Walk<'w, 'm> {
                 FileType::Unknown => self.root.kind(handle, name),
                 kind => kind,
             };
-            match kind {
-                FileType::Directory => {
-                    self.see_package(&mut python, folder, name, true);
-                    self.see_folder(folder, name, device);
-                }
-                FileType::RegularFile => {
-                    self.see_package(&mut python, folder, name, false);
-                    self.see_file(folder, handle, name);
-                }
+            let is_folder = match kind {
+                FileType::Directory => true,
+                FileType::RegularFile => false,
                 // A link leads to what is seen where it is, or out of the root.
-                _ => {}
+                _ => continue,
+            };
+            if self.runtime.can_be(RuntimeHint::Python) {
+                python.see(folder, name, is_folder, self.finds);
+            }
+            if is_folder {
+                self.see_folder(folder, name, device);
+            } else {
+                self.see_file(folder, handle, name);
             }
         }
         python.conclude(self.root, folder, self.finds);
-    }
-
-    fn see_package(&mut self, python: &mut python::Folder, folder: &[u8], name: &[u8], is_folder: bool) {
-        if self.runtime.can_be(RuntimeHint::Python) {
-            python.see(folder, name, is_folder, self.finds);
-        }
     }
 
     fn see_folder(&mut self, folder: &[u8], name: &[u8], device: u64) {

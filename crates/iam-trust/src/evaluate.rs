@@ -50,12 +50,6 @@ impl StatementResult {
         Truth::all(self.elements.iter().map(|element| element.truth))
     }
 
-    /// The first element that does not match.
-    #[must_use]
-    pub fn first_mismatch(&self) -> Option<&ElementResult> {
-        self.elements.iter().find(|element| element.truth == Truth::False)
-    }
-
     /// The elements whose truth is unknown.
     pub fn undecided(&self) -> impl Iterator<Item = &ElementResult> {
         self.elements.iter().filter(|element| element.truth == Truth::Unknown)

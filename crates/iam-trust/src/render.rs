@@ -1,6 +1,7 @@
 //! Renders a policy for a person: the failing lines marked, and the difference to a corrected policy.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::Value;
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
@@ -18,6 +19,13 @@ pub struct Line {
     pub text: String,
     /// Whether the line belongs to a marked element.
     pub is_marked: bool,
+}
+
+/// The text, with `>` before a marked line.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", if self.is_marked { '>' } else { ' ' }, self.text)
+    }
 }
 
 /// Renders a policy with elements marked. Each element has the index of its statement.
@@ -42,12 +50,6 @@ pub fn mark_elements<'a>(
     let mut page = Page { marked: places.collect(), place: Vec::new(), lines: Vec::new() };
     page.write(policy, "", "");
     page.lines
-}
-
-/// Joins lines into one text, with `>` before marked lines.
-#[must_use]
-pub fn lines_as_text(lines: &[Line]) -> String {
-    lines.iter().map(|line| format!("{} {}\n", if line.is_marked { '>' } else { ' ' }, line.text)).collect()
 }
 
 /// Writes JSON line by line and tracks the element of each line.
@@ -134,7 +136,7 @@ pub fn diff(before: &Value, after: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{diff, lines_as_text, mark_elements};
+    use super::{diff, mark_elements};
     use crate::evaluate::ElementKind;
     use serde_json::{Value, json};
 
@@ -165,7 +167,7 @@ mod tests {
         let is_marked = |line: &&super::Line| line.is_marked;
         let only: Vec<&str> = lines.iter().filter(is_marked).map(|line| line.text.trim()).collect();
         assert_eq!(only, ["\"a:sub\": [", "\"x\",", "\"y\\u202e\"", "],"]);
-        assert!(lines_as_text(&lines).contains("\n>           \"a:sub\": [\n"), "{}", lines_as_text(&lines));
+        assert!(lines.iter().any(|line| line.to_string() == ">           \"a:sub\": ["), "{lines:?}");
         assert!(mark_elements(&policy(), [(0, &element)]).iter().all(|line| !line.is_marked));
     }
 
