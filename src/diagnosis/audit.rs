@@ -7,9 +7,9 @@ use super::identity::ROLE_ARN;
 use crate::aws::iam::{IamError, IamErrorKind};
 use crate::aws::operator::NoCredentials;
 use crate::aws::sts::StsCaller;
-use crate::diagnosis::aws_cli::{iam, organization_policies, show_trust_policy, sts_endpoint_policies};
+use crate::diagnosis::aws_cli::{commands, organization_policies, show_trust_policy, sts_endpoint_policies};
 use crate::evidence::Evidence;
-use crate::text::{format_utc, sanitize, shell_quote};
+use crate::text::{format_utc, sanitize};
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
 
@@ -337,12 +337,8 @@ impl Entry for RefusedOutsideTrust {
                      anew:\nkubectl -n NAMESPACE delete pod POD"
             .to_owned();
         let provider = || {
-            format!(
-                "In account {}, look at the provider:\n{} --open-id-connect-provider-arn {}",
-                self.request.role.account,
-                iam(&self.request.role, "get-open-id-connect-provider"),
-                shell_quote(&self.request.provider_arn())
-            )
+            let show = commands(&self.request).show_oidc_provider;
+            format!("In account {}, look at the provider:\n{show}", self.request.role.account)
         };
         let key = self.hints.contains(&Hint::SigningKeyNotChecked).then(|| {
             "Check whether the issuer publishes the key that signed the token: add --issuer-check --token TOKEN_FILE to \

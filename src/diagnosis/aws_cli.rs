@@ -1,41 +1,19 @@
 //! Commands of the AWS CLI that people paste. Each shows something or changes one thing in the role's account.
 
 use iam_trust::arn::RoleArn;
+use iam_trust::needed;
 use iam_trust::request::Request;
-use iam_trust::{OidcProvider, TrustPolicy, needed};
 use serde::Serialize;
 
 use crate::text::{escape_json, shell_quote};
+use crate::wire::Commands;
 
-/// What AWS must have for one token and one role, with the commands that show and create it.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct NeededWithCommands {
-    /// The role's trust policy: exactly what this token needs, and no more.
-    pub(crate) trust_policy: TrustPolicy,
-    /// The provider in the role's account.
-    pub(crate) oidc_provider: OidcProvider,
-    pub(crate) commands: Commands,
-}
-
-/// Commands that show what exists, and commands that create what is missing. None overwrites anything.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Commands {
-    /// Shows the trust policy that the role has now.
-    pub(crate) show_trust_policy: String,
-    /// Shows the provider and its client ids, if it exists.
-    pub(crate) show_oidc_provider: String,
-    pub(crate) create_oidc_provider: String,
-    /// Adds the audience to a provider that lacks it.
-    pub(crate) add_client_id_to_oidc_provider: String,
-}
-
-/// What the token of a request needs to get the role, with the commands.
-pub(crate) fn needed_with_commands(request: &Request) -> NeededWithCommands {
+/// The commands that show and create what the token of a request needs.
+pub(crate) fn commands(request: &Request) -> Commands {
     let role = &request.role;
-    let needed = needed(request);
-    let provider_arn = shell_quote(&needed.oidc_provider.arn);
-    let client_id = shell_quote(&needed.oidc_provider.client_id);
-    let commands = Commands {
+    let provider = needed(request).oidc_provider;
+    let (provider_arn, client_id) = (shell_quote(&provider.arn), shell_quote(&provider.client_id));
+    Commands {
         show_trust_policy: show_trust_policy(role),
         show_oidc_provider: format!(
             "{} --open-id-connect-provider-arn {provider_arn}",
@@ -50,8 +28,7 @@ pub(crate) fn needed_with_commands(request: &Request) -> NeededWithCommands {
             "{} --open-id-connect-provider-arn {provider_arn} --client-id {client_id}",
             iam(role, "add-client-id-to-open-id-connect-provider"),
         ),
-    };
-    NeededWithCommands { trust_policy: needed.trust_policy, oidc_provider: needed.oidc_provider, commands }
+    }
 }
 
 /// A command of the AWS CLI for IAM in the role's partition.

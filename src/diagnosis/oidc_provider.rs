@@ -4,7 +4,7 @@ use super::Entry;
 use super::identity::kubectl;
 use super::sts::{RequestRefused, audience_list, audit_step};
 use super::trust::{call_evidence, difference, words};
-use crate::diagnosis::aws_cli::{iam, needed_with_commands};
+use crate::diagnosis::aws_cli::{commands, iam};
 use crate::evidence::Evidence;
 use crate::text::{list, sanitize, shell_quote};
 use crate::token::ServiceAccount;
@@ -191,8 +191,8 @@ impl MissingProvider {
         if is_private(&self.request.issuer) {
             return use_public_issuer(&self.request.issuer);
         }
-        let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
-        let create = &needed.commands.create_oidc_provider;
+        let (role, commands) = (&self.request.role, commands(&self.request));
+        let create = &commands.create_oidc_provider;
         let mut steps = match self.instead {
             ProviderInstead::InAccount(_) | ProviderInstead::InList(_) => {
                 vec![format!("In account {}, create the provider:\n{create}", role.account)]
@@ -200,7 +200,7 @@ impl MissingProvider {
             ProviderInstead::InListOf(..) | ProviderInstead::Given(_) => vec![
                 format!(
                     "In account {}, see whether the token's provider exists:\n{}",
-                    role.account, needed.commands.show_oidc_provider
+                    role.account, commands.show_oidc_provider
                 ),
                 format!("If it does not, create it:\n{create}"),
             ],
@@ -277,7 +277,7 @@ impl Entry for OidcProviderMissing {
         if is_private(&refused.request.claims.issuer) {
             return use_public_issuer(&refused.request.claims.issuer);
         }
-        let (role, commands) = (&refused.request.role, refused.needed().commands);
+        let (role, commands) = (&refused.request.role, refused.commands());
         let region = other_region(refused).map(|(asked, region)| {
             format!(
                 "Check that account {} has the region {asked} enabled, whose STS was asked. The cluster is in {region}, \
@@ -365,12 +365,12 @@ impl MissingClientId {
     }
 
     fn remedy(&self) -> Vec<String> {
-        let (role, needed) = (&self.request.role, needed_with_commands(&self.request));
+        let (role, commands) = (&self.request.role, commands(&self.request));
         let not_intended = audience_not_intended(&self.request.audience, &self.request.subject);
         let mut steps = Vec::from_iter(not_intended);
         steps.push(format!(
             "In account {}, add the audience; the client ids that are there stay:\n{}",
-            role.account, needed.commands.add_client_id_to_oidc_provider
+            role.account, commands.add_client_id_to_oidc_provider
         ));
         if let Some(NearClientId { id, difference: ClientIdDifference::Invisible(_) }) = &self.near {
             let id = shell_quote(id);
@@ -379,7 +379,7 @@ impl MissingClientId {
                 "Then remove the one with the invisible characters{shells}:\n\
                  {} --open-id-connect-provider-arn {} --client-id {id}",
                 iam(role, "remove-client-id-from-open-id-connect-provider"),
-                shell_quote(&needed.oidc_provider.arn),
+                shell_quote(&self.request.provider_arn()),
             ));
         }
         steps
@@ -438,7 +438,7 @@ impl Entry for OidcProviderAudienceMissing {
             Self::RefusedBySts(refused) => refused,
             Self::FoundByAudit(found) => return found.remedy(),
         };
-        let (claims, commands) = (&refused.request.claims, refused.needed().commands);
+        let (claims, commands) = (&refused.request.claims, refused.commands());
         let mut steps = vec![format!("Look at the provider's client ids:\n{}", commands.show_oidc_provider)];
         steps.extend(audience_not_intended(&claims.audience, &claims.subject));
         steps.push(format!("If it is meant, add it:\n{}", commands.add_client_id_to_oidc_provider));

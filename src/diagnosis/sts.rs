@@ -3,14 +3,13 @@
 use crate::aws::sts::Refusal;
 
 use super::Entry;
-use crate::diagnosis::aws_cli::{
-    NeededWithCommands, iam, needed_with_commands, organization_policies, sts_endpoint_policies,
-};
+use crate::diagnosis::aws_cli::{commands, iam, organization_policies, sts_endpoint_policies};
 use crate::evidence::Evidence;
 use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::Claims;
-use iam_trust::USUAL_AUDIENCE;
+use crate::wire::Commands;
 use iam_trust::arn::RoleArn;
+use iam_trust::{Needed, USUAL_AUDIENCE, needed};
 
 /// The parameters of a call of AssumeRoleWithWebIdentity.
 #[derive(Debug, Clone)]
@@ -50,10 +49,14 @@ impl RequestRefused {
         shell_quote(&format!("{issuer}/.well-known/openid-configuration"))
     }
 
+    /// The commands that show and create what AWS must have for the token to be accepted.
+    pub(super) fn commands(&self) -> Commands {
+        commands(&self.request.claims.request(&self.request.role))
+    }
+
     /// What AWS must have for the token to be accepted.
-    pub(super) fn needed(&self) -> NeededWithCommands {
-        let RoleRequest { role, claims, .. } = &self.request;
-        needed_with_commands(&claims.request(role))
+    fn needed(&self) -> Needed {
+        needed(&self.request.claims.request(&self.request.role))
     }
 
     fn audience_words(&self) -> String {
@@ -110,9 +113,9 @@ wordings! { RequestRefused:
         refused.refusal.sentence(), refused.request.role.account, sanitize(&refused.request.claims.issuer)
     );
     |refused| {
-        let needed = refused.needed();
+        let (needed, commands) = (refused.needed(), refused.commands());
         vec![
-            format!("Look at the provider's thumbprints:\n{}", needed.commands.show_oidc_provider),
+            format!("Look at the provider's thumbprints:\n{}", commands.show_oidc_provider),
             format!(
                 "Put in that of the top certificate that the issuer's server presents. This replaces the whole list, so \
                  name every thumbprint that is to stay:\n\
@@ -139,16 +142,16 @@ wordings! { RequestRefused:
         )
     };
     |refused| {
-        let needed = refused.needed();
+        let (needed, commands) = (refused.needed(), refused.commands());
         vec![
             audit_step(&refused.request.role, "say which of these it is, and print the command that mends it"),
             format!(
                 "In account {}, see whether the provider exists and lists the audience {}:\n{}",
                 refused.request.role.account, sanitize(&needed.oidc_provider.client_id),
-                needed.commands.show_oidc_provider
+                commands.show_oidc_provider
             ),
-            format!("If it does not exist, create it:\n{}", needed.commands.create_oidc_provider),
-            format!("If it exists without the audience, add it:\n{}", needed.commands.add_client_id_to_oidc_provider),
+            format!("If it does not exist, create it:\n{}", commands.create_oidc_provider),
+            format!("If it exists without the audience, add it:\n{}", commands.add_client_id_to_oidc_provider),
             format!(
                 "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
                 refused.discovery()
@@ -174,13 +177,13 @@ wordings! { RequestRefused:
         )
     };
     |refused| {
-        let needed = refused.needed();
+        let (needed, commands) = (refused.needed(), refused.commands());
         steps![
             audit_step(&refused.request.role, "say which condition refused, and print the corrected policy"),
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
                  missing) and its trust policy:\n{}",
-                refused.request.role.account, needed.commands.show_trust_policy
+                refused.request.role.account, commands.show_trust_policy
             ),
             format!(
                 "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
@@ -291,7 +294,7 @@ wordings! { RequestRefused:
         format!(
             "See whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
-            refused.needed().commands.show_trust_policy,
+            refused.commands().show_trust_policy,
             refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
         )];
 

@@ -1,10 +1,11 @@
 //! The answer to `trust-policy` in its public form.
 
 use iam_trust::arn::RoleArn;
+use iam_trust::{Needed, needed};
 
 use super::json;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::aws_cli::{NeededWithCommands, needed_with_commands};
+use crate::diagnosis::aws_cli::commands;
 use crate::text::sanitize;
 use crate::token::Claims;
 use crate::wire;
@@ -15,8 +16,8 @@ pub(crate) fn to_wire<'a>(
     claims: &Claims,
     warnings: impl Iterator<Item = &'a Diagnosis>,
 ) -> wire::Needs {
-    let NeededWithCommands { trust_policy, oidc_provider, commands } =
-        needed_with_commands(&claims.request(role));
+    let request = claims.request(role);
+    let Needed { trust_policy, oidc_provider } = needed(&request);
     wire::Needs {
         schema: wire::TRUST_POLICY_SCHEMA.to_owned(),
         role_arn: sanitize(&role.text),
@@ -26,12 +27,7 @@ pub(crate) fn to_wire<'a>(
             url: oidc_provider.url,
             client_id: oidc_provider.client_id,
         },
-        commands: wire::Commands {
-            show_trust_policy: commands.show_trust_policy,
-            show_oidc_provider: commands.show_oidc_provider,
-            create_oidc_provider: commands.create_oidc_provider,
-            add_client_id_to_oidc_provider: commands.add_client_id_to_oidc_provider,
-        },
+        commands: commands(&request),
         warnings: warnings.map(|found| json::diagnosis(found, found.remedy())).collect(),
     }
 }

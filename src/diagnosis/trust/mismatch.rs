@@ -2,11 +2,10 @@
 
 use super::remedy::{Caution, ask_author, edit_policy, heed, replace_policy};
 use super::{MAX_NAMED, StatementId, call_evidence, difference, element_evidence, subject, words};
-use crate::diagnosis::aws_cli::iam;
+use crate::diagnosis::aws_cli::commands;
 use crate::diagnosis::{Diagnosis, Entry, Name};
 use crate::evidence::Evidence;
-use crate::text::{list, sanitize, shell_quote};
-use iam_trust::USUAL_AUDIENCE;
+use crate::text::{list, sanitize};
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, Uncorrected};
 use iam_trust::evaluate::ElementKind;
 use iam_trust::mismatch::{ExplainedRefusal, Mismatch, SubjectDifference};
@@ -138,24 +137,13 @@ impl RefusingStatement {
         if self.has_provider {
             return Vec::new();
         }
-        let role = &self.request.role;
-        let is_usual = |audience: &&String| *audience == USUAL_AUDIENCE;
-        let audiences = &self.request.audience;
-        let audience = audiences.iter().find(is_usual).or_else(|| audiences.first());
-        let audience = audience.map_or(USUAL_AUDIENCE, String::as_str);
+        let commands = commands(&self.request);
         vec![
             format!(
-                "See that account {} has the token's OIDC provider:\n{} --open-id-connect-provider-arn {}",
-                role.account,
-                iam(role, "get-open-id-connect-provider"),
-                shell_quote(&self.request.provider_arn())
+                "See that account {} has the token's OIDC provider:\n{}",
+                self.request.role.account, commands.show_oidc_provider
             ),
-            format!(
-                "If it does not, create it:\n{} --url {} --client-id-list {}",
-                iam(role, "create-open-id-connect-provider"),
-                shell_quote(&self.request.issuer),
-                shell_quote(audience)
-            ),
+            format!("If it does not, create it:\n{}", commands.create_oidc_provider),
         ]
     }
 }
