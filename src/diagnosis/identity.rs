@@ -164,9 +164,7 @@ pub(super) fn steps_to_inject_again(
 impl Entry for NotInjected {
     fn cause(&self) -> String {
         let account = self.service_account.as_ref();
-        let whose = account.map_or_else(String::new, |account| {
-            format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
-        });
+        let whose = account.map_or_else(String::new, |account| format!(" for service account {account}"));
         let annotated = self.account.as_ref().and_then(|account| account.role_arn.as_deref());
         let annotated = annotated.map_or_else(String::new, |role_arn| {
             format!(" The service account is annotated with the role {}.", sanitize(role_arn))

@@ -14,6 +14,7 @@ use crate::host::process::Process;
 use crate::run::check::Check;
 use crate::run::{CheckOutcome, CheckResult};
 use crate::text::{format_utc, sanitize};
+use crate::token::ServiceAccount;
 
 /// What follows the headline if another process was inspected.
 const OF_TARGET: &str = "Everything below is of that process and its container, except the network.";
@@ -72,18 +73,15 @@ fn audit_headline(report: &Report) -> String {
     let subject = report.audit.as_ref().and_then(|audit| audit.subject.as_ref());
     let role = subject.map_or_else(|| "no role".to_owned(), |subject| sanitize(&subject.role.value.text));
     let pod = match (report.pod_name(), report.service_account()) {
-        (Some(pod), Some(account)) => format!(
-            "pod {}/{} (service account {})",
-            sanitize(&account.namespace),
-            sanitize(pod),
-            sanitize(&account.name)
-        ),
-        (None, Some(account)) => {
-            format!("service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
-        }
+        (Some(pod), Some(account)) => pod_words(pod, &account),
+        (None, Some(account)) => format!("service account {account}"),
         (_, None) => subject.map(|subject| sanitize(&subject.subject.value)).unwrap_or_default(),
     };
     format!("irsa-probe {}: audit of {role} for {pod}", env!("CARGO_PKG_VERSION"))
+}
+
+fn pod_words(pod: &str, ServiceAccount { namespace, name }: &ServiceAccount) -> String {
+    format!("pod {}/{} (service account {})", sanitize(namespace), sanitize(pod), sanitize(name))
 }
 
 fn run_headline(report: &Report) -> String {
@@ -92,15 +90,8 @@ fn run_headline(report: &Report) -> String {
         .as_deref()
         .map_or_else(|| "this container".to_owned(), |name| format!("container {}", sanitize(name)));
     let pod = match (report.pod_name(), report.service_account()) {
-        (Some(pod), Some(account)) => format!(
-            " of pod {}/{} (service account {})",
-            sanitize(&account.namespace),
-            sanitize(pod),
-            sanitize(&account.name)
-        ),
-        (None, Some(account)) => {
-            format!(", service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
-        }
+        (Some(pod), Some(account)) => format!(" of {}", pod_words(pod, &account)),
+        (None, Some(account)) => format!(", service account {account}"),
         _ => String::new(),
     };
     let target =

@@ -6,6 +6,7 @@ pub(crate) mod signature;
 use crate::env::USUAL_AUDIENCE;
 use iam_trust::arn::RoleArn;
 use iam_trust::request::Request;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -14,7 +15,7 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use serde_json::{Map, Value};
 
-use crate::text::Secret;
+use crate::text::{Secret, sanitize};
 
 /// The longest token that STS takes. Source: the STS API reference, `AssumeRoleWithWebIdentity`, `WebIdentityToken`.
 pub(crate) const MAX_STS_TOKEN_BYTES: usize = 20_000;
@@ -73,6 +74,13 @@ pub struct Bound {
 pub struct ServiceAccount {
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+/// `NAMESPACE/NAME`, safe to print.
+impl fmt::Display for ServiceAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", sanitize(&self.namespace), sanitize(&self.name))
+    }
 }
 
 impl ServiceAccount {

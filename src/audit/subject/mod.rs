@@ -79,12 +79,8 @@ pub enum SubjectError {
     Conflict(Box<Disagreement>),
     /// The service account is not the one that the pod runs as.
     #[error(
-        "the pod (--pod) runs as service account {}/{}, and --service-account is {}/{}, whose annotation says nothing \
+        "the pod (--pod) runs as service account {pod}, and --service-account is {given}, whose annotation says nothing \
          about this pod; pass the pod's own: kubectl -n {} get serviceaccount {} -o json --show-managed-fields",
-        sanitize(&pod.namespace),
-        sanitize(&pod.name),
-        sanitize(&given.namespace),
-        sanitize(&given.name),
         shell_quote(&pod.namespace),
         shell_quote(&pod.name)
     )]

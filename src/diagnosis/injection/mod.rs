@@ -33,8 +33,7 @@ pub(crate) struct InjectionTarget {
 impl InjectionTarget {
     /// The service account in a sentence.
     fn account(&self) -> String {
-        let ServiceAccount { namespace, name } = &self.service_account;
-        format!("service account {}/{}", sanitize(namespace), sanitize(name))
+        format!("service account {}", self.service_account)
     }
 
     /// The command that annotates the service account with a role, or with one to fill in.

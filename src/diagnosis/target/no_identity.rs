@@ -7,7 +7,7 @@ use crate::diagnosis::identity::NotInjected;
 use crate::evidence::Evidence;
 use crate::host::Presence;
 use crate::host::process::Process;
-use crate::text::{sanitize, shell_quote};
+use crate::text::shell_quote;
 
 /// The process was started with neither variable.
 #[derive(Debug, Clone)]
@@ -33,9 +33,11 @@ impl Entry for TargetHasNoIdentity {
             "The pod was looked at through {named}, and that one was started with neither AWS_ROLE_ARN nor \
              AWS_WEB_IDENTITY_TOKEN_FILE."
         );
-        let whose = self.pod.service_account.as_ref().map_or_else(String::new, |account| {
-            format!(" for service account {}/{}", sanitize(&account.namespace), sanitize(&account.name))
-        });
+        let whose = self
+            .pod
+            .service_account
+            .as_ref()
+            .map_or_else(String::new, |account| format!(" for service account {account}"));
         match self.token {
             Presence::Exists => format!(
                 "{start} The token is mounted in its container all the same: the container was injected, and \

@@ -11,7 +11,7 @@ use iam_trust::request::Request;
 pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String>) -> Vec<String> {
     let Some(account) = ServiceAccount::of_subject(&request.subject) else { return in_policy };
     let role = sanitize(&request.role.name);
-    let whose = format!("{}/{}", sanitize(&account.namespace), sanitize(&account.name));
+    let whose = account.to_string();
     let reading = Reading::of(wanted, &request.subject, &request.role.name);
     let why = match &reading {
         Reading::PolicyMisspells => return in_policy,
@@ -28,10 +28,11 @@ pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String
         }
         Reading::Either => "Either the pod asks for the wrong role, or the policy lacks it. ".to_owned(),
     };
+    let (kubectl, _) = kubectl(Some(&account));
     let other_role = format!(
         "{why}If {whose} is meant to have another role than {role}, set that role, and recreate the pod (replace \
-         POD):\n{}",
-        annotate_and_recreate(&account)
+         POD):\n{} &&\n{kubectl} delete pod POD",
+        annotate_role(Some(&account), ROLE_ARN)
     );
     let other_account = format!(
         "If the pod is meant to run as {}, set spec.serviceAccountName in its template.",
@@ -58,11 +59,6 @@ pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String
     }
 }
 
-fn annotate_and_recreate(account: &ServiceAccount) -> String {
-    let (kubectl, _) = kubectl(Some(account));
-    format!("{} &&\n{kubectl} delete pod POD", annotate_role(Some(account), ROLE_ARN))
-}
-
 /// The service account that the policy names, in a sentence.
 fn meant_account(wanted: &[String]) -> String {
     match wanted {
@@ -75,6 +71,6 @@ fn account_words(subject: &str) -> String {
     let plain = ServiceAccount::of_subject(subject).filter(|_| !subject.contains(['*', '?', '$']));
     plain.map_or_else(
         || format!("a service account that fits \"{}\"", sanitize(subject)),
-        |account| format!("{}/{}", sanitize(&account.namespace), sanitize(&account.name)),
+        |account| account.to_string(),
     )
 }
