@@ -180,7 +180,7 @@ fn endpoints(pod: &Pod, profiles: Option<&Profiles>, partition: &'static Partiti
     let url = |variable: &str, service: &'static str| {
         pod.nonempty_variable(variable)
             .or_else(|| pod.nonempty_variable("AWS_ENDPOINT_URL"))
-            .or_else(|| profiles.and_then(|profiles| profiles.endpoint(service)))
+            .or_else(|| Some(profiles?.endpoint(service)?.0))
             .filter(|_| !is_ignored)
     };
     let home = partition.home_region.to_owned();

@@ -1,6 +1,7 @@
 //! Which STS to call, by AWS's own endpoint rules.
 
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use iam_trust::partition::Partition;
 
 /// The URL that AWS's endpoint rules give, in every partition.
 ///
@@ -25,9 +26,38 @@ pub(crate) async fn sts_url(
     }
 }
 
+/// The service in the name of a host of AWS, such as `ec2` in `api.ec2.us-east-1.aws`. `None` for other hosts.
+pub(crate) fn service_of_host(host: &str) -> Option<&str> {
+    let domains = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".aws"];
+    let names = domains.iter().find_map(|domain| host.strip_suffix(domain))?;
+    let is_region = |name: &str| Partition::of_region(name).is_some();
+    let is_prefix = |name: &str| ["api", "vpce", "dualstack"].contains(&name) || name.starts_with("vpce-");
+    // A bucket's name comes before the service.
+    names.split('.').rfind(|name| !is_region(name) && !is_prefix(name))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::sts_url;
+    use super::{service_of_host, sts_url};
+
+    #[test]
+    fn host_names_its_service() {
+        for (host, service) in [
+            ("api.ec2.us-east-1.aws", Some("ec2")),
+            ("ec2.us-east-1.amazonaws.com", Some("ec2")),
+            ("sts.eu-west-1.amazonaws.com", Some("sts")),
+            ("sts.amazonaws.com", Some("sts")),
+            ("sts.eu-west-1.api.aws", Some("sts")),
+            ("sts-fips.us-east-1.amazonaws.com", Some("sts-fips")),
+            ("sts.cn-north-1.amazonaws.com.cn", Some("sts")),
+            ("bucket.s3.dualstack.eu-west-1.amazonaws.com", Some("s3")),
+            ("vpce-0a1b-c2.secretsmanager.eu-west-1.vpce.amazonaws.com", Some("secretsmanager")),
+            ("localhost", None),
+            ("amazonaws.com.example", None),
+        ] {
+            assert_eq!(service_of_host(host), service, "{host}");
+        }
+    }
 
     #[tokio::test]
     async fn every_partition_has_its_rules() {

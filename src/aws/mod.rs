@@ -6,6 +6,7 @@ pub(crate) mod endpoint;
 pub mod iam;
 pub mod operator;
 pub(crate) mod profile;
+pub(crate) mod setting;
 pub mod sts;
 pub(crate) mod sts_errors;
 pub mod transport;

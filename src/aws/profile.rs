@@ -6,6 +6,8 @@ use sdk_chain::dialect::Dialect;
 use sdk_chain::ini::{Sections, SharedFile, SharedFileKind, nested_setting};
 use tokio::time::Instant;
 
+use super::setting::SettingSource;
+
 use crate::host::{Pod, ProcFault, ReadError};
 
 /// The most bytes of a shared file that are read.
@@ -31,6 +33,8 @@ pub(crate) struct Profiles {
     pub(crate) selected: String,
     /// The files that exist and could be read.
     pub(crate) files: Vec<String>,
+    /// The text of each of them.
+    texts: Vec<String>,
 }
 
 /// A shared file that cannot be used.
@@ -86,7 +90,8 @@ impl Profiles {
             path: files.join(" or "),
             fault: "it does not follow the format of AWS's shared files".to_owned(),
         })?;
-        Ok(Self { profiles, services, selected, files })
+        let texts = contents.into_iter().map(|(_, text)| text).collect();
+        Ok(Self { profiles, services, selected, files, texts })
     }
 
     /// Whether the files have the profile in use.
@@ -99,18 +104,70 @@ impl Profiles {
         self.profiles.get(&self.selected)?.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A setting of the profile in use, and where it was made.
+    pub(crate) fn setting(&self, key: &'static str) -> Option<(String, SettingSource)> {
+        Some((self.get(key)?.to_owned(), self.source(key, &self.profile_headers(), None)))
+    }
+
     /// The endpoint that the profile in use sets for a service, in its services section or for all.
-    pub(crate) fn endpoint(&self, service: &'static str) -> Option<String> {
-        let services = self.get("services").and_then(|name| self.services.get(name));
-        let of_service = services.and_then(|settings| nested_setting(settings.get(service)?, "endpoint_url"));
-        let url = of_service.or_else(|| self.get("endpoint_url"))?;
-        (!url.is_empty()).then(|| url.to_owned())
+    pub(crate) fn endpoint(&self, service: &'static str) -> Option<(String, SettingSource)> {
+        const KEY: &str = "endpoint_url";
+        let name = self.get("services").unwrap_or_default();
+        let of_service =
+            self.services.get(name).and_then(|settings| nested_setting(settings.get(service)?, KEY));
+        match of_service {
+            Some("") => None,
+            Some(url) => {
+                Some((url.to_owned(), self.source(KEY, &[format!("services {name}")], Some(service))))
+            }
+            None => self.setting(KEY),
+        }
+    }
+
+    fn profile_headers(&self) -> [String; 2] {
+        [self.selected.clone(), format!("profile {}", self.selected)]
+    }
+
+    /// Where a key is set last in sections of these headers, or below an outer key of them. The last file counts.
+    fn source(&self, key: &'static str, headers: &[String], outer: Option<&str>) -> SettingSource {
+        let files = self.files.iter().zip(&self.texts).rev();
+        let mut found = files.map(|(path, text)| (path, line_of(text, headers, outer, key)));
+        let (path, line) = found
+            .find_map(|(path, line)| Some((path.clone(), Some(line?))))
+            .unwrap_or_else(|| (self.files.join(" or "), None));
+        SettingSource::File { key, path, line }
     }
 
     /// The keys, never the values, that make the profile in use a source of credentials.
     pub(crate) fn credential_keys(&self) -> Vec<String> {
         CREDENTIAL_KEYS.iter().filter(|key| self.get(key).is_some()).map(|key| (*key).to_owned()).collect()
     }
+}
+
+/// The number of the last line that sets a key in sections of these headers, or below an outer key of them.
+fn line_of(text: &str, headers: &[String], outer: Option<&str>, key: &str) -> Option<usize> {
+    let (mut is_inside, mut above, mut found) = (false, String::new(), None);
+    for (line, number) in text.lines().zip(1..) {
+        if let Some((header, _)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) {
+            let header = header.split_whitespace().collect::<Vec<_>>().join(" ");
+            is_inside = headers.contains(&header);
+            above.clear();
+            continue;
+        }
+        let Some((name, _)) = line.split_once('=').filter(|_| is_inside) else { continue };
+        let name = name.trim().to_ascii_lowercase();
+        if line.starts_with([' ', '\t']) {
+            if outer == Some(above.as_str()) && name == key {
+                found = Some(number);
+            }
+        } else {
+            if outer.is_none() && name == key {
+                found = Some(number);
+            }
+            above = name;
+        }
+    }
+    found
 }
 
 /// The files as one, in which a later one goes before. None if one of them is malformed.
@@ -135,7 +192,7 @@ fn expand_home(pod: &Pod, path: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Profiles, SharedFile, SharedFileKind, join};
+    use super::{Profiles, SharedFile, SharedFileKind, join, line_of};
 
     /// The settings of the default profile that are read of the two files, or that one is malformed.
     fn read(config: &str, credentials: &str) -> String {
@@ -144,10 +201,16 @@ mod tests {
             (SharedFileKind::Credentials, credentials.to_owned()),
         ];
         let Some(SharedFile { profiles, services }) = join(&files) else { return "malformed".to_owned() };
-        let read = Profiles { profiles, services, selected: "default".to_owned(), files: Vec::new() };
+        let read = Profiles {
+            profiles,
+            services,
+            selected: "default".to_owned(),
+            files: vec!["/a".into(), "/b".into()],
+            texts: vec![config.to_owned(), credentials.to_owned()],
+        };
         let found = read.has_selected().then(|| "found".to_owned());
         let region = read.get("region").map(|region| format!("region {region:?}"));
-        let endpoint = read.endpoint("sts").map(|url| format!("endpoint {url}"));
+        let endpoint = read.endpoint("sts").map(|(url, _)| format!("endpoint {url}"));
         let all = found.into_iter().chain(read.credential_keys()).chain(region).chain(endpoint);
         all.collect::<Vec<_>>().join(", ")
     }
@@ -212,6 +275,21 @@ mod tests {
             ("[default]\nservices = s\n", SECTION, "found"),
         ] {
             assert_eq!(read(config, credentials), expected, "{config} {credentials}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_setting_is_found() {
+        const SERVICES: &str = "[services s]\ns3 =\n  endpoint_url = x\nsts =\n  endpoint_url = y\n";
+        for (text, header, outer, key, line) in [
+            ("[default]\nregion = a\n", "default", None, "region", Some(2)),
+            ("[other]\nregion = a\n[ profile  dev ]\n\nREGION=b\n", "profile dev", None, "region", Some(5)),
+            ("[default]\nregion = a\nregion = b\n", "default", None, "region", Some(3)),
+            ("[default]\ns3 =\n  region = a\n", "default", None, "region", None),
+            (SERVICES, "services s", Some("sts"), "endpoint_url", Some(5)),
+            (SERVICES, "services t", Some("sts"), "endpoint_url", None),
+        ] {
+            assert_eq!(line_of(text, &[header.to_owned()], outer, key), line, "{text}");
         }
     }
 

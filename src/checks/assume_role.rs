@@ -8,6 +8,7 @@ use crate::aws::sts::{CallFault, Exchange, Reply, SESSION_SECONDS, Session, Sts}
 use crate::checks::refusal::{self, StsCall};
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::endpoint::StsServer;
 use crate::diagnosis::identity::SessionNameMalformed;
 use crate::diagnosis::network::{ConnectPhase, NotStsReply, StsConnectionLost, StsTimedOut};
 use crate::diagnosis::sts::RoleRequest;
@@ -30,7 +31,7 @@ const SESSION_NAME_VARIABLE: &str = "AWS_ROLE_SESSION_NAME";
 pub(crate) struct AssumeRoleCall {
     request: RoleRequest,
     sts: Sts,
-    host: String,
+    server: StsServer,
     /// The session name in the environment, if STS would refuse it.
     bad_session_name: Option<String>,
     reply: Reply<Session>,
@@ -71,7 +72,7 @@ pub(crate) struct RoleSession {
     pub(crate) session: Session,
     pub(crate) request: RoleRequest,
     pub(crate) sts: Sts,
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     /// When STS answered, by the local clock.
     pub(crate) at: SystemTime,
 }
@@ -111,9 +112,10 @@ pub(crate) async fn observe(
             claims: token.claims.clone(),
             session_name,
             region: Some(endpoint.signing_region.clone()),
+            endpoint_source: endpoint.url.as_ref().map(|(_, source)| source.to_string()),
         },
         sts,
-        host: endpoint.endpoint.host.clone(),
+        server: endpoint.server(),
         reply,
         waited: started.elapsed(),
     }
@@ -134,14 +136,14 @@ fn session_name(requested: Option<&str>, pod: Option<&str>) -> String {
 }
 
 pub(crate) fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
-    let AssumeRoleCall { request, sts, host, bad_session_name, reply, waited } = call;
+    let AssumeRoleCall { request, sts, server, bad_session_name, reply, waited } = call;
     match reply.result {
         Ok(session) => {
             let warnings = bad_session_name.map(|name| SessionNameMalformed { name }.into());
-            let session = RoleSession { session, request, sts, host, at: reply.at };
+            let session = RoleSession { session, request, sts, server, at: reply.at };
             Verdict::holds(session, warnings.into_iter().collect())
         }
-        Err(fault) => Verdict::Fail(call_fault_diagnosis(StsCall::Assume, &request, host, &fault, waited)),
+        Err(fault) => Verdict::Fail(call_fault_diagnosis(StsCall::Assume, &request, server, &fault, waited)),
     }
 }
 
@@ -149,25 +151,25 @@ pub(crate) fn judge(call: AssumeRoleCall) -> Verdict<RoleSession> {
 pub(crate) fn call_fault_diagnosis(
     call: StsCall,
     request: &RoleRequest,
-    host: String,
+    server: StsServer,
     fault: &CallFault,
     waited: Duration,
 ) -> Diagnosis {
     match fault {
         CallFault::Refused(refused) => refusal::diagnose(call, request, refused),
-        CallFault::NotSts { status, content_type, server, length } => NotStsReply {
-            host,
+        CallFault::NotSts { status, content_type, server: server_header, length } => NotStsReply {
+            server,
             status: *status,
             content_type: content_type.clone(),
-            server: server.clone(),
+            server_header: server_header.clone(),
             length: *length,
         }
         .into(),
         CallFault::ConnectionLost(error) => {
-            StsConnectionLost { host, phase: ConnectPhase::Reply, error: error.clone() }.into()
+            StsConnectionLost { server, phase: ConnectPhase::Reply, error: error.clone() }.into()
         }
         CallFault::TimedOut => {
-            StsTimedOut { host, addresses: Vec::new(), phase: ConnectPhase::Reply, waited }.into()
+            StsTimedOut { server, addresses: Vec::new(), phase: ConnectPhase::Reply, waited }.into()
         }
     }
 }

@@ -92,11 +92,12 @@ pub(crate) fn judge(role: &RoleSession, answer: Result<CallerAnswer, Diagnosis>)
                 role_arn: role_arn.text.clone(),
                 caller_arn: caller.arn,
                 differs,
+                endpoint_source: role.request.endpoint_source.clone(),
             }),
         },
         Err(fault) => {
-            let (request, host) = (&role.request, role.host.clone());
-            let diagnosis = call_fault_diagnosis(StsCall::Identity, request, host, &fault, answer.waited);
+            let (request, server) = (&role.request, role.server.clone());
+            let diagnosis = call_fault_diagnosis(StsCall::Identity, request, server, &fault, answer.waited);
             match caller_by_assume_role(role).filter(|_| diagnosis.name() == Name::Throttled) {
                 Some(identity) => Verdict::Warn(identity, vec![diagnosis]),
                 None => Verdict::Fail(diagnosis),

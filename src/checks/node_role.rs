@@ -204,7 +204,9 @@ fn exchange_of_failure(check: Check, failure: &Diagnosis) -> Option<TokenExchang
 #[cfg(test)]
 mod tests {
     use super::{ChainContext, Check, Diagnosis, NodeRole, NodeRoleFallback};
+    use crate::aws::setting::SettingSource;
     use crate::diagnosis::endpoint::RegionMissing;
+    use crate::diagnosis::endpoint::StsServer;
     use crate::diagnosis::identity::RoleArnUnexpected;
     use crate::diagnosis::network::{ConnectPhase, StsConnectionLost};
     use crate::diagnosis::tls::TrustRootsMissing;
@@ -229,8 +231,9 @@ mod tests {
     }
 
     fn lost(variables: &[(&str, &str)]) -> Option<NodeRoleFallback> {
-        let lost =
-            StsConnectionLost { host: String::new(), phase: ConnectPhase::Reply, error: String::new() };
+        let region = ("eu-west-1".to_owned(), SettingSource::Variable("AWS_REGION"));
+        let server = StsServer { host: String::new(), url: None, region };
+        let lost = StsConnectionLost { server, phase: ConnectPhase::Reply, error: String::new() };
         pod(variables, Check::AssumeRole, lost)
     }
 

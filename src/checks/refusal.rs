@@ -26,7 +26,7 @@ pub enum StsCall {
 }
 
 pub fn diagnose(call: StsCall, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
-    let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
+    let refused = || RequestRefused { request: Box::new(request.clone()), refusal: refusal.clone() };
     let Some(meaning) = refusal.meaning() else {
         return if is_server_fault(refusal) {
             StsFault(refused()).into()
@@ -58,7 +58,7 @@ fn is_server_fault(refusal: &Refusal) -> bool {
 
 /// The diagnosis of a refused AssumeRoleWithWebIdentity.
 fn diagnose_assume_role(meaning: Meaning, request: &RoleRequest, refusal: &Refusal) -> Diagnosis {
-    let refused = || RequestRefused { request: request.clone(), refusal: refusal.clone() };
+    let refused = || RequestRefused { request: Box::new(request.clone()), refusal: refusal.clone() };
     let audience = &request.claims.audience;
     match meaning {
         Meaning::AccessDenied => AssumeRoleNotAuthorized(refused()).into(),
@@ -151,6 +151,7 @@ mod tests {
             claims,
             session_name: "irsa-probe".to_owned(),
             region: None,
+            endpoint_source: None,
         };
         let refusal = Refusal {
             code: code.to_owned(),

@@ -2,10 +2,11 @@
 
 use crate::aws::endpoint;
 use crate::aws::profile::Profiles;
+use crate::aws::setting::SettingSource;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::endpoint::{
     EndpointInsecure, EndpointMalformed, EndpointOptionsConflict, PartitionMismatch, RegionMalformed,
-    RegionMissing, RegionsDisagree,
+    RegionMissing, RegionsDisagree, StsServer,
 };
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
@@ -19,11 +20,11 @@ use iam_trust::partition::{Partition, region_of_host, region_of_issuer};
 /// What decides which STS is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct EndpointSettings {
-    pub(crate) region: Option<(String, &'static str)>,
+    pub(crate) region: Option<(String, SettingSource)>,
     /// `AWS_REGION` and `AWS_DEFAULT_REGION`, if both are set and differ.
     pub(crate) disagreement: Option<(String, String)>,
     /// An endpoint instead of the region's own, and where it was set.
-    pub(crate) url: Option<(String, &'static str)>,
+    pub(crate) url: Option<(String, SettingSource)>,
     pub(crate) fips: bool,
     pub(crate) dual_stack: bool,
     /// `AWS_STS_REGIONAL_ENDPOINTS`: `legacy` makes older SDKs call the global endpoint.
@@ -50,23 +51,37 @@ impl EndpointOptions {
 pub(crate) struct StsEndpoint {
     pub(crate) endpoint: Endpoint,
     pub(crate) region: String,
-    pub(crate) region_source: &'static str,
+    pub(crate) region_source: SettingSource,
     /// The region of the called host, for the signature.
     pub(crate) signing_region: String,
     pub(crate) options: EndpointOptions,
-    /// Where the endpoint was set, if the region does not decide.
-    pub(crate) source: Option<&'static str>,
+    /// The endpoint that was set and where, if the region does not decide.
+    pub(crate) url: Option<(String, SettingSource)>,
     /// `AWS_STS_REGIONAL_ENDPOINTS`.
     pub(crate) regional_endpoints: Option<String>,
+}
+
+impl StsEndpoint {
+    /// The server, with what decides on it.
+    pub(crate) fn server(&self) -> StsServer {
+        StsServer {
+            host: self.endpoint.host.clone(),
+            url: self.url.clone(),
+            region: (self.region.clone(), self.region_source.clone()),
+        }
+    }
 }
 
 impl HasEvidence for StsEndpoint {
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::new()
             .text("endpoint", &self.endpoint.origin())
-            .value("endpoint_source", self.source.unwrap_or("the region"))
+            .value(
+                "endpoint_source",
+                self.url.as_ref().map_or("the region".to_owned(), |(_, at)| at.to_string()),
+            )
             .text("region", &self.region)
-            .value("region_source", self.region_source)
+            .value("region_source", self.region_source.to_string())
             .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref());
         match self.options.variables() {
             options if options.is_empty() => evidence,
@@ -89,17 +104,16 @@ pub(crate) fn observe(probe: &Probe<'_>, profiles: Option<&Profiles>) -> Endpoin
         (None, Some(first), Some(second)) if first != second => Some((first.clone(), second.clone())),
         _ => None,
     };
-    let from = |value: Option<String>, source: &'static str| value.map(|value| (value, source));
-    let region = from(options.region.clone(), "--region")
-        .or_else(|| from(first, "AWS_REGION"))
-        .or_else(|| from(second, "AWS_DEFAULT_REGION"))
-        .or_else(|| from(of_profile("region"), "the profile"));
+    let from = |value: Option<String>, source| Some((value?, source));
+    let of_variable = |name| from(pod.nonempty_variable(name), SettingSource::Variable(name));
+    let region = from(options.region.clone(), SettingSource::Flag("--region"))
+        .or_else(|| of_variable("AWS_REGION"))
+        .or_else(|| of_variable("AWS_DEFAULT_REGION"))
+        .or_else(|| profiles?.setting("region"));
     let ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
-    let url = from(pod.nonempty_variable("AWS_ENDPOINT_URL_STS"), "AWS_ENDPOINT_URL_STS")
-        .or_else(|| from(pod.nonempty_variable("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"))
-        .or_else(|| {
-            from(profiles.and_then(|profiles| profiles.endpoint("sts")), "the profile's endpoint_url")
-        })
+    let url = of_variable("AWS_ENDPOINT_URL_STS")
+        .or_else(|| of_variable("AWS_ENDPOINT_URL"))
+        .or_else(|| profiles?.endpoint("sts"))
         .filter(|_| !ignored);
     EndpointSettings {
         region,
@@ -123,7 +137,7 @@ pub(crate) async fn judge(
         (Some((region, source)), _) => (region, source),
         (None, Some(region)) => {
             warnings.push(RegionMissing { of_issuer: Some(region.to_owned()) }.into());
-            (region.to_owned(), "the token's issuer")
+            (region.to_owned(), SettingSource::Fallback("the token's issuer"))
         }
         (None, None) => return Verdict::fail(RegionMissing { of_issuer: None }),
     };
@@ -134,11 +148,10 @@ pub(crate) async fn judge(
     if let Some((region, default_region)) = settings.disagreement {
         warnings.push(RegionsDisagree { region, default_region }.into());
     }
-    let source = settings.url.as_ref().map(|(_, source)| *source);
     if let Some((url, source)) = &settings.url
         && let Err(fault) = Endpoint::parse(url)
     {
-        return Verdict::fail(EndpointMalformed { url: url.clone(), source, fault });
+        return Verdict::fail(EndpointMalformed { url: url.clone(), source: source.clone(), fault });
     }
     let url = settings.url.as_ref().map(|(url, _)| url.as_str());
     let url = match endpoint::sts_url(&region, settings.fips, settings.dual_stack, url).await {
@@ -156,7 +169,13 @@ pub(crate) async fn judge(
     }
     // A host of AWS belongs to one partition. An emulator can serve any.
     let served = region_of_host(&endpoint.host).map(str::to_owned);
-    match partition_mismatch(served.as_deref().unwrap_or(&region), role, of_issuer) {
+    let decides = match &served {
+        Some(served) => {
+            (served.clone(), settings.url.as_ref().map_or(&region_source, |(_, source)| source).clone())
+        }
+        None => (region.clone(), region_source.clone()),
+    };
+    match partition_mismatch(decides, role, of_issuer) {
         Some(mismatch) if mismatch.role != mismatch.region.1 && served.is_some() => {
             return Verdict::fail(mismatch);
         }
@@ -166,27 +185,34 @@ pub(crate) async fn judge(
     let signing_region = served.unwrap_or_else(|| region.clone());
     let options = EndpointOptions { fips: settings.fips, dual_stack: settings.dual_stack };
     let regional_endpoints = settings.regional_endpoints;
-    let found =
-        StsEndpoint { endpoint, region, region_source, signing_region, source, options, regional_endpoints };
+    let found = StsEndpoint {
+        endpoint,
+        region,
+        region_source,
+        signing_region,
+        url: settings.url,
+        options,
+        regional_endpoints,
+    };
     Verdict::holds(found, warnings)
 }
 
 /// The partitions of the role, the region and the issuer, if they differ.
 fn partition_mismatch(
-    region: &str,
+    (region, source): (String, SettingSource),
     role: Option<&RoleArn>,
     of_issuer: Option<&str>,
 ) -> Option<PartitionMismatch> {
     let role = role?.partition.id;
-    let of_region = Partition::of_region(region)?.id;
+    let of_region = Partition::of_region(&region)?.id;
     let issuer = of_issuer.and_then(|region| Some((region.to_owned(), Partition::of_region(region)?.id)));
     let differs = role != of_region || issuer.as_ref().is_some_and(|(_, partition)| *partition != role);
-    differs.then(|| PartitionMismatch { role, region: (region.to_owned(), of_region), issuer })
+    differs.then_some(PartitionMismatch { role, region: (region, of_region), source, issuer })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{EndpointSettings, judge};
+    use super::{EndpointSettings, SettingSource, judge};
     use crate::run::Verdict;
     use crate::token::{Claims, decode};
     use iam_trust::arn;
@@ -202,11 +228,17 @@ mod tests {
     }
 
     fn region(region: &str) -> EndpointSettings {
-        EndpointSettings { region: Some((region.to_owned(), "AWS_REGION")), ..EndpointSettings::default() }
+        EndpointSettings {
+            region: Some((region.to_owned(), SettingSource::Variable("AWS_REGION"))),
+            ..EndpointSettings::default()
+        }
     }
 
     fn url(url: &str) -> EndpointSettings {
-        EndpointSettings { url: Some((url.to_owned(), "AWS_ENDPOINT_URL_STS")), ..region("eu-west-1") }
+        EndpointSettings {
+            url: Some((url.to_owned(), SettingSource::Variable("AWS_ENDPOINT_URL_STS"))),
+            ..region("eu-west-1")
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::checks::sts_endpoint::StsEndpoint;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::dns::{DnsUnavailable, StsNameNotResolved};
+use crate::diagnosis::endpoint::StsServer;
 use crate::diagnosis::network::{
     ConnectPhase, StsConnectionLost, StsConnectionRefused, StsNoRoute, StsTimedOut,
 };
@@ -25,7 +26,7 @@ use crate::run::Verdict;
 use crate::run::probe::Probe;
 
 pub(crate) struct ConnectAttempt {
-    host: String,
+    server: StsServer,
     port: u16,
     options: Vec<&'static str>,
     result: Result<OpenConnection, ConnectError>,
@@ -73,7 +74,7 @@ impl HasEvidence for OpenConnection {
 
 pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> ConnectAttempt {
     let Probe { pod, options, budget } = *probe;
-    let endpoint_options = endpoint.options.variables();
+    let (server, endpoint_options) = (endpoint.server(), endpoint.options.variables());
     let endpoint = &endpoint.endpoint;
     let result = async {
         let proxy = proxy::for_endpoint(pod, &endpoint.uri).map_err(ConnectError::ProxyVariable)?;
@@ -105,16 +106,11 @@ pub(crate) async fn observe(probe: &Probe<'_>, endpoint: &StsEndpoint) -> Connec
             ConnectError::Way { fault, proxy, servers, roots }
         })
     };
-    ConnectAttempt {
-        host: endpoint.host.clone(),
-        port: endpoint.port,
-        options: endpoint_options,
-        result: result.await,
-    }
+    ConnectAttempt { server, port: endpoint.port, options: endpoint_options, result: result.await }
 }
 
 pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenConnection> {
-    let ConnectAttempt { host, port, options, result } = attempt;
+    let ConnectAttempt { server, port, options, result } = attempt;
     match result {
         Ok(connection) => Verdict::Pass(connection),
         Err(ConnectError::Trust(TrustFault::Bundle { variable, path, fault })) => {
@@ -125,7 +121,7 @@ pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenCon
             Verdict::fail(ProxyMalformed { variable })
         }
         Err(ConnectError::Way { fault, proxy, servers, roots }) => Verdict::Fail(connect_fault_diagnosis(
-            StsAddress { host, port, options },
+            StsAddress { server, port, options },
             fault,
             proxy.as_ref(),
             servers,
@@ -136,13 +132,13 @@ pub(crate) fn judge(attempt: ConnectAttempt, now: SystemTime) -> Verdict<OpenCon
 }
 
 struct StsAddress {
-    host: String,
+    server: StsServer,
     port: u16,
     options: Vec<&'static str>,
 }
 
 fn connect_fault_diagnosis(
-    StsAddress { host, port, options }: StsAddress,
+    StsAddress { server, port, options }: StsAddress,
     fault: ConnectFault,
     proxy: Option<&Proxy>,
     servers: Vec<SocketAddr>,
@@ -152,7 +148,7 @@ fn connect_fault_diagnosis(
     let through = |proxy: &Proxy, fault| ProxyFailed {
         proxy: proxy.origin(),
         variable: proxy.variable,
-        target: format!("{host}:{port}"),
+        target: format!("{}:{port}", server.host),
         fault,
     };
     match fault {
@@ -162,38 +158,38 @@ fn connect_fault_diagnosis(
         ConnectFault::Lookup { host: looked_up, fault: LookupFault::NotResolved { no_such_name } } => {
             match proxy {
                 Some(proxy) => through(proxy, ProxyFault::NameNotResolved).into(),
-                None => StsNameNotResolved { host: looked_up, servers, no_such_name, options }.into(),
+                None => StsNameNotResolved { host: looked_up, server, servers, no_such_name, options }.into(),
             }
         }
         ConnectFault::Tcp { addresses, fault } => match fault {
-            TcpFault::Refused => StsConnectionRefused { host, port, addresses }.into(),
+            TcpFault::Refused => StsConnectionRefused { server, port, addresses }.into(),
             TcpFault::TimedOut(after) => {
-                StsTimedOut { host, addresses, phase: ConnectPhase::Connect, waited: after }.into()
+                StsTimedOut { server, addresses, phase: ConnectPhase::Connect, waited: after }.into()
             }
             TcpFault::ConnectionLost(error) => {
-                StsConnectionLost { host, phase: ConnectPhase::Connect, error }.into()
+                StsConnectionLost { server, phase: ConnectPhase::Connect, error }.into()
             }
-            TcpFault::NoRoute(error) => StsNoRoute { host, addresses, error }.into(),
+            TcpFault::NoRoute(error) => StsNoRoute { server, addresses, error }.into(),
         },
         // A proxy's fault without a proxy: what answers does not speak TLS.
         ConnectFault::Proxy(fault) => match proxy {
             Some(proxy) => through(proxy, fault).into(),
-            None => TlsNotSpoken { host, port }.into(),
+            None => TlsNotSpoken { server, port }.into(),
         },
         ConnectFault::Tls { addresses, fault, presented } => match fault {
             TlsFault::TimedOut(after) => {
-                StsTimedOut { host, addresses, phase: ConnectPhase::Tls, waited: after }.into()
+                StsTimedOut { server, addresses, phase: ConnectPhase::Tls, waited: after }.into()
             }
             TlsFault::ConnectionLost(error) => {
-                StsConnectionLost { host, phase: ConnectPhase::Tls, error }.into()
+                StsConnectionLost { server, phase: ConnectPhase::Tls, error }.into()
             }
-            TlsFault::NotTls => TlsNotSpoken { host, port }.into(),
-            TlsFault::Untrusted(error) => TlsUntrusted { host, presented, roots, error }.into(),
-            TlsFault::WrongName(names) => TlsNameMismatch { host, names, presented }.into(),
+            TlsFault::NotTls => TlsNotSpoken { server, port }.into(),
+            TlsFault::Untrusted(error) => TlsUntrusted { server, presented, roots, error }.into(),
+            TlsFault::WrongName(names) => TlsNameMismatch { server, names, presented }.into(),
             TlsFault::NotValidNow { bound, not_yet } => {
-                TlsExpired { host, bound, not_yet, now, presented }.into()
+                TlsExpired { server, bound, not_yet, now, presented }.into()
             }
-            TlsFault::Other(error) => TlsFailed { host, error, presented }.into(),
+            TlsFault::Other(error) => TlsFailed { server, error, presented }.into(),
         },
     }
 }

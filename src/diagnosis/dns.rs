@@ -4,6 +4,7 @@ use crate::net::dns::DnsFault;
 use std::net::SocketAddr;
 
 use super::Entry;
+use super::endpoint::StsServer;
 use crate::evidence::Evidence;
 use crate::text::{join, sanitize, shell_quote};
 
@@ -49,11 +50,22 @@ impl Entry for DnsUnavailable {
 #[derive(Debug, Clone)]
 pub struct StsNameNotResolved {
     pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) servers: Vec<SocketAddr>,
     /// Whether they said that there is no such name (NXDOMAIN), or only that it has no address.
     pub(crate) no_such_name: bool,
     /// The variables that select a kind of endpoint that not every region has.
     pub(crate) options: Vec<&'static str>,
+}
+
+impl StsNameNotResolved {
+    /// The step that corrects what the name is made of.
+    fn check_spelling(&self) -> String {
+        let (region, source) = &self.server.region;
+        self.server.correct_url().unwrap_or_else(|| {
+            format!("Check the spelling of the region, {}, from {source}.", sanitize(region))
+        })
+    }
 }
 
 impl Entry for StsNameNotResolved {
@@ -79,7 +91,7 @@ impl Entry for StsNameNotResolved {
         let options = self.options.join(" and ");
         let remove = format!("Remove {options} from the pod, or use a region that has such an endpoint.");
         let steps = steps![
-            "Check the region's spelling in AWS_REGION, and AWS_ENDPOINT_URL_STS where it is set.",
+            self.check_spelling(),
             format!(
                 "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with \
                  private DNS, or a forwarder to the VPC's resolver.\n\

@@ -1,8 +1,67 @@
 //! The region and the endpoint of STS cannot be determined, or contradict other facts.
 
+use std::fmt;
+
 use super::Entry;
+use crate::aws::endpoint::service_of_host;
+use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
+use iam_trust::partition::Partition;
+
+/// The server that is called for STS, and what decides on it.
+#[derive(Debug, Clone)]
+pub(crate) struct StsServer {
+    pub(crate) host: String,
+    /// The endpoint that was set, and where, if the region does not decide.
+    pub(crate) url: Option<(String, SettingSource)>,
+    pub(crate) region: (String, SettingSource),
+}
+
+impl fmt::Display for StsServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sanitize(&self.host))
+    }
+}
+
+impl StsServer {
+    /// The step that corrects what decides on the server. `None` if the region decides: AWS runs that server.
+    pub(super) fn correct_url(&self) -> Option<String> {
+        let ((_, source), (region, _)) = (self.url.as_ref()?, &self.region);
+        let own = Partition::of_region(region).map_or_else(String::new, |partition| {
+            format!(", https://sts.{}.{}", sanitize(region), partition.dns_suffix)
+        });
+        Some(format!(
+            "Check {source}, which names this server. Correct it, or remove it to use the region's own endpoint{own}."
+        ))
+    }
+
+    /// The service of AWS whose host this is, if it is one and not STS.
+    pub(super) fn other_service(&self) -> Option<&str> {
+        service_of_host(&self.host).filter(|service| !service.starts_with("sts"))
+    }
+
+    /// The endpoint that was set, and where, if it is not one of STS.
+    pub(super) fn foreign_url(&self) -> Option<&(String, SettingSource)> {
+        let is_sts = service_of_host(&self.host).is_some_and(|service| service.starts_with("sts"));
+        self.url.as_ref().filter(|_| !is_sts)
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        let source = self.url.as_ref().map(|(_, source)| source.to_string());
+        Evidence::new().text("host", &self.host).text_if("endpoint_source", source.as_deref())
+    }
+}
+
+/// The command that shows where a variable is set, as the further lines of a step.
+fn show(source: &SettingSource) -> String {
+    match source {
+        SettingSource::Variable(name) => {
+            format!(" Where it is set:\nkubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 {name}")
+        }
+        _ => String::new(),
+    }
+}
 
 /// No region is set anywhere.
 #[derive(Debug, Clone)]
@@ -50,7 +109,7 @@ impl Entry for RegionMissing {
 #[derive(Debug, Clone)]
 pub struct RegionMalformed {
     pub(crate) region: String,
-    pub(crate) source: &'static str,
+    pub(crate) source: SettingSource,
 }
 
 impl Entry for RegionMalformed {
@@ -68,7 +127,7 @@ impl Entry for RegionMalformed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("region", &self.region).value("region_source", self.source)
+        Evidence::new().text("region", &self.region).value("region_source", self.source.to_string())
     }
 }
 
@@ -105,6 +164,8 @@ impl Entry for RegionsDisagree {
 pub struct PartitionMismatch {
     pub(crate) role: &'static str,
     pub(crate) region: (String, &'static str),
+    /// Where the region, or the host that belongs to it, was set.
+    pub(crate) source: SettingSource,
     /// The region and partition of the issuer, if it is the issuer of an EKS cluster.
     pub(crate) issuer: Option<(String, &'static str)>,
 }
@@ -122,9 +183,9 @@ impl Entry for PartitionMismatch {
             )
         } else {
             format!(
-                "The role is in partition {}, but the region is {region}, of partition {partition}: its STS \
+                "The role is in partition {}, but the region is {region}, of partition {partition}, from {}: its STS \
                  does not know the role.{issuer}",
-                self.role
+                self.role, self.source
             )
         }
     }
@@ -167,7 +228,7 @@ impl Entry for PartitionMismatch {
 #[derive(Debug, Clone)]
 pub struct EndpointMalformed {
     pub(crate) url: String,
-    pub(crate) source: &'static str,
+    pub(crate) source: SettingSource,
     pub(crate) fault: &'static str,
 }
 
@@ -189,14 +250,14 @@ impl Entry for EndpointMalformed {
 
     fn remedy(&self) -> Vec<String> {
         vec![format!(
-            "Correct {0}, or remove it to use the region's own endpoint. Where it is set:\n\
-             kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 {0}",
-            self.source
+            "Correct {0}, or remove it to use the region's own endpoint.{1}",
+            self.source,
+            show(&self.source)
         )]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().value("endpoint_source", self.source)
+        Evidence::new().value("endpoint_source", self.source.to_string())
     }
 }
 

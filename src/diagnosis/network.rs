@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Entry;
+use super::endpoint::StsServer;
+use super::{Catalogued, Entry, Owner};
+use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
-use crate::text::{format_duration, join, sanitize};
+use crate::text::{format_duration, join, sanitize, shell_quote};
 
 /// The phase of a connection in which it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,15 +75,23 @@ fn network_advice(addresses: &[IpAddr]) -> &'static str {
     }
 }
 
-const SHOW_ENDPOINT: &str = "See whether the VPC has an STS endpoint, and with which security groups:\n\
-    aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws.REGION.sts";
+/// The step that shows the VPC's endpoint for STS.
+fn show_endpoint(server: &StsServer) -> String {
+    let (region, _) = &server.region;
+    let filter = shell_quote(&format!("Name=service-name,Values=com.amazonaws.{region}.sts"));
+    format!(
+        "See whether the VPC has an STS endpoint, and with which security groups:\n\
+         aws ec2 describe-vpc-endpoints --filters {filter}"
+    )
+}
+
 const POLICIES: &str = "See whether a NetworkPolicy or a security group for pods forbids the way:\n\
     kubectl -n NAMESPACE get networkpolicies,securitygrouppolicies";
 
 /// Nothing listens at the address of STS.
 #[derive(Debug, Clone)]
 pub struct StsConnectionRefused {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) port: u16,
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -91,7 +101,7 @@ impl Entry for StsConnectionRefused {
         format!(
             "The connection to {} port {} was refused at {}: the host is there, and nothing listens, or a \
              firewall refuses. {}",
-            sanitize(&self.host),
+            self.server,
             self.port,
             join(&self.addresses),
             network_advice(&self.addresses)
@@ -99,9 +109,13 @@ impl Entry for StsConnectionRefused {
     }
 
     fn remedy(&self) -> Vec<String> {
+        let check_name = self.server.correct_url().unwrap_or_else(|| {
+            "Check whether the name leads where it should: a private hosted zone or an entry of hostAliases can point \
+             elsewhere."
+                .to_owned()
+        });
         steps![
-            "See whether the name leads where it should: a private hosted zone, an entry of hostAliases, or \
-             AWS_ENDPOINT_URL_STS may point elsewhere.",
+            check_name,
             "If a service mesh is in the way, let irsa-probe run after its proxy is ready, or leave STS out of \
              the mesh.",
             POLICIES
@@ -109,13 +123,13 @@ impl Entry for StsConnectionRefused {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &self.addresses)
+        self.server.evidence().texts("addresses", &self.addresses)
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct StsNoRoute {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) error: String,
 }
@@ -125,7 +139,7 @@ impl Entry for StsNoRoute {
         format!(
             "No connection to {} ({}) could be opened: {}. Either the pod has no address of \
              that family (IPv4 or IPv6), or no route leads there.",
-            sanitize(&self.host),
+            self.server,
             join(&self.addresses),
             sanitize(&self.error)
         )
@@ -134,19 +148,19 @@ impl Entry for StsNoRoute {
     fn remedy(&self) -> Vec<String> {
         steps![
             "See whether the pod has an address of the family that STS's name resolves to, and a default route.",
-            SHOW_ENDPOINT,
+            show_endpoint(&self.server),
             POLICIES
         ]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).texts("addresses", &self.addresses)
+        self.server.evidence().texts("addresses", &self.addresses)
     }
 }
 
 #[derive(Debug, Clone)]
 pub struct StsTimedOut {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) phase: ConnectPhase,
     pub(crate) waited: Duration,
@@ -163,7 +177,7 @@ impl Entry for StsTimedOut {
         };
         format!(
             "{}{addresses} did not answer within {}, while {}. {advice}",
-            sanitize(&self.host),
+            self.server,
             format_duration(self.waited),
             self.phase.as_str()
         )
@@ -178,7 +192,7 @@ impl Entry for StsTimedOut {
                 ]
             }
             ConnectPhase::Connect => steps![
-                SHOW_ENDPOINT,
+                show_endpoint(&self.server),
                 "Compare the route table of the pod's subnet, and the security groups of the node and of the \
                  endpoint (TCP 443).",
                 POLICIES
@@ -192,8 +206,8 @@ impl Entry for StsTimedOut {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
+        self.server
+            .evidence()
             .value("stopped_while", self.phase.as_str())
             .texts_if_any("addresses", &self.addresses)
     }
@@ -202,7 +216,7 @@ impl Entry for StsTimedOut {
 /// The connection broke off.
 #[derive(Debug, Clone)]
 pub struct StsConnectionLost {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) phase: ConnectPhase,
     pub(crate) error: String,
 }
@@ -212,30 +226,62 @@ impl Entry for StsConnectionLost {
         format!(
             "The connection to {} was open and then broke off {}: {}. A firewall that inspects TLS, a proxy or \
              a service mesh on the way does that.",
-            sanitize(&self.host),
+            self.server,
             self.phase.as_str(),
             sanitize(&self.error)
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![format!("Let the firewall or proxy pass TLS to {} untouched.", sanitize(&self.host)), POLICIES]
+        steps![format!("Let the firewall or proxy pass TLS to {} untouched.", self.server), POLICIES]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("broke_off_while", self.phase.as_str())
+        self.server.evidence().value("broke_off_while", self.phase.as_str())
     }
 }
 
 /// The answer does not come from STS.
 #[derive(Debug, Clone)]
 pub struct NotStsReply {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
     /// The `Server` header.
-    pub(crate) server: Option<String>,
+    pub(crate) server_header: Option<String>,
     pub(crate) length: usize,
+}
+
+impl NotStsReply {
+    /// The step that corrects the endpoint that was set, if one was.
+    fn correct_url(&self) -> Option<String> {
+        let (_, source) = self.server.foreign_url()?;
+        let SettingSource::Variable(name) = source else { return self.server.correct_url() };
+        let service = self.server.other_service().filter(|_| *name == "AWS_ENDPOINT_URL");
+        let instead = service.map_or_else(
+            || "let it name an STS endpoint".to_owned(),
+            |service| {
+                format!("set {}, which only the clients of that service read", endpoint_variable(service))
+            },
+        );
+        Some(format!(
+            "Remove {name} where it is set (env, envFrom, the image), or {instead}:\n\
+             kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 {name}"
+        ))
+    }
+}
+
+/// The variable that sets the endpoint of one service, by the name of the service in its hosts.
+///
+/// Source: the AWS SDKs and Tools reference guide, service-specific endpoints.
+fn endpoint_variable(service: &str) -> String {
+    let id = match service {
+        "secretsmanager" => "SECRETS_MANAGER".to_owned(),
+        "logs" => "CLOUDWATCH_LOGS".to_owned(),
+        "monitoring" => "CLOUDWATCH".to_owned(),
+        other => sanitize(&other.to_ascii_uppercase().replace('-', "_")),
+    };
+    format!("AWS_ENDPOINT_URL_{id}")
 }
 
 impl Entry for NotStsReply {
@@ -245,33 +291,64 @@ impl Entry for NotStsReply {
             .as_ref()
             .map_or_else(String::new, |kind| format!(" of type {}", sanitize(kind)));
         let server = self
-            .server
+            .server_header
             .as_ref()
             .map_or_else(String::new, |name| format!(" from a server \"{}\"", sanitize(name)));
-        format!(
-            "{} answered with status {} and {} bytes{kind}{server}, and that is no answer of STS: a captive \
-             portal, a proxy's own page, or another service answers in its place.",
-            sanitize(&self.host),
-            self.status,
-            self.length
-        )
+        let answer = format!(
+            "{} answered with status {} and {} bytes{kind}{server}, which is not an answer of STS.",
+            self.server, self.status, self.length
+        );
+        let who = match (self.server.foreign_url(), self.server.other_service()) {
+            (Some((url, source)), Some(service)) => format!(
+                "{source} is {}: the call to STS, with the token, went to the service {} of AWS.",
+                sanitize(url),
+                sanitize(service)
+            ),
+            (Some((url, source)), None) => format!(
+                "{source} is {}: the call to STS, with the token, went there, and another service answers there.",
+                sanitize(url)
+            ),
+            (None, _) => {
+                "This is the name of STS, so something on the way answered in place of STS: a captive \
+                          portal, a proxy or a service mesh."
+                    .to_owned()
+            }
+        };
+        format!("{answer} {who}")
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, let it name an STS endpoint, or remove it.",
-            "If a proxy or firewall answers, let it pass STS.",
-            "The token was sent there: if you do not know that server, treat the token as known to others until \
-             it expires."
-        ]
+        let first = self.correct_url().unwrap_or_else(|| {
+            let url =
+                format!("https://{}/?Action=GetCallerIdentity&Version=2011-06-15", self.server.host);
+            format!(
+                "Let the proxy, firewall or service mesh that answers pass STS. The same question from a pod shows whose \
+                 page it is:\n\
+                 kubectl run sts-check --rm -it --restart=Never --image=curlimages/curl -- curl -si -m 5 {}",
+                shell_quote(&url)
+            )
+        });
+        let mut steps = vec![first];
+        if self.server.other_service().is_none() {
+            steps.push(
+                "The token was sent to that server. If you do not know the server, treat the token as known to others \
+                 until it expires."
+                    .to_owned(),
+            );
+        }
+        steps
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
+        self.server
+            .evidence()
             .value("http_status", self.status)
             .text_if("content_type", self.content_type.as_deref())
-            .text_if("server", self.server.as_deref())
+            .text_if("server", self.server_header.as_deref())
+    }
+
+    fn owner(&self) -> Owner {
+        if self.server.foreign_url().is_some() { Owner::Workload } else { self.name().owner() }
     }
 }
 

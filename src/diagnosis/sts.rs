@@ -21,13 +21,15 @@ pub struct RoleRequest {
     pub session_name: String,
     /// The region whose STS was called, if known.
     pub region: Option<String>,
+    /// The variable, or the file and line, that set another endpoint than the region's own.
+    pub endpoint_source: Option<String>,
 }
 
 /// A call that STS refused.
 #[derive(Debug, Clone)]
 pub struct RequestRefused {
     /// The parameters of the call.
-    pub(crate) request: RoleRequest,
+    pub(crate) request: Box<RoleRequest>,
     /// The answer of STS.
     pub(crate) refusal: Refusal,
 }
@@ -252,8 +254,12 @@ wordings! { RequestRefused:
         "{}. The session was asked for with the name {}, 900 seconds, and a policy that denies everything.",
         refused.refusal.sentence(), sanitize(&refused.request.session_name)
     );
-    |_| steps!["See whether AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set: an emulator may be stricter than AWS.\n\
-         kubectl -n NAMESPACE get pod POD -o yaml | grep -n -A2 AWS_ENDPOINT_URL","If neither is set, please report this answer as a fault of irsa-probe: the name is made legal before it is sent."];
+    |refused| match &refused.request.endpoint_source {
+        Some(source) => vec![format!(
+            "Check what answers at the endpoint that {source} sets: an emulator can be stricter than AWS."
+        )],
+        None => steps!["Report this answer as a fault of irsa-probe: the name is made legal before it is sent."],
+    };
 
     /// STS throttles the account.
     Throttled;
@@ -290,13 +296,17 @@ wordings! { RequestRefused:
          moment, or in an opt-in region that the account has not enabled.",
         sanitize(&refused.request.role.text), refused.refusal.sentence()
     );
-    |refused| steps!["If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, remove it, or let it name one STS for both calls.",
-        format!(
-            "See whether the role still exists, and whether the region is enabled:\n{}\n\
+    |refused| {
+        let endpoint = refused.request.endpoint_source.as_ref();
+        let endpoint = endpoint.map(|source| format!("Remove {source}, or let it name one STS for both calls."));
+        let look = format!(
+            "Check whether the role still exists, and whether the region is enabled:\n{}\n\
              aws account get-region-opt-status --region-name {}",
             refused.commands().show_trust_policy,
             refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
-        )];
+        );
+        endpoint.into_iter().chain([look]).collect()
+    };
 
     /// The catalogue does not know this error.
     Unclassified;
@@ -315,6 +325,8 @@ pub struct IdentityMismatch {
     /// The identity that STS names.
     pub(crate) caller_arn: String,
     pub(crate) differs: &'static str,
+    /// The variable, or the file and line, that set another endpoint than the region's own.
+    pub(crate) endpoint_source: Option<String>,
 }
 
 impl Entry for IdentityMismatch {
@@ -329,10 +341,12 @@ impl Entry for IdentityMismatch {
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, see what answers there; an emulator does this.",
-            "Otherwise find out what is between the pod and STS before you trust these credentials."
-        ]
+        vec![match &self.endpoint_source {
+            Some(source) => {
+                format!("Check what answers at the endpoint that {source} sets: an emulator does this.")
+            }
+            None => "Find out what is between the pod and STS before you trust these credentials.".to_owned(),
+        }]
     }
 
     fn evidence(&self) -> Evidence {

@@ -4,6 +4,7 @@ use crate::net::tls::PresentedCertificate;
 use std::time::SystemTime;
 
 use super::Entry;
+use super::endpoint::StsServer;
 use crate::evidence::Evidence;
 use crate::text::{format_utc, sanitize};
 
@@ -65,7 +66,7 @@ impl Entry for TrustRootsMissing {
 /// Something that is not TLS answers on the TLS port.
 #[derive(Debug, Clone)]
 pub struct TlsNotSpoken {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) port: u16,
 }
 
@@ -73,28 +74,29 @@ impl Entry for TlsNotSpoken {
     fn cause(&self) -> String {
         format!(
             "What answers at {} port {} does not speak TLS; plain HTTP on that port looks like this.",
-            sanitize(&self.host),
-            self.port
+            self.server, self.port
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "If AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is set, correct its scheme or port.",
-            "If not, something on the way answers in STS's place: a captive portal, a proxy or a service mesh \
-             that expects plain HTTP."
-        ]
+        match &self.server.url {
+            Some((_, source)) => vec![format!("Correct the scheme or the port of {source}.")],
+            None => steps![
+                "Find out what answers on the way to STS: a captive portal, a proxy or a service mesh that expects \
+                 plain HTTP."
+            ],
+        }
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).value("port", self.port)
+        self.server.evidence().value("port", self.port)
     }
 }
 
 /// No trusted CA signed the certificate.
 #[derive(Debug, Clone)]
 pub struct TlsUntrusted {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) presented: PresentedCertificate,
     /// Where the trusted certificates come from.
     pub(crate) roots: String,
@@ -124,7 +126,7 @@ impl Entry for TlsUntrusted {
         };
         format!(
             "{} presented a certificate signed {issuer}, which nothing in {} vouches for ({}). {meaning}",
-            sanitize(&self.host),
+            self.server,
             sanitize(&self.roots),
             sanitize(&self.error)
         )
@@ -155,17 +157,14 @@ impl Entry for TlsUntrusted {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .text("trusted_roots", &self.roots)
-            .merge(self.presented.evidence())
+        self.server.evidence().text("trusted_roots", &self.roots).merge(self.presented.evidence())
     }
 }
 
 /// The certificate is for another host.
 #[derive(Debug, Clone)]
 pub struct TlsNameMismatch {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) names: Vec<String>,
     pub(crate) presented: PresentedCertificate,
 }
@@ -177,37 +176,37 @@ impl Entry for TlsNameMismatch {
             return format!(
                 "{} presented a certificate that holds no names of servers, or only a common name, which TLS no \
                  longer looks at.",
-                sanitize(&self.host)
+                self.server
             );
         }
         format!(
             "{} presented a certificate for {}: the name leads to another server.",
-            sanitize(&self.host),
+            self.server,
             names.join(", ")
         )
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
+        let configured = self.server.correct_url();
+        let mut steps = steps![
             "If a DNS alias points STS's name at a VPC endpoint, use the endpoint's private DNS instead, or \
              set AWS_ENDPOINT_URL_STS to a name that is in the certificate.",
-            "If AWS_ENDPOINT_URL_STS names the global sts.amazonaws.com, name the regional host instead. For the \
-             application's SDK: AWS_STS_REGIONAL_ENDPOINTS=regional."
-        ]
+            "If the host is the global sts.amazonaws.com, name the regional host instead. For the application's SDK: \
+             AWS_STS_REGIONAL_ENDPOINTS=regional."
+        ];
+        steps.splice(..0, configured);
+        steps
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new()
-            .text("host", &self.host)
-            .texts("certificate_names", &self.names)
-            .merge(self.presented.evidence())
+        self.server.evidence().texts("certificate_names", &self.names).merge(self.presented.evidence())
     }
 }
 
 /// The certificate is not valid now.
 #[derive(Debug, Clone)]
 pub struct TlsExpired {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     /// The end of its validity, or the beginning if it is not valid yet.
     pub(crate) bound: SystemTime,
     pub(crate) not_yet: bool,
@@ -221,7 +220,7 @@ impl Entry for TlsExpired {
         format!(
             "{} presented a certificate that {} {}, and this container's clock shows {}. Either the certificate \
              was not renewed, or the clock of this node is wrong.",
-            sanitize(&self.host),
+            self.server,
             if self.not_yet { "is only valid from" } else { "expired at" },
             format_utc(self.bound),
             format_utc(self.now)
@@ -238,8 +237,8 @@ impl Entry for TlsExpired {
 
     fn evidence(&self) -> Evidence {
         let name = if self.not_yet { "certificate_not_before" } else { "certificate_not_after" };
-        Evidence::new()
-            .text("host", &self.host)
+        self.server
+            .evidence()
             .value(name, format_utc(self.bound))
             .value("local_time", format_utc(self.now))
             .merge(self.presented.evidence())
@@ -248,14 +247,14 @@ impl Entry for TlsExpired {
 
 #[derive(Debug, Clone)]
 pub struct TlsFailed {
-    pub(crate) host: String,
+    pub(crate) server: StsServer,
     pub(crate) error: String,
     pub(crate) presented: PresentedCertificate,
 }
 
 impl Entry for TlsFailed {
     fn cause(&self) -> String {
-        format!("The TLS handshake with {} failed: {}.", sanitize(&self.host), sanitize(&self.error))
+        format!("The TLS handshake with {} failed: {}.", self.server, sanitize(&self.error))
     }
 
     fn remedy(&self) -> Vec<String> {
@@ -266,6 +265,6 @@ impl Entry for TlsFailed {
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("host", &self.host).merge(self.presented.evidence())
+        self.server.evidence().merge(self.presented.evidence())
     }
 }

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::aws::profile::Profiles;
+use crate::aws::setting::SettingSource;
 use crate::aws::sts::{CallFault, Sts};
 use crate::checks::sdk_outcome::{exchange_after_refusal, exchange_without_sts};
 use crate::checks::sts_endpoint::{self, StsEndpoint};
@@ -116,7 +117,8 @@ async fn exchange(probe: &Probe<'_>, (role, file): &RoleAndToken) -> TokenExchan
 async fn connect(probe: &Probe<'_>) -> Result<(HttpConnection, StsEndpoint), Diagnosis> {
     let profiles = Profiles::load(probe.pod, None, probe.step_deadline()).await.ok();
     let mut settings = sts_endpoint::observe(probe, profiles.as_ref());
-    settings.region.get_or_insert_with(|| (GLOBAL_REGION.to_owned(), "the global endpoint"));
+    let global = SettingSource::Fallback("the global endpoint");
+    settings.region.get_or_insert((GLOBAL_REGION.to_owned(), global));
     let endpoint = match sts_endpoint::judge(settings, None, None).await {
         Verdict::Pass(endpoint) | Verdict::Warn(endpoint, _) => endpoint,
         Verdict::Fail(diagnosis) => return Err(diagnosis),

@@ -109,6 +109,7 @@ fn request() -> RoleRequest {
         claims: token::decode(PROJECTED).unwrap(),
         session_name: "irsa-probe".to_owned(),
         region: Some("eu-west-1".to_owned()),
+        endpoint_source: None,
     }
 }
 

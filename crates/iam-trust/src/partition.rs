@@ -8,7 +8,7 @@ pub struct Partition {
     /// What its regions start with; for the commercial one see [`Partition::of_region`].
     region_prefixes: &'static [&'static str],
     /// What its STS host names end with.
-    dns_suffix: &'static str,
+    pub dns_suffix: &'static str,
     /// What its dual-stack host names end with.
     dual_stack_suffix: &'static str,
     /// A region of it, for commands that need any.

@@ -62,3 +62,51 @@ async fn algorithm_of_a_refused_token_is_named() {
         assert!(step(&found, 2).starts_with("Then delete the pod"), "{found:#}");
     }
 }
+
+/// A variable that is meant for one service sends the call to STS there, with the token.
+#[tokio::test]
+async fn variable_that_sends_the_call_to_another_service_is_named() {
+    const ANSWER: &str = "[[sts.assume]]\nfault = \"html\"\n";
+    let named = |host: &str, variable: &str| {
+        format!(
+            "[sts]\nendpoint = \"none\"\nhost = \"{host}\"\n[proxy]\n[env]\n{variable} = \"https://{host}\"\n{ANSWER}"
+        )
+    };
+    for (host, variable, step_says) in [
+        ("api.ec2.us-east-1.aws", "AWS_ENDPOINT_URL", "set AWS_ENDPOINT_URL_EC2, which only the clients"),
+        (
+            "secretsmanager.eu-west-1.amazonaws.com",
+            "AWS_ENDPOINT_URL",
+            "set AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        ),
+        ("s3.eu-west-1.amazonaws.com", "AWS_ENDPOINT_URL_STS", "or let it name an STS endpoint"),
+        ("aws.example.com", "AWS_ENDPOINT_URL", "or let it name an STS endpoint"),
+    ] {
+        let found = check(&named(host, variable)).await;
+        let diagnosis = &found["diagnosis"];
+        assert_eq!(
+            (&diagnosis["name"], &diagnosis["owner"]),
+            (&"NotStsReply".into(), &"workload".into()),
+            "{found:#}"
+        );
+        let cause = diagnosis["cause"].as_str().unwrap();
+        assert!(cause.contains(&format!("{variable} is https://{host}")), "{cause}");
+        assert!(step(&found, 0).starts_with(&format!("Remove {variable} where it is set")), "{found:#}");
+        assert!(step(&found, 0).contains(step_says), "{found:#}");
+        assert_eq!(found["exit_code"], 13);
+    }
+    let found = check(&format!(
+        "[sts]\nendpoint = \"none\"\nhost = \"sts.eu-west-1.amazonaws.com\"\n[proxy]\n{ANSWER}"
+    ))
+    .await;
+    assert_eq!(found["diagnosis"]["owner"], "network", "{found:#}");
+    assert!(!found["diagnosis"].to_string().contains("AWS_ENDPOINT_URL"), "{found:#}");
+}
+
+/// The file and the line that set an endpoint are named.
+#[tokio::test]
+async fn line_that_sets_an_endpoint_is_named() {
+    let config = "[default]\nregion = eu-west-1\nendpoint_url = https://sts.example.invalid\n";
+    let found = check(&format!("[sts]\nendpoint = \"none\"\nhost = \"sts.example.invalid\"\n[files]\n\"home/.aws/config\" = {config:?}\n")).await;
+    assert!(step(&found, 0).contains("endpoint_url in line 3 of "), "{found:#}");
+}
