@@ -293,19 +293,34 @@ pub(crate) fn provider_mismatch(name: &str, request: &Request) -> Mismatch {
 /// the issuer of another cluster is another cluster, however it is spelled.
 #[must_use]
 pub fn issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
+    let mut spelling = None;
+    let mut bare = wanted;
+    // A loop: the text comes from outside, and can be wrapped thousands of times.
+    while let Some((gap, inner)) = unwrapped(bare) {
+        spelling.get_or_insert(gap);
+        bare = inner;
+    }
+    let (host, path) = split_host(bare);
+    let is_eks = eks_region_and_domain(split_host(had).0).is_some();
+    let straight = unreversed_host(host).filter(|_| is_eks).map(|host| format!("{host}/{path}"));
+    let spelling = spelling.or_else(|| straight.is_some().then_some(IssuerDifference::Reversed));
+    let difference = bare_issuer_difference(straight.as_deref().unwrap_or(bare), had);
+    spelling.filter(|_| difference.is_spelling()).unwrap_or(difference)
+}
+
+/// What an issuer is in, if only an issuer belongs there, and the issuer.
+fn unwrapped(issuer: &str) -> Option<(IssuerDifference, &str)> {
+    if issuer.starts_with("arn:") {
+        let (_, inner) = issuer.split_once(":oidc-provider/")?;
+        return Some((IssuerDifference::Arn, inner));
+    }
+    without_scheme(issuer).map(|inner| (IssuerDifference::Scheme, inner))
+}
+
+/// How one issuer differs from another, with nothing around either.
+fn bare_issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
     if differs_invisibly(wanted, had) {
         return IssuerDifference::Invisible;
-    }
-    let within = |inner: &str, gap: IssuerDifference| {
-        let inner_gap = if inner == had { gap } else { issuer_difference(inner, had) };
-        if inner_gap.is_spelling() { gap } else { inner_gap }
-    };
-    if wanted.starts_with("arn:") {
-        let inner = wanted.split_once(":oidc-provider/");
-        return inner.map_or(IssuerDifference::Whole, |(_, inner)| within(inner, IssuerDifference::Arn));
-    }
-    if let Some(inner) = without_scheme(wanted) {
-        return within(inner, IssuerDifference::Scheme);
     }
     if wanted.trim_end_matches('/') == had.trim_end_matches('/') {
         return IssuerDifference::Slash;
@@ -314,9 +329,6 @@ pub fn issuer_difference(wanted: &str, had: &str) -> IssuerDifference {
         return IssuerDifference::Case;
     }
     let ((wanted_host, wanted_path), (host, path)) = (split_host(wanted), split_host(had));
-    if let (Some(straight), Some(_)) = (unreversed_host(wanted_host), eks_region_and_domain(host)) {
-        return within(&format!("{straight}/{wanted_path}"), IssuerDifference::Reversed);
-    }
     let same_path = wanted_path == path;
     match (eks_region_and_domain(wanted_host), eks_region_and_domain(host)) {
         (Some((wanted, _)), Some((region, _))) if same_path => {
@@ -345,7 +357,8 @@ fn without_scheme(issuer: &str) -> Option<&str> {
 fn unreversed_host(host: &str) -> Option<String> {
     let labels: Vec<&str> = host.splitn(4, '.').collect();
     match labels.as_slice() {
-        ["oidc", region, "eks", domain] => Some(format!("oidc.eks.{region}.{domain}")),
+        // A host with `eks` twice is as straight as it gets.
+        ["oidc", region, "eks", domain] if *region != "eks" => Some(format!("oidc.eks.{region}.{domain}")),
         _ => None,
     }
 }

@@ -57,6 +57,45 @@ fn overlong_policy_is_not_read() {
     assert!(!of(document::MAX_DOCUMENT_BYTES).contains("bytes"), "{}", of(document::MAX_DOCUMENT_BYTES));
 }
 
+/// What issuers are made of.
+const PIECES: [&str; 10] = [
+    "arn:",
+    ":oidc-provider/",
+    "https://",
+    "HTTP://",
+    "oidc.",
+    "oidc-eks.",
+    "eks.",
+    "eu-west-1.",
+    "com",
+    "/id/A",
+];
+
+/// A text that looks like an issuer.
+fn near_issuer() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// Near-miss search once turned `oidc.eks.eks.X` into itself, and did so until the stack was full.
+#[test]
+fn issuer_of_any_nesting_is_compared() {
+    use mismatch::IssuerDifference::{Arn, Region, Reversed, Scheme, Whole};
+    let own = "oidc.eks.eu-west-1.amazonaws.com/id/A";
+    let arn = "arn:aws:iam::111122223333:oidc-provider/";
+    for (issuer, expected) in [
+        ("oidc.eks.eks.X".to_owned(), Whole),
+        ("https://oidc.eks.eks.X/id/A".to_owned(), Region),
+        (format!("{arn}oidc.eks.eks.X"), Whole),
+        (format!("{arn}https://oidc.eu-west-1.eks.amazonaws.com/id/A"), Arn),
+        ("oidc.eu-west-1.eks.amazonaws.com/id/A".to_owned(), Reversed),
+        ("http://".repeat(18_600), Whole),
+        (format!("{}{own}", "http://".repeat(18_600)), Scheme),
+        (format!("{}{own}", arn.repeat(3_000)), Arn),
+    ] {
+        assert_eq!(mismatch::issuer_difference(&issuer, own), expected, "{issuer:.80}");
+    }
+}
+
 /// Whether the text fits, by the definition and nothing else.
 fn fits(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {
@@ -202,8 +241,9 @@ proptest! {
     }
 
     #[test]
-    fn any_two_issuers_and_subjects_are_compared(one in text(), other in text()) {
+    fn any_two_issuers_and_subjects_are_compared(one in text(), other in text(), near in near_issuer(), far in near_issuer()) {
         let _ = (mismatch::issuer_difference(&one, &other), mismatch::subject_difference(&one, &other));
+        let _ = (mismatch::issuer_difference(&near, &far), mismatch::issuer_difference(&near, &other));
     }
 }
 

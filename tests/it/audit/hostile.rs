@@ -1,0 +1,67 @@
+//! Inputs that are made to hurt an audit: it ends in time with a report, and acts on nothing that was forged.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+
+/// Audits files for the usual token; each file is the value of a flag.
+fn audit(files: &[(&str, String)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files.iter().map(|(flag, text)| {
+        let path = folder.path().join(flag);
+        std::fs::write(&path, text).unwrap();
+        [format!("--{flag}").into(), path.into_os_string()]
+    });
+    Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--output", "json", "--termination-log", "/dev/null"])
+        .args(["--issuer", ISSUER, "--subject", "system:serviceaccount:payments:checkout"])
+        .args(["--audience", "sts.amazonaws.com"])
+        .args(["--role-arn", "arn:aws:iam::111122223333:role/payments-checkout"])
+        .args(files.flatten())
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+fn diagnosis(output: &Output) -> String {
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    report["diagnosis"]["name"].as_str().unwrap().to_owned()
+}
+
+fn policy(provider: &str, condition: &Value) -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": condition,
+        },
+    })
+    .to_string()
+}
+
+/// One such provider in the account once ended every audit by a stack overflow.
+#[test]
+fn issuer_like_any_other_in_any_place_has_a_report() {
+    let arn = |issuer: &str| format!("arn:aws:iam::111122223333:oidc-provider/{issuer}");
+    let schemes = "http://".repeat(1_000);
+    for issuer in ["oidc.eks.eks.X", "https://oidc.eks.eks.X/id/A", &schemes] {
+        let key =
+            json!({"StringEquals": {format!("{issuer}:sub"): "system:serviceaccount:payments:checkout"}});
+        let listed = json!({"OpenIDConnectProviderList": [{"Arn": arn(issuer)}]});
+        let policies =
+            [policy(issuer, &json!({})), policy(&arn(issuer), &json!({})), policy(&arn(ISSUER), &key)];
+        for policy in policies {
+            assert_eq!(diagnosis(&audit(&[("trust-policy", policy)])), "TrustIssuerMismatch", "{issuer:.80}");
+        }
+        for provider in [listed, json!({"Url": issuer})] {
+            let good = ("trust-policy", policy(&arn(ISSUER), &json!({})));
+            let found = audit(&[good, ("oidc-provider", provider.to_string())]);
+            assert_eq!(diagnosis(&found), "OidcProviderMissing", "{issuer:.80}");
+        }
+    }
+}
