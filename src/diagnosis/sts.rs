@@ -9,6 +9,7 @@ use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::Claims;
 use crate::wire::Commands;
 use iam_trust::arn::RoleArn;
+use iam_trust::partition::region_of_issuer;
 use iam_trust::{Needed, USUAL_AUDIENCE, needed};
 
 /// The parameters of a call of AssumeRoleWithWebIdentity.
@@ -61,6 +62,11 @@ impl RequestRefused {
         needed(&self.request.claims.request(&self.request.role))
     }
 
+    /// Whether the issuer is that of an EKS cluster, which AWS runs.
+    fn is_of_eks(&self) -> bool {
+        region_of_issuer(&self.request.claims.issuer).is_some()
+    }
+
     fn audience_words(&self) -> String {
         audience_list(&self.request.claims.audience)
     }
@@ -94,19 +100,37 @@ const CHECK_AWS_HEALTH: &str = "See whether AWS reports a fault: https://health.
 wordings! { RequestRefused:
     /// STS could not fetch the issuer's keys.
     VerificationKeyUnavailable;
-    |refused| format!(
-        "{}. STS could not get the key that verifies the token (key id {}) from {}. It may pass; if it does not, \
-         the issuer's discovery document or key set is not public, or does not hold that key.",
-        refused.refusal.sentence(),
-        key_id(&refused.request.claims, "not given"),
-        sanitize(&refused.request.claims.issuer)
-    );
-    |refused| steps![
+    |refused| {
+        let reason = if refused.is_of_eks() {
+            "AWS runs the issuer of an EKS cluster, so this is most likely a fault at AWS that passes."
+        } else {
+            "Either the issuer's discovery document or key set is not public or not complete, or the set does not hold a key \
+             with exactly this id. A key without an id (\"kid\") does not fit an empty one."
+        };
         format!(
-            "See whether the issuer answers, from anywhere on the internet:\ncurl -sS {}",
-            refused.discovery()
-        ),"On EKS, wait: AWS runs the issuer. On a cluster of your own, publish the API server's keys at the \
-         issuer's jwks_uri again, since its signing key has changed."];
+            "{}. STS could not get the key that verifies the token (key id {}) from {}. {reason}",
+            refused.refusal.sentence(),
+            key_id(&refused.request.claims, "not given"),
+            sanitize(&refused.request.claims.issuer)
+        )
+    };
+    |refused| {
+        let look = format!("Check whether the issuer answers, from anywhere on the internet:\ncurl -sS {}", refused.discovery());
+        if refused.is_of_eks() {
+            return steps![look, "Wait, and run the check again: AWS runs the issuer.", CHECK_AWS_HEALTH];
+        }
+        steps![
+            format!(
+                "Compare the discovery document and the key set that it names (jwks_uri) with the keys of the API server. The \
+                 set must hold a key with the id {}:\ncurl -sS {}\nkubectl get --raw /openid/v1/jwks",
+                key_id(&refused.request.claims, "that the token names"),
+                refused.discovery()
+            ),
+            "Publish what the second command shows at the jwks_uri, readable by everyone, with the \"kid\" of each key, also \
+             where the id is empty.",
+            audit_step(&refused.request.role, "verify the token with the published keys (add --issuer-check --token FILE)")
+        ]
+    };
 
     /// The provider's thumbprints do not match the issuer's certificate.
     ThumbprintMismatch;
@@ -276,9 +300,17 @@ wordings! { RequestRefused:
         "{}. STS could not reach the issuer {}; it is often back at the next try.",
         refused.refusal.sentence(), sanitize(&refused.request.claims.issuer)
     );
-    |refused| steps![
-        format!("See whether the issuer answers:\ncurl -sS {}", refused.discovery()), CHECK_AWS_HEALTH
-    ];
+    |refused| {
+        let look = format!("Check whether the issuer answers:\ncurl -sS {}", refused.discovery());
+        if refused.is_of_eks() {
+            return steps![look, CHECK_AWS_HEALTH];
+        }
+        steps![
+            look,
+            "If it does not, repair the server at the issuer's URL, and open it to the internet: the addresses of STS are not \
+             fixed."
+        ]
+    };
 
     /// STS itself failed.
     StsFault;

@@ -110,3 +110,22 @@ async fn line_that_sets_an_endpoint_is_named() {
     let found = check(&format!("[sts]\nendpoint = \"none\"\nhost = \"sts.example.invalid\"\n[files]\n\"home/.aws/config\" = {config:?}\n")).await;
     assert!(step(&found, 0).contains("endpoint_url in line 3 of "), "{found:#}");
 }
+
+/// AWS runs the issuer of EKS. Of another one, the documents and the ids of the keys are the suspects.
+#[tokio::test]
+async fn missing_verification_key_is_looked_for_where_the_issuer_is() {
+    const REFUSED: &str = "[[sts.assume]]\nerror = { status = 400, code = \"InvalidIdentityToken\", message = \"Couldn't \
+         retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity \
+         documentation for requirements\" }\n";
+    let own = "[token]\nheader = { kid = \"\" }\n\
+               claims = { iss = \"https://example-oidc.s3.eu-west-1.amazonaws.com/mycluster\" }\n";
+    for (token, is_eks) in [(own, false), ("", true)] {
+        let found = check(&format!("{token}{REFUSED}")).await;
+        let diagnosis = &found["diagnosis"];
+        assert_eq!(diagnosis["name"], "VerificationKeyUnavailable", "{found:#}");
+        let text = diagnosis.to_string();
+        assert_eq!(text.contains("Wait, and run the check again"), is_eks, "{text}");
+        assert_eq!(text.contains("A key without an id"), !is_eks, "{text}");
+        assert_eq!(step(&found, 0).contains("The set must hold a key with the id \"\""), !is_eks, "{text}");
+    }
+}
