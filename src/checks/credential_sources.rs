@@ -143,9 +143,7 @@ impl SdkAnswers<'_> {
         match concerned.and_then(|answer| self.selected_profile(answer.sdk)) {
             Some((variable, profile)) => {
                 let stops = std::mem::take(&mut stops);
-                warnings.push(
-                    ShadowedByProfile { variable, profile, taken_by: of_profile, stopped: stops }.into(),
-                );
+                warnings.push(self.profile_diagnosis(variable, profile, of_profile, stops));
             }
             None if !of_profile.is_empty() => warnings.push(self.shared_file_diagnosis(of_profile)),
             None => {}
@@ -190,8 +188,7 @@ impl SdkAnswers<'_> {
             | CredentialSource::AssumedRole
             | CredentialSource::ProfileWebIdentity => match self.selected_profile(sdk) {
                 Some((variable, profile)) => {
-                    let (takes, stops) = (vec![name], Vec::new());
-                    ShadowedByProfile { variable, profile, taken_by: takes, stopped: stops }.into()
+                    self.profile_diagnosis(variable, profile, vec![name], Vec::new())
                 }
                 None => self.shared_file_diagnosis(vec![name]),
             },
@@ -214,6 +211,18 @@ impl SdkAnswers<'_> {
                 SdkCredentialError { stopped: vec![name], reason: answer.reason.clone() }.into()
             }
         })
+    }
+
+    fn profile_diagnosis(
+        &self,
+        variable: &'static str,
+        profile: String,
+        taken_by: Vec<&'static str>,
+        stopped: Vec<&'static str>,
+    ) -> Diagnosis {
+        let profiles = self.profiles.as_ref().ok().filter(|profiles| profiles.selected == profile);
+        let role = profiles.and_then(|profiles| profiles.setting("role_arn"));
+        ShadowedByProfile { variable, profile, role, taken_by, stopped }.into()
     }
 
     fn shared_file_diagnosis(&self, takes: Vec<&'static str>) -> Diagnosis {

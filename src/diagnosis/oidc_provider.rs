@@ -3,6 +3,7 @@
 use super::Entry;
 use super::identity::kubectl;
 use super::sts::{RequestRefused, audience_list, audit_step};
+use super::token::is_near_usual;
 use super::trust::{call_evidence, difference, words};
 use crate::diagnosis::aws_cli::{commands, iam};
 use crate::evidence::Evidence;
@@ -366,12 +367,11 @@ impl MissingClientId {
 
     fn remedy(&self) -> Vec<String> {
         let (role, commands) = (&self.request.role, commands(&self.request));
-        let not_intended = audience_not_intended(&self.request.audience, &self.request.subject);
-        let mut steps = Vec::from_iter(not_intended);
-        steps.push(format!(
+        let add = format!(
             "In account {}, add the audience; the client ids that are there stay:\n{}",
             role.account, commands.add_client_id_to_oidc_provider
-        ));
+        );
+        let mut steps = by_likelihood(&self.request.audience, &self.request.subject, add);
         if let Some(NearClientId { id, difference: ClientIdDifference::Invisible(_) }) = &self.near {
             let id = shell_quote(id);
             let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
@@ -406,14 +406,23 @@ impl MissingClientId {
     }
 }
 
+/// The steps for either reading. An audience that looks like the usual one is an error; another one is meant.
+fn by_likelihood(audience: &[String], subject: &str, add: String) -> Vec<String> {
+    let is_error = audience.iter().any(|audience| is_near_usual(audience));
+    let mut steps = Vec::from_iter(audience_not_intended(audience, subject));
+    steps.insert(if is_error { steps.len() } else { 0 }, add);
+    steps
+}
+
 /// The step for an audience that is unusual and perhaps not intended.
 fn audience_not_intended(audience: &[String], subject: &str) -> Option<String> {
     let (kubectl, name) = kubectl(ServiceAccount::of_subject(subject).as_ref());
     let is_usual = audience.iter().any(|audience| audience == USUAL_AUDIENCE);
     (!is_usual).then(|| {
         format!(
-            "If the token's audience is not meant, remove the annotation eks.amazonaws.com/audience from the service \
-             account and delete the pod:\n\
+            "If the token's audience is not meant, correct it where it is set: as audience of a projected volume in the \
+             pod's template, or, if the webhook made the volume, by the annotation eks.amazonaws.com/audience. Then delete \
+             the pod:\n\
              {kubectl} annotate serviceaccount {name} eks.amazonaws.com/audience-"
         )
     })
@@ -440,8 +449,8 @@ impl Entry for OidcProviderAudienceMissing {
         };
         let (claims, commands) = (&refused.request.claims, refused.commands());
         let mut steps = vec![format!("Look at the provider's client ids:\n{}", commands.show_oidc_provider)];
-        steps.extend(audience_not_intended(&claims.audience, &claims.subject));
-        steps.push(format!("If it is meant, add it:\n{}", commands.add_client_id_to_oidc_provider));
+        let add = format!("If it is meant, add it:\n{}", commands.add_client_id_to_oidc_provider);
+        steps.extend(by_likelihood(&claims.audience, &claims.subject, add));
         steps
     }
 

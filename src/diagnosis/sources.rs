@@ -1,6 +1,7 @@
 //! Other credentials in the pod that SDKs use instead of the role. [`sdk_chain`] says which SDKs do so in this pod.
 
 use super::Entry;
+use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use sdk_chain::SdkId;
@@ -106,6 +107,8 @@ impl Entry for ShadowedByStaticKeys {
 pub struct ShadowedByProfile {
     pub(crate) variable: &'static str,
     pub(crate) profile: String,
+    /// The role of the profile, if it has one, and where that is set.
+    pub(crate) role: Option<(String, SettingSource)>,
     pub(crate) taken_by: Vec<&'static str>,
     /// The SDKs that stop with an error because of it.
     pub(crate) stopped: Vec<&'static str>,
@@ -116,19 +119,38 @@ impl Entry for ShadowedByProfile {
         let selects = if self.profile.is_empty() {
             format!("{} is set to nothing, which some SDKs take for a profile without a name.", self.variable)
         } else {
-            format!("{} selects the profile \"{}\".", self.variable, sanitize(&self.profile))
+            let role = self.role.as_ref().map_or_else(String::new, |(role, source)| {
+                format!(", which assumes the role {} ({source})", sanitize(role))
+            });
+            format!("{} selects the profile \"{}\"{role}.", self.variable, sanitize(&self.profile))
         };
         format!("{selects}{}{}", taken_words(&self.taken_by, "its credentials"), stopped_words(&self.stopped))
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![format!("Remove {} from the container, unless the profile is meant.", self.variable)]
+        let remove = format!(
+            "If the pod's own role is meant, remove {} where it is set (env, envFrom, the image, a start script).",
+            self.variable
+        );
+        let Some((role, _)) = &self.role else {
+            return vec![remove, "If the profile is meant, name it in the program instead.".to_owned()];
+        };
+        steps![
+            remove,
+            format!(
+                "If {} is meant, start the program without AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (env -u), because \
+                 some SDKs use these before the profile. The profile then needs a source of its own, such as \
+                 web_identity_token_file in its source_profile.",
+                sanitize(role)
+            )
+        ]
     }
 
     fn evidence(&self) -> Evidence {
         Evidence::new()
             .value("variable", self.variable)
             .text("profile", &self.profile)
+            .text_if("profile_role_arn", self.role.as_ref().map(|(role, _)| role.as_str()))
             .value("taken_by", self.taken_by.clone())
             .value("stop", self.stopped.clone())
     }

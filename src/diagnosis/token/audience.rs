@@ -4,6 +4,13 @@ use super::USE_THE_WEBHOOK;
 use crate::diagnosis::Entry;
 use crate::evidence::Evidence;
 use crate::text::{sanitize, shell_quote};
+use iam_trust::USUAL_AUDIENCE;
+
+/// Whether an audience looks like the usual one with an error, or like another one of AWS.
+pub(crate) fn is_near_usual(audience: &str) -> bool {
+    let audience = audience.to_ascii_lowercase();
+    audience.contains("amazon") || audience.starts_with("sts.")
+}
 
 /// The token has another audience than `--expect-audience` names.
 #[derive(Debug, Clone)]
@@ -116,7 +123,18 @@ impl Entry for TokenAudienceUnusual {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![set_audience("sts.amazonaws.com")]
+        if self.audience.iter().any(|audience| is_near_usual(audience)) {
+            return vec![set_audience(USUAL_AUDIENCE)];
+        }
+        let audience = self.audience.first().map(String::as_str).unwrap_or_default();
+        vec![
+            format!(
+                "If the audience is meant, and assume-role passes, add --expect-audience {} to the check. Nothing else \
+                 must change.",
+                shell_quote(audience)
+            ),
+            format!("If it is not meant: {}", set_audience(USUAL_AUDIENCE)),
+        ]
     }
 
     fn evidence(&self) -> Evidence {

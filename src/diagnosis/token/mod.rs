@@ -3,7 +3,9 @@
 mod audience;
 mod lifetime;
 
-pub(crate) use audience::{ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken};
+pub(crate) use audience::{
+    ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenIsApiToken, is_near_usual,
+};
 pub(crate) use lifetime::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
 
 use super::{Catalogued, Diagnosis, Entry, Owner};

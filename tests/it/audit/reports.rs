@@ -11,10 +11,15 @@ use testbed::world::World;
 
 /// The report of an offline audit of a policy for a token.
 fn audit(report: &str, policy: &str, claims: &str) -> Value {
+    audit_with(report, policy, claims, "provider.json")
+}
+
+/// The same with this OIDC provider, if there is such a file.
+fn audit_with(report: &str, policy: &str, claims: &str, provider: &str) -> Value {
     let folder = repository::path("tests/recorded/reports").join(report);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let claims: Value = serde_json::from_str(&read(claims)).unwrap();
-    let provider = Some(folder.join("provider.json")).filter(|provider| provider.exists());
+    let provider = Some(folder.join(provider)).filter(|provider| provider.exists());
     let claim = |name: &str| {
         let value = &claims[name];
         value.get(0).unwrap_or(value).as_str().unwrap().to_owned()
@@ -134,6 +139,22 @@ fn no_provider_is_made_for_a_private_issuer() {
     let first = inner["diagnosis"]["remedy"][0].as_str().unwrap();
     assert!(first.contains("private name") && first.contains("virtual cluster"), "{first}");
     assert_eq!(audit(folder, "trust.json", "claims-of-the-pods-own-token.json")["outcome"], "pass");
+}
+
+/// An audience of another kind than AWS's is meant: the provider lacks it, and the token is right.
+#[test]
+fn audience_of_its_own_is_added_to_the_provider() {
+    const REPORT: &str = "openshift-audience-client-id";
+    for provider in ["provider.json", "provider-fixed.json", "provider-both.json"] {
+        let found = audit_with(REPORT, "trust.json", "claims.json", provider);
+        if provider != "provider.json" {
+            assert_eq!(found["outcome"], "pass", "{provider}: {found:#}");
+            continue;
+        }
+        assert_eq!(found["diagnosis"]["name"], "OidcProviderAudienceMissing");
+        let first = found["diagnosis"]["remedy"][0].as_str().unwrap();
+        assert!(first.contains("--client-id openshift") && !first.contains("sts.amazonaws.com"), "{first}");
+    }
 }
 
 /// Step 1 does not give one application the rights of another.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::program::{report, run};
+use crate::program::{json, report, run};
+use crate::repository;
 
 async fn check(toml: &str) -> Value {
     report(&run(toml, &["--output", "json", "--wait", "0s"]).await)
@@ -128,4 +129,51 @@ async fn missing_verification_key_is_looked_for_where_the_issuer_is() {
         assert_eq!(text.contains("A key without an id"), !is_eks, "{text}");
         assert_eq!(step(&found, 0).contains("The set must hold a key with the id \"\""), !is_eks, "{text}");
     }
+}
+
+/// A profile that chains from the pod's role, selected beside the injected variables: the SDKs differ.
+#[tokio::test]
+async fn profile_that_chains_from_the_role_is_named_with_its_role() {
+    let config = repository::read("tests/recorded/reports/atlantis-profile-against-injected-role/aws-config")
+        .replace("/var/run/secrets/eks.amazonaws.com/serviceaccount/token", "${token_file}")
+        .replace("role/atlantis", "role/payments-checkout");
+    let toml = format!("[env]\nAWS_PROFILE = \"dev\"\n[files]\n\"home/.aws/config\" = {config:?}\n");
+    let found = check(&toml).await;
+    assert_eq!(found["outcome"], "warn", "{found:#}");
+    let warning = &found["warnings"][0];
+    assert_eq!(warning["name"], "ShadowedByProfile");
+    let cause = warning["cause"].as_str().unwrap();
+    assert!(
+        cause.contains(
+            "which assumes the role arn:aws:iam::444455556666:role/dev-atlantis (role_arn in line 7"
+        ),
+        "{cause}"
+    );
+    assert!(cause.contains("take its credentials") && !cause.contains("every SDK"), "{cause}");
+    let steps = warning["remedy"].as_array().unwrap();
+    assert!(
+        steps[0].as_str().unwrap().starts_with("If the pod's own role is meant, remove AWS_PROFILE"),
+        "{steps:#?}"
+    );
+    assert!(
+        steps[1].as_str().unwrap().starts_with("If arn:aws:iam::444455556666:role/dev-atlantis is meant"),
+        "{steps:#?}"
+    );
+
+    let chain = json(&run(&format!("command = \"chain\"\n{toml}"), &["--output", "json"]).await.stdout);
+    let sdks = chain["sdks"].as_array().unwrap();
+    let of = |name: &str| sdks.iter().find(|sdk| sdk["sdk"] == name).unwrap();
+    for (sdk, picks) in
+        [("boto", "assume-role"), ("cliv2", "assume-role"), ("gov2", "web-id"), ("jv2", "web-id")]
+    {
+        assert_eq!(of(sdk)["picks"], picks, "{chain:#}");
+    }
+    let reason = of("boto")["because"].as_str().unwrap();
+    assert!(
+        reason.contains(
+            "The role arn:aws:iam::444455556666:role/dev-atlantis is in the profile \"dev\", and it assumes that with the \
+             web identity of the profile \"default\", the role arn:aws:iam::111122223333:role/payments-checkout."
+        ),
+        "{reason}"
+    );
 }

@@ -1,5 +1,7 @@
 //! What a profile gives: keys, the output of a program, or a role that is assumed with another source.
 
+use foreign_text::sanitize;
+
 use super::{NO_REGION, ResolvedView, StepFailure, StepResult, Taken, filled, is_pair, takes};
 use crate::CredentialSource;
 use crate::ini::Section;
@@ -74,7 +76,10 @@ impl ResolvedView<'_> {
         match self.can_assume(role) {
             Ok(()) => takes(
                 CredentialSource::AssumedRole,
-                format!("A role is in {words}, which it assumes with {base}."),
+                format!(
+                    "The role {} is in {words}, and it assumes that with {base}.",
+                    sanitize(filled(section, "role_arn").unwrap_or_default())
+                ),
             ),
             Err(why) => role.on_failure.because(format!("The role in {words} cannot be assumed: {why}")),
         }
@@ -188,9 +193,11 @@ impl ResolvedView<'_> {
         let token_file = filled(section, "web_identity_token_file");
         match (filled(section, "role_arn"), token_file) {
             (Some(arn), Some(file)) if role.sources.web_identity => {
-                let why = self.exchange_token(arn, file, 0, 0, false);
-                let why = why.or_else(|why| role.on_failure.because(why))?;
-                Ok((CredentialSource::ProfileWebIdentity, why))
+                if let Err(why) = self.exchange_token(arn, file, 0, 0, false) {
+                    return role.on_failure.because(why);
+                }
+                let base = format!("the web identity of {words}, the role {}", sanitize(arn));
+                Ok((CredentialSource::ProfileWebIdentity, base))
             }
             (Some(_), None)
                 if role.sources.named_sources
