@@ -10,7 +10,7 @@ use crate::aws::iam::{
     Endpoints, Iam, IamError, IamErrorKind, IamResult, OidcProvider, PagedList, Role, SimulatedDecision,
     permission,
 };
-use crate::aws::operator::OperatorCredentials;
+use crate::aws::operator::{CredentialSources, OperatorCredentials};
 use crate::aws::profile::Profiles;
 use crate::aws::sts::StsCaller;
 use crate::aws::transport::SmithyConnector;
@@ -59,9 +59,15 @@ pub async fn observe(pod: &Pod, options: &AuditOptions, request: &Request, until
     // The credentials get a little less time, so that their own error is reported, and not a time-out.
     let by = until - until.saturating_duration_since(Instant::now()) / 8;
     let dialer = SmithyConnector::new(pod, options.network.clone(), by);
-    let region = &endpoints.sts_region;
-    let operator = OperatorCredentials::load(pod, &dialer, profile, &profiles, region, by).await;
-    match operator {
+    let sources = CredentialSources {
+        pod,
+        dialer: &dialer,
+        endpoints: &endpoints,
+        profile,
+        profiles: &profiles,
+        until: by,
+    };
+    match OperatorCredentials::load(&sources).await {
         Ok(operator) => {
             ask(&Iam::new(pod, &dialer, &endpoints, &operator, until), request, &options.lookup).await
         }

@@ -7,6 +7,7 @@ use super::inputs::printed::url_decoded;
 use crate::aws::iam::{
     Decision, IamError, IamErrorKind, IamResult, PagedList, Role, SimulatedDecision, permission,
 };
+use crate::aws::operator::NoCredentials;
 use crate::aws::sts::StsCaller;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::audit::{AuditIncomplete, AuditWrongAccount, Unavailable};
@@ -14,6 +15,7 @@ use crate::diagnosis::role::{
     ActionDenied, ActionNotGranted, ActionOutsideBoundary, ActionOutsideOrganization, ForbiddenActions,
     RoleHasNoPermissions, RoleNotFound, decision_name,
 };
+use crate::diagnosis::sources::StaticKeysMalformed;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
 use crate::run::Verdict;
@@ -46,6 +48,9 @@ pub(crate) fn judge_account(role: &RoleArn, iam: &IamSnapshot) -> Option<Verdict
         (Ok(caller), _) if caller.account != role.account => wrong(&caller.account, Some(caller)),
         (Ok(caller), _) => Verdict::Pass(OperatorAccount(caller.clone())),
         (_, Err(IamError { kind: IamErrorKind::OtherAccount(account), .. })) => wrong(account, None),
+        (Err(IamError { kind: IamErrorKind::NoCredentials(NoCredentials::Variables(faults)), .. }), _) => {
+            Verdict::fail(StaticKeysMalformed { faults: faults.clone(), shadow: None })
+        }
         (Err(error), Err(_))
             if matches!(
                 error.kind,

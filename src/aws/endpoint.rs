@@ -1,7 +1,81 @@
-//! Which STS to call, by AWS's own endpoint rules.
+//! Where AWS is called: STS by AWS's own endpoint rules, and the configuration of clients for it.
 
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_smithy_async::time::SharedTimeSource;
 use iam_trust::partition::Partition;
+
+use super::transport::SmithyConnector;
+use crate::host::Pod;
+
+/// A call that is throttled, or lost, is made once more, after at most this.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// Where AWS is called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Endpoints {
+    /// The region whose IAM is asked: each partition has one IAM.
+    pub iam_region: String,
+    pub iam_url: Option<String>,
+    pub sts_region: String,
+    pub sts_url: Option<String>,
+    /// Endpoints that keep to FIPS 140.
+    pub fips: bool,
+    /// Endpoints with IPv6 addresses, too.
+    pub dual_stack: bool,
+}
+
+impl Endpoints {
+    /// The configuration of a client for IAM.
+    pub(super) fn iam_config(
+        &self,
+        pod: &Pod,
+        dialer: &SmithyConnector,
+        credentials: Option<Credentials>,
+    ) -> SdkConfig {
+        self.config(pod, dialer, credentials, (&self.iam_region, self.iam_url.as_deref()))
+    }
+
+    /// The configuration of a client for STS.
+    pub(super) fn sts_config(
+        &self,
+        pod: &Pod,
+        dialer: &SmithyConnector,
+        credentials: Option<Credentials>,
+    ) -> SdkConfig {
+        self.config(pod, dialer, credentials, (&self.sts_region, self.sts_url.as_deref()))
+    }
+
+    fn config(
+        &self,
+        pod: &Pod,
+        dialer: &SmithyConnector,
+        credentials: Option<Credentials>,
+        (region, url): (&str, Option<&str>),
+    ) -> SdkConfig {
+        let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_PAUSE);
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(dialer.http_client())
+            .region(Region::new(region.to_owned()))
+            .use_fips(self.fips)
+            .use_dual_stack(self.dual_stack)
+            .retry_config(retry.with_max_backoff(RETRY_PAUSE))
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .time_source(SharedTimeSource::new(pod.clone()));
+        config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+        config.set_endpoint_url(url.map(str::to_owned));
+        config.build()
+    }
+}
 
 /// The URL that AWS's endpoint rules give, in every partition.
 ///

@@ -4,6 +4,7 @@
 
 pub(crate) mod endpoint;
 pub mod iam;
+pub(crate) mod keys;
 pub mod operator;
 pub(crate) mod profile;
 pub(crate) mod setting;

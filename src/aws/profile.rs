@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::setting::SettingSource;
 
 use crate::host::{Pod, ProcFault, ReadError};
+use crate::text::Secret;
 
 /// The most bytes of a shared file that are read.
 const MAX_FILE_BYTES: usize = 128 << 10;
@@ -34,7 +35,7 @@ pub(crate) struct Profiles {
     /// The files that exist and could be read.
     pub(crate) files: Vec<String>,
     /// The text of each of them.
-    texts: Vec<String>,
+    pub(super) texts: Vec<(SharedFileKind, Secret)>,
 }
 
 /// A shared file that cannot be used.
@@ -90,7 +91,7 @@ impl Profiles {
             path: files.join(" or "),
             fault: "it does not follow the format of AWS's shared files".to_owned(),
         })?;
-        let texts = contents.into_iter().map(|(_, text)| text).collect();
+        let texts = contents.into_iter().map(|(kind, text)| (kind, Secret::new(text))).collect();
         Ok(Self { profiles, services, selected, files, texts })
     }
 
@@ -131,7 +132,7 @@ impl Profiles {
     /// Where a key is set last in sections of these headers, or below an outer key of them. The last file counts.
     fn source(&self, key: &'static str, headers: &[String], outer: Option<&str>) -> SettingSource {
         let files = self.files.iter().zip(&self.texts).rev();
-        let mut found = files.map(|(path, text)| (path, line_of(text, headers, outer, key)));
+        let mut found = files.map(|(path, (_, text))| (path, line_of(text.expose(), headers, outer, key)));
         let (path, line) = found
             .find_map(|(path, line)| Some((path.clone(), Some(line?))))
             .unwrap_or_else(|| (self.files.join(" or "), None));
@@ -193,6 +194,7 @@ fn expand_home(pod: &Pod, path: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::{Profiles, SharedFile, SharedFileKind, join, line_of};
+    use crate::text::Secret;
 
     /// The settings of the default profile that are read of the two files, or that one is malformed.
     fn read(config: &str, credentials: &str) -> String {
@@ -206,7 +208,7 @@ mod tests {
             services,
             selected: "default".to_owned(),
             files: vec!["/a".into(), "/b".into()],
-            texts: vec![config.to_owned(), credentials.to_owned()],
+            texts: files.into_iter().map(|(kind, text)| (kind, Secret::new(text))).collect(),
         };
         let found = read.has_selected().then(|| "found".to_owned());
         let region = read.get("region").map(|region| format!("region {region:?}"));

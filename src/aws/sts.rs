@@ -12,6 +12,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
+use super::keys::KeyFault;
 use super::sts_errors::{self, Meaning};
 use super::transport::{SmithyConnection, find_source};
 use crate::evidence::Evidence;
@@ -229,6 +230,10 @@ impl Sts {
             .send();
         let reply = self.reply(until, call, |output| {
             let given = output.credentials()?;
+            let keys = [given.access_key_id(), given.secret_access_key(), given.session_token()];
+            if keys.into_iter().any(|key| KeyFault::of(key).is_some()) {
+                return None;
+            }
             let expires_at = SystemTime::try_from(*given.expiration()).ok();
             let credentials = Credentials::new(
                 given.access_key_id(),

@@ -210,12 +210,6 @@ impl SmithyConnector {
         Self(Arc::new(Shared { pod: pod.clone(), network, until, trust, idle }))
     }
 
-    /// The same for another runtime, with which no connection can be shared.
-    pub(super) fn for_other_runtime(&self) -> Self {
-        let Shared { pod, network, until, .. } = &*self.0;
-        Self::new(pod, network.clone(), *until)
-    }
-
     pub(super) fn http_client(&self) -> SharedHttpClient {
         let connector = self.clone();
         SharedHttpClient::new(http_client_fn(move |settings: &HttpConnectorSettings, _| {

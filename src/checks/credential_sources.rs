@@ -2,15 +2,17 @@
 //!
 //! This is judged as if the role worked. Other checks say whether it does.
 
+use crate::aws::keys::{self, KeyFault};
 use crate::aws::profile::{ProfileFileError, Profiles};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sources::{
     FallsToNodeRole, SdkCredentialError, ShadowedByContainerCredentials, ShadowedByProfile,
-    ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed,
+    ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed, StaticKeysMalformed,
 };
 use crate::env::CONTAINER_CREDENTIALS_VARIABLES;
 use crate::evidence::Evidence;
 use crate::evidence::HasEvidence;
+use crate::host::Pod;
 use crate::run::Verdict;
 use crate::run::identity::Identity;
 use sdk_chain::situation::ChainInput;
@@ -37,6 +39,7 @@ pub(crate) fn judge(
     identity: &Identity,
     chain: &ChainContext,
     profiles: &Result<Profiles, ProfileFileError>,
+    key_faults: &[KeyFaultOf],
 ) -> Verdict<CredentialSources> {
     let working =
         ChainContext { input: identity.works_in(&chain.input), application: chain.application.clone() };
@@ -45,6 +48,7 @@ pub(crate) fn judge(
         expected: identity.credential_source(),
         situation: &working.input,
         profiles,
+        key_faults,
         answers: working.likely_resolutions(),
     };
     let own: Option<Vec<Diagnosis>> =
@@ -64,8 +68,12 @@ struct SdkAnswers<'a> {
     expected: CredentialSource,
     situation: &'a ChainInput,
     profiles: &'a Result<Profiles, ProfileFileError>,
+    key_faults: &'a [KeyFaultOf],
     answers: Vec<Resolution>,
 }
+
+/// A variable, and why no request can carry the key in it.
+type KeyFaultOf = (&'static str, KeyFault);
 
 const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// Their old names, which some SDKs still read.
@@ -76,6 +84,11 @@ const LEGACY_KEYS: [&str; 5] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
 ];
+
+/// The variables of keys that no request can carry. The keys themselves are not kept.
+pub(crate) fn key_faults(pod: &Pod) -> Vec<KeyFaultOf> {
+    keys::faulty_variables(pod, keys::KEY_VARIABLES.into_iter().chain(LEGACY_KEYS))
+}
 
 impl SdkAnswers<'_> {
     fn set_variables(&self, names: &[&'static str]) -> Vec<&'static str> {
@@ -120,14 +133,7 @@ impl SdkAnswers<'_> {
         if is_half || !takes.is_empty() {
             let stops = if is_half { std::mem::take(&mut stops) } else { Vec::new() };
             let picks: Vec<CredentialSource> = self.answers.iter().map(|answer| answer.source).collect();
-            warnings.push(
-                ShadowedByStaticKeys {
-                    variables: self.key_variables(&picks),
-                    taken_by: takes,
-                    stopped: stops,
-                }
-                .into(),
-            );
+            warnings.push(self.static_keys_diagnosis(self.key_variables(&picks), takes, stops));
         }
         if let Err(ProfileFileError { path, fault }) = self.profiles {
             let stops = std::mem::take(&mut stops);
@@ -181,7 +187,7 @@ impl SdkAnswers<'_> {
             }
             CredentialSource::Keys | CredentialSource::LegacyKeys => {
                 let variables = self.key_variables(&[answer.source]);
-                ShadowedByStaticKeys { variables, taken_by: vec![name], stopped: Vec::new() }.into()
+                self.static_keys_diagnosis(variables, vec![name], Vec::new())
             }
             CredentialSource::Profile
             | CredentialSource::Process
@@ -225,6 +231,20 @@ impl SdkAnswers<'_> {
         ShadowedByProfile { variable, profile, role, taken_by, stopped }.into()
     }
 
+    fn static_keys_diagnosis(
+        &self,
+        variables: Vec<&'static str>,
+        taken_by: Vec<&'static str>,
+        stopped: Vec<&'static str>,
+    ) -> Diagnosis {
+        let shadow = ShadowedByStaticKeys { variables, taken_by, stopped };
+        if self.key_faults.is_empty() {
+            shadow.into()
+        } else {
+            StaticKeysMalformed { faults: self.key_faults.to_vec(), shadow: Some(shadow) }.into()
+        }
+    }
+
     fn shared_file_diagnosis(&self, takes: Vec<&'static str>) -> Diagnosis {
         let profiles = self.profiles.as_ref();
         let files = profiles.map_or_else(|_| Vec::new(), |profiles| profiles.files.clone());
@@ -236,7 +256,7 @@ impl SdkAnswers<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEYS, judge};
+    use super::{KEYS, judge, key_faults};
     use crate::aws::profile::Profiles;
     use crate::host::{Clock, Pod};
     use crate::probes::chain_input::read_chain_input;
@@ -262,7 +282,7 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(20);
         let profiles = Profiles::load(&pod, None, until).await;
         let outlook = ChainContext { input: read_chain_input(&pod, until).await, application: used };
-        match judge(&identity(&pod), &outlook, &profiles) {
+        match judge(&identity(&pod), &outlook, &profiles, &key_faults(&pod)) {
             Verdict::Pass(_) => vec![],
             Verdict::Warn(_, warnings) => warnings.iter().map(|warning| warning.name().as_str()).collect(),
             Verdict::Fail(diagnosis) => vec!["fails", diagnosis.name().as_str()],
@@ -280,7 +300,8 @@ mod tests {
                 input: read_chain_input(&pod, until).await,
                 application: ApplicationSdks::Stated(SdkId::Boto),
             };
-            let verdict = judge(&identity(&pod), &outlook, &Profiles::load(&pod, None, until).await);
+            let profiles = Profiles::load(&pod, None, until).await;
+            let verdict = judge(&identity(&pod), &outlook, &profiles, &[]);
             assert_eq!(matches!(verdict, Verdict::Fail(_)), fails, "{variables:?}");
         }
     }

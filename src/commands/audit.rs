@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
+use super::last_words::LastWords;
 use super::output::{self, Console, OutputArgs, TERMINATION_LOG, TERMINATION_LOG_TIMEOUT};
 use super::values::longer_than_zero;
 use crate::audit::inputs;
@@ -16,7 +17,7 @@ use crate::aws::iam::operator_policy;
 use crate::host::Pod;
 use crate::net::options::NetworkOptions;
 use crate::plan;
-use crate::report::model::Report;
+use crate::report::model::{FailurePolicy, Report};
 use crate::report::termination;
 use crate::run::CheckRun;
 
@@ -73,6 +74,16 @@ pub(super) async fn run(console: &Console, pod: &Pod, args: &AuditCommand) -> u8
     }
     let refuse = async |text: String| output::refuse(console, pod, &args.termination_log, text).await;
     let (began, started) = (pod.now(), Instant::now());
+    LastWords {
+        console: console.clone(),
+        pod: pod.clone(),
+        output: args.output,
+        termination_log: args.termination_log.clone(),
+        container: args.inputs.container.clone(),
+        failure_policy: FailurePolicy::default(),
+        started: (began, started),
+    }
+    .keep();
     let paths = args.inputs.clone().with_piped_report(pod.stdin_is_terminal());
     let inputs = match inputs::observe(pod, &paths, started + args.timeout).await {
         Ok(inputs) => inputs,

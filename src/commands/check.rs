@@ -38,6 +38,7 @@ pub(crate) struct CheckCommand {
 pub(super) async fn run(console: &Console, pod: &Pod, args: &CheckCommand) -> u8 {
     let checks = &args.checks;
     logging::start(console, checks.log);
+    checks.keep_last_words(console, pod);
     let limits = RetryLimits { once: args.wait.is_zero(), wait_for_access: args.wait_for_access };
     let wait = if limits.once { checks.timeout } else { args.wait };
     let budget = Budget { deadline: Instant::now() + wait, timeout: checks.timeout.min(wait) };

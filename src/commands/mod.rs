@@ -5,6 +5,7 @@ pub(crate) mod chain;
 pub(crate) mod check;
 mod console;
 pub mod explain;
+pub mod last_words;
 mod logging;
 pub(crate) mod options;
 pub mod output;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::time::Instant;
 
+use super::last_words::LastWords;
 use super::logging::LogLevel;
 use super::output::{self, Console, OutputArgs, TERMINATION_LOG};
 use super::values::{longer_than_zero, sdk};
@@ -108,6 +110,20 @@ impl CheckArgs {
     /// Which failures do not fail the container.
     pub(crate) fn failure_policy(&self) -> FailurePolicy {
         FailurePolicy { observe: self.mode == Mode::Observe, tolerate: self.tolerate.clone() }
+    }
+
+    /// Keeps what is said if the process fails.
+    pub(crate) fn keep_last_words(&self, console: &Console, pod: &Pod) {
+        LastWords {
+            console: console.clone(),
+            pod: pod.clone(),
+            output: self.output,
+            termination_log: self.termination_log.clone(),
+            container: self.container.clone(),
+            failure_policy: self.failure_policy(),
+            started: (pod.now(), Instant::now()),
+        }
+        .keep();
     }
 
     /// Gives the report to Kubernetes and to stdout.

@@ -1,5 +1,5 @@
-//! Where output goes: stdout, stderr and the file of the termination message. Only this file and `console.rs`
-//! print, and only this file ends the process.
+//! Where output goes: stdout, stderr and the file of the termination message. Only this file, `console.rs` and
+//! `last_words.rs` print.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,6 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::console::Writer;
-use crate::diagnosis::Class;
 use crate::host::Pod;
 use crate::report::model::Report;
 use crate::report::style::Color;
@@ -30,6 +29,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) const USAGE: u8 = 64;
 
 /// Stdout and stderr.
+#[derive(Clone)]
 pub struct Console {
     out: Writer,
     pub(super) err: Writer,
@@ -64,7 +64,7 @@ fn print_to(writer: &Writer, text: &str) {
 }
 
 /// How to print.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct OutputArgs {
     /// Text for people, or one JSON object on one line; auto is text on a terminal, else JSON
     #[arg(long, value_enum, value_name = "FORM", env = "IRSA_PROBE_OUTPUT", default_value_t)]
@@ -150,23 +150,4 @@ pub(super) async fn print_usage(console: &Console, pod: &Pod, error: &clap::Erro
     let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
     let log = log.map_or_else(|| PathBuf::from(TERMINATION_LOG), PathBuf::from);
     refuse(console, pod, &log, escape_json(&redact(&error.to_string()))).await
-}
-
-/// Says why the process cannot start, and returns the exit code.
-pub fn cannot_start(error: &io::Error) -> u8 {
-    let _ = writeln!(io::stderr(), "irsa-probe cannot start: {error}");
-    Class::NotJudged.exit_code()
-}
-
-/// Makes a panic, of ours or of a library's, print one line and exit as what was not judged.
-#[expect(clippy::disallowed_methods, clippy::exit, reason = "only here can the process be ended")]
-pub fn exit_on_panic() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |location| {
-            let file = Path::new(location.file()).file_name().unwrap_or_default();
-            format!(" ({}:{})", file.to_string_lossy(), location.line())
-        });
-        let _ = writeln!(io::stderr(), "irsa-probe failed by a fault of its own{place}; please report it");
-        std::process::exit(Class::NotJudged.exit_code().into());
-    }));
 }

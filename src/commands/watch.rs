@@ -65,6 +65,7 @@ pub(crate) struct WatchCommand {
 pub(super) async fn run(console: &Console, pod: &Pod, args: &WatchCommand) -> u8 {
     let checks = &args.checks;
     logging::start(console, checks.log);
+    checks.keep_last_words(console, pod);
     let mut signals = Signals::new();
     let listener = match server::bind(args.listen) {
         Ok(listener) => listener,

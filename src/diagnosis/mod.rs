@@ -386,6 +386,7 @@ catalogue! {
     }
     sources {
         ShadowedByStaticKeys: Misconfigured, Workload, since "0.1.0";
+        StaticKeysMalformed: Misconfigured, Workload, since "0.2.0";
         ShadowedByProfile: Misconfigured, Workload, since "0.1.0";
         ShadowedBySharedFile: Misconfigured, Workload, since "0.1.0";
         ShadowedByContainerCredentials: Misconfigured, Workload, since "0.1.0";

@@ -1,6 +1,7 @@
 //! Other credentials in the pod that SDKs use instead of the role. [`sdk_chain`] says which SDKs do so in this pod.
 
 use super::Entry;
+use crate::aws::keys::{KeyFault, describe_faults};
 use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
@@ -99,6 +100,41 @@ impl Entry for ShadowedByStaticKeys {
             .texts("variables", &self.variables)
             .value("taken_by", self.taken_by.clone())
             .value("stop", self.stopped.clone())
+    }
+}
+
+/// Access keys are set in the environment, and no request can carry them.
+#[derive(Debug, Clone)]
+pub struct StaticKeysMalformed {
+    pub(crate) faults: Vec<(&'static str, KeyFault)>,
+    /// What these keys do to the pod's role. `None` for keys of an audit.
+    pub(crate) shadow: Option<ShadowedByStaticKeys>,
+}
+
+impl Entry for StaticKeysMalformed {
+    fn cause(&self) -> String {
+        let shadow = self.shadow.as_ref().map_or_else(String::new, |shadow| format!(" {}", shadow.cause()));
+        format!("{}. No request can carry such a key.{shadow}", describe_faults(&self.faults))
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        match &self.shadow {
+            Some(shadow) => shadow.remedy(),
+            None => {
+                let names: Vec<&str> = self.faults.iter().map(|(name, _)| *name).collect();
+                steps![format!(
+                    "Set {} without that character, and audit again. Where a Secret was made from a file, make the \
+                     file without its last line break, as printf '%s' does.",
+                    names.join(" and ")
+                )]
+            }
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let faults: Vec<String> = self.faults.iter().map(|(name, fault)| format!("{name} {fault}")).collect();
+        let shadow = self.shadow.as_ref().map_or_else(Evidence::new, ShadowedByStaticKeys::evidence);
+        shadow.texts("malformed", &faults)
     }
 }
 

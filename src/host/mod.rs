@@ -10,6 +10,7 @@
 mod access;
 pub(crate) mod backoff;
 mod clock;
+pub(crate) mod command;
 pub mod deadline;
 mod files;
 pub mod process;
@@ -32,6 +33,7 @@ pub use access::{MAX_ENVIRONMENT_BYTES, ProcAccessError, ProcFault, ProcessUser,
 pub use clock::Clock;
 pub use files::{FileFingerprint, FileKind, FileRead, FileStat, Folder, Presence, ReadError};
 
+use command::CommandFault;
 use files::overwrite;
 use process::{Process, ProcessListError, Processes};
 use root::Root;
@@ -267,6 +269,19 @@ impl Pod {
         self.readers.run(path, until, move || root.link_created_at(&of_thread)).await?
     }
 
+    /// Runs a command of the shell, and returns the at most `limit` bytes that it prints, by `until` at the latest.
+    ///
+    /// # Errors
+    /// Why there is no output. Nothing of the command is then left behind.
+    pub(crate) async fn run_command(
+        &self,
+        command: &str,
+        limit: usize,
+        until: Instant,
+    ) -> Result<Vec<u8>, CommandFault> {
+        command::run(command, limit, until).await
+    }
+
     /// Overwrites a file of our own that must exist already, as the kubelet's termination log does, by
     /// `until` at the latest.
     ///
@@ -277,6 +292,14 @@ impl Pod {
         let late = || Err(io::ErrorKind::TimedOut.into());
         let written = self.threads.run(path, until, move || overwrite(&of_thread, text.as_bytes())).await;
         written.unwrap_or_else(late)
+    }
+
+    /// The same at once, for a process that ends by a fault of its own.
+    ///
+    /// # Errors
+    /// As of [`Pod::overwrite`].
+    pub(crate) fn overwrite_now(&self, path: &Path, text: &str) -> io::Result<()> {
+        overwrite(path, text.as_bytes())
     }
 }
 

@@ -31,6 +31,9 @@ pub(super) async fn check(
         .await;
     }
 
-    run.check(Check::CredentialSources, async { Ok(credential_sources::judge(identity, chain, profiles)) })
-        .await;
+    run.check(Check::CredentialSources, async {
+        let key_faults = credential_sources::key_faults(probe.pod);
+        Ok(credential_sources::judge(identity, chain, profiles, &key_faults))
+    })
+    .await;
 }

@@ -30,6 +30,7 @@ fn to_wire(report: &Report) -> wire::Report {
         outcome: report.outcome().as_str().to_owned(),
         exit_code: report.exit_code(),
         interrupted: report.interrupted,
+        fault: report.fault.clone(),
         attempts: report.attempts,
         duration_ms: millis(report.took),
         diagnosis: report.diagnosis().map(with_remedy),

@@ -71,6 +71,8 @@ pub struct Report {
     pub(crate) attempts: u32,
     /// Whether SIGTERM ended it.
     pub(crate) interrupted: bool,
+    /// Where the process failed, if a fault of its own ended the run.
+    pub(crate) fault: Option<String>,
     /// The name of the container, if the pod spec says it.
     pub(crate) container: Option<String>,
     pub(crate) user: ProcessUser,
@@ -102,6 +104,7 @@ impl Report {
             took: started.1.elapsed(),
             attempts,
             interrupted,
+            fault: None,
             container,
             user: pod.own_user(),
             target: pod.target().cloned(),
@@ -111,6 +114,11 @@ impl Report {
             failure_policy,
             audit: None,
         }
+    }
+
+    /// The report of a run that a fault of the process ends now, at this place.
+    pub(crate) fn of_fault(pod: &Pod, circumstances: Circumstances, place: String) -> Self {
+        Self { fault: Some(place), ..Self::new(pod, circumstances, PodFacts::default(), Vec::new()) }
     }
 
     /// The report of an audit that ends now.
@@ -152,7 +160,7 @@ impl Report {
 
     /// Whether the pod gets its role, whatever the application does with it.
     pub(crate) fn role_works(&self) -> bool {
-        !self.interrupted && self.role_failure().is_none()
+        !self.interrupted && self.fault.is_none() && self.role_failure().is_none()
     }
 
     /// Everything else that was found: warnings, and the other failures. What has the name of the diagnosis is
@@ -183,7 +191,7 @@ impl Report {
 
     /// How the run ended.
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.diagnosis().is_some() || self.interrupted {
+        if self.diagnosis().is_some() || self.interrupted || self.fault.is_some() {
             Outcome::Fail
         } else if self.warnings().iter().all(|warning| warning.name().is_information()) {
             Outcome::Pass
@@ -196,6 +204,9 @@ impl Report {
     pub(crate) fn exit_code(&self) -> u8 {
         if self.failure_policy.observe {
             return 0;
+        }
+        if self.fault.is_some() {
+            return Class::NotJudged.exit_code();
         }
         if self.interrupted {
             return INTERRUPTED;

@@ -14,6 +14,11 @@ const SENTENCE_BYTES: usize = 40;
 /// The message of a run that ended before it had a verdict.
 pub(crate) const NO_VERDICT: &str = "interrupted before a verdict was known\n";
 
+/// The line of a run that a fault of the process ended at this place.
+pub(crate) fn fault_line(place: &str) -> String {
+    format!("irsa-probe failed by a fault of its own ({place}); please report it\n")
+}
+
 pub(crate) fn message(report: &Report) -> String {
     let text = match (report.diagnosis(), report.outcome()) {
         (Some(diagnosis), _) => {
@@ -30,7 +35,7 @@ pub(crate) fn message(report: &Report) -> String {
             let cause = truncate(&diagnosis.cause(), MAX_BYTES - head.len() - first.len());
             format!("{head}{cause}{first}")
         }
-        (None, Outcome::Fail) => NO_VERDICT.to_owned(),
+        (None, Outcome::Fail) => report.fault.as_deref().map_or_else(|| NO_VERDICT.to_owned(), fault_line),
         (None, _) => {
             let warnings: Vec<&str> = report
                 .warnings()

@@ -308,6 +308,7 @@ fn run_verdict(report: &Report, color: Color) -> String {
     match report.outcome() {
         Outcome::Pass => color.good("This pod gets its role."),
         Outcome::Warn => color.warning("This pod gets its role, with warnings."),
+        Outcome::Fail if report.fault.is_some() => color.bad("irsa-probe failed by a fault of its own."),
         Outcome::Fail if report.interrupted => color.bad("Interrupted."),
         Outcome::Fail if report.role_works() => {
             color.bad("This pod gets its role, but the application's SDK does not take it.")

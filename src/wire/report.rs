@@ -25,6 +25,10 @@ wire! {
         pub exit_code: u8,
         /// Whether SIGTERM ended the run.
         pub interrupted: bool,
+        /// The place in irsa-probe, if a fault of its own ended the run. Then nothing was judged.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "String")]
+        pub fault: Option<String>,
         /// How many attempts there were.
         pub attempts: u32,
         /// How long the run took, all attempts together.

@@ -7,13 +7,7 @@ mod simulation;
 
 use std::time::{Duration, SystemTime};
 
-use aws_config::SdkConfig;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_iam::config::retry::RetryConfig;
-use aws_sdk_iam::config::timeout::TimeoutConfig;
-use aws_sdk_iam::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, timeout_at};
 
@@ -25,28 +19,12 @@ use crate::host::Pod;
 use error::{error_kind, incomplete_answer};
 use simulation::simulated;
 
+pub use super::endpoint::Endpoints;
 pub use error::{IamError, IamErrorKind, IamResult, operator_policy, permission};
 pub use simulation::{Decision, SimulatedDecision};
 
 /// The most entries of a list that IAM is asked for at once: the most that it allows.
 const PAGE_ENTRIES: i32 = 1000;
-
-/// A call that is throttled, or lost, is made once more, after at most this.
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
-
-/// Where AWS is called.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Endpoints {
-    /// The region whose IAM is asked: each partition has one IAM.
-    pub iam_region: String,
-    pub iam_url: Option<String>,
-    pub sts_region: String,
-    pub sts_url: Option<String>,
-    /// Endpoints that keep to FIPS 140.
-    pub fips: bool,
-    /// Endpoints with IPv6 addresses, too.
-    pub dual_stack: bool,
-}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Role {
@@ -95,27 +73,10 @@ impl Iam {
         operator: &OperatorCredentials,
         until: Instant,
     ) -> Self {
-        let retry = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_PAUSE);
-        let config = |region: &str, url: &Option<String>| {
-            let mut config = SdkConfig::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .http_client(dialer.http_client())
-                .credentials_provider(SharedCredentialsProvider::new(operator.0.clone()))
-                .region(Region::new(region.to_owned()))
-                .use_fips(endpoints.fips)
-                .use_dual_stack(endpoints.dual_stack)
-                .retry_config(retry.clone().with_max_backoff(RETRY_PAUSE))
-                .timeout_config(TimeoutConfig::disabled())
-                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-                .time_source(SharedTimeSource::new(pod.clone()));
-            config.set_endpoint_url(url.clone());
-            config.build()
-        };
-        Self {
-            iam: aws_sdk_iam::Client::new(&config(&endpoints.iam_region, &endpoints.iam_url)),
-            sts: aws_sdk_sts::Client::new(&config(&endpoints.sts_region, &endpoints.sts_url)),
-            until,
-        }
+        let credentials = || Some(operator.0.clone());
+        let iam = endpoints.iam_config(pod, dialer, credentials());
+        let sts = endpoints.sts_config(pod, dialer, credentials());
+        Self { iam: aws_sdk_iam::Client::new(&iam), sts: aws_sdk_sts::Client::new(&sts), until }
     }
 
     pub(crate) async fn caller_identity(&self) -> IamResult<StsCaller> {

@@ -3,6 +3,7 @@
 //! variables of its process.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::process::Command;
 use std::time::Duration;
 
@@ -508,10 +509,30 @@ async fn endless_file_is_given_up() {
     make_pipe(&pipe);
     let pipe = pipe.to_string_lossy().into_owned();
     let usual = [("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere"), ("WITHIN", "1")];
+    let sparse = home.path().join("sparse");
+    std::fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+    let sparse = sparse.to_string_lossy().into_owned();
+    let container = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/");
     for (variables, expected) in [
         (vec![("AWS_CONFIG_FILE", pipe.as_str())], "cannot be used"),
         (vec![("AWS_SHARED_CREDENTIALS_FILE", &pipe)], "cannot be used"),
-        (vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", &pipe)], "did not come in time"),
+        (
+            vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", &pipe)],
+            "cannot be used: it is a named pipe",
+        ),
+        (
+            vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/zero")],
+            "/dev/zero cannot be used: it is a device",
+        ),
+        (
+            vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", &sparse)],
+            "cannot be used: it has more than 65536 bytes",
+        ),
+        (vec![container, ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/zero")], "it is a device"),
+        (
+            vec![container, ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &sparse)],
+            "it has more than 65536 bytes",
+        ),
     ] {
         let said = observed(usual.iter().chain(&variables).copied());
         assert!(said.contains(expected), "{variables:?}: {said}");
@@ -520,4 +541,142 @@ async fn endless_file_is_given_up() {
 
 fn make_pipe(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// The AWS SDK panics over such a key, wherever it comes from.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_no_request_can_carry_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    let json =
+        |id: &str| format!(r#"{{"Version":1,"AccessKeyId":"{id}","SecretAccessKey":"x","Token":"t"}}"#);
+    let printed = home.path().join("printed");
+    std::fs::write(&printed, json("AK\\n")).unwrap();
+    let config = format!(
+        "[profile process]\ncredential_process = cat {}\n\
+         [profile role]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/a\nsource_profile = process\n\
+         [profile keys]\naws_access_key_id = A\u{1}K\naws_secret_access_key = x\n\
+         [profile environment]\nrole_arn = arn:aws:iam::{ACCOUNT}:role/a\ncredential_source = Environment\n",
+        printed.display()
+    );
+    let file = home.path().join("config");
+    std::fs::write(&file, config).unwrap();
+    let endpoint = Answers::start(json("A\\u007fK"));
+    let answers = Answers::start(
+        "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+         <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>AK&#10;</AccessKeyId>\
+         <SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken>\
+         <Expiration>2096-11-24T05:37:25Z</Expiration></Credentials>\
+         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+            .to_owned(),
+    );
+    let token = home.path().join("token");
+    std::fs::write(&token, "a.b.c").unwrap();
+    let (file, token) = (file.to_string_lossy().into_owned(), token.to_string_lossy().into_owned());
+    let usual = [
+        ("AWS_CONFIG_FILE", file.as_str()),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL", &answers.url),
+        ("HOME", "/nowhere"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
+    let secret = ("AWS_SECRET_ACCESS_KEY", "x");
+    for (variables, expected) in [
+        (vec![("AWS_ACCESS_KEY_ID", "AK\n"), secret], "AWS_ACCESS_KEY_ID ends with a line break"),
+        (vec![("AWS_ACCESS_KEY_ID", "AK\r\n"), secret], "AWS_ACCESS_KEY_ID ends with a line break"),
+        (vec![("AWS_ACCESS_KEY_ID", "A\u{1}K"), secret], "AWS_ACCESS_KEY_ID contains a control character"),
+        (
+            vec![("AWS_ACCESS_KEY_ID", "AK"), ("AWS_SECRET_ACCESS_KEY", "x\n")],
+            "AWS_SECRET_ACCESS_KEY ends with a line break",
+        ),
+        (
+            vec![("AWS_ACCESS_KEY_ID", "AK"), secret, ("AWS_SESSION_TOKEN", "a b")],
+            "AWS_SESSION_TOKEN contains a space or a character that is not ASCII",
+        ),
+        (
+            vec![("AWS_PROFILE", "environment"), ("AWS_ACCESS_KEY_ID", "AK\n")],
+            "the profile's source has none",
+        ),
+        (vec![("AWS_PROFILE", "process")], "a key of the credential_process ends with a line break"),
+        (vec![("AWS_PROFILE", "role")], "a key of the credential_process ends with a line break"),
+        (vec![("AWS_PROFILE", "keys")], "a key of the profile contains a control character"),
+        (
+            vec![("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.url)],
+            "a key of the container's endpoint contains a control character",
+        ),
+        (
+            vec![("AWS_ROLE_ARN", OPERATOR), ("AWS_WEB_IDENTITY_TOKEN_FILE", &token)],
+            "a key of STS's answer ends with a line break",
+        ),
+    ] {
+        let said = observed(usual.iter().chain(&variables).copied());
+        assert_eq!(
+            said,
+            format!(
+                "6, {}{expected}",
+                if expected.contains("source") { "the AWS credentials cannot be had: " } else { "" }
+            ),
+            "{variables:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_a_container_endpoint_is_not_looked_up_without_tls() {
+    let url = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://name.example/");
+    let said = observed([url, ("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere")].into_iter());
+    assert!(said.ends_with("it is not on this machine, and has no TLS"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roles_of_a_chain_of_profiles_are_assumed_in_order() {
+    let server = serve(account(), BTreeMap::new()).await;
+    let url = format!("http://{}", server.sts.address());
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config");
+    let config = "[profile circle]\nrole_arn = arn:aws:iam::111122223333:role/a\nsource_profile = other\n\
+        [profile other]\nrole_arn = arn:aws:iam::111122223333:role/b\nsource_profile = circle\n\
+        [profile missing]\nrole_arn = arn:aws:iam::111122223333:role/a\nsource_profile = absent\n\
+        [profile half]\nrole_arn = arn:aws:iam::111122223333:role/a\n\
+        [profile unknown]\nrole_arn = arn:aws:iam::111122223333:role/a\ncredential_source = Cloud\n\
+        [profile plain]\nregion = eu-west-1\n";
+    std::fs::write(&file, config).unwrap();
+    let file = file.to_string_lossy().into_owned();
+    for (profile, expected) in [
+        ("circle", "the profiles name each other as their source"),
+        ("missing", "has a profile absent"),
+        ("half", "needs either source_profile or credential_source"),
+        ("unknown", "credential_source is not known"),
+        ("plain", "the profile has none"),
+    ] {
+        let usual = [("AWS_CONFIG_FILE", file.as_str()), ("AWS_ENDPOINT_URL", &url), ("HOME", "/nowhere")];
+        let said = observed(usual.into_iter().chain([("WANTED_PROFILE", profile)]));
+        assert!(said.contains(expected), "{profile}: {said}");
+    }
+}
+
+/// A server that answers everything with one text.
+struct Answers {
+    url: String,
+}
+
+impl Answers {
+    fn start(text: String) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, text) = (stream.unwrap(), text.clone());
+                std::thread::spawn(move || {
+                    let _ = stream.read(&mut [0; 16 << 10]);
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                        text.len()
+                    );
+                    let _ = stream.write_all(format!("{head}{text}").as_bytes());
+                    let _ = stream.read(&mut [0; 16 << 10]);
+                });
+            }
+        });
+        Self { url }
+    }
 }

@@ -578,3 +578,31 @@ fn full_disk_does_not_change_the_exit_code() {
     let status = bare().stdout(full).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(10));
 }
+
+/// Some libraries panic where they cannot open what they need.
+#[test]
+fn a_process_that_may_open_too_few_files_cannot_start() {
+    for most in [4, 6, 8, 12, 20, 30] {
+        let command = format!("ulimit -n {most} && exec {PROGRAM} check");
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "irsa-probe cannot start: Too many open files (os error 24)\n", "{most}");
+        assert_eq!(output.status.code(), Some(14), "{most}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_sts_that_no_request_can_carry_are_not_its_answer() {
+    for id in ["AK&#10;", "AK&#x7f;", "AK\u{e9}"] {
+        let toml = format!(
+            "args = [\"--wait\", \"0s\"]\n[[sts.assume]]\nreply.status = 200\nreply.content_type = \"text/xml\"\n\
+             reply.body = \"\"\"<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{id}</AccessKeyId>\
+             <SecretAccessKey>x</SecretAccessKey><SessionToken>t</SessionToken>\
+             <Expiration>2096-11-24T05:37:25Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>\
+             </AssumeRoleWithWebIdentityResponse>\"\"\"\n"
+        );
+        let report = report(&run(&toml, &[]).await);
+        assert_eq!(report["diagnosis"]["name"], "NotStsReply", "{id}: {report}");
+    }
+}
