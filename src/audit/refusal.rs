@@ -11,8 +11,7 @@ use crate::aws::sts_errors::{self, Meaning};
 use crate::diagnosis::audit::{
     AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, Unavailable,
 };
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::{BlockedBy, Verdict};
 use iam_trust::request::Request;
 

@@ -16,8 +16,7 @@ use crate::diagnosis::role::{
     RoleHasNoPermissions, RoleNotFound, decision_name,
 };
 use crate::diagnosis::sources::StaticKeysMalformed;
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use crate::text::format_utc;
 use crate::token::ServiceAccount;

@@ -8,8 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::sdk::{SdkLacksStsModule, SdkTooOldForIrsa, SdkUnknown};
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::host::{Pod, ReadError};
 use crate::run::Verdict;
 use crate::run::options::CheckOptions;

@@ -10,8 +10,7 @@ use crate::diagnosis::sources::{
     ShadowedBySharedFile, ShadowedByStaticKeys, SharedConfigMalformed, StaticKeysMalformed,
 };
 use crate::env::CONTAINER_CREDENTIALS_VARIABLES;
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::host::Pod;
 use crate::run::Verdict;
 use crate::run::identity::Identity;

@@ -2,8 +2,7 @@
 
 use crate::diagnosis::identity::RoleArnUnexpected;
 use crate::diagnosis::role_arn::RoleArnMalformed;
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use iam_trust::arn::{self, RoleArn};
 

@@ -8,8 +8,7 @@ use crate::diagnosis::endpoint::{
     EndpointInsecure, EndpointMalformed, EndpointOptionsConflict, PartitionMismatch, RegionMalformed,
     RegionMissing, RegionsDisagree, StsServer,
 };
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::net::endpoint::Endpoint;
 use crate::run::Verdict;
 use crate::run::probe::Probe;

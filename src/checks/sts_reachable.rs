@@ -1,6 +1,6 @@
 //! STS can be reached: its name resolves, a connection opens, and its certificate is trusted.
 
-use crate::net::proxy::ProxyFault;
+use crate::net::proxy::{self, Proxy, ProxyFault, ProxyUrlError};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -15,12 +15,10 @@ use crate::diagnosis::proxy::{ProxyFailed, ProxyMalformed};
 use crate::diagnosis::tls::{
     CaBundleUnusable, TlsExpired, TlsFailed, TlsNameMismatch, TlsNotSpoken, TlsUntrusted, TrustRootsMissing,
 };
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::net::connect::{self, ConnectFault, Connected, Route, TcpFault, TlsFault};
 use crate::net::dns::{LookupFault, Resolver};
 use crate::net::http::HttpConnection;
-use crate::net::proxy::{self, Proxy, ProxyUrlError};
 use crate::net::tls::{TrustFault, TrustRoots};
 use crate::run::Verdict;
 use crate::run::probe::Probe;

@@ -5,12 +5,10 @@ use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{
     ApiTokenSource, TokenAudienceUnexpected, TokenAudienceUnusual, TokenFromAnotherPod, TokenIsApiToken,
 };
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use crate::text::format_utc;
-use crate::token::is_for_the_api;
-use crate::token::{Claims, Token, TokenFault};
+use crate::token::{Claims, Token, TokenFault, is_for_the_api};
 
 impl HasEvidence for Token {
     fn evidence(&self) -> Evidence {

@@ -10,8 +10,7 @@ use crate::diagnosis::token_file::{
     Corruption, ReadFault, TokenFileCorrupt, TokenFileEmpty, TokenFileMissing, TokenFileNotRegular,
     TokenFileReadFailed, TokenFileTooLarge, TokenFileUnreadable, TokenFileVarHoldsToken, file_evidence,
 };
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::host::deadline::Budget;
 use crate::host::{FileRead, FileStat, Folder, Pod, ProcessUser, ReadError};
 use crate::run::Verdict;

@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::token::{ClockSkewed, ExpiryWitness, TokenExpired, TokenNotRotated, TokenNotYetValid};
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
 use crate::text::format_duration;
 use crate::token::Claims;

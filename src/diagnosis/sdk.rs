@@ -1,8 +1,7 @@
 //! The application's SDK cannot use the role, or could not be found.
 
 use super::Entry;
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::sdk_scan::packages::{IrsaSupport, first_with_web_identity, irsa_support, package};
 use crate::sdk_scan::{FoundSdk, RuntimeHint, Scan, SdkEvidence, StoppedBy};
 use crate::text::sanitize;

@@ -7,10 +7,9 @@ use crate::checks::sts_endpoint::StsEndpoint;
 use crate::checks::{caller_identity, sts_endpoint, sts_reachable};
 use crate::net::http::HttpConnection;
 use crate::report::facts::PodFacts;
-use crate::run::CheckRun;
 use crate::run::check::Check;
 use crate::run::probe::Probe;
-use crate::run::{Fact, Verdict};
+use crate::run::{CheckRun, Fact, Verdict};
 use iam_trust::arn::RoleArn;
 
 /// Checks which STS is called, and whether it can be reached. The `role`, if it is known, says in which partition.

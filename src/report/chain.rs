@@ -1,6 +1,6 @@
 //! The answer to `chain`: what each SDK picks and why, as text and as JSON.
 
-use sdk_chain::ChainContext;
+use sdk_chain::{ChainContext, CredentialSource, Resolution, SdkId};
 use std::fmt::Write;
 
 use super::json;
@@ -12,7 +12,6 @@ use crate::probes::imds::NodeRole;
 use crate::sdk_scan::{FoundSdk, Scan};
 use crate::text::sanitize;
 use crate::wire;
-use sdk_chain::{CredentialSource, Resolution, SdkId};
 
 /// What is known about the credential chains in a pod.
 #[derive(Debug)]

@@ -10,8 +10,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::pod_status::{PodStatus, ROLE_WORKS, Warning};
-use crate::host::Pod;
-use crate::host::backoff;
+use crate::host::{Pod, backoff};
 use crate::kubernetes::Api;
 use crate::kubernetes::event::{self, EventType};
 use crate::kubernetes::fault::ApiFault;

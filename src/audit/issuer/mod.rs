@@ -18,8 +18,7 @@ pub use jwks::{Signature, SigningKey};
 
 use crate::aws::transport::SmithyConnector;
 use crate::diagnosis::issuer::{IssuerDocument, IssuerFault, IssuerUnreachable, SigningKeyNotPublished};
-use crate::evidence::Evidence;
-use crate::evidence::HasEvidence;
+use crate::evidence::{Evidence, HasEvidence};
 use crate::host::Pod;
 use crate::net::endpoint::{Endpoint, UrlFault};
 use crate::net::http::{self, ResponseError};
