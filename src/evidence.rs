@@ -24,12 +24,17 @@ impl Evidence {
         self
     }
 
-    /// Adds a fact that comes from outside, if there is one.
-    pub(crate) fn text_if(self, name: &'static str, value: Option<&str>) -> Self {
+    /// Adds a fact of our own making, if there is one.
+    pub(crate) fn value_if(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
-            Some(value) => self.text(name, value),
+            Some(value) => self.value(name, value),
             None => self,
         }
+    }
+
+    /// Adds a fact that comes from outside, if there is one.
+    pub(crate) fn text_if(self, name: &'static str, value: Option<&str>) -> Self {
+        self.value_if(name, value.map(sanitize))
     }
 
     /// Adds a list of texts from outside.

@@ -59,13 +59,11 @@ impl HasEvidence for ProviderStatus {
         let named = |name: &str| Evidence::new().text("oidc_provider", name);
         match self {
             Self::Accepts(provider) => {
-                let evidence = named(provider.arn.as_ref().unwrap_or(&provider.url))
-                    .texts("client_ids", &provider.client_ids);
-                let evidence = match provider.arn {
-                    Some(_) => evidence,
-                    None => evidence.value("not_known", "its account: what was given does not name it"),
-                };
-                evidence.text_if("created", provider.created_at.map(format_utc).as_deref())
+                let unknown = "its account: what was given does not name it";
+                named(provider.arn.as_ref().unwrap_or(&provider.url))
+                    .texts("client_ids", &provider.client_ids)
+                    .value_if("not_known", provider.arn.is_none().then_some(unknown))
+                    .value_if("created", provider.created_at.map(format_utc))
             }
             Self::Exists(arn, _) => {
                 named(arn).value("not_known", "its client ids: a list of providers does not show them")

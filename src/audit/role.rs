@@ -69,15 +69,12 @@ fn incomplete(role: &RoleArn, what: &'static str, error: &IamError) -> AuditInco
 impl HasEvidence for Role {
     fn evidence(&self) -> Evidence {
         let Self { arn, created_at, max_session, boundary_arn, last_used, .. } = self;
-        let evidence = Evidence::new().text_if("found_role_arn", arn.as_deref());
-        let evidence = match max_session {
-            Some(max_session) => evidence.value("max_session_seconds", max_session.as_secs()),
-            None => evidence,
-        };
-        evidence
+        Evidence::new()
+            .text_if("found_role_arn", arn.as_deref())
+            .value_if("max_session_seconds", max_session.map(|max| max.as_secs()))
             .text_if("permissions_boundary", boundary_arn.as_deref())
-            .text_if("created", created_at.map(format_utc).as_deref())
-            .text_if("last_used", last_used.map(format_utc).as_deref())
+            .value_if("created", created_at.map(format_utc))
+            .value_if("last_used", last_used.map(format_utc))
     }
 }
 

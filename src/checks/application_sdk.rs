@@ -109,15 +109,12 @@ impl HasEvidence for Scan {
         {
             return evidence;
         }
-        let evidence = evidence
+        evidence
             .value("entries_seen", self.entries)
             .value("bytes_read", self.bytes)
             .value("unreadable", self.unreadable)
-            .value("closed_archives", self.closed_archives);
-        match self.stopped_by {
-            None => evidence,
-            Some(by) => evidence.value("stopped_by", by.as_str()),
-        }
+            .value("closed_archives", self.closed_archives)
+            .value_if("stopped_by", self.stopped_by.map(StoppedBy::as_str))
     }
 }
 

@@ -24,11 +24,7 @@ pub(crate) struct CredentialSources {
 
 impl HasEvidence for CredentialSources {
     fn evidence(&self) -> Evidence {
-        if self.files.is_empty() {
-            Evidence::new()
-        } else {
-            Evidence::new().texts("shared_files", &self.files)
-        }
+        Evidence::new().texts_if_any("shared_files", &self.files)
     }
 }
 

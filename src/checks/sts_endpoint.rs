@@ -73,7 +73,7 @@ impl StsEndpoint {
 
 impl HasEvidence for StsEndpoint {
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new()
+        Evidence::new()
             .text("endpoint", &self.endpoint.origin())
             .value(
                 "endpoint_source",
@@ -81,11 +81,8 @@ impl HasEvidence for StsEndpoint {
             )
             .text("region", &self.region)
             .value("region_source", self.region_source.to_string())
-            .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref());
-        match self.options.variables() {
-            options if options.is_empty() => evidence,
-            options => evidence.texts("endpoint_options", &options),
-        }
+            .text_if("aws_sts_regional_endpoints", self.regional_endpoints.as_deref())
+            .texts_if_any("endpoint_options", &self.options.variables())
     }
 }
 

@@ -36,13 +36,10 @@ pub(crate) struct Freshness {
 
 impl HasEvidence for Freshness {
     fn evidence(&self) -> Evidence {
-        let evidence = Evidence::new()
+        Evidence::new()
             .value("age", format_duration(self.age))
-            .value("valid_for", format_duration(self.remaining));
-        match self.sts_clock_ahead {
-            Some(seconds) => evidence.value("sts_clock_ahead_seconds", seconds),
-            None => evidence,
-        }
+            .value("valid_for", format_duration(self.remaining))
+            .value_if("sts_clock_ahead_seconds", self.sts_clock_ahead)
     }
 }
 

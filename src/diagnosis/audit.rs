@@ -378,12 +378,11 @@ impl Entry for RefusedOutsideTrust {
 
     fn evidence(&self) -> Evidence {
         let hints: Vec<String> = self.hints.iter().map(Hint::words).collect();
-        let at = self.refused_at.map(format_utc);
         Evidence::new()
             .text("code", &self.code)
             .text_if("message", self.message.as_deref())
             .text_if("request_id", self.request_id.as_deref())
-            .text_if("refused_at", at.as_deref())
+            .value_if("refused_at", self.refused_at.map(format_utc))
             .text_if("region", self.region.as_deref())
             .texts("clues", &hints)
             .text("role_arn", &self.request.role.text)

@@ -386,23 +386,21 @@ impl MissingClientId {
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence =
-            Evidence::new().text("oidc_provider", &self.name).texts("client_ids", &self.client_ids);
-        let evidence = match &self.near {
-            None => evidence,
-            Some(NearClientId { id, difference: slip }) => {
-                let evidence = evidence.text("near", id);
-                match slip {
-                    ClientIdDifference::Invisible(characters) => {
-                        evidence.texts("invisible", &invisible_words(characters))
-                    }
-                    ClientIdDifference::Case => evidence.value("gap", "case"),
-                    ClientIdDifference::Url => evidence.value("gap", "url"),
-                    ClientIdDifference::Typo => evidence.value("gap", "typo"),
-                }
-            }
+        let difference = self.near.as_ref().map(|near| &near.difference);
+        let (invisible, gap) = match difference {
+            None => (Vec::new(), None),
+            Some(ClientIdDifference::Invisible(characters)) => (invisible_words(characters), None),
+            Some(ClientIdDifference::Case) => (Vec::new(), Some("case")),
+            Some(ClientIdDifference::Url) => (Vec::new(), Some("url")),
+            Some(ClientIdDifference::Typo) => (Vec::new(), Some("typo")),
         };
-        evidence.merge(call_evidence(&self.request))
+        Evidence::new()
+            .text("oidc_provider", &self.name)
+            .texts("client_ids", &self.client_ids)
+            .text_if("near", self.near.as_ref().map(|near| near.id.as_str()))
+            .texts_if_any("invisible", &invisible)
+            .value_if("gap", gap)
+            .merge(call_evidence(&self.request))
     }
 }
 

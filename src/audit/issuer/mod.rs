@@ -85,20 +85,15 @@ impl HasEvidence for PublishedKeys {
             Signature::NotChecked(why) => format!("not checked, because {why}"),
             Signature::NoToken => "not checked, because no token is given (--token)".to_owned(),
         };
-        let peer = self.answered_by.map(|peer| peer.to_string());
-        let evidence = Evidence::new()
+        Evidence::new()
             .text("issuer", &self.issuer)
             .text("jwks_uri", &self.jwks_uri)
-            .text_if("answered_by", peer.as_deref())
+            .value_if("answered_by", self.answered_by.map(|peer| peer.to_string()))
             .merge(key)
             .value("signature", signature)
             .value("published_keys", self.keys)
-            .texts("published_key_ids", &self.key_ids);
-        if self.missing_members.is_empty() {
-            evidence
-        } else {
-            evidence.texts("discovery_lacks", &self.missing_members)
-        }
+            .texts("published_key_ids", &self.key_ids)
+            .texts_if_any("discovery_lacks", &self.missing_members)
     }
 }
 

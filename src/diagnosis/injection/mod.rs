@@ -77,17 +77,14 @@ impl InjectionTarget {
     }
 
     fn evidence(&self, account: Option<&AnnotatedAccount>, volume_made: Option<SystemTime>) -> Evidence {
-        let time = |time: Option<SystemTime>| time.map(format_utc);
-        let role_arn = account.and_then(|account| account.role_arn.as_deref());
-        let annotated = time(account.and_then(|account| account.annotated_before));
-        let created = time(account.and_then(|account| account.created_at));
+        let time = |of: fn(&AnnotatedAccount) -> Option<SystemTime>| account.and_then(of).map(format_utc);
         Evidence::new()
             .text("namespace", &self.service_account.namespace)
             .text("service_account", &self.service_account.name)
-            .text_if("annotated_role_arn", role_arn)
-            .text_if("annotated_by", annotated.as_deref())
+            .text_if("annotated_role_arn", account.and_then(|account| account.role_arn.as_deref()))
+            .value_if("annotated_by", time(|account| account.annotated_before))
             .text_if("manager", account.and_then(|account| Some(account.manager.as_ref()?.name.as_str())))
-            .text_if("service_account_created", created.as_deref())
-            .text_if("token_volume_made", time(volume_made).as_deref())
+            .value_if("service_account_created", time(|account| account.created_at))
+            .value_if("token_volume_made", volume_made.map(format_utc))
     }
 }

@@ -84,12 +84,8 @@ impl Entry for TargetHasNoIdentity {
     }
 
     fn evidence(&self) -> Evidence {
-        let evidence = evidence(&self.process);
-        let evidence = match self.token {
-            Presence::Unknown => evidence,
-            known => evidence.value("token_mounted", known == Presence::Exists),
-        };
-        evidence.merge(self.pod.evidence())
+        let is_mounted = (self.token != Presence::Unknown).then_some(self.token == Presence::Exists);
+        evidence(&self.process).value_if("token_mounted", is_mounted).merge(self.pod.evidence())
     }
 }
 
