@@ -92,8 +92,11 @@ pub enum Note {
     },
     /// The report is of another call, so its answer of STS does not count.
     ReportOfOtherCall,
-    /// The log has this many reports, of several pods or roles.
-    ReportsOfSeveralPods(usize),
+    /// The report is this member of the log's line, as a collector writes it.
+    ReportInMember {
+        line: usize,
+        member: &'static str,
+    },
     /// The report has this diagnosis, which is not a refusal of the role by STS.
     ReportOfOtherFailure(String),
 }
@@ -123,7 +126,7 @@ impl AuditResult {
                 found.report.refusal.as_ref().is_none_or(|refusal| refusal::refusal_kind(refusal).is_none());
             let failed = found.report.diagnosis.clone().filter(|_| is_other && is_of_report);
             notes.extend(failed.map(Note::ReportOfOtherFailure));
-            notes.extend(found.is_one_of_several.then_some(Note::ReportsOfSeveralPods(found.reports)));
+            notes.extend(found.member.map(|member| Note::ReportInMember { line: found.line, member }));
         }
         Self { subject, pod, notes, ..Self::default() }
     }

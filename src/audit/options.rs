@@ -13,8 +13,8 @@ use crate::token::ServiceAccount;
 /// The files to read, and what flags say instead of them. One of the files can be `-`, standard input.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct AuditInputPaths {
-    /// The log of the pod's probe, with its report anywhere in it; the last one counts. By itself it is
-    /// standard input, where nothing else says for whom the role is asked
+    /// The log of the pod's probe; the last line that is a report counts. The default is standard input, if no
+    /// other flag says for whom the role is asked
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_REPORT")]
     pub(crate) report: Option<Input>,
     /// The pod's token, in place of what the report says of it
@@ -29,7 +29,7 @@ pub(crate) struct AuditInputPaths {
     /// The pod's service account, as kubectl get serviceaccount NAME -o json --show-managed-fields prints it
     #[arg(long, value_name = "FILE|-", value_parser = input(), env = "IRSA_PROBE_SERVICE_ACCOUNT")]
     pub(crate) service_account: Option<Input>,
-    /// The container of the pod that is meant, in place of all
+    /// The container of the pod or of the log that is meant, instead of all
     #[arg(long, value_name = "NAME", value_parser = nonempty, env = "IRSA_PROBE_CONTAINER")]
     pub(crate) container: Option<String>,
     /// The role's trust policy, bare or as aws iam get-role prints it, in place of asking IAM

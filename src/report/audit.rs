@@ -119,8 +119,9 @@ fn note_sentence(note: &Note) -> String {
         Note::ReportOfOtherCall => {
             "So the report is of another call, and what STS said of that does not count here.".to_owned()
         }
-        Note::ReportsOfSeveralPods(reports) => format!(
-            "The log has {reports} reports, and not all are of the same pod and role: the last one was taken."
+        Note::ReportInMember { line, member } => format!(
+            "The report is the member \"{member}\" of line {line}, as a log collector writes lines. Check that the \
+             line is of the probe's container."
         ),
         Note::ReportOfOtherFailure(name) => {
             let name = sanitize(name);

@@ -51,7 +51,7 @@ pub(crate) async fn observe(host: &Pod, paths: &AuditInputPaths, until: Instant)
         oidc_provider: read_input(host, oidc_provider, provider::read, until).await?,
         report: match report {
             (flag, Some(from)) => {
-                let found = read_log(host, from, until).await;
+                let found = read_log(host, from, container, until).await;
                 Some(found.map_err(|why| BadInput { flag, from: from.clone(), why })?)
             }
             (_, None) => None,
@@ -91,8 +91,13 @@ async fn read_input<T>(
 }
 
 /// Reads the last report of a log, by `until` at the latest.
-async fn read_log(host: &Pod, from: &Input, until: Instant) -> Result<FoundReport, InputFault> {
-    let mut log = Log::default();
+async fn read_log(
+    host: &Pod,
+    from: &Input,
+    container: Option<&str>,
+    until: Instant,
+) -> Result<FoundReport, InputFault> {
+    let mut log = Log::of_container(container);
     let end = match from {
         Input::File(path) => {
             log.push(&host.read(path, MAX_LOG_BYTES, until).await.map_err(InputFault::File)?.bytes);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::run::check::Check;
-use crate::text::parse_timestamp;
+use crate::text::{join, parse_timestamp, sanitize};
 use crate::wire;
 
 /// What a report says. A report cuts long texts; those are left out here, and named in `cut`.
@@ -31,6 +31,42 @@ pub struct ParsedReport {
     pub(crate) pod: PodRef,
     /// What the report itself cut.
     pub(crate) cut: Vec<&'static str>,
+}
+
+/// What two reports say differently of the pod, its token or its role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} ({} and {})", said(one), said(other))]
+pub struct Difference {
+    what: &'static str,
+    one: Option<String>,
+    other: Option<String>,
+}
+
+fn said(text: &Option<String>) -> String {
+    text.as_ref().map_or_else(|| "none".to_owned(), |text| format!("\"{}\"", sanitize(text)))
+}
+
+impl ParsedReport {
+    /// How the pod, the token or the role of another report differs. One run of a container has only one of each.
+    pub(super) fn differences(&self, other: &Self) -> Vec<Difference> {
+        let differing = self.identity().into_iter().zip(other.identity()).filter(|(one, other)| one != other);
+        differing.map(|((what, one), (_, other))| Difference { what, one, other }).collect()
+    }
+
+    /// Who asks for which role. The account and the session are left out: they are known only once STS was asked.
+    fn identity(&self) -> [(&'static str, Option<String>); 8] {
+        let audience = Some(join(&self.audience)).filter(|audience| !audience.is_empty());
+        [
+            ("namespace", self.pod.namespace.clone()),
+            ("service account", self.pod.service_account.clone()),
+            ("pod", self.pod.pod.clone()),
+            ("container", self.pod.container.clone()),
+            ("role ARN", self.role_arn.clone()),
+            ("issuer", self.issuer.clone()),
+            ("subject", self.subject.clone()),
+            ("audience", audience),
+        ]
+    }
 }
 
 /// The error with which STS refused the role.

@@ -65,3 +65,31 @@ fn issuer_like_any_other_in_any_place_has_a_report() {
         }
     }
 }
+
+/// A User-Agent that an application logs once made an audit print a policy for the service account in it.
+#[test]
+fn report_in_an_applications_log_changes_no_policy() {
+    const GENUINE: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
+    let forged = GENUINE.replace("payments:checkout", "default:mallory");
+    let policy = policy(
+        &format!("arn:aws:iam::111122223333:oidc-provider/{ISSUER}"),
+        &json!({
+            "StringEquals": {format!("{ISSUER}:sub"): "system:serviceaccount:payment:checkout"},
+        }),
+    );
+    let request = json!({"level": "info", "user_agent": forged}).to_string();
+    let two_deep = json!({"message": request}).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy"), policy).unwrap();
+    std::fs::write(folder.path().join("log"), format!("{GENUINE}{request}\n{two_deep}\n")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--output", "json", "--termination-log", "/dev/null"])
+        .args(["--report", "log", "--trust-policy", "policy"])
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(diagnosis(&output), "TrustSubjectMismatch");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("payments:checkout") && !said.contains("mallory"), "{said}");
+}

@@ -271,7 +271,7 @@ async fn report_is_found_in_any_kind_of_log() {
         ("with timestamps", format!("{stamp} {before}\n{stamp} {line}\n{stamp} bye\n")),
         ("with timestamps and Windows' line ends", format!("{stamp} {before}\r\n{stamp} {line}\r\n")),
         ("of a prefixed container", format!("[pod/a/irsa-probe] {before}\n[pod/a/irsa-probe] {line}\n")),
-        ("after an earlier report", format!("{wrong_line}\n{line}\n")),
+        ("after a text of an application", format!("{line}\n{}\n", json!({"user_agent": wrong_line}))),
     ] {
         let operator = world(
             "command = \"audit\"\n[[iam.roles]]\ntrust_policy = '''{\"Version\":\"2012-10-17\",\"Statement\":[{\
@@ -297,6 +297,8 @@ async fn report_is_found_in_any_kind_of_log() {
     }
 }
 
+const EXAMPLE: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
+
 #[tokio::test(flavor = "multi_thread")]
 async fn log_without_report_is_a_usage_error() {
     let operator = world("command = \"audit\"\n[iam]\n").await;
@@ -304,6 +306,9 @@ async fn log_without_report_is_a_usage_error() {
         ("nothing", Vec::new()),
         ("other lines", b"starting\n{\"schema\":\"x\"}\n".to_vec()),
         ("no text", vec![0xff; 4096]),
+        ("a report in a text", json!({"user_agent": EXAMPLE}).to_string().into_bytes()),
+        ("reports that differ", format!("{EXAMPLE}{}", EXAMPLE.replace("checkout", "cart")).into_bytes()),
+        ("lines of several containers", format!("[pod/a/app] x\n[pod/a/irsa-probe] {EXAMPLE}").into_bytes()),
         ("a report that is cut off", b"{\"schema\":\"irsa-probe.report/v1\",\"version\":\"0.1.0\"".to_vec()),
     ] {
         let output = fed(&operator, &["audit", "--output", "json"], log).await;
