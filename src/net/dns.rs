@@ -14,10 +14,11 @@ use domain::base::iana::{Rcode, Rtype};
 use domain::base::message::Message;
 use domain::base::name::Name;
 use domain::rdata::{A, Aaaa};
-use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
+use domain::resolv::stub::conf::ResolvConf;
 use domain::resolv::stub::{Answer, StubResolver};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::resolv_conf;
 use crate::host::Pod;
 use iam_trust::partition::Partition;
 
@@ -36,6 +37,9 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
 /// The most bytes of either file that are read.
 const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// The most addresses of a name that count.
+const MAX_ADDRESSES: usize = 16;
 
 /// How much longer the second of two answers is waited for, when the first one has addresses.
 const GRACE: Duration = Duration::from_millis(500);
@@ -100,18 +104,14 @@ impl Resolver {
     pub(crate) async fn load(pod: &Pod, server: Option<SocketAddr>, until: Instant) -> Self {
         let read = async |path: &str| {
             let file = pod.read_own(Path::new(path), MAX_FILE_BYTES, until).await;
-            file.map(|file| file.bytes).unwrap_or_default()
+            file.map(|file| String::from_utf8_lossy(&file.bytes).into_owned()).unwrap_or_default()
         };
-        let mut conf = ResolvConf::new();
-        // A line that cannot be read is passed over, as the C library does.
-        for line in read(RESOLV_CONF).await.split(|byte| *byte == b'\n') {
-            let _ = conf.parse(&mut &*line);
-        }
+        let mut conf = resolv_conf::parse(&read(RESOLV_CONF).await);
         if let Some(server) = server {
-            conf.servers = vec![ServerConf::new(server, Transport::UdpTcp)];
+            conf.servers = vec![resolv_conf::server(server)];
         }
         conf.finalize();
-        Self { conf, hosts: String::from_utf8_lossy(&read(HOSTS).await).into_owned() }
+        Self { conf, hosts: read(HOSTS).await }
     }
 
     pub(crate) fn servers(&self) -> Vec<SocketAddr> {
@@ -249,7 +249,7 @@ fn addresses_in_answer(answer: &Message<impl AsRef<[u8]>>) -> Result<Vec<IpAddr>
     let section = message.answer().map_err(|_| LookupFault::Unavailable(DnsFault::Malformed))?;
     let v4 = section.limit_to::<A>().flatten().map(|record| IpAddr::from(record.data().addr()));
     let v6 = section.limit_to::<Aaaa>().flatten().map(|record| IpAddr::from(record.data().addr()));
-    Ok(v4.chain(v6).collect())
+    Ok(v4.chain(v6).take(MAX_ADDRESSES).collect())
 }
 
 /// The addresses that a hosts file gives a name.
@@ -262,6 +262,7 @@ fn addresses_in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
             let address = words.next()?.parse().ok()?;
             words.any(|name| name.eq_ignore_ascii_case(host)).then_some(address)
         })
+        .take(MAX_ADDRESSES)
         .collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
     addresses
@@ -269,8 +270,7 @@ fn addresses_in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Resolver, addresses_in_hosts};
-    use domain::resolv::stub::conf::ResolvConf;
+    use super::{Resolver, addresses_in_hosts, resolv_conf};
 
     #[test]
     fn a_hosts_file() {
@@ -285,10 +285,9 @@ mod tests {
 
     #[test]
     fn only_names_that_are_not_aws_go_through_the_search_list() {
-        let mut conf = ResolvConf::new();
         let text =
             "search payments.svc.cluster.local svc.cluster.local\noptions ndots:5\nnameserver 10.100.0.10\n";
-        conf.parse(&mut text.as_bytes()).unwrap();
+        let mut conf = resolv_conf::parse(text);
         conf.finalize();
         let resolver = Resolver { conf, hosts: String::new() };
         assert_eq!(resolver.candidates("sts.eu-west-1.amazonaws.com"), ["sts.eu-west-1.amazonaws.com."]);

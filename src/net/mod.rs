@@ -7,4 +7,5 @@ pub mod http;
 pub(crate) mod http_call;
 pub mod options;
 pub mod proxy;
+mod resolv_conf;
 pub mod tls;
