@@ -152,6 +152,9 @@ fn issuer(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").unwrap_or(text);
     let is_host =
         |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+    if host.contains('@') {
+        return Err("a URL without a user name or password, as the token's iss has it".to_owned());
+    }
     match host.split('/').next() {
         Some(name) if is_host(name) && !text.starts_with("arn:") && !host.contains("://") => {
             Ok(text.to_owned())

@@ -233,9 +233,10 @@ impl SmithyConnector {
             return Ok(link);
         }
         let endpoint = Endpoint::parse(url).map_err(|fault| {
-            let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-            // What stands before an @ may be a password.
-            let host = host.rsplit('@').next().unwrap_or_default();
+            // What comes before an @ can be a password, with any characters.
+            let after = url.rsplit('@').next().unwrap_or_default();
+            let after = after.split_once("//").map_or(after, |(_, rest)| rest);
+            let host = after.split(['/', '?', '#']).next().unwrap_or_default();
             ServerUnreachable { host: host.to_owned(), cause: Arc::new(UnreachableCause::Url(fault)) }
         })?;
         let stream = self.connect(&endpoint, until).await?.stream;

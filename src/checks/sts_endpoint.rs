@@ -145,7 +145,7 @@ pub(crate) async fn judge(
         warnings.push(RegionsDisagree { region, default_region }.into());
     }
     if let Some((url, source)) = &settings.url
-        && let Err(fault) = Endpoint::parse(url)
+        && let Err(fault) = Endpoint::parse_setting(url)
     {
         return Verdict::fail(EndpointMalformed { url: url.clone(), source: source.clone(), fault });
     }

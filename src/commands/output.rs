@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::error::ContextValue;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -149,5 +150,22 @@ pub(super) async fn print_usage(console: &Console, pod: &Pod, error: &clap::Erro
     }
     let log = pod.raw_variable("IRSA_PROBE_TERMINATION_LOG").filter(|path| !path.is_empty());
     let log = log.map_or_else(|| PathBuf::from(TERMINATION_LOG), PathBuf::from);
-    refuse(console, pod, &log, escape_json(&redact(&error.to_string()))).await
+    refuse(console, pod, &log, usage_text(error)).await
+}
+
+/// What clap says, which quotes the values that it refuses. What a value has before an `@` can be a user name and a
+/// password, with a scheme or without.
+fn usage_text(error: &clap::Error) -> String {
+    let values = error.context().flat_map(|(_, value)| match value {
+        ContextValue::String(value) => vec![value],
+        ContextValue::Strings(values) => values.iter().collect(),
+        _ => Vec::new(),
+    });
+    let text = values.fold(error.to_string(), |text, value| match value.rsplit_once('@') {
+        Some((before, host)) if before.contains(':') => {
+            text.replace(value, &format!("[credentials not shown]@{host}"))
+        }
+        _ => text,
+    });
+    escape_json(&redact(&text))
 }

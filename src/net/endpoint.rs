@@ -14,7 +14,18 @@ pub struct Endpoint {
 
 pub(crate) type UrlFault = &'static str;
 
+const HAS_CREDENTIALS: UrlFault = "it carries a user name or password, which is none of an endpoint";
+
 impl Endpoint {
+    /// Reads the URL of an endpoint that a person set. An `@` that seems to be in its path can come after a password
+    /// with a slash, whose beginning is then no host to call or to print.
+    ///
+    /// # Errors
+    /// As [`Endpoint::parse`].
+    pub(crate) fn parse_setting(url: &str) -> Result<Self, UrlFault> {
+        if url.contains('@') { Err(HAS_CREDENTIALS) } else { Self::parse(url) }
+    }
+
     /// Reads the URL of an endpoint.
     ///
     /// # Errors
@@ -29,7 +40,7 @@ impl Endpoint {
         };
         let authority = uri.authority().ok_or("it names no host")?;
         if authority.as_str().contains('@') {
-            return Err("it carries a user name or password, which is none of an endpoint");
+            return Err(HAS_CREDENTIALS);
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         if host.is_empty() || host.contains("..") {
@@ -63,6 +74,21 @@ impl Endpoint {
 #[cfg(test)]
 mod tests {
     use super::Endpoint;
+
+    #[test]
+    fn password_in_a_setting_is_no_host() {
+        for url in [
+            "https://u:p@h",
+            "https://u:1/p@h",
+            "https://u:1?p@h",
+            "https://u:1#p@h",
+            "u:1/p@h",
+            "https://u/p@h",
+        ] {
+            assert_eq!(Endpoint::parse_setting(url), Err(super::HAS_CREDENTIALS), "{url}");
+        }
+        assert!(Endpoint::parse_setting("https://h:1/x").is_ok());
+    }
 
     #[test]
     fn urls() {

@@ -138,25 +138,27 @@ fn without_tokens(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Replaces user names and passwords in URLs.
+/// Replaces user names and passwords in URLs. A password can have the characters that end the host of a URL, so
+/// everything up to the last `@` is replaced: of the whole text if it is a URL, otherwise of the word.
 fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     if !raw.contains('@') {
         return Cow::Borrowed(raw);
     }
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let is_url = raw.split_once("://").is_some_and(|(scheme, _)| scheme.chars().all(is_of_scheme));
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         text.push_str(before);
-        let end =
-            after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#')).unwrap_or(after.len());
-        let (authority, tail) = after.split_at(end);
-        match authority.rsplit_once('@') {
+        let word_end = after.find(char::is_whitespace).filter(|_| !is_url);
+        let (word, tail) = after.split_at(word_end.unwrap_or(after.len()));
+        match word.rsplit_once('@') {
             Some((_, host)) => {
                 text.push_str("[credentials not shown]@");
                 text.push_str(host);
             }
-            None => text.push_str(authority),
+            None => text.push_str(word),
         }
         rest = tail;
     }
@@ -239,6 +241,15 @@ mod tests {
             ("a\u{1b}[31mred\n", "a\\u{1b}[31mred\\n".to_owned()),
             ("sts\u{200b}.amazonaws.com", "sts\\u{200b}.amazonaws.com".to_owned()),
             ("http://user:pa@ss@proxy:3128/x", "http://[credentials not shown]@proxy:3128/x".to_owned()),
+            ("https://user:pa/ss@host/x", "https://[credentials not shown]@host/x".to_owned()),
+            ("https://user:pa?ss@host", "https://[credentials not shown]@host".to_owned()),
+            ("https://user:pa#ss@host", "https://[credentials not shown]@host".to_owned()),
+            ("https://us er:pa\n\"ss'@host", "https://[credentials not shown]@host".to_owned()),
+            (
+                "arn:http://u:1/p@h x@y http://v:/2@i",
+                "arn:http://[credentials not shown]@h x@y http://[credentials not shown]@i".to_owned(),
+            ),
+            ("see https://host/path for a@b", "see https://host/path for a@b".to_owned()),
             ("say eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl now", "say [token not shown] now".to_owned()),
             (&long, format!("{}… (266 characters)", "x".repeat(MAX_CHARS))),
         ] {

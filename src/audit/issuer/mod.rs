@@ -146,7 +146,7 @@ fn discovery_url(issuer: &str) -> Result<String, UrlFault> {
 }
 
 fn parse_https(url: &str) -> Result<Endpoint, UrlFault> {
-    let endpoint = Endpoint::parse(url)?;
+    let endpoint = Endpoint::parse_setting(url)?;
     if endpoint.tls { Ok(endpoint) } else { Err("it does not begin with https://") }
 }
 

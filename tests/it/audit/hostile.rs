@@ -93,3 +93,75 @@ fn report_in_an_applications_log_changes_no_policy() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("payments:checkout") && !said.contains("mallory"), "{said}");
 }
+
+/// Such a URL is no endpoint and no issuer, and most messages about it would quote it.
+#[test]
+fn password_in_a_url_is_not_printed() {
+    const SECRET: &str = "hunter2";
+    let urls =
+        ["/", "?", "#", " ", "'", "1/"].map(|c| format!("https://me:{c}{SECRET}{c}{SECRET}@host.example/x"));
+    for url in &urls {
+        let prefixed = format!("arn:{url}");
+        let bare = url.replacen("https://", "", 1);
+        for (variable, value, args) in [
+            ("IRSA_PROBE_ISSUER", url, &["audit"][..]),
+            ("IRSA_PROBE_ISSUER", &prefixed, &["audit"]),
+            ("IRSA_PROBE_ISSUER", &bare, &["audit"]),
+            ("IRSA_PROBE_TIMEOUT", url, &["check"]),
+            ("A", url, &["audit", "--issuer", url]),
+            ("A", url, &["audit", url]),
+            ("A", url, &[url]),
+            ("A", url, &["explain", url]),
+            ("A", url, &[&format!("--{url}")]),
+            (
+                "AWS_ENDPOINT_URL",
+                url,
+                &[
+                    "audit",
+                    "--timeout",
+                    "1s",
+                    "--issuer",
+                    ISSUER,
+                    "--subject",
+                    "system:serviceaccount:a:b",
+                    "--audience",
+                    "c",
+                    "--role-arn",
+                    "arn:aws:iam::111122223333:role/a",
+                ],
+            ),
+            ("AWS_ENDPOINT_URL_STS", url, &["check", "--wait", "0s", "--timeout", "1s"]),
+            ("AWS_ENDPOINT_URL_STS", url, &["chain", "--timeout", "1s"]),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, &["chain", "--timeout", "1s"]),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url, &["chain", "--timeout", "1s"]),
+            ("HTTPS_PROXY", url, &["check", "--wait", "0s", "--timeout", "1s"]),
+        ] {
+            let output = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+                .args(args)
+                .env_clear()
+                .envs([
+                    ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+                    ("AWS_SECRET_ACCESS_KEY", "x"),
+                    ("AWS_REGION", "eu-west-1"),
+                ])
+                .envs([
+                    ("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/a"),
+                    (
+                        "AWS_WEB_IDENTITY_TOKEN_FILE",
+                        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded/projected-token.jwt"),
+                    ),
+                ])
+                .env("IRSA_PROBE_TERMINATION_LOG", "/dev/null")
+                .env(variable, value)
+                .stdin(std::process::Stdio::null())
+                .output()
+                .unwrap();
+            let said = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(!said.contains(SECRET) && !said.is_empty(), "{variable}={value} {args:?}: {said}");
+        }
+    }
+}
