@@ -361,7 +361,7 @@ mod tests {
                     "U+200B at place 4, U+FEFF at place 19",
                     "--client-id sts.amazonaws.com\n",
                     "\naws iam remove-client-id-from-open-id-connect-provider --open-id-connect-provider-arn arn:aws:iam::111122223333:",
-                    r"--client-id $'sts\342\200\213.amazonaws.com\357\273\277'",
+                    r#"--client-id "$(printf 'sts\342\200\213.amazonaws.com\357\273\277')""#,
                 ],
             ),
         ] {

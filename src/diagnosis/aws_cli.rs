@@ -5,7 +5,7 @@ use iam_trust::needed;
 use iam_trust::request::Request;
 use serde::Serialize;
 
-use crate::text::{escape_json, shell_quote};
+use crate::text::{escape_json, shell_quote, single_quote};
 use crate::wire::Commands;
 
 /// The commands that show and create what the token of a request needs.
@@ -87,9 +87,8 @@ pub(crate) fn write_trust_policy(document: &impl Serialize) -> String {
 
 /// Writes a document to a file whose name needs no quotes.
 pub(crate) fn write_json(document: &impl Serialize, file: &str) -> String {
-    // An apostrophe would end the shell's word, and means the same so.
     let pretty = serde_json::to_string_pretty(document).unwrap_or_default();
-    format!("printf '%s\\n' '{}' > {file}", escape_json(&pretty).replace('\'', "\\u0027"))
+    format!("printf '%s\\n' {} > {file}", single_quote(&escape_json(&pretty)))
 }
 
 #[cfg(test)]

@@ -374,9 +374,8 @@ impl MissingClientId {
         let mut steps = by_likelihood(&self.request.audience, &self.request.subject, add);
         if let Some(NearClientId { id, difference: ClientIdDifference::Invisible(_) }) = &self.near {
             let id = shell_quote(id);
-            let shells = if id.starts_with('$') { " (in bash or zsh, which know $'…')" } else { "" };
             steps.push(format!(
-                "Then remove the one with the invisible characters{shells}:\n\
+                "Then remove the one with the invisible characters:\n\
                  {} --open-id-connect-provider-arn {} --client-id {id}",
                 iam(role, "remove-client-id-from-open-id-connect-provider"),
                 shell_quote(&self.request.provider_arn()),

@@ -7,7 +7,7 @@
 //! | Where the text goes | Function |
 //! | --- | --- |
 //! | A sentence for a reader | [`sanitize`] |
-//! | A command that a reader pastes | [`shell_quote`] |
+//! | A command that a reader pastes | [`shell_quote`], [`single_quote`] |
 //! | A JSON document that a reader pastes | [`escape_json`] |
 //! | Unbounded output, such as a log | [`redact`], [`redact_secret`] |
 //!
@@ -166,43 +166,63 @@ fn without_url_credentials(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The text as one word of a shell, for a command that a reader pastes.
+/// The text as one word of a shell, for a command that a reader pastes. bash, dash, zsh, mksh, BusyBox and fish read
+/// it alike.
 ///
-/// A text with characters that a terminal or a copy could change is written in bytes, in the quotes `$'…'` of ksh,
-/// bash, zsh, BusyBox and POSIX since 2024. The bytes are octal: a digit after a hexadecimal number could be
-/// read as part of it.
+/// A text with characters that a terminal or a copy could change is written in bytes, which `printf` prints. No shell
+/// keeps line breaks at the end of that, and no argument can hold a zero byte, so a text with those is shown escaped
+/// and cannot be used as it is.
 #[must_use]
 pub fn shell_quote(raw: &str) -> String {
     let text = redact(raw);
-    if text.chars().nth(MAX_COMMAND_CHARS).is_some() {
-        return single_quoted(&sanitize_to(MAX_COMMAND_CHARS, &text));
+    if text.chars().nth(MAX_COMMAND_CHARS).is_some() || text.ends_with('\n') || text.contains('\0') {
+        return single_quote(&sanitize_to(MAX_COMMAND_CHARS, &text));
     }
     let plain = |c: char| {
         c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '@' | '=' | '+' | '-' | ',')
     };
     if text.chars().any(|c| c.is_control() || !c.is_ascii()) {
-        ansi_c_quoted(&text)
-    } else if !text.is_empty() && text.chars().all(plain) {
+        printf_quote(&text)
+    } else if !text.is_empty() && text.chars().all(plain) && !text.starts_with('=') {
         text
     } else {
-        single_quoted(&text)
+        single_quote(&text)
     }
 }
 
-fn single_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn ansi_c_quoted(text: &str) -> String {
-    let mut word = String::from("$'");
-    for byte in text.bytes() {
-        match byte {
-            b'\'' | b'\\' => word.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => word.push(char::from(byte)),
-            _ => word.push_str(&format!("\\{byte:03o}")),
+/// The text in single quotes, as it is. A backslash has no meaning there but in fish, so each is outside of them.
+#[must_use]
+pub fn single_quote(text: &str) -> String {
+    let mut word = String::from("'");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' => word.extend(['\'', '\\', c, '\'']),
+            c => word.push(c),
         }
     }
     word + "'"
+}
+
+/// The output of a `printf` with the text in octal. Letters stay as they are, and digits where no octal number is
+/// before them: all else could mean something to the format, or to a shell that looks for its history.
+fn printf_quote(text: &str) -> String {
+    let mut word = String::from("\"$(printf '");
+    let mut follows_octal = false;
+    for (place, byte) in text.bytes().enumerate() {
+        let is_plain = byte.is_ascii_alphabetic()
+            || byte == b'-' && place > 0
+            || byte.is_ascii_digit() && !follows_octal
+            || matches!(byte, b'.' | b':' | b'/' | b'_' | b' ');
+        if is_plain {
+            word.push(char::from(byte));
+        } else if byte == b'%' {
+            word.push_str("%%");
+        } else {
+            word.push_str(&format!("\\{byte:03o}"));
+        }
+        follows_octal = !is_plain && byte != b'%';
+    }
+    word + "')\""
 }
 
 /// A text that must not be printed. It has no `Display`, and its `Debug` shows nothing.
@@ -231,7 +251,9 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_CHARS, Secret, escape_json, redact_secret, sanitize, shell_quote};
+    use super::{MAX_CHARS, Secret, escape_json, redact_secret, sanitize, shell_quote, single_quote};
+    use std::io::ErrorKind;
+    use std::process::Command;
 
     #[test]
     fn foreign_text_is_bounded_escaped_and_without_secrets() {
@@ -273,9 +295,14 @@ mod tests {
             ("x; rm -rf /", "'x; rm -rf /'"),
             ("it's", r"'it'\''s'"),
             ("", "''"),
-            ("sts.amazonaws.com\u{200b}", r"$'sts.amazonaws.com\342\200\213'"),
-            ("a\u{1b}[2J\n1'\\", r"$'a\033[2J\0121\'\\'"),
-            ("\u{fc}'; rm -rf /", r"$'\303\274\'; rm -rf /'"),
+            ("=ls", "'=ls'"),
+            (r"\'; rm -rf /; #", r"''\\''\''; rm -rf /; #'"),
+            ("sts.amazonaws.com\u{200b}", r#""$(printf 'sts.amazonaws.com\342\200\213')""#),
+            ("a\u{1b}[2J\n1'\\", r#""$(printf 'a\033\133\062J\012\061\047\134')""#),
+            ("\u{fc}'; rm -rf /", r#""$(printf '\303\274\047\073 rm -rf /')""#),
+            ("-\u{e9}%s!", r#""$(printf '\055\303\251%%s\041')""#),
+            ("sts.amazonaws.com\n", r"'sts.amazonaws.com'\\'n'"),
+            ("a\0b", r"'a'\\'u{0}b'"),
         ] {
             assert_eq!(shell_quote(raw), expected);
         }
@@ -283,20 +310,60 @@ mod tests {
         assert!(long.ends_with("… (4000 characters)'") && long.len() < 40_000, "{long}");
     }
 
+    /// The shells that read quotes in ways of their own, as far as they are installed.
     #[test]
-    fn a_shell_reads_a_pasted_word_as_it_was() {
-        for raw in [
-            "plain",
-            "it's $HOME `id` \\",
-            "a\u{200b}b\u{feff}\u{a0}\u{fe0f}",
-            "\u{1}7\r\n\t'\u{fc}8 ",
-            "\\\u{e9}",
-        ] {
-            let command = format!("printf %s {}", shell_quote(raw));
-            let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), raw, "{command}");
+    fn shells_read_a_pasted_word_as_it_was() {
+        const SHELLS: [(&str, &[&str]); 9] = [
+            ("bash", &["-c"]),
+            ("dash", &["-c"]),
+            ("zsh", &["-f", "-c"]),
+            ("mksh", &["-c"]),
+            ("busybox", &["sh", "-c"]),
+            ("fish", &["--no-config", "-c"]),
+            ("ksh", &["-c"]),
+            ("yash", &["-c"]),
+            ("sh", &["-c"]),
+        ];
+        let mut asked = 0;
+        for (shell, args) in SHELLS {
+            for (raw, word) in
+                WORDS.into_iter().flat_map(|raw| [(raw, shell_quote(raw)), (raw, single_quote(raw))])
+            {
+                // Another word follows, in which what got out of the quotes would end.
+                let command = format!("printf '%s|' {word} end");
+                let output = match Command::new(shell).args(args).arg(&command).output() {
+                    Err(error) if error.kind() == ErrorKind::NotFound => break,
+                    output => output.unwrap(),
+                };
+                let read = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert_eq!(read, format!("{raw}|end|"), "{shell}: {command}");
+                asked += 1;
+            }
         }
+        assert!(asked >= WORDS.len(), "there is a shell");
     }
+
+    const WORDS: [&str; 19] = [
+        "plain",
+        "",
+        "it's $HOME `id` \\",
+        "=ls",
+        "-n",
+        "~/x {a,b} *?[x] !! #",
+        "a\u{200b}b\u{feff}\u{a0}\u{fe0f}",
+        "\u{1}7\r\n\t'\u{fc}8 ",
+        "\\\u{e9}",
+        "\u{e9}'; touch PWNED; #",
+        "\\'; touch PWNED; #",
+        "\\\\'; touch PWNED; #",
+        "\u{e9}\\'; touch PWNED; #",
+        "\u{e9}\"; touch PWNED; #",
+        "\u{e9}$(touch PWNED)`touch PWNED`",
+        "-\u{e9}%s%d%%\\n100%!x",
+        "\n\n \u{e9} 0",
+        "{\n  \"a\": \"it's \\\\n\"\n}",
+        "\u{1f600}1\u{7f}\u{85}9",
+    ];
 
     #[test]
     fn an_echoed_secret_is_taken_out() {
