@@ -507,10 +507,11 @@ fn too_wide_policy_is_described() {
 /// The document in a step that is to be pasted, as the shell would write it into the file.
 fn pasted(step: &str) -> Option<Value> {
     let (_, rest) = step.split_once("\nprintf '%s\\n' '")?;
-    let (document, command) = rest.split_once('\'')?;
-    assert!(command.starts_with(" > trust-policy.json &&\naws iam update-assume-role-policy "), "{step}");
+    let (document, command) = rest.split_once("' > trust-policy.json &&\n")?;
+    let document = document.replace(r"'\''", "'").replace(r"'\\'", r"\");
+    assert!(command.starts_with("aws iam update-assume-role-policy "), "{step}");
     assert!(command.ends_with(" --policy-document file://trust-policy.json"), "{step}");
-    Some(serde_json::from_str(document).unwrap())
+    Some(serde_json::from_str(&document).unwrap())
 }
 
 #[test]
