@@ -97,6 +97,8 @@ pub enum Note {
         line: usize,
         member: &'static str,
     },
+    /// By the report STS gave the role at this time, and by the policy it does not.
+    RefusedAfterAccepted(Option<SystemTime>),
     /// The report has this diagnosis, which is not a refusal of the role by STS.
     ReportOfOtherFailure(String),
 }

@@ -11,6 +11,8 @@ use crate::aws::sts_errors::{self, Meaning};
 use crate::diagnosis::audit::{
     AuditIncomplete, Hint, PolicyLayer, RefusalKind, RefusedOutsideTrust, Unavailable,
 };
+use crate::diagnosis::network::AddressKind;
+use crate::diagnosis::trust::StsAnswer;
 use crate::evidence::{Evidence, HasEvidence};
 use crate::run::{BlockedBy, Verdict};
 use iam_trust::request::Request;
@@ -102,14 +104,14 @@ fn hints(
         Some(Meaning::DeniedByOrganization) => Some(PolicyLayer::Organization),
         _ => None,
     };
-    let address = report.connected_to.as_deref().filter(|_| kind == RefusalKind::Access);
-    let address = address.and_then(private_address).map(|address| Hint::PrivateAddress(address.to_string()));
+    let address = sts_address(report)
+        .filter(|address| kind == RefusalKind::Access && AddressKind::of(*address) == AddressKind::Private);
     [
         after(facts.role.created_at).map(Hint::RoleCreatedLater),
         after(provider.and_then(|provider| provider.created_at)).map(Hint::ProviderCreatedLater),
         after(facts.role.last_used).map(Hint::RoleUsedLater),
         layer.map(Hint::PolicyNamed),
-        address,
+        address.map(|address| Hint::PrivateAddress(address.to_string())),
         facts.policy_is_from_file.then_some(Hint::PolicyFromFile),
         provider.is_some_and(|provider| provider.arn.is_none()).then_some(Hint::ProviderAccountUnknown),
         (matches!(kind, RefusalKind::Key | RefusalKind::Token) && !facts.key_was_checked)
@@ -120,14 +122,21 @@ fn hints(
     .collect()
 }
 
-/// The address, if it is private, like the address of a VPC endpoint.
-fn private_address(text: &str) -> Option<IpAddr> {
-    let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()?;
-    let is_private = match address {
-        IpAddr::V4(address) => address.is_private(),
-        IpAddr::V6(address) => address.is_unique_local(),
+/// The address at which STS was reached, unless through a proxy.
+fn sts_address(report: &ParsedReport) -> Option<IpAddr> {
+    let text = report.connected_to.as_deref()?;
+    text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse()).ok()
+}
+
+/// What STS said to the call, if that decides what the trust policy leaves open: it gave the role, or it refused
+/// access to a role that was there then, and named no other policy.
+pub(crate) fn sts_answer(report: &ParsedReport, role: &Role) -> Option<StsAnswer> {
+    let Some(refusal) = &report.refusal else {
+        return report.account.is_some().then_some(StsAnswer::Accepted);
     };
-    is_private.then_some(address)
+    let was_there = role.created_at.zip(refusal.at).is_none_or(|(created, refused)| created < refused);
+    let is_plain = matches!(meaning(refusal), Some(Meaning::AccessDenied));
+    (was_there && is_plain).then(|| StsAnswer::Refused { at: refusal.at, address: sts_address(report) })
 }
 
 #[cfg(test)]

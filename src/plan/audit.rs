@@ -29,7 +29,7 @@ pub(crate) async fn audit_subject(
     until: Instant,
     run: &CheckRun,
 ) -> AuditResult {
-    let request = subject.request();
+    let request = subject.request(pod.now());
     let (key_id, is_of_report) = (subject.key_id.clone(), subject.matches_report());
     let mut found = AuditResult::new(Some(subject), inputs);
     let needed = iam_trust::needed(&request).trust_policy;
@@ -85,11 +85,13 @@ pub(crate) async fn audit_subject(
         Some(ProviderStatus::Accepts(_) | ProviderStatus::Exists(..))
     );
 
+    let report = inputs.report.as_ref().map(|found| &found.report).filter(|_| is_of_report);
     let trust = run
         .check(Check::TrustPolicy, async {
             token.get()?;
-            let document = &role.get()?.trust_policy;
-            let (judged, policy) = trust::judge(document, &request, has_provider);
+            let role = role.get()?;
+            let answer = report.and_then(|report| refusal::sts_answer(report, role));
+            let (judged, policy) = trust::judge(&role.trust_policy, &request, has_provider, answer);
             found.policy = policy;
             Ok(found.add_findings(judged))
         })
@@ -128,7 +130,9 @@ pub(crate) async fn audit_subject(
     found.unavailable =
         audit::unavailable_facts(provider.is_some(), iam.as_ref().and_then(Fact::known).copied());
 
-    if let Some(report) = inputs.report.as_ref().filter(|_| is_of_report) {
+    if let Some(report) = report {
+        let gave_role = report.account.is_some() && role.known().is_some() && trust.known().is_none();
+        found.notes.extend(gave_role.then_some(Note::RefusedAfterAccepted(report.at)));
         let seen = || {
             let (role, provider) = (role.get()?, provider.as_ref().map(Fact::get).transpose()?);
             trust.get()?;
@@ -140,7 +144,7 @@ pub(crate) async fn audit_subject(
                 key_was_checked: keys.is_some_and(|keys| keys.signature == Signature::Verified),
             })
         };
-        if let Some(judged) = refusal::judge(&request, &report.report, seen()) {
+        if let Some(judged) = refusal::judge(&request, report, seen()) {
             run.check(Check::AssumeRole, async { judged }).await;
         }
     }

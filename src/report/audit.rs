@@ -123,6 +123,11 @@ fn note_sentence(note: &Note) -> String {
             "The report is the member \"{member}\" of line {line}, as a log collector writes lines. Check that the \
              line is of the probe's container."
         ),
+        Note::RefusedAfterAccepted(at) => format!(
+            "By the report STS gave the role to this token{}. So the policy was changed after that, or it is not the \
+             role's policy.",
+            at.map(|at| format!(" at {}", format_utc(at))).unwrap_or_default()
+        ),
         Note::ReportOfOtherFailure(name) => {
             let name = sanitize(name);
             format!(

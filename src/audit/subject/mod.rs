@@ -282,8 +282,8 @@ impl AuditSubject {
         self.disagreements.iter().all(|one| one.other.source != Source::Report)
     }
 
-    /// The call that STS gets.
-    pub fn request(&self) -> Request {
+    /// The call that STS gets: the one of the report, or else one that is made `now`.
+    pub fn request(&self, now: SystemTime) -> Request {
         let region = self.region.iter();
         Request {
             role: self.role.value.clone(),
@@ -291,7 +291,7 @@ impl AuditSubject {
             subject: self.subject.value.clone(),
             audience: self.audience.value.clone(),
             session_name: self.session_name.as_ref().map(|name| name.value.clone()),
-            time: self.at,
+            time: Some(self.at.unwrap_or(now)),
             extra_keys: region
                 .map(|region| ("aws:requestedregion".to_owned(), vec![region.clone()]))
                 .collect(),
@@ -311,6 +311,7 @@ mod tests {
     use crate::token::{self, Claims};
     use iam_trust::evaluate::{Decision, evaluate};
     use iam_trust::{document, needed};
+    use std::time::SystemTime;
 
     const ISSUER: &str = "https://oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
     const SUBJECT: &str = "system:serviceaccount:payments:checkout";
@@ -361,8 +362,9 @@ mod tests {
         assert_eq!((found.issuer.value.as_str(), found.subject.value.as_str()), (ISSUER, SUBJECT));
         assert_eq!((found.role.value.text.as_str(), found.disagreements.len()), (ROLE, 0));
         assert!(found.at.is_some() && found.key_id.is_some() && found.session_name.is_some());
-        let policy = serde_json::to_string(&needed(&found.request()).trust_policy).unwrap();
-        let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request());
+        let policy =
+            serde_json::to_string(&needed(&found.request(SystemTime::UNIX_EPOCH)).trust_policy).unwrap();
+        let evaluation = evaluate(&document::parse(&policy).unwrap(), &found.request(SystemTime::UNIX_EPOCH));
         assert!(matches!(evaluation.decision, Decision::Allows(0)), "{:?}", evaluation.decision);
     }
 

@@ -5,8 +5,8 @@ use std::mem::discriminant;
 use crate::audit::Findings;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::trust::{
-    Caution, Fix, ForeignCondition, NothingAllowed, OpenElement, RefusingStatement, StatementId,
-    TrustActionMissing, TrustDenied, TrustTooWide, TrustUndecidable,
+    Caution, Fix, ForeignCondition, NothingAllowed, OpenElement, OpenPolicy, RefusingStatement, StatementId,
+    StsAnswer, TrustActionMissing, TrustDenied, TrustTooWide,
 };
 use crate::evidence::{Evidence, HasEvidence};
 use crate::run::Verdict;
@@ -45,6 +45,7 @@ impl EvaluatedPolicy<'_> {
         &self,
         refusals: Vec<ExplainedRefusal>,
         corrected: Result<CorrectedPolicy, Uncorrected>,
+        answer: Option<StsAnswer>,
     ) -> Findings<AllowingStatement> {
         let too_wide = self.too_wide().map(Diagnosis::from);
         let (diagnosis, mut further) = match &self.evaluation.decision {
@@ -65,7 +66,7 @@ impl EvaluatedPolicy<'_> {
             }
             Decision::Denies(index) => {
                 // Without the denial the call can still be refused.
-                let further = if self.can_allow() {
+                let further = if self.allowing().is_some() {
                     Vec::new()
                 } else {
                     let (first, others) =
@@ -76,17 +77,27 @@ impl EvaluatedPolicy<'_> {
             }
             Decision::Undecidable(statements) => {
                 let open = statements.iter().flat_map(|index| self.open_elements(*index)).collect();
-                (TrustUndecidable { request: self.request.clone(), open }.into(), Vec::new())
+                let is_accepted = answer == Some(StsAnswer::Accepted);
+                let open = Diagnosis::from(OpenPolicy { request: self.request.clone(), open, answer });
+                if let Some(index) = self.allowing().filter(|_| is_accepted) {
+                    let verdict = AllowingStatement(StatementId::at(self.document, index));
+                    let warnings = std::iter::once(open).chain(too_wide).collect();
+                    return Findings { verdict: Verdict::Warn(verdict, warnings), others: Vec::new() };
+                }
+                (open, Vec::new())
             }
         };
         further.extend(too_wide);
         Findings { verdict: Verdict::Fail(diagnosis), others: further }
     }
 
-    /// Whether a statement allows the call, or can allow it.
-    fn can_allow(&self) -> bool {
-        let mut statements = self.evaluation.statements.iter();
-        statements.any(|statement| statement.effect == Effect::Allow && statement.truth() != Truth::False)
+    /// The statement that allows the call, or else the first that can allow it.
+    fn allowing(&self) -> Option<usize> {
+        let statements = self.evaluation.statements.iter().enumerate();
+        let allowing = statements.filter(|(_, statement)| statement.effect == Effect::Allow);
+        let by_truth = allowing.map(|(index, statement)| (statement.truth(), index));
+        let likeliest = by_truth.rev().max_by_key(|(truth, _)| *truth);
+        likeliest.filter(|(truth, _)| *truth != Truth::False).map(|(_, index)| index)
     }
 
     /// One diagnosis for each kind of mismatch, in the order of the first of each kind.

@@ -5,6 +5,7 @@ mod findings;
 use serde_json::Value;
 
 use super::Findings;
+pub use crate::diagnosis::trust::StsAnswer;
 use crate::diagnosis::trust::TrustPolicyMalformed;
 use crate::run::Verdict;
 pub use findings::AllowingStatement;
@@ -29,12 +30,13 @@ pub struct PolicyExhibit {
 
 /// Judges a policy, given as text, for a call.
 ///
-/// `has_provider` says that the account has the token's OIDC provider.
+/// `has_provider` says that the account has the token's OIDC provider, and `answer` what STS said to this call.
 /// There is nothing to show of a text that is not JSON or is too long.
 pub fn judge(
     text: &str,
     request: &Request,
     has_provider: bool,
+    answer: Option<StsAnswer>,
 ) -> (Findings<AllowingStatement>, Option<PolicyExhibit>) {
     let value =
         serde_json::from_str::<Value>(text).ok().filter(|_| text.len() <= document::MAX_DOCUMENT_BYTES);
@@ -61,7 +63,7 @@ pub fn judge(
         document,
     });
     let evaluated = EvaluatedPolicy { document: &document, evaluation: &evaluation, request, has_provider };
-    (evaluated.judge(refusals, corrected), policy)
+    (evaluated.judge(refusals, corrected, answer), policy)
 }
 
 /// The elements that refuse the call or leave it undecided, each with the index of its statement.

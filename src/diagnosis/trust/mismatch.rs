@@ -1,7 +1,9 @@
 //! The nearest statement of the policy does not match the call.
 
 use super::remedy::{Caution, ask_author, edit_policy, heed, replace_policy};
-use super::{MAX_NAMED, StatementId, call_evidence, difference, element_evidence, subject, words};
+use super::{
+    MAX_NAMED, OpenPolicy, StatementId, call_evidence, difference, element_evidence, subject, words,
+};
 use crate::diagnosis::aws_cli::commands;
 use crate::diagnosis::{Diagnosis, Entry, Name};
 use crate::evidence::Evidence;
@@ -246,14 +248,42 @@ wordings! { RefusingStatement:
         let key = format!("{}:{meant}", refusing.request.provider());
         refusing.remedy(Vec::new(), &format!("Write the key {} in its place.", sanitize(&key)), Vec::new())
     };
+}
 
-    /// A condition on something other than the subject and the audience is not met.
-    TrustConditionUnmet;
-    |refusing| refusing.cause();
-    |refusing| {
-        let change = ask_author(&refusing.element(), "give the pod a statement of its own without it");
-        refusing.remedy(Vec::new(), &change, Vec::new())
-    };
+/// A condition on something other than the subject and the audience is not met.
+#[derive(Debug, Clone)]
+pub enum TrustConditionUnmet {
+    /// The call does not meet it.
+    Refusing(Box<RefusingStatement>),
+    /// STS refused the call, and nothing but conditions that cannot be decided explains it.
+    Reported(Box<OpenPolicy>),
+}
+
+impl Entry for TrustConditionUnmet {
+    fn cause(&self) -> String {
+        match self {
+            Self::Refusing(refusing) => refusing.cause(),
+            Self::Reported(open) => open.cause(),
+        }
+    }
+
+    fn remedy(&self) -> Vec<String> {
+        match self {
+            Self::Refusing(refusing) => {
+                let change =
+                    ask_author(&refusing.element(), "give the pod a statement of its own without it");
+                refusing.remedy(Vec::new(), &change, Vec::new())
+            }
+            Self::Reported(open) => open.remedy(),
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        match self {
+            Self::Refusing(refusing) => refusing.evidence(),
+            Self::Reported(open) => open.evidence(),
+        }
+    }
 }
 
 /// No statement allows `sts:AssumeRoleWithWebIdentity`.
@@ -331,7 +361,7 @@ impl From<RefusingStatement> for Diagnosis {
             Mismatch::Principal(_) => TrustPrincipalWrong(refusing).into(),
             Mismatch::Action => TrustActionMissing::OtherActions(Box::new(refusing)).into(),
             Mismatch::KeySwapped { .. } => TrustKeySwapped(refusing).into(),
-            Mismatch::Other => TrustConditionUnmet(refusing).into(),
+            Mismatch::Other => TrustConditionUnmet::Refusing(Box::new(refusing)).into(),
         }
     }
 }

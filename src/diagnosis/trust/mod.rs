@@ -21,7 +21,8 @@ pub(crate) use mismatch::{
 };
 pub(crate) use remedy::Caution;
 pub(crate) use too_wide::TrustTooWide;
-pub(crate) use undecidable::{OpenElement, TrustUndecidable};
+pub use undecidable::StsAnswer;
+pub(crate) use undecidable::{OpenElement, OpenPolicy, TrustUndecidable};
 
 use crate::evidence::Evidence;
 use crate::text::sanitize;

@@ -101,11 +101,16 @@ pub(super) fn edit_policy(
         show_trust_policy(role)
     )];
     steps.extend(heed(cautions));
-    steps.push(format!(
+    steps.push(put_in_place(role, change));
+    steps
+}
+
+/// The step that makes a change by hand.
+pub(super) fn put_in_place(role: &RoleArn, change: &str) -> String {
+    format!(
         "{change} Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
         update_trust_policy(role)
-    ));
-    steps
+    )
 }
 
 /// The step for an element that its author put there to keep callers out.

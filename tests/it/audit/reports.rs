@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::repository;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::scenario::Scenario;
 use testbed::world::World;
 
@@ -188,4 +188,128 @@ async fn region_that_is_off_is_suspected_before_the_provider() {
         first.contains("region ap-southeast-5 enabled") && first.contains("set AWS_REGION=eu-west-1"),
         "{first}"
     );
+}
+
+/// The answer to an audit of a policy with this condition beside the subject, given this report of `examples/`, in
+/// which the pod reached STS at this address.
+fn audit_of_report(condition: &Value, report: &str, address: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(repository::path("examples").join(report)).unwrap();
+    let mut report: Value = serde_json::from_str(&text).unwrap();
+    report["sts"]["connected_to"] = address.into();
+    let issuer = report["token"]["issuer"].as_str().unwrap().trim_start_matches("https://");
+    let mut conditions = condition.clone();
+    conditions["StringEquals"][format!("{issuer}:sub")] = report["token"]["subject"].clone();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/{issuer}")},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": conditions,
+    }]});
+    let write = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--output", "json", "--termination-log", "/dev/null", "--trust-policy"])
+        .arg(write("trust.json", &policy))
+        .arg("--report")
+        .arg(write("report.json", &report))
+        .env_clear()
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What STS said decides what the policy leaves open.
+#[test]
+fn reported_answer_decides_what_the_policy_leaves_open() {
+    const REFUSED: &str = "AssumeRoleNotAuthorized.json";
+    let vpc = json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}});
+    let address = json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});
+    for (condition, connected_to, cause) in [
+        (
+            &vpc,
+            "52.94.1.1:443",
+            "only StringEquals on aws:SourceVpc in Statement[0] can be why. Statement[0] allows the call if StringEquals \
+             on aws:SourceVpc (\"vpc-1\") fits, and that is not known: nothing here says what the call has there. A call \
+             has this key only if it goes through a VPC endpoint for STS in the pod's VPC. The pod called STS at \
+             52.94.1.1, a public address, so not through a VPC endpoint.",
+        ),
+        (&vpc, "10.0.1.2:443", "The pod called STS at 10.0.1.2, a private address, so most likely through"),
+        (
+            &address,
+            "10.0.1.2:443",
+            "A call through a VPC endpoint does not have aws:SourceIp. The pod called STS at 10.",
+        ),
+    ] {
+        let found = audit_of_report(condition, REFUSED, connected_to);
+        assert_eq!(found["diagnosis"]["name"], "TrustConditionUnmet", "{found:#}");
+        assert_eq!(found["exit_code"], 12);
+        let said = found["diagnosis"]["cause"].as_str().unwrap();
+        assert!(
+            said.starts_with("STS refused this call at 2026-11-24T06:00:00Z, and") && said.contains(cause),
+            "{said}"
+        );
+        let steps = steps(&found);
+        assert!(steps.contains("--region eu-west-1") && !steps.contains("irsa-probe audit"), "{steps}");
+    }
+
+    let accepted = audit_of_report(&vpc, "pass.json", "10.0.1.2:443");
+    assert_eq!((&accepted["exit_code"], &accepted["diagnosis"]), (&json!(0), &Value::Null), "{accepted:#}");
+    let warning = &accepted["warnings"][0];
+    assert_eq!(warning["name"], "TrustUndecidable", "{accepted:#}");
+    assert!(
+        warning["cause"].as_str().unwrap().starts_with("STS gave the role to the call of the report."),
+        "{warning}"
+    );
+
+    let unmet = json!({"StringEquals": {"sts:ExternalId": "x"}});
+    let contradicted = audit_of_report(&unmet, "pass.json", "10.0.1.2:443");
+    assert_eq!(contradicted["diagnosis"]["name"], "TrustConditionUnmet");
+    let notes = contradicted["audit"]["notes"].to_string();
+    assert!(
+        notes.contains("By the report STS gave the role to this token at 2026-11-24T06:00:00Z."),
+        "{notes}"
+    );
+}
+
+/// A date is compared with the time of the reported call, or else with now.
+#[test]
+fn time_of_the_call_is_the_reports_or_now() {
+    let until = |time: &str| json!({"DateLessThan": {"aws:CurrentTime": time}});
+    let name = |found: &Value| found["diagnosis"]["name"].as_str().map(str::to_owned);
+    let ended =
+        audit_of_report(&until("2026-11-24T05:59:59Z"), "AssumeRoleNotAuthorized.json", "10.0.1.2:443");
+    assert_eq!(name(&ended).as_deref(), Some("TrustConditionUnmet"), "{ended:#}");
+    let cause = ended["diagnosis"]["cause"].as_str().unwrap();
+    assert!(
+        cause.contains("the call has \"2026-11-24T06:00:00Z\"") || cause.contains("2026-11-24T06:00:00Z"),
+        "{cause}"
+    );
+    let lasts = audit_of_report(&until("2026-11-24T06:00:01Z"), "pass.json", "10.0.1.2:443");
+    assert_eq!(name(&lasts), None, "{lasts:#}");
+    for (year, expected) in [("2020", Some("TrustConditionUnmet")), ("2120", None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D1E0F9A8B7C";
+        let policy = folder.path().join("trust.json");
+        let document = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Federated": format!("arn:aws:iam::111122223333:oidc-provider/{issuer}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": until(&format!("{year}-01-01T00:00:00Z")),
+        }});
+        std::fs::write(&policy, document.to_string()).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+            .args(["audit", "--output", "json", "--termination-log", "/dev/null", "--trust-policy"])
+            .arg(&policy)
+            .args(["--issuer", issuer, "--subject", "system:serviceaccount:payments:checkout"])
+            .args(["--audience", "sts.amazonaws.com", "--role-arn", "arn:aws:iam::111122223333:role/app"])
+            .env_clear()
+            .output()
+            .unwrap();
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(name(&found).as_deref(), expected, "{found:#}");
+    }
 }

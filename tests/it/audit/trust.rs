@@ -38,7 +38,7 @@ prop_compose! {
 /// Judges a text as the audit does: it passes if the policy allows, and whatever it says can be printed.
 fn audited(text: &str) {
     let request = request();
-    let (judged, policy) = audit::trust::judge(text, &request, false);
+    let (judged, policy) = audit::trust::judge(text, &request, false, None);
     let allows = document::parse(text)
         .is_ok_and(|document| matches!(evaluate(&document, &request).decision, Decision::Allows(_)));
     assert_eq!(!matches!(judged.verdict, Verdict::Fail(_)), allows, "{text}");

@@ -76,7 +76,7 @@ impl Case {
     /// What is found in this case's policy for another's call.
     fn findings_for(&self, call: &Self) -> Findings<AllowingStatement> {
         let request = call.request();
-        trust::judge(&self.text(), &request, false).0
+        trust::judge(&self.text(), &request, false, None).0
     }
 }
 
@@ -384,10 +384,10 @@ fn open_denial_is_not_bypassed() {
     assert_eq!(diagnosis(&undecided.findings()).unwrap().name(), Name::TrustUndecidable);
     let remedy = undecided.remedy();
     assert!(
-        remedy.contains("NotIpAddress on aws:SourceIp in Statement[1] whether it is to deny"),
+        remedy.contains("NotIpAddress on aws:SourceIp in Statement[1] whether it denies this pod"),
         "{remedy}"
     );
-    assert!(remedy.contains("does not help") && !remedy.contains("give the pod a statement"), "{remedy}");
+    assert!(remedy.contains("undoes a denial") && !remedy.contains("add a statement"), "{remedy}");
     let refused = on(&[typo, denial]);
     assert_eq!(diagnosis(&refused.findings()).unwrap().name(), Name::TrustSubjectMismatch);
     let corrected = refused.corrected().unwrap();
@@ -398,7 +398,7 @@ fn open_denial_is_not_bypassed() {
         "{remedy}"
     );
     let allowing = on(&[guarded]).remedy();
-    assert!(allowing.contains("sk whoever wrote IpAddress on aws:SourceIp in Statement[0]"), "{allowing}");
+    assert!(allowing.contains("Ask the author of IpAddress on aws:SourceIp in Statement[0]"), "{allowing}");
 }
 
 #[test]
