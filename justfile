@@ -18,6 +18,10 @@ test:
 test-one NAME:
     cargo test --locked --workspace -- "$1"
 
+# Generated input for what is read, COUNT of it for each test (minutes to hours)
+fuzz COUNT="20000":
+    PROPTEST_CASES="$1" cargo test --locked --release --package fuzz --target-dir target/fuzz --config profile.release.lto=false --config profile.release.codegen-units=16
+
 # The systems tests and the benchmarks (root on Debian; installs packages)
 e2e:
     .ci/run e2e

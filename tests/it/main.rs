@@ -20,7 +20,6 @@ mod injection;
 mod kubernetes;
 mod layers;
 mod manifests;
-mod never_panics;
 mod own_process;
 mod pages;
 mod probes;

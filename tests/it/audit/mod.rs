@@ -2,8 +2,6 @@
 
 mod hostile;
 mod iam;
-mod inputs;
 mod issuer;
 mod pods;
 mod reports;
-mod trust;

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const REPORT: &str = include_str!("../../../examples/AssumeRoleNotAuthorized.json");
-const POD: &str = include_str!("../../recorded/pod-injected.json");
-const ACCOUNT: &str = include_str!("../../recorded/sa-checkout.json");
+const POD: &str = include_str!("../../../tests/recorded/pod-injected.json");
+const ACCOUNT: &str = include_str!("../../../tests/recorded/sa-checkout.json");
 
 /// The members that are looked at, and some that are not.
 const NAMES: [&str; 45] = [
@@ -146,6 +146,8 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_input_is_survived_and_errors_are_bounded(bytes in anything(), pieces in 1..64_usize) {
         let mut log = Log::default();

@@ -29,7 +29,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-const PROJECTED: &str = include_str!("../recorded/projected-token.jwt");
+const PROJECTED: &str = include_str!("../../../tests/recorded/projected-token.jwt");
 
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -84,8 +84,8 @@ fn mutated(original: &'static str) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-const ACCOUNT: &str = include_str!("../recorded/api-get-sa-ok.json");
-const FORBIDDEN: &str = include_str!("../recorded/api-get-sa-forbidden.json");
+const ACCOUNT: &str = include_str!("../../../tests/recorded/api-get-sa-ok.json");
+const FORBIDDEN: &str = include_str!("../../../tests/recorded/api-get-sa-forbidden.json");
 const GIVEN: &str = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>2026-11-24T07:00:00Z</Expiration></Credentials><AssumedRoleUser><Arn>arn:aws:sts::111122223333:assumed-role/a/b</Arn><AssumedRoleId>AROA:b</AssumedRoleId></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
 const REFUSED: &str = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error><RequestId>0</RequestId></ErrorResponse>";
 
@@ -312,7 +312,7 @@ fn web_key() -> impl Strategy<Value = Value> {
 const ISSUER: &str = "https://issuer.example";
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_situation_for_every_sdk(situation in situation()) {
