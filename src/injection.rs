@@ -43,7 +43,8 @@ pub struct InjectionFindings {
 /// Without a name, containers that the pod's annotation skips are ignored, and so are containers without an identity
 /// in a pod whose other containers have one.
 pub fn judge(pod: &PodView, container: Option<&str>, account: &AccountView) -> InjectionFindings {
-    let mut judge = Judge { pod, account, findings: InjectionFindings::default() };
+    let looks_injected = pod.looks_injected();
+    let mut judge = Judge { pod, account, looks_injected, findings: InjectionFindings::default() };
     for selected in pod.selected_containers(container) {
         judge.variables(selected);
         judge.injection(selected, container.is_some());
@@ -55,6 +56,8 @@ pub fn judge(pod: &PodView, container: Option<&str>, account: &AccountView) -> I
 struct Judge<'a> {
     pod: &'a PodView,
     account: &'a AccountView,
+    /// Whether the webhook changed one of the pod's containers.
+    looks_injected: bool,
     findings: InjectionFindings,
 }
 
@@ -104,8 +107,8 @@ impl Judge<'_> {
                 return;
             }
             Injection::Nothing if container.might_be_configured_by_hand(self.pod) => return,
-            Injection::Nothing if self.pod.looks_injected() && !is_selected_by_name => return,
-            Injection::Nothing if self.pod.looks_injected() && causes.is_empty() => {
+            Injection::Nothing if self.looks_injected && !is_selected_by_name => return,
+            Injection::Nothing if self.looks_injected && causes.is_empty() => {
                 causes.push(SuppressionCause::AddedLater);
             }
             Injection::Nothing if causes.is_empty() => self.nothing_injected(),
@@ -255,6 +258,9 @@ impl Judge<'_> {
     }
 }
 
+/// The most diagnoses of a pod. More differ only in the paths of their containers.
+const MAX_FOUND: usize = 16;
+
 /// Adds a diagnosis unless one of that name exists. [`InjectionSuppressed`] can differ from container to container,
 /// and is merged by cause.
 fn add(found: &mut Vec<Diagnosis>, diagnosis: Diagnosis) {
@@ -270,5 +276,7 @@ fn add(found: &mut Vec<Diagnosis>, diagnosis: Diagnosis) {
     } else if found.iter().any(|known| known.name() == diagnosis.name()) {
         return;
     }
-    found.push(diagnosis);
+    if found.len() < MAX_FOUND {
+        found.push(diagnosis);
+    }
 }

@@ -38,11 +38,12 @@ fn difference(id: &str, audience: &str) -> Option<(usize, ClientIdDifference)> {
     if bare(id) == bare(audience) {
         return Some((0, ClientIdDifference::Url));
     }
-    if [id, audience].iter().any(|text| text.chars().count() > MAX_CLIENT_ID_CHARS) {
+    let (length, other) = (id.chars().count(), audience.chars().count());
+    if length.max(other) > MAX_CLIENT_ID_CHARS || length.abs_diff(other) > MAX_EDITS {
         return None;
     }
     let edits = strsim::osa_distance(id, audience);
-    let is_typo = edits <= MAX_EDITS && edits * 3 <= audience.chars().count();
+    let is_typo = edits <= MAX_EDITS && edits * 3 <= other;
     is_typo.then_some((edits, ClientIdDifference::Typo))
 }
 

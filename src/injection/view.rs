@@ -1,6 +1,6 @@
 //! What a view shows of a pod, its containers and its service account, and what kept the webhook from a container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::diagnosis::identity::ServiceAccountError;
@@ -41,9 +41,9 @@ pub struct PodView {
     /// The volume of the name that the webhook gives its own.
     pub(crate) token_volume: Option<TokenVolume>,
     /// The names of the volumes that project a token for STS.
-    pub(crate) sts_token_volumes: Vec<String>,
+    pub(crate) sts_token_volumes: BTreeSet<String>,
     /// The containers that the pod's annotation leaves out.
-    pub(crate) skip_containers: Vec<String>,
+    pub(crate) skip_containers: BTreeSet<String>,
     /// Whether the pod's label leaves it out.
     pub(crate) skips_webhook: bool,
     /// Whether the pod's labels and annotations are among what the view shows.

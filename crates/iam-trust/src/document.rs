@@ -132,12 +132,21 @@ pub struct PolicyError {
 /// The maximum length of a document in bytes. Source: the IAM API model, `policyDocumentType`.
 pub const MAX_DOCUMENT_BYTES: usize = 131_072;
 
+/// The most characters that a role's trust policy can have, whitespace not counted, where its account has the
+/// highest quota. Source: "IAM and AWS STS quotas" in the IAM User Guide.
+pub const MAX_TRUST_POLICY_CHARACTERS: usize = 8_192;
+
 /// A fault in a document: what follows its place in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyFault {
     /// The document is too long; its length in bytes.
     #[error("has {0} bytes, and a policy at most {MAX_DOCUMENT_BYTES}")]
     TooLong(usize),
+    /// The document has too many characters, whitespace not counted.
+    #[error(
+        "has {0} characters without white space, and a trust policy at most {MAX_TRUST_POLICY_CHARACTERS}"
+    )]
+    TooManyCharacters(usize),
     /// The text is not JSON; the parser's message.
     #[error("is not JSON: {0}")]
     NotJson(String),
@@ -172,6 +181,10 @@ fn malformed(place: impl Into<String>, fault: PolicyFault) -> PolicyError {
 pub fn parse(text: &str) -> Result<Document, PolicyError> {
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(malformed("", PolicyFault::TooLong(text.len())));
+    }
+    let characters = text.chars().filter(|c| !c.is_whitespace()).count();
+    if characters > MAX_TRUST_POLICY_CHARACTERS {
+        return Err(malformed("", PolicyFault::TooManyCharacters(characters)));
     }
     let UniqueKeys(value) = serde_json::from_str(text).map_err(|error| {
         let words = error.to_string();

@@ -3,6 +3,7 @@
 //! Source: "Policy evaluation logic" in the IAM User Guide. A matching Deny wins, then a matching Allow, else
 //! the call is refused.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use foreign_text::sanitize;
@@ -121,12 +122,12 @@ pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
 
 fn evaluate_statement(statement: &Statement, version: Version, request: &Request) -> StatementResult {
     let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
-    let is_twice = |condition: &Condition| {
-        let same = |other: &&Condition| {
-            other.operator == condition.operator && other.key.eq_ignore_ascii_case(&condition.key)
-        };
-        statement.conditions.iter().filter(same).count() > 1
-    };
+    let name = |condition: &'_ Condition| (condition.operator.clone(), condition.key.to_ascii_lowercase());
+    let mut names: Vec<(String, String)> = statement.conditions.iter().map(name).collect();
+    names.sort_unstable();
+    let twice: BTreeSet<&(String, String)> =
+        names.windows(2).filter_map(|pair| pair.first().filter(|one| pair.last() == Some(one))).collect();
+    let is_twice = |condition: &Condition| !twice.is_empty() && twice.contains(&name(condition));
     elements.extend(statement.conditions.iter().map(|condition| {
         let (truth, had) = match is_twice(condition) {
             // IAM Access Analyzer's checks call it an error, and do not say what it does.

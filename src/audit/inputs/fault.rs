@@ -43,6 +43,11 @@ pub enum InputFault {
     /// With the words of the parser.
     #[error("it is not JSON ({0}): let the command print JSON, with --output json")]
     NotJson(String),
+    #[error("it has more than {0} values in its JSON; give one object, by its name")]
+    TooManyValues(usize),
+    /// A list is longer than AWS or Kubernetes store.
+    #[error("it has {count} {what}, and can have at most {max}")]
+    TooMany { what: &'static str, count: usize, max: usize },
     /// It is the output of another command.
     #[error("it is {0}")]
     Another(&'static str),

@@ -10,7 +10,6 @@ pub mod provider;
 pub(crate) mod report;
 pub mod service_account;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::audit::options::{AuditInputPaths, Input};
@@ -20,7 +19,7 @@ use crate::host::stdin::{Chunk, StdinFault};
 use crate::injection::view::{PodView, ServiceAccountView};
 use crate::token::Token;
 use fault::{BadInput, InputFault};
-use log::{FoundReport, Log, LogEnd, MAX_LOG_BYTES};
+use log::{FoundReport, Log, LogEnd, MAX_FILE_BYTES, PIECE_BYTES};
 use printed::MAX_BYTES;
 use provider::ProviderInput;
 
@@ -100,8 +99,19 @@ async fn read_log(
     let mut log = Log::of_container(container);
     let end = match from {
         Input::File(path) => {
-            log.push(&host.read(path, MAX_LOG_BYTES, until).await.map_err(InputFault::File)?.bytes);
-            LogEnd::Complete
+            let file = host.read(path, MAX_FILE_BYTES, until).await.map_err(InputFault::File)?;
+            let mut pieces = file.bytes.chunks(PIECE_BYTES);
+            loop {
+                match pieces.next() {
+                    Some(piece) => _ = log.push(piece),
+                    None => break LogEnd::Complete,
+                }
+                // Others get their turn, such as a signal.
+                tokio::task::yield_now().await;
+                if Instant::now() >= until {
+                    break LogEnd::TimedOut;
+                }
+            }
         }
         Input::Stdin => {
             let mut stdin = host.stdin();
@@ -127,7 +137,7 @@ async fn read_log(
 /// Reads a token as the kubelet's file has it, or as `kubectl create token` prints it, with or without `-o json`.
 fn read_token(bytes: &[u8]) -> Result<Token, InputFault> {
     let text = printed::text(bytes)?;
-    let requested = if text.starts_with('{') { serde_json::from_str::<Value>(&text).ok() } else { None };
+    let requested = if text.starts_with('{') { printed::json(&text).ok() } else { None };
     let requested = requested.as_ref().and_then(|request| request.pointer("/status/token")?.as_str());
     Token::decode(requested.unwrap_or(&text)).map_err(InputFault::NoToken)
 }

@@ -1,5 +1,6 @@
 //! A pod as `kubectl get pod -o json` prints it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -91,14 +92,14 @@ fn volume(volume: &Value) -> Option<(&str, TokenVolume)> {
 
 /// The fields of the first line of CSV, as far as names of containers need it. White space belongs to a field.
 /// A quotation mark in the wrong place invalidates all fields: the webhook then leaves out no container.
-fn csv(text: &str) -> Vec<String> {
+fn csv(text: &str) -> BTreeSet<String> {
     let line = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
     let bare = |field: &str| {
         let quoted = field.strip_prefix('"').and_then(|field| field.strip_suffix('"'));
         let bare = quoted.unwrap_or(field);
         (!bare.contains('"')).then(|| bare.to_owned())
     };
-    line.split(',').map(bare).collect::<Option<Vec<_>>>().unwrap_or_default()
+    line.split(',').map(bare).collect::<Option<_>>().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -33,12 +33,13 @@ const OTHER_OUTPUTS: [OtherOutput; 9] = [
 
 pub fn read(bytes: &[u8]) -> Result<Role, InputFault> {
     let text = printed::text(bytes)?;
-    match serde_json::from_str(&text) {
+    match printed::json(&text) {
         Ok(Value::String(encoded)) => Ok(bare_policy(printed::url_decoded(&encoded))),
         Ok(Value::Array(list)) => read_list(&list),
         Ok(Value::Object(object)) => read_json_object(&object, text),
         Ok(Value::Null) => Err(InputFault::Without(DOCUMENT)),
         Ok(Value::Bool(_) | Value::Number(_)) => Ok(bare_policy(text)),
+        Err(fault @ InputFault::TooManyValues(_)) => Err(fault),
         // The document is URL-encoded, or it is not JSON, which the reading of the policy reports.
         Err(_) => Ok(bare_policy(printed::url_decoded(&text))),
     }

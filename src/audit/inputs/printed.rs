@@ -5,8 +5,12 @@ use serde_json::{Map, Value};
 
 use super::fault::InputFault;
 
-/// The most bytes that are read. A role with its tags has some thousand, and a pod up to the 1.5 MB that etcd stores.
-pub(super) const MAX_BYTES: usize = 8 << 20;
+/// The most bytes that are read. A role with its tags has some thousand, and a pod up to the 1.5 MB that etcd stores,
+/// to which `kubectl` adds white space.
+pub(super) const MAX_BYTES: usize = 4 << 20;
+
+/// The most values in JSON. Each takes some hundred bytes of memory, and a pod with as many as etcd stores has fewer.
+const MAX_VALUES: usize = 100_000;
 
 /// Decodes text and trims it. `>` of PowerShell 5 writes UTF-16, and editors on Windows put a byte order mark before
 /// UTF-8.
@@ -37,6 +41,10 @@ pub(super) fn other_output(object: &Map<String, Value>, known: &[OtherOutput]) -
 }
 
 pub(super) fn json(text: &str) -> Result<Value, InputFault> {
+    // Every value but the first of all comes after one of these. In a text they count, too.
+    if text.bytes().filter(|byte| b"[{,".contains(byte)).count() > MAX_VALUES {
+        return Err(InputFault::TooManyValues(MAX_VALUES));
+    }
     serde_json::from_str(text).map_err(|error| InputFault::NotJson(error.to_string()))
 }
 

@@ -11,6 +11,9 @@ use super::printed::{self, OtherOutput};
 use crate::aws::iam::OidcProvider;
 use crate::text::parse_timestamp;
 
+/// The most client ids of a provider. Source: "IAM and AWS STS quotas" in the IAM User Guide.
+const MAX_CLIENT_IDS: usize = 100;
+
 /// What was handed in of an account's OIDC providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderInput {
@@ -48,6 +51,9 @@ pub fn read(bytes: &[u8]) -> Result<ProviderInput, InputFault> {
             ids.ok_or(InputFault::Without(CLIENT_IDS))?
         }
     };
+    if client_ids.len() > MAX_CLIENT_IDS {
+        return Err(InputFault::TooMany { what: "client ids", count: client_ids.len(), max: MAX_CLIENT_IDS });
+    }
     Ok(ProviderInput::One(OidcProvider {
         arn: text("OpenIDConnectProviderArn").or_else(|| text("Arn")),
         url: issuer_without_scheme(&url).to_owned(),

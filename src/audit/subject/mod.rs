@@ -51,6 +51,16 @@ pub struct AuditSubject {
     pub(crate) disagreements: Vec<Disagreement>,
 }
 
+/// The most characters of an issuer. Source: the IAM API model, `OpenIDConnectProviderUrlType`.
+const MAX_ISSUER_CHARS: usize = 255;
+/// The most characters of a subject: `system:serviceaccount:`, a namespace of 63, a colon, and a name of 253.
+const MAX_SUBJECT_CHARS: usize = 339;
+/// The most audiences that are compared. A report has no more.
+const MAX_AUDIENCES: usize = 16;
+/// The most characters of an audience, which a client id of a provider must be. Source: the IAM API model,
+/// `clientIDType`.
+const MAX_AUDIENCE_CHARS: usize = 255;
+
 /// Why it is not known who asks for which role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectError {
@@ -66,6 +76,9 @@ pub enum SubjectError {
         missing: Vec<String>,
         reported: Option<String>,
     },
+    /// A part is longer than any that AWS takes. The place where it is from.
+    #[error("the {what} has {count} {unit}, by {source_of}, and can have at most {max}")]
+    TooLong { what: &'static str, unit: &'static str, count: usize, max: usize, source_of: Source },
     /// Two sources contradict each other.
     #[error(
         "the {} is \"{}\" by {}, and \"{}\" by {}: they are not of the same {}",
@@ -118,6 +131,10 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
     let (Some(issuer), Some(subject), Some(audience), Some(role)) = (issuer, subject, audience, role) else {
         return Err(sources.missing(found));
     };
+    check_lengths("issuer", &issuer, MAX_ISSUER_CHARS)?;
+    check_lengths("subject", &subject, MAX_SUBJECT_CHARS)?;
+    check_lengths("audience", &audience, MAX_AUDIENCE_CHARS)?;
+    check_max("token", "audiences", audience.value.len(), MAX_AUDIENCES, audience.source)?;
     let role = role.joined();
     let role_arn = arn::parse(&role.value).map_err(|_| SubjectError::Role(role.clone()))?;
     sources.check_policy_is_of(&role, &role_arn)?;
@@ -149,6 +166,21 @@ pub fn resolve(sources: SubjectSources<'_>) -> Result<AuditSubject, SubjectError
         }),
         disagreements,
     })
+}
+
+fn check_lengths(what: &'static str, texts: &Sourced<Vec<String>>, max: usize) -> Result<(), SubjectError> {
+    let mut lengths = texts.value.iter().map(|text| text.chars().count());
+    lengths.try_for_each(|count| check_max(what, "characters", count, max, texts.source))
+}
+
+fn check_max(
+    what: &'static str,
+    unit: &'static str,
+    count: usize,
+    max: usize,
+    source_of: Source,
+) -> Result<(), SubjectError> {
+    if count > max { Err(SubjectError::TooLong { what, unit, count, max, source_of }) } else { Ok(()) }
 }
 
 impl<'a> SubjectSources<'a> {

@@ -8,17 +8,23 @@ const ISSUER: &str = "oidc.eks.eu-west-1.amazonaws.com/id/5D5A1F3B0C9E4E7A8B6C2D
 
 /// Audits files for the usual token; each file is the value of a flag.
 fn audit(files: &[(&str, String)]) -> Output {
+    let token = ["--subject", "system:serviceaccount:payments:checkout", "--audience", "sts.amazonaws.com"];
+    audit_of(&token, files)
+}
+
+/// Audits files for a token, with no more than 64 MiB of memory.
+fn audit_of(token: &[&str], files: &[(&str, String)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let files = files.iter().map(|(flag, text)| {
         let path = folder.path().join(flag);
         std::fs::write(&path, text).unwrap();
         [format!("--{flag}").into(), path.into_os_string()]
     });
-    Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
-        .args(["audit", "--output", "json", "--termination-log", "/dev/null"])
-        .args(["--issuer", ISSUER, "--subject", "system:serviceaccount:payments:checkout"])
-        .args(["--audience", "sts.amazonaws.com"])
+    Command::new("/bin/sh")
+        .args(["-c", "ulimit -v 65536; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_irsa-probe")])
+        .args(["audit", "--output", "json", "--termination-log", "/dev/null", "--issuer", ISSUER])
         .args(["--role-arn", "arn:aws:iam::111122223333:role/payments-checkout"])
+        .args(token)
         .args(files.flatten())
         .env_clear()
         .output()
@@ -63,6 +69,105 @@ fn issuer_like_any_other_in_any_place_has_a_report() {
             let found = audit(&[good, ("oidc-provider", provider.to_string())]);
             assert_eq!(diagnosis(&found), "OidcProviderMissing", "{issuer:.80}");
         }
+    }
+}
+
+/// Whatever is larger than AWS and Kubernetes store is refused, by its name and the bound. Some of these once took
+/// minutes, or as much memory as there was.
+#[test]
+fn input_larger_than_what_is_stored_is_refused() {
+    let subject = format!("{ISSUER}:sub");
+    let good = || policy(&format!("arn:aws:iam::111122223333:oidc-provider/{ISSUER}"), &json!({}));
+    let ids = |count: usize| json!({"Url": ISSUER, "ClientIDList": vec!["a".repeat(255); count]}).to_string();
+    let zeros = |count: usize| format!("[{}0]", "0,".repeat(count));
+    let objects = format!("[{}0]", "{\"\":0},".repeat(90_000));
+    let long = "a".repeat(1_000);
+    let account = |name: &str| format!("system:serviceaccount:a:{name}");
+    let audiences = [["--audience", "a"]; 17];
+    let token = ["--subject", "system:serviceaccount:payments:checkout", "--audience", "sts.amazonaws.com"];
+    for (token, files, expected) in [
+        (&token[..], vec![("oidc-provider", ids(101))], "it has 101 client ids, and can have at most 100"),
+        (&token, vec![("oidc-provider", zeros(100_000))], "it has more than 100000 values in its JSON"),
+        (&token, vec![("trust-policy", zeros(100_001))], "it has more than 100000 values in its JSON"),
+        (&token, vec![("pod", objects)], "it has more than 100000 values in its JSON"),
+        (&token, vec![("service-account", " ".repeat(5 << 20))], "it has more than 4194304 bytes"),
+        (&token, vec![("report", "{\n".repeat(9 << 20))], "it has more than 16777216 bytes"),
+        (
+            &["--subject", &account(&long), "--audience", "a"],
+            vec![("trust-policy", good())],
+            "the subject has 1024 characters, by --subject, and can have at most 339",
+        ),
+        (
+            &["--subject", &account("b"), "--audience", &long],
+            vec![("trust-policy", good())],
+            "the audience has 1000 characters, by --audience, and can have at most 255",
+        ),
+        (
+            &[&["--subject", &account("b")], audiences.as_flattened()].concat(),
+            vec![("trust-policy", good())],
+            "the token has 17 audiences, by --audience, and can have at most 16",
+        ),
+    ] {
+        let output = audit_of(token, &files);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(64) && said.contains(expected), "{expected}: {said}");
+    }
+
+    let condition = json!({"StringLike": {subject: vec!["*a*b"; 1_100]}});
+    let output = audit(&[("trust-policy", policy("a", &condition))]);
+    assert_eq!(diagnosis(&output), "TrustPolicyMalformed");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("characters without white space, and a trust policy at most 8192"), "{said}");
+}
+
+/// What is just as large as it can be is judged.
+#[test]
+fn largest_input_is_judged_within_its_memory() {
+    let subject = format!("{ISSUER}:sub");
+    let arn = format!("arn:aws:iam::111122223333:oidc-provider/{ISSUER}");
+    let keys = |count: usize| Value::from_iter((0..count).map(|key| (format!("a.{key:x}:sub"), json!("b"))));
+    for (condition, name) in [
+        (json!({"StringLike": {&subject: vec!["*a*b"; 1_000]}}), "TrustSubjectMismatch"),
+        (json!({"StringEquals": keys(400)}), "TrustIssuerMismatch"),
+    ] {
+        let output = audit(&[("trust-policy", policy(&arn, &condition))]);
+        assert_eq!(diagnosis(&output), name);
+    }
+    let containers = format!("[{}{{}}]", "{\"name\":\"a\"},".repeat(40_000));
+    let names = (0..9_000).map(|name| format!("c{name}")).collect::<Vec<_>>().join(",");
+    let pod = format!(
+        r#"{{"kind": "Pod", "metadata": {{"namespace": "payments", "annotations": {{"eks.amazonaws.com/skip-containers":
+           "{names}"}}}}, "spec": {{"serviceAccountName": "checkout", "containers": {containers}}}}}"#
+    );
+    assert_eq!(diagnosis(&audit(&[("pod", pod)])), "NotInjected");
+}
+
+/// A signal ends an audit that is at work, as it ends one that waits.
+#[test]
+fn signal_ends_an_audit_at_work() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, "{\n".repeat(8 << 20)).unwrap();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut audit = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+            .args(["audit", "--termination-log", "/dev/null", "--report"])
+            .arg(&log)
+            .env_clear()
+            .spawn()
+            .unwrap();
+        let status = format!("/proc/{}/status", audit.id());
+        let catches = || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (signal as u64 - 1)) != 0
+        };
+        while !catches() {
+            std::thread::yield_now();
+        }
+        kill(Pid::from_raw(audit.id().try_into().unwrap()), signal).unwrap();
+        assert_eq!(audit.wait().unwrap().code(), Some(143));
     }
 }
 

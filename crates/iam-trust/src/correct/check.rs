@@ -12,6 +12,9 @@ use crate::reach::{NOBODY, split_subject};
 use crate::request::Request;
 use serde_json::Value;
 
+/// The most providers, times subjects and audiences, with which a change is tried.
+const MAX_CALLERS: usize = 500;
+
 /// Whether a condition says which tokens a statement is for: it compares their subject or audience.
 pub(super) fn is_about_token(operator: &str, key: &str) -> bool {
     let Some((provider, claim)) = key.rsplit_once(':') else { return false };
@@ -59,7 +62,14 @@ pub(super) fn check(policy: &Policy, change: &Change) -> Result<Vec<ElementKind>
     let lets_in = |document: &Document, request: &Request| {
         evaluate(document, request).statements.iter().any(matches_but_for_guards)
     };
-    for member in before.map(|before| members(before, request)).unwrap_or_default() {
+    let issuers = before.map(|before| issuers_of(before, request)).unwrap_or_default();
+    let audiences =
+        before.map_or_else(|| vec![request.audience.clone()], |before| audiences_of(before, request));
+    let subjects = before.map(|before| subjects_of(before, request)).unwrap_or_default();
+    if issuers.len().saturating_mul(subjects.len() + audiences.len()) > MAX_CALLERS {
+        return Err(Uncorrected::TooManyCallers);
+    }
+    for member in members(&issuers, &subjects, &audiences, request) {
         if lets_in(&original, &member) && !lets_in(&changed, &member) {
             return Err(Uncorrected::NoChange);
         }
@@ -71,9 +81,6 @@ pub(super) fn check(policy: &Policy, change: &Change) -> Result<Vec<ElementKind>
         };
         before.is_some_and(|before| values_of(before, "sub").any(is_meant))
     };
-    let issuers = before.map(|before| issuers_of(before, request)).unwrap_or_default();
-    let audiences =
-        before.map_or_else(|| vec![request.audience.clone()], |before| audiences_of(before, request));
     for stranger in strangers(&issuers, &audiences, request) {
         let is_new = lets_in(&changed, &stranger) && !lets_in(&original, &stranger);
         let is_of_policy = stranger.issuer == request.issuer || issuers.contains(&stranger.issuer);
@@ -123,17 +130,24 @@ fn issuers_of(statement: &Statement, request: &Request) -> BTreeSet<String> {
     named.chain([request.issuer.clone()]).collect()
 }
 
-/// Tokens that a statement can let in: of each of its providers, with its subjects and audiences.
-fn members(statement: &Statement, request: &Request) -> Vec<Request> {
+/// Subjects that a statement can be about, the request's, and one that it does not name.
+fn subjects_of(statement: &Statement, request: &Request) -> Vec<String> {
     let example = |(_, value): (&str, &str)| Pattern::parse(value).filled(NOBODY, NOBODY);
     let nobody = format!("{PREFIX}{NOBODY}:{NOBODY}");
-    let mut subjects: Vec<String> = values_of(statement, "sub").map(example).collect();
-    subjects.extend([request.subject.clone(), nobody]);
-    let audiences = audiences_of(statement, request);
+    values_of(statement, "sub").map(example).chain([request.subject.clone(), nobody]).collect()
+}
+
+/// Tokens that a statement can let in: of each of its providers, with its subjects and audiences.
+fn members(
+    issuers: &BTreeSet<String>,
+    subjects: &[String],
+    audiences: &[Vec<String>],
+    request: &Request,
+) -> Vec<Request> {
     let mut members = Vec::new();
-    for issuer in issuers_of(statement, request) {
+    for issuer in issuers {
         // The token's issuer is a cluster's, which has no other subjects.
-        let exists = |subject: &&String| issuer != request.issuer || is_service_account(subject);
+        let exists = |subject: &&String| *issuer != request.issuer || is_service_account(subject);
         for (at, subject) in subjects.iter().filter(exists).enumerate() {
             // All pairs of a long list would be too many.
             let some = if at < 3 { audiences.len() } else { 3 };

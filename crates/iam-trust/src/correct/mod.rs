@@ -14,16 +14,12 @@ mod edit;
 use serde_json::{Map, Value};
 
 use super::condition::Truth;
-use super::document::{self, Document, Effect};
+use super::document::{self, Document, Effect, MAX_TRUST_POLICY_CHARACTERS};
 use super::evaluate::{Decision, ElementKind, Evaluation, evaluate};
 use super::mismatch::{ExplainedRefusal, IssuerDifference, Mismatch, exclusions, explain_refusal};
 use super::needed;
 use super::request::Request;
 use edit::{Manner, StatementEdit};
-
-/// The most characters that a role's trust policy can have, whitespace not counted, where its account has the
-/// highest quota. Source: "IAM and AWS STS quotas" in the IAM User Guide.
-pub const MAX_TRUST_POLICY_CHARACTERS: usize = 8_192;
 
 /// The most characters that a role's trust policy can have by default, whitespace not counted.
 pub const DEFAULT_TRUST_POLICY_CHARACTERS: usize = 2_048;
@@ -72,6 +68,9 @@ pub enum Uncorrected {
     /// No change keeps all that the author wrote and lets the token in.
     #[error("no change keeps all that the policy says and lets this token in")]
     NoChange,
+    /// The statement names so many providers, subjects and audiences that a change of it is not checked.
+    #[error("it names too many providers, subjects and audiences for a change to be checked")]
+    TooManyCallers,
     /// The corrected policy has this many characters, more than IAM stores.
     #[error("the corrected policy has {0} characters, and IAM stores at most {MAX_TRUST_POLICY_CHARACTERS}")]
     TooLong(usize),

@@ -135,6 +135,18 @@ fn third_cluster_joins_a_statement_of_two() {
 }
 
 #[test]
+fn statement_of_too_many_callers_is_left_alone() {
+    let own = key(ISSUER, "sub");
+    let keys: Vec<String> = (0..30).map(|issuer| format!("oidc.example/{issuer}:sub")).collect();
+    let of_others = keys.iter().map(|key| ("ForAllValues:StringEquals", key.as_str(), json!(CART)));
+    let conditions: Vec<_> = of_others.chain([("StringEquals", own.as_str(), json!(CART))]).collect();
+    let wrong = policy(&[statement(json!(provider_arn(ISSUER)), &conditions)]);
+    assert_eq!(correct(&wrong, &checkout()), Err(Uncorrected::TooManyCallers));
+    let fewer = policy(&[statement(json!(provider_arn(ISSUER)), &conditions[25..])]);
+    assert_eq!(corrected(&fewer, &checkout()).kind, CorrectionKind::InPlace(0));
+}
+
+#[test]
 fn guards_beside_the_error_stay() {
     let sub = key(ISSUER, "sub");
     let aud = key(ISSUER, "aud");

@@ -16,7 +16,14 @@ use crate::text::{join, list, sanitize};
 use crate::wire::SCHEMA;
 use line::{BadReport, Line, ReportLine};
 
-pub(super) const MAX_LOG_BYTES: usize = 64 << 20;
+/// The most bytes of a log that is piped in, of which a piece at a time is in memory.
+const MAX_LOG_BYTES: usize = 64 << 20;
+
+/// The most bytes of a log in a file, which is in memory as a whole.
+pub(super) const MAX_FILE_BYTES: usize = 16 << 20;
+
+/// The bytes of a file's log that are read between two looks at the time.
+pub(super) const PIECE_BYTES: usize = 64 << 10;
 
 /// The most bytes of a line that are kept. A report has a few thousand, and a collector escapes some of them.
 const MAX_LINE_BYTES: usize = 256 << 10;
