@@ -113,7 +113,7 @@ fn input_larger_than_what_is_stored_is_refused() {
         assert!(output.status.code() == Some(64) && said.contains(expected), "{expected}: {said}");
     }
 
-    let condition = json!({"StringLike": {subject: vec!["*a*b"; 1_100]}});
+    let condition = json!({"StringLike": {subject: vec!["*a*b"; 2_000]}});
     let output = audit(&[("trust-policy", policy("a", &condition))]);
     assert_eq!(diagnosis(&output), "TrustPolicyMalformed");
     let said = String::from_utf8_lossy(&output.stdout);
