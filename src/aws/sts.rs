@@ -84,7 +84,8 @@ pub struct Sts {
     connection: SmithyConnection,
     url: String,
     region: String,
-    sent: Vec<Secret>,
+    /// What was sent, or given, in secret.
+    secrets: Vec<Secret>,
 }
 
 /// What came of a call.
@@ -188,7 +189,7 @@ impl Sts {
             connection: SmithyConnection::new(connection),
             url,
             region,
-            sent: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 
@@ -218,7 +219,7 @@ impl Sts {
         session_name: &str,
         until: Instant,
     ) -> Reply<Session> {
-        self.sent.extend(token.expose().split('.').map(|part| Secret::new(part.to_owned())));
+        self.secrets.push(token.clone());
         let call = self
             .client(None)
             .assume_role_with_web_identity()
@@ -242,18 +243,24 @@ impl Sts {
                 expires_at,
                 "irsa-probe",
             );
+            let given = keys.map(|key| Secret::new(key.to_owned()));
+            let clean =
+                |text: &str| given.iter().fold(self.clean(text), |text, key| redact_secret(&text, key));
             let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);
             Some(Session {
                 credentials,
-                assumed_role_arn: output.assumed_role_user().map(|user| self.clean(user.arn())),
-                request_id: request_id.map(|id| self.clean(id)),
+                assumed_role_arn: output
+                    .assumed_role_user()
+                    .map(|user| clean(user.arn()))
+                    .filter(|text| is_arn(text)),
+                request_id: request_id.map(clean).filter(|text| is_request_id(text)),
             })
         });
         let reply = reply.await;
         if let Ok(session) = &reply.result {
             let given = &session.credentials;
             let given = [Some(given.access_key_id()), Some(given.secret_access_key()), given.session_token()];
-            self.sent.extend(given.into_iter().flatten().map(|secret| Secret::new(secret.to_owned())));
+            self.secrets.extend(given.into_iter().flatten().map(|secret| Secret::new(secret.to_owned())));
         }
         reply
     }
@@ -264,17 +271,17 @@ impl Sts {
         self.reply(until, call, |output| {
             let request_id = aws_sdk_sts::operation::RequestId::request_id(&output);
             Some(StsCaller {
-                arn: self.clean(output.arn()?),
-                account: self.clean(output.account()?),
-                request_id: request_id.map(|id| self.clean(id)),
+                arn: Some(self.clean(output.arn()?)).filter(|text| is_arn(text))?,
+                account: Some(self.clean(output.account()?)).filter(|text| is_account(text))?,
+                request_id: request_id.map(|id| self.clean(id)).filter(|text| is_request_id(text)),
             })
         })
         .await
     }
 
-    /// A text of an answer without what was sent, or given, in secret, should the server echo it.
+    /// A text of an answer without the secrets, should the server echo them.
     fn clean(&self, text: &str) -> String {
-        self.sent.iter().fold(text.to_owned(), |text, secret| redact_secret(&text, secret))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| redact_secret(&text, secret))
     }
 
     async fn reply<O, E, T>(
@@ -291,8 +298,12 @@ impl Sts {
         let head = self.connection.take_head();
         let not_sts = |status, length| CallFault::NotSts {
             status,
-            content_type: head.content_type.as_deref().map(|kind| self.clean(kind)),
-            server: head.server.as_deref().map(|name| self.clean(name)),
+            content_type: head
+                .content_type
+                .as_deref()
+                .map(|kind| self.clean(kind))
+                .filter(|text| is_of_header(text)),
+            server: head.server.as_deref().map(|name| self.clean(name)).filter(|text| is_of_header(text)),
             length,
         };
         let result = match outcome {
@@ -302,12 +313,14 @@ impl Sts {
                 Some(raw) => {
                     let (status, length) = (raw.status().as_u16(), raw.body().bytes().map_or(0, <[u8]>::len));
                     let request_id = raw.headers().get("x-amzn-requestid").map(|id| self.clean(id));
+                    let request_id = request_id.filter(|text| is_request_id(text));
                     // Where AWS gave no code, these statuses say enough.
                     let code_of_status =
                         || matches!(status, 429 | 500..=599).then(|| format!("HTTP {status}"));
-                    match error.code().map(str::to_owned).or_else(code_of_status) {
+                    let code = error.code().map(|code| self.clean(code)).filter(|text| is_code(text));
+                    match code.or_else(code_of_status) {
                         Some(code) => CallFault::Refused(Refusal {
-                            code: self.clean(&code),
+                            code,
                             message: self.clean(error.message().unwrap_or_default()),
                             status,
                             request_id,
@@ -328,4 +341,33 @@ impl Sts {
         };
         Reply { result, server_time: head.server_time, at }
     }
+}
+
+/// Whether a text has only these characters, and at most so many. What a server says in another form than that of its
+/// kind is not shown.
+fn is_of_form(text: &str, max: usize, others: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= max
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+fn is_request_id(id: &str) -> bool {
+    is_of_form(id, 64, "-_.=+/")
+}
+
+fn is_code(code: &str) -> bool {
+    is_of_form(code, 64, "-_.:")
+}
+
+fn is_account(account: &str) -> bool {
+    account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Source: the STS API model, `arnType` and `roleSessionNameType`.
+fn is_arn(arn: &str) -> bool {
+    arn.starts_with("arn:") && is_of_form(arn, 2048, "_+=,.@-:/")
+}
+
+fn is_of_header(value: &str) -> bool {
+    is_of_form(value, 128, " _+=,.;@-/()*[]")
 }

@@ -1,16 +1,17 @@
 //! Files: what reading one gives, why it fails, and how one is overwritten.
 
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
-
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use super::access::{ProcAccessError, ProcFault};
+use super::kernel_files::is_of_kernel;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStat {
@@ -54,8 +55,8 @@ pub enum FileKind {
     Fifo,
     Socket,
     Device,
-    /// A file of `/proc` in another process's path. Here it would describe us.
-    Proc,
+    /// A file of `/proc` or `/sys`. Of another process it would describe us, and some act when they are read.
+    Kernel,
 }
 
 impl FileKind {
@@ -66,7 +67,7 @@ impl FileKind {
             Self::Fifo => "a named pipe",
             Self::Socket => "a socket",
             Self::Device => "a device",
-            Self::Proc => "a file of /proc",
+            Self::Kernel => "a file of /proc or /sys",
         }
     }
 }
@@ -170,17 +171,35 @@ pub enum Presence {
     Unknown,
 }
 
-/// Overwrites an existing regular file or character device.
+/// The most bytes of a file that is overwritten: what the kubelet takes of a termination message. Source: Kubernetes,
+/// `MaxContainerTerminationMessageLength`.
+const MAX_OVERWRITTEN_BYTES: u64 = 4096;
+
+/// Overwrites an existing regular file that is no larger than a termination message.
 pub(super) fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
-        .open(path)?;
-    let meta = file.metadata()?;
-    if meta.is_file() {
-        file.set_len(0)?;
-    } else if FileType::from_raw_mode(meta.mode()) != FileType::CharacterDevice {
-        return Err(io::Error::other("not a regular file"));
-    }
+    // Devices act when they are opened. A handle that cannot write shows what it is.
+    let handle = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    check_overwritable(&handle)?;
+    let through = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = match rustix::fs::openat(CWD, &through, flags, Mode::empty()) {
+        // There is no /proc.
+        Err(Errno::NOENT) => rustix::fs::openat(CWD, path, flags | OFlags::NOFOLLOW, Mode::empty()),
+        opened => opened,
+    };
+    let mut file = File::from(opened?);
+    check_overwritable(&file)?;
+    file.set_len(0)?;
     file.write_all(text)
+}
+
+fn check_overwritable(file: impl AsFd) -> io::Result<()> {
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || is_of_kernel(&file)? {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    match u64::try_from(stat.st_size) {
+        Ok(size) if size <= MAX_OVERWRITTEN_BYTES => Ok(()),
+        _ => Err(io::Error::other("it is larger than a termination message, so it is something else")),
+    }
 }

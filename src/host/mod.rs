@@ -13,6 +13,7 @@ mod clock;
 pub(crate) mod command;
 pub mod deadline;
 mod files;
+mod kernel_files;
 pub mod process;
 mod root;
 pub(crate) mod stdin;

@@ -18,13 +18,11 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use super::kernel_files::is_of_kernel;
 use super::process::{ProcFolder, Process};
 use super::{
     FileFingerprint, FileKind, FileRead, FileStat, Presence, ProcAccessError, ProcFault, Program, ReadError,
 };
-
-/// The file system of `/proc`. Source: linux/magic.h, `PROC_SUPER_MAGIC`.
-const PROC: i64 = 0x9fa0;
 
 /// How often a path is resolved anew when something was renamed meanwhile.
 const TRIES: usize = 16;
@@ -219,11 +217,9 @@ impl Root {
             _ => at_open(errno, None),
         })?;
         let mut stat = FileStat::from(&rustix::fs::fstat(&handle).map_err(|errno| at_open(errno, None))?);
-        if stat.kind == FileKind::Regular && matches!(self, Self::OtherProcess(_)) {
-            let system = rustix::fs::fstatfs(&handle).map_err(|errno| at_open(errno, Some(stat)))?;
-            if system.f_type == PROC {
-                stat.kind = FileKind::Proc;
-            }
+        let is_of_kernel = || is_of_kernel(&handle).map_err(|errno| at_open(errno, Some(stat)));
+        if stat.kind == FileKind::Regular && is_of_kernel()? {
+            stat.kind = FileKind::Kernel;
         }
         if stat.kind != FileKind::Regular {
             return Err(ReadError::NotRegular(stat));

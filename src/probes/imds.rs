@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
+use iam_trust::arn;
 use tokio::time::Instant;
 
 use crate::host::Pod;
@@ -90,13 +91,18 @@ async fn ask_endpoint(pod: &Pod, url: &str, dns_server: Option<SocketAddr>) -> N
     let only_v1 = token.is_err();
     let headers = token.as_ref().map_or_else(|_| Vec::new(), |token| vec![(TOKEN_HEADER, token.clone())]);
     match (call(Method::GET, ROLES_PATH, headers, until).await, token) {
+        // A mock, or a proxy, can answer every path alike, and that with credentials.
+        (Ok((StatusCode::OK, Ok(names))), Ok(token)) if names == token.as_bytes() => {
+            NodeRole::Unreachable("it answers every call alike, so it is not IMDS".to_owned())
+        }
         (Ok((StatusCode::OK, Ok(names))), _) => {
-            let names = String::from_utf8_lossy(&names).into_owned();
-            match names.lines().next().map(str::trim).filter(|name| !name.is_empty()) {
-                Some(role) => {
+            let name = String::from_utf8_lossy(&names);
+            match name.trim() {
+                "" => NodeRole::None { endpoint: endpoint.origin() },
+                role if arn::is_role_name(role) => {
                     NodeRole::Reachable { role: role.to_owned(), endpoint: endpoint.origin(), only_v1 }
                 }
-                None => NodeRole::None { endpoint: endpoint.origin() },
+                _ => NodeRole::Unreachable("it answers with something else than a role's name".to_owned()),
             }
         }
         (Ok((StatusCode::NOT_FOUND, _)), Ok(_)) => NodeRole::None { endpoint: endpoint.origin() },

@@ -26,6 +26,7 @@
 #![deny(missing_docs)]
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 /// The most characters of a text that [`sanitize`] keeps.
@@ -65,28 +66,86 @@ pub fn redact(raw: &str) -> String {
     without_url_credentials(&without_tokens(raw)).into_owned()
 }
 
-/// The length of the beginning of a secret that is recognized where the rest of it was cut off.
-const MIN_SECRET_PREFIX: usize = 16;
+/// The length in bytes of a part of a secret that is recognized, wherever the part is from.
+const SECRET_PART: usize = 16;
 
-/// The text without the secret, even if it contains only the beginning of it. A secret of fewer than 8 bytes is
-/// not searched for.
+/// The text without the secret and without any part of it of 16 bytes or more, also if it is escaped as in XML, JSON or
+/// a URL, or broken by white space. A secret of fewer than 8 bytes is not searched for.
 #[must_use]
 pub fn redact_secret(text: &str, secret: &Secret) -> String {
-    let secret = secret.expose();
-    let Some(start) = secret.get(..MIN_SECRET_PREFIX.min(secret.len())).filter(|start| start.len() >= 8)
-    else {
+    let secret = secret.expose().trim().as_bytes();
+    let length = SECRET_PART.min(secret.len());
+    if length < 8 {
         return text.to_owned();
-    };
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, found)) = rest.find(start).map(|at| rest.split_at(at)) {
-        let same = found.chars().zip(secret.chars()).take_while(|(one, other)| one == other);
-        let length = same.map(|(c, _)| c.len_utf8()).sum();
-        clean.push_str(before);
-        clean.push_str("[not shown]");
-        rest = found.split_at(length).1;
     }
-    clean + rest
+    let parts: HashSet<&[u8]> = secret.windows(length).collect();
+    let (bytes, places) = unescaped(text);
+    let mut clean = String::with_capacity(text.len());
+    // Up to where the text is copied or left out.
+    let mut done = 0;
+    let mut is_hidden = vec![false; bytes.len()];
+    for (start, _) in bytes.windows(length).enumerate().filter(|(_, part)| parts.contains(part)) {
+        is_hidden.iter_mut().skip(start).take(length).for_each(|hidden| *hidden = true);
+    }
+    let mut was_hidden = false;
+    for ((start, end), hidden) in places.into_iter().zip(is_hidden) {
+        if hidden {
+            if !was_hidden {
+                clean.push_str(text.get(done..start).unwrap_or_default());
+                clean.push_str("[not shown]");
+            }
+            done = end.max(done);
+        }
+        was_hidden = hidden;
+    }
+    clean.push_str(text.get(done..).unwrap_or_default());
+    clean
+}
+
+/// The text with its escapes decoded and without white space, and where each of its bytes is from.
+fn unescaped(text: &str) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let (mut bytes, mut places) = (Vec::with_capacity(text.len()), Vec::with_capacity(text.len()));
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let (decoded, length) = escape(rest).unwrap_or_else(|| {
+            let plain = rest.chars().next().unwrap_or_default();
+            (plain, plain.len_utf8())
+        });
+        if !decoded.is_whitespace() {
+            let encoded = decoded.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
+            places.extend(encoded.iter().map(|_| (at, at + length)));
+            bytes.extend(encoded);
+        }
+        at += length;
+    }
+    (bytes, places)
+}
+
+/// The character that an escape at the start of the text stands for, and the length of the escape in bytes.
+fn escape(text: &str) -> Option<(char, usize)> {
+    let digits = |text: &str, radix| u32::from_str_radix(text, radix).ok().and_then(char::from_u32);
+    match text.as_bytes() {
+        [b'%', ..] => Some((digits(text.get(1..3)?, 16)?, 3)),
+        [b'\\', b'u', ..] => Some((digits(text.get(2..6)?, 16)?, 6)),
+        [b'\\', b'/' | b'\\' | b'"', ..] => Some((text.chars().nth(1)?, 2)),
+        // The longest is &#x10ffff;
+        [b'&', ..] => {
+            let end = text.bytes().take(10).position(|byte| byte == b';')?;
+            let decoded = match text.get(1..end)? {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                "apos" => '\'',
+                name => match name.strip_prefix('#')? {
+                    hex if hex.starts_with(['x', 'X']) => digits(hex.get(1..)?, 16)?,
+                    decimal => digits(decimal, 10)?,
+                },
+            };
+            Some((decoded, end + 1))
+        }
+        _ => None,
+    }
 }
 
 /// The JSON document with every character escaped that a terminal could act on or hide. Its value stays the same.
@@ -366,13 +425,36 @@ mod tests {
     ];
 
     #[test]
+    fn any_part_of_a_secret_in_any_escape_is_taken_out() {
+        let text = "c2VjcmV0/a+b=IsThisOne<\"&>/0123456789abcdef";
+        let secret = Secret::new(text.to_owned());
+        let escaped = |each: fn(char) -> String| text.chars().map(each).collect::<String>();
+        let (head, tail, middle) = (&text[..16], &text[text.len() - 16..], &text[7..29]);
+        let percent = escaped(|c| format!("%{:02X}", u32::from(c)));
+        let json = escaped(|c| format!("\\u{:04x}", u32::from(c)));
+        let decimal = escaped(|c| format!("&#{};", u32::from(c)));
+        let hex = escaped(|c| format!("&#x{:X};", u32::from(c)));
+        let wrapped = escaped(|c| format!("{c}\n  "));
+        let slashed = text.replace('"', "\\\"").replace('/', "\\/");
+        let named =
+            text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        for form in [text, head, tail, middle, &percent, &json, &decimal, &hex, &slashed, &named] {
+            assert_eq!(redact_secret(&format!("it is é {form}!"), &secret), "it is é [not shown]!", "{form}");
+        }
+        assert_eq!(redact_secret(&wrapped, &secret).trim_end(), "[not shown]");
+        let plain = "100%, &nbsp; \\ &#xfffffff; %zz and &";
+        assert_eq!(redact_secret(plain, &secret), plain);
+        assert_eq!(redact_secret(&text[..15], &secret), text[..15]);
+    }
+
+    #[test]
     fn an_echoed_secret_is_taken_out() {
         let secret = Secret::new("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg".to_owned());
         for (text, expected) in [
             ("nothing", "nothing"),
             ("bad c2lnbmF0dXJlLW9mLXRoZS10b2tlbg!", "bad [not shown]!"),
             ("cut c2lnbmF0dXJlLW9mLX", "cut [not shown]"),
-            ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown] [not shown]"),
+            ("c2lnbmF0dXJlLW9mLXRoZS10b2tlbg c2lnbmF0dXJlLW9mLXR", "[not shown]"),
             ("c2lnbmF0", "c2lnbmF0"),
         ] {
             assert_eq!(redact_secret(text, &secret), expected);

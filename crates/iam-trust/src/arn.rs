@@ -113,12 +113,11 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
         return Err(fault_of_resource(resource));
     };
     let name = path.rsplit('/').next().unwrap_or_default();
-    // A path may hold any printable ASCII character, a name only these (IAM API, `CreateRole`).
-    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '=' | '+' | ',');
+    // A path may hold any printable ASCII character (IAM API, `CreateRole`).
     let name_from = text.chars().count() - name.chars().count();
     let mut places = text.chars().enumerate();
     if let Some((place, c)) =
-        places.find(|(place, c)| !c.is_ascii_graphic() || *place >= name_from && !in_name(*c))
+        places.find(|(place, c)| !c.is_ascii_graphic() || *place >= name_from && !is_of_role_name(*c))
     {
         return Err(if c == ':' { ArnFault::ExtraColon } else { ArnFault::Character(c, place + 1) });
     }
@@ -130,6 +129,16 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
         return Err(ArnFault::Length(length));
     }
     Ok(RoleArn { text: text.to_owned(), partition, account: account.to_owned(), name: name.to_owned() })
+}
+
+/// Whether a text can be the name of a role: `[\w+=,.@-]{1,64}`. Source: the IAM API model, `roleNameType`.
+#[must_use]
+pub fn is_role_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(is_of_role_name)
+}
+
+fn is_of_role_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
 
 fn is_account(text: &str) -> bool {

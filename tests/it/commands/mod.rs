@@ -4,3 +4,4 @@ mod audit;
 mod chain;
 mod check;
 mod reports;
+mod secrets;
