@@ -139,10 +139,12 @@ pub(crate) async fn judge(
     };
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if region.len() > 63 || !region.chars().all(legal) || region.starts_with('-') || region.ends_with('-') {
-        return Verdict::fail(RegionMalformed { region, source: region_source });
+        let of_issuer = of_issuer.map(str::to_owned);
+        return Verdict::fail(RegionMalformed { region, of_issuer, source: region_source });
     }
     if let Some((region, default_region)) = settings.disagreement {
-        warnings.push(RegionsDisagree { region, default_region }.into());
+        warnings
+            .push(RegionsDisagree { region, default_region, of_issuer: of_issuer.map(str::to_owned) }.into());
     }
     if let Some((url, source)) = &settings.url
         && let Err(fault) = Endpoint::parse_setting(url)
@@ -157,11 +159,12 @@ pub(crate) async fn judge(
     let endpoint = match Endpoint::parse(&url) {
         Ok(endpoint) => endpoint,
         Err(_) => {
-            return Verdict::fail(RegionMalformed { region, source: region_source });
+            let of_issuer = of_issuer.map(str::to_owned);
+            return Verdict::fail(RegionMalformed { region, of_issuer, source: region_source });
         }
     };
-    if !endpoint.tls && !endpoint.is_loopback() {
-        warnings.push(EndpointInsecure { url: endpoint.origin() }.into());
+    if let Some((_, source)) = settings.url.as_ref().filter(|_| !endpoint.tls && !endpoint.is_loopback()) {
+        warnings.push(EndpointInsecure { url: endpoint.origin(), source: source.clone() }.into());
     }
     // A host of AWS belongs to one partition. An emulator can serve any.
     let served = region_of_host(&endpoint.host).map(str::to_owned);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Entry;
+use super::identity::{ROLE_ARN, annotate_role, delete_pod};
 use crate::aws::endpoint::service_of_host;
 use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
@@ -75,6 +76,11 @@ fn both_variables(region: &str) -> String {
     format!("env:\n- {{name: AWS_REGION, value: {region}}}\n- {{name: AWS_DEFAULT_REGION, value: {region}}}")
 }
 
+/// The cluster's region as a word of YAML, or a placeholder.
+fn region_of_cluster(of_issuer: Option<&str>) -> String {
+    of_issuer.map_or_else(|| "REGION".to_owned(), shell_quote)
+}
+
 fn set_region(region: &str) -> String {
     format!(
         "Set both variables in the pod spec, since SDKs differ in which they read:\n{}",
@@ -99,7 +105,7 @@ impl Entry for RegionMissing {
 
     fn remedy(&self) -> Vec<String> {
         steps![
-            set_region(&self.of_issuer.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)),
+            set_region(&region_of_cluster(self.of_issuer.as_deref())),
             "If the webhook should inject the region, note that it leaves both out when the pod spec sets \
              either."
         ]
@@ -109,6 +115,8 @@ impl Entry for RegionMissing {
 #[derive(Debug, Clone)]
 pub struct RegionMalformed {
     pub(crate) region: String,
+    /// The region in the token's issuer, if there is one.
+    pub(crate) of_issuer: Option<String>,
     pub(crate) source: SettingSource,
 }
 
@@ -123,7 +131,7 @@ impl Entry for RegionMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![set_region("REGION")]
+        vec![set_region(&region_of_cluster(self.of_issuer.as_deref()))]
     }
 
     fn evidence(&self) -> Evidence {
@@ -138,6 +146,8 @@ pub struct RegionsDisagree {
     pub(crate) region: String,
     /// `AWS_DEFAULT_REGION`.
     pub(crate) default_region: String,
+    /// The region in the token's issuer, if there is one.
+    pub(crate) of_issuer: Option<String>,
 }
 
 impl Entry for RegionsDisagree {
@@ -151,7 +161,14 @@ impl Entry for RegionsDisagree {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![set_region("REGION")]
+        let of_cluster = match &self.of_issuer {
+            Some(region) => format!(" The cluster is in {}.", sanitize(region)),
+            None => String::new(),
+        };
+        vec![format!(
+            "Set both variables in the pod spec to the region that is meant.{of_cluster}\n{}",
+            both_variables(&region_of_cluster(self.of_issuer.as_deref()))
+        )]
     }
 
     fn evidence(&self) -> Evidence {
@@ -197,17 +214,25 @@ impl Entry for PartitionMismatch {
                  correct them."
             ];
         }
-        steps![
-            format!(
-                "If the role is right, set a region of partition {} in both variables, since SDKs differ in which \
-                 they read:\n{}",
-                self.role,
-                both_variables("REGION")
-            ),
-            "If the role is wrong, correct the annotation and delete the pod:\n\
-             kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-             eks.amazonaws.com/role-arn=arn:PARTITION:iam::ACCOUNT:role/ROLE"
-        ]
+        let own = self.issuer.as_ref().filter(|(_, partition)| *partition == self.role);
+        let region = format!(
+            "If the role is right, set a region of partition {} in both variables, since SDKs differ in which \
+             they read:\n{}",
+            self.role,
+            both_variables(&region_of_cluster(own.map(|(region, _)| region.as_str())))
+        );
+        let role = format!(
+            "If the role is wrong, annotate the service account with one of partition {}:\n{}",
+            self.region.1,
+            annotate_role(None, ROLE_ARN)
+        );
+        // The cluster's partition is the third witness.
+        let is_role_wrong = self.issuer.as_ref().is_some_and(|(_, partition)| *partition == self.region.1);
+        if is_role_wrong {
+            vec![role, delete_pod(None, None), region]
+        } else {
+            vec![region, role, delete_pod(None, None)]
+        }
     }
 
     fn evidence(&self) -> Evidence {
@@ -287,6 +312,8 @@ impl Entry for EndpointOptionsConflict {
 #[derive(Debug, Clone)]
 pub struct EndpointInsecure {
     pub(crate) url: String,
+    /// What set the endpoint.
+    pub(crate) source: SettingSource,
 }
 
 impl Entry for EndpointInsecure {
@@ -299,11 +326,15 @@ impl Entry for EndpointInsecure {
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps!["Use an https:// URL, or remove the variable to use the region's own endpoint."]
+        vec![format!(
+            "Set an https:// URL in {}, or remove it to use the region's own endpoint.{}",
+            self.source,
+            show(&self.source)
+        )]
     }
 
     fn evidence(&self) -> Evidence {
-        Evidence::new().text("endpoint", &self.url)
+        Evidence::new().text("endpoint", &self.url).value("endpoint_source", self.source.to_string())
     }
 }
 

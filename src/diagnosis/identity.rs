@@ -326,12 +326,12 @@ impl Entry for RoleArnUnexpected {
     fn remedy(&self) -> Vec<String> {
         vec![
             format!(
-                "Annotate the service account with the expected role:\n\
-                 kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-                 eks.amazonaws.com/role-arn={}",
-                shell_quote(&self.expected)
+                "If the expected role is right, annotate the service account with it:\n{}",
+                annotate_role(None, &shell_quote(&self.expected))
             ),
             delete_pod(None, None),
+            "If the pod's role is right, correct --expect-role-arn or IRSA_PROBE_EXPECT_ROLE_ARN of irsa-probe."
+                .to_owned(),
         ]
     }
 

@@ -289,18 +289,14 @@ impl Entry for OidcProviderMissing {
         });
         let steps = [
             format!(
-                "In account {}, see whether the provider exists:\n{}",
+                "In account {}, which the role's ARN names, check whether the provider exists. One in another account \
+                 does not serve this role:\n{}",
                 role.account, commands.show_oidc_provider
             ),
             format!("If it does not, create it:\n{}", commands.create_oidc_provider),
-            format!(
-                "If the provider exists in another account, the role belongs there: {} names account {}.",
-                sanitize(&role.text),
-                role.account
-            ),
             audit_step(role, "say which provider is nearly the one, and whether the role would trust it"),
         ];
-        region.into_iter().chain(steps).collect()
+        region.into_iter().chain(steps).take(3).collect()
     }
 
     fn evidence(&self) -> Evidence {

@@ -83,10 +83,10 @@ impl Entry for RoleNotFound {
                         self.role.name.get(..self.role.name.len().min(6)).unwrap_or_default()
                     ),
                     format!(
-                        "If one of them was meant, annotate the service account with it:\n{}",
+                        "If one of them was meant, annotate the service account with it, and delete the pod, since a pod \
+                         keeps its role:\n{} &&\nkubectl -n NAMESPACE delete pod POD",
                         self.annotate(ROLE_ARN)
                     ),
-                    create_anew,
                 ];
                 steps.extend(self.trust_policy.as_ref().map(|policy| {
                     format!(
@@ -240,12 +240,16 @@ wordings! { ForbiddenActions:
         "No policy of the role {} grants it {}.{}",
         sanitize(&forbidden.role.text), action_list(&forbidden.actions), caveat(&forbidden.actions)
     );
-    |forbidden| vec![format!(
+    |forbidden| if forbidden.actions.iter().any(|action| action.resource == "*") { steps![
+        "Audit again with --resource ARN for what the application uses. The simulation was for all resources, and a \
+         grant on all of them gives too much.",
+        "Or add the actions for those resources to the role's policy by hand."
+    ]} else { vec![format!(
         "If the application needs it, and only on these resources, grant it by an inline policy of the role (a \
          policy of this name is replaced):\n{} &&\n{} --role-name {} --policy-name {} --policy-document file://policy.json",
         write_json(&forbidden.grant(), "policy.json"), iam(&forbidden.role, "put-role-policy"), shell_quote(&forbidden.role.name),
         shell_quote(&forbidden.policy_name())
-    )];
+    )]};
 
     ActionDenied;
     |forbidden| {

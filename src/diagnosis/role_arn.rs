@@ -1,9 +1,10 @@
 //! The role's name.
 
 use super::Entry;
+use super::identity::{ROLE_ARN, annotate_role, delete_pod};
 use crate::evidence::Evidence;
-use crate::text::sanitize;
-use iam_trust::arn::ArnFault;
+use crate::text::{sanitize, shell_quote};
+use iam_trust::arn::{self, ArnFault};
 
 #[derive(Debug, Clone)]
 pub struct RoleArnMalformed {
@@ -22,13 +23,25 @@ impl Entry for RoleArnMalformed {
     }
 
     fn remedy(&self) -> Vec<String> {
-        steps![
-            "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text",
-            "Correct the annotation (or the variable, where it was set by hand):\n\
-             kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-             eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE",
-            super::identity::delete_pod(None, None)
-        ]
+        let delete = delete_pod(None, None);
+        match arn::intended(&self.text) {
+            Some(role) => steps![
+                format!(
+                    "If {} is meant, set it in the annotation, or in the variable, where that was set by hand:\n{}",
+                    sanitize(&role.text),
+                    annotate_role(None, &shell_quote(&role.text))
+                ),
+                delete
+            ],
+            None => steps![
+                "Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text",
+                format!(
+                    "Correct the annotation, or the variable, where that was set by hand:\n{}",
+                    annotate_role(None, ROLE_ARN)
+                ),
+                delete
+            ],
+        }
     }
 
     fn evidence(&self) -> Evidence {

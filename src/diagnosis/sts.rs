@@ -3,13 +3,14 @@
 use crate::aws::sts::Refusal;
 
 use super::Entry;
+use super::identity::{ROLE_ARN, annotate_role, delete_pod};
 use crate::diagnosis::aws_cli::{commands, iam, organization_policies, sts_endpoint_policies};
 use crate::evidence::Evidence;
 use crate::text::{format_utc, sanitize, shell_quote};
 use crate::token::Claims;
 use crate::wire::Commands;
 use iam_trust::arn::RoleArn;
-use iam_trust::partition::region_of_issuer;
+use iam_trust::partition::{is_enabled_by_default, region_of_issuer};
 use iam_trust::{Needed, USUAL_AUDIENCE, needed};
 
 /// The parameters of a call of AssumeRoleWithWebIdentity.
@@ -170,17 +171,19 @@ wordings! { RequestRefused:
     |refused| {
         let (needed, commands) = (refused.needed(), refused.commands());
         vec![
-            audit_step(&refused.request.role, "say which of these it is, and print the command that mends it"),
+            audit_step(
+                &refused.request.role,
+                "say which of these it is, and print the right command (--issuer-check --token FILE tries the key, too)"
+            ),
             format!(
-                "In account {}, see whether the provider exists and lists the audience {}:\n{}",
+                "In account {}, check whether the provider exists and lists the audience {}:\n{}",
                 refused.request.role.account, sanitize(&needed.oidc_provider.client_id),
                 commands.show_oidc_provider
             ),
-            format!("If it does not exist, create it:\n{}", commands.create_oidc_provider),
-            format!("If it exists without the audience, add it:\n{}", commands.add_client_id_to_oidc_provider),
             format!(
-                "If both are right, see whether the issuer publishes the key, and create the provider anew:\ncurl -sS {}",
-                refused.discovery()
+                "If it does not exist, create it by the first command. If it lacks the audience, add that by the second:\n\
+                 {}\n{}",
+                commands.create_oidc_provider, commands.add_client_id_to_oidc_provider
             ),
         ]
     };
@@ -208,14 +211,15 @@ wordings! { RequestRefused:
             audit_step(&refused.request.role, "say which condition refused, and print the corrected policy"),
             format!(
                 "In account {}, look at the role (NoSuchEntity: it does not exist; another ARN: the path is \
-                 missing) and its trust policy:\n{}",
+                 missing) and its trust policy. If it was changed within the last minutes, wait first \
+                 (--wait-for-access does):\n{}",
                 refused.request.role.account, commands.show_trust_policy
             ),
             format!(
                 "It needs this statement, among any others; put it into the document that the command above showed:\n{}",
                 needed.trust_policy.statement_text()
-            ),"If the role was changed within the last minutes, wait: IAM takes time to spread (--wait-for-access \
-             waits for you)."]
+            )
+        ]
     };
 
     /// A VPC endpoint's policy forbids the call.
@@ -254,13 +258,29 @@ wordings! { RequestRefused:
         refused.refusal.sentence(), refused.request.role.account,
         refused.request.region.as_ref().map_or_else(|| "that was called".to_owned(), |region| sanitize(region))
     );
-    |refused| steps![
-        format!(
-            "In account {}, activate the region's STS endpoint in the IAM console under account settings, or, for \
-             an opt-in region, enable the region:\naws account enable-region --region-name {}",
-            refused.request.role.account,
-            refused.request.region.as_deref().map_or_else(|| "REGION".to_owned(), shell_quote)
-        ),"Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION."];
+    |refused| {
+        let (account, region) = (&refused.request.role.account, refused.request.region.as_deref());
+        let own = region_of_issuer(&refused.request.claims.issuer).filter(|own| Some(*own) != region);
+        let other = match own {
+            Some(own) => format!(
+                "Set AWS_REGION and AWS_DEFAULT_REGION to {}, the cluster's region, if {} is not meant, and recreate the \
+                 pod.",
+                sanitize(own), region.map_or_else(|| "the other one".to_owned(), sanitize)
+            ),
+            None => "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
+        };
+        let activate = match region {
+            Some(region) if is_enabled_by_default(region) => format!(
+                "In account {account}, activate the STS endpoint of {} in the IAM console, under account settings.",
+                sanitize(region)
+            ),
+            region => format!(
+                "In account {account}, enable the region, if it is meant:\naws account enable-region --region-name {}",
+                region.map_or_else(|| "REGION".to_owned(), shell_quote)
+            ),
+        };
+        if own.is_some() { vec![other, activate] } else { vec![activate, other] }
+    };
 
     /// STS rejects the ARN, although its form is right.
     RoleArnRejected;
@@ -268,9 +288,14 @@ wordings! { RequestRefused:
         "{}. STS does not accept {} as the ARN of a role.", refused.refusal.sentence(),
         sanitize(&refused.request.role.text)
     );
-    |_| steps!["Look up the role's real ARN:\naws iam get-role --role-name ROLE --query Role.Arn --output text","Correct the annotation and delete the pod:\n\
-         kubectl -n NAMESPACE annotate --overwrite serviceaccount SERVICE_ACCOUNT \
-         eks.amazonaws.com/role-arn=arn:aws:iam::ACCOUNT:role/ROLE"];
+    |refused| vec![
+        format!(
+            "In account {}, look up the role's real ARN:\n{} --role-name {} --query Role.Arn --output text",
+            refused.request.role.account, iam(&refused.request.role, "get-role"), shell_quote(&refused.request.role.name)
+        ),
+        format!("Annotate the service account with it:\n{}", annotate_role(None, ROLE_ARN)),
+        delete_pod(None, None),
+    ];
 
     /// STS rejects the session's name, duration or policy.
     SessionParametersRejected;

@@ -253,7 +253,46 @@ impl Report {
         ];
         let known: Vec<_> =
             known.into_iter().filter_map(|(word, value)| Some((word, shell_quote(value?)))).collect();
-        diagnosis.remedy().iter().map(|step| fill_placeholders(step, &known)).collect()
+        let filled = diagnosis.remedy().into_iter().map(|step| fill_placeholders(&step, &known));
+        filled.map(|step| announce_placeholders(&step)).collect()
+    }
+}
+
+/// What a reader has to replace in commands.
+const PLACEHOLDERS: [&str; 13] = [
+    "NAMESPACE",
+    "SERVICE_ACCOUNT",
+    "POD",
+    "NODE",
+    "CONTAINER",
+    "PROBE_CONTAINER",
+    "PID",
+    "CLUSTER",
+    "REGION",
+    "ROLE",
+    "INSTANCE",
+    "POLICY_ARN",
+    "THUMBPRINT",
+];
+
+/// A step whose sentence names the placeholders that are left in its commands.
+fn announce_placeholders(step: &str) -> String {
+    let Some((sentence, commands)) = step.split_once('\n') else { return step.to_owned() };
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_command =
+        |line: &&str| ["kubectl ", "aws ", "- {name:"].iter().any(|start| line.starts_with(start));
+    let words: Vec<&str> =
+        commands.lines().filter(is_command).flat_map(|line| line.split(|c| !is_word(c))).collect();
+    let left: Vec<&str> = PLACEHOLDERS
+        .into_iter()
+        .filter(|placeholder| {
+            words.contains(placeholder) && !sentence.split(|c| !is_word(c)).any(|word| word == *placeholder)
+        })
+        .collect();
+    match (left.as_slice(), sentence.strip_suffix(':')) {
+        ([], _) => step.to_owned(),
+        (left, Some(sentence)) => format!("{sentence} (replace {}):\n{commands}", left.join(" and ")),
+        (left, None) => format!("{sentence} Replace {}:\n{commands}", left.join(" and ")),
     }
 }
 
@@ -285,7 +324,26 @@ fn fill_line(line: &str, known: &[(&str, String)], text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::fill_placeholders;
+    use super::{announce_placeholders, fill_placeholders};
+
+    #[test]
+    fn placeholders_that_are_left_are_announced() {
+        for (step, expected) in [
+            ("Look:\nkubectl -n a get pod POD", "Look (replace POD):\nkubectl -n a get pod POD"),
+            (
+                "Look.\naws x --region REGION --role ROLE",
+                "Look. Replace REGION and ROLE:\naws x --region REGION --role ROLE",
+            ),
+            ("Look (replace POD):\nkubectl get POD", "Look (replace POD):\nkubectl get POD"),
+            (
+                "Look:\n{\"a\": \"POD\"}\naws x --filter RESOURCE_CONTROL_POLICY",
+                "Look:\n{\"a\": \"POD\"}\naws x --filter RESOURCE_CONTROL_POLICY",
+            ),
+            ("Delete the POD.", "Delete the POD."),
+        ] {
+            assert_eq!(announce_placeholders(step), expected);
+        }
+    }
 
     #[test]
     fn placeholders_are_filled_in_commands_only() {

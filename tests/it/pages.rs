@@ -114,6 +114,12 @@ fn judge_commands(report: &Value) -> Result<(), String> {
         let name = name_of(found).and_then(Name::parse).ok_or("a name is unknown")?;
         let steps: Vec<&str> =
             found["remedy"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !(1..=3).contains(&steps.len()) {
+            return Err(format!("{} has {} steps, and a reader takes three", name.as_str(), steps.len()));
+        }
+        if let Some(silent) = steps.iter().find_map(|step| unannounced(step)) {
+            return Err(format!("{} does not say that {silent} is to be replaced", name.as_str()));
+        }
         let missing = missing_in_page(name, &steps);
         if !missing.is_empty() {
             let name = name.as_str();
@@ -121,6 +127,23 @@ fn judge_commands(report: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A word in capital letters in the commands of a step that its sentence does not name, and no program knows.
+fn unannounced(step: &str) -> Option<&str> {
+    const KNOWN: [&str; 9] =
+        ["ARN", "GET", "ROLE_ARN", "NAME", "Z", "RESOURCE", "SERVICE", "CONTROL", "POLICY"];
+    let (sentence, commands) = step.split_once('\n')?;
+    let commands = commands.lines().filter(|line| line.starts_with("kubectl ") || line.starts_with("aws "));
+    let words = commands.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let is_placeholder = |word: &&str| {
+        word.len() > 2
+            && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            && !["AWS_", "IRSA_PROBE_"].iter().any(|prefix| word.starts_with(prefix))
+            && !word.split('_').all(|part| KNOWN.contains(&part))
+            && !KNOWN.contains(word)
+    };
+    words.filter(is_placeholder).find(|word| !sentence.contains(word))
 }
 
 fn judge_text(name: Name, finished: &Finished) -> Result<(), String> {

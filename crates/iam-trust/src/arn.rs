@@ -131,6 +131,15 @@ pub fn parse(text: &str) -> Result<RoleArn, ArnFault> {
     Ok(RoleArn { text: text.to_owned(), partition, account: account.to_owned(), name: name.to_owned() })
 }
 
+/// The role ARN that a text means, if it has white space or quotation marks around it, or a colon too many, too few or
+/// in place of a slash.
+#[must_use]
+pub fn intended(text: &str) -> Option<RoleArn> {
+    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`".contains(c));
+    let corrected = [("", ""), (":role:", ":role/"), (":iam:", ":iam::"), (":iam:::", ":iam::")];
+    corrected.into_iter().find_map(|(wrong, right)| parse(&bare.replacen(wrong, right, 1)).ok())
+}
+
 /// Whether a text can be the name of a role: `[\w+=,.@-]{1,64}`. Source: the IAM API model, `roleNameType`.
 #[must_use]
 pub fn is_role_name(text: &str) -> bool {
@@ -190,6 +199,25 @@ pub fn provider_arn(role: &RoleArn, issuer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ArnFault, parse};
+
+    #[test]
+    fn slips_around_an_arn_are_corrected() {
+        const ARN: &str = "arn:aws:iam::111122223333:role/a";
+        for text in [
+            " arn:aws:iam::111122223333:role/a\n",
+            "\"arn:aws:iam::111122223333:role/a\"",
+            "arn:aws:iam::111122223333:role:a",
+            "arn:aws:iam:111122223333:role/a",
+            "arn:aws:iam:::111122223333:role/a",
+        ] {
+            assert_eq!(super::intended(text).map(|role| role.text).as_deref(), Some(ARN), "{text}");
+        }
+        for text in
+            ["", "role/a", "arn:aws:s3:::bucket", "arn:aws:iam::1:role/a", "arn:aws:iam::111122223333:user/a"]
+        {
+            assert_eq!(super::intended(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_role_with_a_path() {

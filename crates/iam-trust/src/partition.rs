@@ -15,6 +15,34 @@ pub struct Partition {
     pub home_region: &'static str,
 }
 
+/// The regions of the commercial partition that each account has without opting in.
+/// Source: "Enable or disable AWS Regions in your account" in the AWS Account Management Reference Guide.
+const ENABLED_BY_DEFAULT: [&str; 17] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+];
+
+/// Whether each account has a region of the commercial partition without opting in.
+#[must_use]
+pub fn is_enabled_by_default(region: &str) -> bool {
+    ENABLED_BY_DEFAULT.contains(&region)
+}
+
 static PARTITIONS: [Partition; 8] = [
     Partition {
         id: "aws",

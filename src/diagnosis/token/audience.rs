@@ -42,7 +42,11 @@ impl Entry for TokenAudienceUnexpected {
     }
 
     fn remedy(&self) -> Vec<String> {
-        vec![set_audience(&self.expected)]
+        vec![
+            set_audience(&self.expected),
+            "If the token's audience is meant, correct --expect-audience or IRSA_PROBE_EXPECT_AUDIENCE of irsa-probe."
+                .to_owned(),
+        ]
     }
 
     fn evidence(&self) -> Evidence {
@@ -95,7 +99,8 @@ impl Entry for TokenIsApiToken {
         }
         steps![
             USE_THE_WEBHOOK,
-            "The right token is usually at:\n/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+            "If the variable is set on purpose, let it name the token for STS, usually \
+             /var/run/secrets/eks.amazonaws.com/serviceaccount/token."
         ]
     }
 

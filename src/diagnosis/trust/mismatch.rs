@@ -1,6 +1,6 @@
 //! The nearest statement of the policy does not match the call.
 
-use super::remedy::{Caution, ask_author, edit_policy, heed, replace_policy};
+use super::remedy::{Caution, ask_author, edit_policy, replace_policy};
 use super::{
     MAX_NAMED, OpenPolicy, StatementId, call_evidence, difference, element_evidence, subject, words,
 };
@@ -101,7 +101,7 @@ impl RefusingStatement {
         let role = &self.request.role;
         let fix = match &self.fix {
             Fix::Replace { policy, patterns, cautions } => {
-                std::iter::once(replace_policy(policy, patterns, role)).chain(heed(cautions)).collect()
+                vec![replace_policy(policy, patterns, cautions, role)]
             }
             Fix::SeeDiagnosis(name) => {
                 vec![format!("The corrected policy under {} corrects this, too.", name.as_str())]
@@ -140,13 +140,16 @@ impl RefusingStatement {
             return Vec::new();
         }
         let commands = commands(&self.request);
-        vec![
+        let steps = vec![
             format!(
                 "See that account {} has the token's OIDC provider:\n{}",
                 self.request.role.account, commands.show_oidc_provider
             ),
             format!("If it does not, create it:\n{}", commands.create_oidc_provider),
-        ]
+        ];
+        // Where the policy takes two steps, those of OidcProviderMissing are left to its page.
+        let few = if matches!(self.fix, Fix::Edit { .. }) { 1 } else { 2 };
+        steps.into_iter().take(few).collect()
     }
 }
 
@@ -199,7 +202,7 @@ wordings! { RefusingStatement:
         };
         refusing.remedy(Vec::new(), &change, vec![
             "If it is the token that is wrong, set or remove the service account's annotation \
-             eks.amazonaws.com/audience, and create the pod anew.".to_owned(),
+             eks.amazonaws.com/audience, and recreate the pod.".to_owned(),
         ])
     };
 
@@ -329,8 +332,8 @@ impl Entry for TrustActionMissing {
                     sanitize(&request.provider_arn())
                 );
                 match &nothing.fix {
-                    Fix::Replace { policy, patterns, .. } => {
-                        vec![replace_policy(policy, patterns, &request.role)]
+                    Fix::Replace { policy, patterns, cautions } => {
+                        vec![replace_policy(policy, patterns, cautions, &request.role)]
                     }
                     Fix::SeeDiagnosis(_) => edit_policy(&request.role, &[], None, &change),
                     Fix::Edit { cautions, why } => {

@@ -16,7 +16,7 @@ pub(crate) enum Caution {
 }
 
 impl Caution {
-    fn step(&self) -> String {
+    fn words(&self) -> String {
         match self {
             Self::Excludes(statement, element) => format!(
                 "{} would give the role but for {}, which rules out this call: ask whoever wrote that whom it is to \
@@ -33,7 +33,12 @@ impl Caution {
 }
 
 /// The step that replaces the policy by the corrected document.
-pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], role: &RoleArn) -> String {
+pub(super) fn replace_policy(
+    corrected: &CorrectedPolicy,
+    patterns: &[String],
+    cautions: &[Caution],
+    role: &RoleArn,
+) -> String {
     let how = match corrected.kind {
         CorrectionKind::InPlace(index) => format!("only Statement[{index}] changes"),
         CorrectionKind::Copied(index) => {
@@ -72,21 +77,22 @@ pub(super) fn replace_policy(corrected: &CorrectedPolicy, patterns: &[String], r
         ),
     };
     format!(
-        "In account {}, put the corrected policy in place: {how}.{admits}{guards}{length} It replaces the whole policy; if that was \
+        "In account {}, put the corrected policy in place: {how}.{admits}{guards}{length}{} It replaces the whole policy; if that was \
          changed since it was judged, judge it again first.\n\
          {} &&\n{}",
         role.account,
+        heed(cautions),
         write_trust_policy(&corrected.document),
         update_trust_policy(role)
     )
 }
 
-/// The steps that heed what else keeps the call out, or can.
-pub(super) fn heed(cautions: &[Caution]) -> impl Iterator<Item = String> {
-    cautions.iter().take(MAX_NAMED).map(Caution::step)
+/// The sentences about what else keeps the call out, or can.
+fn heed(cautions: &[Caution]) -> String {
+    cautions.iter().take(MAX_NAMED).map(|caution| format!(" {}", caution.words())).collect()
 }
 
-/// The steps if there is no corrected document: look, heed each caution, then make the change.
+/// The steps if there is no corrected document: look, then make the change, and heed each caution.
 pub(super) fn edit_policy(
     role: &RoleArn,
     cautions: &[Caution],
@@ -95,14 +101,14 @@ pub(super) fn edit_policy(
 ) -> Vec<String> {
     let why =
         why.map_or_else(|| ":".to_owned(), |why| format!(". There is no corrected policy to paste: {why}."));
-    let mut steps = vec![format!(
-        "In account {}, look at the role's trust policy{why}\n{}",
-        role.account,
-        show_trust_policy(role)
-    )];
-    steps.extend(heed(cautions));
-    steps.push(put_in_place(role, change));
-    steps
+    vec![
+        format!(
+            "In account {}, look at the role's trust policy{why}\n{}",
+            role.account,
+            show_trust_policy(role)
+        ),
+        put_in_place(role, &format!("{change}{}", heed(cautions))),
+    ]
 }
 
 /// The step that makes a change by hand.

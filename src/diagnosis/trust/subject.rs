@@ -29,14 +29,14 @@ pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String
         Reading::Either => "Either the pod asks for the wrong role, or the policy lacks it. ".to_owned(),
     };
     let (kubectl, _) = kubectl(Some(&account));
-    let other_role = format!(
-        "{why}If {whose} is meant to have another role than {role}, set that role, and recreate the pod (replace \
-         POD):\n{} &&\n{kubectl} delete pod POD",
-        annotate_role(Some(&account), ROLE_ARN)
-    );
     let other_account = format!(
         "If the pod is meant to run as {}, set spec.serviceAccountName in its template.",
         meant_account(wanted)
+    );
+    let other_role = format!(
+        "{why}{other_account} If {whose} is meant to have another role than {role}, set that role, and recreate the \
+         pod:\n{} &&\n{kubectl} delete pod POD",
+        annotate_role(Some(&account), ROLE_ARN)
     );
     let in_policy = in_policy.into_iter().enumerate().map(|(at, step)| match at {
         0 if reading != Reading::RoleIsNamedAfterToken => {
@@ -55,7 +55,7 @@ pub(super) fn remedy(request: &Request, wanted: &[String], in_policy: Vec<String
             let in_policy = in_policy.map(|step| format!("{warning} {step}"));
             std::iter::once(named).chain(in_policy.take(1)).collect()
         }
-        _ => [other_role, other_account].into_iter().chain(in_policy).collect(),
+        _ => std::iter::once(other_role).chain(in_policy).collect(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The policy also lets in service accounts that it does not name.
 
+use super::remedy::put_in_place;
 use super::{ForeignCondition, MAX_NAMED, StatementId, call_evidence, difference, words};
 use crate::diagnosis::Entry;
-use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy};
+use crate::diagnosis::aws_cli::show_trust_policy;
 use crate::evidence::Evidence;
 use crate::text::{escape_json, sanitize};
 use iam_trust::condition::Operator;
@@ -89,28 +90,27 @@ impl Entry for TrustTooWide {
         } else {
             format!(", in place of the condition on {}", foreign.join(", "))
         };
-        let mut steps = vec![
+        let principal = match self.reach {
+            Reach::Providers => format!(
+                " Let its Principal be Federated {}. Callers with credentials of AWS then need a statement of their own.",
+                sanitize(&self.request.provider_arn())
+            ),
+            Reach::Namespace | Reach::Namespaces | Reach::Cluster => String::new(),
+        };
+        vec![
             "Find out who else has the role by this statement: CloudTrail's events AssumeRoleWithWebIdentity name \
              the subject as userIdentity.userName."
                 .to_owned(),
             format!("In account {}, look at the role's trust policy:\n{}", role.account, show_trust_policy(role)),
-            format!(
-                "Let the statement name its subjects, this one and those that you found{instead}:\n{}",
-                escape_json(&condition.to_string())
+            put_in_place(
+                role,
+                &format!(
+                    "Let the statement name its subjects, this one and those that you found{instead}, by the condition \
+                     {}.{principal}",
+                    escape_json(&condition.to_string())
+                ),
             ),
-        ];
-        if self.reach == Reach::Providers {
-            steps.push(format!(
-                "Let its Principal be Federated {}; who comes with credentials of AWS's and not with a token, has to \
-                 have a statement of its own.",
-                sanitize(&self.request.provider_arn())
-            ));
-        }
-        steps.push(format!(
-            "Save the whole corrected document as trust-policy.json, and put it in place:\n{}",
-            update_trust_policy(role)
-        ));
-        steps
+        ]
     }
 
     fn evidence(&self) -> Evidence {
