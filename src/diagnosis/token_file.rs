@@ -394,10 +394,10 @@ impl Entry for TokenFileReadFailed {
 
     fn remedy(&self) -> Vec<String> {
         steps![
-            "Look at the node: the token lies on a tmpfs that the kubelet mounts.\n\
-             kubectl -n NAMESPACE get pod POD -o wide\nkubectl describe node NODE",
-            "If AWS_WEB_IDENTITY_TOKEN_FILE was pointed at a network file system, remove it from the pod \
-             spec."
+            "Check that AWS_WEB_IDENTITY_TOKEN_FILE names the file that the webhook mounts. If it names one of another \
+             file system, remove it from the pod spec.",
+            "Check the node, if the file is the webhook's: it lies on a tmpfs that the kubelet mounts.\n\
+             kubectl -n NAMESPACE get pod POD -o wide\nkubectl describe node NODE"
         ]
     }
 
