@@ -20,6 +20,17 @@ pub(crate) enum SettingSource {
     Fallback(&'static str),
 }
 
+impl SettingSource {
+    /// Whether this sets an endpoint, which goes before each setting of a region.
+    pub(crate) fn is_endpoint(&self) -> bool {
+        match self {
+            Self::Variable(name) => name.starts_with("AWS_ENDPOINT_URL"),
+            Self::File { key, .. } => key.contains("endpoint_url"),
+            Self::Flag(_) | Self::Fallback(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -95,7 +95,7 @@ impl Entry for StsNameNotResolved {
             format!(
                 "If the name is right, see who should answer for it: in a private cluster, an STS endpoint with \
                  private DNS, or a forwarder to the VPC's resolver.\n\
-                 kubectl run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
+                 kubectl -n NAMESPACE run dns-check --rm -it --restart=Never --image=busybox -- nslookup {}",
                 shell_quote(&self.host)
             )
         ];

@@ -215,9 +215,14 @@ impl Entry for PartitionMismatch {
             ];
         }
         let own = self.issuer.as_ref().filter(|(_, partition)| *partition == self.role);
+        let remove = if self.source.is_endpoint() {
+            format!("remove {}, which names an STS of partition {}, and ", self.source, self.region.1)
+        } else {
+            String::new()
+        };
         let region = format!(
-            "If the role is right, set a region of partition {} in both variables, since SDKs differ in which \
-             they read:\n{}",
+            "If the role is right, {remove}set a region of partition {} in both variables, since SDKs differ in \
+             which they read:\n{}",
             self.role,
             both_variables(&region_of_cluster(own.map(|(region, _)| region.as_str())))
         );

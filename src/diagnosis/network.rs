@@ -324,7 +324,7 @@ impl Entry for NotStsReply {
             format!(
                 "Let the proxy, firewall or service mesh that answers pass STS. The same question from a pod shows whose \
                  page it is:\n\
-                 kubectl run sts-check --rm -it --restart=Never --image=curlimages/curl -- curl -si -m 5 {}",
+                 kubectl -n NAMESPACE run sts-check --rm -it --restart=Never --image=curlimages/curl -- curl -si -m 5 {}",
                 shell_quote(&url)
             )
         });

@@ -261,13 +261,22 @@ wordings! { RequestRefused:
     |refused| {
         let (account, region) = (&refused.request.role.account, refused.request.region.as_deref());
         let own = region_of_issuer(&refused.request.claims.issuer).filter(|own| Some(*own) != region);
-        let other = match own {
-            Some(own) => format!(
+        let other = match (own, &refused.request.endpoint_source) {
+            (Some(own), Some(source)) => format!(
+                "Remove {source}, which names the STS that was called, if {} is not meant. Set AWS_REGION and \
+                 AWS_DEFAULT_REGION to {}, the cluster's region, and recreate the pod.",
+                region.map_or_else(|| "its region".to_owned(), sanitize), sanitize(own)
+            ),
+            (None, Some(source)) => format!(
+                "Or set the STS endpoint of another region in {source}, which decides on the STS that is called, and \
+                 recreate the pod."
+            ),
+            (Some(own), None) => format!(
                 "Set AWS_REGION and AWS_DEFAULT_REGION to {}, the cluster's region, if {} is not meant, and recreate the \
                  pod.",
                 sanitize(own), region.map_or_else(|| "the other one".to_owned(), sanitize)
             ),
-            None => "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
+            (None, None) => "Or let the pod use another region's STS, by AWS_REGION and AWS_DEFAULT_REGION.".to_owned(),
         };
         let activate = match region {
             Some(region) if is_enabled_by_default(region) => format!(

@@ -281,8 +281,15 @@ fn announce_placeholders(step: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_command =
         |line: &&str| ["kubectl ", "aws ", "- {name:"].iter().any(|start| line.starts_with(start));
-    let words: Vec<&str> =
-        commands.lines().filter(is_command).flat_map(|line| line.split(|c| !is_word(c))).collect();
+    // The titles of columns are no placeholders.
+    let is_columns = |word: &&str| word.starts_with("custom-columns=");
+    let words: Vec<&str> = commands
+        .lines()
+        .filter(is_command)
+        .flat_map(|line| line.split(' '))
+        .filter(|word| !is_columns(word))
+        .flat_map(|word| word.split(|c| !is_word(c)))
+        .collect();
     let left: Vec<&str> = PLACEHOLDERS
         .into_iter()
         .filter(|placeholder| {
@@ -340,6 +347,10 @@ mod tests {
                 "Look:\n{\"a\": \"POD\"}\naws x --filter RESOURCE_CONTROL_POLICY",
             ),
             ("Delete the POD.", "Delete the POD."),
+            (
+                "Look:\nkubectl -n a get serviceaccounts -o custom-columns='NAME:.metadata.name,ROLE:.metadata.x'",
+                "Look:\nkubectl -n a get serviceaccounts -o custom-columns='NAME:.metadata.name,ROLE:.metadata.x'",
+            ),
         ] {
             assert_eq!(announce_placeholders(step), expected);
         }

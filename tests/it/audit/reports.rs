@@ -190,6 +190,30 @@ async fn region_that_is_off_is_suspected_before_the_provider() {
     );
 }
 
+/// A region in a variable does not help where a setting of an endpoint goes before it.
+#[tokio::test]
+async fn setting_of_an_endpoint_is_removed_before_a_region_is_set() {
+    for (toml, name, step) in [
+        (
+            "[role]\narn = \"arn:aws-cn:iam::111122223333:role/payments-checkout\"\n",
+            "PartitionMismatch",
+            "If the role is right, remove AWS_ENDPOINT_URL_STS, which names an STS of partition aws, and set a region",
+        ),
+        (
+            "[[sts.assume]]\nerror = { status = 403, code = \"RegionDisabledException\", message = \"STS is off.\" }\n",
+            "RegionNotActivated",
+            "Or set the STS endpoint of another region in AWS_ENDPOINT_URL_STS",
+        ),
+    ] {
+        let world = World::start(&Scenario::parse(toml).unwrap()).await;
+        let program = Path::new(env!("CARGO_BIN_EXE_irsa-probe"));
+        let finished = world.run(program, &["--output", "json", "--wait", "0s"]).await.unwrap();
+        let report: Value = serde_json::from_slice(&finished.stdout).unwrap();
+        assert_eq!(report["diagnosis"]["name"], name, "{report:#}");
+        assert!(steps(&report).contains(step), "{}", steps(&report));
+    }
+}
+
 /// The answer to an audit of a policy with this condition beside the subject, given this report of `examples/`, in
 /// which the pod reached STS at this address.
 fn audit_of_report(condition: &Value, report: &str, address: &str) -> Value {
