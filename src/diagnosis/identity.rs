@@ -75,6 +75,15 @@ pub(super) fn name_intended_account(service_account: &ServiceAccount) -> String 
     )
 }
 
+/// The command that debugs the pod's container by its application's own user, which is not known.
+pub(super) fn debug_as_application(pod: &str) -> String {
+    format!(
+        "printf '%s' '{{\"securityContext\":{{\"runAsNonRoot\":true,\"runAsUser\":APP_UID}}}}' > irsa-probe-debug.json\n\
+         kubectl -n NAMESPACE debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
+         --custom=irsa-probe-debug.json"
+    )
+}
+
 /// The command that recreates the pod.
 pub(super) fn delete_pod(service_account: Option<&ServiceAccount>, pod: Option<&str>) -> String {
     let (kubectl, _) = kubectl(service_account);
@@ -191,12 +200,11 @@ impl Entry for NotInjected {
             let pod = self.pod.as_deref().map_or_else(|| "POD".to_owned(), shell_quote);
             steps.push(format!(
                 "If this is an ephemeral container of kubectl debug: those are never injected. Make one in the \
-                 PID namespace of the application's container (--target), with its user \
-                 (manifests/debug/restricted.yaml), and it looks through the application. Where the pod \
+                 PID namespace of the application's container (--target), with its user (APP_UID), and it looks \
+                 through the application. Where the pod \
                  shares one PID namespace, --pid auto (IRSA_PROBE_PID=auto) looks through another container's \
-                 process:\n\
-                 kubectl -n NAMESPACE debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
-                 --custom=manifests/debug/restricted.yaml"
+                 process:\n{}",
+                debug_as_application(&pod)
             ));
         }
         steps

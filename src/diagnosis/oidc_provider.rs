@@ -4,7 +4,7 @@ use super::Entry;
 use super::identity::kubectl;
 use super::sts::{RequestRefused, audience_list, audit_step};
 use super::token::is_near_usual;
-use super::trust::{call_evidence, difference, words};
+use super::trust::{call_evidence, difference, use_public_issuer, words};
 use crate::diagnosis::aws_cli::{commands, iam};
 use crate::evidence::Evidence;
 use crate::text::{list, sanitize, shell_quote};
@@ -90,6 +90,13 @@ impl NearProvider {
         let has_arn = self.name.starts_with("arn:");
         let ours = if has_arn { request.provider_arn() } else { request.provider().to_owned() };
         let (name, ours) = words::mark_difference(&self.name, &ours);
+        if is_private(&request.issuer) {
+            return (
+                name,
+                ours,
+                "the token is of a cluster whose issuer is private, such as a virtual one".to_owned(),
+            );
+        }
         let differs = match &self.difference {
             ProviderDifference::Issuer(gap) => difference::issuer_words(*gap).to_owned(),
             ProviderDifference::Partition(partition) => format!(
@@ -131,24 +138,6 @@ impl OtherProviders {
         };
         format!("{has} is \"{name}\", and \"{ours}\" is needed: {differs}.{further}")
     }
-}
-
-/// The steps for an issuer that STS cannot reach. A provider for it would not help, and would trust every cluster that
-/// has the same name.
-fn use_public_issuer(issuer: &str) -> Vec<String> {
-    let issuer = sanitize(issuer);
-    steps![
-        format!(
-            "Check which cluster issued the token. {issuer} is a private name or address, as of a virtual cluster: STS \
-             cannot read its keys. Use the token that the kubelet of the EKS cluster projects into the pod; do not use \
-             one that was requested inside a virtual cluster."
-        ),
-        format!(
-            "If the cluster is your own, set a public issuer for its API server (--service-account-issuer), publish its \
-             keys there, and recreate the pod. Do not create an IAM OIDC provider for {issuer}: clusters of other people \
-             have the same issuer."
-        ),
-    ]
 }
 
 /// The region whose STS was asked, and the region of the EKS cluster, if they differ.

@@ -76,7 +76,7 @@ impl Entry for ProxyFailed {
                 )
             }
             ProxyFault::Refused(_) => format!("Let the proxy allow CONNECT to {}.", sanitize(&self.target)),
-            _ => format!("Correct {variable}, or mend the proxy."),
+            _ => format!("Correct {variable}, or repair the proxy."),
         };
         steps![
             first,

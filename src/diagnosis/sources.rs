@@ -1,15 +1,17 @@
 //! Other credentials in the pod that SDKs use instead of the role. [`sdk_chain`] says which SDKs do so in this pod.
 
 use super::Entry;
+use super::identity::debug_as_application;
 use crate::aws::keys::{KeyFault, describe_faults};
 use crate::aws::setting::SettingSource;
 use crate::evidence::Evidence;
 use crate::text::sanitize;
 use sdk_chain::SdkId;
 
-/// The command that prints what each SDK does in a running container. Its names are placeholders.
-const CHAIN: &str = "kubectl -n NAMESPACE debug POD -it --image=irsa-probe:0.1.0 --target=CONTAINER \
-     --profile=restricted --custom=manifests/debug/restricted.yaml -- /irsa-probe chain";
+/// The command that prints what each SDK does in a running container.
+fn chain() -> String {
+    format!("{} -- /irsa-probe chain", debug_as_application("POD"))
+}
 
 /// SDKs in a sentence: each by its name, or "every SDK but" the few that are missing.
 fn sdk_list(names: &[&'static str]) -> String {
@@ -305,7 +307,7 @@ impl Entry for SdkCredentialError {
         steps![
             "Remove what is in the way, or complete it: a variable of the container, or a profile in a \
              shared file of the image or of a volume.",
-            format!("See what each SDK does in the application's container, and why:\n{CHAIN}")
+            format!("See what each SDK does in the application's container, and why:\n{}", chain())
         ]
     }
 

@@ -229,7 +229,7 @@ impl Entry for TlsExpired {
 
     fn remedy(&self) -> Vec<String> {
         steps![
-            "Compare the time above with the real one; if the node's clock is wrong, mend its time service.",
+            "Compare the time above with the real one; if the node's clock is wrong, repair its time service.",
             "AWS renews its certificates in time: an expired one comes from something on the way, such as a \
              proxy, and has to be renewed there."
         ]

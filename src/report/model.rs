@@ -259,7 +259,8 @@ impl Report {
 }
 
 /// What a reader has to replace in commands.
-const PLACEHOLDERS: [&str; 13] = [
+const PLACEHOLDERS: [&str; 14] = [
+    "APP_UID",
     "NAMESPACE",
     "SERVICE_ACCOUNT",
     "POD",
@@ -279,8 +280,11 @@ const PLACEHOLDERS: [&str; 13] = [
 fn announce_placeholders(step: &str) -> String {
     let Some((sentence, commands)) = step.split_once('\n') else { return step.to_owned() };
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_command =
-        |line: &&str| ["kubectl ", "aws ", "- {name:"].iter().any(|start| line.starts_with(start));
+    let is_command = |line: &&str| {
+        ["kubectl ", "aws ", "printf '%s' '{\"securityContext", "- {name:"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
     // The titles of columns are no placeholders.
     let is_columns = |word: &&str| word.starts_with("custom-columns=");
     let words: Vec<&str> = commands

@@ -105,10 +105,11 @@ impl InjectionSuppressed {
             "Audit the application's own container instead, with --container and its name.",
             format!(
                 "To look at the application from a debugging container, make one in the PID namespace of its \
-                 container, with its user (manifests/debug/restricted.yaml): irsa-probe then looks through the \
+                 container, with its user (APP_UID): irsa-probe then looks through the \
                  application's process.\n\
+                 printf '%s' '{{\"securityContext\":{{\"runAsNonRoot\":true,\"runAsUser\":APP_UID}}}}' > irsa-probe-debug.json\n\
                  {kubectl} debug {pod} -it --image={IMAGE} --target=CONTAINER --profile=restricted \
-                 --custom=manifests/debug/restricted.yaml"
+                 --custom=irsa-probe-debug.json"
             ),
             format!(
                 "Or look at a copy of the pod, which is a new pod that the webhook sees \

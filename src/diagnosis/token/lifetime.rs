@@ -7,7 +7,7 @@ use crate::evidence::Evidence;
 use crate::text::{format_duration, format_utc, sanitize};
 
 /// The step that shows the node's clock.
-const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is right, and mend its time service:\n\
+const COMPARE_CLOCKS: &str = "Compare the node's clock with a clock that is right, and repair its time service:\n\
     kubectl debug node/NODE -it --image=busybox -- date -u";
 
 /// The clock that shows that the token has expired.
@@ -92,7 +92,7 @@ impl Entry for TokenNotYetValid {
     fn remedy(&self) -> Vec<String> {
         if self.is_sts_clock {
             steps![
-                "Look at the clock of the API server, in the headers of its answers, and mend it; then delete the \
+                "Look at the clock of the API server, in the headers of its answers, and set it right; then delete the \
                  pod:\nkubectl get --raw /version -v=8 2>&1 | grep -i 'date:'\nkubectl -n NAMESPACE delete pod POD"
             ]
         } else {

@@ -94,8 +94,22 @@ pub(super) fn words(refusal: &ExplainedRefusal, request: &Request) -> String {
             if *meant == "sub" { "a subject" } else { "an audience" },
             actual(&element.actual)
         ),
+        Mismatch::Other if is_of_issuer(element, request) => {
+            format!("{}: IAM has no key for the issuer of a token", other(element))
+        }
         Mismatch::Other => other(element),
     }
+}
+
+/// Whether an element compares the claim `iss` with the token's issuer. IAM has no key for it. Source: "Available keys
+/// for AWS OIDC federation" in the IAM User Guide.
+pub(super) fn is_of_issuer(element: &ElementResult, request: &Request) -> bool {
+    let ElementKind::Condition { operator, key } = &element.kind else { return false };
+    let is_negated =
+        Operator::parse(operator).is_none_or(|operator| operator.is_negated() || operator.is_null());
+    let is_issuer = |value: &String| issuer_without_scheme(value) == request.provider();
+    let own = format!("{}:iss", request.provider());
+    !is_negated && key.eq_ignore_ascii_case(&own) && element.expected.iter().any(is_issuer)
 }
 
 fn operator_of(element: &ElementResult) -> &str {
@@ -136,6 +150,9 @@ fn subject(difference: SubjectDifference, element: &ElementResult, request: &Req
     };
     let ((namespace, name), (our_namespace, our_name)) = (parts(expected), parts(token_subject));
     let differs = match difference {
+        _ if expected.to_ascii_lowercase().contains("${sts:rolesessionname") => {
+            "its variable is the session's name, which has no colon, so no call can meet it".to_owned()
+        }
         _ if expected.contains("${") => "with its variables replaced, that is another subject".to_owned(),
         SubjectDifference::Invisible => invisible(expected, token_subject),
         SubjectDifference::Namespace => {

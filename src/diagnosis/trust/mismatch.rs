@@ -1,6 +1,6 @@
 //! The nearest statement of the policy does not match the call.
 
-use super::remedy::{Caution, ask_author, edit_policy, replace_policy};
+use super::remedy::{Caution, ask_author, edit_policy, replace_policy, use_public_issuer};
 use super::{
     MAX_NAMED, OpenPolicy, StatementId, call_evidence, difference, element_evidence, subject, words,
 };
@@ -10,6 +10,7 @@ use crate::evidence::Evidence;
 use crate::text::{list, sanitize};
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, Uncorrected};
 use iam_trust::evaluate::ElementKind;
+use iam_trust::issuer::is_private;
 use iam_trust::mismatch::{ExplainedRefusal, Mismatch, SubjectDifference};
 use iam_trust::request::{ACTION, Request};
 
@@ -98,6 +99,9 @@ impl RefusingStatement {
 
     /// The steps: replace the policy if it could be corrected, else make this `change` by hand.
     fn remedy(&self, before: Vec<String>, change: &str, after: Vec<String>) -> Vec<String> {
+        if is_private(&self.request.issuer) {
+            return use_public_issuer(&self.request.issuer);
+        }
         let role = &self.request.role;
         let fix = match &self.fix {
             Fix::Replace { policy, patterns, cautions } => {
@@ -272,6 +276,16 @@ impl Entry for TrustConditionUnmet {
 
     fn remedy(&self) -> Vec<String> {
         match self {
+            Self::Refusing(refusing)
+                if difference::is_of_issuer(&refusing.first.element, &refusing.request) =>
+            {
+                let change = format!(
+                    "Remove {} from {}. No call can meet it, and the Principal says the issuer already.",
+                    refusing.first.element.kind,
+                    refusing.statement.words()
+                );
+                edit_policy(&refusing.request.role, &[], None, &change)
+            }
             Self::Refusing(refusing) => {
                 let change =
                     ask_author(&refusing.element(), "give the pod a statement of its own without it");
@@ -327,6 +341,9 @@ impl Entry for TrustActionMissing {
             }
             Self::NothingAllowed(nothing) => {
                 let request = &nothing.request;
+                if is_private(&request.issuer) {
+                    return use_public_issuer(&request.issuer);
+                }
                 let change = format!(
                     "Add a statement that allows {ACTION} to the Principal Federated {}.",
                     sanitize(&request.provider_arn())

@@ -20,6 +20,7 @@ pub(crate) use mismatch::{
     TrustSubjectMismatch, TrustSubjectWildcard,
 };
 pub(crate) use remedy::Caution;
+pub(super) use remedy::use_public_issuer;
 pub(crate) use too_wide::TrustTooWide;
 pub use undecidable::StsAnswer;
 pub(crate) use undecidable::{OpenElement, OpenPolicy, TrustUndecidable};

@@ -2,6 +2,7 @@
 
 use super::{MAX_NAMED, OpenElement, StatementId, words};
 use crate::diagnosis::aws_cli::{show_trust_policy, update_trust_policy, write_trust_policy};
+use crate::text::sanitize;
 use iam_trust::arn::RoleArn;
 use iam_trust::correct::{CorrectedPolicy, CorrectionKind, DEFAULT_TRUST_POLICY_CHARACTERS, Uncorrected};
 use iam_trust::evaluate::ElementKind;
@@ -125,4 +126,22 @@ pub(super) fn ask_author(what: &str, change: &str) -> String {
         "Ask whoever wrote {what} whom it is to keep out, since that is said there on purpose. If that is not \
              this pod, {change}."
     )
+}
+
+/// The steps for an issuer that STS cannot reach. A provider for it would not help, and would trust every cluster that
+/// has the same name.
+pub(in crate::diagnosis) fn use_public_issuer(issuer: &str) -> Vec<String> {
+    let issuer = sanitize(issuer);
+    steps![
+        format!(
+            "Check which cluster issued the token. {issuer} is a private name or address, as of a virtual cluster: STS \
+             cannot read its keys. Use the token that the kubelet of the EKS cluster projects into the pod; do not use \
+             one that was requested inside a virtual cluster."
+        ),
+        format!(
+            "If the cluster is your own, set a public issuer for its API server (--service-account-issuer), publish its \
+             keys there, and recreate the pod. Do not create an IAM OIDC provider for {issuer}: clusters of other people \
+             have the same issuer."
+        ),
+    ]
 }

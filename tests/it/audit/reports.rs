@@ -214,6 +214,43 @@ async fn setting_of_an_endpoint_is_removed_before_a_region_is_set() {
     }
 }
 
+/// IAM has no key for the issuer: the line is taken out, since the Principal says the issuer already.
+#[test]
+fn condition_on_the_issuer_is_removed() {
+    for policy in ["trust-stringequals.json", "iss-never-equal.json"] {
+        let found = audit("iss-is-no-condition-key", policy, "claims.json");
+        let cause = found["diagnosis"]["cause"].as_str().unwrap();
+        assert!(cause.contains("IAM has no key for the issuer"), "{cause}");
+        let change = found["diagnosis"]["remedy"][1].as_str().unwrap();
+        assert!(
+            change.starts_with("Remove StringEquals on oidc.eks.")
+                && change.contains(":iss from Statement[0]."),
+            "{change}"
+        );
+    }
+}
+
+/// No policy trusts an issuer that clusters of other people have, too.
+#[test]
+fn no_policy_is_printed_for_a_private_issuer() {
+    let found = audit("vcluster-token-of-inner-cluster", "trust.json", "claims.json");
+    let printed = found.to_string();
+    assert!(
+        !printed.contains("update-assume-role-policy") && !printed.contains("create-open-id"),
+        "{found:#}"
+    );
+    assert_eq!(found["audit"]["trust_policy"]["corrected"], Value::Null);
+    let cause = found["diagnosis"]["cause"].as_str().unwrap();
+    assert!(cause.contains("whose issuer is private") && !cause.contains("created anew"), "{cause}");
+}
+
+#[test]
+fn session_name_is_no_subject() {
+    let found = audit("session-name-variable-for-sub", "trust.json", "claims.json");
+    let cause = found["diagnosis"]["cause"].as_str().unwrap();
+    assert!(cause.contains("its variable is the session's name, which has no colon"), "{cause}");
+}
+
 /// The answer to an audit of a policy with this condition beside the subject, given this report of `examples/`, in
 /// which the pod reached STS at this address.
 fn audit_of_report(condition: &Value, report: &str, address: &str) -> Value {

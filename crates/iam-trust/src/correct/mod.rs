@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::condition::Truth;
 use super::document::{self, Document, Effect, MAX_TRUST_POLICY_CHARACTERS};
 use super::evaluate::{Decision, ElementKind, Evaluation, evaluate};
+use super::issuer::is_private;
 use super::mismatch::{ExplainedRefusal, IssuerDifference, Mismatch, exclusions, explain_refusal};
 use super::needed;
 use super::request::Request;
@@ -56,6 +57,9 @@ pub enum Uncorrected {
     /// The policy is malformed, or it does not refuse the call.
     #[error("the policy does not refuse this call")]
     NotRefused,
+    /// The token's issuer has a private name or address. Clusters of other people have the same issuer.
+    #[error("the token's issuer has a private name or address, which STS cannot reach and others have, too")]
+    PrivateIssuer,
     /// A condition keeps the call out that is not about the token's subject or audience.
     #[error("Statement[{0}] has a condition that this call does not meet, {1}: its author has to decide")]
     Guarded(usize, ElementKind),
@@ -85,6 +89,9 @@ pub fn correct(text: &Value, request: &Request) -> Result<CorrectedPolicy, Uncor
     let evaluation = evaluate(&document, request);
     if evaluation.decision != Decision::Refuses {
         return Err(Uncorrected::NotRefused);
+    }
+    if is_private(&request.issuer) {
+        return Err(Uncorrected::PrivateIssuer);
     }
     if let Some(excluding) = exclusions(&document, &evaluation, request).into_iter().next() {
         return Err(Uncorrected::Excluded(excluding.statement, excluding.element.kind));
