@@ -240,7 +240,7 @@ impl PresetVariable {
         vec![
             format!(
                 "Find where {preset} is set: env, envFrom, a chart's values or the image's ENV.\n\
-                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.initContainers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
             ),
             format!("Remove {preset} there, and let the service account's annotation inject both."),
             delete_pod(None, None),
@@ -305,7 +305,8 @@ impl Entry for PodIdentityOnly {
              --tolerate not-judged.",
             "If IRSA is meant, delete the Pod Identity association, which takes precedence over the \
              annotation, and then the pod:\n\
-             aws eks list-pod-identity-associations --cluster-name CLUSTER"
+             aws eks list-pod-identity-associations --cluster-name CLUSTER --namespace NAMESPACE --service-account \
+             SERVICE_ACCOUNT"
         ]
     }
 

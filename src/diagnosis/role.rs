@@ -262,11 +262,17 @@ wordings! { ForbiddenActions:
     };
     |forbidden| steps![
         format!(
-            "Look at the role's policies:\n{list} --role-name {role}\n{attached} --role-name {role}",
+            "Look at {by}, which denies it. The role's policies are:\n{list} --role-name {role}\n{attached} --role-name {role}",
+            by = match forbidden.policies().as_slice() {
+                [] => "the policy".to_owned(),
+                policies => list(policies, MAX_NAMED),
+            },
             list = iam(&forbidden.role, "list-role-policies"), attached = iam(&forbidden.role, "list-attached-role-policies"),
             role = shell_quote(&forbidden.role.name)
-        ),"Ask whoever wrote the denial whom it is to keep out. If that is not this role, take the role out of it \
-         by a condition."];
+        ),
+        "Ask the author of the denial which callers it keeps out. If this role is not one of them, let a condition except \
+         the role."
+    ];
 
     /// The permissions boundary does not allow an action.
     ActionOutsideBoundary;

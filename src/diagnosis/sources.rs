@@ -249,7 +249,8 @@ impl Entry for ShadowedByContainerCredentials {
         steps![
             "Decide for one of the two: remove the annotation from the service account, or the Pod Identity \
              association, and then delete the pod:\n\
-             aws eks list-pod-identity-associations --cluster-name CLUSTER"
+             aws eks list-pod-identity-associations --cluster-name CLUSTER --namespace NAMESPACE --service-account \
+             SERVICE_ACCOUNT"
         ]
     }
 

@@ -307,13 +307,17 @@ fn announce_placeholders(step: &str) -> String {
     }
 }
 
-/// A step with the placeholders in its `kubectl` commands filled in. The commands follow the first line; other text
+/// A step with the placeholders in its commands about the cluster filled in. The commands follow the first line; other text
 /// that follows, such as a policy, stays as it is.
 fn fill_placeholders(step: &str, known: &[(&str, String)]) -> String {
     let mut lines = step.split_inclusive('\n');
     let mut text = lines.next().unwrap_or_default().to_owned();
     for line in lines {
-        if line.starts_with("kubectl ") { fill_line(line, known, &mut text) } else { text.push_str(line) }
+        if ["kubectl ", "aws eks "].iter().any(|start| line.starts_with(start)) {
+            fill_line(line, known, &mut text)
+        } else {
+            text.push_str(line)
+        }
     }
     text
 }

@@ -231,8 +231,9 @@ impl Entry for AnnotationDiffersFromEnv {
         }
         vec![
             format!(
-                "If the annotation is right, delete the pod, so that a new one gets the role that it names \
-                 (a pod without a controller has to be created again by hand):\n{kubectl} delete pod {pod}"
+                "If the annotation is right, remove AWS_ROLE_ARN from the pod's template if it is set there, and delete \
+                 the pod, so that a new one gets the role that the annotation names (a pod without a controller has to be \
+                 created again by hand):\n{kubectl} delete pod {pod}"
             ),
             keep,
         ]

@@ -104,7 +104,7 @@ fn sign_with_rsa(issuer: Option<&str>) -> Vec<String> {
         return steps![
             format!(
                 "Find what replaced the token that the API server projects, and remove it. EKS signs with {EKS_ALGORITHM}:\n\
-                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
+                 kubectl -n NAMESPACE get pod POD -o jsonpath='{{range .spec.initContainers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}{{range .spec.containers[*]}}{{.name}} {{.env}} {{.envFrom}}{{\"\\n\"}}{{end}}'"
             ),
             super::identity::delete_pod(None, None)
         ];
