@@ -84,16 +84,19 @@ pub async fn run(console: &Console) -> u8 {
         Ok(cli) => cli,
         Err(error) => return output::print_usage(console, &pod, &error).await,
     };
-    if matches!(cli.command, Some(Command::TrustPolicy(_) | Command::Chain(_) | Command::Audit(_))) {
-        signals::exit_when_signaled();
-    }
     match cli.command {
         None => check::run(console, &pod, &cli.check).await,
         Some(Command::Check(args)) => check::run(console, &pod, &args).await,
         Some(Command::Watch(args)) => Box::pin(watch::run(console, &pod, &args)).await,
-        Some(Command::TrustPolicy(args)) => trust_policy::run(console, &pod, &args).await,
-        Some(Command::Chain(args)) => Box::pin(chain::run(console, &pod, &args)).await,
-        Some(Command::Audit(args)) => Box::pin(audit::run(console, &pod, &args)).await,
+        Some(Command::TrustPolicy(args)) => {
+            signals::or_interrupted(trust_policy::run(console, &pod, &args)).await
+        }
+        Some(Command::Chain(args)) => {
+            signals::or_interrupted(Box::pin(chain::run(console, &pod, &args))).await
+        }
+        Some(Command::Audit(args)) => {
+            signals::or_interrupted(Box::pin(audit::run(console, &pod, &args))).await
+        }
         Some(Command::Explain(args)) => explain::run(console, &args),
     }
 }

@@ -1,12 +1,10 @@
 //! The signals that end the process: SIGTERM and SIGINT.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::host::command::is_idle;
 use crate::report::model::INTERRUPTED;
 
 pub(super) struct Signals {
@@ -27,13 +25,19 @@ impl Signals {
     }
 }
 
-/// Lets each signal end the process at once, whatever it is doing, for commands that have nothing to say then.
-pub(super) fn exit_when_signaled() {
+/// The exit code of a command, unless a signal ends it. A signal ends the process at once, whatever the command is doing;
+/// only where it runs a program, the command is given up first, and the program with it.
+pub(super) async fn or_interrupted(command: impl Future<Output = u8>) -> u8 {
+    let mut signals = Signals::new();
     for signal in [SIGTERM, SIGINT] {
-        let always = Arc::new(AtomicBool::new(true));
-        if let Err(error) = register_conditional_shutdown(signal, INTERRUPTED.into(), always) {
+        if let Err(error) = register_conditional_shutdown(signal, INTERRUPTED.into(), is_idle()) {
             tracing::warn!(%error, "a signal cannot be caught");
         }
+    }
+    tokio::select! {
+        biased;
+        () = signals.received() => INTERRUPTED,
+        code = command => code,
     }
 }
 

@@ -3,11 +3,21 @@
 
 use std::io;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout_at};
+
+/// Whether no command runs. While one does, an end of this process has to take it along.
+static IS_IDLE: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(true)));
+
+/// Whether no command runs, as it changes.
+pub(crate) fn is_idle() -> Arc<AtomicBool> {
+    Arc::clone(&IS_IDLE)
+}
 
 /// Why a program gave nothing, in words that follow its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +36,7 @@ pub enum CommandFault {
 /// Why there is no output. Nothing of the command is then left behind.
 pub(super) async fn run(command: &str, limit: usize, until: Instant) -> Result<Vec<u8>, CommandFault> {
     let failed = |_: io::Error| CommandFault::Failed;
+    let mut group = Group::of_none();
     let mut child = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::null())
@@ -34,7 +45,7 @@ pub(super) async fn run(command: &str, limit: usize, until: Instant) -> Result<V
         .process_group(0)
         .spawn()
         .map_err(failed)?;
-    let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+    group.0 = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let output = child.stdout.take().ok_or(CommandFault::Failed)?;
     let read = async {
         let mut bytes = Vec::new();
@@ -53,12 +64,21 @@ pub(super) async fn run(command: &str, limit: usize, until: Instant) -> Result<V
 /// The processes of a command, which end with this value.
 struct Group(Option<Pid>);
 
+impl Group {
+    /// No process yet, but one that comes.
+    fn of_none() -> Self {
+        IS_IDLE.store(false, Ordering::SeqCst);
+        Self(None)
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(leader) = self.0 {
             // They can have ended already.
             let _ = kill_process_group(leader, Signal::KILL);
         }
+        IS_IDLE.store(true, Ordering::SeqCst);
     }
 }
 

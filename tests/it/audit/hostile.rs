@@ -171,6 +171,49 @@ fn signal_ends_an_audit_at_work() {
     }
 }
 
+/// A program that a profile names for credentials ends with the audit that a signal ends.
+#[test]
+fn signal_ends_the_program_of_a_profile_too() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, process) = (folder.path().join("config"), folder.path().join("process"));
+    let script = folder.path().join("hang.sh");
+    std::fs::write(&script, format!("echo $$ > {}\nexec sleep 1000\n", process.display())).unwrap();
+    let profile = format!("[default]\ncredential_process = sh {}\n", script.display());
+    std::fs::write(&config, profile).unwrap();
+    let mut audit = Command::new(env!("CARGO_BIN_EXE_irsa-probe"))
+        .args(["audit", "--termination-log", "/dev/null", "--issuer", ISSUER, "--audience", "a"])
+        .args(["--subject", "system:serviceaccount:a:b", "--role-arn", "arn:aws:iam::111122223333:role/a"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("AWS_CONFIG_FILE", &config)
+        .stdin(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let id = loop {
+        let text = std::fs::read_to_string(&process).unwrap_or_default();
+        if let Ok(id) = text.trim().parse::<i32>() {
+            break id;
+        }
+        assert_eq!(audit.try_wait().unwrap(), None);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    kill(Pid::from_raw(audit.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(audit.wait().unwrap().code(), Some(143));
+    let is_alive = || {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    };
+    for _ in 0..2_000 {
+        if !is_alive() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("process {id} is left behind");
+}
+
 /// A User-Agent that an application logs once made an audit print a policy for the service account in it.
 #[test]
 fn report_in_an_applications_log_changes_no_policy() {
