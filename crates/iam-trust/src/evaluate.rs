@@ -3,7 +3,7 @@
 //! Source: "Policy evaluation logic" in the IAM User Guide. A matching Deny wins, then a matching Allow, else
 //! the call is refused.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::fmt;
 
 use foreign_text::sanitize;
@@ -122,12 +122,15 @@ pub fn evaluate(document: &Document, request: &Request) -> Evaluation {
 
 fn evaluate_statement(statement: &Statement, version: Version, request: &Request) -> StatementResult {
     let mut elements = vec![principal(&statement.principal, request), action(&statement.action)];
-    let name = |condition: &'_ Condition| (condition.operator.clone(), condition.key.to_ascii_lowercase());
-    let mut names: Vec<(String, String)> = statement.conditions.iter().map(name).collect();
-    names.sort_unstable();
-    let twice: BTreeSet<&(String, String)> =
-        names.windows(2).filter_map(|pair| pair.first().filter(|one| pair.last() == Some(one))).collect();
-    let is_twice = |condition: &Condition| !twice.is_empty() && twice.contains(&name(condition));
+    let mut sorted: Vec<&Condition> = statement.conditions.iter().collect();
+    sorted.sort_unstable_by(|one, other| by_name(one, other));
+    let is_same = |place: usize, condition: &Condition| {
+        sorted.get(place).is_some_and(|other| by_name(other, condition).is_eq())
+    };
+    let is_twice = |condition: &Condition| {
+        let first = sorted.partition_point(|other| by_name(other, condition).is_lt());
+        is_same(first + 1, condition)
+    };
     elements.extend(statement.conditions.iter().map(|condition| {
         let (truth, had) = match is_twice(condition) {
             // IAM Access Analyzer's checks call it an error, and do not say what it does.
@@ -139,6 +142,16 @@ fn evaluate_statement(statement: &Statement, version: Version, request: &Request
         ElementResult { kind: what, truth, expected: condition.values.clone(), actual: had }
     }));
     StatementResult { effect: statement.effect, elements }
+}
+
+/// The order by operator and key. Keys are case-insensitive.
+fn by_name(one: &Condition, other: &Condition) -> Ordering {
+    one.operator.cmp(&other.operator).then_with(|| {
+        Iterator::cmp(
+            one.key.bytes().map(|byte| byte.to_ascii_lowercase()),
+            other.key.bytes().map(|byte| byte.to_ascii_lowercase()),
+        )
+    })
 }
 
 fn principal(principal: &Principal, request: &Request) -> ElementResult {
